@@ -1,0 +1,8 @@
+"""``python -m gntp_logging`` is the command ``gntp-logging``."""
+
+import sys
+
+from .cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,269 @@
+"""An alert, and how a log record becomes one. Pure: no I/O, no locks.
+
+An :class:`Alert` holds strings and numbers only. Exceptions, frames and arguments stay with the record, so that nothing
+an application made lives longer because it was logged.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import os
+import traceback
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, NamedTuple
+
+from .levels import LevelMap
+
+EXTRA_KEY: Final = "gntp"
+"""Attribute of a record with what this one alert shall look like: ``extra={"gntp": {...}}``."""
+
+MAX_TITLE: Final = 120
+"""Characters. Toasts show about 30; four lines of them is still a title."""
+
+_CUT_MARK_SIZE: Final = 32
+"""Characters kept free for "… (+1,000,000,000 characters)"."""
+
+_MAX_FRAMES: Final = 5
+"""Frames of a traceback: a toast shows nine lines."""
+
+
+class Alert(NamedTuple):
+    """What will be shown. A tuple, because one is built in every logging call and dataclasses take four times as long.
+
+    Attributes:
+        level: The record's level number.
+        event: Name of the notification type.
+        priority: From -2 to 2.
+        sticky: Whether it stays until it is dismissed.
+        title: One line, never blank.
+        text: The body, never blank.
+        icon: Picture of this alert alone: a path, a URL or the bytes; None uses the level's.
+        url: What opens on a click; None opens nothing.
+        key: Alerts with the same key share one toast on the desktop; None gives each its own.
+    """
+
+    level: int
+    event: str
+    priority: int
+    sticky: bool
+    title: str
+    text: str
+    icon: str | bytes | None = None
+    url: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True)
+class AlertFactory:
+    """Turns records into alerts, one way for one handler.
+
+    Attributes:
+        app_name: The application's name, part of the title.
+        levels: Styles by level.
+        max_text: Characters of the text at most; 0 cuts nothing.
+        url: What opens on a click, for records that name none.
+    """
+
+    app_name: str
+    levels: LevelMap
+    max_text: int
+    url: str | None = None
+
+    def from_record(self, record: logging.LogRecord, formatter: logging.Formatter | None = None) -> Alert:
+        """Make an alert from a record, whatever the record holds.
+
+        Args:
+            record: The record; it is not changed.
+            formatter: Makes the text instead of this module; None for the default text.
+
+        Returns:
+            The alert.
+        """
+        style = self.levels.style(record.levelno)
+        text = _formatted(record, formatter) if formatter else None
+        if text is None:
+            text = default_text(record)
+        alert = Alert(
+            record.levelno,
+            style.event,
+            style.priority,
+            style.sticky,
+            self._title(record),
+            cut(text, self.max_text) if text.strip() else "(empty message)",
+            None,
+            self.url,
+        )
+        wishes = record.__dict__.get(EXTRA_KEY)
+        return alert if wishes is None else with_wishes(alert, wishes)
+
+    def _title(self, record: logging.LogRecord) -> str:
+        """Return level, application and logger in one line; what says nothing new is left out."""
+        parts = [record.levelname, self.app_name]
+        if record.name not in ("root", self.app_name):
+            parts.append(record.name)
+        return one_line(" · ".join(map(str, parts))) or "Alert"
+
+
+# -- Text ----------------------------------------------------------------------------------------
+
+
+def default_text(record: logging.LogRecord) -> str:
+    """Return what a person needs first: the exception, the message, the innermost frames.
+
+    Args:
+        record: The record.
+
+    Returns:
+        The message alone when there is no exception.
+    """
+    text = message(record)
+    exc_info = record.exc_info
+    if exc_info and exc_info[0] is not None:
+        lines = [exception_line(exc_info[0], exc_info[1]), text.strip(), *innermost_frames(exc_info[2])]
+        return "\n".join(line for line in lines if line)
+    if record.exc_text:  # QueueHandler leaves only this of an exception
+        return f"{text}\n{record.exc_text}"
+    return text
+
+
+def message(record: logging.LogRecord) -> str:
+    """Return the record's message; the raw template where its arguments do not fit or cannot be printed."""
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001, S110 - application code runs here, and whatever it raises, the alert goes out
+        pass
+    try:
+        return str(record.msg)
+    except Exception:  # noqa: BLE001
+        return f"<a message of type {type(record.msg).__name__} that cannot be printed>"
+
+
+def exception_line(kind: type[BaseException], value: BaseException | None) -> str:
+    """Return ``Type: message`` of an exception."""
+    try:
+        return "".join(traceback.format_exception_only(kind, value)).strip()
+    except Exception:  # noqa: BLE001 - exceptions with hostile attributes exist
+        return kind.__name__
+
+
+def innermost_frames(tb: TracebackType | None) -> list[str]:
+    """Return the frames nearest to the error as ``file:line in function``, the innermost first."""
+    frames: deque[tuple[str, int, str]] = deque(maxlen=_MAX_FRAMES)
+    while tb is not None:
+        code = tb.tb_frame.f_code
+        frames.append((code.co_filename, tb.tb_lineno, code.co_name))
+        tb = tb.tb_next
+    return [f"{_short(path)}:{line} in {function}" for path, line, function in reversed(frames)]
+
+
+def _short(path: str) -> str:
+    """Keep a file's name and its folder's: enough to know it, short enough for a toast."""
+    return "/".join(path.replace(os.sep, "/").rsplit("/", 2)[-2:])
+
+
+def _formatted(record: logging.LogRecord, formatter: logging.Formatter) -> str | None:
+    """Return what the user's formatter makes of the record, or None when it fails."""
+    try:
+        return formatter.format(copy.copy(record))  # Formatter writes into the record that it formats
+    except Exception:  # noqa: BLE001 - see message()
+        return None
+
+
+def cut(text: str, max_text: int) -> str:
+    """Cut a text to a readable size, and say how much is missing.
+
+    Args:
+        text: Any text.
+        max_text: Characters at most; 0 cuts nothing.
+
+    Returns:
+        The text, or its beginning and the number of characters that were cut.
+    """
+    if not max_text or len(text) <= max_text:
+        return text
+    if max_text < 2 * _CUT_MARK_SIZE:
+        return text[: max_text - 1] + "…"
+    kept = max_text - _CUT_MARK_SIZE
+    return f"{text[:kept]}… (+{len(text) - kept:,} characters)"
+
+
+def one_line(text: str) -> str:
+    """Put a text on one line, cut to a title's length."""
+    line = " ".join(text[: 4 * MAX_TITLE].split())
+    return line if len(line) <= MAX_TITLE else line[: MAX_TITLE - 1] + "…"
+
+
+# -- What one record wishes ----------------------------------------------------------------------
+
+
+def with_wishes(alert: Alert, wishes: object) -> Alert:
+    """Apply a record's ``extra={"gntp": {...}}``.
+
+    The alert goes out whatever the wishes are. One that cannot be met is told in the alert's text, where its author
+    sees it.
+
+    Args:
+        alert: The alert as its level makes it.
+        wishes: A mapping with any of title, event, priority, sticky, icon, url, key.
+
+    Returns:
+        The alert as wished.
+    """
+    try:
+        if not isinstance(wishes, Mapping):
+            return _with_complaint(alert, f"must be a dict, not {type(wishes).__name__}")
+        for name, value in wishes.items():
+            wish = _WISHES.get(name)
+            if wish is None:
+                alert = _with_complaint(alert, f"{name!r} is unknown; allowed: {', '.join(_WISHES)}")
+            elif not wish.is_valid(value):
+                alert = _with_complaint(alert, f"{name} must be {wish.allowed}, not {value!r:.40}")
+            else:
+                alert = wish.grant(alert, value)
+    except Exception as error:  # noqa: BLE001 - values are the application's: repr and == may raise
+        alert = _with_complaint(alert, f"{type(error).__name__} while it was read")
+    return alert
+
+
+def _with_complaint(alert: Alert, complaint: str) -> Alert:
+    return alert._replace(text=f'{alert.text}\n(extra["{EXTRA_KEY}"]: {complaint})')
+
+
+class _Wish(NamedTuple):
+    allowed: str
+    is_valid: Callable[[object], bool]
+    grant: Callable[[Alert, Any], Alert]  # the value's type is what is_valid has let through
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_priority(value: object) -> bool:
+    return type(value) is int and -2 <= value <= 2
+
+
+def _is_icon(value: object) -> bool:
+    return _is_text(value) or isinstance(value, (bytes, os.PathLike))
+
+
+def _with_icon(alert: Alert, icon: str | bytes | os.PathLike[str]) -> Alert:
+    return alert._replace(icon=icon if isinstance(icon, bytes) else os.fsdecode(icon))
+
+
+_TEXT: Final = "a string that is not blank"
+_WISHES: Final = {
+    "title": _Wish(_TEXT, _is_text, lambda alert, title: alert._replace(title=one_line(title))),
+    "event": _Wish(_TEXT, _is_text, lambda alert, event: alert._replace(event=one_line(event))),
+    "priority": _Wish("an integer from -2 to 2", _is_priority, lambda alert, value: alert._replace(priority=value)),
+    "sticky": _Wish(
+        "True or False", lambda value: isinstance(value, bool), lambda alert, value: alert._replace(sticky=value)
+    ),
+    "icon": _Wish("a path, a URL or bytes", _is_icon, _with_icon),
+    "url": _Wish(_TEXT, _is_text, lambda alert, url: alert._replace(url=url)),
+    "key": _Wish(_TEXT, _is_text, lambda alert, key: alert._replace(key=key)),
+}

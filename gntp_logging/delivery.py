@@ -1,0 +1,187 @@
+"""One GNTP server as alerts see it: registers first, then notifies, and says what became of each alert.
+
+Owned by the worker, which calls it from one thread at a time. Nothing here logs or warns.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from .alert import Alert
+from .gntp.connections import GNTPClient
+from .gntp.constants import ErrorCode, random_hex_string
+from .gntp.exceptions import (
+    GNTPAuthenticationError,
+    GNTPConnectionError,
+    GNTPError,
+    GNTPProtocolError,
+    GNTPResourceError,
+    GNTPResponseError,
+)
+from .gntp.models import Event, Notification, Resource, URLCallback
+from .gntp.requests import NotifyRequest, RegisterRequest
+from .options import is_web_url
+
+MAX_EVENTS: Final = 200
+"""Notification types at most. Records can name new ones; a name made from data must not grow the list for ever."""
+
+
+class Verdict(enum.Enum):
+    """What became of an alert."""
+
+    SHOWN = "shown"
+    RETRY = "retry"
+    """The server could not be reached: the alert is worth another try."""
+    REFUSED = "refused"
+    """The server does not want any alert as it stands: a wrong password."""
+    DROPPED = "dropped"
+    """The server does not want this alert."""
+
+
+class Outcome(NamedTuple):
+    """A verdict and its reason.
+
+    Attributes:
+        verdict: What became of the alert.
+        reason: Why, in a few words; the key under which losses are counted.
+        hint: What a person should look at; empty when there is nothing to say.
+    """
+
+    verdict: Verdict
+    reason: str = ""
+    hint: str = ""
+
+
+class Delivery:
+    """Sends alerts to one server.
+
+    Attributes:
+        client: The client; its address names the server.
+    """
+
+    def __init__(self, client: GNTPClient, app_name: str, app_icon: Resource | None, events: Iterable[Event]) -> None:
+        """Keep what to register. Nothing is sent.
+
+        Args:
+            client: Client of the server.
+            app_name: The application's name.
+            app_icon: The application's picture.
+            events: The notification types that levels map to.
+        """
+        self.client = client
+        self._app_name = app_name
+        self._app_icon = app_icon
+        self._level_events = {event.name: event for event in events}
+        self._events = dict(self._level_events)
+        self._registered = False
+        # Two processes must not update each other's toasts, on two machines or in two containers with equal pids.
+        self._salt = random_hex_string(4)
+
+    def forget_registration(self) -> None:
+        """Register again before the next alert."""
+        self._registered = False
+
+    def send(self, alert: Alert, id_: str, timeout: float | None = None) -> Outcome:
+        """Send one alert, registering first where that is needed.
+
+        Args:
+            alert: The alert.
+            id_: Its Notification-ID, the same at every try, so that a desktop that got it twice shows it once.
+            timeout: Seconds for each exchange; None means the client's.
+
+        Returns:
+            What became of it. Nothing is raised.
+        """
+        try:
+            self._ensure_event(alert.event)
+            self._notify(self._request(alert, id_), timeout)
+        except GNTPAuthenticationError as error:
+            return Outcome(Verdict.REFUSED, "not authorized", self._describe_refusal(error))
+        except GNTPResponseError as error:
+            return self._outcome_of_answer(error)
+        except GNTPConnectionError as error:
+            return Outcome(Verdict.RETRY, "network", f"{error}; is a GNTP server running there?")
+        except GNTPProtocolError as error:
+            return Outcome(Verdict.RETRY, "protocol", f"the answer is not GNTP ({error}); is the port right?")
+        except GNTPError as error:
+            return Outcome(Verdict.DROPPED, "invalid", str(error))
+        return Outcome(Verdict.SHOWN)
+
+    def _notify(self, request: NotifyRequest, timeout: float | None) -> None:
+        """Send a notification to a server that may have forgotten the application, or never known it."""
+        if not self._registered:
+            self._register(timeout)
+        try:
+            self.client.process_request(request, timeout=timeout)
+        except GNTPResponseError as error:
+            if error.error_code not in (ErrorCode.UNKNOWN_APPLICATION, ErrorCode.UNKNOWN_NOTIFICATION):
+                raise
+            self._register(timeout)
+            self.client.process_request(request, timeout=timeout)
+
+    def _register(self, timeout: float | None) -> None:
+        self._registered = False
+        request = RegisterRequest(self._app_name, self._app_icon, tuple(self._events.values()))
+        self.client.process_request(request, timeout=timeout)
+        self._registered = True
+
+    def _ensure_event(self, name: str) -> None:
+        """Add a notification type that a record named; registering again replaces the server's whole list."""
+        if name in self._events:
+            return
+        if len(self._events) >= MAX_EVENTS:
+            oldest = next((known for known in self._events if known not in self._level_events), None)
+            self._events.pop(oldest or "", None)
+        self._events[name] = Event(name)
+        self._registered = False
+
+    def _request(self, alert: Alert, id_: str) -> NotifyRequest:
+        icon, complaint = _picture(alert.icon)
+        notification = Notification(
+            name=alert.event,
+            title=alert.title,
+            text=alert.text + complaint,
+            id_=id_,
+            sticky=alert.sticky,
+            priority=alert.priority,
+            icon=icon,
+            coalescing_id=f"{self._salt}-{os.getpid()}-{alert.key}" if alert.key else None,
+            callback=URLCallback(alert.url) if alert.url else None,
+        )
+        return NotifyRequest(self._app_name, notification)
+
+    def _outcome_of_answer(self, error: GNTPResponseError) -> Outcome:
+        if error.error_code == ErrorCode.ALREADY_PROCESSED:
+            return Outcome(Verdict.SHOWN)
+        if error.error_code == ErrorCode.NOTIFICATION_DISABLED:
+            return Outcome(Verdict.DROPPED, "disabled on the server")
+        self._registered = False
+        code = "without a code" if error.error_code is None else error.error_code
+        return Outcome(Verdict.DROPPED, f"error {code}", self._describe_refusal(error))
+
+    def _describe_refusal(self, error: GNTPResponseError) -> str:
+        """Say what the server answered, and what to check."""
+        factory = self.client.packer_factory
+        refused = isinstance(error, GNTPAuthenticationError)
+        if factory.password is None:
+            return f"it wants a password: {error}; give the handler one" if refused else str(error)
+        how = " and ".join(part.algorithm_id for part in (factory.key_hashing, factory.encryption) if part)
+        check = f"check that the password is the server's, and that the server takes {how}"
+        return f"it does not accept the password: {error}; {check}" if refused else f"{error}; {check}"
+
+
+def _picture(icon: str | bytes | None) -> tuple[str | Resource | None, str]:
+    """Return a record's own picture, and what to tell its author when it cannot be read."""
+    if icon is None:
+        return None, ""
+    if isinstance(icon, bytes):
+        return Resource(data=icon), ""
+    if is_web_url(icon):
+        return icon, ""
+    try:
+        return Resource.from_file(icon), ""
+    except GNTPResourceError as error:
+        return None, f"\n(icon: {error})"

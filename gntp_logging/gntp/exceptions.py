@@ -1,0 +1,89 @@
+"""The one exception tree of the GNTP library.
+
+::
+
+    GNTPError
+    ├── GNTPConnectionError        the network failed: refused, reset, closed too early
+    │   └── GNTPTimeoutError       the deadline of the exchange passed
+    ├── GNTPEncryptionError        encryption that is impossible, or data that does not decrypt
+    ├── GNTPProtocolError          the peer sent bytes that are no GNTP message; has the code to answer with
+    ├── GNTPResponseError          the server answered -ERROR; has its code and description
+    │   └── GNTPAuthenticationError    the answer was 400: password, hash or cipher not accepted
+    ├── GNTPResourceError          a picture or other binary that cannot be read
+    └── GNTPValidationError        a value that no GNTP message may hold
+"""
+
+from __future__ import annotations
+
+from .constants import ErrorCode
+
+
+class GNTPError(Exception):
+    """Base class of everything this library raises on purpose."""
+
+
+class GNTPConnectionError(GNTPError):
+    """The connection could not be made, or broke before the answer was complete."""
+
+
+class GNTPTimeoutError(GNTPConnectionError):
+    """The exchange was not complete when its deadline passed."""
+
+
+class GNTPEncryptionError(GNTPError):
+    """The cipher is unknown, cannot be used with this key, or the data does not decrypt."""
+
+
+class GNTPProtocolError(GNTPError):
+    """The peer sent something that is no GNTP message.
+
+    Attributes:
+        error_code: The GNTP code to answer with, if the peer is a client.
+    """
+
+    def __init__(self, description: str, error_code: int = ErrorCode.INVALID_REQUEST) -> None:
+        """Keep the description and the code to answer with.
+
+        Args:
+            description: What is wrong, fit to be sent to the peer.
+            error_code: The GNTP error code that describes it.
+        """
+        super().__init__(description)
+        self.error_code = int(error_code)
+
+
+class GNTPResponseError(GNTPError):
+    """The server answered -ERROR.
+
+    Attributes:
+        error_code: The server's ``Error-Code``; None when it sent none (growl-for-linux does not).
+        error_description: The server's ``Error-Description``; may be empty.
+    """
+
+    def __init__(self, error_code: int | None, error_description: str = "") -> None:
+        """Keep what the server said.
+
+        Args:
+            error_code: The server's code, or None.
+            error_description: The server's words.
+        """
+        super().__init__(error_code, error_description)
+        self.error_code = error_code
+        self.error_description = error_description
+
+    def __str__(self) -> str:
+        """Name the code and the description."""
+        code = "without a code" if self.error_code is None else str(self.error_code)
+        return f"the server answered -ERROR {code}: {self.error_description or 'no description'}"
+
+
+class GNTPAuthenticationError(GNTPResponseError):
+    """The server answered -ERROR 400: the password, hash or cipher was not accepted."""
+
+
+class GNTPResourceError(GNTPError):
+    """A picture or other binary resource cannot be read."""
+
+
+class GNTPValidationError(GNTPError):
+    """A value cannot be part of a GNTP message."""

@@ -1,0 +1,249 @@
+"""The text grammar of GNTP: information lines, header lines, and what makes a value safe to send.
+
+Pure functions on strings and bytes. Requests, responses and the wire stand on it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from .constants import (
+    LINE_DELIMITER,
+    RESOURCE_SCHEME,
+    ErrorCode,
+    decode_utf8,
+    encode_utf8,
+    replace_surrogates,
+)
+from .exceptions import GNTPProtocolError, GNTPValidationError
+
+# -- Values --------------------------------------------------------------------------------------
+
+# Control characters by their visible forms: the control pictures for C0 and DEL, a backslash escape for C1, which
+# has none (U+009B is a terminal's escape sequence in one character). Line feed and tab stay as they are.
+_VISIBLE: Final = {
+    **{code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\t\n"},
+    0x7F: "␡",
+    **{code: f"\\x{code:02x}" for code in range(0x80, 0xA0)},
+}
+_UNSAFE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+# Growl for Windows takes any value that begins so for a pointer, in any case, after trimming; .NET's Trim of that
+# time takes away zero-width characters as well as blanks.
+_POINTER: Final = re.compile("[\\s\u180e\u200b-\u200f\u2060\ufeff]*x-growl-resource:", re.IGNORECASE)
+_DEFUSED: Final = "›"
+
+
+def safe_value(text: str) -> str:
+    """Make any text safe to be a header's value.
+
+    "Headers": "Header values may not contain the CRLF sequence; line breaks are a single LF". Whatever is done here
+    is visible, and doing it twice changes nothing.
+
+    Args:
+        text: Untrusted text.
+
+    Returns:
+        The text with CRLF and CR as LF, other control characters except tab in visible form, lone surrogates as
+        U+FFFD, blanks trimmed at both ends, and a leading ``x-growl-resource:`` defused by a character in front.
+    """
+    if _UNSAFE.search(text):
+        text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_VISIBLE)
+        text = replace_surrogates(text)
+    text = text.strip()
+    return _DEFUSED + text if _POINTER.match(text) else text
+
+
+# -- Header lines --------------------------------------------------------------------------------
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+def encode_line(name: str, value: str) -> bytes:
+    """Encode one header line, without its CRLF.
+
+    Args:
+        name: The header's name.
+        value: Its value, already safe.
+
+    Returns:
+        ``Name: value``; Growl for Windows needs the space.
+
+    Raises:
+        GNTPValidationError: If the name is none.
+    """
+    if not _NAME.fullmatch(name):
+        raise GNTPValidationError(f"{name!r} is no header name; allowed: letters, digits, '-', '_' and '.'")
+    return encode_utf8(f"{name}: {value}")
+
+
+def parse_block(data: bytes, max_headers: int) -> dict[str, str]:
+    """Decode one block of header lines.
+
+    Args:
+        data: Lines separated by CRLF, without the empty line that ends the block.
+        max_headers: How many lines a block may have.
+
+    Returns:
+        Values by name, in order, trimmed. Bytes that are no UTF-8 become U+FFFD: a readable alert beats a refused one.
+
+    Raises:
+        GNTPProtocolError: If a line has no colon or no name, a header is there twice, or there are too many.
+    """
+    headers: dict[str, str] = {}
+    for line in data.split(LINE_DELIMITER):
+        if not line:
+            continue
+        name, colon, value = line.partition(b":")
+        key = name.decode("utf-8", "replace").strip()
+        if not colon or not key:
+            raise GNTPProtocolError(f"a header line without name or colon: {_excerpt(line)}")
+        if key in headers:
+            raise GNTPProtocolError(f"the header {_excerpt(name)} is there twice")
+        if len(headers) == max_headers:
+            raise GNTPProtocolError(f"more than {max_headers} headers in one block")
+        headers[key] = value.decode("utf-8", "replace").strip()
+    return headers
+
+
+def required(headers: Mapping[str, str], name: str) -> str:
+    """Return a header that the message must have.
+
+    Args:
+        headers: One block.
+        name: The header's name.
+
+    Returns:
+        Its value.
+
+    Raises:
+        GNTPProtocolError: With code 303, if it is absent or empty ("an empty value means absent").
+    """
+    value = headers.get(name, "")
+    if not value:
+        raise GNTPProtocolError(f"the header {name} is missing", ErrorCode.REQUIRED_HEADER_MISSING)
+    return value
+
+
+def pointed_identifier(value: str) -> str | None:
+    """Return the identifier of the binary section that a value points to, or None."""
+    if value[: len(RESOURCE_SCHEME)].lower() == RESOURCE_SCHEME:
+        return value[len(RESOURCE_SCHEME) :].strip()
+    return None
+
+
+def format_boolean(value: bool) -> str:
+    """Write a boolean: growl-for-linux knows only ``True``, the others know it too."""
+    return "True" if value else "False"
+
+
+def parse_boolean(value: str) -> bool:
+    """Read a boolean as Growl for Windows does: Yes and True in any case, anything else is false."""
+    return value.strip().lower() in ("yes", "true")
+
+
+# -- The information line ------------------------------------------------------------------------
+
+# "GNTP/<version> <messagetype> <encryptionAlgorithmID>[:<ivValue>][ <keyHashAlgorithmID>:<keyHash>.<salt>]".
+# gntp-send writes a space too many, old Growl for Mac none before the key; hexadecimal digits come in both cases.
+_PROTOCOL: Final = re.compile(r"(?P<name>[A-Za-z]+)/(?P<version>\d+\.\d+)(?: +(?P<rest>.*))?")
+_SECURITY: Final = re.compile(
+    r"(?P<cipher>NONE|[A-Za-z0-9]+:[0-9A-Fa-f]+)"
+    r"(?: +(?P<hash>[A-Za-z0-9]+):(?P<key_hash>[0-9A-Fa-f]+)\.(?P<salt>[0-9A-Fa-f]+))? *",
+    re.IGNORECASE,
+)
+_MAX_SALT_SIZE: Final = 128
+"""Bytes: recorded requests carry 8 to 64."""
+
+
+@dataclass(frozen=True)
+class InformationLine:
+    """The first line of a message.
+
+    Attributes:
+        message_type: ``REGISTER``, ``-OK`` and so on.
+        cipher_id: Name of the cipher; None for plain text.
+        iv: Initialization vector of the cipher; empty for plain text.
+        hash_id: Name of the key's hash; None without a key.
+        key_hash: The key hash, bytes.
+        salt: The salt, bytes.
+    """
+
+    message_type: str
+    cipher_id: str | None = None
+    iv: bytes = b""
+    hash_id: str | None = None
+    key_hash: bytes = b""
+    salt: bytes = b""
+
+    def encode(self) -> bytes:
+        """Return the line's bytes, without CRLF."""
+        parts = ["GNTP/1.0", self.message_type]
+        parts.append(f"{self.cipher_id}:{self.iv.hex()}" if self.cipher_id else "NONE")
+        if self.hash_id:
+            parts.append(f"{self.hash_id}:{self.key_hash.hex()}.{self.salt.hex()}")
+        return " ".join(parts).encode("ascii")
+
+
+def parse_information_line(line: bytes, *, response: bool = False) -> InformationLine:
+    """Decode the first line of a message.
+
+    Args:
+        line: The line without CRLF.
+        response: Read it as a server's: what follows the type may then be anything, because growl-for-linux
+            writes ``GNTP/1.0 -ERROR Invalid request``.
+
+    Returns:
+        Its parts.
+
+    Raises:
+        GNTPProtocolError: With code 301 if it is not GNTP, 302 if it is another version, 300 if it is malformed.
+    """
+    try:
+        match = _PROTOCOL.fullmatch(decode_utf8(line).strip(" "))
+    except UnicodeDecodeError:
+        match = None
+    if match is None or match["name"].upper() != "GNTP":
+        raise GNTPProtocolError(f"not a GNTP message: {_excerpt(line)}", ErrorCode.UNKNOWN_PROTOCOL)
+    if match["version"] != "1.0":
+        raise GNTPProtocolError(
+            f"GNTP version {match['version']} is not supported, 1.0 is", ErrorCode.UNKNOWN_PROTOCOL_VERSION
+        )
+    message_type, _, rest = (match["rest"] or "").partition(" ")
+    security = _SECURITY.fullmatch(rest.strip(" "))
+    if security is not None:
+        return _with_security(message_type.upper(), security)
+    if not message_type or not response:
+        raise GNTPProtocolError(f"a malformed information line: {_excerpt(line)}")
+    return InformationLine(message_type.upper())
+
+
+def _with_security(message_type: str, match: re.Match[str]) -> InformationLine:
+    cipher_id, _, iv = match["cipher"].upper().partition(":")
+    try:
+        line = InformationLine(
+            message_type,
+            cipher_id=None if cipher_id == "NONE" else cipher_id,
+            iv=bytes.fromhex(iv),
+            hash_id=match["hash"] and match["hash"].upper(),
+            key_hash=bytes.fromhex(match["key_hash"] or ""),
+            salt=bytes.fromhex(match["salt"] or ""),
+        )
+    except ValueError:
+        raise GNTPProtocolError("an odd number of hexadecimal digits in the information line") from None
+    if len(line.salt) > _MAX_SALT_SIZE:
+        raise GNTPProtocolError(f"a salt of {len(line.salt)} bytes; at most {_MAX_SALT_SIZE} are read")
+    return line
+
+
+def join_blocks(blocks: Iterable[Iterable[bytes]]) -> bytes:
+    """Join header lines into blocks: a CRLF after each line, one empty line between two blocks."""
+    return LINE_DELIMITER.join(b"".join(line + LINE_DELIMITER for line in block) for block in blocks)
+
+
+def _excerpt(data: bytes) -> str:
+    """Quote the beginning of something a peer sent, safe to be shown or sent back."""
+    return ascii(data[:40].decode("utf-8", "replace"))

@@ -1,0 +1,152 @@
+"""Authentication keys: a password and a salt, hashed.
+
+"Security" in the specification: the password's UTF-8 bytes and the salt are hashed into the key, the key is hashed
+once more into the key hash, and the key hash travels with the salt in the information line. The key itself is
+also what the ciphers use.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Final
+
+from .constants import encode_utf8, random_bytes
+
+SALT_SIZE: Final = 16
+"""Bytes of a fresh salt: "at least four bytes" says the specification; sixteen make repeats impossible in practice."""
+
+_DIGEST_SIZES: Final = {"MD5": 16, "SHA1": 20, "SHA256": 32, "SHA384": 48, "SHA512": 64}
+"""Bytes of each digest. SHA384 is not in the specification; Growl for Windows reads and writes it."""
+
+
+class Key:
+    """Authentication key of one GNTP message.
+
+    Attributes:
+        password: The password as UTF-8 bytes.
+        algorithm_id: Name of the hash algorithm, such as ``"SHA256"``.
+        salt: The salt's bytes.
+        key: ``HASH(password + salt)``, bytes. Cipher keys are cut from its front.
+        key_hash: ``HASH(key)``, bytes. This is what the peer compares.
+    """
+
+    def __init__(self, password: str, algorithm_id: str = "SHA256", salt: bytes | None = None) -> None:
+        """Derive the key.
+
+        Args:
+            password: The password that both sides know.
+            algorithm_id: ``MD5``, ``SHA1``, ``SHA256`` or ``SHA512`` (and ``SHA384``, for reading other programs).
+            salt: The salt; None draws a fresh one of 16 bytes.
+
+        Raises:
+            ValueError: If the algorithm is not supported.
+        """
+        if algorithm_id not in _DIGEST_SIZES:
+            raise ValueError(f"hash algorithm {algorithm_id!r} is not supported; allowed: {', '.join(_DIGEST_SIZES)}")
+        self.password = encode_utf8(password)
+        self.algorithm_id = algorithm_id
+        self.salt = random_bytes(SALT_SIZE) if salt is None else salt
+        self.key = _digest(algorithm_id, self.password + self.salt)
+        self.key_hash = _digest(algorithm_id, self.key)
+
+    @property
+    def salt_hex(self) -> bytes:
+        """The salt in hexadecimal."""
+        return self.salt.hex().encode("ascii")
+
+    @property
+    def key_hex(self) -> bytes:
+        """The key in hexadecimal."""
+        return self.key.hex().encode("ascii")
+
+    @property
+    def key_hash_hex(self) -> bytes:
+        """The key hash in hexadecimal."""
+        return self.key_hash.hex().encode("ascii")
+
+    def verify_password(self, password: str) -> bool:
+        """Tell whether a password gives this key, in constant time.
+
+        Args:
+            password: The password to try.
+
+        Returns:
+            True if it does.
+        """
+        return self.verify_hash(Key(password, self.algorithm_id, self.salt).key_hash)
+
+    def verify_hash(self, key_hash: bytes) -> bool:
+        """Tell whether a key hash that a peer sent is this key's, in constant time.
+
+        Args:
+            key_hash: The peer's key hash, bytes.
+
+        Returns:
+            True if it is.
+        """
+        return hmac.compare_digest(self.key_hash, key_hash)
+
+    def __repr__(self) -> str:
+        """Show the algorithm only: password, key and salt stay secret."""
+        return f"<Key {self.algorithm_id}>"
+
+    def __eq__(self, other: object) -> bool:
+        """Compare algorithm, salt and key."""
+        if not isinstance(other, Key):
+            return NotImplemented
+        same_kind = self.algorithm_id == other.algorithm_id and self.salt == other.salt
+        return hmac.compare_digest(self.key, other.key) and same_kind
+
+    def __hash__(self) -> int:
+        """Hash what :meth:`__eq__` compares and everybody may see."""
+        return hash((self.algorithm_id, self.salt, self.key_hash))
+
+
+class Algorithm:
+    """A hash algorithm from which keys are made.
+
+    Attributes:
+        algorithm_id: Name in the information line, such as ``"SHA256"``.
+        key_size: Bytes of the digest.
+    """
+
+    def __init__(self, algorithm_id: str, key_size: int) -> None:
+        """Name the algorithm.
+
+        Args:
+            algorithm_id: ``MD5``, ``SHA1``, ``SHA256`` or ``SHA512``.
+            key_size: Bytes of its digest.
+        """
+        self.algorithm_id = algorithm_id
+        self.key_size = key_size
+
+    def key(self, password: str, salt: bytes | None = None) -> Key:
+        """Make a key with this algorithm.
+
+        Args:
+            password: The password that both sides know.
+            salt: The salt; None draws a fresh one.
+
+        Returns:
+            The key.
+
+        Raises:
+            ValueError: If the algorithm is not supported.
+        """
+        return Key(password, self.algorithm_id, salt)
+
+    def __repr__(self) -> str:
+        """Return the constructor call."""
+        return f"Algorithm({self.algorithm_id!r}, {self.key_size})"
+
+
+def _digest(algorithm_id: str, data: bytes) -> bytes:
+    # MD5 and SHA1 are what old servers speak, not what protects anything: a FIPS build must not refuse them here.
+    return hashlib.new(algorithm_id.lower(), data, usedforsecurity=False).digest()
+
+
+MD5 = Algorithm("MD5", 16)
+SHA1 = Algorithm("SHA1", 20)
+SHA256 = Algorithm("SHA256", 32)
+SHA512 = Algorithm("SHA512", 64)

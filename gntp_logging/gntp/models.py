@@ -1,0 +1,175 @@
+"""What GNTP messages are made of: events, pictures, notifications, callbacks.
+
+All are frozen: a request that was built can be sent again, by any thread, and mean the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .exceptions import GNTPResourceError, GNTPValidationError
+
+if TYPE_CHECKING:
+    from .requests import Response
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A picture or other binary: its bytes, or the URL where the server finds it.
+
+    Attributes:
+        data: The bytes, sent in a binary section of the message.
+        url: An http or https URL, sent as the header's value; this library never fetches it.
+    """
+
+    data: bytes | None = field(default=None, repr=False)
+    url: str | None = None
+
+    def __post_init__(self) -> None:
+        """Insist on exactly one of the two."""
+        if (self.data is None) == (self.url is None):
+            raise GNTPValidationError("a Resource has either data or a url, exactly one of them")
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str]) -> Resource:
+        """Read a resource from a file.
+
+        Args:
+            path: The file.
+
+        Returns:
+            A resource that holds the file's bytes.
+
+        Raises:
+            GNTPResourceError: If the file cannot be read.
+        """
+        try:
+            with open(path, "rb") as file:
+                return cls(data=file.read())
+        except OSError as error:
+            raise GNTPResourceError(f"cannot read {os.fspath(path)!r}: {error.strerror or error}") from error
+
+    @classmethod
+    def from_url(cls, url: str) -> Resource:
+        """Name a resource that the server fetches itself.
+
+        Args:
+            url: An http or https URL.
+
+        Returns:
+            A resource that holds the URL.
+        """
+        return cls(url=url)
+
+    def unique_id(self) -> str | None:
+        """Return the identifier of the binary section.
+
+        "Binary data": "The unique identifier should be unique to the data"; servers cache by it, so it is made
+        from the content.
+
+        Returns:
+            64 hexadecimal digits; None for a URL, which has no section.
+        """
+        return None if self.data is None else hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass(frozen=True)
+class Event:
+    """A notification type that an application registers.
+
+    Attributes:
+        name: Name that notifications refer to.
+        display_name: What the server's settings show; None shows the name.
+        enabled: Whether the type is shown before the user decides.
+        icon: Picture of this type: a URL or a Resource.
+    """
+
+    name: str
+    display_name: str | None = None
+    enabled: bool = True
+    icon: str | Resource | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a name that no server would take."""
+        if not self.name.strip():
+            raise GNTPValidationError("an Event needs a name that is not blank")
+
+
+@dataclass(frozen=True)
+class SocketCallback:
+    """Asks the server to report, on the same connection, what the user did with the notification.
+
+    Attributes:
+        context: Any text; comes back with the report.
+        context_type: Type of the context; comes back with the report.
+        on_click: Called with the Response when the user clicked.
+        on_close: Called with the Response when the user closed the notification.
+        on_timeout: Called with the Response when the notification went away by itself.
+    """
+
+    context: str = "None"
+    context_type: str = "None"
+    on_click: Callable[[Response], object] | None = field(default=None, compare=False)
+    on_close: Callable[[Response], object] | None = field(default=None, compare=False)
+    on_timeout: Callable[[Response], object] | None = field(default=None, compare=False)
+
+    def __call__(self, response: Response) -> None:
+        """Dispatch a -CALLBACK response to the function for its result.
+
+        Args:
+            response: The server's -CALLBACK; both spellings of the result (CLICK and CLICKED, ...) are known.
+        """
+        result = response.headers.get("Notification-Callback-Result", "").upper()
+        handlers = {
+            "CLICK": self.on_click,
+            "CLICKED": self.on_click,
+            "CLOSE": self.on_close,
+            "CLOSED": self.on_close,
+            "TIMEOUT": self.on_timeout,
+            "TIMEDOUT": self.on_timeout,
+        }
+        handler = handlers.get(result)
+        if handler is not None:
+            handler(response)
+
+
+@dataclass(frozen=True)
+class URLCallback:
+    """Asks the server to open a URL when the user clicks the notification.
+
+    Attributes:
+        url: The URL.
+    """
+
+    url: str
+
+
+@dataclass(frozen=True)
+class Notification:
+    """One notification.
+
+    Attributes:
+        name: Name of the registered event.
+        title: Title; servers refuse a blank one.
+        text: Body; may hold line feeds.
+        id_: Unique id; comes back in callbacks.
+        sticky: Whether it stays until the user dismisses it.
+        priority: From -2 (very low) to 2 (emergency).
+        icon: Picture of this notification: a URL or a Resource.
+        coalescing_id: Notifications with the same id replace each other on the desktop.
+        callback: What happens when the user reacts.
+    """
+
+    name: str
+    title: str
+    text: str = ""
+    id_: str | None = None
+    sticky: bool = False
+    priority: int = 0
+    icon: str | Resource | None = None
+    coalescing_id: str | None = None
+    callback: SocketCallback | URLCallback | None = None

@@ -1,0 +1,369 @@
+"""The vocabulary of GNTP: requests and responses, and how they stand in header blocks.
+
+A request knows its header blocks (``blocks()``) and is made from them (``from_blocks()``); the bytes around them
+are :mod:`~gntp_logging.gntp.wire`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, TypeAlias
+
+from .constants import (
+    DEFAULT_PORT,
+    LINE_DELIMITER,
+    MESSAGE_DELIMITER,
+    RESPONSE_CALLBACK,
+    RESPONSE_ERROR,
+    RESPONSE_OK,
+    ErrorCode,
+    safe_int_conversion,
+)
+from .exceptions import (
+    GNTPAuthenticationError,
+    GNTPProtocolError,
+    GNTPResponseError,
+    GNTPValidationError,
+)
+from .headers import (
+    format_boolean,
+    parse_block,
+    parse_boolean,
+    parse_information_line,
+    required,
+)
+from .models import Event, Notification, Resource, SocketCallback, URLCallback
+
+HeaderValue: TypeAlias = "str | Resource"
+Block: TypeAlias = "list[tuple[str, HeaderValue]]"
+ExtraHeaders: TypeAlias = "Sequence[tuple[str, object]]"
+ReadBlock: TypeAlias = "Mapping[str, HeaderValue]"
+
+_MAX_RESPONSE_HEADERS = 256
+"""More headers than any server sends; a response is read whole before it is parsed."""
+
+
+@dataclass(frozen=True)
+class RegisterRequest:
+    """REGISTER: announces an application and the types of its notifications.
+
+    Attributes:
+        app_name: The application's name.
+        app_icon: The application's picture: a URL or a Resource.
+        events: The notification types; this list replaces the one registered before.
+        custom_headers: ``X-`` headers as (name, value); the prefix may be left out.
+        app_specific_headers: ``Data-`` headers as (name, value); the prefix may be left out.
+    """
+
+    message_type: ClassVar[str] = "REGISTER"
+
+    app_name: str
+    app_icon: str | Resource | None
+    events: Sequence[Event]
+    custom_headers: ExtraHeaders | None = None
+    app_specific_headers: ExtraHeaders | None = None
+
+    def blocks(self) -> list[Block]:
+        """Return the header blocks: the application's, then one for each type."""
+        first: Block = [("Application-Name", self.app_name)]
+        _add(first, "Application-Icon", _icon(self.app_icon))
+        first.append(("Notifications-Count", str(len(self.events))))
+        first += _extra_headers(self.custom_headers, self.app_specific_headers)
+        return [first, *(_event_block(event) for event in self.events)]
+
+    @classmethod
+    def from_blocks(cls, blocks: Sequence[ReadBlock]) -> RegisterRequest:
+        """Make the request from what was read.
+
+        Args:
+            blocks: The application's headers, then those of each type.
+
+        Returns:
+            The request.
+
+        Raises:
+            GNTPProtocolError: If a required header is missing (303).
+        """
+        first, *types = blocks
+        custom, app_specific = _split_extra_headers(first)
+        return cls(
+            app_name=required(_texts(first), "Application-Name"),
+            app_icon=first.get("Application-Icon") or None,
+            events=tuple(_event_from_block(block) for block in types),
+            custom_headers=custom,
+            app_specific_headers=app_specific,
+        )
+
+
+@dataclass(frozen=True)
+class NotifyRequest:
+    """NOTIFY: shows one notification.
+
+    Attributes:
+        app_name: Name of an application that was registered.
+        notification: What to show.
+        custom_headers: ``X-`` headers as (name, value); the prefix may be left out.
+        app_specific_headers: ``Data-`` headers as (name, value); the prefix may be left out.
+    """
+
+    message_type: ClassVar[str] = "NOTIFY"
+
+    app_name: str
+    notification: Notification
+    custom_headers: ExtraHeaders | None = None
+    app_specific_headers: ExtraHeaders | None = None
+
+    def blocks(self) -> list[Block]:
+        """Return the one header block."""
+        shown = self.notification
+        block: Block = [("Application-Name", self.app_name), ("Notification-Name", shown.name)]
+        _add(block, "Notification-ID", shown.id_)
+        block.append(("Notification-Title", shown.title))
+        # Always there, even empty: growl-for-linux answers -ERROR to a NOTIFY without it.
+        block.append(("Notification-Text", shown.text))
+        block.append(("Notification-Sticky", format_boolean(shown.sticky)))
+        block.append(("Notification-Priority", str(shown.priority)))
+        _add(block, "Notification-Icon", _icon(shown.icon))
+        _add(block, "Notification-Coalescing-ID", shown.coalescing_id)
+        if isinstance(shown.callback, URLCallback):
+            block.append(("Notification-Callback-Target", shown.callback.url))
+        elif shown.callback is not None:
+            block.append(("Notification-Callback-Context", shown.callback.context))
+            block.append(("Notification-Callback-Context-Type", shown.callback.context_type))
+        return [block + _extra_headers(self.custom_headers, self.app_specific_headers)]
+
+    @classmethod
+    def from_blocks(cls, blocks: Sequence[ReadBlock]) -> NotifyRequest:
+        """Make the request from what was read.
+
+        Args:
+            blocks: Its one header block.
+
+        Returns:
+            The request.
+
+        Raises:
+            GNTPProtocolError: If a required header is missing (303).
+        """
+        (block,) = blocks
+        texts = _texts(block)
+        custom, app_specific = _split_extra_headers(block)
+        notification = Notification(
+            name=required(texts, "Notification-Name"),
+            title=required(texts, "Notification-Title"),
+            text=texts.get("Notification-Text", ""),
+            id_=texts.get("Notification-ID") or None,
+            sticky=parse_boolean(texts.get("Notification-Sticky", "")),
+            priority=_priority(texts.get("Notification-Priority", "")),
+            icon=block.get("Notification-Icon") or None,
+            coalescing_id=texts.get("Notification-Coalescing-ID") or None,
+            callback=_callback_from_headers(texts),
+        )
+        return cls(required(texts, "Application-Name"), notification, custom, app_specific)
+
+
+@dataclass(frozen=True)
+class SubscribeRequest:
+    """SUBSCRIBE: asks a hub to forward what it gets.
+
+    Attributes:
+        id_: Unique id of the subscriber.
+        name: Name that the hub shows.
+        port: TCP port on which the subscriber listens.
+        custom_headers: ``X-`` headers as (name, value); the prefix may be left out.
+        app_specific_headers: ``Data-`` headers as (name, value); the prefix may be left out.
+    """
+
+    message_type: ClassVar[str] = "SUBSCRIBE"
+
+    id_: str
+    name: str
+    port: int
+    custom_headers: ExtraHeaders | None = None
+    app_specific_headers: ExtraHeaders | None = None
+
+    def blocks(self) -> list[Block]:
+        """Return the one header block."""
+        block: Block = [
+            ("Subscriber-ID", self.id_),
+            ("Subscriber-Name", self.name),
+            ("Subscriber-Port", str(self.port)),
+        ]
+        return [block + _extra_headers(self.custom_headers, self.app_specific_headers)]
+
+    @classmethod
+    def from_blocks(cls, blocks: Sequence[ReadBlock]) -> SubscribeRequest:
+        """Make the request from what was read.
+
+        Args:
+            blocks: Its one header block.
+
+        Returns:
+            The request.
+
+        Raises:
+            GNTPProtocolError: If a required header is missing (303), or the port is none (300).
+        """
+        (block,) = blocks
+        texts = _texts(block)
+        custom, app_specific = _split_extra_headers(block)
+        port = safe_int_conversion(texts.get("Subscriber-Port") or DEFAULT_PORT)
+        if not 0 < port < 65536:
+            raise GNTPProtocolError("Subscriber-Port is no port; allowed: 1 to 65535")
+        return cls(required(texts, "Subscriber-ID"), required(texts, "Subscriber-Name"), port, custom, app_specific)
+
+
+@dataclass(frozen=True)
+class Response:
+    """What a server answers.
+
+    Attributes:
+        message_type: ``-OK``, ``-ERROR`` or ``-CALLBACK``.
+        headers: Values by name.
+    """
+
+    message_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def blocks(self) -> list[Block]:
+        """Return the one header block."""
+        return [list(self.headers.items())]
+
+    def raise_for_error(self) -> None:
+        """Turn an -ERROR into an exception.
+
+        Raises:
+            GNTPAuthenticationError: If the code is 400.
+            GNTPResponseError: If it is any other -ERROR.
+        """
+        if self.message_type != RESPONSE_ERROR:
+            return
+        code = safe_int_conversion(self.headers.get("Error-Code", ""), default=-1)
+        kind = GNTPAuthenticationError if code == ErrorCode.NOT_AUTHORIZED else GNTPResponseError
+        raise kind(code if code >= 0 else None, self.headers.get("Error-Description", ""))
+
+
+Request: TypeAlias = "RegisterRequest | NotifyRequest | SubscribeRequest"
+
+REQUEST_TYPES: Mapping[str, type[RegisterRequest | NotifyRequest | SubscribeRequest]] = {
+    kind.message_type: kind for kind in (RegisterRequest, NotifyRequest, SubscribeRequest)
+}
+RESPONSE_TYPES = frozenset({RESPONSE_OK, RESPONSE_ERROR, RESPONSE_CALLBACK})
+
+
+def parse_response(message: bytes, expected_type: str | None = None) -> Response:
+    """Parse one whole response in clear text.
+
+    Args:
+        message: The response's bytes.
+        expected_type: The type it must have; None takes any that is no error.
+
+    Returns:
+        The response.
+
+    Raises:
+        GNTPResponseError: If it is an -ERROR, unless that is the expected type.
+        GNTPProtocolError: If the bytes are no response, or one of another type.
+    """
+    head, delimiter, _ = message.partition(MESSAGE_DELIMITER)
+    line, _, block = head.partition(LINE_DELIMITER)
+    information = parse_information_line(line, response=True)
+    if not delimiter or information.message_type not in RESPONSE_TYPES:
+        raise GNTPProtocolError("not a whole GNTP response")
+    response = Response(information.message_type, parse_block(block, _MAX_RESPONSE_HEADERS))
+    check_type(response, expected_type)
+    return response
+
+
+def check_type(response: Response, expected_type: str | None) -> None:
+    """Raise unless a response is what its reader waits for.
+
+    Args:
+        response: The response.
+        expected_type: The type it must have; None takes any that is no error.
+
+    Raises:
+        GNTPResponseError: If it is an -ERROR, unless that is the expected type.
+        GNTPProtocolError: If it has another type.
+    """
+    if response.message_type == expected_type:
+        return
+    response.raise_for_error()
+    if expected_type is not None:
+        raise GNTPProtocolError(f"expected a response of type {expected_type}, not {response.message_type}")
+
+
+# -- Headers of requests -------------------------------------------------------------------------
+
+
+def _add(block: Block, name: str, value: HeaderValue | None) -> None:
+    if value is not None:
+        block.append((name, value))
+
+
+def _icon(icon: str | Resource | None) -> HeaderValue | None:
+    if isinstance(icon, Resource) and icon.url is not None:
+        return icon.url
+    return icon
+
+
+def _event_block(event: Event) -> Block:
+    block: Block = [("Notification-Name", event.name)]
+    _add(block, "Notification-Display-Name", event.display_name)
+    block.append(("Notification-Enabled", format_boolean(event.enabled)))
+    _add(block, "Notification-Icon", _icon(event.icon))
+    return block
+
+
+def _event_from_block(block: ReadBlock) -> Event:
+    texts = _texts(block)
+    return Event(
+        name=required(texts, "Notification-Name"),
+        display_name=texts.get("Notification-Display-Name") or None,
+        enabled=parse_boolean(texts.get("Notification-Enabled", "")),
+        icon=block.get("Notification-Icon") or None,
+    )
+
+
+def _callback_from_headers(texts: Mapping[str, str]) -> SocketCallback | URLCallback | None:
+    if target := texts.get("Notification-Callback-Target"):
+        return URLCallback(target)
+    if context := texts.get("Notification-Callback-Context"):
+        return SocketCallback(context, texts.get("Notification-Callback-Context-Type", ""))
+    return None
+
+
+def _priority(text: str) -> int:
+    """Read a priority as Growl for Windows does: whatever is not from -2 to 2 is normal."""
+    priority = safe_int_conversion(text)
+    return priority if -2 <= priority <= 2 else 0
+
+
+def _texts(block: ReadBlock) -> dict[str, str]:
+    return {name: value for name, value in block.items() if isinstance(value, str)}
+
+
+# -- X- and Data- headers ------------------------------------------------------------------------
+
+
+def _extra_headers(custom: ExtraHeaders | None, app_specific: ExtraHeaders | None) -> Block:
+    return [*_prefixed("X-", custom or ()), *_prefixed("Data-", app_specific or ())]
+
+
+def _prefixed(prefix: str, headers: Iterable[tuple[str, object]]) -> Block:
+    block: Block = []
+    for name, value in headers:
+        if not isinstance(name, str):
+            raise GNTPValidationError(f"a header's name is a string, not {name!r}")
+        full_name = name if name.lower().startswith(prefix.lower()) else prefix + name
+        block.append((full_name, value if isinstance(value, Resource) else str(value)))
+    return block
+
+
+def _split_extra_headers(block: ReadBlock) -> tuple[tuple[tuple[str, object], ...] | None, ...]:
+    """Return the X- headers and the Data- headers of a block, each None when there are none."""
+    return tuple(
+        tuple((name, value) for name, value in block.items() if name.startswith(prefix)) or None
+        for prefix in ("X-", "Data-")
+    )

@@ -1,0 +1,577 @@
+"""GNTP messages as bytes, in both directions and for both roles. No sockets, no threads.
+
+:func:`encode` turns a request or a response into bytes. :class:`RequestReader` (a server's side) and
+:class:`ResponseReader` (a client's) turn bytes, in whatever pieces they arrive, into messages::
+
+    reader.feed(data)               # bytes from the peer, any number
+    reader.feed_eof()               # the peer will send no more
+    message = reader.next_message() # a message, or None: more bytes are needed
+
+``next_message`` raises nothing but :class:`~gntp_logging.gntp.exceptions.GNTPProtocolError`, which carries the code to
+answer with; after it the reader stays failed, because where the next message begins is no longer known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, TypeAlias, TypeVar
+
+from . import headers, keys
+from .ciphers import Cipher
+from .constants import LINE_DELIMITER, MESSAGE_DELIMITER, RESOURCE_SCHEME, ErrorCode, safe_int_conversion
+from .exceptions import GNTPEncryptionError, GNTPProtocolError
+from .headers import InformationLine, encode_line, parse_block, safe_value
+from .keys import Key
+from .models import Resource
+from .requests import REQUEST_TYPES, RESPONSE_TYPES, Block, HeaderValue, Request, Response
+
+END: Final = b"GNTP/1.0 END"
+"""The semaphore that ends a message on a connection that is kept ("Connection: Keep-Alive")."""
+
+_SECTION: Final = b"Identifier:"
+
+_M = TypeVar("_M")
+_Steps: TypeAlias = "Generator[None, None, _M]"
+"""A parser that yields whenever it needs more bytes, and returns what it read."""
+
+
+# -- Encoding ------------------------------------------------------------------------------------
+
+
+def encode(
+    message: Request | Response, *, key: Key | None = None, cipher: Cipher | None = None, half_close: bool = True
+) -> bytes:
+    """Encode one message.
+
+    Args:
+        message: A request or a response.
+        key: Authenticates the message; None sends it without a key.
+        cipher: Encrypts it; needs the key it was made from. Its initialization vector is drawn anew when the
+            ciphertext would be misread.
+        half_close: Whether the sender shuts down its side after this message. If not, requests get a length at which
+            growl-for-linux does not stall.
+
+    Returns:
+        The message's bytes.
+
+    Raises:
+        GNTPEncryptionError: If there is a cipher without a key, or encryption fails.
+        GNTPValidationError: If a custom header's name is none.
+    """
+    if cipher is not None and key is None:
+        raise GNTPEncryptionError("a message is encrypted with a key: give the key as well")
+    blocks = message.blocks()
+    encoded = _encode_blocks(message.message_type, blocks, key, cipher)
+    if message.message_type in RESPONSE_TYPES:
+        return encoded
+    for size in _PADDING_SIZES:
+        if not _stalls_growl_for_linux(encoded, half_close):
+            break
+        padded = [[*blocks[0], ("X-Padding", "." * size)], *blocks[1:]]
+        encoded = _encode_blocks(message.message_type, padded, key, cipher)
+    return encoded
+
+
+# Each moves the message's length and its blank lines to another place; one nearly always does.
+_PADDING_SIZES: Final = (1, 17, 33, 49)
+_GROWL_FOR_LINUX_PIECE: Final = 1024
+
+
+def _stalls_growl_for_linux(encoded: bytes, half_close: bool) -> bool:
+    """Tell whether growl-for-linux would misread where a request ends.
+
+    It reads pieces of 1,024 bytes and takes one that ends with an empty line for the last, so that whatever follows is
+    lost; a last piece of one to three bytes makes it wait 4.1 s, unless the sender shuts down its side.
+    """
+    piece = _GROWL_FOR_LINUX_PIECE
+    if not half_close and len(encoded) > piece and 1 <= len(encoded) % piece <= 3:
+        return True
+    ends = range(piece, len(encoded), piece)
+    return any(encoded[end - 4 : end] == MESSAGE_DELIMITER for end in ends)
+
+
+def _encode_blocks(message_type: str, blocks: Iterable[Block], key: Key | None, cipher: Cipher | None) -> bytes:
+    resources: list[Resource] = []
+    lines = [[encode_line(name, _wire_value(value, resources)) for name, value in block] for block in blocks]
+    text = headers.join_blocks(lines)
+    if cipher is not None:
+        text, cipher = _encrypt_text(text, cipher)
+    parts = [_information_line(message_type, key, cipher).encode(), LINE_DELIMITER, text, LINE_DELIMITER]
+    if cipher is not None:
+        parts.append(LINE_DELIMITER)  # plain text ends its last line itself
+    for resource in resources:
+        parts += _section(resource, cipher)
+    return b"".join(parts)
+
+
+def _wire_value(value: HeaderValue, resources: list[Resource]) -> str:
+    """Return what stands on the wire for a value; a picture is noted, and pointed to.
+
+    This is the one place through which every header value passes.
+    """
+    if isinstance(value, str):
+        return safe_value(value)
+    if value.url is not None:
+        return safe_value(value.url)
+    resources.append(value)
+    return f"{RESOURCE_SCHEME}{value.unique_id()}"
+
+
+def _information_line(message_type: str, key: Key | None, cipher: Cipher | None) -> InformationLine:
+    return InformationLine(
+        message_type,
+        cipher_id=cipher.algorithm_id if cipher else None,
+        iv=cipher.iv if cipher else b"",
+        hash_id=key.algorithm_id if key else None,
+        key_hash=key.key_hash if key else b"",
+        salt=key.salt if key else b"",
+    )
+
+
+# One ciphertext in about 65,000 is misread; eight in a row never are.
+_ENCRYPTION_ATTEMPTS: Final = 8
+
+
+def _encrypt_text(text: bytes, cipher: Cipher) -> tuple[bytes, Cipher]:
+    """Encrypt the header blocks, with another initialization vector when a server would misread the result.
+
+    Servers look for the first empty line: a ciphertext that holds one, or ends with a CRLF that runs into the one
+    after it, is cut short (Growl for Windows answers 300).
+    """
+    for _ in range(_ENCRYPTION_ATTEMPTS):
+        encrypted = cipher.encrypt(text)
+        if MESSAGE_DELIMITER not in encrypted and not encrypted.endswith(LINE_DELIMITER):
+            return encrypted, cipher
+        cipher = cipher.renewed()
+    raise GNTPEncryptionError("no initialization vector gave a ciphertext without an empty line")
+
+
+def _section(resource: Resource, cipher: Cipher | None) -> list[bytes]:
+    data = resource.data or b""
+    if cipher is not None:
+        data = cipher.encrypt(data)
+    head = f"Identifier: {resource.unique_id()}\r\nLength: {len(data)}\r\n\r\n"
+    return [head.encode("ascii"), data, MESSAGE_DELIMITER]
+
+
+# -- Decoding: limits and sources ----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a reader takes from a peer before it says no. Sizes are bytes.
+
+    Attributes:
+        information_line: A SHA512 key with a salt of 128 bytes and an initialization vector need 440.
+        header_block: One header block, or one encrypted header part: room for a traceback of a megabyte.
+        headers: Header lines in a block; no client is known to send 40.
+        types: Notification types in one REGISTER; the largest seen in the wild are some dozens.
+        section: One binary section: a picture no toast would show is refused.
+        sections: Binary sections in one message: each type may have a picture.
+        message: All binary sections of one message together.
+    """
+
+    information_line: int = 1024
+    header_block: int = 4 * 1024 * 1024
+    headers: int = 256
+    types: int = 1024
+    section: int = 16 * 1024 * 1024
+    sections: int = 1100
+    message: int = 64 * 1024 * 1024
+
+
+DEFAULT_LIMITS: Final = Limits()
+
+_SECTION_HEAD_LIMIT: Final = 1024
+"""Bytes of an Identifier and a Length line: identifiers are hashes, 128 digits at most."""
+
+
+class _Source:
+    """Bytes that have arrived and were not read yet. Its parsers yield while they need more."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.eof = False
+
+    def need(self) -> _Steps[None]:
+        """Wait for more bytes."""
+        if self.eof:
+            raise GNTPProtocolError("the connection ended in the middle of a message")
+        yield
+
+    def exactly(self, size: int) -> _Steps[bytes]:
+        """Read a number of bytes."""
+        while len(self.data) < size:
+            yield from self.need()
+        return self.take(size)
+
+    def until(self, delimiter: bytes, limit: int, what: str) -> _Steps[bytes]:
+        """Read up to a delimiter, and past it. Bytes that were searched are not searched again."""
+        searched = 0
+        while (at := self.data.find(delimiter, searched)) < 0:
+            if len(self.data) > limit + len(delimiter):
+                break
+            searched = max(0, len(self.data) - len(delimiter) + 1)
+            yield from self.need()
+        if not 0 <= at <= limit:
+            raise GNTPProtocolError(f"{what} is longer than {limit} bytes")
+        found = self.take(at)
+        self.take(len(delimiter))
+        return found
+
+    def starts_with(self, prefix: bytes) -> _Steps[bool]:
+        """Tell whether the next bytes are these, reading none of them; at the end of the stream they are not."""
+        while len(self.data) < len(prefix) and prefix.startswith(self.data) and not self.eof:
+            yield
+        return self.data.startswith(prefix)
+
+    def take(self, size: int) -> bytes:
+        """Remove bytes that have arrived. Deleting from the front of a bytearray moves nothing."""
+        taken = bytes(memoryview(self.data)[:size])
+        del self.data[:size]
+        return taken
+
+
+_Message = TypeVar("_Message")
+
+
+class _Reader(Generic[_Message]):
+    """What both readers share: the pieces of a message, in their order on the wire."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._source = _Source()
+        self._parser = self._messages()
+        self._failure: GNTPProtocolError | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes from the peer.
+
+        Args:
+            data: Any number of bytes.
+        """
+        self._source.data += data
+
+    def feed_eof(self) -> None:
+        """Take notice that the peer will send no more."""
+        self._source.eof = True
+
+    def next_message(self) -> _Message | None:
+        """Return the next whole message.
+
+        Returns:
+            The message, or None when more bytes are needed, or when the stream ended between two messages.
+
+        Raises:
+            GNTPProtocolError: If the bytes are no GNTP message, break a limit, or end inside one. From then on
+                every call raises it.
+        """
+        if self._failure is not None:
+            raise self._failure
+        try:
+            return next(self._parser)
+        except GNTPProtocolError as failure:
+            self._failure = failure
+            self._source.take(len(self._source.data))
+            raise
+
+    def _messages(self) -> Generator[_Message | None, None, None]:
+        """Yield each message, and None whenever more bytes are needed."""
+        raise NotImplementedError
+
+    def _between_messages(self) -> _Steps[None]:
+        """Pass over what stands between two messages.
+
+        That is: empty lines (gntp-send ends a REGISTER with one too many), the END semaphore, and a binary section
+        that repeats one already read (clients that send one section for each of two headers that share a picture).
+        """
+        source = self._source
+        while True:
+            if (yield from source.starts_with(LINE_DELIMITER)):
+                source.take(len(LINE_DELIMITER))
+            elif (yield from source.starts_with(END)):
+                yield from source.until(LINE_DELIMITER, self._limits.information_line, "the END line")
+            elif (yield from source.starts_with(_SECTION)):
+                yield from self._section(None, self._limits.section)
+            elif source.data or source.eof:
+                return
+            else:
+                yield
+
+    def _plain_block(self) -> _Steps[dict[str, str]]:
+        if (yield from self._source.starts_with(LINE_DELIMITER)):
+            return {}
+        data = yield from self._source.until(MESSAGE_DELIMITER, self._limits.header_block, "a header block")
+        return parse_block(data, self._limits.headers)
+
+    def _encrypted_blocks(self, cipher: Cipher) -> _Steps[list[dict[str, str]]]:
+        text = yield from self._ciphertext(cipher)
+        chunks = [chunk for chunk in text.split(MESSAGE_DELIMITER) if chunk.strip(LINE_DELIMITER)]
+        if len(chunks) > self._limits.types + 1:
+            raise GNTPProtocolError(f"more than {self._limits.types} notification types")
+        return [parse_block(chunk, self._limits.headers) for chunk in chunks] or [{}]
+
+    def _ciphertext(self, cipher: Cipher) -> _Steps[bytes]:
+        """Read and decrypt the header part, whose length is written nowhere.
+
+        It ends at a whole number of blocks, before an empty line, or before one line end and a binary section
+        (ruby-growl), or before a line end and the end of the stream. Its own bytes may look like that by chance, which the padding tells.
+        """
+        source, searched = self._source, cipher.block_size
+        for _ in range(_DECRYPTION_ATTEMPTS):
+            at = yield from self._aligned_line_end(searched, cipher.block_size)
+            try:
+                text = cipher.decrypt(bytes(memoryview(source.data)[:at]))
+            except GNTPEncryptionError:
+                searched = at + 1
+                continue
+            source.take(at)
+            return text
+        raise GNTPProtocolError("the header part does not decrypt")
+
+    def _aligned_line_end(self, searched: int, block_size: int) -> _Steps[int]:
+        """Find the next place where a ciphertext could end."""
+        source = self._source
+        while True:
+            at = source.data.find(LINE_DELIMITER, searched)
+            tail = bytes(source.data[at + 2 : at + 2 + len(_SECTION)])
+            if at < 0:
+                searched = max(searched, len(source.data) - 1)
+                if len(source.data) > self._limits.header_block:
+                    raise GNTPProtocolError(f"an encrypted part is longer than {self._limits.header_block} bytes")
+                yield from source.need()
+            elif at % block_size:
+                searched = at + 1
+            elif tail.startswith(LINE_DELIMITER) or tail == _SECTION or (source.eof and not tail):
+                return at
+            elif LINE_DELIMITER.startswith(tail) or _SECTION.startswith(tail):
+                yield from source.need()
+            else:
+                searched = at + 1
+
+    def _sections(self, wanted: set[str], cipher: Cipher | None) -> _Steps[dict[str, bytes]]:
+        """Read binary sections until each wanted identifier has its own."""
+        sections: dict[str, bytes] = {}
+        budget = self._limits.message
+        for _ in range(self._limits.sections):
+            if wanted <= sections.keys():
+                return sections
+            while (yield from self._source.starts_with(LINE_DELIMITER)):
+                self._source.take(len(LINE_DELIMITER))
+            if not (yield from self._source.starts_with(_SECTION)):
+                raise GNTPProtocolError("a binary section that a header points to is missing")
+            identifier, data = yield from self._section(cipher, min(budget, self._limits.section))
+            budget -= len(data)
+            sections[identifier] = data
+        if wanted <= sections.keys():
+            return sections
+        raise GNTPProtocolError(f"more than {self._limits.sections} binary sections")
+
+    def _section(self, cipher: Cipher | None, limit: int) -> _Steps[tuple[str, bytes]]:
+        head = yield from self._source.until(MESSAGE_DELIMITER, _SECTION_HEAD_LIMIT, "the head of a binary section")
+        values = parse_block(head, max_headers=8)
+        identifier, length = headers.required(values, "Identifier"), headers.required(values, "Length")
+        size = safe_int_conversion(length, default=-1) if length.isdecimal() else -1
+        if not 0 <= size <= limit:
+            raise GNTPProtocolError(f"Length of a binary section must be 0 to {limit}")
+        data = yield from self._source.exactly(size)
+        if cipher is not None:
+            data = _decrypted_section(cipher, data)
+        return identifier, data
+
+    def _resolved(self, blocks: Sequence[Mapping[str, str]], cipher: Cipher | None) -> _Steps[list[_ReadBlock]]:
+        """Read the sections that the headers point to, and put their bytes in the pointers' place."""
+        wanted = {name for block in blocks for key, value in block.items() if (name := _pointer(key, value))}
+        sections = yield from self._sections(wanted, cipher)
+        return [
+            {
+                key: Resource(data=sections[name]) if (name := _pointer(key, value)) else value
+                for key, value in block.items()
+            }
+            for block in blocks
+        ]
+
+
+_ReadBlock: TypeAlias = "dict[str, HeaderValue]"
+
+# Two by chance in one message would be seen once in a lifetime; a peer that has the key and sends many, to make each
+# try cost a decryption, gets no more.
+_DECRYPTION_ATTEMPTS: Final = 4
+
+_ICONS: Final = ("Application-Icon", "Notification-Icon")
+
+
+def _pointer(name: str, value: str) -> str | None:
+    """Return the identifier that a header points to.
+
+    Only pictures and X- and Data- headers may point ("Binary data"): a text that happens to begin like a pointer is
+    a text.
+    """
+    may_point = name in _ICONS or name.startswith(("X-", "Data-"))
+    return headers.pointed_identifier(value) if may_point else None
+
+
+def _decrypted_section(cipher: Cipher, data: bytes) -> bytes:
+    try:
+        return cipher.decrypt(data)
+    except GNTPEncryptionError:
+        raise GNTPProtocolError("a binary section does not decrypt") from None
+
+
+def _cipher_for(line: InformationLine, key: Key) -> Cipher:
+    try:
+        return Cipher(key, line.cipher_id or "", line.iv)
+    except GNTPEncryptionError as error:
+        raise GNTPProtocolError(str(error), ErrorCode.NOT_AUTHORIZED) from error
+
+
+# -- The two readers -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """How a request came.
+
+    Attributes:
+        hash_id: Hash of its key; None when it had no key.
+        cipher_id: Its cipher; None when it was in clear.
+        headers: All headers of its first block, as sent; pictures by their pointers.
+    """
+
+    hash_id: str | None
+    cipher_id: str | None
+    headers: Mapping[str, str]
+
+
+class RequestReader(_Reader[Request]):
+    """Reads requests, as a server.
+
+    With passwords, each request must have a key made from one of them. Without, none may have a key: it could not be
+    checked, and a sender that believes itself authenticated should hear that it is not.
+
+    Attributes:
+        envelope: How the request that ``next_message`` returned last came; None before the first.
+    """
+
+    def __init__(self, passwords: Sequence[str] = (), limits: Limits = DEFAULT_LIMITS) -> None:
+        """Prepare for the first request.
+
+        Args:
+            passwords: Passwords of which a request must have one; none for a server without a password.
+            limits: What is taken from a peer.
+        """
+        super().__init__(limits)
+        self._passwords = tuple(passwords)
+        self.envelope: Envelope | None = None
+
+    def _messages(self) -> Generator[Request | None, None, None]:
+        while True:
+            yield from self._between_messages()
+            while not self._source.data:
+                yield None
+            raw = yield from self._source.until(LINE_DELIMITER, self._limits.information_line, "the information line")
+            line = headers.parse_information_line(raw)
+            if line.message_type not in REQUEST_TYPES:
+                raise GNTPProtocolError(f"unknown request; allowed: {', '.join(REQUEST_TYPES)}")
+            yield (yield from self._request(line))
+
+    def _request(self, line: InformationLine) -> _Steps[Request]:
+        key = self._authenticated_key(line)
+        cipher = None
+        if line.cipher_id is not None:
+            if key is None:
+                raise GNTPProtocolError("encrypted without a key", ErrorCode.NOT_AUTHORIZED)
+            cipher = _cipher_for(line, key)
+            blocks = yield from self._encrypted_blocks(cipher)
+        else:
+            blocks = yield from self._plain_blocks(line.message_type)
+        expected = 1 + (self._type_count(blocks[0]) if line.message_type == "REGISTER" else 0)
+        if len(blocks) != expected:
+            raise GNTPProtocolError(f"expected {expected} header blocks, not {len(blocks)}")
+        resolved = yield from self._resolved(blocks, cipher)
+        request = REQUEST_TYPES[line.message_type].from_blocks(resolved)
+        self.envelope = Envelope(line.hash_id, line.cipher_id, blocks[0])
+        return request
+
+    def _plain_blocks(self, message_type: str) -> _Steps[list[dict[str, str]]]:
+        first = yield from self._plain_block()
+        blocks = [first]
+        if message_type == "REGISTER":
+            for _ in range(self._type_count(first)):
+                blocks.append((yield from self._plain_block()))  # noqa: PERF401 - a generator cannot yield from inside
+        return blocks
+
+    def _type_count(self, block: Mapping[str, str]) -> int:
+        count = headers.required(block, "Notifications-Count")
+        if not (count.isdecimal() and 0 < safe_int_conversion(count) <= self._limits.types):
+            raise GNTPProtocolError(f"Notifications-Count must be 1 to {self._limits.types}")
+        return int(count)
+
+    def _authenticated_key(self, line: InformationLine) -> Key | None:
+        """Return the key that the request was made with, or None where none is asked for."""
+        if line.hash_id is None:
+            if self._passwords:
+                raise GNTPProtocolError("a password is required", ErrorCode.NOT_AUTHORIZED)
+            return None
+        if not self._passwords:
+            raise GNTPProtocolError("this server has no password: send no key", ErrorCode.NOT_AUTHORIZED)
+        try:
+            candidates = [Key(password, line.hash_id, line.salt) for password in self._passwords]
+        except ValueError as error:
+            raise GNTPProtocolError(str(error), ErrorCode.NOT_AUTHORIZED) from error
+        matching = [key for key in candidates if key.verify_hash(line.key_hash)]  # all are compared: constant time
+        if not matching:
+            raise GNTPProtocolError("the key does not match the password", ErrorCode.NOT_AUTHORIZED)
+        return matching[0]
+
+
+class ResponseReader(_Reader[Response]):
+    """Reads responses, as a client.
+
+    Growl for Windows and growl-for-linux answer in clear whatever the request was; the specification says that
+    responses are encrypted like the request. Both are read.
+    """
+
+    def __init__(self, key: Key | None = None, limits: Limits = DEFAULT_LIMITS) -> None:
+        """Prepare for the first response.
+
+        Args:
+            key: Key of the request, for an encrypted response.
+            limits: What is taken from a peer.
+        """
+        super().__init__(limits)
+        self._key = key
+
+    def _messages(self) -> Generator[Response | None, None, None]:
+        while True:
+            yield from self._between_messages()
+            while not self._source.data:
+                yield None
+            raw = yield from self._source.until(LINE_DELIMITER, self._limits.information_line, "the information line")
+            line = headers.parse_information_line(raw, response=True)
+            if line.message_type not in RESPONSE_TYPES:
+                raise GNTPProtocolError(f"unknown response; allowed: {', '.join(sorted(RESPONSE_TYPES))}")
+            yield (yield from self._response(line))
+
+    def _response(self, line: InformationLine) -> _Steps[Response]:
+        cipher = None
+        if line.cipher_id is not None:
+            cipher = _cipher_for(line, self._response_key(line))
+            (block, *_) = yield from self._encrypted_blocks(cipher)
+        else:
+            block = yield from self._plain_block()
+        (resolved,) = yield from self._resolved([block], cipher)
+        texts = {name: value for name, value in resolved.items() if isinstance(value, str)}
+        return Response(line.message_type, texts)
+
+    def _response_key(self, line: InformationLine) -> Key:
+        """Return the request's key, or the one from the response's own salt."""
+        if self._key is None:
+            raise GNTPProtocolError("an encrypted response to a request without a key")
+        if line.hash_id is None or not line.salt:
+            return self._key
+        try:
+            return keys.Key(self._key.password.decode("utf-8"), line.hash_id, line.salt)
+        except ValueError as error:
+            raise GNTPProtocolError(str(error)) from error

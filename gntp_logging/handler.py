@@ -1,0 +1,204 @@
+"""GNTPHandler: a log record becomes an alert and is queued, on the thread that logs, without I/O."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from typing import Final
+
+from . import options
+from .alert import AlertFactory
+from .delivery import Delivery
+from .gntp import ciphers, keys
+from .gntp.connections import GNTPClient
+from .gntp.constants import DEFAULT_PORT
+from .gntp.exceptions import GNTPEncryptionError
+from .worker import Stats, Worker
+
+DISABLING_VARIABLE: Final = "GNTP_LOGGING_DISABLED"
+"""Environment variable that switches every handler off, for test runs; anything but empty and 0 does."""
+
+_OWN_NAMESPACE: Final = "gntp_logging"
+
+
+class GNTPHandler(logging.Handler):
+    """Shows log records on a desktop, through a server of the Growl Notification Transport Protocol.
+
+    The constructor checks its options and does nothing else: no thread, no name look-up, no socket. The first record
+    starts a background thread, which registers the application with the server and delivers. If the server cannot be
+    reached the program runs on; one line on stderr says so.
+
+    Attributes:
+        app_name: The application's name on the desktop.
+        enabled: Whether records are handed on at all.
+    """
+
+    def __init__(
+        self,
+        *,
+        app_name: str | None = None,
+        host: str = "localhost",
+        port: int = DEFAULT_PORT,
+        timeout: float = 5.0,
+        password: str | None = None,
+        password_env: str | None = None,
+        password_file: str | os.PathLike[str] | None = None,
+        key_hashing: str | keys.Algorithm = "SHA256",
+        encryption: str | ciphers.Algorithm | None = None,
+        level: int | str = logging.NOTSET,
+        levels: Mapping[str | int, Mapping[str, object]] | None = None,
+        icon: str | os.PathLike[str] | bytes | None = None,
+        url: str | None = None,
+        max_text: int = 1000,
+        queue_size: int = 10_000,
+        max_age: float = 300.0,
+        shutdown_timeout: float = 2.0,
+        enabled: bool = True,
+    ) -> None:
+        """Check the options.
+
+        Args:
+            app_name: The application's name on the desktop; None means the program's name.
+            host: Host name or address of the GNTP server.
+            port: TCP port of the server.
+            timeout: Seconds that one exchange with the server may take.
+            password: The server's password; give this, ``password_env`` or ``password_file``, or none.
+            password_env: Environment variable that holds the password.
+            password_file: File whose first line is the password.
+            key_hashing: Hash of the password: MD5, SHA1, SHA256 or SHA512.
+            encryption: AES, 3DES or DES; None sends in clear. Needs a password, and SHA256 or SHA512 but for DES.
+            level: Level from which records are shown.
+            levels: Changes to how levels look, such as ``{"ERROR": {"event": ..., "priority": ..., "sticky": ...,
+                "icon": ...}}``. A level holds for all numbers from its own to the next.
+            icon: The application's picture: a path, its bytes, or a URL that the server fetches.
+            url: What opens when an alert is clicked.
+            max_text: Characters of an alert's text; 0 for no limit.
+            queue_size: Alerts that may wait; the oldest of the lowest priority go first.
+            max_age: Seconds after which an alert that could not be delivered is given up; 0 for no limit.
+            shutdown_timeout: Seconds that ``flush``, ``close`` and the program's end may wait for delivery.
+            enabled: False makes a handler that does nothing.
+
+        Raises:
+            ValueError: If an option's value is not allowed; the text begins with the option's name.
+        """
+        super().__init__(options.level_number("level", level))
+        self.app_name = options.program_name() if app_name is None else options.text("app_name", app_name)
+        switched_off = os.environ.get(DISABLING_VARIABLE, "") not in ("", "0")
+        self.enabled = options.flag("enabled", enabled) and not switched_off
+        level_map = options.levels(levels)
+        self._alerts = AlertFactory(
+            self.app_name, level_map, options.integer("max_text", max_text, 0), options.url(url)
+        )
+        client = _client(
+            host=options.text("host", host),
+            port=options.integer("port", port, 1, 65535),
+            timeout=options.seconds("timeout", timeout, positive=True),
+            password=options.password(password, password_env, password_file),
+            key_hashing=options.key_hashing(key_hashing),
+            encryption=options.encryption(encryption),
+        )
+        self._worker = Worker(
+            Delivery(client, self.app_name, options.icon("icon", icon), level_map.events()),
+            queue_size=options.integer("queue_size", queue_size, 1),
+            max_age=options.seconds("max_age", max_age, positive=False),
+            shutdown_timeout=options.seconds("shutdown_timeout", shutdown_timeout, positive=False),
+            report=_report,
+        )
+
+    def handle(self, record: logging.LogRecord) -> bool:  # type: ignore[override]  # typeshed: bool | LogRecord on 3.12
+        """Filter a record and emit it, outside the handler's lock: filters and arguments are application code.
+
+        Args:
+            record: The record.
+
+        Returns:
+            Whether the record passed the filters.
+        """
+        passed = self.filter(record)
+        if not passed:
+            return False
+        self.emit(record if passed is True else passed)  # from 3.12 on a filter may return another record
+        return True
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Queue a record as an alert. Never blocks, never raises, does no I/O.
+
+        Args:
+            record: The record; it is not changed.
+        """
+        if not self.enabled or _is_own(record.name) or self._worker.is_current_thread():
+            return
+        try:
+            self._worker.submit(self._alerts.from_record(record, self._own_formatter()))
+        except Exception:  # noqa: BLE001 - logging's contract: a handler reports its errors by handleError
+            self.handleError(record)
+
+    def flush(self, timeout: float | None = None) -> bool:  # type: ignore[override]  # logging's returns nothing
+        """Wait until everything that was logged before is delivered or counted.
+
+        While the server cannot be reached, one attempt is made now.
+
+        Args:
+            timeout: Seconds to wait at most; None means ``shutdown_timeout``.
+
+        Returns:
+            Whether everything is settled.
+        """
+        return self._worker.flush(timeout)
+
+    def close(self) -> None:
+        """Deliver what waits within ``shutdown_timeout``, count the rest as dropped, and stop the thread.
+
+        Called right after ``flush()``, it has what that call left of the time. A closed handler that is used again
+        opens again.
+        """
+        self._worker.close()
+        super().close()
+
+    def stats(self) -> Stats:
+        """Return what became of the records so far, in this process."""
+        return self._worker.stats()
+
+    def _own_formatter(self) -> logging.Formatter | None:
+        """Return the formatter that the user set; basicConfig forces its own on every handler, which is nobody's wish."""
+        formatter = self.formatter
+        if formatter is None or getattr(formatter, "_fmt", None) == logging.BASIC_FORMAT:
+            return None
+        return formatter
+
+    def __repr__(self) -> str:
+        """Name the application and the server; the password stays secret."""
+        return f"<GNTPHandler {self.app_name!r} to {self._worker.server} ({logging.getLevelName(self.level)})>"
+
+
+def _client(
+    *,
+    host: str,
+    port: int,
+    timeout: float,
+    password: str | None,
+    key_hashing: keys.Algorithm,
+    encryption: ciphers.Algorithm | None,
+) -> GNTPClient:
+    try:
+        return GNTPClient(host, port, timeout, password, key_hashing, encryption)
+    except GNTPEncryptionError as error:
+        raise ValueError(f"encryption: {error}") from error
+
+
+def _is_own(name: object) -> bool:
+    """Tell whether a logger is this package's: what it logged about its alerts would become alerts."""
+    return isinstance(name, str) and (name == _OWN_NAMESPACE or name.startswith(_OWN_NAMESPACE + "."))
+
+
+def _report(line: str) -> None:
+    """Print a line of diagnosis, where logging prints its own."""
+    if not logging.raiseExceptions or sys.stderr is None:
+        return
+    try:
+        sys.stderr.write(f"gntp_logging: {' '.join(line.split())}\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        pass  # a closed or broken stderr

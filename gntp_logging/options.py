@@ -1,0 +1,322 @@
+"""Checks of GNTPHandler's options. Pure but for the files that options name, which are read here.
+
+Every failure is a ValueError that begins with the option's name and says what is allowed. Values of secrets are never
+part of a message.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+from .gntp import ciphers, keys
+from .gntp.exceptions import GNTPResourceError
+from .gntp.models import Resource
+from .levels import DEFAULT_STYLES, LevelMap, LevelStyle
+
+HASHES: Final[Mapping[str, keys.Algorithm]] = {
+    algorithm.algorithm_id: algorithm for algorithm in (keys.MD5, keys.SHA1, keys.SHA256, keys.SHA512)
+}
+CIPHERS: Final[Mapping[str, ciphers.Algorithm]] = {
+    algorithm.algorithm_id: algorithm for algorithm in (ciphers.AES, ciphers.DES, ciphers.DES3)
+}
+
+_A = TypeVar("_A", keys.Algorithm, ciphers.Algorithm)
+
+
+def refusal(option: str, allowed: str, value: object) -> ValueError:
+    """Return the error for a value that an option does not take."""
+    return ValueError(f"{option}: allowed is {allowed}, not {value!r:.80}")
+
+
+def text(option: str, value: object) -> str:
+    """Check a string that must not be blank.
+
+    Args:
+        option: The option's name.
+        value: What was given.
+
+    Returns:
+        The string.
+
+    Raises:
+        ValueError: If it is none, or blank.
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise refusal(option, "a string that is not blank", value)
+    return value
+
+
+def flag(option: str, value: object) -> bool:
+    """Check a boolean.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    if not isinstance(value, bool):
+        raise refusal(option, "true or false", value)
+    return value
+
+
+def integer(option: str, value: object, low: int, high: int | None = None) -> int:
+    """Check an integer.
+
+    Args:
+        option: The option's name.
+        value: What was given.
+        low: The smallest allowed value.
+        high: The largest; None for no bound.
+
+    Returns:
+        The integer.
+
+    Raises:
+        ValueError: If it is none, or out of range.
+    """
+    allowed = f"an integer from {low} to {high}" if high is not None else f"an integer of {low} or more"
+    if type(value) is not int or value < low or (high is not None and value > high):
+        raise refusal(option, allowed, value)
+    return value
+
+
+def seconds(option: str, value: object, *, positive: bool) -> float:
+    """Check a number of seconds.
+
+    Args:
+        option: The option's name.
+        value: What was given.
+        positive: Whether zero is refused.
+
+    Returns:
+        The seconds.
+
+    Raises:
+        ValueError: If it is no finite number, or out of range.
+    """
+    allowed = "a number of seconds above 0" if positive else "a number of seconds, 0 or more"
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise refusal(option, allowed, value)
+    if value < 0 or (positive and value == 0):
+        raise refusal(option, allowed, value)
+    return float(value)
+
+
+def level_number(option: str, value: object) -> int:
+    """Read a level: a number, a number in a string, or a name that logging knows.
+
+    Args:
+        option: The option's name.
+        value: What was given.
+
+    Returns:
+        The level's number.
+
+    Raises:
+        ValueError: If it is none of them.
+    """
+    if type(value) is int and value >= 0:
+        return value
+    if isinstance(value, str):
+        if value.isdecimal():
+            return int(value)
+        number = logging.getLevelName(value.upper())
+        if isinstance(number, int):
+            return number
+    raise refusal(option, "a level's number or name such as 40, '40' or 'ERROR'", value)
+
+
+# -- Trust ---------------------------------------------------------------------------------------
+
+
+def password(value: object, env: object, file: object) -> str | None:
+    """Find the password: given, in an environment variable, or in a file's first line.
+
+    Args:
+        value: The option ``password``.
+        env: The option ``password_env``, a variable's name.
+        file: The option ``password_file``, a path.
+
+    Returns:
+        The password; None when none of the three is given.
+
+    Raises:
+        ValueError: If more than one is given, or the one that is gives no password.
+    """
+    given = {
+        name: option
+        for name, option in (("password", value), ("password_env", env), ("password_file", file))
+        if option is not None
+    }
+    if len(given) > 1:
+        raise ValueError(f"{', '.join(given)}: give one of them, not {len(given)}")
+    if env is not None:
+        name = text("password_env", env)
+        return _secret(f"password_env: the environment variable {name!r}", os.environ.get(name))
+    if file is not None:
+        return _secret(
+            f"password_file: the first line of {os.fspath(_path('password_file', file))!r}", _first_line(file)
+        )
+    return None if value is None else _secret("password", value)
+
+
+def _secret(what: str, value: object) -> str:
+    if not isinstance(value, str) or not value:
+        state = "is not set" if value is None else "is empty" if value == "" else "must be a string"
+        raise ValueError(f"{what} {state}; for a server without a password leave the option out")
+    return value
+
+
+def _first_line(path: object) -> str:
+    try:
+        with open(_path("password_file", path), encoding="utf-8") as file:
+            return file.readline().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ValueError(f"password_file: cannot read {path!r}: {reason}") from error
+
+
+def _path(option: str, value: object) -> str | os.PathLike[str]:
+    if isinstance(value, os.PathLike) or (isinstance(value, str) and value.strip()):
+        return value
+    raise refusal(option, "the path of a file", value)
+
+
+def key_hashing(value: object) -> keys.Algorithm:
+    """Read the option ``key_hashing``: a name or an algorithm.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    return _algorithm("key_hashing", value, keys.Algorithm, HASHES)
+
+
+def encryption(value: object) -> ciphers.Algorithm | None:
+    """Read the option ``encryption``: a name, an algorithm, or None for clear text.
+
+    Raises:
+        ValueError: If it is none of them.
+    """
+    return None if value is None else _algorithm("encryption", value, ciphers.Algorithm, CIPHERS)
+
+
+def _algorithm(option: str, value: object, kind: type[_A], known: Mapping[str, _A]) -> _A:
+    if isinstance(value, kind):
+        return value
+    if isinstance(value, str) and value.upper() in known:
+        return known[value.upper()]
+    raise refusal(option, " or ".join(map(repr, known)), value)
+
+
+# -- Looks ---------------------------------------------------------------------------------------
+
+
+def icon(option: str, value: object) -> Resource | None:
+    """Read a picture: a path, its bytes, or a URL, which is passed on and never fetched.
+
+    Args:
+        option: The option's name.
+        value: What was given.
+
+    Returns:
+        The picture; None when none was given.
+
+    Raises:
+        ValueError: If it is none of them, or the file cannot be read.
+    """
+    if value is None or isinstance(value, Resource):
+        return value
+    if isinstance(value, bytes) and value:
+        return Resource(data=value)
+    if isinstance(value, str) and is_web_url(value):
+        return Resource.from_url(value)
+    if not isinstance(value, os.PathLike) and not (isinstance(value, str) and value.strip()):
+        raise refusal(option, "a path, an http or https URL, or a picture's bytes", value)
+    try:
+        return Resource.from_file(value)
+    except GNTPResourceError as error:
+        raise ValueError(f"{option}: {error}") from error
+
+
+def is_web_url(value: str) -> bool:
+    """Tell whether a string is a URL that a GNTP server can fetch."""
+    return value.lower().startswith(("http://", "https://"))
+
+
+def url(value: object) -> str | None:
+    """Read the option ``url``: what opens when an alert is clicked.
+
+    Raises:
+        ValueError: If it is no URL.
+    """
+    if value is None or (isinstance(value, str) and "://" in value[1:] and value.isprintable() and " " not in value):
+        return value
+    raise refusal("url", "a URL such as 'https://example.com/errors'", value)
+
+
+_STYLE_FIELDS: Final = ("event", "priority", "sticky", "icon")
+
+
+def levels(value: object) -> LevelMap:
+    """Read the option ``levels``: changes to the styles, by level.
+
+    A level that the defaults do not know begins with the style that held for it before.
+
+    Args:
+        value: A mapping from levels to mappings with any of event, priority, sticky and icon; None for the defaults.
+
+    Returns:
+        The styles by threshold.
+
+    Raises:
+        ValueError: If a level, a field or a field's value is not allowed.
+    """
+    styles = dict(DEFAULT_STYLES)
+    table = {level_number("levels", level): fields for level, fields in _plain(value or {}, "levels").items()}
+    for number in sorted(table):
+        before = LevelMap(styles).style(number)
+        styles[number] = _style(f"levels[{logging.getLevelName(number)!r}]", table[number], before)
+    return LevelMap(styles)
+
+
+def _style(option: str, fields: object, before: LevelStyle) -> LevelStyle:
+    given = _plain(fields, option)
+    for field in given:
+        if field not in _STYLE_FIELDS:
+            raise refusal(option, " or ".join(map(repr, _STYLE_FIELDS)), field)
+    return LevelStyle(
+        event=text(f"{option}['event']", given.get("event", before.event)),
+        priority=integer(f"{option}['priority']", given.get("priority", before.priority), -2, 2),
+        sticky=flag(f"{option}['sticky']", given.get("sticky", before.sticky)),
+        icon=icon(f"{option}['icon']", given["icon"]) if "icon" in given else before.icon,
+    )
+
+
+def _plain(table: object, option: str) -> dict[Any, Any]:
+    """Copy a mapping into a dict, item by item: dictConfig's own dicts resolve ``ext://`` only when indexed."""
+    if not isinstance(table, Mapping):
+        raise refusal(option, "a mapping", table)
+    return {key: table[key] for key in table}
+
+
+# -- Where ---------------------------------------------------------------------------------------
+
+
+def program_name(argv: list[str] | None = None) -> str:
+    """Return the running program's name, for people who gave their application none.
+
+    Args:
+        argv: The command line; None means the process's.
+
+    Returns:
+        The script's name without folder and ``.py``; the package's name for ``python -m package``; else ``python``.
+    """
+    path = ((sys.argv if argv is None else argv) or [""])[0]
+    folder, name = os.path.split(path)
+    stem = name[:-3] if name.endswith((".py", ".pyw")) else name
+    if stem == "__main__":
+        stem = os.path.basename(folder)
+    return stem if stem.strip() and not stem.startswith("-") else "python"

@@ -1,0 +1,1 @@
+"""A small GNTP server: shows what arrives, on machines without any Growl."""

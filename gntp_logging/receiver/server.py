@@ -1,0 +1,261 @@
+"""The GNTP server: asyncio around :class:`~gntp_logging.gntp.wire.RequestReader`.
+
+:class:`Server` lives in an event loop; :class:`Receiver` runs one in a thread of its own, for programs without a loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import threading
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Final
+
+from ..gntp import ciphers
+from ..gntp.constants import RESPONSE_ERROR, RESPONSE_OK, ErrorCode
+from ..gntp.exceptions import GNTPProtocolError
+from ..gntp.requests import NotifyRequest, RegisterRequest, Request, Response
+from ..gntp.wire import DEFAULT_LIMITS, Limits, RequestReader, encode
+from .displays import Display
+from .registry import Registry, Toast
+
+_READ_SIZE: Final = 65536
+
+MAX_CONNECTIONS: Final = 200
+"""Connections at once; one more is closed unread. A desktop has some dozens of clients."""
+
+REQUEST_TIMEOUT: Final = 10.0
+"""Seconds for one whole request: the specification's clients send theirs in milliseconds."""
+
+_LINGER: Final = 1.0
+"""Seconds to read on after an early answer, so that closing does not reset the connection before it is read."""
+
+
+class Server:
+    """A GNTP server inside an event loop. One request a connection, as Growl for Windows does.
+
+    Attributes:
+        port: The TCP port it listens on; 0 before ``start``.
+        display_failures: How often a display raised.
+    """
+
+    def __init__(
+        self,
+        displays: Sequence[Display],
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        passwords: Sequence[str] = (),
+        limits: Limits = DEFAULT_LIMITS,
+        request_timeout: float = REQUEST_TIMEOUT,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            displays: What shows the toasts.
+            host: Address to listen on; the default takes connections from this machine only.
+            port: TCP port; 0 takes a free one.
+            passwords: A request must have a key made from one of them; none for a server without a password.
+            limits: What is taken from a peer.
+            request_timeout: Seconds for one whole request.
+        """
+        self._displays = tuple(displays)
+        self._host = host
+        self._passwords = tuple(passwords)
+        self._limits = limits
+        self._request_timeout = request_timeout
+        self._registry = Registry()
+        self._connections: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+        self.port = port
+        self.display_failures = 0
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            OSError: If the address or the port is not to be had.
+        """
+        ciphers.AES.load()  # now, rather than while the first alert waits
+        self._server = await asyncio.start_server(self._accept, self._host, self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        """Stop listening, and end the connections."""
+        if self._server is not None:
+            self._server.close()
+        for task in self._connections:
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+        if self._server is not None:
+            await self._server.wait_closed()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        if len(self._connections) >= MAX_CONNECTIONS:
+            writer.close()
+            return
+        self._connections.add(task)
+        try:
+            await self._serve(reader, writer)
+        except (OSError, asyncio.CancelledError):
+            pass  # the peer went away, or the server closes
+        finally:
+            self._connections.discard(task)
+            writer.close()
+            with contextlib.suppress(OSError, asyncio.CancelledError):
+                await writer.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        wire = RequestReader(self._passwords, self._limits)
+        peer = str(writer.get_extra_info("peername", ("",))[0])
+        try:
+            request = await asyncio.wait_for(_next_request(wire, reader), self._request_timeout)
+            if request is None:
+                return
+            response = self._answer(request, wire, peer)
+        except GNTPProtocolError as error:
+            response = _error_response(error.error_code, str(error))
+        except asyncio.TimeoutError:
+            seconds = f"{self._request_timeout:g} s"
+            response = _error_response(ErrorCode.TIMED_OUT, f"the request was not complete within {seconds}")
+        writer.write(encode(response))
+        await writer.drain()
+        await _close_after_answer(reader, writer)
+
+    def _answer(self, request: Request, wire: RequestReader, peer: str) -> Response:
+        headers = {"Response-Action": request.message_type}
+        if isinstance(request, RegisterRequest):
+            self._registry.register(request)
+        elif isinstance(request, NotifyRequest):
+            toast = _completed(self._registry.toast(request), wire, peer)
+            self._show(toast)
+            if toast.id_:
+                headers["Notification-ID"] = toast.id_
+        else:
+            raise GNTPProtocolError("this server takes no subscriptions")
+        return Response(RESPONSE_OK, headers)
+
+    def _show(self, toast: Toast) -> None:
+        for display in self._displays:
+            try:
+                display.show(toast)
+            except Exception:  # noqa: BLE001 - a display that fails takes neither the others nor the server with it
+                self.display_failures += 1
+
+
+def _completed(toast: Toast, wire: RequestReader, peer: str) -> Toast:
+    """Add what only the connection knows."""
+    envelope = wire.envelope
+    assert envelope is not None
+    return dataclasses.replace(
+        toast,
+        headers=envelope.headers,
+        encryption=envelope.cipher_id or "",
+        hash_=envelope.hash_id or "",
+        peer=peer,
+    )
+
+
+async def _next_request(wire: RequestReader, reader: asyncio.StreamReader) -> Request | None:
+    """Read one request; None when the peer closes without one."""
+    while (request := wire.next_message()) is None:
+        data = await reader.read(_READ_SIZE)
+        if not data:
+            wire.feed_eof()
+            return wire.next_message()
+        wire.feed(data)
+    return request
+
+
+async def _close_after_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """End the answer, and read what the peer still sends, for a moment."""
+    if writer.can_write_eof():
+        writer.write_eof()
+
+    async def drain() -> None:
+        while await reader.read(_READ_SIZE):
+            pass
+
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(drain(), _LINGER)
+
+
+def _error_response(code: int, description: str) -> Response:
+    return Response(RESPONSE_ERROR, {"Error-Code": str(int(code)), "Error-Description": description})
+
+
+class Receiver:
+    """A server in a thread of its own. Also a context manager.
+
+    Attributes:
+        server: The server; its port is known after ``start``.
+    """
+
+    def __init__(self, server: Server) -> None:
+        """Take a server that was not started.
+
+        Args:
+            server: The server.
+        """
+        self.server = server
+        self._thread = threading.Thread(target=self._run, name="gntp-receiver", daemon=True)
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+
+    @property
+    def port(self) -> int:
+        """The TCP port it listens on."""
+        return self.server.port
+
+    def start(self) -> Receiver:
+        """Start, and return once it listens.
+
+        Returns:
+            Itself.
+
+        Raises:
+            OSError: If the address or the port is not to be had.
+        """
+        self._thread.start()
+        self._ready.wait()
+        if self._failure is not None:
+            self._thread.join()
+            raise self._failure
+        return self
+
+    def stop(self) -> None:
+        """Stop, and return when the thread has ended. Stopping twice is harmless."""
+        if self._loop is not None and self._stop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._main())
+        except BaseException as error:  # noqa: BLE001 - it is raised where start() waits
+            self._failure = error
+        finally:
+            self._ready.set()
+
+    async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        await self.server.start()
+        self._ready.set()
+        await self._stop.wait()
+        await self.server.close()
+
+    def __enter__(self) -> Receiver:
+        """Start."""
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+        """Stop."""
+        self.stop()

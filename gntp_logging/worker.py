@@ -1,0 +1,506 @@
+"""The way from the application's threads to the desktop: a bounded queue, a background thread, flush, fork and exit.
+
+What may happen in :meth:`Worker.submit` is little, because it runs inside the application: it appends to a deque and
+releases a lock that serves as a wake-up flag. Both are safe when a signal handler, a ``__del__`` or a ``__str__``
+interrupts them and logs itself, which conditions, events and ``queue.Queue`` are not.
+
+Locks, and what they guard:
+
+* ``_ledger``: the counts, together with moving an alert in or out of the queue. Held for some instructions, never
+  during I/O. ``submit`` only ever tries it.
+* ``_turn``: the delivery. Held during one exchange, by whichever thread has one to make.
+* ``_starting``: the start of the thread. Only ever tried.
+"""
+
+from __future__ import annotations
+
+import _thread
+import atexit
+import itertools
+import os
+import sys
+import threading
+import time
+import weakref
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from .alert import Alert
+from .delivery import Delivery, Outcome, Verdict
+from .gntp.constants import random_hex_string
+
+_PRIORITIES: Final = 5
+"""GNTP's priorities, -2 to 2: one lane of the queue for each."""
+
+_FIRST_RETRY: Final = 1.0
+_LAST_RETRY: Final = 60.0
+"""Seconds between two tries to reach a server: doubling from the first to the last."""
+
+_RETRY_AFTER_REFUSAL: Final = 300.0
+"""Seconds until a server that refused the password is asked again: people fix passwords in minutes."""
+
+
+class _Entry(NamedTuple):
+    sequence: int
+    submitted: float
+    alert: Alert
+
+
+class _Waiter:
+    """A caller of flush. Its lock is released when all entries before its mark are settled, or none can be."""
+
+    def __init__(self, mark: int) -> None:
+        self.mark = mark
+        self.settled = False
+        self.lock = threading.Lock()
+        self.lock.acquire()
+
+    def release(self, *, settled: bool) -> None:
+        self.settled = settled
+        try:
+            self.lock.release()
+        except RuntimeError:
+            pass  # released before
+
+
+@dataclass(frozen=True)
+class Stats:
+    """A snapshot of what became of the records that a handler accepted: accepted = shown + dropped + queued.
+
+    Attributes:
+        accepted: Records that were handed over.
+        shown: Alerts that the server acknowledged.
+        dropped: Alerts that were given up, by reason.
+        queued: Alerts that wait, the one that is being sent included.
+        state: ``idle`` (no thread), ``running``, ``retrying`` (the server cannot be reached) or ``refused``.
+        last_error: What went wrong last; None when nothing did.
+    """
+
+    accepted: int
+    shown: int
+    dropped: Mapping[str, int]
+    queued: int
+    state: str
+    last_error: str | None
+
+
+class Worker:
+    """Delivers alerts in the background, one after another."""
+
+    def __init__(
+        self,
+        delivery: Delivery,
+        *,
+        queue_size: int,
+        max_age: float,
+        shutdown_timeout: float,
+        report: Callable[[str], None],
+    ) -> None:
+        """Prepare. No thread is started before the first alert.
+
+        Args:
+            delivery: Where alerts go.
+            queue_size: Alerts that may wait.
+            max_age: Seconds after which a waiting alert is no longer worth showing; 0 for no limit.
+            shutdown_timeout: Seconds that flush, close and the end of the program may take.
+            report: Takes a line of diagnosis for people.
+        """
+        self._delivery = delivery
+        self._queue_size = queue_size
+        self._max_age = max_age
+        self.shutdown_timeout = shutdown_timeout
+        self._report = report
+        self.start_fresh()
+        _workers.add(self)
+
+    def start_fresh(self) -> None:
+        """Set everything that belongs to one process: at construction, and in a forked child.
+
+        Whatever was queued, held or under way at the fork is the parent's, and is delivered there.
+        """
+        self.pid = os.getpid()
+        self._lanes: tuple[deque[_Entry], ...] = tuple(deque() for _ in range(_PRIORITIES))
+        self._sequence = itertools.count(1)
+        self._id_prefix = random_hex_string(8)
+        self._wake = threading.Lock()
+        self._ledger = threading.Lock()
+        self._turn = threading.Lock()
+        self._starting = threading.Lock()
+        self._complained = threading.Lock()
+        self._waiters: deque[_Waiter] = deque()
+        self._generation = 0
+        self._running = False
+        self._thread_id: int | None = None
+        self._inline_thread_id: int | None = None
+        self._in_hand: _Entry | None = None
+        self._shown = 0
+        self._dropped: Counter[str] = Counter()
+        self._failures = 0
+        self._retry_at = 0.0
+        self._refused = False
+        self._last_error: str | None = None
+        self._spent_until = 0.0
+        self._delivery.forget_registration()
+
+    # -- The application's side ----------------------------------------------------------------
+
+    def submit(self, alert: Alert) -> bool:
+        """Take an alert. Does no I/O and waits for nothing, except while the interpreter exits.
+
+        Args:
+            alert: The alert.
+
+        Returns:
+            True: it will be delivered, or counted as dropped.
+        """
+        if self.pid != os.getpid():  # uWSGI forks without Python's hooks
+            self.start_fresh()
+        self._spent_until = 0.0
+        entry = _Entry(next(self._sequence), time.monotonic(), alert)
+        self._lanes[alert.priority + 2].append(entry)
+        if not self._running:
+            self._start_thread()
+        self._wake_up()
+        if self._waiting() > self._queue_size:
+            self._evict()
+        if _exit.begun:
+            self.finish(_exit.deadline)
+        elif not self._running and not self._starting.locked():
+            self._deliver_inline(time.monotonic() + self.shutdown_timeout)  # threads are refused here
+        return True
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until everything submitted before is delivered or counted.
+
+        While the server cannot be reached, one attempt is made now.
+
+        Args:
+            timeout: Seconds to wait at most; None means ``shutdown_timeout``.
+
+        Returns:
+            Whether everything is settled.
+        """
+        budget = self.shutdown_timeout if timeout is None else timeout
+        deadline = time.monotonic() + budget
+        settled = self._flush_until(deadline)
+        # logging.shutdown calls flush and then close: what this call has spent, that one has not.
+        self._spent_until = 0.0 if settled or timeout is not None else deadline
+        return settled
+
+    def close(self) -> None:
+        """Deliver what waits within ``shutdown_timeout``, count the rest as dropped, and stop the thread.
+
+        A worker that gets an alert afterwards starts again.
+        """
+        if self.pid != os.getpid():
+            self.start_fresh()
+        if _exit.begun:
+            deadline = _exit.deadline
+        else:
+            deadline = self._spent_until or time.monotonic() + self.shutdown_timeout
+        self.finish(deadline)
+        self._generation += 1
+        self._running = False
+        self._wake_up()
+
+    def stats(self) -> Stats:
+        """Return a snapshot of the counts."""
+        with self._ledger:
+            queued = self._waiting() + (self._in_hand is not None)
+            dropped = dict(self._dropped)
+            shown = self._shown
+        state = "refused" if self._refused else "retrying" if self._failures else None
+        return Stats(
+            accepted=shown + sum(dropped.values()) + queued,
+            shown=shown,
+            dropped=dropped,
+            queued=queued,
+            state=state or ("running" if self._running else "idle"),
+            last_error=self._last_error,
+        )
+
+    def is_current_thread(self) -> bool:
+        """Tell whether the caller runs on the worker's thread."""
+        return self._thread_id == _thread.get_ident()
+
+    # -- The queue -----------------------------------------------------------------------------
+
+    def _waiting(self) -> int:
+        return sum(map(len, self._lanes))
+
+    def _wake_up(self) -> None:
+        try:
+            self._wake.release()
+        except RuntimeError:
+            pass  # it is awake, or about to be
+
+    def _evict(self) -> None:
+        """Make room: the oldest of the lowest priority goes first.
+
+        Whoever cannot have the ledger leaves it at that: the one who has it, or the next alert, makes the room.
+        """
+        if not self._ledger.acquire(blocking=False):
+            return
+        try:
+            while self._waiting() > self._queue_size:
+                lowest = next(lane for lane in self._lanes if lane)
+                lowest.popleft()
+                self._dropped["queue full"] += 1
+        finally:
+            self._ledger.release()
+
+    def _take(self) -> _Entry | None:
+        """Move the oldest alert from the queue into the worker's hand."""
+        with self._ledger:
+            lanes = [lane for lane in self._lanes if lane]
+            if not lanes:
+                return None
+            self._in_hand = min(lanes, key=lambda lane: lane[0].sequence).popleft()
+            return self._in_hand
+
+    def _put_back(self, entry: _Entry) -> None:
+        with self._ledger:
+            if self._in_hand is entry:
+                self._in_hand = None
+                self._lanes[entry.alert.priority + 2].appendleft(entry)
+
+    def _settle(self, entry: _Entry, reason: str | None = None) -> None:
+        """Count an alert as shown, or as dropped for a reason; unless close has counted it already."""
+        with self._ledger:
+            if self._in_hand is not entry:
+                return
+            self._in_hand = None
+            if reason is None:
+                self._shown += 1
+            else:
+                self._dropped[reason] += 1
+
+    def _abandon(self, reason: str) -> int:
+        """Count everything that waits as dropped, and return how much that was."""
+        with self._ledger:
+            count = self._waiting() + (self._in_hand is not None)
+            for lane in self._lanes:
+                lane.clear()
+            self._in_hand = None
+            if count:
+                self._dropped[reason] += count
+            return count
+
+    def _is_settled(self, mark: int) -> bool:
+        """Tell whether no alert from before a mark waits."""
+        with self._ledger:
+            waiting = [lane[0].sequence for lane in self._lanes if lane]
+            if self._in_hand is not None:
+                waiting.append(self._in_hand.sequence)
+        return all(sequence > mark for sequence in waiting)
+
+    # -- The thread ----------------------------------------------------------------------------
+
+    def _start_thread(self) -> None:
+        """Start the thread, unless it runs or somebody is starting it.
+
+        Not through threading.Thread: a thread's start takes a lock of that module, which the code that is interrupted
+        by a logging ``__del__`` or signal handler may hold.
+        """
+        if _exit.begun or not self._starting.acquire(blocking=False):
+            return
+        try:
+            if not self._running:
+                _thread.start_new_thread(self._run, (self._generation,))
+                self._running = True
+        except RuntimeError:
+            pass  # refused: by uWSGI without threads, in some sub-interpreters, by a limit of the system
+        finally:
+            self._starting.release()
+
+    def _run(self, generation: int) -> None:
+        self._thread_id = _thread.get_ident()
+        while generation == self._generation:
+            pause = self._work(generation)
+            self._wake.acquire(timeout=pause)
+
+    def _work(self, generation: int) -> float:
+        """Deliver what can be delivered now.
+
+        Returns:
+            Seconds until the next try; -1 when only a new alert brings work.
+        """
+        while generation == self._generation:
+            pause = self._pause()
+            if pause > 0:
+                return pause
+            with self._turn:
+                delivered = generation == self._generation and self._deliver_next()
+            self._release_waiters()
+            if not delivered:
+                return self._pause() or -1
+        return -1
+
+    def _pause(self) -> float:
+        """Return the seconds until the server is tried again; none while somebody waits in flush."""
+        if not self._failures or self._waiters:
+            return 0.0
+        return max(0.0, self._retry_at - time.monotonic())
+
+    def _deliver_next(self, timeout: float | None = None) -> bool:
+        """Deliver one alert; the caller has the turn.
+
+        Returns:
+            False when nothing waited, or the server cannot be reached.
+        """
+        entry = self._take()
+        if entry is None:
+            return False
+        if self._max_age and time.monotonic() - entry.submitted > self._max_age:
+            self._settle(entry, "too old")
+            return True
+        if self._refused and time.monotonic() < self._retry_at:
+            self._settle(entry, "not authorized")
+            return True
+        try:
+            outcome = self._delivery.send(entry.alert, f"{self._id_prefix}-{entry.sequence}", timeout)
+        except Exception as error:  # noqa: BLE001 - no alert can end the thread
+            outcome = Outcome(Verdict.DROPPED, "internal error", f"{type(error).__name__}: {error}")
+        return self._account(entry, outcome)
+
+    def _account(self, entry: _Entry, outcome: Outcome) -> bool:
+        """Draw the consequences of an outcome; return whether to go on with the next alert."""
+        if outcome.hint:
+            self._last_error = outcome.hint
+            self._complain(outcome.hint)
+        if outcome.verdict is Verdict.RETRY:
+            self._put_back(entry)
+            self._back_off()
+            return False
+        self._refused = outcome.verdict is Verdict.REFUSED
+        self._retry_at = time.monotonic() + _RETRY_AFTER_REFUSAL if self._refused else 0.0
+        self._failures = 0
+        self._settle(entry, None if outcome.verdict is Verdict.SHOWN else outcome.reason)
+        if outcome.verdict is Verdict.SHOWN and self._complained.locked():
+            self._complained.release()
+            self._report(f"{self.server} shows alerts again; {self._losses()}")
+        return True
+
+    def _back_off(self) -> None:
+        """Set the next try, and let nobody wait for this one: those in flush asked for one attempt."""
+        self._failures += 1
+        base = min(_LAST_RETRY, _FIRST_RETRY * 2.0 ** min(self._failures - 1, 10))
+        jitter = 0.75 + 0.5 * os.urandom(1)[0] / 255  # many processes that lost one server do not return in step
+        self._retry_at = time.monotonic() + base * jitter
+        while self._waiters:
+            self._waiters.popleft().release(settled=False)
+
+    def _release_waiters(self) -> None:
+        for waiter in list(self._waiters):
+            if self._is_settled(waiter.mark):
+                waiter.release(settled=True)
+
+    # -- Waiting -------------------------------------------------------------------------------
+
+    def _flush_until(self, deadline: float) -> bool:
+        if self.pid != os.getpid():
+            self.start_fresh()
+        mark = next(self._sequence)
+        if self._is_settled(mark):
+            return True
+        if self.is_current_thread():
+            return False
+        if not self._running:
+            self._deliver_inline(deadline)
+            return self._is_settled(mark)
+        waiter = _Waiter(mark)
+        self._waiters.append(waiter)
+        self._wake_up()
+        waiter.lock.acquire(timeout=max(0.0, deadline - time.monotonic()))
+        try:
+            self._waiters.remove(waiter)
+        except ValueError:
+            pass  # the thread took it
+        return waiter.settled or self._is_settled(mark)
+
+    def _deliver_inline(self, deadline: float) -> None:
+        """Deliver on the calling thread, where no other exists or can be started.
+
+        A look-up of the host's name would be bounded by nothing, so it is not made here.
+        """
+        if self._delivery.client.needs_look_up or sys.is_finalizing():
+            return
+        if self._inline_thread_id == _thread.get_ident():
+            return  # a signal handler interrupted this very loop, which will find what it has logged
+        left = deadline - time.monotonic()
+        if left <= 0 or not self._turn.acquire(timeout=left):
+            return
+        self._inline_thread_id = _thread.get_ident()
+        try:
+            while (left := deadline - time.monotonic()) > 0:
+                if not self._deliver_next(min(left, self._delivery.client.timeout)):
+                    return
+        finally:
+            self._inline_thread_id = None
+            self._turn.release()
+
+    def finish(self, deadline: float) -> None:
+        """Deliver what waits; count, and tell, what is left.
+
+        Args:
+            deadline: When to give up, in seconds of :func:`time.monotonic`.
+        """
+        self._flush_until(deadline)
+        lost = self._abandon("not delivered in time")
+        if lost:
+            alerts = "1 alert was" if lost == 1 else f"{lost} alerts were"
+            self._complain(f"no answer within {self.shutdown_timeout:g} s, {alerts} not delivered")
+
+    # -- Diagnosis -----------------------------------------------------------------------------
+
+    @property
+    def server(self) -> str:
+        """Host and port of the server, for people."""
+        host, port = self._delivery.client.address
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def _losses(self) -> str:
+        lost = sum(self._dropped.values())
+        return "1 alert was lost" if lost == 1 else f"{lost or 'no'} alerts were lost"
+
+    def _complain(self, reason: str) -> None:
+        """Report a failure, once until the next success."""
+        if self._complained.acquire(blocking=False):
+            self._report(f"cannot show alerts on {self.server}: {reason}")
+
+
+# -- The process ---------------------------------------------------------------------------------
+
+
+class _Exit:
+    """The end of the process: from its begin on, alerts are delivered before the logging call returns."""
+
+    begun = False
+    deadline = 0.0
+
+
+_exit = _Exit()
+_workers: weakref.WeakSet[Worker] = weakref.WeakSet()
+
+
+def _drain_at_exit() -> None:
+    """Let all workers deliver what they have, side by side, within one budget for the process."""
+    workers = [worker for worker in _workers if worker.pid == os.getpid()]
+    budget = max((worker.shutdown_timeout for worker in workers), default=0.0)
+    _exit.deadline = time.monotonic() + budget
+    _exit.begun = True
+    for worker in workers:
+        worker.finish(_exit.deadline)
+
+
+def _start_fresh_in_child() -> None:
+    _exit.begun = False
+    for worker in list(_workers):
+        worker.start_fresh()
+
+
+atexit.register(_drain_at_exit)
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_start_fresh_in_child)
