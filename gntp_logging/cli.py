@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         help="log a few records and show the alerts",
         description=(
             "Log a record of each level, an exception and a Unicode message through a GNTPHandler. Without --host, a"
-            " receiver on this machine shows the alerts in the terminal; with it, they go to a GNTP server such as Growl."
+            " receiver on this machine shows the alerts in the terminal; with it, they go to a GNTP server."
         ),
     )
     demo.add_argument("--host", help="host of a real GNTP server")

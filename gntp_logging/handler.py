@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from . import options
 from .alert import AlertFactory
@@ -107,7 +107,7 @@ class GNTPHandler(logging.Handler):
             report=_report,
         )
 
-    def handle(self, record: logging.LogRecord) -> bool:  # type: ignore[override]  # typeshed: bool | LogRecord on 3.12
+    def handle(self, record: logging.LogRecord) -> bool:
         """Filter a record and emit it, outside the handler's lock: filters and arguments are application code.
 
         Args:
@@ -116,10 +116,10 @@ class GNTPHandler(logging.Handler):
         Returns:
             Whether the record passed the filters.
         """
-        passed = self.filter(record)
+        passed: Any = self.filter(record)  # a bool; from 3.12 on it may be a record to go on with
         if not passed:
             return False
-        self.emit(record if passed is True else passed)  # from 3.12 on a filter may return another record
+        self.emit(passed if isinstance(passed, logging.LogRecord) else record)
         return True
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -162,7 +162,7 @@ class GNTPHandler(logging.Handler):
         return self._worker.stats()
 
     def _own_formatter(self) -> logging.Formatter | None:
-        """Return the formatter that the user set; basicConfig forces its own on every handler, which is nobody's wish."""
+        """Return the formatter that the user set, if it is not the one that basicConfig forces on every handler."""
         formatter = self.formatter
         if formatter is None or getattr(formatter, "_fmt", None) == logging.BASIC_FORMAT:
             return None

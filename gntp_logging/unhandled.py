@@ -40,7 +40,7 @@ class UnhandledHooks:
         if threading.excepthook is self._hook_of_threads:
             threading.excepthook = self._previous_of_threads
 
-    def __enter__(self) -> UnhandledHooks:
+    def __enter__(self) -> UnhandledHooks:  # noqa: PYI034 - typing.Self is not in 3.10
         """Return the hooks."""
         return self
 

@@ -196,11 +196,8 @@ class Worker:
         """
         if self.pid != os.getpid():
             self.start_fresh()
-        if _exit.begun:
-            deadline = _exit.deadline
-        else:
-            deadline = self._spent_until or time.monotonic() + self.shutdown_timeout
-        self.finish(deadline)
+        own_deadline = self._spent_until or time.monotonic() + self.shutdown_timeout
+        self.finish(_exit.deadline if _exit.begun else own_deadline)
         self._generation += 1
         self._running = False
         self._wake_up()

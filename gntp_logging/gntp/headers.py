@@ -34,7 +34,7 @@ _UNSAFE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 # Growl for Windows takes any value that begins so for a pointer, in any case, after trimming; .NET's Trim of that
 # time takes away zero-width characters as well as blanks.
 _POINTER: Final = re.compile("[\\s\u180e\u200b-\u200f\u2060\ufeff]*x-growl-resource:", re.IGNORECASE)
-_DEFUSED: Final = "›"
+_DEFUSED: Final = "\N{BULLET}"
 
 
 def safe_value(text: str) -> str:
@@ -135,7 +135,7 @@ def pointed_identifier(value: str) -> str | None:
     return None
 
 
-def format_boolean(value: bool) -> str:
+def format_boolean(value: bool, /) -> str:
     """Write a boolean: growl-for-linux knows only ``True``, the others know it too."""
     return "True" if value else "False"
 

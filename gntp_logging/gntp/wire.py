@@ -66,7 +66,7 @@ def encode(
     if message.message_type in RESPONSE_TYPES:
         return encoded
     for size in _PADDING_SIZES:
-        if not _stalls_growl_for_linux(encoded, half_close):
+        if not _stalls_growl_for_linux(encoded, half_close=half_close):
             break
         padded = [[*blocks[0], ("X-Padding", "." * size)], *blocks[1:]]
         encoded = _encode_blocks(message.message_type, padded, key, cipher)
@@ -78,7 +78,7 @@ _PADDING_SIZES: Final = (1, 17, 33, 49)
 _GROWL_FOR_LINUX_PIECE: Final = 1024
 
 
-def _stalls_growl_for_linux(encoded: bytes, half_close: bool) -> bool:
+def _stalls_growl_for_linux(encoded: bytes, *, half_close: bool) -> bool:
     """Tell whether growl-for-linux would misread where a request ends.
 
     It reads pieces of 1,024 bytes and takes one that ends with an empty line for the last, so that whatever follows is
@@ -316,7 +316,8 @@ class _Reader(Generic[_Message]):
         """Read and decrypt the header part, whose length is written nowhere.
 
         It ends at a whole number of blocks, before an empty line, or before one line end and a binary section
-        (ruby-growl), or before a line end and the end of the stream. Its own bytes may look like that by chance, which the padding tells.
+        (ruby-growl), or before a line end and the end of the stream. Its own bytes may look like that by chance, which
+        the padding tells.
         """
         source, searched = self._source, cipher.block_size
         for _ in range(_DECRYPTION_ATTEMPTS):

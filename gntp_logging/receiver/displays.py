@@ -11,7 +11,8 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple, Protocol, TextIO
 
-from ..gntp.headers import safe_value
+from gntp_logging.gntp.headers import safe_value
+
 from .registry import Toast
 
 

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..gntp.constants import ErrorCode
-from ..gntp.exceptions import GNTPProtocolError
-from ..gntp.models import Event, Resource, URLCallback
-from ..gntp.requests import NotifyRequest, RegisterRequest
+from gntp_logging.gntp.constants import ErrorCode
+from gntp_logging.gntp.exceptions import GNTPProtocolError
+from gntp_logging.gntp.models import Event, Resource, URLCallback
+from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest
 
 MAX_APPLICATIONS: Final = 1000
 """Applications remembered; the one not heard of for the longest time is forgotten, and told so by a 401."""

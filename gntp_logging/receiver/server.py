@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Final
 
-from ..gntp import ciphers
-from ..gntp.constants import RESPONSE_ERROR, RESPONSE_OK, ErrorCode
-from ..gntp.exceptions import GNTPProtocolError
-from ..gntp.requests import NotifyRequest, RegisterRequest, Request, Response
-from ..gntp.wire import DEFAULT_LIMITS, Limits, RequestReader, encode
+from gntp_logging.gntp import ciphers
+from gntp_logging.gntp.constants import RESPONSE_ERROR, RESPONSE_OK, ErrorCode
+from gntp_logging.gntp.exceptions import GNTPProtocolError
+from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, Response
+from gntp_logging.gntp.wire import DEFAULT_LIMITS, Limits, RequestReader, encode
+
 from .displays import Display
 from .registry import Registry, Toast
 
@@ -252,7 +253,7 @@ class Receiver:
         await self._stop.wait()
         await self.server.close()
 
-    def __enter__(self) -> Receiver:
+    def __enter__(self) -> Receiver:  # noqa: PYI034 - typing.Self is not in 3.10
         """Start."""
         return self.start()
 
