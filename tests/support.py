@@ -1,0 +1,179 @@
+"""What tests share: the package's own receiver with a memory, and servers that fail in every way on real sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from gntp_logging.gntp.requests import Request, Response
+from gntp_logging.gntp.wire import Limits, RequestReader, encode
+from gntp_logging.receiver.registry import Toast
+from gntp_logging.receiver.server import Receiver, Server
+
+PATIENCE = 10.0
+"""Seconds that a test waits for something that should come at once: only a failing test ever waits so long."""
+
+
+class Recorder:
+    """A display that remembers its toasts, for tests that wait for one."""
+
+    def __init__(self) -> None:
+        self.toasts: list[Toast] = []
+        self._arrived = threading.Condition()
+
+    def show(self, toast: Toast) -> None:
+        """Remember a toast."""
+        with self._arrived:
+            self.toasts.append(toast)
+            self._arrived.notify_all()
+
+    def wait_for(self, count: int, timeout: float = PATIENCE) -> list[Toast]:
+        """Return the toasts once there are so many; fail when there are not in time."""
+        with self._arrived:
+            assert self._arrived.wait_for(lambda: len(self.toasts) >= count, timeout), (
+                f"{len(self.toasts)} of {count} toasts arrived: {self.toasts}"
+            )
+            return list(self.toasts)
+
+
+class RunningReceiver:
+    """The package's receiver on a free loopback port, and what it has shown."""
+
+    def __init__(self, receiver: Receiver, recorder: Recorder) -> None:
+        self.receiver = receiver
+        self.recorder = recorder
+        self.port = receiver.port
+
+    @property
+    def toasts(self) -> list[Toast]:
+        """What has been shown so far."""
+        return list(self.recorder.toasts)
+
+    def wait_for(self, count: int, timeout: float = PATIENCE) -> list[Toast]:
+        """Return the toasts once there are so many."""
+        return self.recorder.wait_for(count, timeout)
+
+
+@contextlib.contextmanager
+def running_receiver(
+    passwords: Sequence[str] = (), port: int = 0, request_timeout: float = PATIENCE
+) -> Iterator[RunningReceiver]:
+    """Run the package's receiver for the length of a with block."""
+    recorder = Recorder()
+    server = Server([recorder], passwords=passwords, port=port, request_timeout=request_timeout)
+    with Receiver(server) as receiver:
+        yield RunningReceiver(receiver, recorder)
+
+
+class ScriptedServer:
+    """A loopback server that treats each connection as a test's function says.
+
+    The function gets the connected socket and the connection's number, from 0; the socket is closed after it returns.
+    What it raises fails the test at the end of the with block, except OSErrors: the peer may leave at any time.
+    """
+
+    def __init__(self, serve: Callable[[socket.socket, int], None]) -> None:
+        self._serve = serve
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._threads: list[threading.Thread] = []
+        self._sockets: list[socket.socket] = []
+        self._failures: list[BaseException] = []
+        self._acceptor = threading.Thread(target=self._accept, name="scripted-server")
+
+    @property
+    def connections(self) -> int:
+        """How many connections have been accepted."""
+        return len(self._sockets)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            number = len(self._sockets)
+            self._sockets.append(sock)
+            thread = threading.Thread(target=self._handle, args=(sock, number), name=f"scripted-server-{number}")
+            self._threads.append(thread)
+            thread.start()
+
+    def _handle(self, sock: socket.socket, number: int) -> None:
+        try:
+            with sock:
+                sock.settimeout(PATIENCE)
+                self._serve(sock, number)
+        except OSError:
+            pass
+        except BaseException as error:  # noqa: BLE001 - it is raised where the test can see it
+            self._failures.append(error)
+
+    def __enter__(self) -> ScriptedServer:  # noqa: PYI034 - typing.Self is not in 3.10
+        self._acceptor.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes accept
+        self._listener.close()
+        self._acceptor.join(PATIENCE)
+        for sock in self._sockets:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)  # wakes a function that still waits
+        for thread in self._threads:
+            thread.join(PATIENCE)
+        for failure in self._failures:
+            raise failure
+
+
+def receive_request(sock: socket.socket, passwords: Sequence[str] = ()) -> Request:
+    """Read one whole request from a socket."""
+    reader = RequestReader(passwords, Limits())
+    while (request := reader.next_message()) is None:
+        data = sock.recv(65536)
+        if not data:
+            reader.feed_eof()
+            raise ConnectionError("the client left without a whole request")
+        reader.feed(data)
+    return request
+
+
+def send_response(sock: socket.socket, message_type: str = "-OK", **headers: str) -> None:
+    """Answer; underscores in names of headers stand for hyphens."""
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    sock.sendall(encode(Response(message_type, names)))
+
+
+def answer_ok(sock: socket.socket, _number: int = 0) -> None:
+    """Read one request and answer -OK: what ScriptedServer takes for a server that works."""
+    request = receive_request(sock)
+    send_response(sock, Response_Action=request.message_type)
+
+
+def answer_error(code: int, description: str = "no") -> Callable[[socket.socket, int], None]:
+    """Return a server's function that answers every request with one error."""
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        receive_request(sock)
+        send_response(sock, "-ERROR", Error_Code=str(code), Error_Description=description)
+
+    return serve
+
+
+def free_port() -> int:
+    """Return a loopback port on which nobody listens: bound once, and closed again."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def wait_until(condition: Callable[[], bool], timeout: float = PATIENCE) -> None:
+    """Wait for what no event announces, such as a counter; polls every millisecond."""
+    deadline = time.monotonic() + timeout
+    pause = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        pause.wait(0.001)
