@@ -7,6 +7,7 @@ an application made lives longer because it was logged.
 from __future__ import annotations
 
 import copy
+import functools
 import logging
 import os
 import traceback
@@ -92,7 +93,7 @@ class AlertFactory:
             style.event,
             style.priority,
             style.sticky,
-            self._title(record),
+            title(str(record.levelname), self.app_name, str(record.name)),
             cut(text, self.max_text) if text.strip() else "(empty message)",
             None,
             self.url,
@@ -100,12 +101,13 @@ class AlertFactory:
         wishes = record.__dict__.get(EXTRA_KEY)
         return alert if wishes is None else with_wishes(alert, wishes)
 
-    def _title(self, record: logging.LogRecord) -> str:
-        """Return level, application and logger in one line; what says nothing new is left out."""
-        parts = [record.levelname, self.app_name]
-        if record.name not in ("root", self.app_name):
-            parts.append(record.name)
-        return one_line(" · ".join(map(str, parts))) or "Alert"
+@functools.lru_cache(maxsize=1024)  # a program has few loggers, and each call would make the same line again
+def title(level_name: str, app_name: str, logger_name: str) -> str:
+    """Return level, application and logger in one line; what says nothing new is left out."""
+    parts = [level_name, app_name]
+    if logger_name not in ("root", app_name):
+        parts.append(logger_name)
+    return one_line(" · ".join(parts))
 
 
 # -- Text ----------------------------------------------------------------------------------------

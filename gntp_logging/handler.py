@@ -83,7 +83,7 @@ class GNTPHandler(logging.Handler):
         Raises:
             ValueError: If an option's value is not allowed; the text begins with the option's name.
         """
-        super().__init__(options.level_number("level", level))
+        level_number = options.level_number("level", level)
         self.app_name = options.program_name() if app_name is None else options.text("app_name", app_name)
         switched_off = os.environ.get(DISABLING_VARIABLE, "") not in ("", "0")
         self.enabled = options.flag("enabled", enabled) and not switched_off
@@ -106,6 +106,8 @@ class GNTPHandler(logging.Handler):
             shutdown_timeout=options.seconds("shutdown_timeout", shutdown_timeout, positive=False),
             report=_report,
         )
+        # Last: from here on logging knows this handler, and would flush and close one that was never finished.
+        super().__init__(level_number)
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Filter a record and emit it, outside the handler's lock: filters and arguments are application code.
@@ -197,8 +199,5 @@ def _report(line: str) -> None:
     """Print a line of diagnosis, where logging prints its own."""
     if not logging.raiseExceptions or sys.stderr is None:
         return
-    try:
-        sys.stderr.write(f"gntp_logging: {' '.join(line.split())}\n")
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        pass  # a closed or broken stderr
+    sys.stderr.write(f"gntp_logging: {' '.join(line.split())}\n")
+    sys.stderr.flush()

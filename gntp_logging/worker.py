@@ -7,7 +7,7 @@ interrupts them and logs itself, which conditions, events and ``queue.Queue`` ar
 Locks, and what they guard:
 
 * ``_ledger``: the counts, together with moving an alert in or out of the queue. Held for some instructions, never
-  during I/O. ``submit`` only ever tries it.
+  during I/O. ``submit`` only ever tries it. Re-entrant, because a ``__del__`` may log while its thread holds it.
 * ``_turn``: the delivery. Held during one exchange, by whichever thread has one to make.
 * ``_starting``: the start of the thread. Only ever tried.
 """
@@ -125,7 +125,7 @@ class Worker:
         self._sequence = itertools.count(1)
         self._id_prefix = random_hex_string(8)
         self._wake = threading.Lock()
-        self._ledger = threading.Lock()
+        self._ledger = threading.RLock()
         self._turn = threading.Lock()
         self._starting = threading.Lock()
         self._complained = threading.Lock()
@@ -229,9 +229,10 @@ class Worker:
 
     def _wake_up(self) -> None:
         try:
-            self._wake.release()
+            if self._wake.locked():
+                self._wake.release()
         except RuntimeError:
-            pass  # it is awake, or about to be
+            pass  # somebody else was faster
 
     def _evict(self) -> None:
         """Make room: the oldest of the lowest priority goes first.
@@ -254,14 +255,15 @@ class Worker:
             lanes = [lane for lane in self._lanes if lane]
             if not lanes:
                 return None
-            self._in_hand = min(lanes, key=lambda lane: lane[0].sequence).popleft()
-            return self._in_hand
+            lane = min(lanes, key=lambda lane: lane[0].sequence)
+            self._in_hand = lane[0]  # first here, then not there: _is_settled looks without the ledger
+            return lane.popleft()
 
     def _put_back(self, entry: _Entry) -> None:
         with self._ledger:
             if self._in_hand is entry:
-                self._in_hand = None
                 self._lanes[entry.alert.priority + 2].appendleft(entry)
+                self._in_hand = None
 
     def _settle(self, entry: _Entry, reason: str | None = None) -> None:
         """Count an alert as shown, or as dropped for a reason; unless close has counted it already."""
@@ -277,21 +279,35 @@ class Worker:
     def _abandon(self, reason: str) -> int:
         """Count everything that waits as dropped, and return how much that was."""
         with self._ledger:
-            count = self._waiting() + (self._in_hand is not None)
-            for lane in self._lanes:
-                lane.clear()
+            count = int(self._in_hand is not None)
             self._in_hand = None
+            for lane in self._lanes:
+                while lane:
+                    lane.popleft()
+                    count += 1
             if count:
                 self._dropped[reason] += count
             return count
 
     def _is_settled(self, mark: int) -> bool:
-        """Tell whether no alert from before a mark waits."""
-        with self._ledger:
-            waiting = [lane[0].sequence for lane in self._lanes if lane]
-            if self._in_hand is not None:
-                waiting.append(self._in_hand.sequence)
-        return all(sequence > mark for sequence in waiting)
+        """Tell whether no alert from before a mark waits.
+
+        The queue is looked at before and after the hand, so that an alert on its way between them is seen.
+        """
+        in_queue_before = self._oldest()
+        in_hand = self._in_hand
+        found = (in_queue_before, in_hand.sequence if in_hand else None, self._oldest())
+        return all(sequence is None or sequence > mark for sequence in found)
+
+    def _oldest(self) -> int | None:
+        """Return the lowest sequence number in the queue."""
+        heads = []
+        for lane in self._lanes:
+            try:
+                heads.append(lane[0].sequence)
+            except IndexError:
+                pass  # empty, perhaps since a moment
+        return min(heads, default=None)
 
     # -- The thread ----------------------------------------------------------------------------
 
@@ -317,6 +333,7 @@ class Worker:
         while generation == self._generation:
             pause = self._work(generation)
             self._wake.acquire(timeout=pause)
+        self._wake_up()  # what woke this thread may have been meant for its successor
 
     def _work(self, generation: int) -> float:
         """Deliver what can be delivered now.
@@ -377,7 +394,7 @@ class Worker:
         self._settle(entry, None if outcome.verdict is Verdict.SHOWN else outcome.reason)
         if outcome.verdict is Verdict.SHOWN and self._complained.locked():
             self._complained.release()
-            self._report(f"{self.server} shows alerts again; {self._losses()}")
+            self._tell(f"{self.server} shows alerts again; {self._losses()}")
         return True
 
     def _back_off(self) -> None:
@@ -445,6 +462,8 @@ class Worker:
             deadline: When to give up, in seconds of :func:`time.monotonic`.
         """
         self._flush_until(deadline)
+        if self._inline_thread_id == _thread.get_ident():
+            return  # interrupted while it delivers: the interrupted code goes on with what is left
         lost = self._abandon("not delivered in time")
         if lost:
             alerts = "1 alert was" if lost == 1 else f"{lost} alerts were"
@@ -465,7 +484,13 @@ class Worker:
     def _complain(self, reason: str) -> None:
         """Report a failure, once until the next success."""
         if self._complained.acquire(blocking=False):
-            self._report(f"cannot show alerts on {self.server}: {reason}")
+            self._tell(f"cannot show alerts on {self.server}: {reason}")
+
+    def _tell(self, line: str) -> None:
+        try:
+            self._report(line)
+        except Exception:  # noqa: BLE001 - sys.stderr can be anything that a program has put there
+            pass
 
 
 # -- The process ---------------------------------------------------------------------------------

@@ -20,7 +20,9 @@ def receiver() -> Iterator[RunningReceiver]:
 @pytest.fixture
 def logger(request: pytest.FixtureRequest) -> Iterator[logging.Logger]:
     """A logger of the test's own; its handlers are closed at the end."""
-    logger = logging.Logger(f"test.{request.node.name}", logging.DEBUG)
+    logger = logging.getLogger(f"test.{request.node.name}")
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
     yield logger
     for handler in list(logger.handlers):
         logger.removeHandler(handler)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -177,3 +180,15 @@ def wait_until(condition: Callable[[], bool], timeout: float = PATIENCE) -> None
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         pause.wait(0.001)
+
+
+def run_program(code: str, *arguments: object, timeout: float = 30.0) -> subprocess.CompletedProcess[str]:
+    """Run a Python program of its own to its end; its arguments are ``sys.argv[1:]``."""
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=timeout,
+        check=False,
+    )

@@ -152,11 +152,16 @@ class _Stream:
         Raises:
             GNTPTimeoutError: If the deadline passes.
         """
-        with _network_errors(self.deadline), suppress(BrokenPipeError, ConnectionResetError):
-            self.sock.settimeout(self.deadline.remaining())
-            self.sock.sendall(data)
-            if half_close:
-                self.sock.shutdown(socket.SHUT_WR)
+        try:
+            with _network_errors(self.deadline):
+                self.sock.settimeout(self.deadline.remaining())
+                self.sock.sendall(data)
+                if half_close:
+                    self.sock.shutdown(socket.SHUT_WR)
+        except GNTPTimeoutError:
+            raise
+        except GNTPConnectionError:
+            pass  # reading tells: an answer, or the end
 
     def receive(self) -> bytes:
         """Read what has arrived, or wait for it; nothing at the end of the stream.

@@ -1,0 +1,235 @@
+"""alert: how a record becomes an alert, whatever the record holds."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gntp_logging.alert import MAX_TITLE, Alert, AlertFactory, cut, one_line, title
+from gntp_logging.levels import LevelMap
+
+
+def record(
+    msg: object = "it broke", *args: object, name: str = "shop.orders", level: int = logging.ERROR, **more: Any
+) -> logging.LogRecord:
+    """Make a record as a logger would."""
+    made = logging.LogRecord(name, level, __file__, 1, msg, args or None, more.pop("exc_info", None))
+    made.__dict__.update(more)
+    return made
+
+
+def alert(made: logging.LogRecord, formatter: logging.Formatter | None = None, max_text: int = 1000) -> Alert:
+    """Make an alert of a record."""
+    return AlertFactory("shop", LevelMap(), max_text).from_record(made, formatter)
+
+
+class Unprintable:
+    """An argument whose __str__ and __repr__ raise."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+    __repr__ = __str__
+
+
+def test_the_title_names_level_application_and_logger() -> None:
+    """The title is one line with all three."""
+    assert alert(record()).title == "ERROR · shop · shop.orders"
+
+
+@pytest.mark.parametrize("name", ["root", "shop"])
+def test_the_title_leaves_out_a_logger_that_says_nothing_new(name: str) -> None:
+    """The root logger's name, and the application's own, are not repeated."""
+    assert alert(record(name=name)).title == "ERROR · shop"
+
+
+def test_the_text_is_the_message() -> None:
+    """Without an exception the text is the formatted message."""
+    assert alert(record("order %d of %s", 7, "x")).text == "order 7 of x"
+
+
+def test_arguments_that_do_not_fit_leave_the_template() -> None:
+    """A message whose %-arguments do not fit arrives as its raw template."""
+    assert alert(record("order %d", "seven")).text == "order %d"
+    assert alert(record("order %d and %d", 7)).text == "order %d and %d"
+
+
+def test_an_argument_that_cannot_be_printed_leaves_the_template() -> None:
+    """A message with an argument whose __str__ raises arrives as its raw template."""
+    assert alert(record("order %s", Unprintable())).text == "order %s"
+
+
+def test_a_message_that_cannot_be_printed_names_its_type() -> None:
+    """Even a message object whose own __str__ raises gives an alert."""
+    assert "Unprintable" in alert(record(Unprintable())).text
+
+
+def test_an_empty_message_still_has_a_text() -> None:
+    """growl-for-linux refuses a notification without text, so there always is one."""
+    assert alert(record("")).text == "(empty message)"
+    assert alert(record(" \n ")).text == "(empty message)"
+
+
+def failure() -> Any:
+    """Return the exc_info of an error two calls deep."""
+
+    def inner() -> None:
+        raise ValueError("negative amount")
+
+    try:
+        inner()
+    except ValueError:
+        return sys.exc_info()
+
+
+def test_an_exception_comes_first_then_the_message_then_the_innermost_frame() -> None:
+    """What fails and where stands where a toast shows it."""
+    lines = alert(record("cannot charge", exc_info=failure())).text.split("\n")
+    assert lines[:2] == ["ValueError: negative amount", "cannot charge"]
+    assert lines[2].startswith("tests/test_alert.py:")
+    assert lines[2].endswith(" in inner")
+    assert lines[3].endswith(" in failure")
+
+
+def test_an_exception_that_cannot_be_printed_is_named() -> None:
+    """An exception whose __str__ raises is there by its type."""
+
+    class Odd(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no")
+
+    error = Odd()
+    assert "Odd" in alert(record("x", exc_info=(Odd, error, None))).text.split("\n")[0]
+
+
+def test_exc_info_without_an_exception_changes_nothing() -> None:
+    """logger.error(..., exc_info=True) outside an except block has no exception to show."""
+    assert alert(record("x", exc_info=(None, None, None))).text == "x"
+
+
+def test_a_deep_traceback_shows_its_innermost_frames() -> None:
+    """Of a thousand frames the last few are kept."""
+
+    def dive(depth: int) -> None:
+        if depth == 0:
+            raise KeyError("bottom")
+        dive(depth - 1)
+
+    try:
+        dive(300)
+    except KeyError:
+        text = alert(record("x", exc_info=sys.exc_info())).text
+    assert text.count(" in dive") == 5
+
+
+def test_what_queue_handler_left_of_an_exception_is_shown() -> None:
+    """A record that went through QueueHandler carries its traceback as text."""
+    assert "Traceback of before" in alert(record("x", exc_text="Traceback of before")).text
+
+
+def test_a_formatter_makes_the_text_and_leaves_the_record_alone() -> None:
+    """The user's formatter is honoured, on a copy: it writes message, asctime and exc_text into what it formats."""
+    made = record("hello %s", "you", exc_info=failure())
+    before = dict(made.__dict__)
+    text = alert(made, logging.Formatter("%(asctime)s <%(message)s>")).text
+    assert "<hello you>" in text
+    assert made.__dict__ == before
+
+
+def test_a_formatter_that_fails_is_replaced_by_the_default_text() -> None:
+    """A format with a field that the record lacks costs the format, not the alert."""
+    assert alert(record("hello"), logging.Formatter("%(missing)s")).text == "hello"
+
+
+def test_the_text_is_cut_and_says_so() -> None:
+    """A megabyte of text becomes max_text characters that tell how many are missing."""
+    text = alert(record("x" * 1_000_000), max_text=1000).text
+    assert len(text) <= 1000
+    assert text.endswith("… (+999,032 characters)")
+
+
+def test_max_text_0_cuts_nothing() -> None:
+    """0 switches the cut off."""
+    assert len(alert(record("x" * 50_000), max_text=0).text) == 50_000
+
+
+@given(st.text(), st.integers(1, 300))
+def test_a_cut_text_is_never_too_long(text: str, size: int) -> None:
+    """Whatever the text and the size, the result fits, and a text that fits is left alone."""
+    result = cut(text, size)
+    assert len(result) <= size
+    assert len(text) > size or result == text
+
+
+@given(st.text())
+def test_a_title_is_one_short_line(text: str) -> None:
+    """Whatever a logger is called, the title is one line of bounded length, and never blank."""
+    made = title("ERROR", "app", text)
+    assert len(made.splitlines()) == 1
+    assert len(made) <= MAX_TITLE
+    assert made.strip()
+
+
+def test_one_line_joins_lines() -> None:
+    """Line ends of every kind become one blank."""
+    assert one_line("a\r\nb\rc\nd\u2028e") == "a b c d e"
+
+
+def wishing(**wishes: object) -> Alert:
+    """Make an alert of a record with extra={"gntp": wishes}."""
+    return alert(record("text", gntp=wishes))
+
+
+def test_a_record_can_wish_for_everything() -> None:
+    """Each key of extra={"gntp": ...} changes its part of the alert."""
+    made = wishing(
+        title="Deployed", event="Deploy", priority=-1, sticky=True, icon="deploy.png", url="https://x/y", key="deploys"
+    )
+    assert made == Alert(logging.ERROR, "Deploy", -1, True, "Deployed", "text", "deploy.png", "https://x/y", "deploys")
+
+
+def test_an_icon_may_be_bytes_or_a_path() -> None:
+    """Pictures of one record are bytes, or a path in any form."""
+    assert wishing(icon=b"png").icon == b"png"
+    assert wishing(icon=Path("a") / "b.png").icon == str(Path("a") / "b.png")
+
+
+@pytest.mark.parametrize(
+    ("wishes", "complaint"),
+    [
+        ({"priority": 3}, "priority must be an integer from -2 to 2, not 3"),
+        ({"priority": True}, "priority must be an integer from -2 to 2, not True"),
+        ({"sticky": "yes"}, "sticky must be True or False, not 'yes'"),
+        ({"title": " "}, "title must be a string that is not blank, not ' '"),
+        ({"event": 5}, "event must be a string that is not blank, not 5"),
+        ({"icon": 5}, "icon must be a path, a URL or bytes, not 5"),
+        ({"colour": "red"}, "'colour' is unknown; allowed: title, event, priority, sticky, icon, url, key"),
+        ("loud", "must be a dict, not str"),
+        ({"title": Unprintable()}, "RuntimeError while it was read"),
+    ],
+)
+def test_a_wish_that_cannot_be_met_is_told_in_the_alert(wishes: object, complaint: str) -> None:
+    """The alert goes out as its level makes it, and its author reads what was wrong."""
+    made = alert(record("text", gntp=wishes))
+    assert made.text.startswith("text\n")
+    assert complaint in made.text
+    assert (made.title, made.event, made.priority, made.sticky) == ("ERROR · shop · shop.orders", "Error", 1, False)
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=8) | st.sampled_from(["title", "icon", "key"]),
+        st.none() | st.text() | st.binary() | st.integers(),
+    )
+)
+def test_no_wishes_can_stop_an_alert(wishes: dict[str, object]) -> None:
+    """Whatever stands in extra, an alert with title and text comes out."""
+    made = alert(record("text", gntp=wishes))
+    assert made.title.strip()
+    assert made.text.startswith("text")

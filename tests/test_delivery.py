@@ -1,0 +1,199 @@
+"""delivery: what each answer of a server means for an alert."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from gntp_logging.alert import Alert
+from gntp_logging.delivery import MAX_EVENTS, Delivery, Outcome, Verdict
+from gntp_logging.gntp import ciphers
+from gntp_logging.gntp.connections import GNTPClient
+from gntp_logging.gntp.models import Event, Resource
+from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request
+from tests.support import ScriptedServer, answer_error, free_port, receive_request, send_response
+
+ALERT = Alert(logging.ERROR, "Error", 1, False, "title", "text")
+
+
+def delivery(port: int, **options: object) -> Delivery:
+    """Make a delivery to a loopback port."""
+    client = GNTPClient("127.0.0.1", port, timeout=5.0, **options)  # type: ignore[arg-type]  # a test's own options
+    return Delivery(client, "shop", Resource(data=b"shop"), [Event("Error", icon=Resource(data=b"error"))])
+
+
+class Journal:
+    """A server's function that notes each request and answers as a test says."""
+
+    def __init__(self, answer: Callable[[Request, int], int | None]) -> None:
+        self.requests: list[Request] = []
+        self._answer = answer
+
+    def __call__(self, sock: socket.socket, number: int) -> None:
+        request = receive_request(sock)
+        self.requests.append(request)
+        code = self._answer(request, number)
+        if code is None:
+            send_response(sock, Response_Action=request.message_type)
+        else:
+            send_response(sock, "-ERROR", Error_Code=str(code), Error_Description="no")
+
+    @property
+    def types(self) -> str:
+        """The first letters of the requests' types, in order."""
+        return "".join(request.message_type[0] for request in self.requests)
+
+
+def test_an_alert_is_registered_for_and_shown() -> None:
+    """The first alert registers application, types and pictures; the second does not."""
+    journal = Journal(lambda request, number: None)
+    with ScriptedServer(journal) as server:
+        sender = delivery(server.port)
+        assert sender.send(ALERT, "id-1") == Outcome(Verdict.SHOWN)
+        assert sender.send(ALERT, "id-2") == Outcome(Verdict.SHOWN)
+    register, notify, _ = journal.requests
+    assert register == RegisterRequest("shop", Resource(data=b"shop"), (Event("Error", icon=Resource(data=b"error")),))
+    assert isinstance(notify, NotifyRequest)
+    assert notify.notification.id_ == "id-1"
+    assert journal.types == "RNN"
+
+
+@pytest.mark.parametrize("code", [401, 402])
+def test_a_server_that_has_forgotten_is_registered_with_again(code: int) -> None:
+    """After 401 or 402 the application is registered and the same alert sent once more."""
+    journal = Journal(lambda request, number: code if number == 2 else None)
+    with ScriptedServer(journal) as server:
+        sender = delivery(server.port)
+        sender.send(ALERT, "id-1")
+        assert sender.send(ALERT, "id-2").verdict is Verdict.SHOWN
+    assert journal.types == "RNNRN"
+    assert [r.notification.id_ for r in journal.requests if isinstance(r, NotifyRequest)] == ["id-1", "id-2", "id-2"]
+
+
+def test_a_server_that_never_remembers_ends_the_tries() -> None:
+    """401 after registering again is an answer like any other: no loop."""
+    journal = Journal(lambda request, number: 401 if isinstance(request, NotifyRequest) else None)
+    with ScriptedServer(journal) as server:
+        outcome = delivery(server.port).send(ALERT, "id")
+    assert (outcome.verdict, outcome.reason) == (Verdict.DROPPED, "error 401")
+    assert journal.types == "RNRN"
+
+
+def test_a_new_event_is_added_to_the_whole_list() -> None:
+    """Registering again replaces the server's list, so that it names every type."""
+    journal = Journal(lambda request, number: None)
+    with ScriptedServer(journal) as server:
+        sender = delivery(server.port)
+        sender.send(ALERT, "1")
+        sender.send(ALERT._replace(event="Deploy"), "2")
+        sender.send(ALERT._replace(event="Deploy"), "3")
+    assert journal.types == "RNRNN"
+    register = journal.requests[2]
+    assert isinstance(register, RegisterRequest)
+    assert [event.name for event in register.events] == ["Error", "Deploy"]
+
+
+def test_events_made_from_data_do_not_grow_for_ever() -> None:
+    """Beyond the bound the oldest type that a record named is left out; those of levels stay."""
+    sender = delivery(free_port())
+    for number in range(MAX_EVENTS + 50):
+        sender._ensure_event(f"order {number}")
+    assert len(sender._events) == MAX_EVENTS
+    assert "Error" in sender._events
+    assert f"order {MAX_EVENTS + 49}" in sender._events
+
+
+def test_already_processed_counts_as_shown() -> None:
+    """403 says that the server has the notification."""
+    journal = Journal(lambda request, number: 403 if isinstance(request, NotifyRequest) else None)
+    with ScriptedServer(journal) as server:
+        assert delivery(server.port).send(ALERT, "id").verdict is Verdict.SHOWN
+
+
+def test_a_disabled_type_is_no_failure() -> None:
+    """404 says that the user wants no such alerts: nothing to tell anybody."""
+    with ScriptedServer(Journal(lambda request, number: 404 if isinstance(request, NotifyRequest) else None)) as server:
+        outcome = delivery(server.port).send(ALERT, "id")
+    assert outcome == Outcome(Verdict.DROPPED, "disabled on the server")
+
+
+def test_a_wrong_password_is_refused_with_what_to_check() -> None:
+    """400 to a keyed request says so, and names hash and cipher."""
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        sock.recv(65536)
+        send_response(sock, "-ERROR", Error_Code="400", Error_Description="bad key")
+
+    with ScriptedServer(serve) as server:
+        outcome = delivery(server.port, password="secret", encryption=ciphers.AES).send(ALERT, "id")
+    assert outcome.verdict is Verdict.REFUSED
+    for part in ("does not accept the password", "400", "bad key", "check that the password", "SHA256 and AES"):
+        assert part in outcome.hint
+    assert "secret" not in outcome.hint
+
+
+def test_a_missing_password_is_refused_with_what_to_do() -> None:
+    """400 to a request without a key asks for one."""
+    with ScriptedServer(answer_error(400)) as server:
+        outcome = delivery(server.port).send(ALERT, "id")
+    assert outcome.verdict is Verdict.REFUSED
+    assert "wants a password" in outcome.hint
+
+
+@pytest.mark.parametrize("code", [300, 303, 500])
+def test_another_error_drops_the_alert_with_the_servers_words(code: int) -> None:
+    """The server's code is the reason, its description is in the hint."""
+    with ScriptedServer(answer_error(code, "a description")) as server:
+        outcome = delivery(server.port).send(ALERT, "id")
+    assert (outcome.verdict, outcome.reason) == (Verdict.DROPPED, f"error {code}")
+    assert "a description" in outcome.hint
+
+
+def test_a_failed_registration_is_tried_again() -> None:
+    """Registration is a state: one that failed is never assumed."""
+    journal = Journal(lambda request, number: 500 if number == 0 else None)
+    with ScriptedServer(journal) as server:
+        sender = delivery(server.port)
+        assert sender.send(ALERT, "1").verdict is Verdict.DROPPED
+        assert sender.send(ALERT, "2").verdict is Verdict.SHOWN
+    assert journal.types == "RRN"
+
+
+def test_nobody_listening_is_worth_another_try() -> None:
+    """A refused connection keeps the alert."""
+    outcome = delivery(free_port()).send(ALERT, "id")
+    assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "network")
+    assert "refused" in outcome.hint
+
+
+def test_a_server_that_never_answers_is_worth_another_try() -> None:
+    """The exchange ends at its deadline."""
+    with socket.create_server(("127.0.0.1", 0)) as hung:
+        outcome = delivery(hung.getsockname()[1]).send(ALERT, "id", timeout=0.05)
+    assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "network")
+    assert "within 0.05 s" in outcome.hint
+
+
+def test_a_server_of_another_protocol_is_named_as_such() -> None:
+    """An HTTP server on the port gives a hint about the port."""
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        sock.recv(65536)
+        sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with ScriptedServer(serve) as server:
+        outcome = delivery(server.port).send(ALERT, "id")
+    assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "protocol")
+    assert "is the port right?" in outcome.hint
+
+
+def test_two_processes_never_share_a_coalescing_id() -> None:
+    """The same key in another process is another toast."""
+    one, other = delivery(free_port()), delivery(free_port())
+    keyed = ALERT._replace(key="deploys")
+    ids = {sender._request(keyed, "id").notification.coalescing_id for sender in (one, other)}
+    assert len(ids) == 2
+    assert one._request(keyed, "1").notification.coalescing_id == one._request(keyed, "2").notification.coalescing_id

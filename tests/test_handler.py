@@ -1,0 +1,408 @@
+"""GNTPHandler: the contract with logging, and alerts as a desktop gets them."""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+import socket
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gntp_logging import GNTPHandler
+from gntp_logging.gntp.headers import safe_value
+from gntp_logging.gntp.models import Resource
+from tests.support import RunningReceiver, ScriptedServer, answer_ok, running_receiver
+
+
+def attach(logger: logging.Logger, port: int, **options: Any) -> GNTPHandler:
+    """Give a logger a handler."""
+    handler = GNTPHandler(**{"host": "127.0.0.1", "port": port, "app_name": "shop", **options})
+    logger.addHandler(handler)
+    return handler
+
+
+def test_dict_config_puts_an_error_on_the_desktop_encrypted() -> None:
+    """A few lines of dictConfig are all a program needs."""
+    with running_receiver(["secret"]) as receiver:
+        logging.config.dictConfig(
+            {
+                "version": 1,
+                "disable_existing_loggers": False,
+                "handlers": {
+                    "gntp": {
+                        "class": "gntp_logging.GNTPHandler",
+                        "level": "ERROR",
+                        "app_name": "shop",
+                        "port": receiver.port,
+                        "password": "secret",
+                        "encryption": "AES",
+                    }
+                },
+                "loggers": {"shop.orders": {"handlers": ["gntp"], "propagate": False}},
+            }
+        )
+        logger = logging.getLogger("shop.orders")
+        try:
+            logger.warning("not shown")
+            logger.error("order %d failed", 7)
+            (toast,) = receiver.wait_for(1)
+        finally:
+            (handler,) = logger.handlers
+            logger.removeHandler(handler)
+            handler.close()
+    assert (toast.title, toast.text) == ("ERROR · shop · shop.orders", "order 7 failed")
+    assert (toast.application, toast.name, toast.priority, toast.sticky) == ("shop", "Error", 1, False)
+    assert (toast.encryption, toast.hash_) == ("AES", "SHA256")
+
+
+@pytest.mark.parametrize(
+    ("options", "encryption", "hashing"),
+    [
+        ({}, "", ""),
+        ({"password": "secret"}, "", "SHA256"),
+        ({"password": "secret", "key_hashing": "MD5"}, "", "MD5"),
+        ({"password": "secret", "key_hashing": "SHA1"}, "", "SHA1"),
+        ({"password": "secret", "key_hashing": "SHA512", "encryption": "AES"}, "AES", "SHA512"),
+        ({"password": "secret", "encryption": "3DES"}, "3DES", "SHA256"),
+        ({"password": "secret", "key_hashing": "MD5", "encryption": "DES"}, "DES", "MD5"),
+    ],
+)
+def test_every_way_to_trust_arrives(
+    logger: logging.Logger, options: dict[str, str], encryption: str, hashing: str
+) -> None:
+    """Plain, keyed and encrypted alerts arrive as configured."""
+    with running_receiver([options["password"]] if options else []) as receiver:
+        handler = attach(logger, receiver.port, **options)
+        logger.error("it broke")
+        assert handler.flush(10)
+        (toast,) = receiver.toasts
+    assert (toast.text, toast.encryption, toast.hash_) == ("it broke", encryption, hashing)
+
+
+def test_the_first_emit_registers_and_the_second_does_not(logger: logging.Logger) -> None:
+    """One REGISTER, then a NOTIFY for each record."""
+    requests: list[bytes] = []
+
+    def serve(sock: socket.socket, number: int) -> None:
+        requests.append(sock.recv(65536, socket.MSG_PEEK))
+        answer_ok(sock, number)
+
+    with ScriptedServer(serve) as server:
+        handler = attach(logger, server.port)
+        logger.error("one")
+        logger.error("two")
+        assert handler.flush(10)
+        assert handler.stats().shown == 2
+    assert [request.split()[1] for request in requests] == [b"REGISTER", b"NOTIFY", b"NOTIFY"]
+
+
+def test_the_constructor_does_no_network_and_starts_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even a name is looked up before the first record."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("the constructor touched the network")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    before = threading.active_count()
+    handler = GNTPHandler(host="growl.example", password="secret", encryption="AES")
+    assert threading.active_count() == before
+    assert handler.stats().state == "idle"
+    handler.close()
+
+
+def test_emit_does_no_io_on_the_calling_thread(
+    logger: logging.Logger, receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All sockets are made on one other thread."""
+    makers: set[int] = set()
+    real = socket.socket.connect
+
+    def connect(self: socket.socket, address: Any) -> None:
+        makers.add(threading.get_ident())
+        real(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    handler = attach(logger, receiver.port)
+    for number in range(5):
+        logger.error("record %d", number)
+    assert handler.flush(10)
+    assert len(makers) == 1
+    assert threading.get_ident() not in makers
+
+
+def test_each_level_has_its_event_and_priority(logger: logging.Logger, receiver: RunningReceiver) -> None:
+    """Levels map by threshold: 25 is Info, 5 is Debug."""
+    handler = attach(logger, receiver.port)
+    logger.setLevel(1)
+    for level in (5, 10, 20, 25, 30, 40, 50):
+        logger.log(level, "level %d", level)
+    assert handler.flush(10)
+    assert [(toast.name, toast.priority, toast.sticky) for toast in receiver.toasts] == [
+        ("Debug", -2, False),
+        ("Debug", -2, False),
+        ("Info", -1, False),
+        ("Info", -1, False),
+        ("Warning", 0, False),
+        ("Error", 1, False),
+        ("Critical", 2, True),
+    ]
+
+
+def test_levels_can_be_overridden(logger: logging.Logger, receiver: RunningReceiver, tmp_path: Path) -> None:
+    """Event, priority, stickiness and picture of a level are the user's to choose."""
+    (tmp_path / "fire.png").write_bytes(b"fire")
+    table = {"ERROR": {"event": "Fire", "priority": 2, "sticky": True, "icon": str(tmp_path / "fire.png")}}
+    handler = attach(logger, receiver.port, levels=table, icon=b"shop")
+    logger.error("hot")
+    logger.warning("warm")
+    assert handler.flush(10)
+    fire, warning = receiver.toasts
+    assert (fire.name, fire.priority, fire.sticky, fire.icon) == ("Fire", 2, True, Resource(data=b"fire"))
+    assert (warning.name, warning.icon) == ("Warning", Resource(data=b"shop"))
+
+
+def test_one_record_can_look_different(logger: logging.Logger, receiver: RunningReceiver, tmp_path: Path) -> None:
+    """extra={"gntp": ...} changes one alert, and an event that only it names is registered."""
+    (tmp_path / "ship.png").write_bytes(b"ship")
+    handler = attach(logger, receiver.port, url="https://127.0.0.1/errors")
+    logger.error("before")
+    wishes = {"title": "Shipped", "event": "Deploy", "priority": -2, "sticky": True, "icon": str(tmp_path / "ship.png")}
+    logger.info("release 7", extra={"gntp": {**wishes, "url": "https://127.0.0.1/7", "key": "deploys"}})
+    logger.error("after")
+    assert handler.flush(10)
+    before, deploy, after = receiver.toasts
+    assert (deploy.title, deploy.text, deploy.name) == ("Shipped", "release 7", "Deploy")
+    assert (deploy.priority, deploy.sticky, deploy.icon) == (-2, True, Resource(data=b"ship"))
+    assert deploy.callback_url == "https://127.0.0.1/7"
+    assert deploy.coalescing_id.endswith("deploys")
+    assert before.callback_url == after.callback_url == "https://127.0.0.1/errors"
+    assert (after.name, after.coalescing_id) == ("Error", "")
+
+
+def test_a_picture_that_cannot_be_read_costs_only_itself(logger: logging.Logger, receiver: RunningReceiver) -> None:
+    """A record's missing icon is told in the alert."""
+    handler = attach(logger, receiver.port)
+    logger.error("it broke", extra={"gntp": {"icon": "/nonexistent.png"}})
+    assert handler.flush(10)
+    (toast,) = receiver.toasts
+    assert toast.text.startswith("it broke\n(icon: cannot read '/nonexistent.png'")
+
+
+HOSTILE = {
+    "CRLF": "a\r\nNotification-Priority: -2\r\n\r\nGNTP/1.0 NOTIFY NONE\r\n\r\n",
+    "bare CR": "a\rb",
+    "NUL": "a\0b",
+    "escape sequence": "\x1b]0;owned\x07\x1b[2Ja",
+    "lone surrogate": "a\ud800b\udfffc",
+    "pointer": "x-growl-resource://deadbeef",
+    "pointer in capitals": " X-Growl-Resource://deadbeef",
+    "bidirectional override": "a\u202eb",
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("encryption", [None, "AES"])
+def test_a_hostile_message_arrives_safe(logger: logging.Logger, text: str, encryption: str | None) -> None:
+    """Whatever stands in a message, one alert arrives, with the headers it should have."""
+    with running_receiver(["secret"]) as receiver:
+        handler = attach(logger, receiver.port, password="secret", encryption=encryption)
+        logger.error(text)
+        assert handler.flush(10)
+        (toast,) = receiver.toasts
+    assert toast.text == safe_value(text)
+    assert toast.priority == 1
+    assert set(toast.headers) <= EXPECTED_HEADERS
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_logger_name_arrives_safe(receiver: RunningReceiver, text: str) -> None:
+    """A logger's name goes into the title, as safe as a message and on one line."""
+    handler = GNTPHandler(port=receiver.port, app_name="shop")
+    handler.handle(logging.LogRecord(text, logging.ERROR, __file__, 1, "it broke", None, None))
+    assert handler.flush(10)
+    handler.close()
+    (toast,) = receiver.toasts
+    assert toast.title.startswith("ERROR · shop · ")
+    assert "\n" not in toast.title
+    assert toast.text == "it broke"
+    assert set(toast.headers) <= EXPECTED_HEADERS
+
+
+EXPECTED_HEADERS = {
+    "Application-Name",
+    "Notification-Name",
+    "Notification-ID",
+    "Notification-Title",
+    "Notification-Text",
+    "Notification-Sticky",
+    "Notification-Priority",
+    "X-Padding",
+}
+
+
+def test_a_megabyte_of_text_arrives_cut(logger: logging.Logger, receiver: RunningReceiver) -> None:
+    """The desktop gets a readable size, and is told how much is missing."""
+    handler = attach(logger, receiver.port)
+    logger.error("x" * 1_048_576)
+    assert handler.flush(10)
+    (toast,) = receiver.toasts
+    assert len(toast.text) <= 1000
+    assert "characters)" in toast.text
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(st.characters(codec=None), min_size=1, max_size=400))
+def test_any_message_arrives(receiver: RunningReceiver, text: str) -> None:
+    """Every string, lone surrogates included, is shown as one alert."""
+    handler = GNTPHandler(port=receiver.port, app_name="shop")
+    already = len(receiver.toasts)
+    handler.handle(logging.LogRecord("x", logging.ERROR, __file__, 1, text, None, None))
+    assert handler.flush(10)
+    handler.close()
+    (toast,) = receiver.toasts[already:]
+    assert toast.text == safe_value(text if text.strip() else "(empty message)")
+
+
+def test_message_arguments_that_fail_do_not_cost_the_alert(receiver: RunningReceiver) -> None:
+    """Arguments that do not fit, or whose __str__ raises, leave the raw template."""
+
+    class Unprintable:
+        def __str__(self) -> str:
+            raise RuntimeError("no")
+
+    handler = GNTPHandler(port=receiver.port)  # not on a logger: pytest's own handler would raise
+    for template, argument in (("order %d", "seven"), ("customer %s", Unprintable())):
+        handler.handle(logging.LogRecord("x", logging.ERROR, __file__, 1, template, (argument,), None))
+    assert handler.flush(10)
+    handler.close()
+    assert [toast.text for toast in receiver.toasts] == ["order %d", "customer %s"]
+
+
+def test_a_formatter_of_the_user_is_honoured_but_not_basic_configs(
+    logger: logging.Logger, receiver: RunningReceiver
+) -> None:
+    """The format that basicConfig forces on every handler counts as none."""
+    handler = attach(logger, receiver.port)
+    handler.setFormatter(logging.Formatter("[%(levelname)s] %(message)s"))
+    logger.error("one")
+    handler.setFormatter(logging.Formatter(logging.BASIC_FORMAT))
+    logger.error("two")
+    assert handler.flush(10)
+    assert [toast.text for toast in receiver.toasts] == ["[ERROR] one", "two"]
+
+
+def test_a_filter_runs_outside_the_handlers_lock(logger: logging.Logger, receiver: RunningReceiver) -> None:
+    """Application code in a filter may take as long as it likes without stopping other threads."""
+    handler = attach(logger, receiver.port)
+    free: list[bool] = []
+
+    def look(_record: logging.LogRecord) -> bool:
+        lock: Any = handler.lock
+        thread = threading.Thread(target=lambda: free.append(lock.acquire(blocking=False) and not lock.release()))
+        thread.start()
+        thread.join()
+        return True
+
+    handler.addFilter(look)
+    logger.error("it broke")
+    assert handler.flush(10)
+    assert free == [True]
+
+
+def test_a_filter_can_refuse_or_replace_a_record(receiver: RunningReceiver) -> None:
+    """False drops the record; from Python 3.12 on, a record takes its place."""
+
+    class Replacing(GNTPHandler):
+        def filter(self, record: logging.LogRecord) -> Any:
+            if record.msg == "secret":
+                return False
+            return logging.LogRecord("x", logging.ERROR, "", 1, "replaced", None, None)
+
+    handler = Replacing(port=receiver.port)
+    for text in ("secret", "plain"):
+        handler.handle(logging.LogRecord("x", logging.ERROR, "", 1, text, None, None))
+    assert handler.flush(10)
+    handler.close()
+    assert [toast.text for toast in receiver.toasts] == ["replaced"]
+
+
+@pytest.mark.parametrize("name", ["gntp_logging", "gntp_logging.worker"])
+def test_records_of_the_own_namespace_are_ignored(receiver: RunningReceiver, name: str) -> None:
+    """What the package itself would log never becomes an alert; a similar name does."""
+    handler = GNTPHandler(port=receiver.port)
+    for logger_name in (name, "gntp_logging_user"):
+        handler.handle(logging.LogRecord(logger_name, logging.ERROR, "", 1, logger_name, None, None))
+    assert handler.flush(10)
+    handler.close()
+    assert [toast.text for toast in receiver.toasts] == ["gntp_logging_user"]
+
+
+def test_the_record_is_not_changed(logger: logging.Logger, receiver: RunningReceiver) -> None:
+    """Other handlers see the record as it was made."""
+    handler = attach(logger, receiver.port)
+    record = logging.LogRecord("x", logging.ERROR, __file__, 1, "order %d", (7,), None)
+    before = dict(record.__dict__)
+    handler.handle(record)
+    assert record.__dict__ == before
+
+
+def test_a_disabled_handler_does_nothing(
+    receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch, logger: logging.Logger
+) -> None:
+    """enabled=False and GNTP_LOGGING_DISABLED=1 switch a handler off; 0 does not."""
+    off = attach(logger, receiver.port, enabled=False)
+    monkeypatch.setenv("GNTP_LOGGING_DISABLED", "1")
+    off_by_environment = attach(logger, receiver.port)
+    monkeypatch.setenv("GNTP_LOGGING_DISABLED", "0")
+    on = attach(logger, receiver.port)
+    logger.error("it broke")
+    assert on.flush(10)
+    assert [handler.stats().accepted for handler in (off, off_by_environment, on)] == [0, 0, 1]
+    assert len(receiver.toasts) == 1
+
+
+def test_a_closed_handler_that_is_used_again_opens_again(logger: logging.Logger, receiver: RunningReceiver) -> None:
+    """After a second dictConfig, old loggers may still hold the old handler."""
+    handler = attach(logger, receiver.port)
+    logger.error("one")
+    handler.close()
+    handler.close()
+    logger.error("two")
+    assert handler.flush(10)
+    assert [toast.text for toast in receiver.toasts] == ["one", "two"]
+
+
+def test_a_handler_that_refuses_its_options_is_unknown_to_logging() -> None:
+    """What a constructor refused cannot be flushed or closed by logging at the next dictConfig."""
+    with pytest.raises(ValueError, match="port"):
+        GNTPHandler(port=0)
+    logging.config.dictConfig({"version": 1, "disable_existing_loggers": False, "incremental": False})
+
+
+def test_the_password_is_never_shown() -> None:
+    """Neither repr, stats nor the attributes' reprs hold it."""
+    handler = GNTPHandler(password="hunter2", encryption="AES")
+    worker = handler._worker
+    shown = [
+        repr(handler),
+        repr(handler.stats()),
+        repr(vars(handler)),
+        repr(vars(worker)),
+        repr(vars(worker._delivery)),
+    ]
+    assert not [text for text in shown if "hunter2" in text]
+    assert "hunter2" not in repr(vars(worker._delivery.client))
+    handler.close()
+
+
+def test_the_repr_names_application_and_server() -> None:
+    """A handler is recognised in a debugger."""
+    handler = GNTPHandler(app_name="shop", host="::1", port=7, level="ERROR")
+    assert repr(handler) == "<GNTPHandler 'shop' to [::1]:7 (ERROR)>"
+    handler.close()

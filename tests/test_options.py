@@ -1,0 +1,180 @@
+"""options: every bad value is refused with the option's name and what is allowed."""
+
+from __future__ import annotations
+
+import logging.config
+import logging.handlers
+from logging.config import BaseConfigurator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gntp_logging import GNTPHandler, options
+from gntp_logging.gntp import ciphers, keys
+from gntp_logging.gntp.models import Resource
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "allowed"),
+    [
+        ("app_name", " ", "a string that is not blank"),
+        ("app_name", 5, "a string that is not blank"),
+        ("host", "", "a string that is not blank"),
+        ("port", 0, "an integer from 1 to 65535"),
+        ("port", 65536, "an integer from 1 to 65535"),
+        ("port", "23053", "an integer from 1 to 65535"),
+        ("port", True, "an integer from 1 to 65535"),
+        ("timeout", 0, "a number of seconds above 0"),
+        ("timeout", float("inf"), "a number of seconds above 0"),
+        ("timeout", "5", "a number of seconds above 0"),
+        ("password", "", "leave the option out"),
+        ("password", 5, "must be a string"),
+        ("password_env", "GNTP_LOGGING_TEST_UNSET", "is not set"),
+        ("password_file", "/nonexistent/password", "cannot read"),
+        ("password_file", 5, "the path of a file"),
+        ("key_hashing", "SHA3", "'MD5' or 'SHA1' or 'SHA256' or 'SHA512'"),
+        ("encryption", "ROT13", "'AES' or 'DES' or '3DES'"),
+        ("encryption", "AES", "needs a password"),
+        ("level", "LOUD", "a level's number or name"),
+        ("level", -1, "a level's number or name"),
+        ("levels", ["ERROR"], "a mapping"),
+        ("levels", {"LOUD": {}}, "a level's number or name"),
+        ("levels", {"ERROR": 5}, "a mapping"),
+        ("levels", {"ERROR": {"colour": "red"}}, "'event' or 'priority' or 'sticky' or 'icon'"),
+        ("levels", {"ERROR": {"priority": 3}}, "an integer from -2 to 2"),
+        ("levels", {"ERROR": {"sticky": 1}}, "true or false"),
+        ("levels", {"ERROR": {"event": ""}}, "a string that is not blank"),
+        ("levels", {"ERROR": {"icon": "/nonexistent/icon.png"}}, "cannot read '/nonexistent/icon.png'"),
+        ("icon", "/nonexistent/icon.png", "cannot read '/nonexistent/icon.png'"),
+        ("icon", 5, "a path, an http or https URL, or a picture's bytes"),
+        ("icon", b"", "a path, an http or https URL, or a picture's bytes"),
+        ("url", "not a url", "a URL such as"),
+        ("url", "https://x/\r\nX-Header: 1", "a URL such as"),
+        ("max_text", -1, "an integer of 0 or more"),
+        ("max_text", 1.5, "an integer of 0 or more"),
+        ("queue_size", 0, "an integer of 1 or more"),
+        ("max_age", -1, "a number of seconds, 0 or more"),
+        ("max_age", float("nan"), "a number of seconds, 0 or more"),
+        ("shutdown_timeout", -0.1, "a number of seconds, 0 or more"),
+        ("enabled", "no", "true or false"),
+    ],
+)
+def test_a_bad_value_is_refused_by_name(option: str, value: Any, allowed: str) -> None:
+    """The error begins with the option and says what is allowed."""
+    with pytest.raises(ValueError) as refused:  # noqa: PT011 - the text is what is tested
+        GNTPHandler(**{option: value})
+    assert str(refused.value).startswith(option)
+    assert allowed in str(refused.value)
+
+
+def test_dict_config_shows_the_reason_as_the_cause() -> None:
+    """A DictConfigurator hides an error in __cause__; there the option is named."""
+    with pytest.raises(ValueError, match="handler 'gntp'") as hidden:
+        logging.config.dictConfig(
+            {"version": 1, "handlers": {"gntp": {"class": "gntp_logging.GNTPHandler", "port": "x"}}}
+        )
+    assert str(hidden.value.__cause__).startswith("port: allowed is")
+
+
+@pytest.mark.parametrize("cipher", ["AES", "3DES"])
+@pytest.mark.parametrize("hashing", ["MD5", "SHA1"])
+def test_a_hash_too_short_for_the_cipher_is_refused(cipher: str, hashing: str) -> None:
+    """Encryption that is impossible is an error at construction, never plain text."""
+    with pytest.raises(ValueError, match=f"encryption: {cipher} needs a key of 24 bytes and {hashing} gives"):
+        GNTPHandler(password="secret", key_hashing=hashing, encryption=cipher)
+
+
+def test_only_one_source_of_the_password_is_allowed() -> None:
+    """Two of the three are refused by name, and the password is not in the message."""
+    with pytest.raises(ValueError, match="password, password_env: give one of them, not 2") as refused:
+        GNTPHandler(password="hunter2", password_env="GNTP_PASSWORD")
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_password_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """password_env names a variable; an empty one is refused."""
+    monkeypatch.setenv("GNTP_LOGGING_TEST", "secret")
+    assert options.password(None, "GNTP_LOGGING_TEST", None) == "secret"
+    monkeypatch.setenv("GNTP_LOGGING_TEST", "")
+    with pytest.raises(ValueError, match="password_env: the environment variable 'GNTP_LOGGING_TEST' is empty"):
+        options.password(None, "GNTP_LOGGING_TEST", None)
+
+
+def test_a_password_comes_from_a_files_first_line(tmp_path: Path) -> None:
+    """password_file gives its first line without the line end, blanks kept."""
+    file = tmp_path / "password"
+    file.write_bytes(b" sec ret \r\nsecond line\n")
+    assert options.password(None, None, file) == " sec ret "
+    assert options.password(None, None, str(file)) == " sec ret "
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe"])
+def test_a_file_without_a_password_is_refused(tmp_path: Path, content: bytes) -> None:
+    """An empty first line, or bytes that are no text, are an error that names the file."""
+    file = tmp_path / "password"
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=r"password_file: .*password'"):
+        options.password(None, None, file)
+
+
+def test_algorithms_may_be_given_as_such_or_by_name_in_any_case() -> None:
+    """Live objects and strings are both taken."""
+    assert options.key_hashing("sha512") is keys.SHA512
+    assert options.key_hashing(keys.MD5) is keys.MD5
+    assert options.encryption("3des") is ciphers.DES3
+    assert options.encryption(ciphers.AES) is ciphers.AES
+    assert options.encryption(None) is None
+
+
+def test_an_icon_is_a_path_bytes_or_a_url(tmp_path: Path) -> None:
+    """Files are read at once, bytes are taken, a URL is passed on."""
+    file = tmp_path / "icon.png"
+    file.write_bytes(b"png")
+    assert options.icon("icon", file) == options.icon("icon", str(file)) == Resource(data=b"png")
+    assert options.icon("icon", b"png") == Resource(data=b"png")
+    assert options.icon("icon", "https://127.0.0.1/icon.png") == Resource(url="https://127.0.0.1/icon.png")
+    assert options.icon("icon", None) is None
+
+
+def test_levels_change_parts_of_a_style() -> None:
+    """What a table leaves out stays as it was; keys are names or numbers, also in strings."""
+    styles = options.levels({"ERROR": {"priority": 2}, "30": {"event": "Careful"}, 50: {"sticky": False}})
+    assert (styles.style(40).event, styles.style(40).priority) == ("Error", 2)
+    assert (styles.style(30).event, styles.style(30).priority) == ("Careful", 0)
+    assert not styles.style(50).sticky
+
+
+def test_a_level_of_the_users_own_begins_with_the_style_below() -> None:
+    """A new threshold takes over what it does not name, and holds up to the next."""
+    styles = options.levels({"25": {"event": "Notice"}})
+    assert (styles.style(25).event, styles.style(25).priority) == ("Notice", -1)
+    assert styles.style(29).event == "Notice"
+    assert styles.style(24).event == "Info"
+    assert styles.style(30).event == "Warning"
+
+
+def test_references_inside_dict_configs_own_dicts_are_resolved() -> None:
+    """The dicts of dictConfig resolve ext:// only when indexed, also inside nested tables."""
+    table = BaseConfigurator({"levels": {"ERROR": {"priority": "ext://logging.handlers.SYSLOG_UDP_PORT"}}}).config[
+        "levels"
+    ]
+    with pytest.raises(ValueError, match="not 514"):
+        options.levels(table)
+
+
+@pytest.mark.parametrize(
+    ("argv", "name"),
+    [
+        (["/srv/shop/manage.py", "runserver"], "manage"),
+        (["/usr/bin/gunicorn"], "gunicorn"),
+        (["/srv/shop/__main__.py"], "shop"),
+        (["-c"], "python"),
+        (["-m"], "python"),
+        ([""], "python"),
+        ([], "python"),
+    ],
+)
+def test_the_programs_name_is_found(argv: list[str], name: str) -> None:
+    """Scripts, packages and interactive sessions each have a name."""
+    assert options.program_name(argv) == name
