@@ -66,9 +66,7 @@ def measure(log: Callable[[logging.Logger], None], records: int, turns: int) -> 
             return _turns(log, ours, records, turns)
 
 
-def _turns(
-    log: Callable[[logging.Logger], None], ours: GNTPHandler, records: int, turns: int
-) -> tuple[float, float]:
+def _turns(log: Callable[[logging.Logger], None], ours: GNTPHandler, records: int, turns: int) -> tuple[float, float]:
     waiting: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
     theirs = logging.handlers.QueueHandler(waiting)  # type: ignore[arg-type]  # a SimpleQueue has what it needs
     times: dict[logging.Handler, list[float]] = {ours: [], theirs: []}

@@ -101,6 +101,7 @@ class AlertFactory:
         wishes = record.__dict__.get(EXTRA_KEY)
         return alert if wishes is None else with_wishes(alert, wishes)
 
+
 @functools.lru_cache(maxsize=1024)  # a program has few loggers, and each call would make the same line again
 def title(level_name: str, app_name: str, logger_name: str) -> str:
     """Return level, application and logger in one line; what says nothing new is left out."""

@@ -5,21 +5,30 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
-import logging.config
+import os
 import queue
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 from .gntp.constants import DEFAULT_PORT, VERSION, random_hex_string
-from .handler import GNTPHandler
+from .handler import DISABLING_VARIABLE, GNTPHandler
 
+if TYPE_CHECKING:
+    from .receiver.registry import Toast
+
+_PROGRAM: Final = "gntp-logging"
 _DEMO_LOGGER: Final = "shop.orders"
 _DEMO_APPLICATION: Final = "gntp-logging demo"
 _TIMEOUT: Final = 5.0
+"""Seconds that the demo waits for one alert to be shown."""
+
+_INTERRUPTED: Final = 130
+"""What shells report for a program that Ctrl-C ended: 128 and the signal's number."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,37 +42,72 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = _parser().parse_args(argv)
     run: Callable[[argparse.Namespace], int] = arguments.run
-    return run(arguments)
+    try:
+        return run(arguments)
+    except BrokenPipeError:  # the reader of our output has seen enough: "gntp-logging demo | head -1"
+        _discard_output()
+        return 1
+    except OSError as error:
+        _discard_output()
+        _say(f"{_PROGRAM}: {error}", sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return _INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="gntp-logging", description="Log records as desktop notifications, through GNTP."
-    )
+    parser = argparse.ArgumentParser(prog=_PROGRAM, description="Log records as desktop notifications, through GNTP.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     demo = commands.add_parser(
         "demo",
         help="log a few records and show the alerts",
         description=(
-            "Log a record of each level, an exception and a Unicode message through a GNTPHandler. Without --host, a"
-            " receiver on this machine shows the alerts in the terminal; with it, they go to a GNTP server."
+            "Log a record of each level, an exception and a Unicode message through a GNTPHandler. Without --host and"
+            " --port, a receiver on this machine shows the alerts in the terminal; with one of them, they go to a GNTP"
+            " server."
         ),
     )
-    demo.add_argument("--host", help="host of a real GNTP server")
+    demo.add_argument("--host", type=_text, help="host of a real GNTP server (default localhost)")
     demo.add_argument("--port", type=_port, help=f"its port (default {DEFAULT_PORT})")
-    demo.add_argument("--password", help="its password; with one, alerts are encrypted (AES, SHA256)")
+    demo.add_argument("--password", type=_text, help="its password; with one, alerts are encrypted (AES, SHA256)")
     demo.set_defaults(run=demo_command)
     return parser
 
 
 def _port(text: str) -> int:
-    if not (text.isdecimal() and 1 <= int(text) <= 65535):
-        raise argparse.ArgumentTypeError(f"allowed is 1 to 65535, not {text!r}")
+    if not (text.isdecimal() and len(text) <= 5 and 1 <= int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"allowed is 1 to 65535, not {text!r:.40}")
     return int(text)
 
 
+def _text(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("must not be blank")
+    return text
+
+
+def _say(line: str, stream: TextIO) -> None:
+    """Print a line, with a question mark for what the stream cannot show."""
+    encoding = stream.encoding or "utf-8"
+    print(line.encode(encoding, "replace").decode(encoding), file=stream, flush=True)
+
+
+def _discard_output() -> None:
+    """Send what Python still holds for a broken stdout nowhere: at exit, it would complain that it cannot write it."""
+    with contextlib.suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, sys.stdout.fileno())
+        finally:
+            os.close(nowhere)
+
+
 # -- demo ----------------------------------------------------------------------------------------
+
+
+class _NotShownError(Exception):
+    """An alert was not shown; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -74,15 +118,20 @@ class _Target:
         host: Host of the server.
         port: Its port.
         password: Its password; None when it has none.
-        wait: Waits until the alert that was logged last is shown; None when it was not.
+        show: Logs one record, waits until its alert is shown, and returns how many seconds that took.
         until: What is measured, in words.
     """
 
     host: str
     port: int
     password: str | None
-    wait: Callable[[GNTPHandler], float | None]
+    show: Callable[[GNTPHandler, Callable[[], None]], float]
     until: str
+
+    @property
+    def server(self) -> str:
+        """Host and port, for people."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def demo_command(arguments: argparse.Namespace) -> int:
@@ -98,97 +147,149 @@ def demo_command(arguments: argparse.Namespace) -> int:
         with _own_receiver(arguments.password) as target:
             return _demo(target)
     host = arguments.host or "localhost"
-    return _demo(_Target(host, arguments.port or DEFAULT_PORT, arguments.password, _wait_for_answer, "the answer"))
+    return _demo(_Target(host, arguments.port or DEFAULT_PORT, arguments.password, _show_elsewhere, "the answer"))
+
+
+def _demo(target: _Target) -> int:
+    handler = _demo_handler(target)
+    if not handler.enabled:
+        _say(f"{_PROGRAM}: the environment variable {DISABLING_VARIABLE} switches alerts off", sys.stderr)
+        return 1
+    logger = _demo_logger(handler)
+    times: list[float] = []
+    try:
+        with _silent_handlers(), contextlib.closing(handler):
+            for log in _DEMO_RECORDS:
+                times.append(target.show(handler, partial(log, logger)))  # noqa: PERF401 - a failure keeps the first
+    except _NotShownError as error:
+        shown = f"{len(times)} of {len(_DEMO_RECORDS)} alerts shown on {target.server}"
+        _say(f"{_PROGRAM}: {shown}: {error}", sys.stderr)
+        return 1
+    _say("\n" + _summary(target, times), sys.stdout)
+    return 0
+
+
+def _demo_handler(target: _Target) -> GNTPHandler:
+    return GNTPHandler(
+        app_name=_DEMO_APPLICATION,
+        host=target.host,
+        port=target.port,
+        password=target.password,
+        encryption=None if target.password is None else "AES",
+        timeout=_TIMEOUT,
+    )
+
+
+def _demo_logger(handler: GNTPHandler) -> logging.Logger:
+    """Return a logger that no other code can see.
+
+    With logging.getLogger or dictConfig, which closes every handler of the process, the demo would leave its traces in
+    a program that calls main().
+    """
+    logger = logging.Logger(_DEMO_LOGGER, logging.DEBUG)  # noqa: LOG001 - see above
+    logger.addHandler(handler)
+    return logger
+
+
+@contextlib.contextmanager
+def _silent_handlers() -> Iterator[None]:
+    """Keep handlers from reporting failures on stderr: the demo tells of them itself, in its one line."""
+    before = logging.raiseExceptions
+    logging.raiseExceptions = False
+    try:
+        yield
+    finally:
+        logging.raiseExceptions = before
 
 
 @contextlib.contextmanager
 def _own_receiver(password: str | None) -> Iterator[_Target]:
     """Run this package's receiver on a free port of this machine, showing alerts on stdout."""
-    from .receiver.displays import ConsoleDisplay  # asyncio only where it is used
-    from .receiver.registry import Toast
-    from .receiver.server import Receiver, Server
-
-    shown: queue.SimpleQueue[float] = queue.SimpleQueue()
-
-    class Tap:
-        """Tells the demo when a toast has been drawn."""
-
-        def show(self, _toast: Toast) -> None:
-            shown.put(time.perf_counter())
-
-    def wait(_handler: GNTPHandler) -> float | None:
-        try:
-            return shown.get(timeout=_TIMEOUT)
-        except queue.Empty:
-            return None
+    from .receiver.server import Receiver, Server  # asyncio only where it is used
 
     password = password or random_hex_string(8)
-    with Receiver(Server([ConsoleDisplay(sys.stdout), Tap()], passwords=[password])) as receiver:
-        yield _Target("127.0.0.1", receiver.port, password, wait, "the display")
+    display = _TimedDisplay(sys.stdout)
+    with Receiver(Server([display], passwords=[password])) as receiver:
+        yield _Target("127.0.0.1", receiver.port, password, display.show_next, "the display")
 
 
-def _wait_for_answer(handler: GNTPHandler) -> float | None:
-    """Wait until a server elsewhere has acknowledged everything."""
-    before = handler.stats().dropped
+class _TimedDisplay:
+    """Shows toasts in the terminal, each with the time since its record was logged. One toast at a time."""
+
+    def __init__(self, stream: TextIO) -> None:
+        from .receiver.displays import ConsoleDisplay
+
+        self._console = ConsoleDisplay(stream, remark=self._remark)
+        self._outcomes: queue.SimpleQueue[float | OSError] = queue.SimpleQueue()
+        self._logged_at = 0.0
+        self._taken = 0.0
+
+    def show_next(self, handler: GNTPHandler, log: Callable[[], None]) -> float:
+        """Log one record, and wait until its alert is shown.
+
+        Args:
+            handler: The handler that sends it.
+            log: Logs the record.
+
+        Returns:
+            Seconds from the logging call to the display.
+
+        Raises:
+            OSError: If stdout cannot be written.
+        """
+        self._logged_at = time.perf_counter()
+        log()
+        try:
+            outcome = self._outcomes.get(timeout=_TIMEOUT)
+        except queue.Empty:
+            raise _NotShownError(_reason(handler)) from None
+        if isinstance(outcome, OSError):
+            raise outcome
+        return outcome
+
+    def show(self, toast: Toast) -> None:
+        """Show a toast, on the receiver's thread."""
+        try:
+            self._console.show(toast)
+        except OSError as error:
+            self._outcomes.put(error)
+        else:
+            self._outcomes.put(self._taken)
+
+    def _remark(self, _toast: Toast) -> str:
+        self._taken = time.perf_counter() - self._logged_at
+        return _milliseconds(self._taken) + " ms"
+
+
+def _show_elsewhere(handler: GNTPHandler, log: Callable[[], None]) -> float:
+    """Log one record, and wait until a server elsewhere has acknowledged its alert."""
+    lost = sum(handler.stats().dropped.values())
+    logged_at = time.perf_counter()
+    log()
     settled = handler.flush(_TIMEOUT)
-    return time.perf_counter() if settled and handler.stats().dropped == before else None
+    taken = time.perf_counter() - logged_at
+    if not settled or sum(handler.stats().dropped.values()) > lost:
+        raise _NotShownError(_reason(handler))
+    return taken
 
 
-def _demo(target: _Target) -> int:
-    logging.config.dictConfig(demo_config(target.host, target.port, target.password))
-    logger = logging.getLogger(_DEMO_LOGGER)
-    (handler,) = logger.handlers
-    assert isinstance(handler, GNTPHandler)
-    times: list[float | None] = []
-    try:
-        for log in _DEMO_RECORDS:
-            began = time.perf_counter()
-            log(logger)
-            shown = target.wait(handler)
-            times.append(None if shown is None else (shown - began) * 1000)
-            if shown is None:
-                break
-    finally:
-        logger.removeHandler(handler)
-        handler.close()
-    print(_summary(target, times))
-    return 0 if None not in times else 1
+def _reason(handler: GNTPHandler) -> str:
+    """Say why an alert was not shown."""
+    stats = handler.stats()
+    return stats.last_error or ", ".join(stats.dropped) or f"no answer within {_TIMEOUT:g} s"
 
 
-def demo_config(host: str, port: int, password: str | None) -> dict[str, Any]:  # dictConfig's own type
-    """Return the demo's logging configuration: what a program of its own would hand to dictConfig.
-
-    Args:
-        host: Host of the server.
-        port: Its port.
-        password: Its password; None sends in clear, without a key.
-
-    Returns:
-        A configuration for :func:`logging.config.dictConfig`.
-    """
-    handler = {"class": "gntp_logging.GNTPHandler", "app_name": _DEMO_APPLICATION, "host": host, "port": port}
-    if password is not None:
-        handler |= {"password": password, "encryption": "AES"}
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "handlers": {"gntp": handler},
-        "loggers": {_DEMO_LOGGER: {"level": "DEBUG", "handlers": ["gntp"], "propagate": False}},
-    }
-
-
-def _summary(target: _Target, times: Sequence[float | None]) -> str:
+def _summary(target: _Target, times: Sequence[float]) -> str:
     """Say in one line what was sent, how, and how long each took."""
     how = "AES, key hashed with SHA256" if target.password is not None else "in clear, without a key"
-    taken = [duration for duration in times if duration is not None]
-    where = f"{target.host}:{target.port}"
-    if len(taken) < len(times):
-        return f"Stopped after {len(taken)} of {len(_DEMO_RECORDS)} alerts to {where} ({how}): one was not shown."
-    each = " ".join(f"{duration:.1f}" for duration in taken)
     return (
-        f"{len(taken)} alerts sent to {where} by GNTP ({how}); from the logging call to {target.until}:"
-        f" {each} ms, median {median(taken):.1f} ms."
+        f"{len(times)} alerts sent to {target.server} by GNTP ({how}); from the logging call to {target.until}:"
+        f" {' '.join(map(_milliseconds, times))} ms, median {_milliseconds(median(times))} ms."
     )
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.1f}"
 
 
 def _log_exception(logger: logging.Logger) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import threading
 from collections.abc import Sequence
 from types import TracebackType
@@ -29,6 +30,9 @@ MAX_CONNECTIONS: Final = 200
 
 REQUEST_TIMEOUT: Final = 10.0
 """Seconds for one whole request: the specification's clients send theirs in milliseconds."""
+
+ANSWER_TIMEOUT: Final = 5.0
+"""Seconds for the peer to take the answer, which fits into any socket's buffer unless it echoes a huge id."""
 
 _LINGER: Final = 1.0
 """Seconds to read on after an early answer, so that closing does not reset the connection before it is read."""
@@ -70,6 +74,7 @@ class Server:
         self._registry = Registry()
         self._connections: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
+        self._closing = False
         self.port = port
         self.display_failures = 0
 
@@ -80,52 +85,65 @@ class Server:
             OSError: If the address or the port is not to be had.
         """
         ciphers.AES.load()  # now, rather than while the first alert waits
+        self._closing = False
         self._server = await asyncio.start_server(self._accept, self._host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
-        """Stop listening, and end the connections."""
-        if self._server is not None:
-            self._server.close()
+        """Stop listening, and end the connections. Closing twice is harmless."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        self._closing = True
+        server.close()
         for task in self._connections:
             task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
-        if self._server is not None:
-            await self._server.wait_closed()
+        if self._connections:
+            await asyncio.wait(self._connections)
+        await server.wait_closed()  # from Python 3.12 on this waits for the connections: none is left
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        if len(self._connections) >= MAX_CONNECTIONS:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a connection in a task that close() knows of from its first moment on.
+
+        Were this a coroutine, asyncio would make the task, and one that close() cancels before it runs would close
+        nothing.
+        """
+        if self._closing or len(self._connections) >= MAX_CONNECTIONS:
             writer.close()
             return
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
         self._connections.add(task)
-        try:
-            await self._serve(reader, writer)
-        except (OSError, asyncio.CancelledError):
-            pass  # the peer went away, or the server closes
-        finally:
-            self._connections.discard(task)
-            writer.close()
-            with contextlib.suppress(OSError, asyncio.CancelledError):
-                await writer.wait_closed()
+        task.add_done_callback(functools.partial(self._forget, writer))
+
+    def _forget(self, writer: asyncio.StreamWriter, task: asyncio.Task[None]) -> None:
+        """Drop a connection, and what its peer has not read in time; wait_closed would wait for it for ever."""
+        self._connections.discard(task)
+        writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = writer.get_extra_info("peername")
+        with contextlib.suppress(OSError, asyncio.TimeoutError):  # the peer went away, or does not read
+            response = await self._response(reader, str(peer[0]) if peer else "")
+            if response is not None:
+                await asyncio.wait_for(_send(response, reader, writer), ANSWER_TIMEOUT)
+
+    async def _response(self, reader: asyncio.StreamReader, peer: str) -> Response | None:
+        """Read one request, and return the answer; None when the peer leaves without a request."""
         wire = RequestReader(self._passwords, self._limits)
-        peer = str(writer.get_extra_info("peername", ("",))[0])
         try:
             request = await asyncio.wait_for(_next_request(wire, reader), self._request_timeout)
-            if request is None:
-                return
-            response = self._answer(request, wire, peer)
+            return None if request is None else self._answer(request, wire, peer)
         except GNTPProtocolError as error:
-            response = _error_response(error.error_code, str(error))
-        except asyncio.TimeoutError:
+            return _error_response(error.error_code, str(error))
+        except asyncio.TimeoutError:  # an OSError from Python 3.11 on, so it comes before
             seconds = f"{self._request_timeout:g} s"
-            response = _error_response(ErrorCode.TIMED_OUT, f"the request was not complete within {seconds}")
-        writer.write(encode(response))
-        await writer.drain()
-        await _close_after_answer(reader, writer)
+            return _error_response(ErrorCode.TIMED_OUT, f"the request was not complete within {seconds}")
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a mistake of this package's: the client should not wait for it
+            context = {"message": "gntp_logging: a request could not be answered", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
+            return _error_response(ErrorCode.INTERNAL_SERVER_ERROR, "internal error")
 
     def _answer(self, request: Request, wire: RequestReader, peer: str) -> Response:
         headers = {"Response-Action": request.message_type}
@@ -172,17 +190,21 @@ async def _next_request(wire: RequestReader, reader: asyncio.StreamReader) -> Re
     return request
 
 
-async def _close_after_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """End the answer, and read what the peer still sends, for a moment."""
+async def _send(response: Response, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Send the answer, read what the peer still sends for a moment, and close."""
+    writer.write(encode(response))
+    await writer.drain()
     if writer.can_write_eof():
         writer.write_eof()
-
-    async def drain() -> None:
-        while await reader.read(_READ_SIZE):
-            pass
-
     with contextlib.suppress(asyncio.TimeoutError):
-        await asyncio.wait_for(drain(), _LINGER)
+        await asyncio.wait_for(_discard(reader), _LINGER)
+    writer.close()
+    await writer.wait_closed()  # drain leaves the last of a long answer in the buffer
+
+
+async def _discard(reader: asyncio.StreamReader) -> None:
+    while await reader.read(_READ_SIZE):
+        pass
 
 
 def _error_response(code: int, description: str) -> Response:
@@ -203,7 +225,7 @@ class Receiver:
             server: The server.
         """
         self.server = server
-        self._thread = threading.Thread(target=self._run, name="gntp-receiver", daemon=True)
+        self._thread: threading.Thread | None = None
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -215,32 +237,47 @@ class Receiver:
         return self.server.port
 
     def start(self) -> Receiver:
-        """Start, and return once it listens.
+        """Start, and return once it listens. A receiver that was stopped starts again, on the same port.
 
         Returns:
             Itself.
 
         Raises:
             OSError: If the address or the port is not to be had.
+            RuntimeError: If it runs already.
         """
-        self._thread.start()
+        if self._thread is not None:
+            raise RuntimeError("the receiver runs already")
+        self._ready.clear()
+        thread = threading.Thread(target=self._run, name="gntp-receiver", daemon=True)
+        thread.start()
+        self._thread = thread
         self._ready.wait()
         if self._failure is not None:
-            self._thread.join()
-            raise self._failure
+            self.stop()
         return self
 
     def stop(self) -> None:
-        """Stop, and return when the thread has ended. Stopping twice is harmless."""
+        """Stop, and return when the thread has ended. Stopping twice, or before the start, is harmless.
+
+        Raises:
+            Exception: What ended the server before, if it was not this.
+        """
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
         if self._loop is not None and self._stop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
+        thread.join()
+        if self._failure is not None:
+            raise self._failure
 
     def _run(self) -> None:
+        self._failure = None
         try:
             asyncio.run(self._main())
-        except BaseException as error:  # noqa: BLE001 - it is raised where start() waits
+        except BaseException as error:  # noqa: BLE001 - it is raised where start() or stop() waits
             self._failure = error
         finally:
             self._ready.set()

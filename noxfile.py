@@ -1,0 +1,32 @@
+"""Sessions: ``nox`` runs the suite on every supported Python and the linters; ``nox -s suite`` on one Python."""
+
+import nox
+
+nox.options.sessions = ["tests", "lint"]
+nox.options.default_venv_backend = "venv"
+
+
+@nox.session(python=["3.10", "3.11", "3.12", "3.13"])
+def tests(session: nox.Session) -> None:
+    """Run the suite on each supported Python."""
+    _suite(session)
+
+
+@nox.session
+def suite(session: nox.Session) -> None:
+    """Run the suite on the Python that ``--force-python`` names."""
+    _suite(session)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Run the linters and the type checker."""
+    session.install("-e", ".[dev]")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+
+
+def _suite(session: nox.Session) -> None:
+    session.install("-e", ".[test]")
+    session.run("pytest", "-p", "no:cacheprovider", *session.posargs)

@@ -1,0 +1,86 @@
+"""The package as a whole: public names, what importing it loads, and the README's promises."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import gntp_logging
+from tests.support import run_program
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_all_is_sorted_and_true() -> None:
+    """Every public name exists, each once, in order."""
+    assert gntp_logging.__all__ == sorted(gntp_logging.__all__)
+    assert all(hasattr(gntp_logging, name) for name in gntp_logging.__all__)
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    """A program that only attaches the handler pays for no cipher, no event loop, no HTTP."""
+    program = """
+        import json, sys
+        import gntp_logging
+        gntp_logging.GNTPHandler(app_name="shop")
+        print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+    """
+    result = run_program(program)
+    loaded = set(json.loads(result.stdout))
+    assert not loaded & {"Cryptodome", "asyncio", "http", "ssl", "tomllib", "tomli", "multiprocessing"}
+    assert "gntp_logging" in loaded
+
+
+def test_the_protocol_library_stands_alone() -> None:
+    """gntp imports nothing from above, and nothing of logging."""
+    program = """
+        import sys
+        import gntp_logging
+        for name in [name for name in sys.modules if name.startswith("gntp_logging")]:
+            del sys.modules[name]
+        for name in ("logging", "gntp_logging.handler", "gntp_logging.worker", "gntp_logging.alert"):
+            sys.modules[name] = None
+        package = type(sys)("gntp_logging")
+        package.__path__ = gntp_logging.__path__
+        sys.modules["gntp_logging"] = package
+        import gntp_logging.gntp.connections, gntp_logging.gntp.wire
+        print("alone")
+    """
+    result = run_program(program)
+    assert result.stdout == "alone\n", result.stderr
+
+
+def test_the_version_is_the_one_that_is_installed() -> None:
+    """One place says which version this is."""
+    from importlib.metadata import version
+
+    assert gntp_logging.__version__ == version("gntp-logging")
+
+
+@pytest.mark.parametrize("ending", ["gntp-logging demo", "pytest"])
+def test_the_readme_has_each_command_on_a_line_of_its_own(ending: str) -> None:
+    """CI runs these lines as they stand."""
+    lines = (ROOT / "README.md").read_text("utf-8").splitlines()
+    assert len([line for line in lines if line.startswith("python3 -m venv .venv && ") and line.endswith(ending)]) == 1
+
+
+def test_the_readmes_configuration_is_a_dozen_lines_that_work() -> None:
+    """The dictConfig block runs as it stands, without a server."""
+    block = re.search(r"```python\n(import logging.config\n.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    assert block is not None
+    assert len(block[1].strip().splitlines()) <= 12
+    result = run_program(f"import os; os.environ['GNTP_LOGGING_DISABLED'] = '1'\n{block[1]}")
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_the_readme_names_every_option() -> None:
+    """The table of options is whole, and names none that is not there."""
+    import inspect
+
+    options = set(inspect.signature(gntp_logging.GNTPHandler).parameters)
+    readme = (ROOT / "README.md").read_text("utf-8")
+    rows = set(re.findall(r"^\| `(\w+)`", readme, re.MULTILINE))
+    assert rows == options

@@ -1,0 +1,537 @@
+"""worker: queue, thread, flush, close, fork; the end of the process is in test_exit.py."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from gntp_logging.alert import Alert
+from gntp_logging.delivery import Delivery
+from gntp_logging.gntp.connections import GNTPClient
+from gntp_logging.gntp.models import Event
+from gntp_logging.gntp.requests import NotifyRequest
+from gntp_logging.worker import Worker
+from tests.support import (
+    PATIENCE,
+    RunningReceiver,
+    ScriptedServer,
+    answer_error,
+    answer_ok,
+    free_port,
+    receive_request,
+    running_receiver,
+    send_response,
+    wait_until,
+)
+
+EVENTS = [Event(name) for name in ("Debug", "Info", "Warning", "Error", "Critical")]
+
+
+def alert(text: str = "text", priority: int = 1) -> Alert:
+    """Make an alert."""
+    return Alert(logging.ERROR, EVENTS[priority + 2].name, priority, False, "title", text)
+
+
+class Lines:
+    """Remembers the worker's lines of diagnosis."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def __call__(self, line: str) -> None:
+        self.lines.append(line)
+
+
+def make_worker(port: int, lines: Callable[[str], None] | None = None, **options: Any) -> Worker:
+    """Make a worker that delivers to a loopback port."""
+    client = GNTPClient("127.0.0.1", port, timeout=options.pop("timeout", 5.0))
+    chosen = {"queue_size": 10_000, "max_age": 300.0, "shutdown_timeout": 2.0, **options}
+    return Worker(Delivery(client, "shop", None, EVENTS), report=lines or Lines(), **chosen)
+
+
+@pytest.fixture
+def workers() -> Iterator[Callable[..., Worker]]:
+    """Make workers that are closed at the test's end."""
+    made: list[Worker] = []
+
+    def make(*arguments: Any, **options: Any) -> Worker:
+        made.append(make_worker(*arguments, **options))
+        return made[-1]
+
+    yield make
+    for worker in made:
+        worker.shutdown_timeout = 0.0
+        worker.close()
+
+
+class Gate:
+    """A server's function that answers nobody until the test opens it."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.open = threading.Event()
+        self.shown: list[str] = []
+
+    def __call__(self, sock: socket.socket, number: int) -> None:
+        request = receive_request(sock)
+        self.reached.set()
+        assert self.open.wait(PATIENCE)
+        if isinstance(request, NotifyRequest):
+            self.shown.append(request.notification.text)
+        send_response(sock, Response_Action=request.message_type)
+
+
+# -- Delivery ------------------------------------------------------------------------------------
+
+
+def test_alerts_are_delivered_in_order(workers: Callable[..., Worker], receiver: RunningReceiver) -> None:
+    """A lower priority does not wait for a higher one: a desktop shows what happened, as it happened."""
+    worker = workers(receiver.port)
+    for number in range(20):
+        worker.submit(alert(f"{number}", priority=number % 5 - 2))
+    assert worker.flush(PATIENCE)
+    assert [toast.text for toast in receiver.toasts] == [str(number) for number in range(20)]
+    assert worker.stats().shown == 20
+
+
+def test_each_alert_has_an_id_of_its_own(workers: Callable[..., Worker], receiver: RunningReceiver) -> None:
+    """Notification-IDs differ within a worker and between two."""
+    for worker in (workers(receiver.port), workers(receiver.port)):
+        worker.submit(alert())
+        worker.submit(alert())
+        assert worker.flush(PATIENCE)
+    assert len({toast.id_ for toast in receiver.toasts}) == 4
+
+
+def test_a_worker_delivers_only_to_its_own_server(workers: Callable[..., Worker]) -> None:
+    """Two handlers for two desktops are two workers, and a hung one delays the other by nothing."""
+    gate = Gate()
+    with ScriptedServer(gate) as hung, running_receiver() as works:
+        slow, fast = workers(hung.port), workers(works.port)
+        slow.submit(alert("slow"))
+        assert gate.reached.wait(PATIENCE)
+        fast.submit(alert("fast"))
+        assert fast.flush(PATIENCE)
+        assert [toast.text for toast in works.toasts] == ["fast"]
+        gate.open.set()
+        assert slow.flush(PATIENCE)
+        assert gate.shown == ["slow"]
+
+
+def test_submit_does_not_wait_for_the_server(workers: Callable[..., Worker]) -> None:
+    """While the server hangs, alerts are only queued."""
+    gate = Gate()
+    with ScriptedServer(gate) as server:
+        worker = workers(server.port)
+        worker.submit(alert())
+        assert gate.reached.wait(PATIENCE)
+        for _ in range(1000):
+            worker.submit(alert())
+        assert worker.stats().queued == 1001
+        gate.open.set()
+
+
+def test_what_is_queued_holds_no_exception_and_no_argument(workers: Callable[..., Worker]) -> None:
+    """Only strings and numbers wait: what an application made is freed while its alert is still queued."""
+
+    class Argument:
+        pass
+
+    from gntp_logging.alert import AlertFactory
+    from gntp_logging.levels import LevelMap
+
+    gate = Gate()
+    with ScriptedServer(gate) as server:
+        worker = workers(server.port)
+        argument = Argument()
+        reference = weakref.ref(argument)
+        try:
+            raise ValueError(argument)  # noqa: TRY301 - the exception must have a traceback of this frame
+        except ValueError as error:
+            info = (type(error), error, error.__traceback__)
+            record = logging.LogRecord("x", logging.ERROR, "", 1, "%s", (argument,), info)
+        worker.submit(AlertFactory("shop", LevelMap(), 1000).from_record(record))
+        assert gate.reached.wait(PATIENCE)
+        del argument, record, info
+        gc.collect()
+        assert reference() is None
+        gate.open.set()
+        assert worker.flush(PATIENCE)
+
+
+def test_an_error_inside_the_delivery_ends_neither_thread_nor_counts(
+    workers: Callable[..., Worker], receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever one alert does, the next is delivered."""
+    lines = Lines()
+    worker = workers(receiver.port, lines)
+    real = Delivery.send
+
+    def send(self: Delivery, one: Alert, *rest: Any) -> Any:
+        if one.text == "bad":
+            raise MemoryError("no")
+        return real(self, one, *rest)
+
+    monkeypatch.setattr(Delivery, "send", send)
+    worker.submit(alert("bad"))
+    worker.submit(alert("good"))
+    assert worker.flush(PATIENCE)
+    assert [toast.text for toast in receiver.toasts] == ["good"]
+    assert worker.stats().dropped == {"internal error": 1}
+    assert "MemoryError: no" in lines.lines[0]
+
+
+def test_a_report_that_raises_harms_nobody(workers: Callable[..., Worker], receiver: RunningReceiver) -> None:
+    """sys.stderr can be anything: what it raises does not end the thread."""
+
+    def report(line: str) -> None:
+        raise AttributeError(line)
+
+    worker = workers(free_port(), report)
+    worker.submit(alert())
+    assert not worker.flush(PATIENCE)
+    worker._delivery.client = GNTPClient("127.0.0.1", receiver.port)
+    assert worker.flush(PATIENCE)
+    assert worker.stats().shown == 1
+
+
+# -- The queue -----------------------------------------------------------------------------------
+
+
+def test_a_full_queue_gives_up_the_oldest_of_the_lowest_priority(workers: Callable[..., Worker]) -> None:
+    """CRITICAL outlives a flood of INFO, and what went is counted."""
+    gate = Gate()
+    with ScriptedServer(gate) as server:
+        worker = workers(server.port, queue_size=10)
+        worker.submit(alert("first"))
+        assert gate.reached.wait(PATIENCE)
+        worker.submit(alert("critical", priority=2))
+        for number in range(100):
+            worker.submit(alert(f"info {number}", priority=-1))
+        stats = worker.stats()
+        assert stats.dropped == {"queue full": 91}
+        assert stats.queued == 11  # ten in the queue, one on its way
+        assert stats.accepted == 102
+        gate.open.set()
+        assert worker.flush(PATIENCE)
+        assert gate.shown == ["first", "critical", *(f"info {number}" for number in range(91, 100))]
+
+
+def test_many_threads_lose_nothing(workers: Callable[..., Worker], receiver: RunningReceiver) -> None:
+    """Alerts of threads that log at once are all delivered, each once."""
+    worker = workers(receiver.port)
+    threads = [
+        threading.Thread(target=lambda name=name: [worker.submit(alert(f"{name}.{n}")) for n in range(50)])
+        for name in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert worker.flush(PATIENCE)
+    texts = [toast.text for toast in receiver.toasts]
+    assert sorted(texts) == sorted(f"{name}.{n}" for name in range(8) for n in range(50))
+    assert worker.stats().shown == worker.stats().accepted == 400
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs signals of a timer")
+def test_a_signal_handler_that_logs_neither_dead_locks_nor_loses(
+    workers: Callable[..., Worker], receiver: RunningReceiver
+) -> None:
+    """Submit may be interrupted anywhere, by code that calls submit."""
+    worker = workers(receiver.port, queue_size=1_000_000)
+    interruptions = 0
+
+    def interrupt(_number: int, _frame: object) -> None:
+        nonlocal interruptions
+        interruptions += 1
+        worker.submit(alert("signal"))
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0001)
+        submitted = 0
+        while interruptions < 50:
+            worker.submit(alert("main"))
+            submitted += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    stats = worker.stats()
+    assert stats.accepted == submitted + interruptions
+    assert not stats.dropped
+
+
+# -- flush and close -----------------------------------------------------------------------------
+
+
+def test_flush_of_an_idle_worker_is_true_and_starts_no_thread(workers: Callable[..., Worker]) -> None:
+    """Nothing waits, so there is nothing to do."""
+    worker = workers(free_port())
+    assert worker.flush()
+    assert worker.stats().state == "idle"
+
+
+def test_flush_is_bounded_when_the_server_hangs(workers: Callable[..., Worker]) -> None:
+    """flush(timeout) returns False at its timeout, and the alert still waits."""
+    gate = Gate()
+    with ScriptedServer(gate) as server:
+        worker = workers(server.port)
+        worker.submit(alert())
+        assert not worker.flush(0.05)
+        assert worker.stats().queued == 1
+        gate.open.set()
+        assert worker.flush(PATIENCE)
+
+
+def test_flush_waits_only_for_what_was_submitted_before(workers: Callable[..., Worker]) -> None:
+    """Another thread that goes on logging does not hold up the caller."""
+    answered = threading.Semaphore(0)
+
+    def serve(sock: socket.socket, number: int) -> None:
+        receive_request(sock)
+        assert answered.acquire(timeout=PATIENCE)
+        send_response(sock)
+
+    with ScriptedServer(serve) as server:
+        worker = workers(server.port)
+        worker.submit(alert("before"))
+        results: list[bool] = []
+        flusher = threading.Thread(target=lambda: results.append(worker.flush(PATIENCE)))
+        flusher.start()
+        wait_until(lambda: bool(worker._waiters))
+        worker.submit(alert("after"))
+        answered.release(2)  # the REGISTER and the first NOTIFY
+        flusher.join(PATIENCE)
+        assert results == [True]
+        assert worker.stats().queued == 1
+        answered.release(10)
+
+
+def test_flush_makes_one_attempt_while_the_server_is_down(workers: Callable[..., Worker]) -> None:
+    """In back-off, flush tries now, once, and says that it failed; a server that is back gets everything."""
+    lines = Lines()
+    port = free_port()
+    worker = workers(port, lines)
+    worker.submit(alert("one"))
+    assert not worker.flush(PATIENCE)
+    worker.submit(alert("two"))
+    assert not worker.flush(PATIENCE)
+    assert worker.stats().state == "retrying"
+    with running_receiver(port=port) as receiver:
+        assert worker.flush(PATIENCE)
+        assert [toast.text for toast in receiver.toasts] == ["one", "two"]
+    assert worker.stats().state == "running"
+    assert [line.split(":")[0] for line in lines.lines] == ["cannot show alerts on 127.0.0.1", "127.0.0.1"]
+    assert "Connection refused" in lines.lines[0]
+    assert "shows alerts again; no alerts were lost" in lines.lines[1]
+
+
+def test_no_attempt_is_made_for_each_record_while_the_server_is_down(workers: Callable[..., Worker]) -> None:
+    """After a failure the server is left alone for a while, however much is logged."""
+
+    def serve(sock: socket.socket, number: int) -> None:
+        receive_request(sock)  # and closes without an answer
+
+    with ScriptedServer(serve) as server:
+        worker = workers(server.port)
+        worker.submit(alert())
+        assert not worker.flush(PATIENCE)
+        tried = server.connections
+        for _ in range(100):
+            worker.submit(alert())
+        assert server.connections <= tried + 1
+        assert worker.stats().queued == 101
+
+
+def test_a_server_that_comes_back_is_found_without_any_call(
+    workers: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread tries again by itself, after a pause."""
+    monkeypatch.setattr("gntp_logging.worker._FIRST_RETRY", 0.01)
+    worker = workers(port := free_port())
+    worker.submit(alert("one"))
+    wait_until(lambda: worker.stats().state == "retrying")
+    with running_receiver(port=port) as receiver:
+        receiver.wait_for(1)
+
+
+def test_an_alert_that_is_too_old_is_dropped_and_counted(workers: Callable[..., Worker]) -> None:
+    """After max_age an alert is no news."""
+    port = free_port()
+    worker = workers(port, max_age=0.01)
+    submitted = time.monotonic()
+    worker.submit(alert("old"))
+    worker.flush(PATIENCE)
+    wait_until(lambda: time.monotonic() > submitted + 0.01)
+    with running_receiver(port=port) as receiver:
+        assert worker.flush(PATIENCE)
+        assert not receiver.toasts
+    assert worker.stats().dropped == {"too old": 1}
+
+
+def test_a_wrong_password_stops_the_tries(workers: Callable[..., Worker]) -> None:
+    """After 400 alerts are dropped and counted, without asking the server for each."""
+    lines = Lines()
+    with ScriptedServer(answer_error(400)) as server:
+        worker = workers(server.port, lines)
+        for _ in range(10):
+            worker.submit(alert())
+        assert worker.flush(PATIENCE)
+        assert server.connections == 1
+    assert worker.stats().dropped == {"not authorized": 10}
+    assert worker.stats().state == "refused"
+    assert len(lines.lines) == 1
+
+
+def test_a_refused_password_is_tried_again_after_minutes(
+    workers: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Passwords are mended while programs run."""
+    monkeypatch.setattr("gntp_logging.worker._RETRY_AFTER_REFUSAL", 0.0)
+
+    def serve(sock: socket.socket, number: int) -> None:
+        (answer_error(400) if number == 0 else answer_ok)(sock, number)
+
+    with ScriptedServer(serve) as server:
+        worker = workers(server.port)
+        worker.submit(alert())
+        worker.submit(alert())
+        assert worker.flush(PATIENCE)
+    assert (worker.stats().shown, worker.stats().dropped) == (1, {"not authorized": 1})
+    assert worker.stats().state == "running"
+
+
+def test_close_delivers_what_waits(workers: Callable[..., Worker], receiver: RunningReceiver) -> None:
+    """What was logged before close is shown."""
+    worker = workers(receiver.port)
+    for number in range(10):
+        worker.submit(alert(str(number)))
+    worker.close()
+    assert len(receiver.toasts) == 10
+    assert worker.stats().state == "idle"
+
+
+def test_close_gives_up_at_its_budget_and_counts(workers: Callable[..., Worker]) -> None:
+    """A hung server costs close no more than shutdown_timeout; one line tells what was lost."""
+    lines = Lines()
+    gate = Gate()
+    with ScriptedServer(gate) as server:
+        worker = workers(server.port, lines, shutdown_timeout=0.05)
+        for _ in range(3):
+            worker.submit(alert())
+        worker.close()
+        assert worker.stats().dropped == {"not delivered in time": 3}
+        assert worker.stats().queued == 0
+        gate.open.set()
+        assert [line for line in lines.lines if "3 alerts were not delivered" in line]
+        wait_until(lambda: server.connections == 1)
+    assert worker.stats().accepted == 3
+
+
+def test_close_right_after_flush_uses_the_rest_of_its_budget(workers: Callable[..., Worker]) -> None:
+    """logging.shutdown calls flush and then close: together they wait once."""
+    gate = Gate()
+    with ScriptedServer(gate) as server:
+        worker = workers(server.port, shutdown_timeout=0.3)
+        worker.submit(alert())
+        began = time.monotonic()
+        assert not worker.flush()
+        worker.close()
+        assert time.monotonic() - began < 0.55
+        gate.open.set()
+
+
+def test_close_counts_nothing_twice_when_the_answer_comes_late(workers: Callable[..., Worker]) -> None:
+    """An alert that close has given up stays dropped in the counts, though the server shows it after all."""
+    gate = Gate()
+    with ScriptedServer(gate) as server:
+        worker = workers(server.port, shutdown_timeout=0.0)
+        worker.submit(alert("late"))
+        assert gate.reached.wait(PATIENCE)
+        worker.close()
+        gate.open.set()
+        wait_until(lambda: gate.shown == ["late"])
+        wait_until(lambda: not worker._turn.locked())
+    stats = worker.stats()
+    assert (stats.accepted, stats.shown, stats.dropped) == (1, 0, {"not delivered in time": 1})
+
+
+def test_a_worker_that_is_used_after_close_starts_again(
+    workers: Callable[..., Worker], receiver: RunningReceiver
+) -> None:
+    """Again and again, without losing a wake-up."""
+    worker = workers(receiver.port)
+    for number in range(20):
+        worker.submit(alert(str(number)))
+        if number % 2:
+            worker.close()
+    assert worker.flush(PATIENCE)
+    assert len(receiver.toasts) == 20
+
+
+def test_where_threads_are_refused_alerts_are_delivered_at_once(
+    workers: Callable[..., Worker], receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """UWSGI without threads, or a limit of the system: submit delivers itself, within a budget."""
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("_thread.start_new_thread", refuse)
+    worker = workers(receiver.port)
+    worker.submit(alert("one"))
+    assert [toast.text for toast in receiver.toasts] == ["one"]
+    worker.close()
+
+
+# -- fork ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
+def test_a_forked_child_delivers_its_own_alerts_and_not_the_parents(workers: Callable[..., Worker]) -> None:
+    """What waited at the fork is delivered once, by the parent; the child starts its own thread at its first alert."""
+    gate = Gate()
+    with ScriptedServer(gate) as hung, running_receiver() as works:
+        worker = workers(hung.port)
+        worker.submit(alert("parent"))
+        assert gate.reached.wait(PATIENCE)
+        child = os.fork()
+        if child == 0:
+            worker._delivery.client = GNTPClient("127.0.0.1", works.port)
+            worker.submit(alert("child"))
+            counts = worker.stats()
+            delivered = worker.flush(PATIENCE)
+            os._exit(0 if delivered and counts.accepted == 1 else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert [toast.text for toast in works.wait_for(1)] == ["child"]
+        gate.open.set()
+        assert worker.flush(PATIENCE)
+        assert gate.shown == ["parent"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
+def test_a_fork_that_skips_the_hooks_is_noticed(
+    workers: Callable[..., Worker], receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """UWSGI forks without Python's hooks: the process's number tells."""
+    worker = workers(receiver.port)
+    worker.submit(alert("before"))
+    assert worker.flush(PATIENCE)
+    monkeypatch.setattr(worker, "pid", -1)
+    worker.submit(alert("after"))
+    assert worker.flush(PATIENCE)
+    assert worker.stats().accepted == 1
+    assert [toast.text for toast in receiver.toasts] == ["before", "after"]
