@@ -154,7 +154,7 @@ _MAX_WIDTH: Final = 76
 _MIN_WIDTH: Final = 16
 """Columns of a box. A narrower terminal breaks its lines, and nothing is lost."""
 
-_LEAST_LABEL: Final = 8
+_LEAST_LABEL: Final = 12
 """Columns below which a label at the left of an edge says too little: then the one at the right gives way."""
 
 _MAX_LINES: Final = 30
