@@ -13,7 +13,6 @@ import logging.handlers
 import platform
 import queue
 import socket
-import sys
 import time
 from collections.abc import Callable
 from statistics import median
@@ -68,7 +67,7 @@ def measure(log: Callable[[logging.Logger], None], records: int, turns: int) -> 
 
 def _turns(log: Callable[[logging.Logger], None], ours: GNTPHandler, records: int, turns: int) -> tuple[float, float]:
     waiting: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
-    theirs = logging.handlers.QueueHandler(waiting)  # type: ignore[arg-type]  # a SimpleQueue has what it needs
+    theirs = logging.handlers.QueueHandler(waiting)
     times: dict[logging.Handler, list[float]] = {ours: [], theirs: []}
     for _ in range(turns):
         for handler, taken in times.items():
@@ -92,4 +91,4 @@ def _logger(handler: logging.Handler) -> logging.Logger:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

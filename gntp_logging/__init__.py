@@ -6,10 +6,11 @@ import importlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from .gntp.constants import VERSION as __version__
     from .handler import GNTPHandler
     from .unhandled import UnhandledHooks, log_unhandled
     from .worker import Stats
+
+    __version__: str
 
 __all__ = ["GNTPHandler", "Stats", "UnhandledHooks", "__version__", "log_unhandled"]
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from gntp_logging import GNTPHandler
 from gntp_logging.gntp.headers import safe_value
 from gntp_logging.gntp.models import Resource
-from tests.support import RunningReceiver, ScriptedServer, answer_ok, running_receiver
+from tests.support import RunningReceiver, ScriptedServer, answer_ok, run_program, running_receiver
 
 
 def attach(logger: logging.Logger, port: int, **options: Any) -> GNTPHandler:
@@ -134,6 +134,26 @@ def test_emit_does_no_io_on_the_calling_thread(
     assert handler.flush(10)
     assert len(makers) == 1
     assert threading.get_ident() not in makers
+
+
+def test_nothing_is_imported_on_the_workers_thread() -> None:
+    """A fork during an import would leave the child with half a module for ever: the constructor imports it all."""
+    program = """
+        import logging, sys
+        import gntp_logging
+        handler = gntp_logging.GNTPHandler(
+            host=sys.argv[1], port=int(sys.argv[2]), password="secret", encryption="AES", icon=b"picture"
+        )
+        before = set(sys.modules)
+        handler.handle(logging.LogRecord("x", logging.ERROR, "", 1, "it broke", None, None))
+        assert handler.flush(10)
+        print(sorted(set(sys.modules) - before))
+    """
+    with running_receiver(["secret"]) as receiver:
+        for host in ("127.0.0.1", "localhost"):
+            result = run_program(program, host, receiver.port)
+            assert (result.stdout, result.stderr) == ("[]\n", "")
+        assert len(receiver.toasts) == 2
 
 
 def test_each_level_has_its_event_and_priority(logger: logging.Logger, receiver: RunningReceiver) -> None:

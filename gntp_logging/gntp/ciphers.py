@@ -161,7 +161,8 @@ class Algorithm:
         Raises:
             GNTPEncryptionError: If the algorithm is unknown or pycryptodomex is missing.
         """
-        _load(self.algorithm_id)
+        # pycryptodomex imports the cipher's mode when it is first used: so it is used, once.
+        Cipher(Key("", "SHA512"), self.algorithm_id).encrypt(b"")
 
     def __repr__(self) -> str:
         """Return the constructor call."""
