@@ -168,9 +168,13 @@ class Delivery:
         refused = isinstance(error, GNTPAuthenticationError)
         if factory.password is None:
             return f"it wants a password: {error}; give the handler one" if refused else str(error)
+        if not refused and error.error_code is not None:
+            return str(error)
+        # growl-for-linux has no codes: a wrong password, and a hash it does not know, are errors like any other.
+        verdict = "does not" if refused else "may not"
         how = " and ".join(part.algorithm_id for part in (factory.key_hashing, factory.encryption) if part)
         check = f"check that the password is the server's, and that the server takes {how}"
-        return f"it does not accept the password: {error}; {check}" if refused else f"{error}; {check}"
+        return f"it {verdict} accept the password: {error}; {check}"
 
 
 def _picture(icon: str | bytes | None) -> tuple[str | Resource | None, str]:

@@ -10,6 +10,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from gntp_logging.gntp.requests import Request, Response
 from gntp_logging.gntp.wire import Limits, RequestReader, encode
@@ -71,6 +72,9 @@ def running_receiver(
         yield RunningReceiver(receiver, recorder)
 
 
+_Self = TypeVar("_Self", bound="ScriptedServer")
+
+
 class ScriptedServer:
     """A loopback server that treats each connection as a test's function says.
 
@@ -114,7 +118,7 @@ class ScriptedServer:
         except BaseException as error:  # noqa: BLE001 - it is raised where the test can see it
             self._failures.append(error)
 
-    def __enter__(self) -> ScriptedServer:  # noqa: PYI034 - typing.Self is not in 3.10
+    def __enter__(self: _Self) -> _Self:  # noqa: PYI019 - typing.Self is not in 3.10
         self._acceptor.start()
         return self
 

@@ -221,7 +221,7 @@ class ConsoleDisplay:
         room = width - 6  # two corners, and a piece of line and a space beside each
         right = self._label(right)
         taken = cells(right) + 2
-        if room - taken < _LEAST_LABEL:
+        if not right or room - taken < _LEAST_LABEL:
             right, taken = "", 0
         label = f" {frame.dot} ".join(map(self._label, left))
         longest = room - taken - 1 if right else room  # a piece of line stays between the two

@@ -95,6 +95,7 @@ class Server:
         if server is None:
             return
         self._closing = True
+        await _stop_accepting(server)
         server.close()
         for task in self._connections:
             task.cancel()
@@ -164,6 +165,20 @@ class Server:
                 display.show(toast)
             except Exception:  # noqa: BLE001 - a display that fails takes neither the others nor the server with it
                 self.display_failures += 1
+
+
+async def _stop_accepting(server: asyncio.Server) -> None:
+    """Let no more connections in, and let those that were accepted get as far as Server._accept.
+
+    asyncio would forget the sockets of connections that it has accepted when the server is closed but not yet handed
+    over: a client that came in that moment would wait for the garbage collector (CPython gh-109564).
+    """
+    loop = asyncio.get_running_loop()
+    for sock in server.sockets:
+        with contextlib.suppress(NotImplementedError):  # Windows: its loop has no readers
+            loop.remove_reader(sock.fileno())
+    for _ in range(3):  # from accept to the transport, to connection_made, and back to who waited for it
+        await asyncio.sleep(0)
 
 
 def _completed(toast: Toast, wire: RequestReader, peer: str) -> Toast:

@@ -1,0 +1,97 @@
+"""Fixtures that run the examples as a user would: as programs of their own, beside a receiver with a password."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from threading import Timer
+
+import pytest
+
+from tests.support import RunningReceiver, running_receiver
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+PASSWORD = "correct horse"
+TIMEOUT = 60.0
+"""Seconds for one program, on a machine that does much else."""
+
+RunExample = Callable[..., "subprocess.CompletedProcess[str]"]
+"""Runs ``examples/<name>`` with arguments to its end."""
+
+RequestOnce = Callable[[str, str], "tuple[int, str]"]
+"""Serves a WSGI application for one request of a path; returns the HTTP status and what the program wrote to stderr."""
+
+
+@pytest.fixture
+def desktop() -> Iterator[RunningReceiver]:
+    """The package's receiver, with a password."""
+    with running_receiver([PASSWORD]) as running:
+        yield running
+
+
+@pytest.fixture
+def environment(desktop: RunningReceiver) -> dict[str, str]:
+    """The environment variables that point the examples at the receiver."""
+    variables = dict(os.environ)
+    variables.pop("GNTP_LOGGING_DISABLED", None)
+    return variables | {"GNTP_HOST": "127.0.0.1", "GNTP_PORT": str(desktop.port), "GNTP_PASSWORD": PASSWORD}
+
+
+@pytest.fixture
+def run_example(environment: Mapping[str, str]) -> RunExample:
+    """Runs an example to its end, with warnings as errors."""
+
+    def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-W", "error", str(EXAMPLES / name), *arguments]
+        return subprocess.run(
+            command, env=environment, capture_output=True, encoding="utf-8", timeout=TIMEOUT, check=False
+        )
+
+    return run
+
+
+@pytest.fixture
+def request_once(environment: Mapping[str, str]) -> RequestOnce:
+    """Serves a WSGI application of an example with wsgiref, and makes one HTTP request to it."""
+
+    def request(application: str, path: str) -> tuple[int, str]:
+        with _serving(application, environment) as process:
+            assert process.stdout is not None
+            port = process.stdout.readline()
+            assert port.strip().isdecimal(), process.communicate(timeout=TIMEOUT)
+            with closing(HTTPConnection("127.0.0.1", int(port), timeout=TIMEOUT)) as connection:
+                connection.request("GET", path)
+                status = connection.getresponse().status
+            _, errors = process.communicate(timeout=TIMEOUT)
+        assert process.returncode == 0, errors
+        return status, errors
+
+    return request
+
+
+@contextmanager
+def _serving(application: str, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """Start the server's program, and see to it that it ends."""
+    path = os.pathsep.join([str(EXAMPLES), *filter(None, [environment.get("PYTHONPATH")])])
+    with subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("serve_one_request.py")), application],
+        env={**environment, "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    ) as process:
+        watchdog = Timer(TIMEOUT, process.kill)
+        watchdog.start()
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            watchdog.cancel()
+            watchdog.join()

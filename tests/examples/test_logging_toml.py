@@ -1,0 +1,38 @@
+"""The TOML file configures a handler that works."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.examples.conftest import EXAMPLES, RunExample
+from tests.support import RunningReceiver
+
+
+def test_shows_a_warning(desktop: RunningReceiver, run_example: RunExample, tmp_path: Path) -> None:
+    """The file as it is, but for the port, shows the program's warning encrypted."""
+    configuration = (EXAMPLES / "logging.toml").read_text(encoding="utf-8")
+    assert configuration.count("port = 23053") == 1
+    copy = tmp_path / "logging.toml"
+    copy.write_text(configuration.replace("port = 23053", f"port = {desktop.port}"), encoding="utf-8")
+
+    finished = run_example("logging_toml.py", str(copy))
+
+    assert (finished.returncode, finished.stdout, finished.stderr) == (0, "", "")
+    (toast,) = desktop.wait_for(1)
+    assert toast.application == "backup"
+    assert toast.name == "Warning"
+    assert "WARNING" in toast.title
+    assert "disk" in toast.title
+    assert toast.text == "Only 4 % of the backup disk is free"
+    assert toast.priority == 0
+    assert (toast.encryption, toast.hash_) == ("AES", "SHA256")
+
+
+def test_a_missing_password_names_the_variable(environment: dict[str, str], run_example: RunExample) -> None:
+    """Without the variable that the file names the program does not start, and says which one is missing."""
+    del environment["GNTP_PASSWORD"]
+
+    finished = run_example("logging_toml.py")
+
+    assert finished.returncode == 1
+    assert "password_env: the environment variable 'GNTP_PASSWORD' is not set" in finished.stderr

@@ -1,0 +1,39 @@
+"""The quickstart shows an error and an exception."""
+
+from __future__ import annotations
+
+from tests.examples.conftest import RunExample
+from tests.support import RunningReceiver
+
+
+def test_shows_the_error_and_the_exception(desktop: RunningReceiver, run_example: RunExample) -> None:
+    """Both records at ERROR arrive encrypted, the one at INFO stays away, and nothing is printed."""
+    finished = run_example("quickstart.py")
+
+    assert (finished.returncode, finished.stdout, finished.stderr) == (0, "", "")
+    error, exception = desktop.wait_for(2)
+    assert len(desktop.toasts) == 2
+    for toast in (error, exception):
+        assert toast.application == "quickstart"
+        assert toast.name == "Error"
+        assert toast.priority == 1
+        assert (toast.encryption, toast.hash_) == ("AES", "SHA256")
+        assert "ERROR" in toast.title
+        assert "backup" in toast.title
+    assert error.text == "Backup took 95 minutes"
+    lines = exception.text.split("\n")
+    assert lines[0] == "KeyError: 'backup'"
+    assert "Cannot check the backup disk" in lines
+    assert any("quickstart.py" in line and line.endswith("in free_space") for line in lines)
+
+
+def test_runs_without_a_server(desktop: RunningReceiver, run_example: RunExample) -> None:
+    """Without a server the program ends as it would have, and one line says why there are no alerts."""
+    desktop.receiver.stop()
+
+    finished = run_example("quickstart.py")
+
+    assert finished.returncode == 0
+    (line,) = finished.stderr.splitlines()
+    assert line.startswith("gntp_logging: ")
+    assert str(desktop.port) in line

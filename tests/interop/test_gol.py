@@ -1,0 +1,160 @@
+"""Alerts of this package on a real desktop: growl-for-linux."""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gntp_logging import GNTPHandler
+from tests.interop.gol import PASSWORD, PORT, Gol
+from tests.interop.passthrough import PassThrough
+from tests.peers import require_program
+
+URL = "https://127.0.0.1/errors?logger=orders&id=7"
+
+
+@contextmanager
+def configured(**options: Any) -> Iterator[GNTPHandler]:
+    """Configure the root logger through dictConfig, and put it back at the end."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    root.handlers[:] = []
+    handler = {"class": "gntp_logging.GNTPHandler", "host": "127.0.0.1", "port": PORT, **options}
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "handlers": {"desktop": handler},
+            "root": {"handlers": ["desktop"], "level": "DEBUG"},
+        }
+    )
+    (made,) = root.handlers
+    assert isinstance(made, GNTPHandler)
+    try:
+        yield made
+    finally:
+        made.close()
+        root.handlers[:], root.level = before
+
+
+TRUST = {
+    "plain": {},
+    "SHA256 key": {"password": PASSWORD},
+    "AES and SHA256": {"password": PASSWORD, "encryption": "AES"},
+}
+
+
+@pytest.mark.parametrize("trust", TRUST.values(), ids=TRUST)
+def test_an_error_arrives_on_the_desktop(gol: Gol, trust: dict[str, str], request: pytest.FixtureRequest) -> None:
+    """Through dictConfig and logging.getLogger().error; title, text and URL are read back from gol's database."""
+    app_name = f"shop {request.node.callspec.id}"
+    text = f"Zahlung fehlgeschlagen: 注文 🛒 ({request.node.callspec.id})\nzweite Zeile"
+    with configured(app_name=app_name, url=URL, **trust) as handler:
+        logging.getLogger().error("%s", text)
+        assert handler.flush(10)
+        assert handler.stats().shown == 1
+    shown = gol.notification(text)
+    assert (shown.title, shown.url) == (f"ERROR · {app_name}", URL)
+    assert gol.events(app_name) == {"Debug", "Info", "Warning", "Error", "Critical"}
+
+
+@pytest.mark.parametrize("trust", TRUST.values(), ids=TRUST)
+def test_the_first_emit_registers_and_the_second_does_not(
+    gol: Gol, pass_through: PassThrough, trust: dict[str, str]
+) -> None:
+    """Counted on the wire, between the handler and the desktop."""
+    with configured(port=pass_through.port, **trust) as handler:
+        logging.getLogger("orders").error("one")
+        assert handler.flush(10)
+        assert pass_through.wait_for_types(2) == ["REGISTER", "NOTIFY"]
+        logging.getLogger("orders").error("two")
+        assert handler.flush(10)
+        assert pass_through.wait_for_types(3) == ["REGISTER", "NOTIFY", "NOTIFY"]
+    assert all(b" -OK " in exchange.response for exchange in pass_through.exchanges)
+
+
+def test_nothing_secret_is_on_the_wire(gol: Gol, pass_through: PassThrough) -> None:
+    """An encrypted alert shows neither its text nor the password to who listens."""
+    with configured(port=pass_through.port, password=PASSWORD, encryption="AES", app_name="undercover") as handler:
+        logging.getLogger("orders").error("a secret text")
+        assert handler.flush(10)
+    pass_through.wait_for_types(2)
+    wire = b"".join(exchange.request for exchange in pass_through.exchanges)
+    for clear in (b"a secret text", b"undercover", PASSWORD.encode(), b"Notification-Title"):
+        assert clear not in wire
+    assert gol.notification("a secret text").title == "ERROR · undercover · orders"
+
+
+@pytest.mark.parametrize("size", [900, 1000, 1024, 2048, 30_000])
+def test_long_texts_arrive_whole(gol: Gol, size: int) -> None:
+    """The server reads pieces of 1,024 bytes; every length gets through."""
+    text = f"{size}:".ljust(size, "x")
+    with configured(max_text=0) as handler:
+        logging.getLogger("orders").error("%s", text)
+        assert handler.flush(10)
+    assert gol.notification(text).text == text
+
+
+def test_every_length_around_the_servers_pieces_arrives(gol: Gol, pass_through: PassThrough) -> None:
+    """Also where a request's length modulo 1,024 would make the server wait or stop early."""
+    with configured(port=pass_through.port, max_text=0) as handler:
+        for size in range(1024 - 260, 1024 - 220):
+            logging.getLogger("orders").error("%s", f"around {size}:".ljust(size, "y"))
+        assert handler.flush(30)
+        assert handler.stats().shown == 40
+    pass_through.wait_for_types(41)
+    lengths = {len(exchange.request) % 1024 for exchange in pass_through.exchanges if exchange.message_type == "NOTIFY"}
+    assert {1, 2, 3} <= lengths, sorted(lengths)
+    assert len([row for row in gol.notifications() if row.text.startswith("around ")]) == 40
+
+
+def test_pictures_do_not_cost_the_alert(gol: Gol) -> None:
+    """The server cannot read pictures together with a password; the alert itself arrives."""
+    picture = bytes(range(256)) * 20
+    for name, trust in TRUST.items():
+        with configured(icon=picture, levels={"ERROR": {"icon": picture}}, **trust) as handler:
+            logging.getLogger("orders").error("with a picture, %s", name)
+            assert handler.flush(10)
+            assert handler.stats().shown == 1
+        assert gol.notification(f"with a picture, {name}").title
+
+
+def test_a_hostile_message_arrives_as_one_notification(gol: Gol) -> None:
+    """No header is injected, no second notification appears."""
+    before = len(gol.notifications())
+    with configured() as handler:
+        logging.getLogger("orders").error("a\r\n\r\nGNTP/1.0 NOTIFY NONE\r\nNotification-Callback-Target: http://x/")
+        assert handler.flush(10)
+    (shown,) = gol.notifications()[before:]
+    assert shown.text == "a\n\nGNTP/1.0 NOTIFY NONE\nNotification-Callback-Target: http://x/"
+    assert shown.url == ""
+
+
+def test_a_wrong_password_is_told(gol: Gol, capsys: pytest.CaptureFixture[str]) -> None:
+    """The server answers an encrypted alert with an error without a code; the one line says what it may be."""
+    with configured(password="wrong", encryption="AES") as handler:
+        logging.getLogger("orders").error("never shown")
+        assert handler.flush(10)
+        assert handler.stats().shown == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "it may not accept the password" in line
+
+
+def test_the_desktop_shows_the_toast(gol: Gol, tmp_path: Path) -> None:
+    """A picture of the screen with an alert on it has the toast's grey."""
+    with configured() as handler:
+        logging.getLogger("orders").error("look at me")
+        assert handler.flush(10)
+    gol.picture(tmp_path / "screen.png")
+    converter = require_program("convert", "imagemagick")
+    colours = subprocess.run(
+        [converter, tmp_path / "screen.png", "-unique-colors", "txt:-"], check=True, capture_output=True, timeout=30
+    ).stdout
+    assert b"#D3D3D3" in colours.upper()

@@ -1,0 +1,102 @@
+"""What the receiver's tests share: a bare client on a real socket, and other people's programs."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import socket
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import NoReturn
+
+import pytest
+
+from gntp_logging.gntp.ciphers import Cipher
+from gntp_logging.gntp.keys import Key
+from gntp_logging.gntp.models import Event, Notification
+from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Response
+from gntp_logging.gntp.wire import ResponseReader, encode
+from tests.support import PATIENCE
+
+REQUIRE_PEERS = "GNTP_LOGGING_REQUIRE_PEERS"
+"""Environment variable: with 1, a peer program that is not installed fails its tests instead of skipping them."""
+
+
+def register(*events: str | Event, app: str = "app") -> bytes:
+    """Return a REGISTER in clear text."""
+    types = [Event(event) if isinstance(event, str) else event for event in events]
+    return encode(RegisterRequest(app, None, types or [Event("event")]))
+
+
+def notify(text: str = "text", *, app: str = "app", name: str = "event", id_: str | None = None) -> bytes:
+    """Return a NOTIFY in clear text."""
+    return encode(NotifyRequest(app, Notification(name, "title", text, id_=id_)))
+
+
+def secured(request: RegisterRequest | NotifyRequest, password: str, hash_id: str, cipher_id: str | None) -> bytes:
+    """Return a request with a key, and encrypted if there is a cipher."""
+    key = Key(password, hash_id)
+    return encode(request, key=key, cipher=Cipher(key, cipher_id) if cipher_id else None)
+
+
+@contextmanager
+def connected(port: int) -> Iterator[socket.socket]:
+    """Connect to the receiver."""
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        yield sock
+
+
+def read_answer(sock: socket.socket) -> Response:
+    """Read up to the end of the stream: one answer, and nothing after it."""
+    reader = ResponseReader()
+    while data := sock.recv(65536):
+        reader.feed(data)
+    reader.feed_eof()
+    response = reader.next_message()
+    assert response is not None, "the connection was closed without an answer"
+    assert reader.next_message() is None
+    return response
+
+
+def ask(port: int, request: bytes, *, half_close: bool = True) -> Response:
+    """Send a request on a connection of its own, and return the answer."""
+    with connected(port) as sock:
+        sock.sendall(request)
+        if half_close:
+            sock.shutdown(socket.SHUT_WR)
+        return read_answer(sock)
+
+
+def error_code(response: Response) -> int:
+    """Return the code of an -ERROR, which has a description as well."""
+    assert response.message_type == "-ERROR", response
+    assert response.headers["Error-Description"]
+    return int(response.headers["Error-Code"])
+
+
+# -- Other people's programs ---------------------------------------------------------------------
+
+
+def require_program(name: str, package: str) -> str:
+    """Return the path of a program; skip the test where it is not installed, or fail if peers are required."""
+    return shutil.which(name) or _missing(f"needs the program {name}: apt-get install {package}")
+
+
+def require_module(name: str, requirement: str) -> ModuleType:
+    """Return a module of a peer; skip the test where it is not installed, or fail if peers are required."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # how old their source is, is not our business
+            return importlib.import_module(name)
+    except ModuleNotFoundError:
+        _missing(f"needs the package {requirement}: pip install {requirement}")
+
+
+def _missing(reason: str) -> NoReturn:
+    if os.environ.get(REQUIRE_PEERS) == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)

@@ -1,0 +1,387 @@
+"""The console's boxes."""
+
+from __future__ import annotations
+
+import io
+import re
+import unicodedata
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gntp_logging.receiver.displays import ConsoleDisplay, cells, has_colours, visible, wrap
+from gntp_logging.receiver.registry import Toast
+
+_ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+_BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+class _Terminal(io.TextIOWrapper):
+    """A stream with an encoding, which may claim to be a terminal."""
+
+    def __init__(self, encoding: str, *, is_terminal: bool = False) -> None:
+        self.bytes = io.BytesIO()
+        self.is_terminal = is_terminal
+        super().__init__(self.bytes, encoding=encoding, newline="\n")
+
+    def isatty(self) -> bool:
+        return self.is_terminal
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal of eighty columns, whatever runs the tests."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+
+
+def _draw(toast: Toast, *, encoding: str = "utf-8", colour: bool = False, remark: str = "") -> str:
+    stream = _Terminal(encoding)
+    ConsoleDisplay(stream, colour=colour, remark=lambda _: remark).show(toast)
+    return stream.bytes.getvalue().decode(encoding)
+
+
+def _inside(box: str) -> list[str]:
+    """Return the lines inside a box, without its sides."""
+    return [line[2:-2].rstrip() for line in box.splitlines()[1:-1]]
+
+
+def _widths(box: str) -> set[int]:
+    return {cells(line) for line in _ESCAPE.sub("", box).splitlines()}
+
+
+# -- The box -------------------------------------------------------------------------------------
+
+
+def test_a_box_shows_what_a_person_needs() -> None:
+    """Application, type, priority, title, text, and how it came; each at its place."""
+    toast = Toast(
+        "shop",
+        "Error",
+        "Payment failed",
+        "Order 4711\n  is waiting",
+        priority=1,
+        sticky=True,
+        encryption="AES",
+        hash_="SHA256",
+        peer="127.0.0.1",
+    )
+
+    assert _draw(toast, remark="1.4 ms").splitlines() == [
+        "╭─ shop · Error ──────────────────────────────────────────── high, sticky ─╮",
+        "│ Payment failed                                                           │",
+        "│ Order 4711                                                               │",
+        "│   is waiting                                                             │",
+        "╰─ AES · SHA256 · 127.0.0.1 ────────────────────────────────────── 1.4 ms ─╯",
+    ]
+
+
+def test_an_unprotected_toast_without_text() -> None:
+    """What there is not is said, and takes no line."""
+    assert _draw(Toast("shop", "Info", "Started", "")).splitlines() == [
+        "╭─ shop · Info ─────────────────────────────────────────────────── normal ─╮",
+        "│ Started                                                                  │",
+        "╰─ clear · no key ─────────────────────────────────────────────────────────╯",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("title", "edge"),
+    [
+        ("ERROR · shop · orders", "╭─ Error ──"),
+        ("shop", "╭─ Error ──"),
+        ("ERROR · workshop", "╭─ shop · Error ──"),
+        ("shopping is down", "╭─ shop · Error ──"),
+    ],
+)
+def test_the_applications_name_stands_there_once(title: str, edge: str) -> None:
+    """A title that names the application is enough; one that has the name inside a word is not."""
+    assert _draw(Toast("shop", "Error", title, "text")).startswith(edge)
+
+
+@pytest.mark.parametrize(
+    ("priority", "name"), [(-2, "very low"), (-1, "low"), (0, "normal"), (1, "high"), (2, "emergency")]
+)
+def test_priorities_have_names(priority: int, name: str) -> None:
+    """The upper edge ends with the priority in words."""
+    assert _draw(Toast("a", "b", "title", "", priority=priority)).splitlines()[0].endswith(f"─ {name} ─╮")
+
+
+@pytest.mark.parametrize("columns", [1, 10, 16, 17, 20, 24, 30, 40, 77, 80, 200])
+@pytest.mark.parametrize("colour", [True, False])
+def test_a_box_is_a_rectangle_at_any_width(monkeypatch: pytest.MonkeyPatch, columns: int, colour: bool) -> None:
+    """All lines are equally wide: one less than the terminal, from 16 to 76."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    toast = Toast(
+        "an application with a long name",
+        "a type with a long name",
+        "A title of some words, 注文を処理できません",
+        "and/a/text/that/has/no/spaces/" * 5 + "\n🛒🔥" * 20,
+        priority=2,
+        sticky=True,
+        peer="2001:db8:1111:2222:3333:4444:5555:6666",
+    )
+
+    assert _widths(_draw(toast, colour=colour, remark="1234.5 ms")) == {max(16, min(76, columns - 1))}
+
+
+def test_a_narrow_edge_keeps_its_first_label(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no room for both labels the type of the notification stays, and the priority goes."""
+    monkeypatch.setenv("COLUMNS", "31")
+
+    box = _draw(Toast("shop", "Critical", "shop", "", priority=2, sticky=True))
+
+    assert box.splitlines()[0] == "╭─ Critical ─────────────────╮"
+
+
+def test_a_label_that_is_too_long_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long name leaves room for the priority, and a mark shows that it goes on."""
+    monkeypatch.setenv("COLUMNS", "41")
+
+    box = _draw(Toast("application" * 9, "Info", "title", ""))
+
+    assert box.splitlines()[0] == "╭─ applicationapplicationap… ─ normal ─╮"
+
+
+# -- Untrusted text ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("\x1b[2Jgone", "␛[2Jgone"),
+        ("\x1b]0;title\x07", "␛]0;title␇"),
+        ("\x9b2J", "\\x9b2J"),
+        ("nul\x00", "nul␀"),
+        ("a\x08b\x7f", "a␈b␡"),
+        ("file\u202egnp.exe", "file\ufffdgnp.exe"),
+        ("hidden\u200btext\ufeff.", "hidden\ufffdtext\ufffd."),
+        ("lone \ud800 surrogate", "lone \ufffd surrogate"),
+        ("para\u2029graph", "para\ufffdgraph"),
+        ("one\r\ntwo\rthree", "one\ntwo\nthree"),
+        ("tab\tstop", "tab stop"),
+        ("montant\u00a0: 5\u202f€", "montant : 5 €"),
+        ("全角\u3000空白", "全角  空白"),
+        ("می\u200cرود", "می\u200cرود"),
+        ("👩\u200d💻 ❤\ufe0f", "👩\u200d💻 ❤\ufe0f"),
+    ],
+)
+def test_what_a_terminal_would_obey_is_shown_instead(sent: str, shown: str) -> None:
+    """Escape sequences, direction overrides and invisible characters become visible; text stays text."""
+    assert visible(sent) == shown
+
+
+@given(st.text(alphabet=st.one_of(st.characters(), st.sampled_from("\x00\x1b\x9b\r\n\t\u202e\u200d\u00a0\ud800"))))
+def test_no_text_reaches_the_terminal_as_a_command(text: str) -> None:
+    """Whatever is sent in whichever field: no control character and no direction override is written."""
+    box = _draw(Toast(text or "a", text or "n", text, text, peer=text, encryption=text, hash_=text), remark=text)
+
+    for char in box.replace("\n", ""):
+        assert unicodedata.category(char) not in ("Cc", "Cs", "Zl", "Zp")
+        assert char not in _BIDI
+
+
+def test_colours_are_the_only_escapes() -> None:
+    """With colours on, every escape sequence in a box is one of ours, and each line ends uncoloured."""
+    box = _draw(Toast("a\x1b", "n", "\x1b[31mred", "text\x1b[0m", priority=1), colour=True)
+
+    assert "\x1b" not in _ESCAPE.sub("", box)
+    for line in box.splitlines():
+        assert line.endswith("\x1b[0m")
+
+
+def test_a_long_text_is_cut_at_thirty_lines() -> None:
+    """The first thirty lines are shown, and how many are not."""
+    inside = _inside(_draw(Toast("a", "b", "title", "\n".join(f"line {number}" for number in range(100)))))
+
+    assert inside[:2] == ["title", "line 0"]
+    assert inside[29:] == ["line 28", "(more: 71 lines)"]
+
+
+def test_thirty_lines_are_shown_whole() -> None:
+    """Nothing is cut from what just fits."""
+    inside = _inside(_draw(Toast("a", "b", "title", "\n".join(f"line {number}" for number in range(29)))))
+
+    assert len(inside) == 30
+    assert inside[-1] == "line 28"
+
+
+def test_megabytes_cost_no_more_than_a_page() -> None:
+    """Of a huge text, title or name only the beginning is looked at; what is left out is counted."""
+    huge = "word " * 800_000
+
+    box = _draw(Toast(huge, huge, huge, "x" * 4_000_000))
+
+    assert _inside(box)[-1] == "(more: 197 lines and 7,984,000 characters)"
+    assert len(box) < 5000
+
+
+def test_a_flood_of_marks_on_one_letter_is_cut() -> None:
+    """A text that takes no columns is cut as well."""
+    box = _draw(Toast("a", "b", "title", "e" + "\u0301" * 100_000))
+
+    assert len(box) < 20_000
+    assert _inside(box)[-1] == "(more: 92,001 characters)"
+
+
+# -- Width ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("", 0),
+        ("abc", 3),
+        ("é", 1),
+        ("e\u0301", 1),
+        ("注文", 4),
+        ("ｶﾞ", 2),
+        ("\uff21", 2),
+        ("한국어", 6),
+        ("\u1112\u1161\u11ab", 2),
+        ("🛒", 2),
+        ("👩\u200d💻", 4),
+        ("สวัสดี", 4),
+        ("न्य", 2),
+        ("1\u20e3", 1),
+        ("заказ", 5),
+        ("─│╭", 3),
+    ],
+)
+def test_width_in_a_terminal(text: str, columns: int) -> None:
+    """Wide characters take two columns, marks and joiners none."""
+    assert cells(text) == columns
+
+
+_WORDS = st.text(alphabet=st.sampled_from("ab \n注e\u0301🛒\u200d-"), max_size=200)
+
+
+@given(_WORDS, st.integers(2, 30))
+def test_no_line_is_too_wide(text: str, width: int) -> None:
+    """Whatever the text, each line fits."""
+    assert all(cells(line) <= width for line in wrap(text, width))
+
+
+@given(_WORDS, st.integers(2, 30))
+def test_wrapping_loses_nothing_but_spaces(text: str, width: int) -> None:
+    """The characters of all words are there, in their order, and no line ends with a space."""
+    lines = list(wrap(text, width))
+
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "").replace("\n", "")
+    assert all(line == line.rstrip(" ") for line in lines)
+
+
+@given(st.lists(st.text(alphabet="abcé注", min_size=1, max_size=5), max_size=40), st.integers(10, 30))
+def test_words_that_fit_are_never_broken(words: list[str], width: int) -> None:
+    """Joined with spaces the lines are the text again, and each line is as full as it can be."""
+    lines = list(wrap(" ".join(words), width))
+
+    assert " ".join(lines) == " ".join(words)
+    for line, following in pairwise(lines):
+        assert cells(line) + 1 + cells(following.split(" ")[0]) > width
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("", [""]),
+        ("    ", [""]),
+        ("a\n\nb", ["a", "", "b"]),
+        ("1234567890", ["1234567890"]),
+        ("12345678901", ["1234567890", "1"]),
+        ("  indented text", ["  indented", "text"]),
+        ("    indentation", ["    indent", "ation"]),
+        ("1234567890 next", ["1234567890", "next"]),
+        ("words     apart", ["words", "apart"]),
+        ("注文を処理できません", ["注文を処理", "できません"]),
+        ("a注文を処理", ["a注文を処", "理"]),
+    ],
+)
+def test_lines_of_ten_columns(text: str, lines: list[str]) -> None:
+    """Lines break between words, inside words that are too long, and keep the indentation."""
+    assert list(wrap(text, 10)) == lines
+
+
+# -- Streams -------------------------------------------------------------------------------------
+
+
+def test_a_terminal_without_box_drawing_gets_ascii() -> None:
+    """Frames, dots and dashes have ASCII forms; other letters become question marks, one for each column lost."""
+    toast = Toast("shop", "Error", "ERROR · shop", "Ünïcödé — 注文 “x”…", priority=1, hash_="SHA256")
+
+    assert _draw(toast, encoding="ascii").splitlines() == [
+        "+- Error ----------------------------------------------------------- high -+",
+        "| ERROR - shop                                                             |",
+        '| ?n?c?d? - ?? "x"...                                                      |',
+        "+- clear - SHA256 ---------------------------------------------------------+",
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "cp437", "utf-8", "utf-16", "gb2312", "shift_jis"])
+def test_every_encoding_can_be_written(encoding: str) -> None:
+    """No text makes a stream raise, and the box stays a rectangle of what the stream can show."""
+    box = _draw(Toast("shop", "Error", "Ünïcödé 注文 заказ 🔥 \ud800", "…·─", priority=2), encoding=encoding)
+
+    assert len(box.splitlines()) == 4
+    assert _widths(box.lstrip("\ufeff")) == {76}
+
+
+def test_a_stream_without_an_encoding() -> None:
+    """A StringIO takes everything."""
+    stream = io.StringIO()
+
+    ConsoleDisplay(stream).show(Toast("shop", "Error", "注文", "text"))
+
+    assert "│ 注文 " in stream.getvalue()
+    assert "\x1b" not in stream.getvalue()
+
+
+# -- Colours -------------------------------------------------------------------------------------
+
+
+def test_each_priority_has_its_colour() -> None:
+    """The frames of the five priorities look different, and all begin with a colour."""
+    frames = {_draw(Toast("a", "b", "title", "", priority=priority), colour=True)[:8] for priority in range(-2, 3)}
+
+    assert len(frames) == 5
+    assert all(frame.startswith("\x1b[") for frame in frames)
+
+
+def test_colours_change_nothing_else() -> None:
+    """Without its escape sequences a coloured box is the plain one."""
+    toast = Toast("shop", "Error", "title", "text\n" * 40, priority=2, sticky=True)
+
+    assert _ESCAPE.sub("", _draw(toast, colour=True, remark="x")) == _draw(toast, remark="x")
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "environ", "coloured"),
+    [
+        (True, {"TERM": "xterm"}, True),
+        (True, {}, True),
+        (True, {"TERM": "dumb"}, False),
+        (True, {"TERM": "xterm", "NO_COLOR": "1"}, False),
+        (True, {"TERM": "xterm", "NO_COLOR": ""}, True),
+        (False, {"TERM": "xterm"}, False),
+        (False, {"FORCE_COLOR": "1"}, True),
+        (True, {"FORCE_COLOR": "1", "TERM": "dumb"}, True),
+        (True, {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+    ],
+)
+def test_when_to_colour(is_terminal: bool, environ: dict[str, str], coloured: bool) -> None:
+    """Terminals are coloured, files are not, and the user's word counts more than either."""
+    assert has_colours(_Terminal("utf-8", is_terminal=is_terminal), environ) is coloured
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_the_display_looks_at_its_stream(is_terminal: bool) -> None:
+    """Without being told, the display colours what goes to a terminal."""
+    stream = _Terminal("utf-8", is_terminal=is_terminal)
+
+    ConsoleDisplay(stream).show(Toast("shop", "Error", "title", "text"))
+
+    assert (b"\x1b[" in stream.bytes.getvalue()) is is_terminal

@@ -1,0 +1,136 @@
+"""What a server knows of its clients."""
+
+from __future__ import annotations
+
+import pytest
+
+from gntp_logging.gntp.exceptions import GNTPProtocolError
+from gntp_logging.gntp.models import Event, Notification, Resource, SocketCallback, URLCallback
+from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest
+from gntp_logging.receiver import registry as registry_module
+from gntp_logging.receiver.registry import Registry, Toast
+
+
+def _refusal(registry: Registry, app: str, name: str) -> int:
+    with pytest.raises(GNTPProtocolError) as caught:
+        registry.toast(NotifyRequest(app, Notification(name, "title")))
+    return caught.value.error_code
+
+
+@pytest.fixture
+def registry() -> Registry:
+    """A registry with one application of two types, of which one is disabled."""
+    registry = Registry()
+    registry.register(RegisterRequest("app", None, [Event("on"), Event("off", enabled=False)]))
+    return registry
+
+
+def test_a_toast_has_everything_that_was_sent(registry: Registry) -> None:
+    """Each field of a notification becomes one of the toast."""
+    notification = Notification(
+        "on", "title", "text", "id", sticky=True, priority=2, coalescing_id="key", callback=URLCallback("http://x/")
+    )
+
+    toast = registry.toast(NotifyRequest("app", notification))
+
+    assert toast == Toast(
+        application="app",
+        name="on",
+        title="title",
+        text="text",
+        priority=2,
+        sticky=True,
+        id_="id",
+        coalescing_id="key",
+        callback_url="http://x/",
+    )
+
+
+def test_what_was_not_sent_is_empty(registry: Registry) -> None:
+    """A notification of a name and a title makes a toast without ids, links and pictures."""
+    toast = registry.toast(NotifyRequest("app", Notification("on", "title")))
+
+    assert toast == Toast("app", "on", "title", "")
+
+
+def test_a_socket_callback_is_no_link(registry: Registry) -> None:
+    """Only a URL opens on a click."""
+    toast = registry.toast(NotifyRequest("app", Notification("on", "title", callback=SocketCallback("context"))))
+
+    assert toast.callback_url == ""
+
+
+def test_an_unknown_application_is_401(registry: Registry) -> None:
+    """Who never registered is told to."""
+    assert _refusal(registry, "other", "on") == 401
+
+
+def test_an_unknown_type_is_402(registry: Registry) -> None:
+    """A type that the application did not register is refused."""
+    assert _refusal(registry, "app", "other") == 402
+
+
+def test_a_disabled_type_is_404(registry: Registry) -> None:
+    """A type that is registered as disabled is not shown."""
+    assert _refusal(registry, "app", "off") == 404
+
+
+def test_registering_again_replaces_the_types(registry: Registry) -> None:
+    """The new list is the whole list: what it leaves out is unknown, what it enables is shown."""
+    registry.register(RegisterRequest("app", None, [Event("off")]))
+
+    assert _refusal(registry, "app", "on") == 402
+    assert registry.toast(NotifyRequest("app", Notification("off", "title"))).name == "off"
+
+
+def test_applications_do_not_share_types(registry: Registry) -> None:
+    """A type belongs to the application that registered it."""
+    registry.register(RegisterRequest("other", None, [Event("theirs")]))
+
+    assert _refusal(registry, "other", "on") == 402
+    assert _refusal(registry, "app", "theirs") == 402
+
+
+@pytest.mark.parametrize(
+    ("own", "of_type", "of_application", "shown"),
+    [
+        ("http://own", "http://type", "http://app", "http://own"),
+        (None, "http://type", "http://app", "http://type"),
+        (None, None, "http://app", "http://app"),
+        (None, None, None, None),
+    ],
+)
+def test_the_nearest_picture_is_shown(
+    own: str | None, of_type: str | None, of_application: str | None, shown: str | None
+) -> None:
+    """The notification's own picture comes before its type's, and that before the application's."""
+    registry = Registry()
+    registry.register(RegisterRequest("app", of_application, [Event("on", icon=of_type)]))
+
+    assert registry.toast(NotifyRequest("app", Notification("on", "title", icon=own))).icon == shown
+
+
+def test_a_picture_can_be_bytes() -> None:
+    """Pictures that were sent along are kept with the type."""
+    picture = Resource(data=b"\x89PNG")
+    registry = Registry()
+    registry.register(RegisterRequest("app", None, [Event("on", icon=picture)]))
+
+    assert registry.toast(NotifyRequest("app", Notification("on", "title"))).icon == picture
+
+
+def test_the_application_not_heard_of_for_the_longest_time_is_forgotten(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Room is limited, and both REGISTER and NOTIFY count as being heard of."""
+    monkeypatch.setattr(registry_module, "MAX_APPLICATIONS", 3)
+    for app in ("second", "third"):
+        registry.register(RegisterRequest(app, None, [Event("on")]))
+    registry.toast(NotifyRequest("app", Notification("on", "title")))
+    registry.register(RegisterRequest("second", None, [Event("on")]))
+
+    registry.register(RegisterRequest("fourth", None, [Event("on")]))
+
+    assert _refusal(registry, "third", "on") == 401
+    for app in ("app", "second", "fourth"):
+        assert registry.toast(NotifyRequest(app, Notification("on", "title"))).application == app

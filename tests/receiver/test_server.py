@@ -1,0 +1,491 @@
+"""The server, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import gc
+import logging
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from gntp_logging.gntp.models import Event, Notification, Resource
+from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, SubscribeRequest
+from gntp_logging.gntp.wire import encode
+from gntp_logging.receiver import server as server_module
+from gntp_logging.receiver.registry import Toast
+from gntp_logging.receiver.server import Receiver, Server
+from tests.receiver.conftest import ask, connected, error_code, notify, read_answer, register, secured
+from tests.support import PATIENCE, Recorder, RunningReceiver, running_receiver, wait_until
+
+REGISTER = RegisterRequest("app", None, [Event("event")])
+NOTIFY = NotifyRequest("app", Notification("event", "title", "text"))
+
+
+def _open_connections(running: RunningReceiver) -> int:
+    return len(running.receiver.server._connections)
+
+
+def _receiver_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "gntp-receiver"]
+
+
+def _stop_in_time(receiver: Receiver) -> None:
+    """Stop a receiver; fail rather than hang when it does not."""
+    stopper = threading.Thread(target=receiver.stop, daemon=True)
+    stopper.start()
+    stopper.join(PATIENCE)
+    assert not stopper.is_alive(), "stop() does not return"
+
+
+# -- Answers -------------------------------------------------------------------------------------
+
+
+def test_a_registered_notification_is_shown(receiver: RunningReceiver) -> None:
+    """REGISTER and NOTIFY are answered with -OK, and the toast has what was sent."""
+    assert ask(receiver.port, register()).headers == {"Response-Action": "REGISTER"}
+    answer = ask(receiver.port, notify("Grüße\n再见", id_="id-7"))
+
+    assert answer.message_type == "-OK"
+    assert answer.headers == {"Response-Action": "NOTIFY", "Notification-ID": "id-7"}
+    (toast,) = receiver.wait_for(1)
+    assert (toast.application, toast.name, toast.title, toast.text) == ("app", "event", "title", "Grüße\n再见")
+    assert (toast.id_, toast.encryption, toast.hash_, toast.peer) == ("id-7", "", "", "127.0.0.1")
+    assert toast.headers["Notification-Title"] == "title"
+
+
+def test_pictures_arrive(receiver: RunningReceiver) -> None:
+    """A picture in a binary section reaches the toast byte for byte, whatever its bytes look like."""
+    picture = Resource(data=b"\x89PNG\r\n\x1a\n\r\n\r\nGNTP/1.0 END\r\n\r\n\x00\xff" * 500)
+    ask(receiver.port, encode(RegisterRequest("app", None, [Event("event", icon=picture)])))
+
+    ask(receiver.port, notify())
+
+    (toast,) = receiver.wait_for(1)
+    assert toast.icon == picture
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "code"),
+    [
+        pytest.param(notify(app="other"), 401, id="401 unknown application"),
+        pytest.param(notify(name="other"), 402, id="402 unknown type"),
+        pytest.param(notify(name="off"), 404, id="404 disabled type"),
+        pytest.param(
+            b"GNTP/1.0 NOTIFY NONE\r\nApplication-Name: app\r\nNotification-Name: event\r\n\r\n", 303, id="303 no title"
+        ),
+        pytest.param(b"GNTP/1.0 REGISTER NONE\r\nApplication-Name: app\r\n\r\n", 303, id="303 no types"),
+        pytest.param(b"GNTP/1.0 SHOUT NONE\r\n\r\n", 300, id="300 unknown request"),
+        pytest.param(b"GNTP/1.0 NOTIFY NONE\r\nno colon\r\n\r\n", 300, id="300 malformed header"),
+        pytest.param(b"GNTP/1.0 NOTIFY NONE\r\nApplication-Name: app\r\n", 300, id="300 cut short"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 301, id="301 not GNTP"),
+        pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n", 301, id="301 TLS"),
+        pytest.param(b"GNTP/2.0 NOTIFY NONE\r\n\r\n", 302, id="302 another version"),
+        pytest.param(
+            b"GNTP/1.0 NOTIFY NONE MD5:" + b"00" * 16 + b".0011\r\n\r\n", 400, id="400 key without a password"
+        ),
+        pytest.param(encode(SubscribeRequest("id", "name", 23053)), 300, id="300 no subscriptions"),
+    ],
+)
+def test_errors_have_their_codes(receiver: RunningReceiver, request_bytes: bytes, code: int) -> None:
+    """Each way to be refused has the specification's code, and shows nothing."""
+    ask(receiver.port, register("event", Event("off", enabled=False)))
+
+    assert error_code(ask(receiver.port, request_bytes)) == code
+
+    assert receiver.toasts == []
+
+
+@pytest.mark.parametrize("sent", [b"", b"GNTP/1.0 NOTIFY NONE\r\nApplication-Name: app\r\n"])
+def test_a_request_that_does_not_come_is_200(sent: bytes) -> None:
+    """A client that stays but does not send a whole request hears so, and is let go."""
+    with running_receiver(request_timeout=0.05) as receiver, connected(receiver.port) as sock:
+        sock.sendall(sent)
+
+        assert error_code(read_answer(sock)) == 200
+
+
+def test_a_mistake_of_the_server_is_500(
+    receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A client is answered even when the server stumbles, and asyncio's log has the traceback."""
+
+    def stumble(_request: NotifyRequest) -> Toast:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(receiver.receiver.server._registry, "toast", stumble)
+
+    with caplog.at_level(logging.ERROR, "asyncio"):
+        assert error_code(ask(receiver.port, notify())) == 500
+
+    (record,) = caplog.records
+    assert record.exc_info is not None
+    assert record.exc_info[0] is ZeroDivisionError
+
+
+# -- Passwords -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hash_id", ["MD5", "SHA1", "SHA256", "SHA384", "SHA512"])
+@pytest.mark.parametrize("password", ["first", "sëcond", "third"])
+def test_each_password_opens_with_each_hash(password: str, hash_id: str) -> None:
+    """Any of several passwords is enough, with any hash."""
+    with running_receiver(["first", "sëcond", "third"]) as receiver:
+        ask(receiver.port, secured(REGISTER, password, hash_id, None))
+        assert ask(receiver.port, secured(NOTIFY, password, hash_id, None)).message_type == "-OK"
+
+        (toast,) = receiver.wait_for(1)
+    assert (toast.hash_, toast.encryption) == (hash_id, "")
+
+
+@pytest.mark.parametrize(
+    ("hash_id", "cipher_id"),
+    [
+        *((hash_id, cipher_id) for hash_id in ("SHA256", "SHA384", "SHA512") for cipher_id in ("AES", "3DES", "DES")),
+        ("MD5", "DES"),
+        ("SHA1", "DES"),
+    ],
+)
+def test_encrypted_requests_are_read(hash_id: str, cipher_id: str) -> None:
+    """Every cipher with every hash that is long enough for it, pictures included."""
+    picture = Resource(data=bytes(range(256)) * 3)
+    with running_receiver(["another", "secret"]) as receiver:
+        request = RegisterRequest("app", picture, [Event("event")])
+        assert ask(receiver.port, secured(request, "secret", hash_id, cipher_id)).message_type == "-OK"
+        assert ask(receiver.port, secured(NOTIFY, "secret", hash_id, cipher_id)).message_type == "-OK"
+
+        (toast,) = receiver.wait_for(1)
+    assert (toast.hash_, toast.encryption) == (hash_id, cipher_id)
+    assert (toast.title, toast.text, toast.icon) == ("title", "text", picture)
+
+
+@pytest.mark.parametrize("cipher_id", [None, "AES"])
+def test_a_wrong_key_is_400(cipher_id: str | None) -> None:
+    """Who does not know the password is refused, encrypted or not."""
+    with running_receiver(["secret"]) as receiver:
+        assert error_code(ask(receiver.port, secured(REGISTER, "guess", "SHA256", cipher_id))) == 400
+
+
+def test_no_key_is_400() -> None:
+    """A server with a password takes nothing without a key."""
+    with running_receiver(["secret"]) as receiver:
+        assert error_code(ask(receiver.port, register())) == 400
+
+
+@pytest.mark.parametrize("cipher_id", [None, "AES"])
+def test_a_key_for_a_server_without_a_password_is_400(receiver: RunningReceiver, cipher_id: str | None) -> None:
+    """A key that cannot be checked is refused: its sender believes in a protection that is not there."""
+    assert error_code(ask(receiver.port, secured(REGISTER, "secret", "SHA256", cipher_id))) == 400
+
+
+def test_a_ciphertext_that_was_changed_is_refused() -> None:
+    """A right key with a header part that does not decrypt shows nothing and stops nothing."""
+    with running_receiver(["secret"]) as receiver:
+        whole = secured(REGISTER, "secret", "SHA256", "AES")
+        head, _, rest = whole.partition(b"\r\n")
+        broken = head + b"\r\n" + bytes(byte ^ 0x55 for byte in rest[:16]) + rest[16:]
+
+        assert error_code(ask(receiver.port, broken)) in (300, 303)
+
+        assert ask(receiver.port, whole).message_type == "-OK"
+
+
+# -- Ways to send --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("half_close", [True, False])
+def test_clients_need_not_half_close(receiver: RunningReceiver, half_close: bool) -> None:
+    """The answer comes when the request is complete, and the connection ends after it, either way."""
+    assert ask(receiver.port, register(), half_close=half_close).message_type == "-OK"
+    assert ask(receiver.port, notify(), half_close=half_close).message_type == "-OK"
+
+    receiver.wait_for(1)
+
+
+@pytest.mark.parametrize("cipher_id", [None, "AES"])
+def test_a_request_may_come_byte_by_byte(cipher_id: str | None) -> None:
+    """How a request is cut into segments changes nothing."""
+    picture = Resource(data=b"\r\n\r\npicture\r\n\r\n")
+    with running_receiver(["secret"]) as receiver:
+        ask(receiver.port, secured(REGISTER, "secret", "SHA256", cipher_id))
+        request = NotifyRequest("app", Notification("event", "title", "text", icon=picture))
+
+        with connected(receiver.port) as sock:
+            for byte in secured(request, "secret", "SHA256", cipher_id):
+                sock.sendall(bytes([byte]))
+            assert read_answer(sock).message_type == "-OK"
+
+        (toast,) = receiver.wait_for(1)
+    assert toast.icon == picture
+
+
+def test_what_follows_a_request_is_read_and_dropped(receiver: RunningReceiver) -> None:
+    """One request a connection: a second one is neither shown nor does it cost the first its answer."""
+    assert ask(receiver.port, register() + b"\r\n" + notify()).headers["Response-Action"] == "REGISTER"
+
+    assert receiver.toasts == []
+
+
+def test_an_early_error_reaches_a_client_that_still_sends(receiver: RunningReceiver) -> None:
+    """The answer is not lost to a reset, though the request was refused by its first line."""
+    answer = ask(receiver.port, b"GET / HTTP/1.1\r\n" + b"x" * 8_000_000)
+
+    assert error_code(answer) == 301
+
+
+def test_a_long_answer_is_sent_whole(receiver: RunningReceiver) -> None:
+    """A client that reads slowly gets all of an answer that does not fit into the socket's buffer."""
+    ask(receiver.port, register())
+    id_ = "x" * 3_900_000
+    with _slow_reader(receiver.port) as sock:
+        sock.sendall(notify(id_=id_))
+        sock.shutdown(socket.SHUT_WR)
+        receiver.wait_for(1)
+
+        assert read_answer(sock).headers["Notification-ID"] == id_
+
+
+def test_an_answer_that_nobody_reads_does_not_hold_its_connection(
+    receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A peer has so many seconds to take its answer, then the connection is cut."""
+    monkeypatch.setattr(server_module, "ANSWER_TIMEOUT", 0.05)
+    ask(receiver.port, register())
+    with _slow_reader(receiver.port) as sock:
+        sock.sendall(notify(id_="x" * 3_900_000))
+        receiver.wait_for(1)
+
+        wait_until(lambda: _open_connections(receiver) == 0)
+
+
+@contextlib.contextmanager
+def _slow_reader(port: int) -> Iterator[socket.socket]:
+    """Connect with the smallest buffer that the system allows."""
+    with socket.socket() as sock:
+        sock.settimeout(PATIENCE)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        sock.connect(("127.0.0.1", port))
+        yield sock
+
+
+# -- Clients that leave, and clients that come in crowds -----------------------------------------
+
+
+def test_a_client_that_leaves_at_once_harms_nobody(receiver: RunningReceiver) -> None:
+    """A connection that is opened and closed gets no answer, and the next client is served."""
+    with connected(receiver.port) as sock:
+        sock.shutdown(socket.SHUT_WR)
+        assert sock.recv(1) == b""
+
+    assert ask(receiver.port, register()).message_type == "-OK"
+    assert receiver.toasts == []
+
+
+def test_a_client_that_resets_harms_nobody(receiver: RunningReceiver, caplog: pytest.LogCaptureFixture) -> None:
+    """A reset in the middle of a request is no error of the server's."""
+    with connected(receiver.port) as sock:
+        sock.sendall(b"GNTP/1.0 NOTIFY NONE\r\n")
+        wait_until(lambda: _open_connections(receiver) == 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close() sends RST
+
+    wait_until(lambda: _open_connections(receiver) == 0)
+    assert ask(receiver.port, register()).message_type == "-OK"
+    assert caplog.records == []
+
+
+def test_a_crowd_is_let_in_up_to_the_limit(receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection too many is closed unread; when one of the others leaves, there is room again."""
+    monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 5)
+    with contextlib.ExitStack() as crowd:
+        first, *_ = [crowd.enter_context(connected(receiver.port)) for _ in range(5)]
+        wait_until(lambda: _open_connections(receiver) == 5)
+
+        with connected(receiver.port) as one_too_many:
+            assert one_too_many.recv(1) == b""
+
+        first.close()
+        wait_until(lambda: _open_connections(receiver) == 4)
+        assert ask(receiver.port, register()).message_type == "-OK"
+
+
+def test_many_clients_at_once_are_all_served(receiver: RunningReceiver) -> None:
+    """Fifty clients whose requests come in turns, piece by piece, each get their toast."""
+    ask(receiver.port, register())
+    with contextlib.ExitStack() as crowd:
+        clients = [crowd.enter_context(connected(receiver.port)) for _ in range(50)]
+        requests = [notify(f"text {number}") for number in range(50)]
+        for begin in range(0, max(map(len, requests)), 40):
+            for client, request in zip(clients, requests, strict=True):
+                client.sendall(request[begin : begin + 40])
+        for client in clients:
+            assert read_answer(client).message_type == "-OK"
+
+    assert sorted(toast.text for toast in receiver.toasts) == sorted(f"text {number}" for number in range(50))
+
+
+# -- Displays ------------------------------------------------------------------------------------
+
+
+class _Broken:
+    """A display that cannot show anything."""
+
+    def show(self, toast: Toast) -> None:
+        """Fail."""
+        raise OSError("no such screen")
+
+
+def test_a_display_that_raises_harms_nobody() -> None:
+    """The other displays show the toast, the client hears -OK, and the failure is counted."""
+    before, after = Recorder(), Recorder()
+    server = Server([before, _Broken(), after])
+    with Receiver(server) as receiver:
+        ask(receiver.port, register())
+        assert ask(receiver.port, notify()).message_type == "-OK"
+
+    assert len(before.toasts) == len(after.toasts) == 1
+    assert server.display_failures == 1
+
+
+# -- Start and stop ------------------------------------------------------------------------------
+
+
+def test_stop_returns_while_connections_are_open() -> None:
+    """Idle clients, half requests and answers that nobody reads do not hold it up, and nothing is left behind."""
+    recorder = Recorder()
+    receiver = Receiver(Server([recorder])).start()
+    with contextlib.ExitStack() as clients:
+        idle = clients.enter_context(connected(receiver.port))
+        half = clients.enter_context(connected(receiver.port))
+        half.sendall(b"GNTP/1.0 NOTIFY NONE\r\nApplication-Name: a")
+        ask(receiver.port, register())
+        unread = clients.enter_context(_slow_reader(receiver.port))
+        unread.sendall(notify(id_="x" * 3_900_000))
+        recorder.wait_for(1)
+        wait_until(lambda: len(receiver.server._connections) == 3)
+
+        _stop_in_time(receiver)
+
+        for sock in (idle, half):
+            with contextlib.suppress(ConnectionResetError):
+                assert sock.recv(1) == b""
+    assert _receiver_threads() == []
+    gc.collect()  # what was left open would warn now, and warnings are errors
+
+
+def test_stop_while_clients_arrive() -> None:
+    """Connections that are made in the moment of stopping are closed like the others."""
+    receiver = Receiver(Server([])).start()
+    stopping = threading.Event()
+
+    def arrive() -> None:
+        with contextlib.ExitStack() as clients, contextlib.suppress(OSError):
+            for number in range(100):
+                clients.enter_context(connected(receiver.port))
+                if number == 20:
+                    stopping.set()
+
+    crowd = threading.Thread(target=arrive)
+    crowd.start()
+    assert stopping.wait(PATIENCE)
+    _stop_in_time(receiver)
+    crowd.join(PATIENCE)
+
+    assert not crowd.is_alive()
+    assert receiver.server._connections == set()
+    gc.collect()
+
+
+def test_nobody_listens_after_stop() -> None:
+    """The port is free again."""
+    with Receiver(Server([])) as receiver:
+        port = receiver.port
+
+    with pytest.raises(ConnectionRefusedError), connected(port):
+        pass
+
+
+def test_start_and_stop_twice() -> None:
+    """A stopped receiver starts again on its port; stopping when it does not run is harmless; starting twice is not."""
+    recorder = Recorder()
+    receiver = Receiver(Server([recorder]))
+    receiver.stop()
+    receiver.start()
+    port = receiver.port
+    with pytest.raises(RuntimeError, match="runs already"):
+        receiver.start()
+    receiver.stop()
+    receiver.stop()
+
+    with receiver:
+        assert receiver.port == port
+        ask(port, register())
+        ask(port, notify())
+        recorder.wait_for(1)
+
+    assert _receiver_threads() == []
+
+
+def test_start_raises_when_the_port_is_taken(receiver: RunningReceiver) -> None:
+    """The error is the system's, it is raised where start() was called, and no thread is left."""
+    second = Receiver(Server([], port=receiver.port))
+    threads = set(_receiver_threads())
+
+    with pytest.raises(OSError, match="address already in use") as caught:
+        second.start()
+
+    assert caught.value.errno == errno.EADDRINUSE
+    assert set(_receiver_threads()) == threads
+    second.stop()
+
+
+def test_start_raises_when_the_address_is_not_ours() -> None:
+    """An address that this machine does not have is an error at once."""
+    with pytest.raises(OSError, match=r"192\.0\.2\.1"):
+        Receiver(Server([], host="192.0.2.1")).start()
+
+    assert _receiver_threads() == []
+
+
+def test_stop_tells_what_ended_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure that nobody waited for is not lost."""
+    server = Server([])
+    receiver = Receiver(server).start()
+    close = server.close
+
+    async def fail() -> None:
+        await close()
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(server, "close", fail)
+
+    with pytest.raises(ZeroDivisionError):
+        receiver.stop()
+
+
+def test_the_server_lives_in_any_event_loop() -> None:
+    """In a loop of the caller's it leaves no task behind, and closing twice is harmless."""
+
+    async def main() -> None:
+        server = Server([])
+        await server.start()
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(register())
+        assert (await reader.readline()).startswith(b"GNTP/1.0 -OK")
+        _, idle = await asyncio.open_connection("127.0.0.1", server.port)
+
+        await asyncio.wait_for(server.close(), PATIENCE)
+        await server.close()
+
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        for client in (writer, idle):
+            client.close()
+            with contextlib.suppress(ConnectionError):
+                await client.wait_closed()
+
+    asyncio.run(main())
+    gc.collect()
