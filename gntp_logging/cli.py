@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
+import logging.config
 import os
 import queue
 import sys
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from .gntp.constants import DEFAULT_PORT, VERSION, random_hex_string
 from .handler import DISABLING_VARIABLE, GNTPHandler
@@ -151,11 +152,42 @@ def demo_command(arguments: argparse.Namespace) -> int:
 
 
 def _demo(target: _Target) -> int:
-    handler = _demo_handler(target)
+    logging.config.dictConfig(demo_config(target.host, target.port, target.password))
+    logger = logging.getLogger(_DEMO_LOGGER)
+    (handler,) = logger.handlers
+    assert isinstance(handler, GNTPHandler)
+    try:
+        return _log_and_show(target, logger, handler)
+    finally:
+        logger.removeHandler(handler)
+
+
+def demo_config(host: str, port: int, password: str | None) -> dict[str, Any]:  # dictConfig's own type
+    """Return the demo's logging configuration: what a program of one's own would hand to dictConfig.
+
+    Args:
+        host: Host of the server.
+        port: Its port.
+        password: Its password; None sends in clear, without a key.
+
+    Returns:
+        A configuration for :func:`logging.config.dictConfig`.
+    """
+    handler = {"class": "gntp_logging.GNTPHandler", "app_name": _DEMO_APPLICATION, "host": host, "port": port}
+    if password is not None:
+        handler |= {"password": password, "encryption": "AES"}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "handlers": {"desktop": handler},
+        "loggers": {_DEMO_LOGGER: {"level": "DEBUG", "handlers": ["desktop"], "propagate": False}},
+    }
+
+
+def _log_and_show(target: _Target, logger: logging.Logger, handler: GNTPHandler) -> int:
     if not handler.enabled:
         _say(f"{_PROGRAM}: the environment variable {DISABLING_VARIABLE} switches alerts off", sys.stderr)
         return 1
-    logger = _demo_logger(handler)
     times: list[float] = []
     try:
         with _silent_handlers(), contextlib.closing(handler):
@@ -167,28 +199,6 @@ def _demo(target: _Target) -> int:
         return 1
     _say("\n" + _summary(target, times), sys.stdout)
     return 0
-
-
-def _demo_handler(target: _Target) -> GNTPHandler:
-    return GNTPHandler(
-        app_name=_DEMO_APPLICATION,
-        host=target.host,
-        port=target.port,
-        password=target.password,
-        encryption=None if target.password is None else "AES",
-        timeout=_TIMEOUT,
-    )
-
-
-def _demo_logger(handler: GNTPHandler) -> logging.Logger:
-    """Return a logger that no other code can see.
-
-    With logging.getLogger or dictConfig, which closes every handler of the process, the demo would leave its traces in
-    a program that calls main().
-    """
-    logger = logging.Logger(_DEMO_LOGGER, logging.DEBUG)  # noqa: LOG001 - see above
-    logger.addHandler(handler)
-    return logger
 
 
 @contextlib.contextmanager

@@ -97,8 +97,8 @@ class Gol:
         return found
 
     def events(self, application: str) -> set[str]:
-        """Return the names of the notification types that an application has registered."""
-        rows = self._query("SELECT name FROM application WHERE app_name = ?", application)
+        """Return the names of the notification types that an application has registered, and that are enabled."""
+        rows = self._query("SELECT name FROM application WHERE app_name = ? AND enable = 1", application)
         return {str(name) for (name,) in rows}
 
     def picture(self, path: Path, crop: str = "") -> None:

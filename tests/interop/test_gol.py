@@ -115,6 +115,17 @@ def test_every_length_around_the_servers_pieces_arrives(gol: Gol, pass_through: 
     assert len([row for row in gol.notifications() if row.text.startswith("around ")]) == 40
 
 
+@pytest.mark.parametrize("more", range(16))
+def test_every_length_of_an_encrypted_alert_arrives_whole(gol: Gol, more: int) -> None:
+    """However the last cipher block is padded, no type is disabled and no line feed is added to a URL."""
+    app_name = "padded".ljust(6 + more, "-")
+    with configured(app_name=app_name, url=URL, password=PASSWORD, encryption="AES") as handler:
+        logging.getLogger("orders").error("padded, %d more", more)
+        assert handler.flush(10)
+    assert gol.events(app_name) == {"Debug", "Info", "Warning", "Error", "Critical"}
+    assert gol.notification(f"padded, {more} more").url == URL
+
+
 def test_pictures_do_not_cost_the_alert(gol: Gol) -> None:
     """The server cannot read pictures together with a password; the alert itself arrives."""
     picture = bytes(range(256)) * 20

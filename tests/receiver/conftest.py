@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import importlib
-import os
-import shutil
 import socket
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
-from typing import NoReturn
-
-import pytest
 
 from gntp_logging.gntp.ciphers import Cipher
 from gntp_logging.gntp.keys import Key
 from gntp_logging.gntp.models import Event, Notification
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Response
 from gntp_logging.gntp.wire import ResponseReader, encode
+from tests.peers import missing_peer
 from tests.support import PATIENCE
-
-REQUIRE_PEERS = "GNTP_LOGGING_REQUIRE_PEERS"
-"""Environment variable: with 1, a peer program that is not installed fails its tests instead of skipping them."""
 
 
 def register(*events: str | Event, app: str = "app") -> bytes:
@@ -81,11 +74,6 @@ def error_code(response: Response) -> int:
 # -- Other people's programs ---------------------------------------------------------------------
 
 
-def require_program(name: str, package: str) -> str:
-    """Return the path of a program; skip the test where it is not installed, or fail if peers are required."""
-    return shutil.which(name) or _missing(f"needs the program {name}: apt-get install {package}")
-
-
 def require_module(name: str, requirement: str) -> ModuleType:
     """Return a module of a peer; skip the test where it is not installed, or fail if peers are required."""
     try:
@@ -93,10 +81,4 @@ def require_module(name: str, requirement: str) -> ModuleType:
             warnings.simplefilter("ignore")  # how old their source is, is not our business
             return importlib.import_module(name)
     except ModuleNotFoundError:
-        _missing(f"needs the package {requirement}: pip install {requirement}")
-
-
-def _missing(reason: str) -> NoReturn:
-    if os.environ.get(REQUIRE_PEERS) == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
+        missing_peer(f"needs the package {requirement}: pip install {requirement}")

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from gntp_logging.gntp.models import Resource
-from tests.receiver.conftest import require_module, require_program
+from tests.peers import require_program
+from tests.receiver.conftest import require_module
 from tests.support import PATIENCE, running_receiver
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) + b"\r\n\r\nIdentifier: x\r\n\r\n"
