@@ -110,7 +110,7 @@ class Gol:
         """
         importer = require_program("import", "imagemagick")
         geometry = ["-crop", crop] if crop else []
-        command = [importer, "-display", self.display, "-window", "root", *geometry, "+repage", str(path)]
+        command = [importer, "-display", self.display, "-window", "root", *geometry, "+repage", "-strip", str(path)]
         subprocess.run(command, check=True, timeout=PATIENCE)
 
     def _configure(self) -> None:
