@@ -38,6 +38,7 @@ class GNTPProtocolError(GNTPError):
     """The peer sent something that is no GNTP message.
 
     Attributes:
+        description: What is wrong.
         error_code: The GNTP code to answer with, if the peer is a client.
     """
 
@@ -48,8 +49,13 @@ class GNTPProtocolError(GNTPError):
             description: What is wrong, fit to be sent to the peer.
             error_code: The GNTP error code that describes it.
         """
-        super().__init__(description)
+        super().__init__(description, int(error_code))
+        self.description = description
         self.error_code = int(error_code)
+
+    def __str__(self) -> str:
+        """Return the description."""
+        return self.description
 
 
 class GNTPResponseError(GNTPError):

@@ -13,13 +13,14 @@ answer with; after it the reader stays failed, because where the next message be
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeAlias, TypeVar
 
 from . import headers, keys
 from .ciphers import Cipher
-from .constants import LINE_DELIMITER, MESSAGE_DELIMITER, RESOURCE_SCHEME, ErrorCode, safe_int_conversion
+from .constants import LINE_DELIMITER, MESSAGE_DELIMITER, RESOURCE_SCHEME, ErrorCode
 from .exceptions import GNTPEncryptionError, GNTPProtocolError
 from .headers import InformationLine, encode_line, parse_block, safe_value
 from .keys import Key
@@ -393,8 +394,8 @@ class _Reader(Generic[_Message]):
         head = yield from self._source.until(MESSAGE_DELIMITER, _SECTION_HEAD_LIMIT, "the head of a binary section")
         values = parse_block(head, max_headers=8)
         identifier, length = headers.required(values, "Identifier"), headers.required(values, "Length")
-        size = safe_int_conversion(length, default=-1) if length.isdecimal() else -1
-        if not 0 <= size <= limit:
+        size = _number(length)
+        if size is None or size > limit:
             raise GNTPProtocolError(f"Length of a binary section must be 0 to {limit}")
         data = yield from self._source.exactly(size)
         if cipher is not None:
@@ -431,6 +432,11 @@ def _pointer(name: str, value: str) -> str | None:
     """
     may_point = name in _ICONS or name.startswith(("X-", "Data-"))
     return headers.pointed_identifier(value) if may_point else None
+
+
+def _number(text: str) -> int | None:
+    """Read a number that a peer sent: some ASCII digits; None for anything else that int() would take."""
+    return int(text) if re.fullmatch("[0-9]{1,18}", text) else None
 
 
 def _decrypted_section(cipher: Cipher, data: bytes) -> bytes:
@@ -524,10 +530,10 @@ class RequestReader(_Reader[Request]):
         return blocks
 
     def _type_count(self, block: Mapping[str, str]) -> int:
-        count = headers.required(block, "Notifications-Count")
-        if not (count.isdecimal() and 0 < safe_int_conversion(count) <= self._limits.types):
+        count = _number(headers.required(block, "Notifications-Count"))
+        if count is None or not 0 < count <= self._limits.types:
             raise GNTPProtocolError(f"Notifications-Count must be 1 to {self._limits.types}")
-        return int(count)
+        return count
 
     def _authenticated_key(self, line: InformationLine) -> Key | None:
         """Return the key that the request was made with, or None where none is asked for."""

@@ -1,0 +1,318 @@
+"""The short way to use the library: publish and subscribe, as functions and as objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+from .connections import GNTPClient
+from .constants import DEFAULT_PORT, DEFAULT_TTL, safe_int_conversion
+from .exceptions import GNTPError, GNTPValidationError
+from .models import Event, Notification, Resource, SocketCallback, URLCallback
+from .requests import ExtraHeaders, NotifyRequest, RegisterRequest, Request, Response, SubscribeRequest
+
+EventDefinition: TypeAlias = "str | tuple[str, bool] | Event"
+Callback: TypeAlias = "Callable[[Response], object]"
+
+
+def publish(app_name: str, event_name: str, title: str, text: str = "", **kwargs: Any) -> None:  # the client's own
+    """Register an application with one event, and show one notification.
+
+    Args:
+        app_name: Name of the application.
+        event_name: Name of the event.
+        title: The notification's title.
+        text: The notification's text.
+        **kwargs: Options of :class:`~gntp_logging.gntp.connections.GNTPClient`, such as host and password.
+
+    Raises:
+        GNTPError: If the server cannot be reached or refuses.
+    """
+    publisher = Publisher(app_name, [event_name], **kwargs)
+    publisher.register()
+    publisher.publish(event_name, title, text)
+
+
+def subscribe(
+    id_: str,
+    name: str,
+    hub: str | tuple[str, int],
+    password: str,
+    port: int = DEFAULT_PORT,
+    **kwargs: Any,  # the client's own
+) -> int:
+    """Ask a hub to forward what it gets.
+
+    Args:
+        id_: Unique id of the subscriber.
+        name: Name that the hub shows.
+        hub: The hub's host, or host and port.
+        password: The hub's password.
+        port: TCP port on which the subscriber listens.
+        **kwargs: Options of :class:`~gntp_logging.gntp.connections.GNTPClient`.
+
+    Returns:
+        Seconds until the subscription ends.
+
+    Raises:
+        GNTPError: If the hub cannot be reached or refuses.
+    """
+    subscriber = Subscriber(id_, name, hub, password, port, **kwargs)
+    subscriber.subscribe()
+    return subscriber.ttl
+
+
+class BaseApp:
+    """What publishers and subscribers share: headers of their own, and a client.
+
+    Attributes:
+        custom_headers: ``X-`` headers of each request.
+        app_specific_headers: ``Data-`` headers of each request.
+        gntp_client: The client that sends the requests.
+    """
+
+    def __init__(
+        self,
+        custom_headers: ExtraHeaders | None = None,
+        app_specific_headers: ExtraHeaders | None = None,
+        gntp_client_class: Callable[..., GNTPClient] | None = None,
+        **kwargs: Any,  # what they are is between the caller and the client class
+    ) -> None:
+        """Make the client. Nothing is sent.
+
+        Args:
+            custom_headers: ``X-`` headers as (name, value).
+            app_specific_headers: ``Data-`` headers as (name, value).
+            gntp_client_class: Makes the client; None means GNTPClient.
+            **kwargs: The client's options.
+        """
+        self.custom_headers = custom_headers
+        self.app_specific_headers = app_specific_headers
+        self.gntp_client = (gntp_client_class or GNTPClient)(**kwargs)
+
+    def _send(self, request: Request, callback: Callback | None, **kwargs: Any) -> None:
+        self.gntp_client.process_request(request, callback, **kwargs)
+
+
+class Publisher(BaseApp):
+    """Registers an application, and sends its notifications.
+
+    Attributes:
+        name: Name of the application.
+        icon: The application's picture: a URL or a Resource.
+        events: The application's events.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        event_defs: Iterable[EventDefinition],
+        icon: str | Resource | None = None,
+        custom_headers: ExtraHeaders | None = None,
+        app_specific_headers: ExtraHeaders | None = None,
+        gntp_client_class: Callable[..., GNTPClient] | None = None,
+        **kwargs: Any,  # see BaseApp
+    ) -> None:
+        """Name the application and its events. Nothing is sent.
+
+        Args:
+            name: Name of the application.
+            event_defs: Events: a name, a name with whether it is enabled, or an Event.
+            icon: The application's picture: a URL or a Resource.
+            custom_headers: ``X-`` headers as (name, value).
+            app_specific_headers: ``Data-`` headers as (name, value).
+            gntp_client_class: Makes the client; None means GNTPClient.
+            **kwargs: The client's options, such as host and password.
+
+        Raises:
+            GNTPValidationError: If there are no events.
+        """
+        self.name = name
+        self.icon = icon
+        self.events = coerce_to_events(event_defs)
+        if not self.events:
+            raise GNTPValidationError("a Publisher needs at least one event")
+        super().__init__(custom_headers, app_specific_headers, gntp_client_class, **kwargs)
+
+    def register(self, callback: Callback | None = None) -> None:
+        """Register the application and its events with the server.
+
+        Args:
+            callback: Called with the server's -OK.
+
+        Raises:
+            GNTPError: If the server cannot be reached or refuses.
+        """
+        request = RegisterRequest(self.name, self.icon, self.events, self.custom_headers, self.app_specific_headers)
+        self._send(request, callback)
+
+    def publish(
+        self,
+        name: str,
+        title: str,
+        text: str = "",
+        id_: str | None = None,
+        sticky: bool = False,  # noqa: FBT002 - the reference's order
+        priority: int = 0,
+        icon: str | Resource | None = None,
+        coalescing_id: str | None = None,
+        callback: Callback | None = None,
+        gntp_callback: str | SocketCallback | None = None,
+        **socket_callback_options: Any,  # SocketCallback's own
+    ) -> None:
+        """Show one notification. Whether the application is registered, the server knows.
+
+        Args:
+            name: Name of a registered event.
+            title: The title.
+            text: The text.
+            id_: Unique id of the notification.
+            sticky: Whether it stays until it is dismissed.
+            priority: From -2 to 2.
+            icon: Picture of this notification: a URL or a Resource.
+            coalescing_id: Notifications with the same id replace each other.
+            callback: Called with the server's -OK.
+            gntp_callback: A URL to open, or a SocketCallback to call, when the user reacts.
+            **socket_callback_options: Options of a SocketCallback, instead of one.
+
+        Raises:
+            GNTPError: If the server cannot be reached or refuses.
+        """
+        reaction = coerce_to_callback(gntp_callback, **socket_callback_options)
+        notification = Notification(name, title, text, id_, sticky, priority, icon, coalescing_id, reaction)
+        request = NotifyRequest(self.name, notification, self.custom_headers, self.app_specific_headers)
+        awaited = {"socket_callback": reaction} if isinstance(reaction, SocketCallback) else {}
+        self._send(request, callback, **awaited)
+
+    def __repr__(self) -> str:
+        """Name the application and its events."""
+        return f"<Publisher {self.name!r} {[event.name for event in self.events]}>"
+
+
+class Subscriber(BaseApp):
+    """Subscribes to what a hub gets.
+
+    Attributes:
+        id_: Unique id of the subscriber.
+        name: Name that the hub shows.
+        hub: Host and port of the hub.
+        password: The hub's password.
+        port: TCP port on which the subscriber listens.
+        ttl: Seconds until the subscription ends, as the hub said last; 0 before the first answer.
+    """
+
+    def __init__(
+        self,
+        id_: str,
+        name: str,
+        hub: str | tuple[str, int],
+        password: str,
+        port: int = DEFAULT_PORT,
+        custom_headers: ExtraHeaders | None = None,
+        app_specific_headers: ExtraHeaders | None = None,
+        gntp_client_class: Callable[..., GNTPClient] | None = None,
+        **kwargs: Any,  # see BaseApp
+    ) -> None:
+        """Name the subscriber and the hub. Nothing is sent.
+
+        Args:
+            id_: Unique id of the subscriber.
+            name: Name that the hub shows.
+            hub: The hub's host, or host and port.
+            password: The hub's password.
+            port: TCP port on which the subscriber listens.
+            custom_headers: ``X-`` headers as (name, value).
+            app_specific_headers: ``Data-`` headers as (name, value).
+            gntp_client_class: Makes the client; None means GNTPClient.
+            **kwargs: The client's options.
+        """
+        self.id_ = id_
+        self.name = name
+        self.hub = (hub, DEFAULT_PORT) if isinstance(hub, str) else (hub[0], hub[1])
+        self.password = password
+        self.port = port
+        self.ttl = 0
+        host, hub_port = self.hub
+        options = {"host": host, "port": hub_port, "password": password, **kwargs}
+        super().__init__(custom_headers, app_specific_headers, gntp_client_class, **options)
+
+    def subscribe(self, callback: Callback | None = None) -> None:
+        """Subscribe, or renew the subscription; sets ``ttl``.
+
+        Args:
+            callback: Called with the hub's -OK, after ``ttl`` is set.
+
+        Raises:
+            GNTPError: If the hub cannot be reached or refuses.
+        """
+
+        def answered(response: Response) -> None:
+            self.store_ttl(response)
+            if callback is not None:
+                callback(response)
+
+        request = SubscribeRequest(self.id_, self.name, self.port, self.custom_headers, self.app_specific_headers)
+        self._send(request, answered)
+
+    def store_ttl(self, response: Response) -> None:
+        """Take the subscription's length from the hub's answer.
+
+        Args:
+            response: The -OK to a SUBSCRIBE; one without a usable ``Subscription-TTL`` means 60 seconds.
+        """
+        ttl = safe_int_conversion(response.headers.get("Subscription-TTL"))
+        self.ttl = ttl if ttl > 0 else DEFAULT_TTL
+
+    def __repr__(self) -> str:
+        """Name the subscriber and the hub; the password stays secret."""
+        host, port = self.hub
+        return f"<Subscriber {self.name!r} of {host}:{port}>"
+
+
+def coerce_to_events(items: Iterable[EventDefinition]) -> list[Event]:
+    """Make events of what stands for them.
+
+    Args:
+        items: Names (enabled), names with whether they are enabled, or Events.
+
+    Returns:
+        The events.
+
+    Raises:
+        GNTPValidationError: If an item is none of them.
+    """
+    return [_coerce_to_event(item) for item in items]
+
+
+def _coerce_to_event(item: object) -> Event:
+    if isinstance(item, Event):
+        return item
+    if isinstance(item, str):
+        return Event(item)
+    if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):
+        return Event(item[0], enabled=bool(item[1]))
+    raise GNTPValidationError(f"an event is a name, (name, enabled) or an Event, not {item!r:.80}")
+
+
+def coerce_to_callback(
+    gntp_callback: str | SocketCallback | None = None, **socket_callback_options: Any
+) -> URLCallback | SocketCallback | None:
+    """Make a callback of what stands for it.
+
+    Args:
+        gntp_callback: A URL, or a SocketCallback.
+        **socket_callback_options: Options of a SocketCallback, instead.
+
+    Returns:
+        The callback; None when nothing stands for one.
+
+    Raises:
+        GNTPError: If both a callback and options are given.
+    """
+    if gntp_callback is not None and socket_callback_options:
+        raise GNTPError(f"give gntp_callback or {', '.join(socket_callback_options)}, not both")
+    if isinstance(gntp_callback, str):
+        return URLCallback(gntp_callback)
+    if gntp_callback is None and socket_callback_options:
+        return SocketCallback(**socket_callback_options)
+    return gntp_callback

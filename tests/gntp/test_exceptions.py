@@ -1,0 +1,47 @@
+"""exceptions: one tree, with data in attributes."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from gntp_logging.gntp import exceptions
+from gntp_logging.gntp.exceptions import (
+    GNTPAuthenticationError,
+    GNTPConnectionError,
+    GNTPError,
+    GNTPProtocolError,
+    GNTPResponseError,
+    GNTPTimeoutError,
+)
+
+
+def test_there_is_one_tree() -> None:
+    """Whoever catches GNTPError catches everything."""
+    kinds = [kind for kind in vars(exceptions).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+    assert len(kinds) == 9
+    assert all(issubclass(kind, GNTPError) for kind in kinds)
+    assert issubclass(GNTPTimeoutError, GNTPConnectionError)
+    assert issubclass(GNTPAuthenticationError, GNTPResponseError)
+
+
+def test_a_response_error_says_code_and_description() -> None:
+    """Both are attributes, and in the text."""
+    error = GNTPResponseError(303, "a header is missing")
+    assert (error.error_code, error.error_description) == (303, "a header is missing")
+    assert str(error) == "the server answered -ERROR 303: a header is missing"
+    assert str(GNTPResponseError(None)) == "the server answered -ERROR without a code: no description"
+
+
+@pytest.mark.parametrize("error", [GNTPResponseError(401, "unknown"), GNTPProtocolError("malformed", 302)])
+def test_errors_survive_pickling(error: GNTPError) -> None:
+    """An error that crosses processes keeps its class and text."""
+    copy = pickle.loads(pickle.dumps(error))
+    assert (type(copy), str(copy), vars(copy)) == (type(error), str(error), vars(error))
+
+
+def test_a_protocol_error_has_the_code_to_answer_with() -> None:
+    """300 unless said otherwise."""
+    assert GNTPProtocolError("x").error_code == 300
+    assert GNTPProtocolError("x", 302).error_code == 302

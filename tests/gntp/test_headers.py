@@ -1,0 +1,174 @@
+"""headers: information lines, header lines, safe values."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gntp_logging.gntp import headers
+from gntp_logging.gntp.exceptions import GNTPProtocolError, GNTPValidationError
+from gntp_logging.gntp.headers import InformationLine, safe_value
+from tests.gntp.messages import hostile_texts
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("plain", "plain"),
+        ("a\r\nb\rc\nd", "a\nb\nc\nd"),
+        ("a\tb", "a\tb"),
+        ("\x1b[31m", "␛[31m"),
+        ("a\0b\x07\x7f", "a␀b␇␡"),
+        ("\x9b31m", "\\x9b31m"),
+        ("a\ud800b", "a\ufffdb"),
+        ("\ud83d\ude00\r", "😀"),
+        ("  both ends \n", "both ends"),
+        ("x-growl-resource://id", "•x-growl-resource://id"),
+        ("  X-GROWL-Resource:id", "•X-GROWL-Resource:id"),
+        ("\u200b\ufeffx-growl-resource://id", "•\u200b\ufeffx-growl-resource://id"),
+        ("see x-growl-resource://id", "see x-growl-resource://id"),
+        ("Grüße, 注文 🛒", "Grüße, 注文 🛒"),
+    ],
+)
+def test_a_value_is_made_safe_visibly(text: str, safe: str) -> None:
+    """Line ends become line feeds, control characters their pictures, a pointer is defused; the rest stays."""
+    assert safe_value(text) == safe
+
+
+@given(hostile_texts | st.text())
+def test_a_safe_value_is_safe(text: str) -> None:
+    """No character that ends a line, moves a cursor or is no UTF-8; no pointer; and twice is once."""
+    safe = safe_value(text)
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", safe)
+    assert safe == safe.strip()
+    assert not re.match("[\\s\u180e\u200b-\u200f\u2060\ufeff]*x-growl-resource:", safe, re.IGNORECASE)
+    assert safe_value(safe) == safe
+
+
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=126)))
+def test_ordinary_text_is_left_alone(text: str) -> None:
+    """Printable ASCII that is no pointer is only trimmed."""
+    assert safe_value(text).lstrip("•") == text.strip()
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a:b", "a\r\nb", "ä", "-a", "a\0"])
+def test_a_header_name_that_is_none_is_refused(name: str) -> None:
+    """Names cannot be made safe by changing them: they are refused."""
+    with pytest.raises(GNTPValidationError, match="is no header name"):
+        headers.encode_line(name, "value")
+
+
+def test_a_line_has_a_space_after_the_colon() -> None:
+    """Growl for Windows needs it."""
+    assert headers.encode_line("X-Name", "välue") == "X-Name: välue".encode()
+
+
+def test_a_block_is_read() -> None:
+    """Values are trimmed, may be empty, and may hold colons and line feeds; bytes that are no UTF-8 are replaced."""
+    block = headers.parse_block(b"A: 1\r\nB:\r\nC:a:b\nc \r\nD: \xff", 10)
+    assert block == {"A": "1", "B": "", "C": "a:b\nc", "D": "\ufffd"}
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        (b"no colon", "without name or colon"),
+        (b": no name", "without name or colon"),
+        (b"A: 1\r\nA: 2", "there twice"),
+        (b"A: 1\r\nB: 2\r\nC: 3", "more than 2 headers"),
+    ],
+)
+def test_a_malformed_block_is_refused(data: bytes, complaint: str) -> None:
+    """With code 300."""
+    with pytest.raises(GNTPProtocolError, match=complaint) as refused:
+        headers.parse_block(data, 2)
+    assert refused.value.error_code == 300
+
+
+@pytest.mark.parametrize("block", [{}, {"Name": ""}])
+def test_a_missing_or_empty_header_is_303(block: dict[str, str]) -> None:
+    """An empty value means absent."""
+    with pytest.raises(GNTPProtocolError, match="the header Name is missing") as refused:
+        headers.required(block, "Name")
+    assert refused.value.error_code == 303
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("True", True), ("yes", True), ("TRUE", True), ("False", False), ("No", False), ("1", False), ("", False)],
+)
+def test_booleans_are_read_as_growl_for_windows_does(text: str, value: bool) -> None:
+    """Yes and True in any case; 1 is false."""
+    assert headers.parse_boolean(text) is value
+    assert headers.parse_boolean(headers.format_boolean(value)) is value
+
+
+@pytest.mark.parametrize(
+    ("line", "parsed"),
+    [
+        (b"GNTP/1.0 REGISTER NONE", InformationLine("REGISTER")),
+        (b"GNTP/1.0 NOTIFY NONE ", InformationLine("NOTIFY")),
+        (b"gntp/1.0 notify none", InformationLine("NOTIFY")),
+        (b"GNTP/1.0 NOTIFY NONE  MD5:0aFF.01", InformationLine("NOTIFY", None, b"", "MD5", b"\x0a\xff", b"\x01")),
+        (
+            b"GNTP/1.0 SUBSCRIBE AES:0102 SHA256:03.04",
+            InformationLine("SUBSCRIBE", "AES", b"\x01\x02", "SHA256", b"\x03", b"\x04"),
+        ),
+    ],
+)
+def test_information_lines_of_every_client_are_read(line: bytes, parsed: InformationLine) -> None:
+    """A trailing space, two spaces, either case."""
+    assert headers.parse_information_line(line) == parsed
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (b"", 301),
+        (b"GET / HTTP/1.1", 301),
+        (b"HTTP/1.0 NOTIFY NONE", 301),
+        (b"\xff\xfe", 301),
+        (b"GNTP/2.0 NOTIFY NONE", 302),
+        (b"GNTP/1.0", 300),
+        (b"GNTP/1.0 NOTIFY", 300),
+        (b"GNTP/1.0 NOTIFY AES", 300),
+        (b"GNTP/1.0 NOTIFY NONE MD5:00", 300),
+        (b"GNTP/1.0 NOTIFY NONE MD5:000.00", 300),
+        (b"GNTP/1.0 NOTIFY NONE MD5:00." + b"00" * 129, 300),
+    ],
+)
+def test_information_lines_that_are_none_are_refused(line: bytes, code: int) -> None:
+    """301 for another protocol, 302 for another version, 300 for what is malformed."""
+    with pytest.raises(GNTPProtocolError) as refused:
+        headers.parse_information_line(line)
+    assert refused.value.error_code == code
+
+
+def test_growl_for_linux_errors_are_read() -> None:
+    """It writes words where the encryption should stand."""
+    line = headers.parse_information_line(b"GNTP/1.0 -ERROR Invalid request", response=True)
+    assert line == InformationLine("-ERROR")
+
+
+@given(st.binary(min_size=1, max_size=32), st.binary(min_size=1, max_size=64), st.binary(min_size=1, max_size=128))
+def test_an_encoded_information_line_is_read_back(iv: bytes, key_hash: bytes, salt: bytes) -> None:
+    """Whatever the lengths."""
+    for line in (
+        InformationLine("NOTIFY", "AES", iv, "SHA512", key_hash, salt),
+        InformationLine("NOTIFY", None, b"", "MD5", key_hash, salt),
+        InformationLine("NOTIFY"),
+    ):
+        assert headers.parse_information_line(line.encode()) == line
+
+
+@given(st.binary(max_size=80))
+def test_any_bytes_are_an_information_line_or_a_protocol_error(data: bytes) -> None:
+    """Nothing else."""
+    for response in (False, True):
+        try:
+            headers.parse_information_line(data, response=response)
+        except GNTPProtocolError:
+            pass

@@ -1,0 +1,94 @@
+"""keys: a password and a salt, hashed twice."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gntp_logging.gntp import keys
+from gntp_logging.gntp.keys import Key
+
+ALGORITHMS = [keys.MD5, keys.SHA1, keys.SHA256, keys.SHA512]
+
+
+def test_known_answer() -> None:
+    """The key hash that growl's own documentation would compute: MD5(MD5(password + salt))."""
+    key = Key("secret", "MD5", bytes.fromhex("9b5d3aaed0e90dc8"))
+    assert key.key_hash_hex == b"a757ffbab359bf4f80d56f5b9e967fc6"  # sent by gntp-send 0.3.4
+    assert key.salt_hex == b"9b5d3aaed0e90dc8"
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS, ids=repr)
+@given(password=st.text(max_size=40), salt=st.binary(min_size=1, max_size=128))
+def test_a_key_is_the_hash_of_password_and_salt(algorithm: keys.Algorithm, password: str, salt: bytes) -> None:
+    """Key and key hash are computed here once more, with hashlib alone."""
+    key = algorithm.key(password, salt)
+    digest = getattr(hashlib, algorithm.algorithm_id.lower())
+    expected = digest(password.encode("utf-8", "replace") + salt).digest()
+    if password.isascii():
+        assert key.key == expected
+    assert key.key_hash == digest(key.key).digest()
+    assert len(key.key) == algorithm.key_size
+    assert (key.key_hex, key.key_hash_hex) == (key.key.hex().encode(), key.key_hash.hex().encode())
+
+
+def test_each_key_has_a_salt_of_its_own() -> None:
+    """Sixteen fresh bytes."""
+    one, other = Key("secret"), Key("secret")
+    assert len(one.salt) == 16
+    assert one.salt != other.salt
+    assert one != other
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS, ids=repr)
+def test_a_password_is_verified(algorithm: keys.Algorithm) -> None:
+    """The right one is, others are not."""
+    key = algorithm.key("sëcret")
+    assert key.verify_password("sëcret")
+    assert not key.verify_password("secret")
+    assert not key.verify_password("")
+
+
+def test_comparisons_take_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both verify methods and == go through hmac.compare_digest."""
+    calls: list[tuple[bytes, bytes]] = []
+    real = hmac.compare_digest
+
+    def compare(one: bytes, other: bytes) -> bool:
+        calls.append((one, other))
+        return real(one, other)
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    key = Key("secret")
+    assert key.verify_password("secret")
+    assert key.verify_hash(key.key_hash)
+    assert key == Key("secret", salt=key.salt)
+    assert len(calls) == 3
+
+
+def test_equal_keys_are_equal_and_hash_alike() -> None:
+    """Algorithm, salt and password make a key."""
+    one = Key("secret", "SHA256", b"salt")
+    assert one == Key("secret", "SHA256", b"salt")
+    assert hash(one) == hash(Key("secret", "SHA256", b"salt"))
+    assert one != Key("other", "SHA256", b"salt")
+    assert one != Key("secret", "SHA256", b"tlas")
+    assert one != Key("secret", "MD5", b"salt")
+    assert one != "secret"
+
+
+def test_an_unknown_algorithm_is_refused() -> None:
+    """The error names it and what is allowed."""
+    with pytest.raises(ValueError, match="'SHA3' is not supported; allowed: MD5, SHA1, SHA256, SHA384, SHA512"):
+        Key("secret", "SHA3")
+
+
+def test_nothing_secret_is_shown() -> None:
+    """The repr holds neither password nor key."""
+    key = Key("hunter2")
+    assert repr(key) == "<Key SHA256>"
+    assert repr(keys.SHA256) == "Algorithm('SHA256', 32)"

@@ -1,0 +1,167 @@
+"""requests: what stands in the header blocks."""
+
+from __future__ import annotations
+
+import pytest
+
+from gntp_logging.gntp.exceptions import (
+    GNTPAuthenticationError,
+    GNTPProtocolError,
+    GNTPResponseError,
+    GNTPValidationError,
+)
+from gntp_logging.gntp.models import Event, Notification, Resource, SocketCallback, URLCallback
+from gntp_logging.gntp.requests import (
+    NotifyRequest,
+    RegisterRequest,
+    Response,
+    SubscribeRequest,
+    parse_response,
+)
+
+ICON = Resource(data=b"png")
+
+
+def test_a_register_request_has_a_block_for_each_type() -> None:
+    """In the specification's order, with counts and booleans as servers read them."""
+    request = RegisterRequest(
+        "app", "http://x/i.png", [Event("a"), Event("b", "B", enabled=False, icon=ICON)], [("k", 1)]
+    )
+    assert request.blocks() == [
+        [
+            ("Application-Name", "app"),
+            ("Application-Icon", "http://x/i.png"),
+            ("Notifications-Count", "2"),
+            ("X-k", "1"),
+        ],
+        [("Notification-Name", "a"), ("Notification-Enabled", "True")],
+        [
+            ("Notification-Name", "b"),
+            ("Notification-Display-Name", "B"),
+            ("Notification-Enabled", "False"),
+            ("Notification-Icon", ICON),
+        ],
+    ]
+
+
+def test_a_notify_request_always_has_a_text() -> None:
+    """growl-for-linux refuses one without; what is not asked for is left out."""
+    assert NotifyRequest("app", Notification("a", "title")).blocks() == [
+        [
+            ("Application-Name", "app"),
+            ("Notification-Name", "a"),
+            ("Notification-Title", "title"),
+            ("Notification-Text", ""),
+            ("Notification-Sticky", "False"),
+            ("Notification-Priority", "0"),
+        ]
+    ]
+
+
+def test_callbacks_have_their_headers() -> None:
+    """A URL is a target; a socket callback is a context with its type."""
+    (block,) = NotifyRequest("app", Notification("a", "t", callback=URLCallback("http://x/"))).blocks()
+    assert dict(block)["Notification-Callback-Target"] == "http://x/"
+    (block,) = NotifyRequest("app", Notification("a", "t", callback=SocketCallback("c", "string"))).blocks()
+    assert dict(block)["Notification-Callback-Context"] == "c"
+    assert dict(block)["Notification-Callback-Context-Type"] == "string"
+
+
+def test_extra_headers_get_their_prefixes_once() -> None:
+    """X- and Data- may be written or left out; a name that is no string is refused."""
+    request = SubscribeRequest("id", "name", 7, [("a", 1), ("X-b", 2)], [("c", True), ("Data-d", ICON)])
+    (block,) = request.blocks()
+    assert block[3:] == [("X-a", "1"), ("X-b", "2"), ("Data-c", "True"), ("Data-d", ICON)]
+    with pytest.raises(GNTPValidationError):
+        SubscribeRequest("id", "name", 7, [(5, 1)]).blocks()  # type: ignore[list-item]  # that is the test
+
+
+@pytest.mark.parametrize("missing", ["Application-Name", "Notification-Name", "Notification-Title"])
+def test_a_notify_request_without_a_required_header_is_303(missing: str) -> None:
+    """Absent or empty."""
+    block: dict[str, str | Resource] = {
+        "Application-Name": "app",
+        "Notification-Name": "a",
+        "Notification-Title": "title",
+    }
+    for value in ({}, {missing: ""}):
+        given = {name: text for name, text in block.items() if name != missing} | value
+        with pytest.raises(GNTPProtocolError, match=missing) as refused:
+            NotifyRequest.from_blocks([given])
+        assert refused.value.error_code == 303
+
+
+@pytest.mark.parametrize(("text", "priority"), [("2", 2), ("-2", -2), ("3", 0), ("-3", 0), ("high", 0), ("", 0)])
+def test_a_priority_out_of_range_is_normal(text: str, priority: int) -> None:
+    """As on Growl for Windows."""
+    block = {
+        "Application-Name": "a",
+        "Notification-Name": "n",
+        "Notification-Title": "t",
+        "Notification-Priority": text,
+    }
+    assert NotifyRequest.from_blocks([block]).notification.priority == priority
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "x", "-1"])
+def test_a_subscribers_port_is_a_port(port: str) -> None:
+    """Without one it is the protocol's."""
+    block: dict[str, str | Resource] = {"Subscriber-ID": "id", "Subscriber-Name": "name"}
+    assert SubscribeRequest.from_blocks([block]).port == 23053
+    with pytest.raises(GNTPProtocolError, match="Subscriber-Port"):
+        SubscribeRequest.from_blocks([{**block, "Subscriber-Port": port}])
+
+
+def test_a_type_without_enabled_is_disabled() -> None:
+    """The specification's default."""
+    request = RegisterRequest.from_blocks([{"Application-Name": "a"}, {"Notification-Name": "n"}])
+    assert not request.events[0].enabled
+
+
+OK = b"GNTP/1.0 -OK NONE\r\nResponse-Action: REGISTER\r\nData-Key: value\r\n\r\n"
+ERROR = b"GNTP/1.0 -ERROR NONE\r\nError-Code: 303\r\nError-Description: missing\r\n\r\n"
+
+
+def test_a_response_is_parsed() -> None:
+    """As the reference's example does."""
+    for expected in ("-OK", None):
+        response = parse_response(OK, expected)
+        assert response == Response("-OK", {"Response-Action": "REGISTER", "Data-Key": "value"})
+
+
+def test_an_error_response_raises_with_code_and_description() -> None:
+    """Whatever type is expected, but -ERROR."""
+    for expected in (None, "-OK", "-CALLBACK"):
+        with pytest.raises(GNTPResponseError, match="303: missing") as raised:
+            parse_response(ERROR, expected)
+        assert (raised.value.error_code, raised.value.error_description) == (303, "missing")
+    assert parse_response(ERROR, "-ERROR").headers["Error-Code"] == "303"
+
+
+def test_400_is_an_authentication_error() -> None:
+    """The one code with a class of its own."""
+    with pytest.raises(GNTPAuthenticationError):
+        parse_response(ERROR.replace(b"303", b"400"))
+
+
+def test_an_error_without_a_code_has_none() -> None:
+    """Growl-for-linux sends only a description."""
+    with pytest.raises(GNTPResponseError, match="without a code: Invalid data") as raised:
+        parse_response(b"GNTP/1.0 -ERROR Invalid data\r\nError-Description: Invalid data\r\n\r\n")
+    assert raised.value.error_code is None
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (b"", None),
+        (b"HTTP/1.1 200 OK\r\n\r\n", None),
+        (b"GNTP/1.0 NOTIFY NONE\r\nA: b\r\n\r\n", None),
+        (b"GNTP/1.0 -OK NONE\r\nA: b\r\n", None),
+        (OK, "-CALLBACK"),
+    ],
+)
+def test_what_is_no_such_response_is_a_protocol_error(message: bytes, expected: str | None) -> None:
+    """Other protocols, requests, halves, and other types."""
+    with pytest.raises(GNTPProtocolError):
+        parse_response(message, expected)

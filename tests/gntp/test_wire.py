@@ -1,0 +1,675 @@
+"""wire: objects <-> bytes, whole and in pieces, and what is not taken from a peer."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gntp_logging.gntp import ciphers, keys, wire
+from gntp_logging.gntp.ciphers import Cipher
+from gntp_logging.gntp.exceptions import GNTPEncryptionError, GNTPProtocolError, GNTPValidationError
+from gntp_logging.gntp.headers import safe_value
+from gntp_logging.gntp.keys import Key
+from gntp_logging.gntp.models import Event, Notification, Resource
+from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, Response
+from gntp_logging.gntp.wire import Limits, RequestReader, ResponseReader, encode
+from tests.gntp.messages import PASSWORD, notifies, pieces, requests, responses, securities
+
+CAPTURES = Path(__file__).parent / "captures"
+
+
+def read_all(
+    data: bytes, size: int = 0, passwords: tuple[str, ...] = (), limits: Limits | None = None
+) -> list[Request]:
+    """Read every request that bytes hold, fed in pieces of a size (0 for whole), to the end of the stream."""
+    reader = RequestReader(passwords, limits or Limits())
+    found: list[Request] = []
+    for piece in pieces(data, size or max(1, len(data))):
+        reader.feed(piece)
+        while (request := reader.next_message()) is not None:
+            found.append(request)
+    reader.feed_eof()
+    while (request := reader.next_message()) is not None:
+        found.append(request)
+    return found
+
+
+# -- Recorded requests of other programs ---------------------------------------------------------
+
+
+class Capture(NamedTuple):
+    """What a recorded request must decode to."""
+
+    application: str
+    detail: object  # events of a REGISTER, (title, text) of a NOTIFY, port of a SUBSCRIBE
+    pictures: int = 0
+
+
+ALPHA_BETA = ["alpha", "beta"]
+PLAIN = ("Title", "Text")
+
+
+def recorded() -> list[str]:
+    """Return the names of the recordings."""
+    return sorted(path.stem for path in CAPTURES.glob("*.bin"))
+
+
+def described(request: Request) -> Capture:
+    """Describe a request as the table of recordings does."""
+    if isinstance(request, RegisterRequest):
+        icons = [request.app_icon, *(event.icon for event in request.events)]
+        found = [icon for icon in icons if isinstance(icon, Resource)]
+        return Capture(request.app_name, [event.name for event in request.events], len(found))
+    if isinstance(request, NotifyRequest):
+        shown = request.notification
+        return Capture(request.app_name, (shown.title, shown.text), int(isinstance(shown.icon, Resource)))
+    return Capture(request.name, request.port)
+
+
+EXPECTED = {
+    "gntp-full-NOTIFY": Capture("gntp cap", PLAIN),
+    "gntp-icon-NOTIFY": Capture("gntp cap", PLAIN, 1),
+    "gntp-icon-REGISTER": Capture("gntp cap", ALPHA_BETA, 1),
+    "gntp-md5-NOTIFY": Capture("gntp cap", ("Title MD5", "Text")),
+    "gntp-md5-REGISTER": Capture("gntp cap", ALPHA_BETA),
+    "gntp-plain-NOTIFY": Capture("gntp cap", PLAIN),
+    "gntp-plain-REGISTER": Capture("gntp cap", ALPHA_BETA),
+    "gntp-send-crlftext-NOTIFY": Capture("gntp-send cap", ("Title", "one\ntwo\nthree\x00\x00")),
+    "gntp-send-crlftext-REGISTER": Capture("gntp-send cap", ["alpha"]),
+    "gntp-send-default-NOTIFY": Capture("gntp-send", PLAIN),
+    "gntp-send-default-REGISTER": Capture("gntp-send", ["gntp-send notify"]),
+    "gntp-send-empty-NOTIFY": Capture("gntp-send cap", ("Title", "")),
+    "gntp-send-empty-REGISTER": Capture("gntp-send cap", ["alpha"]),
+    "gntp-send-icon-NOTIFY": Capture("gntp-send cap", PLAIN, 1),
+    "gntp-send-icon-REGISTER": Capture("gntp-send cap", ["alpha"], 2),
+    "gntp-send-md5-NOTIFY": Capture("gntp-send cap", PLAIN),
+    "gntp-send-md5-REGISTER": Capture("gntp-send cap", ["alpha"]),
+    "gntp-send-md5-icon-NOTIFY": Capture("gntp-send cap", PLAIN, 1),
+    "gntp-send-md5-icon-REGISTER": Capture("gntp-send cap", ["alpha"], 2),
+    "gntp-send-plain-NOTIFY": Capture("gntp-send cap", PLAIN),
+    "gntp-send-plain-REGISTER": Capture("gntp-send cap", ["alpha"]),
+    "gntp-send-urlicon-NOTIFY": Capture("gntp-send cap", PLAIN),
+    "gntp-send-urlicon-REGISTER": Capture("gntp-send cap", ["alpha"]),
+    "gntp-sha1-NOTIFY": Capture("gntp cap", ("Title SHA1", "Text")),
+    "gntp-sha1-REGISTER": Capture("gntp cap", ALPHA_BETA),
+    "gntp-sha256-NOTIFY": Capture("gntp cap", ("Title SHA256", "Text")),
+    "gntp-sha256-REGISTER": Capture("gntp cap", ALPHA_BETA),
+    "gntp-sha256-icon-NOTIFY": Capture("gntp cap", PLAIN, 1),
+    "gntp-sha256-icon-REGISTER": Capture("gntp cap", ALPHA_BETA, 1),
+    "gntp-subscribe-md5-SUBSCRIBE": Capture("sub name", 23999),
+    "gntp-urlicon-NOTIFY": Capture("gntp cap", PLAIN),
+    "gntp-urlicon-REGISTER": Capture("gntp cap", ALPHA_BETA),
+    "gntplib-aes-sha256-NOTIFY": Capture("gntplib cap", ("Title AES SHA256", "Text of AES SHA256")),
+    "gntplib-aes-sha256-REGISTER": Capture("gntplib cap", ALPHA_BETA),
+    "gntplib-aes-sha256-icon-NOTIFY": Capture("gntplib cap", PLAIN, 1),
+    "gntplib-aes-sha256-icon-REGISTER": Capture("gntplib cap", ["alpha"], 2),
+    "gntplib-full-NOTIFY": Capture("gntplib cap", PLAIN),
+    "gntplib-icon-NOTIFY": Capture("gntplib cap", PLAIN, 1),
+    "gntplib-icon-REGISTER": Capture("gntplib cap", ALPHA_BETA, 2),
+    "gntplib-md5-NOTIFY": Capture("gntplib cap", ("Title MD5", "Text")),
+    "gntplib-md5-REGISTER": Capture("gntplib cap", ALPHA_BETA),
+    "gntplib-plain-NOTIFY": Capture("gntplib cap", PLAIN),
+    "gntplib-plain-REGISTER": Capture("gntplib cap", ALPHA_BETA),
+    "gntplib-sha1-NOTIFY": Capture("gntplib cap", ("Title SHA1", "Text")),
+    "gntplib-sha1-REGISTER": Capture("gntplib cap", ALPHA_BETA),
+    "gntplib-sha256-NOTIFY": Capture("gntplib cap", ("Title SHA256", "Text")),
+    "gntplib-sha256-REGISTER": Capture("gntplib cap", ALPHA_BETA),
+    "gntplib-sha256-icon-NOTIFY": Capture("gntplib cap", PLAIN, 1),
+    "gntplib-sha256-icon-REGISTER": Capture("gntplib cap", ALPHA_BETA, 1),
+    "gntplib-socketcallback-NOTIFY": Capture("gntplib cap", PLAIN),
+    "gntplib-subscribe-sha256-SUBSCRIBE": Capture("sub name", 23999),
+}
+
+
+def test_every_recording_is_in_the_table() -> None:
+    """Nothing was recorded in vain."""
+    assert recorded() == sorted(EXPECTED)
+
+
+def passwords_of(data: bytes) -> tuple[str, ...]:
+    """Return the password of a recording, if it has a key."""
+    return ("other", PASSWORD) if b":" in data.partition(b"\r\n")[0] else ()
+
+
+@pytest.mark.parametrize("name", recorded())
+def test_a_recording_is_read_whole_byte_by_byte_and_with_what_follows(name: str) -> None:
+    """The same request, however it arrives."""
+    data = (CAPTURES / f"{name}.bin").read_bytes()
+    passwords = passwords_of(data)
+    (whole,) = read_all(data, passwords=passwords)
+    assert described(whole) == EXPECTED[name]
+    assert read_all(data, 1, passwords) == [whole]
+    assert read_all(data * 3, 7, passwords) == [whole] * 3
+    assert read_all(data + b"\r\n", 0, passwords) == [whole]
+
+
+@pytest.mark.parametrize("name", [name for name in recorded() if passwords_of((CAPTURES / f"{name}.bin").read_bytes())])
+def test_a_recording_with_another_password_is_refused(name: str) -> None:
+    """Key hashes are checked, with code 400."""
+    data = (CAPTURES / f"{name}.bin").read_bytes()
+    with pytest.raises(GNTPProtocolError) as refused:
+        read_all(data, passwords=("wrong",))
+    assert refused.value.error_code == 400
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in CAPTURES.glob("*.plain")))
+def test_a_recordings_ciphertext_is_what_was_recorded(name: str) -> None:
+    """The headers of an encrypted recording are those of its decrypted part."""
+    data = (CAPTURES / f"{name}.bin").read_bytes()
+    plain = (CAPTURES / f"{name}.plain").read_bytes()
+    reader = RequestReader([PASSWORD])
+    reader.feed(data)
+    assert reader.next_message() is not None
+    assert reader.envelope is not None
+    assert (reader.envelope.cipher_id, reader.envelope.hash_id) == ("AES", "SHA256")
+    for header, value in reader.envelope.headers.items():
+        assert f"{header}: {value}\r\n".encode() in plain
+
+
+@pytest.mark.parametrize(
+    "name", ["gntplib-icon-REGISTER", "gntplib-aes-sha256-icon-REGISTER", "gntp-sha256-icon-NOTIFY"]
+)
+def test_pictures_of_recordings_are_read_whole(name: str) -> None:
+    """Byte for byte the files that were sent."""
+    sent = {path.read_bytes() for path in CAPTURES.glob("*.png")}
+    data = (CAPTURES / f"{name}.bin").read_bytes()
+    (request,) = read_all(data, 3, passwords_of(data))
+    icons = [request.notification.icon] if isinstance(request, NotifyRequest) else []
+    if isinstance(request, RegisterRequest):
+        icons = [request.app_icon, *(event.icon for event in request.events)]
+    assert {icon.data for icon in icons if isinstance(icon, Resource)} <= sent
+
+
+# -- Round trips ---------------------------------------------------------------------------------
+
+
+def made_safe(value: Any) -> Any:
+    """Return a message, or a part of one, as it must arrive."""
+    if isinstance(value, str):
+        return safe_value(value)
+    if isinstance(value, (list, tuple)):
+        return tuple(made_safe(item) for item in value)
+    if isinstance(value, Resource) or not dataclasses.is_dataclass(value) or isinstance(value, type):
+        return value
+    changes = {field.name: made_safe(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    return dataclasses.replace(value, **changes)
+
+
+def arrived(request: Request) -> Request:
+    """Return a request as a reader must make it of what was sent."""
+    safe: Request = made_safe(request)
+    extra: dict[str, Any] = {}
+    for name, prefix in (("custom_headers", "X-"), ("app_specific_headers", "Data-")):
+        given = getattr(safe, name) or ()
+        full = [(key if key.lower().startswith(prefix.lower()) else prefix + key, value) for key, value in given]
+        extra[name] = tuple(full) or None
+    return dataclasses.replace(safe, **extra)
+
+
+@settings(max_examples=300, deadline=None)
+@given(request=requests, security=securities(), size=st.sampled_from([0, 1, 2, 3, 17, 1024]), half_close=st.booleans())
+def test_what_is_encoded_is_decoded(
+    request: Request, security: tuple[Key | None, Cipher | None], size: int, half_close: bool
+) -> None:
+    """Every type, key, cipher and chunking: the message arrives, its values made safe, and nothing else."""
+    key, cipher = security
+    data = encode(request, key=key, cipher=cipher, half_close=half_close)
+    passwords = (PASSWORD,) if key else ()
+    expected = arrived(request)
+    found = read_all(data, size, passwords)
+    assert [without_padding(one) for one in found] == [expected]
+
+
+def without_padding(request: Request) -> Request:
+    """Leave out the header that keeps growl-for-linux from misreading a request."""
+    headers = [header for header in request.custom_headers or () if header[0] != "X-Padding"]
+    return dataclasses.replace(request, custom_headers=tuple(headers) or None)
+
+
+@settings(deadline=None)
+@given(response=responses, security=securities(), size=st.sampled_from([0, 1, 5]))
+def test_responses_are_decoded(response: Response, security: tuple[Key | None, Cipher | None], size: int) -> None:
+    """In clear and encrypted."""
+    key, cipher = security
+    if cipher is None:
+        key = None  # responses are not keyed unless they are encrypted
+    data = encode(response, key=key, cipher=cipher)
+    reader = ResponseReader(key)
+    found = []
+    for piece in pieces(data, size or len(data)):
+        reader.feed(piece)
+        while (one := reader.next_message()) is not None:
+            found.append(one)
+    assert found == [
+        Response(response.message_type, {name: safe_value(text) for name, text in response.headers.items()})
+    ]
+
+
+def test_a_key_and_a_vector_are_fresh_for_each_message() -> None:
+    """Through the client's packer: nothing of two messages is the same but their beginning."""
+    from gntp_logging.gntp.connections import PackerFactory
+
+    factory = PackerFactory(PASSWORD, keys.SHA256, ciphers.AES)
+    request = NotifyRequest("app", Notification("n", "t"))
+    one, other = (factory.create().pack(request) for _ in range(2))
+    assert one.split()[:2] == other.split()[:2]
+    assert not {*one.split()[2:4]} & {*other.split()[2:4]}
+
+
+# -- What is encoded -----------------------------------------------------------------------------
+
+
+def test_a_request_looks_as_the_specification_says() -> None:
+    """One blank line between blocks, sections after them, a blank line at the end."""
+    icon = Resource(data=b"png")
+    data = encode(RegisterRequest("app", icon, [Event("a"), Event("b", icon=icon)]))
+    pointer = f"x-growl-resource://{icon.unique_id()}".encode()
+    section = f"Identifier: {icon.unique_id()}\r\nLength: 3\r\n\r\npng\r\n\r\n".encode()
+    assert data == (
+        b"GNTP/1.0 REGISTER NONE\r\nApplication-Name: app\r\nApplication-Icon: " + pointer + b"\r\n"
+        b"Notifications-Count: 2\r\n\r\n"
+        b"Notification-Name: a\r\nNotification-Enabled: True\r\n\r\n"
+        b"Notification-Name: b\r\nNotification-Enabled: True\r\nNotification-Icon: "
+        + pointer
+        + b"\r\n\r\n"
+        + section
+        + section
+    )
+
+
+@settings(deadline=None)
+@given(request=notifies)
+def test_no_header_can_be_injected(request: NotifyRequest) -> None:
+    """Every line of the one block is a header that the request has; the only empty line ends it."""
+    data = encode(request)
+    head, _, rest = data.partition(b"\r\n\r\n")
+    names = [line.partition(b": ")[0].decode() for line in head.split(b"\r\n")[1:]]
+    assert [name for name in names if name != "X-Padding"] == [name for name, _ in request.blocks()[0]]
+    sections = sum(isinstance(value, Resource) for _, value in request.blocks()[0])
+    assert rest.count(b"Identifier: ") == sections or sections
+
+
+def test_a_custom_headers_name_cannot_inject() -> None:
+    """Names are refused, not mended."""
+    with pytest.raises(GNTPValidationError):
+        encode(NotifyRequest("app", Notification("n", "t"), [("X-a: 1\r\nX-b", "2")]))
+
+
+def test_a_cipher_needs_its_key() -> None:
+    """Encryption asked for but impossible is an error, never plain text."""
+    with pytest.raises(GNTPEncryptionError):
+        encode(NotifyRequest("app", Notification("n", "t")), cipher=ciphers.AES.cipher(keys.SHA256.key("x")))
+
+
+@pytest.mark.parametrize("unlucky", [b"x" * 5 + b"\r\n\r\n" + b"x" * 7, b"x" * 14 + b"\r\n"])
+def test_a_ciphertext_that_would_be_misread_is_drawn_again(monkeypatch: pytest.MonkeyPatch, unlucky: bytes) -> None:
+    """One that holds an empty line, or ends with a line end, is not sent; the next vector's is."""
+    key = keys.SHA256.key(PASSWORD)
+    first = ciphers.AES.cipher(key)
+    real = Cipher.encrypt
+    monkeypatch.setattr(Cipher, "encrypt", lambda self, text: unlucky if self is first else real(self, text))
+    request = NotifyRequest("app", Notification("n", "t"))
+    data = encode(request, key=key, cipher=first)
+    assert first.iv_hex not in data
+    assert [without_padding(one) for one in read_all(data, passwords=(PASSWORD,))] == [request]
+
+
+def test_a_cipher_that_never_gets_lucky_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rather than a message that the server cuts short, or a loop."""
+    monkeypatch.setattr(Cipher, "encrypt", lambda self, text: b"\r\n\r\n")
+    key = keys.SHA256.key(PASSWORD)
+    with pytest.raises(GNTPEncryptionError):
+        encode(NotifyRequest("app", Notification("n", "t")), key=key, cipher=ciphers.AES.cipher(key))
+
+
+@pytest.mark.parametrize("half_close", [True, False])
+def test_no_request_has_a_length_that_growl_for_linux_misreads(half_close: bool) -> None:
+    """No piece of 1,024 bytes ends with an empty line inside; without a half-close no last piece has 1 to 3 bytes."""
+    padded = 0
+    for size in range(650, 900):
+        request = NotifyRequest("app", Notification("n", "t", "x" * size, icon=Resource(data=b"y" * 20)))
+        data = encode(request, half_close=half_close)
+        padded += b"X-Padding" in data
+        assert data[1020:1024] != b"\r\n\r\n" or len(data) == 1024
+        assert half_close or len(data) % 1024 not in (1, 2, 3)
+        assert [without_padding(one) for one in read_all(data)] == [request]
+    assert padded
+
+
+@pytest.mark.parametrize("more", range(16))
+def test_no_encrypted_request_is_padded_by_one_byte(more: int) -> None:
+    """Growl-for-linux would append a line feed to its last value."""
+    key = keys.SHA256.key(PASSWORD)
+    cipher = ciphers.AES.cipher(key)
+    data = encode(NotifyRequest("app", Notification("n", "t", "x" * more)), key=key, cipher=cipher)
+    text = cipher.decrypt(data.partition(b"\r\n")[2][:-4])
+    assert len(text) % 16 != 15
+
+
+# -- Other people's layouts ----------------------------------------------------------------------
+
+
+def encrypted(text: bytes, sections: bytes = b"", end: bytes = b"\r\n\r\n") -> tuple[bytes, Cipher]:
+    """Return an encrypted NOTIFY with a text of the caller's, and its cipher."""
+    key = keys.SHA256.key(PASSWORD)
+    cipher = ciphers.AES.cipher(key)
+    line = wire._information_line("NOTIFY", key, cipher).encode()
+    return line + b"\r\n" + cipher.encrypt(text) + end + sections, cipher
+
+
+NOTIFY = b"Application-Name: app\r\nNotification-Name: n\r\nNotification-Title: t\r\n"
+
+
+def test_one_line_end_between_ciphertext_and_section_is_read() -> None:
+    """As ruby-growl sends it."""
+    key = keys.SHA256.key(PASSWORD)
+    cipher = ciphers.AES.cipher(key)
+    picture = cipher.encrypt(b"png")
+    data = b"\r\n".join(
+        [
+            wire._information_line("NOTIFY", key, cipher).encode(),
+            cipher.encrypt(NOTIFY + b"Notification-Icon: x-growl-resource://1\r\n"),
+            b"Identifier: 1",
+            b"Length: %d" % len(picture),
+            b"",
+            picture,
+            b"",
+            b"",
+        ]
+    )
+    for size in (0, 1):
+        (request,) = read_all(data, size, (PASSWORD,))
+        assert isinstance(request, NotifyRequest)
+        assert request.notification.icon == Resource(data=b"png")
+
+
+def test_one_line_end_after_the_ciphertext_and_the_end_of_the_stream_are_enough() -> None:
+    """Where nothing else follows, nothing else is waited for."""
+    data, _ = encrypted(NOTIFY, end=b"\r\n")
+    assert len(read_all(data, 0, (PASSWORD,))) == len(read_all(data, 1, (PASSWORD,))) == 1
+
+
+def test_a_ciphertext_that_holds_an_empty_line_at_a_block_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other programs do not draw again: the padding tells where the text ends."""
+    key = keys.SHA256.key(PASSWORD)
+    text = NOTIFY + b"Notification-Text: " + b"x" * 60 + b"\r\n"
+    for number in range(100_000):
+        cipher = Cipher(key, "AES", number.to_bytes(16, "big"))
+        ciphertext = cipher.encrypt(text)
+        if b"\r\n" in ciphertext:
+            break
+    line = wire._information_line("NOTIFY", key, cipher).encode()
+    data = line + b"\r\n" + ciphertext + b"\r\n\r\n"
+    for size in (0, 1):
+        assert len(read_all(data, size, (PASSWORD,))) == 1
+
+
+def test_a_repeated_section_is_passed_over() -> None:
+    """Clients that share a picture send one section or one for each header; both are one request."""
+    section = b"Identifier: 1\r\nLength: 3\r\n\r\npng\r\n\r\n"
+    block = NOTIFY + b"Notification-Icon: x-growl-resource://1\r\nX-Picture: x-growl-resource://1\r\n\r\n"
+    request = b"GNTP/1.0 NOTIFY NONE\r\n" + block + section
+    for size in (0, 1):
+        assert len(read_all(request, size)) == 1
+        assert len(read_all((request + section) * 2, size)) == 2
+
+
+def test_the_end_semaphore_is_passed_over() -> None:
+    """Between messages, after the last, and where no Keep-Alive was asked for."""
+    request = b"GNTP/1.0 NOTIFY NONE\r\n" + NOTIFY + b"Connection: Keep-Alive\r\n\r\n"
+    for size in (0, 1):
+        assert len(read_all((request + b"GNTP/1.0 END\r\n\r\n") * 3, size)) == 3
+
+
+def test_a_text_that_looks_like_a_pointer_is_a_text() -> None:
+    """Only pictures, X- and Data- headers point: nothing is waited for."""
+    data = b"GNTP/1.0 NOTIFY NONE\r\n" + NOTIFY + b"Notification-Text: x-growl-resource://1\r\n\r\n"
+    (request,) = read_all(data)
+    assert isinstance(request, NotifyRequest)
+    assert request.notification.text == "x-growl-resource://1"
+
+
+def test_growl_for_linux_answers_are_read() -> None:
+    """No code, and words where the encryption should stand; two answers in one segment are two."""
+    reader = ResponseReader()
+    reader.feed(b"GNTP/1.0 -OK NONE\r\nResponse-Action: NOTIFY\r\n\r\n")
+    reader.feed(
+        b"GNTP/1.0 -ERROR Invalid request\r\nError-Description: Invalid request\r\n\r\nGNTP/1.0 -OK NONE\r\n\r\n"
+    )
+    assert reader.next_message() == Response("-OK", {"Response-Action": "NOTIFY"})
+    assert reader.next_message() == Response("-ERROR", {"Error-Description": "Invalid request"})
+    assert reader.next_message() == Response("-OK", {})
+    assert reader.next_message() is None
+
+
+def test_a_response_with_a_salt_of_its_own_is_decrypted() -> None:
+    """The password is known, so that any salt will do."""
+    theirs = keys.SHA512.key(PASSWORD)
+    data = encode(Response("-OK", {"A": "b"}), key=theirs, cipher=ciphers.AES.cipher(theirs))
+    reader = ResponseReader(keys.SHA256.key(PASSWORD))
+    reader.feed(data)
+    assert reader.next_message() == Response("-OK", {"A": "b"})
+
+
+# -- Refusals ------------------------------------------------------------------------------------
+
+
+def refusal(data: bytes, passwords: tuple[str, ...] = (), limits: Limits | None = None) -> tuple[int, str]:
+    """Return code and description of a request's refusal; the reader stays failed."""
+    reader = RequestReader(passwords, limits or Limits())
+    reader.feed(data)
+    reader.feed_eof()
+    with pytest.raises(GNTPProtocolError) as refused:
+        reader.next_message()
+    reader.feed(b"GNTP/1.0 NOTIFY NONE\r\n" + NOTIFY + b"\r\n")
+    with pytest.raises(GNTPProtocolError) as again:
+        reader.next_message()
+    assert str(again.value) == str(refused.value)
+    return refused.value.error_code, str(refused.value)
+
+
+CLEAR = b"GNTP/1.0 NOTIFY NONE\r\n" + NOTIFY + b"\r\n"
+REGISTER = b"GNTP/1.0 REGISTER NONE\r\nApplication-Name: a\r\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\r\n", 301),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 301),
+        (b"GNTP/1.1 NOTIFY NONE\r\n\r\n", 302),
+        (b"GNTP/1.0 DANCE NONE\r\n\r\n", 300),
+        (b"GNTP/1.0 NOTIFY NONE\r\n\r\n", 303),
+        (b"GNTP/1.0 NOTIFY NONE\r\nApplication-Name: a\r\n\r\n", 303),
+        (REGISTER + b"\r\n", 303),
+        (REGISTER + b"Notifications-Count: 0\r\n\r\n", 300),
+        (REGISTER + b"Notifications-Count: -1\r\n\r\n", 300),
+        (REGISTER + b"Notifications-Count: \xb2\r\n\r\n", 300),
+        (REGISTER + b"Notifications-Count: 99999\r\n\r\n", 300),
+        (REGISTER + b"Notifications-Count: 2\r\n\r\nNotification-Name: a\r\n\r\n", 300),
+        (REGISTER + b"Notifications-Count: 1\r\n\r\nNotification-Enabled: True\r\n\r\n", 303),
+        (CLEAR[:-3], 300),
+        (b"GNTP/1.0", 300),
+        (b"GNTP/1.0 NOTIFY NONE\r\n" + NOTIFY + b"Notification-Icon: x-growl-resource://1\r\n\r\n", 300),
+        (b"GNTP/1.0 NOTIFY AES:00\r\n\r\n", 400),
+        (b"GNTP/1.0 NOTIFY NONE MD5:00.00\r\n\r\n", 400),
+    ],
+)
+def test_a_malformed_request_is_refused_with_its_code(data: bytes, code: int) -> None:
+    """And the reader stays failed."""
+    assert refusal(data)[0] == code
+
+
+@pytest.mark.parametrize("length", [b"-1", b"x", b"", b"1e3", b"99999999999", b"\xd9\xa3"])
+def test_a_sections_length_is_never_trusted(length: bytes) -> None:
+    """A number from 0 to the limit, or an error."""
+    head = b"GNTP/1.0 NOTIFY NONE\r\n" + NOTIFY + b"Notification-Icon: x-growl-resource://1\r\n\r\n"
+    code, _ = refusal(head + b"Identifier: 1\r\nLength: " + length + b"\r\n\r\npng\r\n\r\n")
+    assert code in (300, 303)
+
+
+def test_a_request_without_a_key_is_refused_where_there_is_a_password() -> None:
+    """And a key where there is none."""
+    assert refusal(CLEAR, (PASSWORD,)) == (400, "a password is required")
+    key = keys.SHA256.key(PASSWORD)
+    assert refusal(encode(NotifyRequest("app", Notification("n", "t")), key=key))[0] == 400
+
+
+def test_one_of_several_passwords_is_enough() -> None:
+    """The reader tries each."""
+    data = encode(NotifyRequest("app", Notification("n", "t")), key=keys.SHA1.key("second"))
+    assert len(read_all(data, passwords=("first", "second"))) == 1
+
+
+def test_unknown_hashes_and_ciphers_are_refused() -> None:
+    """With 400: not authorized."""
+    assert refusal(b"GNTP/1.0 NOTIFY NONE SHA3:00.00\r\n\r\n", (PASSWORD,))[0] == 400
+    key = keys.SHA256.key(PASSWORD)
+    line = f"GNTP/1.0 NOTIFY ROT13:00 SHA256:{key.key_hash.hex()}.{key.salt.hex()}\r\n\r\n"
+    assert refusal(line.encode(), (PASSWORD,))[0] == 400
+    md5 = keys.MD5.key(PASSWORD)
+    short = f"GNTP/1.0 NOTIFY AES:{'00' * 16} MD5:{md5.key_hash.hex()}.{md5.salt.hex()}\r\n\r\n"
+    assert refusal(short.encode(), (PASSWORD,))[0] == 400
+
+
+def test_sha384_is_read() -> None:
+    """Growl for Windows knows it."""
+    key = Key(PASSWORD, "SHA384")
+    data = encode(NotifyRequest("app", Notification("n", "t")), key=key, cipher=Cipher(key, "AES"))
+    assert len(read_all(data, passwords=(PASSWORD,))) == 1
+
+
+def test_a_ciphertext_that_does_not_decrypt_is_refused() -> None:
+    """Also when a peer that has the key sends ends without number: few of them are tried."""
+    key = keys.SHA256.key(PASSWORD)
+    cipher = ciphers.AES.cipher(key)
+    line = wire._information_line("NOTIFY", key, cipher).encode()
+    tried: list[int] = []
+    code, text = refusal(line + b"\r\n" + (b"x" * 16 + b"\r\n\r\n" + b"x" * 12) * 2000, (PASSWORD,))
+    assert (code, text) == (300, "the header part does not decrypt")
+    assert not tried
+
+
+@pytest.mark.parametrize(
+    ("limits", "data", "fits"),
+    [
+        (Limits(information_line=20), CLEAR, True),
+        (Limits(information_line=19), CLEAR, False),
+        (Limits(header_block=len(NOTIFY) - 2), CLEAR, True),
+        (Limits(header_block=len(NOTIFY) - 3), CLEAR, False),
+        (Limits(headers=3), CLEAR, True),
+        (Limits(headers=2), CLEAR, False),
+        (Limits(types=2), encode(RegisterRequest("a", None, [Event("x"), Event("y")])), True),
+        (Limits(types=1), encode(RegisterRequest("a", None, [Event("x"), Event("y")])), False),
+        (Limits(section=3), encode(RegisterRequest("a", Resource(data=b"png"), [Event("x")])), True),
+        (Limits(section=2), encode(RegisterRequest("a", Resource(data=b"png"), [Event("x")])), False),
+        (Limits(sections=1), encode(RegisterRequest("a", Resource(data=b"png"), [Event("x")])), True),
+        (Limits(sections=0), encode(RegisterRequest("a", Resource(data=b"png"), [Event("x")])), False),
+        (
+            Limits(message=5),
+            encode(RegisterRequest("a", Resource(data=b"png"), [Event("x", icon=Resource(data=b"gi"))])),
+            True,
+        ),
+        (
+            Limits(message=4),
+            encode(RegisterRequest("a", Resource(data=b"png"), [Event("x", icon=Resource(data=b"gi"))])),
+            False,
+        ),
+    ],
+)
+def test_each_limit_holds(limits: Limits, data: bytes, fits: bool) -> None:
+    """At the limit a request is read, above it is refused."""
+    for size in (0, 1):
+        if fits:
+            assert len(read_all(data, size, limits=limits)) == 1
+        else:
+            with pytest.raises(GNTPProtocolError):
+                read_all(data, size, limits=limits)
+
+
+def test_an_encrypted_part_has_a_limit() -> None:
+    """Bytes without end are not kept."""
+    data, _ = encrypted(NOTIFY)
+    line = data.partition(b"\r\n")[0]
+    reader = RequestReader([PASSWORD], Limits(header_block=1000))
+    reader.feed(line + b"\r\n" + b"x" * 1001)
+    with pytest.raises(GNTPProtocolError, match="longer than 1000 bytes"):
+        reader.next_message()
+
+
+# -- Any bytes at all ----------------------------------------------------------------------------
+
+
+def outcome(reader: RequestReader | ResponseReader, data: bytes, size: int) -> None:
+    """Feed bytes; whatever they are, messages, None and the documented error are all that may come."""
+    try:
+        for piece in pieces(data, size):
+            reader.feed(piece)
+            while reader.next_message() is not None:
+                pass
+        reader.feed_eof()
+        while reader.next_message() is not None:
+            pass
+    except GNTPProtocolError:
+        with pytest.raises(GNTPProtocolError):
+            reader.next_message()
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.binary(max_size=300), size=st.integers(1, 50))
+def test_random_bytes_give_the_documented_outcomes(data: bytes, size: int) -> None:
+    """For both readers, with and without a beginning that looks right."""
+    for start in (b"", b"GNTP/1.0 NOTIFY NONE\r\n", b"GNTP/1.0 -OK NONE\r\n"):
+        outcome(RequestReader(), start + data, size)
+        outcome(ResponseReader(), start + data, size)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    name=st.sampled_from(recorded()),
+    changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(max_size=4)), min_size=1, max_size=4),
+    size=st.sampled_from([1, 16, 4096]),
+)
+def test_mutated_recordings_give_the_documented_outcomes(
+    name: str, changes: list[tuple[float, bytes]], size: int
+) -> None:
+    """Bytes of real requests replaced, inserted and left out."""
+    data = (CAPTURES / f"{name}.bin").read_bytes()
+    passwords = passwords_of(data)
+    for where, replacement in changes:
+        at = int(where * len(data))
+        data = data[:at] + replacement + data[at + len(replacement) // 2 :]
+    outcome(RequestReader(passwords), data, size)
+
+
+class Counting(bytearray):
+    """A buffer that counts how many bytes its searches look at."""
+
+    looked_at = 0
+
+    def find(self, what: Any, start: Any = 0, end: Any = None) -> int:
+        """Search as a bytearray does, and count."""
+        found = super().find(what, start)
+        type(self).looked_at += (found if found >= 0 else len(self)) - start
+        return found
+
+
+@pytest.mark.parametrize("size", [1, 1000, 65536])
+def test_a_large_message_is_searched_once(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However small the pieces, each byte of text and picture is looked at about once: no quadratic time."""
+    monkeypatch.setattr(Counting, "looked_at", 0)
+    request = NotifyRequest("app", Notification("n", "t", "x" * 50_000, icon=Resource(data=b"\r\n" * 50_000)))
+    data = encode(request)
+    reader = RequestReader()
+    reader._source.data = Counting()
+    found = None
+    for piece in pieces(data, size):
+        reader.feed(piece)
+        found = found or reader.next_message()
+    assert found is not None
+    assert Counting.looked_at < 4 * len(data)
