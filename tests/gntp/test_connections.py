@@ -1,0 +1,516 @@
+"""connections: one exchange within one deadline, and every way a server can fail."""
+
+from __future__ import annotations
+
+import gc
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from gntp_logging.gntp import ciphers, keys
+from gntp_logging.gntp.connections import BaseGNTPConnection, Deadline, GNTPClient, GNTPConnection, generate_messages
+from gntp_logging.gntp.exceptions import (
+    GNTPAuthenticationError,
+    GNTPConnectionError,
+    GNTPEncryptionError,
+    GNTPError,
+    GNTPProtocolError,
+    GNTPResponseError,
+    GNTPTimeoutError,
+)
+from gntp_logging.gntp.models import Event, Notification, Resource, SocketCallback
+from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Response
+from gntp_logging.gntp.wire import encode
+from tests.support import (
+    PATIENCE,
+    ScriptedServer,
+    answer_error,
+    answer_ok,
+    free_port,
+    receive_request,
+    running_receiver,
+    send_response,
+)
+
+REGISTER = RegisterRequest("app", None, [Event("event")])
+NOTIFY = NotifyRequest("app", Notification("event", "title", "text"))
+OK = b"GNTP/1.0 -OK NONE\r\nResponse-Action: NOTIFY\r\n\r\n"
+Serve = Callable[[socket.socket, int], None]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_open() -> Iterator[None]:
+    """A socket that nobody closed is a ResourceWarning, which fails the test that left it."""
+    yield
+    gc.collect()
+
+
+def client(port: int, **options: Any) -> GNTPClient:
+    """Make a client for a loopback port."""
+    return GNTPClient(**{"host": "127.0.0.1", "port": port, "timeout": PATIENCE, **options})
+
+
+def sends(data: bytes) -> Serve:
+    """Return a server's function that reads the request, sends bytes, and closes."""
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        receive_request(sock)
+        sock.sendall(data)
+
+    return serve
+
+
+# -- Exchanges that work -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "trust",
+    [
+        {},
+        {"password": "secret"},
+        {"password": "secret", "key_hashing": keys.MD5},
+        {"password": "secret", "encryption": ciphers.AES},
+        {"password": "secret", "key_hashing": keys.SHA512, "encryption": ciphers.DES3},
+    ],
+)
+def test_a_request_is_answered(trust: dict[str, Any]) -> None:
+    """In clear, keyed and encrypted, by the package's own server; the answer is returned and handed to the callback."""
+    answers: list[Response] = []
+    with running_receiver(["secret"] if trust else []) as receiver:
+        sender = client(receiver.port, **trust)
+        assert sender.process_request(REGISTER) == Response("-OK", {"Response-Action": "REGISTER"})
+        sender.process_request(NOTIFY, answers.append)
+        assert [toast.text for toast in receiver.toasts] == ["text"]
+    assert answers == [Response("-OK", {"Response-Action": "NOTIFY"})]
+
+
+def test_an_encrypted_answer_is_read() -> None:
+    """The specification says that responses are encrypted like the request."""
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        receive_request(sock, ["secret"])
+        key = keys.SHA256.key("secret")
+        sock.sendall(encode(Response("-OK", {"Data-Key": "value"}), key=key, cipher=ciphers.AES.cipher(key)))
+
+    with ScriptedServer(serve) as server:
+        answer = client(server.port, password="secret", encryption=ciphers.AES).process_request(NOTIFY)
+    assert answer == Response("-OK", {"Data-Key": "value"})
+
+
+def test_the_sending_side_is_shut_down_after_the_request() -> None:
+    """growl-for-linux would wait 4 s for more at some lengths: the server sees the end before it answers."""
+    ends: list[bytes] = []
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        receive_request(sock)
+        ends.append(sock.recv(1))
+        sock.sendall(OK)
+
+    with ScriptedServer(serve) as server:
+        client(server.port).process_request(NOTIFY)
+    assert ends == [b""]
+
+
+def test_the_request_is_written_in_one_piece() -> None:
+    """A request in pieces is cut by growl-for-linux at its blank lines."""
+    written: list[int] = []
+    real = socket.socket.sendall
+
+    class Recording(socket.socket):
+        def sendall(self, data: Any, *flags: int) -> None:
+            written.append(len(data))
+            real(self, data, *flags)
+
+    with ScriptedServer(answer_ok) as server, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "socket", Recording)
+        client(server.port).process_request(REGISTER)
+    answer = Response("-OK", {"Response-Action": "REGISTER"})
+    assert written == [len(encode(REGISTER)), len(encode(answer))]
+
+
+def test_the_users_reaction_reaches_the_callback() -> None:
+    """A -CALLBACK in the -OK's segment is not lost, and the sending side stays open for it."""
+    reactions: list[Response] = []
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        receive_request(sock)
+        sock.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            sock.recv(1)
+        sock.setblocking(True)
+        clicked = encode(Response("-CALLBACK", {"Notification-Callback-Result": "CLICKED"}))
+        sock.sendall(OK + clicked)
+
+    callback = SocketCallback("context", "string", on_click=reactions.append)
+    notify = NotifyRequest("app", Notification("event", "title", callback=callback))
+    with ScriptedServer(serve) as server:
+        client(server.port).process_request(notify, socket_callback=callback)
+    assert [reaction.headers["Notification-Callback-Result"] for reaction in reactions] == ["CLICKED"]
+
+
+def test_an_early_answer_is_read_though_the_request_cannot_be_sent() -> None:
+    """A server that refuses and resets while a large request is still being written has said why."""
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        sock.recv(100)
+        send_response(sock, "-ERROR", Error_Code="400", Error_Description="no")
+        sock.shutdown(socket.SHUT_WR)
+        while sock.recv(65536):  # closing now would reset the connection
+            pass
+
+    picture = Resource(data=b"x" * 4_000_000)
+    with ScriptedServer(serve) as server, pytest.raises(GNTPAuthenticationError):
+        client(server.port).process_request(RegisterRequest("app", picture, [Event("event")]))
+
+
+# -- Exchanges that fail -------------------------------------------------------------------------
+
+
+def test_an_error_is_raised_with_code_and_description() -> None:
+    """And 400 has a class of its own."""
+    with ScriptedServer(answer_error(303, "a header is missing")) as server:
+        with pytest.raises(GNTPResponseError, match="303: a header is missing") as raised:
+            client(server.port).process_request(NOTIFY)
+        assert raised.value.error_code == 303
+    with ScriptedServer(answer_error(400)) as server, pytest.raises(GNTPAuthenticationError):
+        client(server.port).process_request(NOTIFY)
+
+
+def test_an_error_calls_no_callback() -> None:
+    """-ERROR is never success, and no reaction is awaited after it."""
+    answers: list[Response] = []
+    with ScriptedServer(answer_error(401)) as server, pytest.raises(GNTPResponseError):
+        client(server.port).process_request(NOTIFY, answers.append, socket_callback=SocketCallback())
+    assert not answers
+
+
+def test_nobody_listening_is_a_connection_error() -> None:
+    """With the system's words."""
+    with pytest.raises(GNTPConnectionError, match="refused"):
+        client(free_port()).process_request(NOTIFY)
+
+
+@pytest.mark.parametrize("answer", [b"", b"GNTP/1.0 -OK", OK[:-1], OK[:-2]])
+def test_a_server_that_closes_too_early_is_a_connection_error_at_once(answer: bytes) -> None:
+    """Before, and in the middle of its answer."""
+    with ScriptedServer(sends(answer)) as server, pytest.raises(GNTPConnectionError, match="without a complete answer"):
+        client(server.port).process_request(NOTIFY)
+
+
+def test_a_reset_is_a_connection_error_at_once() -> None:
+    """Typed, and with the system's words."""
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        receive_request(sock)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    with ScriptedServer(serve) as server, pytest.raises(GNTPConnectionError, match=r"(reset|without a complete)"):
+        client(server.port).process_request(NOTIFY)
+
+
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 200 OK\r\n\r\n", b"\0" * 5000, encode(NOTIFY), b"GNTP/1.0 -OK NONE\r\nx\r\n\r\n"]
+)
+def test_garbage_is_a_protocol_error_at_once(answer: bytes) -> None:
+    """Another protocol, noise, a request, a malformed answer."""
+    with ScriptedServer(sends(answer)) as server, pytest.raises(GNTPProtocolError):
+        client(server.port).process_request(NOTIFY)
+
+
+def test_a_callback_instead_of_an_answer_is_a_protocol_error() -> None:
+    """The answer comes first."""
+    answer = encode(Response("-CALLBACK", {"Notification-Callback-Result": "CLICK"}))
+    with ScriptedServer(sends(answer)) as server, pytest.raises(GNTPProtocolError, match=r"expected .* -OK"):
+        client(server.port).process_request(NOTIFY)
+
+
+def test_a_server_that_never_answers_ends_at_the_deadline() -> None:
+    """A connection that nobody accepts is one."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        sender = client(listener.getsockname()[1], timeout=0.05)
+        with pytest.raises(GNTPTimeoutError, match=r"no complete answer within 0\.05 s"):
+            sender.process_request(NOTIFY)
+
+
+def test_one_deadline_holds_for_the_whole_exchange() -> None:
+    """A server that sends a byte now and then does not stretch it."""
+    ended = threading.Event()
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        receive_request(sock)
+        sock.sendall(b"GNTP/1.0 -OK NONE\r\n")
+        while not ended.wait(0.02):
+            sock.sendall(b"X")
+
+    with ScriptedServer(serve) as server:
+        began = time.monotonic()
+        with pytest.raises(GNTPTimeoutError):
+            client(server.port, timeout=0.2).process_request(NOTIFY)
+        assert time.monotonic() - began < 5
+        ended.set()
+
+
+def test_one_requests_deadline_can_be_shorter() -> None:
+    """timeout= of process_request wins over the client's."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(GNTPTimeoutError, match=r"within 0\.05 s"):
+        client(listener.getsockname()[1]).process_request(NOTIFY, timeout=0.05)
+
+
+def test_an_answer_without_end_is_refused() -> None:
+    """Neither memory nor time are the server's to take."""
+    endless = b"GNTP/1.0 -OK NONE\r\n" + b"X-Header: " + b"x" * 5_000_000
+    with ScriptedServer(sends(endless)) as server, pytest.raises(GNTPProtocolError, match="longer than"):
+        client(server.port).process_request(NOTIFY)
+
+
+def test_an_exception_of_the_callback_reaches_the_caller() -> None:
+    """And the socket is closed."""
+
+    def fail(_response: Response) -> None:
+        raise LookupError("the caller's own")
+
+    with ScriptedServer(answer_ok) as server, pytest.raises(LookupError):
+        client(server.port).process_request(NOTIFY, fail)
+
+
+# -- Construction --------------------------------------------------------------------------------
+
+
+def test_the_constructor_does_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a socket nor a look-up."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("the constructor touched the network")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    made = GNTPClient("growl.example", password="secret", encryption=ciphers.AES)
+    assert (made.address, made.timeout) == (("growl.example", 23053), 10.0)
+
+
+def test_encryption_without_a_password_is_refused() -> None:
+    """Never sent in clear."""
+    with pytest.raises(GNTPEncryptionError, match="needs a password"):
+        GNTPClient(encryption=ciphers.AES)
+
+
+@pytest.mark.parametrize("encryption", [ciphers.AES, ciphers.DES3])
+@pytest.mark.parametrize("key_hashing", [keys.MD5, keys.SHA1])
+def test_a_hash_too_short_for_the_cipher_is_refused(encryption: ciphers.Algorithm, key_hashing: keys.Algorithm) -> None:
+    """At construction; it is a GNTPError, as the reference says."""
+    with pytest.raises(GNTPError, match="needs a key of 24 bytes"):
+        GNTPClient(password="secret", key_hashing=key_hashing, encryption=encryption)
+
+
+def test_nothing_secret_is_shown() -> None:
+    """Neither by the client nor by what it holds."""
+    made = GNTPClient(password="hunter2", encryption=ciphers.AES)
+    assert repr(made) == "<GNTPClient localhost:23053>"
+    assert "hunter2" not in repr(made.packer_factory) + repr(made.packer_factory.create()) + repr(vars(made))
+
+
+# -- Addresses -----------------------------------------------------------------------------------
+
+
+def test_localhost_is_ipv4_first_and_needs_no_look_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """growl-for-linux listens on IPv4 only."""
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: pytest.fail("localhost was looked up"))
+    with ScriptedServer(answer_ok) as server:
+        sender = client(server.port, host="localhost")
+        assert not sender.needs_look_up
+        sender.process_request(NOTIFY)
+        assert server.connections == 1
+
+
+def looks_up(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> None:
+    """Let every name have these addresses."""
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+
+
+def test_each_address_of_a_name_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first refuses, the second answers."""
+    with ScriptedServer(answer_ok) as server:
+        looks_up(monkeypatch, ("127.0.0.1", free_port()), ("127.0.0.1", server.port))
+        sender = client(server.port, host="growl.example")
+        assert sender.needs_look_up
+        assert sender.process_request(NOTIFY) == Response("-OK", {"Response-Action": "NOTIFY"})
+
+
+def test_the_first_addresss_failure_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When none answers."""
+    looks_up(monkeypatch, ("127.0.0.1", free_port()), ("127.0.0.1", free_port()))
+    with pytest.raises(GNTPConnectionError, match="refused"):
+        client(7, host="growl.example").process_request(NOTIFY)
+
+
+def test_an_address_that_swallows_leaves_time_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has its share of the deadline."""
+    real = socket.socket.connect
+    swallowing = free_port()
+
+    def connect(self: socket.socket, address: Any) -> None:
+        if address[1] == swallowing:
+            raise TimeoutError("timed out")
+        real(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    with ScriptedServer(answer_ok) as server:
+        looks_up(monkeypatch, ("127.0.0.1", swallowing), ("127.0.0.1", server.port))
+        client(7, host="growl.example").process_request(NOTIFY)
+
+
+def test_a_name_that_does_not_exist_is_a_connection_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    with pytest.raises(GNTPConnectionError, match=r"cannot look up 'growl\.example': Name or service not known"):
+        client(7, host="growl.example").process_request(NOTIFY)
+
+
+def test_ipv6_is_spoken() -> None:
+    """Where the machine has it."""
+    try:
+        listener = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("this machine has no IPv6 loopback")
+    with listener:
+        port = listener.getsockname()[1]
+
+        def serve() -> None:
+            sock, _ = listener.accept()
+            with sock:
+                answer_ok(sock)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        client(port, host="::1").process_request(NOTIFY)
+        thread.join(PATIENCE)
+
+
+def test_a_deadline_that_has_passed_is_a_timeout() -> None:
+    """Asked for what is left, it raises."""
+    assert 0 < Deadline.after(60).remaining() <= 60
+    with pytest.raises(GNTPTimeoutError):
+        Deadline.after(0).remaining()
+
+
+# -- The reference's connections -----------------------------------------------------------------
+
+
+def test_a_connection_is_used_as_the_reference_says() -> None:
+    """Connect, write, read, close."""
+    answers: list[Response] = []
+    with ScriptedServer(answer_ok) as server:
+        connection = GNTPConnection(("127.0.0.1", server.port), PATIENCE, final_callback=answers.append)
+        assert connection.sock.getpeername() == ("127.0.0.1", server.port)
+        connection.write_message(encode(NOTIFY))
+        connection.read_message(connection.on_ok_message)
+        connection.close()
+        connection.close()
+    assert answers == [Response("-OK", {"Response-Action": "NOTIFY"})]
+
+
+def test_a_connection_waits_for_the_reaction() -> None:
+    """With a socket callback, on_ok_message reads on."""
+    reactions: list[str] = []
+    callback = SocketCallback(on_close=lambda response: reactions.append("closed"))
+    closed = encode(Response("-CALLBACK", {"Notification-Callback-Result": "CLOSED"}))
+    with ScriptedServer(sends(OK + closed)) as server:
+        connection = GNTPConnection(("127.0.0.1", server.port), PATIENCE, socket_callback=callback)
+        connection.write_message(encode(NOTIFY))
+        connection.read_message(connection.on_ok_message)
+    assert reactions == ["closed"]
+
+
+def test_a_connection_that_is_refused_is_a_connection_error() -> None:
+    """In the constructor, which connects."""
+    with pytest.raises(GNTPConnectionError, match="refused"):
+        GNTPConnection(("127.0.0.1", free_port()), PATIENCE)
+
+
+def test_a_connection_that_ends_without_an_answer_is_a_connection_error() -> None:
+    """Nothing is handed over."""
+    with ScriptedServer(sends(b"")) as server:
+        connection = GNTPConnection(("127.0.0.1", server.port), PATIENCE)
+        connection.write_message(encode(NOTIFY))
+        with pytest.raises(GNTPConnectionError, match="without a complete answer"):
+            connection.read_message(connection.on_ok_message)
+        connection.close()
+
+
+class OwnConnection(GNTPConnection):
+    """A connection class of a caller's."""
+
+    made: list[tuple[str, int]]
+
+    def __init__(self, address: tuple[str, int], timeout: float, **callbacks: Any) -> None:
+        self.made.append(address)
+        super().__init__(address, timeout, **callbacks)
+
+
+def test_a_connection_class_of_the_callers_gets_one_exchange_per_connection() -> None:
+    """It is made with the address and the callbacks."""
+    OwnConnection.made = []
+    answers: list[Response] = []
+    with ScriptedServer(answer_ok) as server:
+        sender = client(server.port, connection_class=OwnConnection)
+        assert sender.process_request(REGISTER) is None
+        sender.process_request(NOTIFY, answers.append)
+        assert OwnConnection.made == [("127.0.0.1", server.port)] * 2
+    assert [answer.message_type for answer in answers] == ["-OK"]
+
+
+@pytest.mark.parametrize("call", ["write_message", "read_message", "close"])
+def test_the_base_connection_leaves_its_methods_to_others(call: str) -> None:
+    """Subclasses must implement them."""
+    arguments = [] if call == "close" else [b""]
+    with pytest.raises(NotImplementedError):
+        getattr(BaseGNTPConnection(), call)(*arguments)
+
+
+def split(*writes: bytes, buffer_size: int = 1024) -> Iterator[bytes]:
+    """Return what generate_messages makes of writes to a socket that is then closed."""
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            for data in writes:
+                theirs.sendall(data)
+        yield from generate_messages(ours, buffer_size)
+
+
+@pytest.mark.parametrize("buffer_size", [1, 7, 1024])
+def test_messages_are_split_at_their_empty_lines(buffer_size: int) -> None:
+    """Several in one segment, one in many."""
+    assert list(split(OK + OK, OK[:9], OK[9:], buffer_size=buffer_size)) == [OK] * 3
+
+
+def test_a_message_that_is_too_long_is_refused() -> None:
+    """At 4,096 bytes, as the reference says."""
+    with pytest.raises(GNTPError, match="longer than 4096 bytes"):
+        list(split(b"x" * 5200))
+
+
+def test_a_message_that_is_cut_off_is_a_connection_error() -> None:
+    """What came whole before it is there."""
+    messages = split(OK + b"GNTP/1.0")
+    assert next(messages) == OK
+    with pytest.raises(GNTPConnectionError, match="in the middle of a message"):
+        next(messages)
+
+
+def test_a_socket_that_times_out_is_a_timeout() -> None:
+    """The socket's own timeout holds."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.settimeout(0.01)
+        with pytest.raises(GNTPTimeoutError):
+            next(generate_messages(ours))

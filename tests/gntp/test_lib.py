@@ -1,0 +1,186 @@
+"""lib: publish and subscribe, as functions and as objects."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import pytest
+
+from gntp_logging.gntp import ciphers
+from gntp_logging.gntp.connections import GNTPClient
+from gntp_logging.gntp.exceptions import GNTPError, GNTPResponseError, GNTPValidationError
+from gntp_logging.gntp.lib import Publisher, Subscriber, coerce_to_callback, coerce_to_events, publish, subscribe
+from gntp_logging.gntp.models import Event, Resource, SocketCallback, URLCallback
+from gntp_logging.gntp.requests import Response, SubscribeRequest
+from gntp_logging.gntp.wire import encode
+from tests.support import RunningReceiver, ScriptedServer, receive_request, running_receiver, send_response
+
+
+def test_publish_registers_and_shows(receiver: RunningReceiver) -> None:
+    """One call, two requests."""
+    publish("MyApp", "Alert", "Warning", "System overheating", host="127.0.0.1", port=receiver.port)
+    (toast,) = receiver.toasts
+    assert (toast.application, toast.name, toast.title, toast.text) == (
+        "MyApp",
+        "Alert",
+        "Warning",
+        "System overheating",
+    )
+
+
+def test_a_publisher_shows_notifications_with_all_they_can_have() -> None:
+    """Encrypted, with headers and pictures of its own."""
+    with running_receiver(["secret"]) as receiver:
+        publisher = Publisher(
+            "MyApp",
+            ["plain", ("off", False), Event("update", "Update Available", icon=Resource(data=b"event"))],
+            icon=Resource(data=b"app"),
+            custom_headers=[("X-Custom", "yes")],
+            app_specific_headers=[("Thing", 7)],
+            host="127.0.0.1",
+            port=receiver.port,
+            password="secret",
+            encryption=ciphers.AES,
+        )
+        answers: list[Response] = []
+        publisher.register(answers.append)
+        publisher.publish(
+            "update",
+            "New Version",
+            "Version 2.0 is available",
+            id_="1",
+            sticky=True,
+            priority=1,
+            icon=Resource(data=b"own"),
+            coalescing_id="updates",
+            callback=answers.append,
+            gntp_callback="https://127.0.0.1/changes",
+        )
+        publisher.publish("plain", "Title")
+        update, plain = receiver.toasts
+    assert (update.title, update.text, update.sticky, update.priority) == (
+        "New Version",
+        "Version 2.0 is available",
+        True,
+        1,
+    )
+    assert (update.id_, update.coalescing_id, update.callback_url) == ("1", "updates", "https://127.0.0.1/changes")
+    assert (update.icon, plain.icon) == (Resource(data=b"own"), Resource(data=b"app"))
+    assert (update.headers["X-Custom"], update.headers["Data-Thing"]) == ("yes", "7")
+    assert [answer.headers["Response-Action"] for answer in answers] == ["REGISTER", "NOTIFY"]
+
+
+def test_publish_leaves_it_to_the_server_whether_the_application_is_known(receiver: RunningReceiver) -> None:
+    """Without register the server answers 401, with another event 402, with a disabled one 404."""
+    publisher = Publisher("MyApp", ["a", ("off", False)], host="127.0.0.1", port=receiver.port)
+    for register, name, code in ((False, "a", 401), (True, "b", 402), (False, "off", 404)):
+        if register:
+            publisher.register()
+        with pytest.raises(GNTPResponseError) as raised:
+            publisher.publish(name, "title")
+        assert raised.value.error_code == code
+    assert not receiver.toasts
+
+
+def test_a_publisher_waits_for_the_users_reaction() -> None:
+    """Given as options or as a SocketCallback."""
+    clicks: list[str] = []
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        receive_request(sock)
+        clicked = Response(
+            "-CALLBACK", {"Notification-Callback-Result": "CLICKED", "Notification-Callback-Context": "c"}
+        )
+        sock.sendall(encode(Response("-OK", {})) + encode(clicked))
+
+    def on_click(response: Response) -> None:
+        clicks.append(response.headers["Notification-Callback-Context"])
+
+    with ScriptedServer(serve) as server:
+        publisher = Publisher("MyApp", ["a"], host="127.0.0.1", port=server.port)
+        publisher.publish("a", "title", on_click=on_click, context="c")
+        publisher.publish("a", "title", gntp_callback=SocketCallback("c", "string", on_click=on_click))
+    assert clicks == ["c", "c"]
+
+
+def test_a_publisher_needs_events() -> None:
+    """None, or something that is none, is refused before anything is sent."""
+    with pytest.raises(GNTPValidationError, match="at least one event"):
+        Publisher("MyApp", [])
+    with pytest.raises(GNTPValidationError, match=r"not \('a', True, 3\)"):
+        coerce_to_events([("a", True, 3)])  # type: ignore[list-item]  # that is the test
+
+
+def hub(ttl: str | None, requests: list[Any]) -> ScriptedServer:
+    """Return a hub that grants subscriptions."""
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        requests.append(receive_request(sock, ["secret"]))
+        send_response(sock, "-OK", Response_Action="SUBSCRIBE", **({"Subscription_TTL": ttl} if ttl else {}))
+
+    return ScriptedServer(serve)
+
+
+def test_subscribe_returns_the_subscriptions_length() -> None:
+    """As the hub said, keyed with its password."""
+    requests: list[Any] = []
+    with hub("300", requests) as server:
+        assert subscribe("sub-123", "MySubscriber", ("127.0.0.1", server.port), "secret", port=24000) == 300
+    assert requests == [SubscribeRequest("sub-123", "MySubscriber", 24000)]
+
+
+@pytest.mark.parametrize(("ttl", "stored"), [("300", 300), (None, 60), ("soon", 60), ("-5", 60)])
+def test_a_subscriber_stores_the_length(ttl: str | None, stored: int) -> None:
+    """One that makes no sense is the protocol's default; a callback is called after it is set."""
+    with hub(ttl, []) as server:
+        subscriber = Subscriber("id", "name", ("127.0.0.1", server.port), "secret")
+        assert subscriber.ttl == 0
+        seen: list[int] = []
+        subscriber.subscribe(lambda response: seen.append(subscriber.ttl))
+    assert (subscriber.ttl, seen) == (stored, [stored])
+
+
+def test_a_hub_may_be_named_by_its_host_alone() -> None:
+    """Its port is then the protocol's."""
+    subscriber = Subscriber("id", "name", "hub.example", "secret")
+    assert subscriber.hub == ("hub.example", 23053)
+    assert subscriber.gntp_client.address == ("hub.example", 23053)
+
+
+def test_a_client_class_of_the_callers_is_used() -> None:
+    """With the client's options."""
+
+    class Own(GNTPClient):
+        pass
+
+    publisher = Publisher("MyApp", ["a"], gntp_client_class=Own, host="growl.example", timeout=3.0)
+    assert type(publisher.gntp_client) is Own
+    assert publisher.gntp_client.timeout == 3.0
+
+
+def test_events_are_made_of_what_stands_for_them() -> None:
+    """Names, pairs, events."""
+    full = Event("full_event", icon="http://127.0.0.1/i.png")
+    assert coerce_to_events(["simple", ("named", False), full]) == [
+        Event("simple"),
+        Event("named", enabled=False),
+        full,
+    ]
+
+
+def test_callbacks_are_made_of_what_stands_for_them() -> None:
+    """A URL, a SocketCallback, its options, nothing; never two of them."""
+    callback = SocketCallback("context")
+    assert coerce_to_callback("https://127.0.0.1/") == URLCallback("https://127.0.0.1/")
+    assert coerce_to_callback(callback) is callback
+    assert coerce_to_callback(context="context", on_click=print) == callback
+    assert coerce_to_callback() is None
+    with pytest.raises(GNTPError, match="give gntp_callback or on_click, not both"):
+        coerce_to_callback(callback, on_click=print)
+
+
+def test_nothing_secret_is_shown() -> None:
+    """Names and addresses, no password."""
+    assert repr(Publisher("MyApp", ["a"], password="hunter2")) == "<Publisher 'MyApp' ['a']>"
+    assert repr(Subscriber("id", "name", "hub.example", "hunter2")) == "<Subscriber 'name' of hub.example:23053>"
