@@ -16,6 +16,7 @@ from gntp_logging import GNTPHandler
 from tests.interop.gol import PASSWORD, PORT, Gol
 from tests.interop.passthrough import PassThrough
 from tests.peers import require_program
+from tests.support import wait_until
 
 URL = "https://127.0.0.1/errors?logger=orders&id=7"
 
@@ -163,9 +164,12 @@ def test_the_desktop_shows_the_toast(gol: Gol, tmp_path: Path) -> None:
     with configured() as handler:
         logging.getLogger("orders").error("look at me")
         assert handler.flush(10)
-    gol.picture(tmp_path / "screen.png")
     converter = require_program("convert", "imagemagick")
-    colours = subprocess.run(
-        [converter, tmp_path / "screen.png", "-unique-colors", "txt:-"], check=True, capture_output=True, timeout=30
-    ).stdout
-    assert b"#D3D3D3" in colours.upper()
+
+    def shows_the_toasts_grey() -> bool:
+        gol.picture(tmp_path / "screen.png")
+        command = [converter, tmp_path / "screen.png", "-unique-colors", "txt:-"]
+        colours = subprocess.run(command, check=True, capture_output=True, timeout=30).stdout
+        return b"#D3D3D3" in colours.upper()
+
+    wait_until(shows_the_toasts_grey)  # it fades in
