@@ -160,7 +160,7 @@ def test_a_wrong_password_is_told(gol: Gol, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_the_desktop_shows_the_toast(gol: Gol, tmp_path: Path) -> None:
-    """A picture of the screen with an alert on it has the toast's grey."""
+    """After an alert the screen has the grey of toasts: what the database holds was shown as well."""
     with configured() as handler:
         logging.getLogger("orders").error("look at me")
         assert handler.flush(10)
@@ -168,7 +168,7 @@ def test_the_desktop_shows_the_toast(gol: Gol, tmp_path: Path) -> None:
 
     def shows_the_toasts_grey() -> bool:
         gol.picture(tmp_path / "screen.png")
-        command = [converter, tmp_path / "screen.png", "-unique-colors", "txt:-"]
+        command = [converter, str(tmp_path / "screen.png"), "-unique-colors", "txt:-"]
         colours = subprocess.run(command, check=True, capture_output=True, timeout=30).stdout
         return b"#D3D3D3" in colours.upper()
 
