@@ -2,39 +2,55 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Final
 
+from .gntp._lazy import lazy_names
+
 if TYPE_CHECKING:
+    from .gntp import ciphers, keys
+    from .gntp.lib import Publisher, Subscriber, publish, subscribe
+    from .gntp.models import Event, Resource, SocketCallback
+    from .gntp.requests import RegisterRequest
     from .handler import GNTPHandler
     from .unhandled import UnhandledHooks, log_unhandled
     from .worker import Stats
 
     __version__: str
 
-__all__ = ["GNTPHandler", "Stats", "UnhandledHooks", "__version__", "log_unhandled"]
+__all__ = [
+    "Event",
+    "GNTPHandler",
+    "Publisher",
+    "RegisterRequest",
+    "Resource",
+    "SocketCallback",
+    "Stats",
+    "Subscriber",
+    "UnhandledHooks",
+    "__version__",
+    "ciphers",
+    "keys",
+    "log_unhandled",
+    "publish",
+    "subscribe",
+]
 
-# Where each public name lives, and what it is called there. Loaded when it is first asked for: a program that imports
-# the package for its command line or its protocol library pays for nothing else.
 _HOMES: Final = {
-    "GNTPHandler": ("handler", "GNTPHandler"),
-    "Stats": ("worker", "Stats"),
-    "UnhandledHooks": ("unhandled", "UnhandledHooks"),
-    "__version__": ("gntp.constants", "VERSION"),
-    "log_unhandled": ("unhandled", "log_unhandled"),
+    "Event": "gntp.models",
+    "GNTPHandler": "handler",
+    "Publisher": "gntp.lib",
+    "RegisterRequest": "gntp.requests",
+    "Resource": "gntp.models",
+    "SocketCallback": "gntp.models",
+    "Stats": "worker",
+    "Subscriber": "gntp.lib",
+    "UnhandledHooks": "unhandled",
+    "__version__": "gntp.constants:VERSION",
+    "ciphers": "gntp.ciphers:",
+    "keys": "gntp.keys:",
+    "log_unhandled": "unhandled",
+    "publish": "gntp.lib",
+    "subscribe": "gntp.lib",
 }
 
-
-def __getattr__(name: str) -> object:
-    """Load a public name."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, attribute = _HOMES[name]
-    value = getattr(importlib.import_module(f"{__name__}.{module}"), attribute)
-    globals()[name] = value  # the next access finds it without this function
-    return value
-
-
-def __dir__() -> list[str]:
-    """List the public names, loaded or not."""
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -14,19 +14,6 @@ from tests.support import run_program
 ROOT = Path(__file__).parent.parent
 
 
-def test_all_is_sorted_and_true() -> None:
-    """Every public name exists, each once, in order."""
-    assert gntp_logging.__all__ == sorted(gntp_logging.__all__)
-    assert all(hasattr(gntp_logging, name) for name in gntp_logging.__all__)
-
-
-def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
-    """Names are loaded when they are asked for, and one that does not exist is refused as usual."""
-    with pytest.raises(AttributeError, match="module 'gntp_logging' has no attribute 'nothing'"):
-        gntp_logging.nothing  # noqa: B018 - that is the test
-    assert set(gntp_logging.__all__) <= set(dir(gntp_logging))
-
-
 def test_importing_the_package_loads_nothing_heavy() -> None:
     """A program that only attaches the handler pays for no cipher, no event loop, no HTTP."""
     program = """
