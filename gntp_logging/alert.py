@@ -93,7 +93,7 @@ class AlertFactory:
             style.event,
             style.priority,
             style.sticky,
-            title(str(record.levelname), self.app_name, str(record.name)),
+            title(str(record.levelname)[:MAX_TITLE], self.app_name, str(record.name)[:MAX_TITLE]),
             cut(text, self.max_text) if text.strip() else "(empty message)",
             None,
             self.url,

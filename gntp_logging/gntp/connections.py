@@ -92,7 +92,7 @@ def _look_up(host: str, port: int) -> list[_Address]:
     """Ask the system for a name's addresses. Nothing bounds the time this takes."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
+    except (OSError, ValueError, OverflowError) as error:  # also a host or a port that none can be
         raise GNTPConnectionError(f"cannot look up {host!r}: {_reason(error)}") from error
     return [_Address(family, sockaddr) for family, _, _, _, sockaddr in found]
 
@@ -101,20 +101,23 @@ def _connect(addresses: list[_Address], deadline: Deadline) -> socket.socket:
     """Connect to the first address that answers; each gets its share of the time that is left."""
     failure: OSError | None = None
     for index, address in enumerate(addresses):
-        sock = socket.socket(address.family, socket.SOCK_STREAM)
         try:
-            sock.settimeout(deadline.remaining() / (len(addresses) - index))
-            sock.connect(address.sockaddr)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return _connected(address, deadline.remaining() / (len(addresses) - index))
         except OSError as error:
-            sock.close()
             failure = failure or error  # the first tells most: for localhost it is IPv4's, IPv6 may not exist
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            return sock
     raise failure or OSError("the name has no address")
+
+
+def _connected(address: _Address, timeout: float) -> socket.socket:
+    sock = socket.socket(address.family, socket.SOCK_STREAM)  # fails already where there is no IPv6
+    try:
+        sock.settimeout(timeout)
+        sock.connect(address.sockaddr)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 @contextmanager
@@ -124,7 +127,7 @@ def _network_errors(deadline: Deadline) -> Iterator[None]:
         yield
     except TimeoutError as error:
         raise GNTPTimeoutError(f"no complete answer within {deadline.timeout:g} s") from error
-    except OSError as error:
+    except (OSError, OverflowError) as error:  # OverflowError: a port above 65535
         raise GNTPConnectionError(_reason(error)) from error
 
 
@@ -365,12 +368,14 @@ def generate_messages(sock: socket.socket, buffer_size: int = 1024) -> Iterator[
 def _split_messages(receive: Callable[[], bytes]) -> Iterator[bytes]:
     buffer = bytearray()
     while True:
-        while (at := buffer.find(MESSAGE_DELIMITER)) >= 0:
-            end = at + len(MESSAGE_DELIMITER)
-            yield bytes(buffer[:end])
-            del buffer[:end]
-        if len(buffer) > MAX_MESSAGE_SIZE:
+        at = buffer.find(MESSAGE_DELIMITER)
+        size = at + len(MESSAGE_DELIMITER) if at >= 0 else len(buffer)
+        if size > MAX_MESSAGE_SIZE:
             raise GNTPError(f"a message is longer than {MAX_MESSAGE_SIZE} bytes")
+        if at >= 0:
+            yield bytes(buffer[:size])
+            del buffer[:size]
+            continue
         data = receive()
         if not data:
             if buffer:

@@ -64,6 +64,11 @@ class RegisterRequest:
     custom_headers: ExtraHeaders | None = None
     app_specific_headers: ExtraHeaders | None = None
 
+    def __post_init__(self) -> None:
+        """Take events and headers in the form in which they are read."""
+        object.__setattr__(self, "events", tuple(self.events))
+        _take_extra_headers(self)
+
     def blocks(self) -> list[Block]:
         """Return the header blocks: the application's, then one for each type."""
         first: Block = [("Application-Name", self.app_name)]
@@ -113,6 +118,10 @@ class NotifyRequest:
     notification: Notification
     custom_headers: ExtraHeaders | None = None
     app_specific_headers: ExtraHeaders | None = None
+
+    def __post_init__(self) -> None:
+        """Take headers in the form in which they are read."""
+        _take_extra_headers(self)
 
     def blocks(self) -> list[Block]:
         """Return the one header block."""
@@ -182,6 +191,10 @@ class SubscribeRequest:
     port: int
     custom_headers: ExtraHeaders | None = None
     app_specific_headers: ExtraHeaders | None = None
+
+    def __post_init__(self) -> None:
+        """Take headers in the form in which they are read."""
+        _take_extra_headers(self)
 
     def blocks(self) -> list[Block]:
         """Return the one header block."""
@@ -347,18 +360,35 @@ def _texts(block: ReadBlock) -> dict[str, str]:
 # -- X- and Data- headers ------------------------------------------------------------------------
 
 
+def _take_extra_headers(request: RegisterRequest | NotifyRequest | SubscribeRequest) -> None:
+    """Give a new request's X- and Data- headers the form in which they are read.
+
+    A request then equals the one that arrives, and what cannot be sent is refused where it was made.
+
+    Raises:
+        GNTPValidationError: If a name is no string, or there twice.
+    """
+    custom = tuple(_prefixed("X-", request.custom_headers or ())) or None
+    app_specific = tuple(_prefixed("Data-", request.app_specific_headers or ())) or None
+    object.__setattr__(request, "custom_headers", custom)
+    object.__setattr__(request, "app_specific_headers", app_specific)
+
+
 def _extra_headers(custom: ExtraHeaders | None, app_specific: ExtraHeaders | None) -> Block:
     return [*_prefixed("X-", custom or ()), *_prefixed("Data-", app_specific or ())]
 
 
 def _prefixed(prefix: str, headers: Iterable[tuple[str, object]]) -> Block:
-    block: Block = []
+    block: dict[str, HeaderValue] = {}
     for name, value in headers:
         if not isinstance(name, str):
             raise GNTPValidationError(f"a header's name is a string, not {name!r}")
-        full_name = name if name.lower().startswith(prefix.lower()) else prefix + name
-        block.append((full_name, value if isinstance(value, Resource) else str(value)))
-    return block
+        # Servers take names by case: a prefix in another one would make it some unknown header.
+        bare = name[len(prefix) :] if name.lower().startswith(prefix.lower()) else name
+        if prefix + bare in block:  # Growl for Windows answers 300
+            raise GNTPValidationError(f"the header {prefix + bare!r} is there twice")
+        block[prefix + bare] = value if isinstance(value, Resource) else str(value)
+    return list(block.items())
 
 
 def _split_extra_headers(block: ReadBlock) -> tuple[tuple[tuple[str, object], ...] | None, ...]:

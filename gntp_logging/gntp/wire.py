@@ -75,13 +75,17 @@ def encode(
 
 # For growl-for-linux, whose three weaknesses a header of some more bytes avoids. Each size moves the message's length,
 # its blank lines and its last cipher block to other places; the first nearly always does.
+_PADDING: Final = "X-Padding"
 _PADDING_SIZES: Final = (1, 18, 35, 52)
 _GROWL_FOR_LINUX_PIECE: Final = 1024
 
 
 def _padded(blocks: list[Block], size: int) -> list[Block]:
-    """Add a header of some characters, in the first block, where it is nobody's last."""
-    return [[*blocks[0], ("X-Padding", "." * size)], *blocks[1:]] if size else blocks
+    """Add a header of some characters to the first block, in the place of one that a forwarded request brought."""
+    if not size:
+        return blocks
+    first = [header for header in blocks[0] if header[0] != _PADDING]
+    return [[*first, (_PADDING, "." * size)], *blocks[1:]]
 
 
 def _stalls_growl_for_linux(encoded: bytes, *, half_close: bool) -> bool:
@@ -185,7 +189,8 @@ class Limits:
 
     Attributes:
         information_line: A SHA512 key with a salt of 128 bytes and an initialization vector need 440.
-        header_block: One header block, or one encrypted header part: room for a traceback of a megabyte.
+        header_block: All header blocks of one message together, or its encrypted header part: room for a traceback of a
+            megabyte.
         headers: Header lines in a block; no client is known to send 40.
         types: Notification types in one REGISTER; the largest seen in the wild are some dozens.
         section: One binary section: a picture no toast would show is refused.
@@ -272,7 +277,8 @@ class _Reader(Generic[_Message]):
         Args:
             data: Any number of bytes.
         """
-        self._source.data += data
+        if self._failure is None:  # a failed reader keeps nothing
+            self._source.data += data
 
     def feed_eof(self) -> None:
         """Take notice that the peer will send no more."""
@@ -305,7 +311,8 @@ class _Reader(Generic[_Message]):
         """Pass over what stands between two messages.
 
         That is: empty lines (gntp-send ends a REGISTER with one too many), the END semaphore, and a binary section
-        that repeats one already read (clients that send one section for each of two headers that share a picture).
+        that repeats one already read (clients that send one section for each of two headers that share a picture) or
+        that belongs to a response.
         """
         source = self._source
         while True:
@@ -320,11 +327,11 @@ class _Reader(Generic[_Message]):
             else:
                 yield
 
-    def _plain_block(self) -> _Steps[dict[str, str]]:
+    def _plain_block(self, limit: int) -> _Steps[bytes]:
+        """Read one header block, and past the empty line that ends it."""
         if (yield from self._source.starts_with(LINE_DELIMITER)):
-            return {}
-        data = yield from self._source.until(MESSAGE_DELIMITER, self._limits.header_block, "a header block")
-        return parse_block(data, self._limits.headers)
+            return b""
+        return (yield from self._source.until(MESSAGE_DELIMITER, limit, "a header block"))
 
     def _encrypted_blocks(self, cipher: Cipher) -> _Steps[list[dict[str, str]]]:
         text = yield from self._ciphertext(cipher)
@@ -354,14 +361,14 @@ class _Reader(Generic[_Message]):
 
     def _aligned_line_end(self, searched: int, block_size: int) -> _Steps[int]:
         """Find the next place where a ciphertext could end."""
-        source = self._source
+        source, limit = self._source, self._limits.header_block
         while True:
             at = source.data.find(LINE_DELIMITER, searched)
+            if at > limit or (at < 0 and len(source.data) >= limit + len(LINE_DELIMITER)):
+                raise GNTPProtocolError(f"an encrypted part is longer than {limit} bytes")
             tail = bytes(source.data[at + 2 : at + 2 + len(_SECTION)])
             if at < 0:
                 searched = max(searched, len(source.data) - 1)
-                if len(source.data) > self._limits.header_block:
-                    raise GNTPProtocolError(f"an encrypted part is longer than {self._limits.header_block} bytes")
                 yield from source.need()
             elif at % block_size:
                 searched = at + 1
@@ -522,11 +529,14 @@ class RequestReader(_Reader[Request]):
         return request
 
     def _plain_blocks(self, message_type: str) -> _Steps[list[dict[str, str]]]:
-        first = yield from self._plain_block()
-        blocks = [first]
-        if message_type == "REGISTER":
-            for _ in range(self._type_count(first)):
-                blocks.append((yield from self._plain_block()))  # noqa: PERF401 - a generator cannot yield from inside
+        blocks: list[dict[str, str]] = []
+        expected, budget = 1, self._limits.header_block
+        while len(blocks) < expected:
+            data = yield from self._plain_block(budget)
+            budget -= len(data)
+            blocks.append(parse_block(data, self._limits.headers))
+            if len(blocks) == 1 and message_type == "REGISTER":
+                expected += self._type_count(blocks[0])
         return blocks
 
     def _type_count(self, block: Mapping[str, str]) -> int:
@@ -582,15 +592,13 @@ class ResponseReader(_Reader[Response]):
             yield (yield from self._response(line))
 
     def _response(self, line: InformationLine) -> _Steps[Response]:
-        cipher = None
+        """Read the headers. A pointer stays a text: servers echo Data- headers, and the section may never come."""
         if line.cipher_id is not None:
-            cipher = _cipher_for(line, self._response_key(line))
-            (block, *_) = yield from self._encrypted_blocks(cipher)
+            (block, *_) = yield from self._encrypted_blocks(_cipher_for(line, self._response_key(line)))
         else:
-            block = yield from self._plain_block()
-        (resolved,) = yield from self._resolved([block], cipher)
-        texts = {name: value for name, value in resolved.items() if isinstance(value, str)}
-        return Response(line.message_type, texts)
+            data = yield from self._plain_block(self._limits.header_block)
+            block = parse_block(data, self._limits.headers)
+        return Response(line.message_type, block)
 
     def _response_key(self, line: InformationLine) -> Key:
         """Return the request's key, or the one from the response's own salt."""
