@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gntp_logging.gntp import ciphers, keys
 from gntp_logging.gntp.ciphers import Cipher
+from gntp_logging.gntp.headers import safe_value
 from gntp_logging.gntp.keys import Key
 from gntp_logging.gntp.models import Event, Notification, Resource, SocketCallback, URLCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, Response, SubscribeRequest
@@ -28,48 +29,48 @@ hostile_texts = st.text(st.characters(codec=None), max_size=60) | st.sampled_fro
 )
 """Texts of every kind, and those that have broken other programs."""
 
-names = hostile_texts.filter(lambda text: bool(text.strip()))
 pictures = (
     st.none() | st.binary(max_size=100).map(lambda data: Resource(data=data)) | st.just("http://127.0.0.1:9/i.png")
 )
-extra_headers = st.none() | st.lists(
-    st.tuples(
-        st.from_regex(r"[A-Za-z][A-Za-z0-9-]{0,8}", fullmatch=True),
-        hostile_texts | st.binary(max_size=40).map(lambda data: Resource(data=data)),
-    ),
-    max_size=3,
-    unique_by=lambda header: header[0].lower(),
-)
-callbacks = st.none() | st.builds(URLCallback, names) | st.builds(SocketCallback, names, names)
 
-registers = st.builds(
-    RegisterRequest,
-    names,
-    pictures,
-    st.lists(st.builds(Event, names, st.none() | names, st.booleans(), pictures), min_size=1, max_size=4),
-    extra_headers,
-    extra_headers,
-)
-notifies = st.builds(
-    NotifyRequest,
-    names,
-    st.builds(
+
+def bare(name: str) -> str:
+    """Return a header's name without its prefix: two that differ only in it would be one header twice."""
+    return name.lower().removeprefix("x-").removeprefix("data-")
+
+
+def requests_of(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Request]:
+    """Return requests of every type, whose texts come from a strategy."""
+    names = texts.filter(lambda text: bool(text.strip()))
+    header_names = st.from_regex(r"[A-Za-z][A-Za-z0-9-]{0,8}", fullmatch=True) | st.sampled_from(
+        ["X-given", "x-lower", "Data-given", "DATA-upper"]
+    )
+    header_values = texts | st.binary(max_size=40).map(lambda data: Resource(data=data))
+    headers = st.none() | st.lists(
+        st.tuples(header_names, header_values), max_size=3, unique_by=lambda header: bare(header[0])
+    )
+    events = st.lists(st.builds(Event, names, st.none() | names, st.booleans(), pictures), min_size=1, max_size=4)
+    notifications = st.builds(
         Notification,
         names,
         names,
-        hostile_texts,
+        texts,
         st.none() | names,
         st.booleans(),
         st.integers(-2, 2),
         pictures,
         st.none() | names,
-        callbacks,
-    ),
-    extra_headers,
-    extra_headers,
-)
-subscribes = st.builds(SubscribeRequest, names, names, st.integers(1, 65535), extra_headers, extra_headers)
-requests: st.SearchStrategy[Request] = registers | notifies | subscribes
+        st.none() | st.builds(URLCallback, names) | st.builds(SocketCallback, names, names),
+    )
+    return (
+        st.builds(RegisterRequest, names, pictures, events, headers, headers)
+        | st.builds(NotifyRequest, names, notifications, headers, headers)
+        | st.builds(SubscribeRequest, names, names, st.integers(1, 65535), headers, headers)
+    )
+
+
+requests = requests_of(hostile_texts)
+safe_requests = requests_of(hostile_texts.map(safe_value))
 
 responses = st.builds(
     Response,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,9 @@ from hypothesis import strategies as st
 from gntp_logging.gntp import ciphers, keys
 from gntp_logging.gntp.ciphers import Cipher
 from gntp_logging.gntp.exceptions import GNTPEncryptionError
+from tests.support import run_program
 
+CAPTURES = Path(__file__).parent / "captures"
 ALGORITHMS = [ciphers.AES, ciphers.DES, ciphers.DES3]
 HASHES = [keys.MD5, keys.SHA1, keys.SHA256, keys.SHA512]
 
@@ -24,6 +27,45 @@ def test_known_answer() -> None:
         cipher.encrypt(b"Application-Name: shop\r\n").hex()
         == "e091fe2bae78dde151d0ec553d149eec8208f1d1a4567f5acd46aca6d623746d"
     )
+
+
+@pytest.mark.parametrize("path", sorted(CAPTURES.glob("*.plain")), ids=lambda path: str(path.stem))
+def test_the_ciphertexts_of_other_programs_are_decrypted(path: Path) -> None:
+    """Byte for byte what was recorded beside them, and encrypted again they are what was sent."""
+    line, _, rest = path.with_suffix(".bin").read_bytes().partition(b"\r\n")
+    _, _, encryption, authentication = line.decode().split()
+    iv = bytes.fromhex(encryption.partition(":")[2])
+    key = keys.SHA256.key("secret", bytes.fromhex(authentication.partition(".")[2]))
+    ciphertext = rest.partition(b"\r\n\r\n")[0]
+    cipher = Cipher(key, "AES", iv)
+    assert cipher.decrypt(ciphertext) == path.read_bytes()
+    assert cipher.encrypt(path.read_bytes()) == ciphertext
+
+
+@pytest.mark.parametrize(
+    ("algorithm_id", "ciphertext"),
+    [
+        ("DES", "47d81c9bbcdf5b5250b871e366b8947436acb080e184dc6a8db5046d31b84325"),
+        ("3DES", "1956e0783e27aee71459cb34dab7d5f933777ef325cbda3103463b4f184efa0c"),
+    ],
+)
+def test_known_answers_of_the_older_ciphers(algorithm_id: str, ciphertext: str) -> None:
+    """DES and 3DES in CBC mode, computed with OpenSSL's command line."""
+    cipher = Cipher(keys.Key("secret", "SHA256", b"0123456789abcdef"), algorithm_id, bytes(range(8)))
+    assert cipher.encrypt(b"Application-Name: shop\r\n").hex() == ciphertext
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS, ids=repr)
+@given(plaintext=st.binary(max_size=100), password=st.text(max_size=10).filter(lambda text: text != "secret"))
+def test_a_wrong_password_never_gives_the_text(algorithm: ciphers.Algorithm, plaintext: bytes, password: str) -> None:
+    """It gives the encryption error, or, where the last block looks padded by chance, something else."""
+    cipher = algorithm.cipher(keys.SHA256.key("secret"))
+    wrong = Cipher(keys.SHA256.key(password, cipher.key.salt), algorithm.algorithm_id, cipher.iv)
+    try:
+        decrypted = wrong.decrypt(cipher.encrypt(plaintext))
+    except GNTPEncryptionError:
+        return
+    assert decrypted != plaintext
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS, ids=repr)
@@ -78,12 +120,15 @@ def test_an_initialization_vector_of_another_length_is_refused() -> None:
 @pytest.mark.parametrize("algorithm", ALGORITHMS, ids=repr)
 @given(data=st.binary(max_size=100))
 def test_what_does_not_decrypt_is_an_encryption_error(algorithm: ciphers.Algorithm, data: bytes) -> None:
-    """Other bytes give the one error, or, rarely, something that happens to be padded."""
+    """Other bytes give the one error, or, rarely, something that happens to be padded; parts of a block never do."""
     cipher = algorithm.cipher(keys.SHA256.key("secret"))
     try:
-        cipher.decrypt(data)
+        decrypted = cipher.decrypt(data)
     except GNTPEncryptionError:
-        pass
+        return
+    assert data
+    assert len(data) % cipher.block_size == 0
+    assert cipher.encrypt(decrypted) == data
 
 
 def test_text_instead_of_bytes_is_an_encryption_error() -> None:
@@ -97,6 +142,22 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "Cryptodome.Cipher.AES", None)
     with pytest.raises(GNTPEncryptionError, match="pip install pycryptodomex"):
         ciphers.AES.load()
+
+
+def test_what_encryption_needs_is_loaded_at_once() -> None:
+    """After load, encrypting imports nothing more: a background thread must not."""
+    code = """
+        import sys
+        from gntp_logging.gntp import ciphers, keys
+        assert not any(name.startswith("Cryptodome") for name in sys.modules)
+        key = keys.SHA256.key("secret")
+        ciphers.AES.load()
+        loaded = set(sys.modules)
+        cipher = ciphers.AES.cipher(key)
+        assert cipher.decrypt(cipher.encrypt(b"text")) == b"text"
+        print(sorted(set(sys.modules) - loaded))
+    """
+    assert run_program(code).stdout == "[]\n"
 
 
 def test_nothing_secret_is_shown() -> None:

@@ -33,6 +33,7 @@ from tests.support import (
     answer_ok,
     free_port,
     receive_request,
+    run_program,
     running_receiver,
     send_response,
 )
@@ -153,6 +154,71 @@ def test_the_users_reaction_reaches_the_callback() -> None:
     assert [reaction.headers["Notification-Callback-Result"] for reaction in reactions] == ["CLICKED"]
 
 
+@pytest.mark.parametrize("failure", [None, "400"])
+def test_an_early_answer_before_a_reset_is_read(failure: str | None) -> None:
+    """A server that answers and closes with most of the request unread resets; also an -OK comes so.
+
+    Growl for Windows answers -OK without reading the sections when it has every picture in its cache.
+    """
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        sock.recv(100)
+        if failure:
+            send_response(sock, "-ERROR", Error_Code=failure, Error_Description="no")
+        else:
+            send_response(sock, Response_Action="REGISTER")
+        # Closed with unread bytes, the socket sends a reset instead of an end.
+
+    request = RegisterRequest("app", Resource(data=b"x" * 8_000_000), [Event("event")])
+    with ScriptedServer(serve) as server:
+        if failure:
+            with pytest.raises(GNTPAuthenticationError):
+                client(server.port).process_request(request)
+        else:
+            answer = client(server.port).process_request(request)
+            assert answer == Response("-OK", {"Response-Action": "REGISTER"})
+
+
+def test_a_reset_without_an_answer_while_sending_is_a_connection_error() -> None:
+    """And at once, not at the deadline."""
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        sock.recv(100)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    request = RegisterRequest("app", Resource(data=b"x" * 8_000_000), [Event("event")])
+    with ScriptedServer(serve) as server, pytest.raises(GNTPConnectionError) as raised:
+        client(server.port).process_request(request)
+    assert not isinstance(raised.value, GNTPTimeoutError)
+
+
+def test_growl_for_linux_answers_are_understood() -> None:
+    """-OK with one header; -ERROR with words in place of NONE and without a code."""
+    with ScriptedServer(sends(b"GNTP/1.0 -OK NONE\r\nResponse-Action: NOTIFY\r\n\r\n")) as server:
+        assert client(server.port).process_request(NOTIFY) == Response("-OK", {"Response-Action": "NOTIFY"})
+    invalid = b"GNTP/1.0 -ERROR Invalid request\r\nError-Description: Invalid request\r\n\r\n"
+    with ScriptedServer(sends(invalid)) as server, pytest.raises(GNTPResponseError) as raised:
+        client(server.port).process_request(NOTIFY)
+    assert (raised.value.error_code, raised.value.error_description) == (None, "Invalid request")
+
+
+def test_a_server_that_echoes_a_pointer_is_not_waited_for() -> None:
+    """The Data- header comes back; its picture does not."""
+    answer = OK[:-2] + b"Data-Icon: x-growl-resource://1\r\n\r\n"
+    released = threading.Event()
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        receive_request(sock)
+        sock.sendall(answer)
+        released.wait(PATIENCE)
+
+    with ScriptedServer(serve) as server:
+        response = client(server.port).process_request(NOTIFY)
+        released.set()
+    assert response is not None
+    assert response.headers["Data-Icon"] == "x-growl-resource://1"
+
+
 def test_an_early_answer_is_read_though_the_request_cannot_be_sent() -> None:
     """A server that refuses and resets while a large request is still being written has said why."""
 
@@ -184,9 +250,57 @@ def test_an_error_is_raised_with_code_and_description() -> None:
 def test_an_error_calls_no_callback() -> None:
     """-ERROR is never success, and no reaction is awaited after it."""
     answers: list[Response] = []
+    reaction = SocketCallback(on_click=answers.append, on_close=answers.append, on_timeout=answers.append)
     with ScriptedServer(answer_error(401)) as server, pytest.raises(GNTPResponseError):
-        client(server.port).process_request(NOTIFY, answers.append, socket_callback=SocketCallback())
+        client(server.port).process_request(NOTIFY, answers.append, socket_callback=reaction)
     assert not answers
+
+
+@pytest.mark.parametrize("code", [200, 201, 300, 301, 302, 303, 401, 402, 403, 404, 500, 999])
+def test_every_code_is_handed_on(code: int) -> None:
+    """Also one that nobody knows; only 400 is about the password."""
+    with ScriptedServer(answer_error(code, "words")) as server, pytest.raises(GNTPResponseError) as raised:
+        client(server.port).process_request(NOTIFY)
+    assert (type(raised.value), raised.value.error_code) == (GNTPResponseError, code)
+    assert raised.value.error_description == "words"
+
+
+def test_a_wrong_password_is_an_authentication_error() -> None:
+    """Refused by the package's own server; so are no password, and one that was not asked for."""
+    for passwords, own in ((["secret"], "wrong"), (["secret"], None), ([], "secret")):
+        with running_receiver(passwords) as receiver, pytest.raises(GNTPAuthenticationError) as raised:
+            client(receiver.port, password=own).process_request(REGISTER)
+        assert raised.value.error_code == 400
+
+
+def test_a_reaction_that_never_comes_ends_at_the_deadline() -> None:
+    """The answer came in time; the socket is closed all the same."""
+    answers: list[Response] = []
+    ended = threading.Event()
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        answer_ok(sock)
+        ended.wait(PATIENCE)
+
+    with ScriptedServer(serve) as server:
+        with pytest.raises(GNTPTimeoutError):
+            client(server.port, timeout=0.2).process_request(NOTIFY, answers.append, socket_callback=SocketCallback())
+        ended.set()
+    assert [answer.message_type for answer in answers] == ["-OK"]
+
+
+def test_a_server_that_closes_instead_of_a_reaction_is_a_connection_error() -> None:
+    """At once."""
+    with ScriptedServer(answer_ok) as server, pytest.raises(GNTPConnectionError, match="without a complete answer"):
+        client(server.port).process_request(NOTIFY, socket_callback=SocketCallback())
+
+
+def test_an_error_instead_of_a_reaction_is_raised() -> None:
+    """With its code."""
+    late = encode(Response("-ERROR", {"Error-Code": "500", "Error-Description": "late"}))
+    with ScriptedServer(sends(OK + late)) as server, pytest.raises(GNTPResponseError) as raised:
+        client(server.port).process_request(NOTIFY, socket_callback=SocketCallback())
+    assert raised.value.error_code == 500
 
 
 def test_nobody_listening_is_a_connection_error() -> None:
@@ -230,7 +344,17 @@ def test_a_callback_instead_of_an_answer_is_a_protocol_error() -> None:
 
 
 def test_a_server_that_never_answers_ends_at_the_deadline() -> None:
-    """A connection that nobody accepts is one."""
+    """Whether it reads the request and is silent, or nobody accepts the connection."""
+    ended = threading.Event()
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        receive_request(sock)
+        ended.wait(PATIENCE)
+
+    with ScriptedServer(serve) as server:
+        with pytest.raises(GNTPTimeoutError, match=r"no complete answer within 0\.3 s"):
+            client(server.port, timeout=0.3).process_request(NOTIFY)
+        ended.set()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         sender = client(listener.getsockname()[1], timeout=0.05)
         with pytest.raises(GNTPTimeoutError, match=r"no complete answer within 0\.05 s"):
@@ -253,6 +377,33 @@ def test_one_deadline_holds_for_the_whole_exchange() -> None:
             client(server.port, timeout=0.2).process_request(NOTIFY)
         assert time.monotonic() - began < 5
         ended.set()
+
+
+def test_the_deadline_holds_while_sending() -> None:
+    """A server that does not read a large request does not hold the client."""
+    ended = threading.Event()
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        ended.wait(PATIENCE)
+
+    request = RegisterRequest("app", Resource(data=b"x" * 15_000_000), [Event("event")])
+    with ScriptedServer(serve) as server:
+        with pytest.raises(GNTPTimeoutError):
+            client(server.port, timeout=0.3).process_request(request)
+        ended.set()
+
+
+def test_an_answer_in_single_bytes_is_read() -> None:
+    """Each of them in a segment of its own."""
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        receive_request(sock)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in OK:
+            sock.sendall(bytes([byte]))
+
+    with ScriptedServer(serve) as server:
+        assert client(server.port).process_request(NOTIFY) == Response("-OK", {"Response-Action": "NOTIFY"})
 
 
 def test_one_requests_deadline_can_be_shorter() -> None:
@@ -293,6 +444,25 @@ def test_the_constructor_does_no_network(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (made.address, made.timeout) == (("growl.example", 23053), 10.0)
 
 
+def test_the_constructor_imports_what_encryption_needs() -> None:
+    """So that the first request, perhaps in a background thread, imports nothing; only when there is encryption."""
+    code = """
+        import sys
+        from gntp_logging.gntp import ciphers
+        from gntp_logging.gntp.connections import GNTPClient
+        from gntp_logging.gntp.models import Notification
+        from gntp_logging.gntp.requests import NotifyRequest
+        GNTPClient(password="secret")
+        assert not any(name.startswith("Cryptodome") for name in sys.modules)
+        client = GNTPClient(password="secret", encryption=ciphers.AES)
+        loaded = set(sys.modules)
+        client.packer_factory.create().pack(NotifyRequest("app", Notification("n", "t")))
+        print(sorted(set(sys.modules) - loaded))
+    """
+    program = run_program(code)
+    assert (program.stdout, program.stderr) == ("[]\n", "")
+
+
 def test_encryption_without_a_password_is_refused() -> None:
     """Never sent in clear."""
     with pytest.raises(GNTPEncryptionError, match="needs a password"):
@@ -305,6 +475,44 @@ def test_a_hash_too_short_for_the_cipher_is_refused(encryption: ciphers.Algorith
     """At construction; it is a GNTPError, as the reference says."""
     with pytest.raises(GNTPError, match="needs a key of 24 bytes"):
         GNTPClient(password="secret", key_hashing=key_hashing, encryption=encryption)
+
+
+@pytest.mark.parametrize("encryption", [ciphers.AES, ciphers.DES, ciphers.DES3], ids=repr)
+@pytest.mark.parametrize("key_hashing", [keys.MD5, keys.SHA1, keys.SHA256, keys.SHA512], ids=repr)
+def test_every_other_combination_is_made_and_understood(
+    encryption: ciphers.Algorithm, key_hashing: keys.Algorithm
+) -> None:
+    """DES goes with every hash, the others with SHA256 and SHA512."""
+    if key_hashing.key_size < encryption.key_size:
+        with pytest.raises(GNTPEncryptionError):
+            GNTPClient(password="secret", key_hashing=key_hashing, encryption=encryption)
+        return
+    with running_receiver(["secret"]) as receiver:
+        sender = client(receiver.port, password="secret", key_hashing=key_hashing, encryption=encryption)
+        sender.process_request(REGISTER)
+        sender.process_request(NOTIFY)
+        assert [toast.text for toast in receiver.toasts] == ["text"]
+
+
+def test_two_requests_share_neither_salt_nor_vector() -> None:
+    """What one client sends twice looks different each time."""
+    lines: list[bytes] = []
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        data = b""
+        while piece := sock.recv(65536):
+            data += piece
+        lines.append(data.partition(b"\r\n")[0])
+        sock.sendall(OK)
+
+    with ScriptedServer(serve) as server:
+        sender = client(server.port, password="secret", encryption=ciphers.AES)
+        for _ in range(2):
+            sender.process_request(NOTIFY)
+    one, other = (line.split() for line in lines)
+    assert one[:2] == other[:2] == [b"GNTP/1.0", b"NOTIFY"]
+    assert one[2] != other[2]
+    assert one[3].partition(b".")[2] != other[3].partition(b".")[2]
 
 
 def test_nothing_secret_is_shown() -> None:
@@ -325,6 +533,60 @@ def test_localhost_is_ipv4_first_and_needs_no_look_up(monkeypatch: pytest.Monkey
         assert not sender.needs_look_up
         sender.process_request(NOTIFY)
         assert server.connections == 1
+
+
+def without_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the machine have no IPv6: making such a socket fails."""
+    real = socket.socket
+
+    def make(family: int = -1, *arguments: Any, **options: Any) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(97, "Address family not supported by protocol")
+        return real(family, *arguments, **options)
+
+    monkeypatch.setattr(socket, "socket", make)
+
+
+def test_a_machine_without_ipv6_says_why_localhost_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That nobody listens on 127.0.0.1, not that the second address cannot be."""
+    port = free_port()
+    without_ipv6(monkeypatch)
+    with pytest.raises(GNTPConnectionError, match="refused"):
+        client(port, host="localhost").process_request(NOTIFY)
+
+
+def test_a_machine_without_ipv6_reaches_a_name_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next address is tried."""
+    with ScriptedServer(answer_ok) as server:
+        found = [
+            (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", server.port, 0, 0)),
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.port)),
+        ]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        without_ipv6(monkeypatch)
+        client(server.port, host="growl.example").process_request(NOTIFY)
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize("port", [65536, 2**70, -1])
+def test_a_port_that_none_can_be_is_a_connection_error(port: int) -> None:
+    """Not the system's OverflowError."""
+    with pytest.raises(GNTPConnectionError):
+        client(port).process_request(NOTIFY)
+
+
+@pytest.mark.parametrize("host", ["growl..example", "x" * 70, "gro\ud800wl", ".growl"])
+def test_a_name_that_none_can_be_is_a_connection_error(host: str) -> None:
+    """It is refused before anybody is asked."""
+    with pytest.raises(GNTPConnectionError, match="cannot look up"):
+        client(7, host=host).process_request(NOTIFY)
+
+
+def test_a_name_without_addresses_is_a_connection_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As some resolvers answer."""
+    looks_up(monkeypatch)
+    with pytest.raises(GNTPConnectionError, match="no address"):
+        client(7, host="growl.example").process_request(NOTIFY)
 
 
 def looks_up(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> None:
@@ -447,6 +709,72 @@ def test_a_connection_that_ends_without_an_answer_is_a_connection_error() -> Non
         connection.close()
 
 
+@pytest.mark.parametrize("callback", [None, SocketCallback()])
+def test_a_connection_shuts_down_its_sending_side_unless_a_reaction_is_awaited(callback: SocketCallback | None) -> None:
+    """As the client's own exchange does."""
+    ends: list[bytes | None] = []
+    written = threading.Event()
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        receive_request(sock)
+        assert written.wait(PATIENCE)
+        sock.settimeout(0 if callback else PATIENCE)  # with a callback there is nothing to come, and no end
+        try:
+            ends.append(sock.recv(1))
+        except BlockingIOError:
+            ends.append(None)
+
+    with ScriptedServer(serve) as server:
+        connection = GNTPConnection(("127.0.0.1", server.port), PATIENCE, socket_callback=callback)
+        connection.write_message(encode(NOTIFY))
+        written.set()
+        with pytest.raises(GNTPConnectionError):
+            connection.read_message(connection.on_ok_message)
+        connection.close()
+    assert ends == [None if callback else b""]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (encode(Response("-ERROR", {"Error-Code": "401"})), GNTPResponseError),
+        (encode(Response("-ERROR", {"Error-Code": "400"})), GNTPAuthenticationError),
+        (encode(Response("-CALLBACK", {})), GNTPProtocolError),
+        (b"HTTP/1.1 200 OK\r\n\r\n", GNTPProtocolError),
+        (b"x" * 5000, GNTPError),
+    ],
+)
+def test_a_connection_raises_what_its_answer_means(answer: bytes, error: type[GNTPError]) -> None:
+    """The final callback is not called, and the socket is closed."""
+    answers: list[Response] = []
+    with ScriptedServer(sends(answer)) as server:
+        connection = GNTPConnection(("127.0.0.1", server.port), PATIENCE, final_callback=answers.append)
+        connection.write_message(encode(NOTIFY))
+        with pytest.raises(error):
+            connection.read_message(connection.on_ok_message)
+        connection.close()
+        assert connection.sock.fileno() == -1
+    assert not answers
+
+
+def test_a_connection_has_one_deadline() -> None:
+    """From connecting to the reaction."""
+    ended = threading.Event()
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        receive_request(sock)
+        sock.sendall(b"GNTP/1.0 -OK")
+        ended.wait(PATIENCE)
+
+    with ScriptedServer(serve) as server:
+        connection = GNTPConnection(("127.0.0.1", server.port), 0.2)
+        connection.write_message(encode(NOTIFY))
+        with pytest.raises(GNTPTimeoutError):
+            connection.read_message(connection.on_ok_message)
+        connection.close()
+        ended.set()
+
+
 class OwnConnection(GNTPConnection):
     """A connection class of a caller's."""
 
@@ -493,10 +821,25 @@ def test_messages_are_split_at_their_empty_lines(buffer_size: int) -> None:
     assert list(split(OK + OK, OK[:9], OK[9:], buffer_size=buffer_size)) == [OK] * 3
 
 
-def test_a_message_that_is_too_long_is_refused() -> None:
-    """At 4,096 bytes, as the reference says."""
-    with pytest.raises(GNTPError, match="longer than 4096 bytes"):
-        list(split(b"x" * 5200))
+@pytest.mark.parametrize("buffer_size", [1, 1000, 65536])
+def test_a_message_that_is_too_long_is_refused(buffer_size: int) -> None:
+    """Above 4,096 bytes, as the reference says, however much is read at once; with and without its end."""
+    assert [len(message) for message in split(b"x" * 4092 + b"\r\n\r\n", buffer_size=buffer_size)] == [4096]
+    for tail in (b"\r\n\r\n", b"x" * 1000):
+        with pytest.raises(GNTPError, match="longer than 4096 bytes"):
+            list(split(b"x" * 4093 + tail, buffer_size=buffer_size))
+
+
+def test_a_reset_between_messages_is_a_connection_error() -> None:
+    """Not the system's own error."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    with listener, socket.create_connection(listener.getsockname()) as ours:
+        theirs, _ = listener.accept()
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        theirs.close()
+        ours.settimeout(PATIENCE)
+        with pytest.raises(GNTPConnectionError, match="reset"):
+            next(generate_messages(ours))
 
 
 def test_a_message_that_is_cut_off_is_a_connection_error() -> None:

@@ -70,5 +70,22 @@ def test_numbers_are_read_or_replaced(value: object, default: int, result: int) 
 def test_priorities_are_clamped(priority: int) -> None:
     """The nearest of -2 to 2."""
     clamped = constants.validate_priority(priority)
-    assert -2 <= clamped <= 2
-    assert clamped == priority or abs(priority) > 2
+    assert clamped == min(range(-2, 3), key=lambda allowed: abs(allowed - priority))
+
+
+def test_error_codes_are_those_that_servers_send() -> None:
+    """The specification's, and two that are only in use."""
+    assert {code.value: code.name for code in constants.ErrorCode} == {
+        200: "TIMED_OUT",
+        201: "NETWORK_FAILURE",
+        300: "INVALID_REQUEST",
+        301: "UNKNOWN_PROTOCOL",
+        302: "UNKNOWN_PROTOCOL_VERSION",
+        303: "REQUIRED_HEADER_MISSING",
+        400: "NOT_AUTHORIZED",
+        401: "UNKNOWN_APPLICATION",
+        402: "UNKNOWN_NOTIFICATION",
+        403: "ALREADY_PROCESSED",
+        404: "NOTIFICATION_DISABLED",
+        500: "INTERNAL_SERVER_ERROR",
+    }

@@ -26,6 +26,16 @@ def test_there_is_one_tree() -> None:
     assert issubclass(GNTPAuthenticationError, GNTPResponseError)
 
 
+def test_the_tree_is_drawn_in_the_docstring() -> None:
+    """Every class is in the picture, below its parent."""
+    tree = exceptions.__doc__ or ""
+    kinds = [kind for kind in vars(exceptions).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+    for kind in kinds:
+        assert f"{kind.__name__} " in tree or f"{kind.__name__}\n" in tree
+        parents = [parent.__name__ for parent in kind.__mro__[1:] if parent in kinds]
+        assert all(tree.index(parent) < tree.index(kind.__name__) for parent in parents)
+
+
 def test_a_response_error_says_code_and_description() -> None:
     """Both are attributes, and in the text."""
     error = GNTPResponseError(303, "a header is missing")

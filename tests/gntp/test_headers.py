@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
@@ -31,6 +32,9 @@ from tests.gntp.messages import hostile_texts
         ("\u200b\ufeffx-growl-resource://id", "•\u200b\ufeffx-growl-resource://id"),
         ("see x-growl-resource://id", "see x-growl-resource://id"),
         ("Grüße, 注文 🛒", "Grüße, 注文 🛒"),
+        ("\x85\xa0x-growl-resource://id", "\\x85\xa0x-growl-resource://id"),
+        ("\ufeff x-growl-\u017fource:", "\ufeff x-growl-\u017fource:"),
+        ("\r\r\n\n\r", ""),
     ],
 )
 def test_a_value_is_made_safe_visibly(text: str, safe: str) -> None:
@@ -46,6 +50,18 @@ def test_a_safe_value_is_safe(text: str) -> None:
     assert safe == safe.strip()
     assert not re.match("[\\s\u180e\u200b-\u200f\u2060\ufeff]*x-growl-resource:", safe, re.IGNORECASE)
     assert safe_value(safe) == safe
+
+
+@given(
+    blanks=st.text(" \t\n\xa0\u180e\u200b\u200e\u2028\u2060\u3000\ufeff"),
+    mask=st.integers(0, 2**16 - 1),
+    rest=st.text(),
+)
+def test_no_value_begins_like_a_pointer(blanks: str, mask: int, rest: str) -> None:
+    """In any mixture of cases, after anything that a server trims."""
+    scheme = "".join(char.upper() if mask >> index & 1 else char for index, char in enumerate("x-growl-resource"))
+    safe = safe_value(f"{blanks}{scheme}:{rest}")
+    assert "•" in safe.partition(scheme)[0]
 
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126)))
@@ -138,6 +154,7 @@ def test_information_lines_of_every_client_are_read(line: bytes, parsed: Informa
         (b"GNTP/1.0 NOTIFY NONE MD5:00", 300),
         (b"GNTP/1.0 NOTIFY NONE MD5:000.00", 300),
         (b"GNTP/1.0 NOTIFY NONE MD5:00." + b"00" * 129, 300),
+        (b"GNTP/1.0 -ERROR Invalid request", 300),
     ],
 )
 def test_information_lines_that_are_none_are_refused(line: bytes, code: int) -> None:
@@ -147,10 +164,20 @@ def test_information_lines_that_are_none_are_refused(line: bytes, code: int) -> 
     assert refused.value.error_code == code
 
 
+def test_a_salt_has_a_limit() -> None:
+    """128 bytes are read; recorded requests carry at most 64."""
+    salt = b"s" * 128
+    line = InformationLine("NOTIFY", None, b"", "SHA512", b"h" * 64, salt)
+    assert headers.parse_information_line(line.encode()) == line
+    with pytest.raises(GNTPProtocolError, match="a salt of 129 bytes; at most 128"):
+        headers.parse_information_line(dataclasses.replace(line, salt=salt + b"s").encode())
+
+
 def test_growl_for_linux_errors_are_read() -> None:
     """It writes words where the encryption should stand."""
-    line = headers.parse_information_line(b"GNTP/1.0 -ERROR Invalid request", response=True)
-    assert line == InformationLine("-ERROR")
+    for words in (b"", b" Invalid request", b" Invalid data", b" Invalid command"):
+        line = headers.parse_information_line(b"GNTP/1.0 -ERROR" + words, response=True)
+        assert line == InformationLine("-ERROR")
 
 
 @given(st.binary(min_size=1, max_size=32), st.binary(min_size=1, max_size=64), st.binary(min_size=1, max_size=128))
@@ -168,7 +195,46 @@ def test_an_encoded_information_line_is_read_back(iv: bytes, key_hash: bytes, sa
 def test_any_bytes_are_an_information_line_or_a_protocol_error(data: bytes) -> None:
     """Nothing else."""
     for response in (False, True):
-        try:
-            headers.parse_information_line(data, response=response)
-        except GNTPProtocolError:
-            pass
+        for start in (b"", b"GNTP/1.0 ", b"GNTP/1.0 NOTIFY AES:"):
+            try:
+                line = headers.parse_information_line(start + data, response=response)
+            except GNTPProtocolError as error:
+                assert error.error_code in (300, 301, 302)  # noqa: PT017 - the other outcome is a line
+            else:
+                assert line.message_type == line.message_type.upper() != ""
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_block_or_a_protocol_error(data: bytes) -> None:
+    """Names are never empty, values never hold CRLF, and what was read is within the limit."""
+    try:
+        block = headers.parse_block(data, 3)
+    except GNTPProtocolError as error:
+        assert error.error_code == 300  # noqa: PT017 - the other outcome is a block
+    else:
+        assert len(block) <= 3
+        assert all(block)
+        assert not any("\r\n" in value for value in block.values())
+
+
+@given(st.dictionaries(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]*", fullmatch=True), hostile_texts | st.text()))
+def test_an_encoded_block_is_read_back(block: dict[str, str]) -> None:
+    """Every name and safe value, in order."""
+    safe = {name: safe_value(text) for name, text in block.items()}
+    data = headers.join_blocks([[headers.encode_line(name, text) for name, text in safe.items()]])
+    assert list(headers.parse_block(data, len(block)).items()) == list(safe.items())
+
+
+@pytest.mark.parametrize(
+    ("value", "identifier"),
+    [
+        ("x-growl-resource://id", "id"),
+        ("X-Growl-Resource:// id ", "id"),
+        ("x-growl-resource:id", None),
+        ("http://x/", None),
+        ("", None),
+    ],
+)
+def test_a_pointer_names_its_section(value: str, identifier: str | None) -> None:
+    """In any case of its scheme."""
+    assert headers.pointed_identifier(value) == identifier

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,11 +13,12 @@ from hypothesis import strategies as st
 from gntp_logging.gntp import keys
 from gntp_logging.gntp.keys import Key
 
+CAPTURES = Path(__file__).parent / "captures"
 ALGORITHMS = [keys.MD5, keys.SHA1, keys.SHA256, keys.SHA512]
 
 
 def test_known_answer() -> None:
-    """The key hash that growl's own documentation would compute: MD5(MD5(password + salt))."""
+    """MD5(MD5(password + salt)), as gntp-send computed it."""
     key = Key("secret", "MD5", bytes.fromhex("9b5d3aaed0e90dc8"))
     assert key.key_hash_hex == b"a757ffbab359bf4f80d56f5b9e967fc6"  # sent by gntp-send 0.3.4
     assert key.salt_hex == b"9b5d3aaed0e90dc8"
@@ -28,12 +30,31 @@ def test_a_key_is_the_hash_of_password_and_salt(algorithm: keys.Algorithm, passw
     """Key and key hash are computed here once more, with hashlib alone."""
     key = algorithm.key(password, salt)
     digest = getattr(hashlib, algorithm.algorithm_id.lower())
-    expected = digest(password.encode("utf-8", "replace") + salt).digest()
-    if password.isascii():
-        assert key.key == expected
-    assert key.key_hash == digest(key.key).digest()
+    expected = digest(password.encode("utf-8") + salt).digest()
+    assert key.key == expected
+    assert key.key_hash == digest(expected).digest()
+    assert (key.password, key.salt, key.algorithm_id) == (password.encode("utf-8"), salt, algorithm.algorithm_id)
     assert len(key.key) == algorithm.key_size
     assert (key.key_hex, key.key_hash_hex) == (key.key.hex().encode(), key.key_hash.hex().encode())
+
+
+KEYED = sorted(path for path in CAPTURES.glob("*.bin") if b":" in path.read_bytes().partition(b"\r\n")[0])
+
+
+@pytest.mark.parametrize("path", KEYED, ids=lambda path: str(path.stem))
+def test_the_key_hashes_of_other_programs_are_understood(path: Path) -> None:
+    """What gntp, gntp-send and gntplib sent is what their password and salt give, and no other password does."""
+    algorithm_id, _, rest = path.read_bytes().partition(b"\r\n")[0].split()[-1].decode().partition(":")
+    sent, salt = (bytes.fromhex(part) for part in rest.split("."))
+    digest = getattr(hashlib, algorithm_id.lower())
+    assert digest(digest(b"secret" + salt).digest()).digest() == sent
+    assert Key("secret", algorithm_id, salt).verify_hash(sent)
+    assert not Key("Secret", algorithm_id, salt).verify_hash(sent)
+
+
+def test_a_password_that_is_no_utf_8_gives_a_key() -> None:
+    """A lone surrogate is hashed as U+FFFD."""
+    assert Key("a\ud800", salt=b"salt") == Key("a\ufffd", salt=b"salt")
 
 
 def test_each_key_has_a_salt_of_its_own() -> None:
@@ -90,5 +111,5 @@ def test_an_unknown_algorithm_is_refused() -> None:
 def test_nothing_secret_is_shown() -> None:
     """The repr holds neither password nor key."""
     key = Key("hunter2")
-    assert repr(key) == "<Key SHA256>"
+    assert repr(key) == f"{key}" == "<Key SHA256>"
     assert repr(keys.SHA256) == "Algorithm('SHA256', 32)"

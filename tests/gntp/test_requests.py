@@ -76,6 +76,42 @@ def test_extra_headers_get_their_prefixes_once() -> None:
         SubscribeRequest("id", "name", 7, [(5, 1)]).blocks()  # type: ignore[list-item]  # that is the test
 
 
+def test_a_prefix_in_another_case_is_written_as_servers_know_it() -> None:
+    """Header names are case-sensitive on Growl for Windows."""
+    (block,) = SubscribeRequest("id", "name", 7, [("x-a", 1)], [("DATA-b", 2)]).blocks()
+    assert block[3:] == [("X-a", "1"), ("Data-b", "2")]
+
+
+@pytest.mark.parametrize("names", [("a", "a"), ("a", "X-a"), ("x-a", "X-a")])
+def test_a_header_that_is_there_twice_is_refused(names: tuple[str, str]) -> None:
+    """Where the request is made: Growl for Windows would answer 300."""
+    with pytest.raises(GNTPValidationError, match="the header 'X-a' is there twice"):
+        NotifyRequest("app", Notification("n", "t"), [(name, 1) for name in names])
+    with pytest.raises(GNTPValidationError, match="the header 'Data-a' is there twice"):
+        NotifyRequest("app", Notification("n", "t"), None, [("a", 1), ("data-a", 2)])
+
+
+def test_requests_are_the_same_however_their_parts_are_given() -> None:
+    """Lists or tuples, with or without prefixes, numbers or texts, nothing or an empty list."""
+    shown = Notification("n", "t")
+    assert RegisterRequest("app", None, [Event("a")], [("k", 1)], []) == RegisterRequest(
+        "app", None, (Event("a"),), (("X-k", "1"),), None
+    )
+    assert NotifyRequest("app", shown, [], [("k", ICON)]) == NotifyRequest("app", shown, None, (("Data-k", ICON),))
+    assert SubscribeRequest("id", "name", 7, [("x-k", None)]) == SubscribeRequest("id", "name", 7, (("X-k", "None"),))
+    assert hash(RegisterRequest("app", None, [Event("a")])) == hash(RegisterRequest("app", None, (Event("a"),)))
+
+
+def test_a_request_does_not_change_with_the_list_it_was_made_from() -> None:
+    """It can be sent again, and mean the same."""
+    events, custom = [Event("a")], [("k", 1)]
+    request = RegisterRequest("app", None, events, custom)
+    before = request.blocks()
+    events.append(Event("b"))
+    custom.append(("l", 2))
+    assert request.blocks() == before
+
+
 @pytest.mark.parametrize("missing", ["Application-Name", "Notification-Name", "Notification-Title"])
 def test_a_notify_request_without_a_required_header_is_303(missing: str) -> None:
     """Absent or empty."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hmac
+import importlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,10 +17,10 @@ from gntp_logging.gntp.ciphers import Cipher
 from gntp_logging.gntp.exceptions import GNTPEncryptionError, GNTPProtocolError, GNTPValidationError
 from gntp_logging.gntp.headers import safe_value
 from gntp_logging.gntp.keys import Key
-from gntp_logging.gntp.models import Event, Notification, Resource
-from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, Response
+from gntp_logging.gntp.models import Event, Notification, Resource, SocketCallback, URLCallback
+from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, Response, SubscribeRequest
 from gntp_logging.gntp.wire import Limits, RequestReader, ResponseReader, encode
-from tests.gntp.messages import PASSWORD, notifies, pieces, requests, responses, securities
+from tests.gntp.messages import PASSWORD, pieces, requests, responses, safe_requests, securities
 
 CAPTURES = Path(__file__).parent / "captures"
 
@@ -148,6 +150,45 @@ def test_a_recording_is_read_whole_byte_by_byte_and_with_what_follows(name: str)
     assert read_all(data + b"\r\n", 0, passwords) == [whole]
 
 
+@pytest.mark.parametrize("name", recorded())
+def test_a_recordings_envelope_says_how_it_came(name: str) -> None:
+    """Type, hash and cipher are those of the file's name."""
+    data = (CAPTURES / f"{name}.bin").read_bytes()
+    reader = RequestReader(passwords_of(data))
+    reader.feed(data)
+    request = reader.next_message()
+    assert request is not None
+    assert reader.envelope is not None
+    parts = name.split("-")
+    assert request.message_type == parts[-1]
+    assert reader.envelope.cipher_id == ("AES" if "aes" in parts else None)
+    expected = [part.upper() for part in parts if part in ("md5", "sha1", "sha256")]
+    assert reader.envelope.hash_id == (expected[0] if expected else None)
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000])
+@pytest.mark.parametrize("keyed", [False, True])
+def test_all_recordings_are_read_from_one_stream(size: int, keyed: bool) -> None:
+    """Whatever program's request follows another's: none takes a byte of its neighbour."""
+    recordings = {name: (CAPTURES / f"{name}.bin").read_bytes() for name in recorded()}
+    chosen = [name for name, data in recordings.items() if bool(passwords_of(data)) is keyed]
+    stream = b"".join(recordings[name] for name in chosen)
+    found = read_all(stream, size, (PASSWORD,) if keyed else ())
+    assert [described(request) for request in found] == [EXPECTED[name] for name in chosen]
+
+
+@pytest.mark.parametrize("name", recorded())
+def test_a_recording_that_is_cut_off_is_never_a_request(name: str) -> None:
+    """Wherever the stream ends before its last line: an error, or, before its first byte, nothing."""
+    data = (CAPTURES / f"{name}.bin").read_bytes()
+    passwords = passwords_of(data)
+    end = len(data.rstrip(b"\r\n"))
+    assert read_all(b"", passwords=passwords) == []
+    for at in range(1, end, 7):
+        with pytest.raises(GNTPProtocolError):
+            read_all(data[:at], passwords=passwords)
+
+
 @pytest.mark.parametrize("name", [name for name in recorded() if passwords_of((CAPTURES / f"{name}.bin").read_bytes())])
 def test_a_recording_with_another_password_is_refused(name: str) -> None:
     """Key hashes are checked, with code 400."""
@@ -182,7 +223,9 @@ def test_pictures_of_recordings_are_read_whole(name: str) -> None:
     icons = [request.notification.icon] if isinstance(request, NotifyRequest) else []
     if isinstance(request, RegisterRequest):
         icons = [request.app_icon, *(event.icon for event in request.events)]
-    assert {icon.data for icon in icons if isinstance(icon, Resource)} <= sent
+    read = [icon.data for icon in icons if isinstance(icon, Resource)]
+    assert len(read) == EXPECTED[name].pictures > 0
+    assert sent.issuperset(read)
 
 
 # -- Round trips ---------------------------------------------------------------------------------
@@ -200,15 +243,15 @@ def made_safe(value: Any) -> Any:
     return dataclasses.replace(value, **changes)
 
 
-def arrived(request: Request) -> Request:
-    """Return a request as a reader must make it of what was sent."""
-    safe: Request = made_safe(request)
-    extra: dict[str, Any] = {}
-    for name, prefix in (("custom_headers", "X-"), ("app_specific_headers", "Data-")):
-        given = getattr(safe, name) or ()
-        full = [(key if key.lower().startswith(prefix.lower()) else prefix + key, value) for key, value in given]
-        extra[name] = tuple(full) or None
-    return dataclasses.replace(safe, **extra)
+@settings(max_examples=200, deadline=None)
+@given(request=safe_requests, security=securities(), size=st.sampled_from([0, 1, 2, 3, 17, 1024]))
+def test_safe_messages_arrive_as_they_are(
+    request: Request, security: tuple[Key | None, Cipher | None], size: int
+) -> None:
+    """Every type, key, cipher and chunking: decoded, a message equals the one that was encoded."""
+    key, cipher = security
+    data = encode(request, key=key, cipher=cipher)
+    assert [without_padding(one) for one in read_all(data, size, (PASSWORD,) if key else ())] == [request]
 
 
 @settings(max_examples=300, deadline=None)
@@ -220,9 +263,8 @@ def test_what_is_encoded_is_decoded(
     key, cipher = security
     data = encode(request, key=key, cipher=cipher, half_close=half_close)
     passwords = (PASSWORD,) if key else ()
-    expected = arrived(request)
-    found = read_all(data, size, passwords)
-    assert [without_padding(one) for one in found] == [expected]
+    found = read_all(data + data, size, passwords)
+    assert [without_padding(one) for one in found] == [made_safe(request)] * 2
 
 
 def without_padding(request: Request) -> Request:
@@ -236,8 +278,6 @@ def without_padding(request: Request) -> Request:
 def test_responses_are_decoded(response: Response, security: tuple[Key | None, Cipher | None], size: int) -> None:
     """In clear and encrypted."""
     key, cipher = security
-    if cipher is None:
-        key = None  # responses are not keyed unless they are encrypted
     data = encode(response, key=key, cipher=cipher)
     reader = ResponseReader(key)
     found = []
@@ -283,15 +323,58 @@ def test_a_request_looks_as_the_specification_says() -> None:
 
 
 @settings(deadline=None)
-@given(request=notifies)
-def test_no_header_can_be_injected(request: NotifyRequest) -> None:
-    """Every line of the one block is a header that the request has; the only empty line ends it."""
-    data = encode(request)
-    head, _, rest = data.partition(b"\r\n\r\n")
-    names = [line.partition(b": ")[0].decode() for line in head.split(b"\r\n")[1:]]
-    assert [name for name in names if name != "X-Padding"] == [name for name, _ in request.blocks()[0]]
-    sections = sum(isinstance(value, Resource) for _, value in request.blocks()[0])
-    assert rest.count(b"Identifier: ") == sections or sections
+@given(request=requests)
+def test_no_header_can_be_injected(request: Request) -> None:
+    """Every line of every block is a header that the request has; after them come its pictures, and nothing else."""
+    _, _, rest = encode(request).partition(b"\r\n")
+    for block in request.blocks():
+        head, _, rest = rest.partition(b"\r\n\r\n")
+        names = [line.partition(b": ")[0].decode() for line in head.split(b"\r\n")]
+        assert [name for name in names if name != "X-Padding"] == [name for name, _ in block]
+    values = [value for block in request.blocks() for _, value in block]
+    pictures = [value for value in values if isinstance(value, Resource)]
+    assert rest == b"".join(
+        f"Identifier: {picture.unique_id()}\r\nLength: {len(picture.data or b'')}\r\n\r\n".encode()
+        + (picture.data or b"")
+        + b"\r\n\r\n"
+        for picture in pictures
+    )
+
+
+INJECTION = "a\r\nNotification-Priority: 2\r\n\r\nGNTP/1.0 NOTIFY NONE\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        NotifyRequest(INJECTION, Notification("n", "t")),
+        NotifyRequest("app", Notification(INJECTION, "t")),
+        NotifyRequest("app", Notification("n", INJECTION)),
+        NotifyRequest("app", Notification("n", "t", INJECTION)),
+        NotifyRequest("app", Notification("n", "t", id_=INJECTION, coalescing_id=INJECTION, icon=INJECTION)),
+        NotifyRequest("app", Notification("n", "t", icon=Resource(url=INJECTION), callback=URLCallback(INJECTION))),
+        NotifyRequest("app", Notification("n", "t", callback=SocketCallback(INJECTION, INJECTION))),
+        NotifyRequest("app", Notification("n", "t"), [("k", INJECTION)], [("k", INJECTION)]),
+        NotifyRequest("app", Notification("n", "t"), [("k", Resource(url=INJECTION))]),
+        RegisterRequest(INJECTION, INJECTION, [Event(INJECTION, INJECTION, icon=INJECTION)]),
+        SubscribeRequest(INJECTION, INJECTION, 7),
+    ],
+)
+def test_a_line_end_injects_nothing_anywhere(request_: Request) -> None:
+    """It becomes a line feed: there is one request, and its priority is its own."""
+    (found,) = read_all(encode(request_))
+    assert type(found) is type(request_)
+    if isinstance(found, NotifyRequest):
+        assert found.notification.priority == 0
+    assert b"\r\nNotification-Priority: 2" not in encode(request_)
+
+
+def test_a_pointer_in_a_text_is_defused_on_the_wire() -> None:
+    """Growl for Windows would wait for its section for ever."""
+    pointer = "X-Growl-Resource://0123"
+    data = encode(NotifyRequest(pointer, Notification(pointer, pointer, pointer), [("k", pointer)]))
+    assert data.lower().count(b": x-growl-resource:") == 0
+    assert data.count(b"X-Growl-Resource:") == 5
 
 
 def test_a_custom_headers_name_cannot_inject() -> None:
@@ -325,6 +408,70 @@ def test_a_cipher_that_never_gets_lucky_is_an_error(monkeypatch: pytest.MonkeyPa
     key = keys.SHA256.key(PASSWORD)
     with pytest.raises(GNTPEncryptionError):
         encode(NotifyRequest("app", Notification("n", "t")), key=key, cipher=ciphers.AES.cipher(key))
+
+
+def sized(text_size: int, *, half_close: bool = True, picture: bool = False) -> bytes:
+    """Encode a NOTIFY with a text of so many characters."""
+    icon = Resource(data=b"y" * 20) if picture else None
+    return encode(NotifyRequest("app", Notification("n", "t", "x" * text_size, icon=icon)), half_close=half_close)
+
+
+@pytest.mark.parametrize("pieces_before", [1, 2, 3])
+@pytest.mark.parametrize("rest", range(6))
+def test_a_short_last_piece_is_padded_away(pieces_before: int, rest: int) -> None:
+    """Where the sending side stays open, a last piece of 1 to 3 bytes, and only that, gets a header more."""
+    text_size = 1024 * pieces_before + rest - len(sized(0))
+    data = sized(text_size)
+    assert len(data) == 1024 * pieces_before + rest
+    assert b"X-Padding" not in data
+    stays_open = sized(text_size, half_close=False)
+    assert (b"X-Padding" in stays_open) is (rest in (1, 2, 3))
+    assert len(stays_open) % 1024 not in (1, 2, 3)
+
+
+@pytest.mark.parametrize("half_close", [True, False])
+@pytest.mark.parametrize("end", [1024, 2048])
+def test_a_header_block_that_ends_a_piece_is_padded_away(end: int, half_close: bool) -> None:
+    """growl-for-linux would take it for the whole request, and lose the picture; one byte more or less is well."""
+    head = sized(0, picture=True).index(b"\r\n\r\n") + 4
+    for off in (-1, 0, 1):
+        data = sized(end - head + off, half_close=half_close, picture=True)
+        assert (b"X-Padding" in data) is (off == 0)
+        assert data[end - 4 : end] != b"\r\n\r\n"
+        (request,) = read_all(data)
+        assert isinstance(request, NotifyRequest)
+        assert request.notification.icon == Resource(data=b"y" * 20)
+
+
+def test_a_request_of_exactly_one_piece_is_left_alone() -> None:
+    """Its end is the end of a piece."""
+    data = sized(1024 - len(sized(0)), half_close=False)
+    assert (len(data), b"X-Padding" in data) == (1024, False)
+
+
+@pytest.mark.parametrize("cipher_algorithm", [None, ciphers.AES, ciphers.DES, ciphers.DES3])
+def test_no_keyed_request_stalls(cipher_algorithm: ciphers.Algorithm | None) -> None:
+    """With a key, with each cipher, at every length around a piece's end."""
+    for size in range(400, 1000, 3):
+        key = keys.SHA256.key(PASSWORD)
+        cipher = cipher_algorithm.cipher(key) if cipher_algorithm else None
+        request = NotifyRequest("app", Notification("n", "t", "x" * size))
+        data = encode(request, key=key, cipher=cipher, half_close=False)
+        assert len(data) < 1024 or len(data) % 1024 not in (1, 2, 3)
+        assert [without_padding(one) for one in read_all(data, passwords=(PASSWORD,))] == [request]
+
+
+def test_a_request_that_brings_padding_is_padded_once() -> None:
+    """One that is forwarded may have it already: the header twice would be error 300."""
+    padded = 0
+    for size in range(700, 900):
+        request = NotifyRequest("app", Notification("n", "t", "x" * size), [("X-Padding", "..")])
+        data = encode(request, half_close=False)
+        assert data.count(b"X-Padding") == 1
+        assert len(data) % 1024 not in (1, 2, 3)
+        (found,) = read_all(data)
+        padded += found.custom_headers != request.custom_headers
+    assert padded
 
 
 @pytest.mark.parametrize("half_close", [True, False])
@@ -394,19 +541,61 @@ def test_one_line_end_after_the_ciphertext_and_the_end_of_the_stream_are_enough(
     assert len(read_all(data, 0, (PASSWORD,))) == len(read_all(data, 1, (PASSWORD,))) == 1
 
 
-def test_a_ciphertext_that_holds_an_empty_line_at_a_block_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other programs do not draw again: the padding tells where the text ends."""
+def chosen_ciphertext(key: Key, text: bytes, number: int, block: bytes) -> tuple[bytes, bytes]:
+    """Return an initialization vector with which one block of a text's ciphertext is a chosen one, and the ciphertext.
+
+    The blocks before it, and at last the vector, follow from it backwards.
+    """
+    single = importlib.import_module("Cryptodome.Cipher.AES")
+    decrypt = single.new(key.key[:24], single.MODE_ECB).decrypt
+    plain = [*pieces(text + bytes([16 - len(text) % 16]) * (16 - len(text) % 16), 16)]
+    before = block
+    for index in range(number, -1, -1):
+        before = bytes(a ^ b for a, b in zip(decrypt(before), plain[index], strict=True))
+    return before, Cipher(key, "AES", before).encrypt(text)
+
+
+@pytest.mark.parametrize("size", [0, 1, 16])
+@pytest.mark.parametrize(
+    ("number", "block"),
+    [
+        (0, b"\r\n\r\n" + b"x" * 12),
+        (1, b"\r\n\r\n" + b"x" * 12),
+        (3, b"\r\nIdentifier: 12"),
+        (3, b"\r\n" * 8),
+        (2, b"xxxxxxxxxxxxxx\r\n"),
+        (-1, b"xxxxxxxxxxxxxx\r\n"),
+        (-1, b"xxxxxxxxxxxx\r\n\r\n"),
+        (-1, b"\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n"),
+    ],
+)
+def test_a_ciphertext_that_looks_as_if_it_ended_is_read(number: int, block: bytes, size: int) -> None:
+    """Other programs do not draw again: what the padding does not confirm is no end, even at a whole block."""
     key = keys.SHA256.key(PASSWORD)
     text = NOTIFY + b"Notification-Text: " + b"x" * 60 + b"\r\n"
-    for number in range(100_000):
-        cipher = Cipher(key, "AES", number.to_bytes(16, "big"))
-        ciphertext = cipher.encrypt(text)
-        if b"\r\n" in ciphertext:
-            break
-    line = wire._information_line("NOTIFY", key, cipher).encode()
+    iv, ciphertext = chosen_ciphertext(key, text, number % (len(text) // 16 + 1), block)
+    assert block in ciphertext
+    line = wire._information_line("NOTIFY", key, Cipher(key, "AES", iv)).encode()
     data = line + b"\r\n" + ciphertext + b"\r\n\r\n"
-    for size in (0, 1):
-        assert len(read_all(data, size, (PASSWORD,))) == 1
+    (first, second) = read_all(data * 2, size, (PASSWORD,))
+    assert isinstance(first, NotifyRequest)
+    assert first == second
+    assert first.notification.text == "x" * 60
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\r\n\r\n"])
+def test_an_encrypted_request_and_its_picture_are_read_in_both_layouts(end: bytes) -> None:
+    """One line end (ruby-growl) or an empty line (gntplib) between ciphertext and section, in every chunking."""
+    key = keys.SHA256.key(PASSWORD)
+    cipher = ciphers.DES3.cipher(key)
+    picture = cipher.encrypt(b"png")
+    section = b"Identifier: 1\r\nLength: %d\r\n\r\n" % len(picture) + picture + b"\r\n\r\n"
+    line = wire._information_line("NOTIFY", key, cipher).encode()
+    data = line + b"\r\n" + cipher.encrypt(NOTIFY + b"X-Picture: x-growl-resource://1\r\n") + end + section
+    for size in range(len(data)):
+        (request, other) = read_all(data + data, size, (PASSWORD,))
+        assert request == other
+        assert request.custom_headers == (("X-Picture", Resource(data=b"png")),)
 
 
 def test_a_repeated_section_is_passed_over() -> None:
@@ -447,6 +636,37 @@ def test_growl_for_linux_answers_are_read() -> None:
     assert reader.next_message() is None
 
 
+def test_a_pointer_in_a_response_is_not_waited_for() -> None:
+    """Servers echo Data- headers without their sections; a section that does come is passed over."""
+    echo = b"GNTP/1.0 -OK NONE\r\nData-Icon: x-growl-resource://1\r\n\r\n"
+    section = b"Identifier: 1\r\nLength: 4\r\n\r\n\r\n\r\n\r\n\r\n"
+    expected = Response("-OK", {"Data-Icon": "x-growl-resource://1"})
+    for size in (1, 1000):
+        for data in (echo + echo, echo + section + echo):
+            reader = ResponseReader()
+            found = []
+            for piece in pieces(data, size):
+                reader.feed(piece)
+                while (response := reader.next_message()) is not None:
+                    found.append(response)
+            assert found == [expected, expected]
+
+
+def test_an_encrypted_response_to_a_request_without_a_key_is_refused() -> None:
+    """There is nothing to decrypt it with; and with another password it does not decrypt."""
+    key = keys.SHA256.key(PASSWORD)
+    data = encode(Response("-OK", {"A": "b" * 100}), key=key, cipher=ciphers.AES.cipher(key))
+    reader = ResponseReader()
+    reader.feed(data)
+    with pytest.raises(GNTPProtocolError, match="without a key"):
+        reader.next_message()
+    reader = ResponseReader(keys.SHA256.key("wrong"))
+    reader.feed(data)
+    reader.feed_eof()
+    with pytest.raises(GNTPProtocolError):
+        reader.next_message()
+
+
 def test_a_response_with_a_salt_of_its_own_is_decrypted() -> None:
     """The password is known, so that any salt will do."""
     theirs = keys.SHA512.key(PASSWORD)
@@ -470,6 +690,7 @@ def refusal(data: bytes, passwords: tuple[str, ...] = (), limits: Limits | None 
     with pytest.raises(GNTPProtocolError) as again:
         reader.next_message()
     assert str(again.value) == str(refused.value)
+    assert not reader._source.data  # what comes after is not kept
     return refused.value.error_code, str(refused.value)
 
 
@@ -520,6 +741,32 @@ def test_a_request_without_a_key_is_refused_where_there_is_a_password() -> None:
     assert refusal(encode(NotifyRequest("app", Notification("n", "t")), key=key))[0] == 400
 
 
+def test_every_password_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither how much of a key hash is right nor which password it is can be told from the time."""
+    compared: list[bytes] = []
+    real = hmac.compare_digest
+
+    def compare(one: bytes, other: bytes) -> bool:
+        compared.append(one)
+        return real(one, other)
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    data = encode(NotifyRequest("app", Notification("n", "t")), key=keys.SHA256.key("first"))
+    assert len(read_all(data, passwords=("first", "second", "third"))) == 1
+    assert len(compared) == 3
+
+
+@pytest.mark.parametrize("cut", [0, 1, 31])
+def test_a_part_of_a_key_hash_is_not_enough(cut: int) -> None:
+    """Nor is one digit that differs."""
+    key = keys.SHA256.key(PASSWORD)
+    right = key.key_hash_hex.decode()
+    last = "0" if right[-1] != "0" else "1"
+    for sent in (right[:-1] + last, right[: 2 * cut] or "00"):
+        line = f"GNTP/1.0 NOTIFY NONE SHA256:{sent}.{key.salt.hex()}\r\n"
+        assert refusal(line.encode() + NOTIFY + b"\r\n", (PASSWORD,))[0] == 400
+
+
 def test_one_of_several_passwords_is_enough() -> None:
     """The reader tries each."""
     data = encode(NotifyRequest("app", Notification("n", "t")), key=keys.SHA1.key("second"))
@@ -544,15 +791,22 @@ def test_sha384_is_read() -> None:
     assert len(read_all(data, passwords=(PASSWORD,))) == 1
 
 
-def test_a_ciphertext_that_does_not_decrypt_is_refused() -> None:
+def test_a_ciphertext_that_does_not_decrypt_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also when a peer that has the key sends ends without number: few of them are tried."""
     key = keys.SHA256.key(PASSWORD)
     cipher = ciphers.AES.cipher(key)
     line = wire._information_line("NOTIFY", key, cipher).encode()
     tried: list[int] = []
+    real = Cipher.decrypt
+
+    def decrypt(self: Cipher, ciphertext: bytes) -> bytes:
+        tried.append(len(ciphertext))
+        return real(self, ciphertext)
+
+    monkeypatch.setattr(Cipher, "decrypt", decrypt)
     code, text = refusal(line + b"\r\n" + (b"x" * 16 + b"\r\n\r\n" + b"x" * 12) * 2000, (PASSWORD,))
     assert (code, text) == (300, "the header part does not decrypt")
-    assert not tried
+    assert 0 < len(tried) <= 4
 
 
 @pytest.mark.parametrize(
@@ -592,14 +846,59 @@ def test_each_limit_holds(limits: Limits, data: bytes, fits: bool) -> None:
                 read_all(data, size, limits=limits)
 
 
-def test_an_encrypted_part_has_a_limit() -> None:
-    """Bytes without end are not kept."""
+@pytest.mark.parametrize("size", [0, 1, 7])
+def test_an_encrypted_part_has_the_same_limit_in_every_chunking(size: int) -> None:
+    """At it the part is read, above it refused."""
+    data, _ = encrypted(NOTIFY + b"Notification-Text: " + b"x" * 500 + b"\r\n")
+    ciphertext = len(data.partition(b"\r\n")[2]) - 4
+    assert len(read_all(data, size, (PASSWORD,), Limits(header_block=ciphertext))) == 1
+    with pytest.raises(GNTPProtocolError, match=f"longer than {ciphertext - 1} bytes"):
+        read_all(data, size, (PASSWORD,), Limits(header_block=ciphertext - 1))
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_the_blocks_of_one_request_share_a_limit(size: int) -> None:
+    """A thousand types are no thousand times the memory."""
+    data = encode(RegisterRequest("app", None, [Event("x" * 1000) for _ in range(10)]))
+    total = len(data.partition(b"\r\n")[2]) - 4 * 11  # each of eleven blocks without the empty line that ends it
+    assert len(read_all(data, size, limits=Limits(header_block=total))) == 1
+    with pytest.raises(GNTPProtocolError, match="a header block is longer"):
+        read_all(data, size, limits=Limits(header_block=total - 1))
+
+
+def test_an_encrypted_register_has_a_limit_of_types() -> None:
+    """As one in clear."""
+    key = keys.SHA256.key(PASSWORD)
+    data = encode(RegisterRequest("a", None, [Event("x"), Event("y")]), key=key, cipher=ciphers.AES.cipher(key))
+    assert len(read_all(data, 0, (PASSWORD,), Limits(types=2))) == 1
+    with pytest.raises(GNTPProtocolError, match="more than 1 notification types"):
+        read_all(data, 0, (PASSWORD,), Limits(types=1))
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_the_head_of_a_section_has_a_limit(size: int) -> None:
+    """An identifier is a hash."""
+    name = b"i" * 900
+    head = b"GNTP/1.0 NOTIFY NONE\r\n" + NOTIFY + b"Notification-Icon: x-growl-resource://"
+    for extra, fits in ((0, True), (200, False)):
+        identifier = name + b"i" * extra
+        data = head + identifier + b"\r\n\r\nIdentifier: " + identifier + b"\r\nLength: 3\r\n\r\npng\r\n\r\n"
+        if fits:
+            assert len(read_all(data, size)) == 1
+        else:
+            with pytest.raises(GNTPProtocolError, match="the head of a binary section is longer"):
+                read_all(data, size)
+
+
+def test_bytes_without_end_are_not_kept() -> None:
+    """A reader that says no has let go of what came."""
     data, _ = encrypted(NOTIFY)
     line = data.partition(b"\r\n")[0]
     reader = RequestReader([PASSWORD], Limits(header_block=1000))
-    reader.feed(line + b"\r\n" + b"x" * 1001)
+    reader.feed(line + b"\r\n" + b"x" * 1002)
     with pytest.raises(GNTPProtocolError, match="longer than 1000 bytes"):
         reader.next_message()
+    assert not reader._source.data
 
 
 # -- Any bytes at all ----------------------------------------------------------------------------
@@ -647,6 +946,38 @@ def test_mutated_recordings_give_the_documented_outcomes(
     outcome(RequestReader(passwords), data, size)
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    message=requests | responses,
+    security=securities(),
+    changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(max_size=4)), min_size=1, max_size=4),
+    size=st.sampled_from([1, 16, 4096]),
+)
+def test_mutated_messages_give_the_documented_outcomes(
+    message: Request | Response,
+    security: tuple[Key | None, Cipher | None],
+    changes: list[tuple[float, bytes]],
+    size: int,
+) -> None:
+    """Of our own, keyed and encrypted, for both readers."""
+    key, cipher = security
+    data = encode(message, key=key, cipher=cipher)
+    for where, replacement in changes:
+        at = int(where * len(data))
+        data = data[:at] + replacement + data[at + len(replacement) // 2 :]
+    outcome(RequestReader((PASSWORD,) if key else ()), data, size)
+    outcome(ResponseReader(key), data, size)
+
+
+@settings(deadline=None)
+@given(text=st.binary(max_size=200), sections=st.binary(max_size=60), size=st.sampled_from([1, 4096]))
+def test_any_encrypted_text_gives_the_documented_outcomes(text: bytes, sections: bytes, size: int) -> None:
+    """A peer that has the key may still send anything."""
+    for start in (b"", NOTIFY, NOTIFY + b"X-A: x-growl-resource://1\r\n"):
+        data, _ = encrypted(start + text, sections)
+        outcome(RequestReader([PASSWORD]), data, size)
+
+
 class Counting(bytearray):
     """A buffer that counts how many bytes its searches look at."""
 
@@ -659,17 +990,22 @@ class Counting(bytearray):
         return found
 
 
+@pytest.mark.parametrize("encryption", [None, ciphers.AES, ciphers.DES])
 @pytest.mark.parametrize("size", [1, 1000, 65536])
-def test_a_large_message_is_searched_once(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_message_is_searched_once(
+    size: int, encryption: ciphers.Algorithm | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """However small the pieces, each byte of text and picture is looked at about once: no quadratic time."""
     monkeypatch.setattr(Counting, "looked_at", 0)
-    request = NotifyRequest("app", Notification("n", "t", "x" * 50_000, icon=Resource(data=b"\r\n" * 50_000)))
-    data = encode(request)
-    reader = RequestReader()
+    request = NotifyRequest("app", Notification("n", "t", "x" * 50_000, icon=Resource(data=b"\r\n" * 100_000)))
+    key = keys.SHA256.key(PASSWORD) if encryption else None
+    cipher = encryption.cipher(key) if encryption and key else None
+    data = encode(request, key=key, cipher=cipher)
+    reader = RequestReader([PASSWORD] if key else [])
     reader._source.data = Counting()
     found = None
     for piece in pieces(data, size):
         reader.feed(piece)
         found = found or reader.next_message()
     assert found is not None
-    assert Counting.looked_at < 4 * len(data)
+    assert 50_000 < Counting.looked_at < 4 * len(data)
