@@ -321,6 +321,7 @@ class Worker:
             return
         try:
             if not self._running:
+                _drain_at_the_end_of_a_multiprocessing_child()
                 _thread.start_new_thread(self._run, (self._generation,))
                 self._running = True
         except RuntimeError:
@@ -501,6 +502,8 @@ class _Exit:
 
     begun = False
     deadline = 0.0
+    hooked_child: int | None = None
+    """Number of the multiprocessing child whose end has a hook."""
 
 
 _exit = _Exit()
@@ -509,12 +512,27 @@ _workers: weakref.WeakSet[Worker] = weakref.WeakSet()
 
 def _drain_at_exit() -> None:
     """Let all workers deliver what they have, side by side, within one budget for the process."""
+    if _exit.begun:
+        return  # a multiprocessing child of Python 3.13.0 runs both its own exit code and atexit's
     workers = [worker for worker in _workers if worker.pid == os.getpid()]
     budget = max((worker.shutdown_timeout for worker in workers), default=0.0)
     _exit.deadline = time.monotonic() + budget
     _exit.begun = True
     for worker in workers:
         worker.finish(_exit.deadline)
+
+
+def _drain_at_the_end_of_a_multiprocessing_child() -> None:
+    """Hook into the end of a multiprocessing child, which is os._exit: functions of atexit do not run there.
+
+    Done at the child's first alert, because multiprocessing forgets what was registered before its child began. Nothing
+    is imported: a process that is a multiprocessing child has the modules.
+    """
+    util, process = sys.modules.get("multiprocessing.util"), sys.modules.get("multiprocessing.process")
+    if util is None or process is None or process.parent_process() is None or _exit.hooked_child == os.getpid():
+        return
+    _exit.hooked_child = os.getpid()
+    util.Finalize(None, _drain_at_exit, exitpriority=0)
 
 
 def _start_fresh_in_child() -> None:

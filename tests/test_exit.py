@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import socket
+import subprocess
+import sys
 import textwrap
 import time
+from pathlib import Path
 
 import pytest
 
@@ -146,6 +150,43 @@ def test_a_program_without_stderr_runs_on() -> None:
     """Pythonw has none."""
     program = f"import sys\nsys.stderr = None\n{PROGRAM}\nprint('done')"
     assert run_program(program, free_port(), {}).stdout == "done\n"
+
+
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_a_multiprocessing_childs_last_error_is_delivered(method: str, tmp_path: Path) -> None:
+    """Its end is os._exit, which runs no function of atexit; each process delivers its own alerts once."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        textwrap.dedent("""
+            import logging, multiprocessing, sys
+            import gntp_logging
+            logging.getLogger().addHandler(gntp_logging.GNTPHandler(port=int(sys.argv[1]), app_name="shop"))
+
+            def work(number):
+                logging.error("child %d", number)
+
+            if __name__ == "__main__":
+                logging.error("parent")
+                context = multiprocessing.get_context(sys.argv[2])
+                children = [context.Process(target=work, args=(number,)) for number in range(2)]
+                for child in children:
+                    child.start()
+                for child in children:
+                    child.join()
+        """),
+        encoding="utf-8",
+    )
+    with running_receiver() as receiver:
+        result = subprocess.run(
+            # Python warns of fork in a process with threads; the worker's is one.
+            [sys.executable, "-W", "ignore::DeprecationWarning", program, str(receiver.port), method],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        assert sorted(toast.text for toast in receiver.toasts) == ["child 0", "child 1", "parent"]
+    assert result.stderr == ""
 
 
 def test_two_dead_servers_share_one_budget() -> None:
