@@ -25,7 +25,7 @@ import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from .alert import Alert
 from .delivery import Delivery, Outcome, Verdict
@@ -128,7 +128,7 @@ class Worker:
         self._ledger = threading.RLock()
         self._turn = threading.Lock()
         self._starting = threading.Lock()
-        self._complained = threading.Lock()
+        self._complained = _complaint_about(self._delivery)
         self._waiters: deque[_Waiter] = deque()
         self._generation = 0
         self._running = False
@@ -394,8 +394,7 @@ class Worker:
         self._failures = 0
         self._settle(entry, None if outcome.verdict is Verdict.SHOWN else outcome.reason)
         if outcome.verdict is Verdict.SHOWN and self._complained.locked():
-            self._complained.release()
-            self._tell(f"{self.server} shows alerts again; {self._losses()}")
+            self._withdraw_complaint()
         return True
 
     def _back_off(self) -> None:
@@ -483,9 +482,16 @@ class Worker:
         return "1 alert was lost" if lost == 1 else f"{lost or 'no'} alerts were lost"
 
     def _complain(self, reason: str) -> None:
-        """Report a failure, once until the next success."""
+        """Report a failure, once until the next success; for all handlers of one server together."""
         if self._complained.acquire(blocking=False):
             self._tell(f"cannot show alerts on {self.server}: {reason}")
+
+    def _withdraw_complaint(self) -> None:
+        try:
+            self._complained.release()
+        except RuntimeError:
+            return  # another handler of this server was faster
+        self._tell(f"{self.server} shows alerts again; {self._losses()}")
 
     def _tell(self, line: str) -> None:
         try:
@@ -508,6 +514,16 @@ class _Exit:
 
 _exit = _Exit()
 _workers: weakref.WeakSet[Worker] = weakref.WeakSet()
+_complaints: weakref.WeakValueDictionary[object, Any] = weakref.WeakValueDictionary()  # plain locks have no public type
+
+
+def _complaint_about(delivery: Delivery) -> Any:  # see above
+    """Return the lock that is held while people know of a server's failure.
+
+    Handlers with the same server and the same password share it: they fail for the same reason, and one line says it.
+    """
+    client = delivery.client
+    return _complaints.setdefault((client.address, client.packer_factory), threading.Lock())
 
 
 def _drain_at_exit() -> None:
@@ -537,6 +553,7 @@ def _drain_at_the_end_of_a_multiprocessing_child() -> None:
 
 def _start_fresh_in_child() -> None:
     _exit.begun = False
+    _complaints.clear()  # what the parent has printed, the child has not; and another thread may hold the lock
     for worker in list(_workers):
         worker.start_fresh()
 

@@ -338,6 +338,21 @@ def test_flush_makes_one_attempt_while_the_server_is_down(workers: Callable[...,
     assert "shows alerts again; no alerts were lost" in lines.lines[1]
 
 
+def test_handlers_of_one_server_complain_once_together(workers: Callable[..., Worker]) -> None:
+    """One line, and one more when the server is back; another server's failure is another line."""
+    lines = Lines()
+    port = free_port()
+    dead = [workers(port, lines), workers(port, lines)]
+    for worker in (*dead, workers(free_port(), lines)):
+        worker.submit(alert())
+        assert not worker.flush(PATIENCE)
+    assert len(lines.lines) == 2
+    with running_receiver(port=port):
+        assert all(worker.flush(PATIENCE) for worker in dead)
+    assert len(lines.lines) == 3
+    assert "shows alerts again" in lines.lines[2]
+
+
 def test_no_attempt_is_made_for_each_record_while_the_server_is_down(workers: Callable[..., Worker]) -> None:
     """After a failure the server is left alone for a while, however much is logged."""
 
