@@ -92,7 +92,7 @@ class GNTPHandler(logging.Handler):
             self.app_name, level_map, options.integer("max_text", max_text, 0), options.url(url)
         )
         client = _client(
-            host=options.text("host", host),
+            host=options.host(host),
             port=options.integer("port", port, 1, 65535),
             timeout=options.seconds("timeout", timeout, positive=True),
             password=options.password(password, password_env, password_file),

@@ -6,9 +6,10 @@ part of a message.
 
 from __future__ import annotations
 
+import ipaddress
 import logging
-import math
 import os
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
@@ -25,12 +26,19 @@ CIPHERS: Final[Mapping[str, ciphers.Algorithm]] = {
     algorithm.algorithm_id: algorithm for algorithm in (ciphers.AES, ciphers.DES, ciphers.DES3)
 }
 
+MAX_SECONDS: Final = 1_000_000
+"""Eleven days. Sockets and locks take no numbers without end."""
+
 _A = TypeVar("_A", keys.Algorithm, ciphers.Algorithm)
 
 
 def refusal(option: str, allowed: str, value: object) -> ValueError:
     """Return the error for a value that an option does not take."""
-    return ValueError(f"{option}: allowed is {allowed}, not {value!r:.80}")
+    try:
+        shown = f"{value!r:.80}"
+    except Exception:  # noqa: BLE001 - the value is the caller's, and so is its repr
+        shown = f"this {type(value).__name__}"
+    return ValueError(f"{option}: allowed is {allowed}, not {shown}")
 
 
 def text(option: str, value: object) -> str:
@@ -97,10 +105,10 @@ def seconds(option: str, value: object, *, positive: bool) -> float:
     Raises:
         ValueError: If it is no finite number, or out of range.
     """
-    allowed = "a number of seconds above 0" if positive else "a number of seconds, 0 or more"
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    allowed = f"a number of seconds {'above 0' if positive else 'from 0'} to {MAX_SECONDS}"
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise refusal(option, allowed, value)
-    if value < 0 or (positive and value == 0):
+    if not 0 <= value <= MAX_SECONDS or (positive and value == 0):  # NaN is in no range
         raise refusal(option, allowed, value)
     return float(value)
 
@@ -165,7 +173,7 @@ def password(value: object, env: object, file: object) -> str | None:
 
 def _secret(what: str, value: object) -> str:
     if not isinstance(value, str) or not value:
-        state = "is not set" if value is None else "is empty" if value == "" else "must be a string"
+        state = "is not set" if value is None else "is empty" if isinstance(value, str) else "must be a string"
         raise ValueError(f"{what} {state}; for a server without a password leave the option out")
     return value
 
@@ -174,7 +182,7 @@ def _first_line(path: object) -> str:
     try:
         with open(_path("password_file", path), encoding="utf-8") as file:
             return file.readline().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a path with a NUL
         reason = getattr(error, "strerror", None) or error
         raise ValueError(f"password_file: cannot read {path!r}: {reason}") from error
 
@@ -275,7 +283,12 @@ def levels(value: object) -> LevelMap:
         ValueError: If a level, a field or a field's value is not allowed.
     """
     styles = dict(DEFAULT_STYLES)
-    table = {level_number("levels", level): fields for level, fields in _plain(value or {}, "levels").items()}
+    table: dict[int, object] = {}
+    for level, fields in _plain({} if value is None else value, "levels").items():
+        number = level_number("levels", level)
+        if number in table:
+            raise ValueError(f"levels: {level!r} is there twice; allowed is each level once, by name or by number")
+        table[number] = fields
     for number in sorted(table):
         before = LevelMap(styles).style(number)
         styles[number] = _style(f"levels[{logging.getLevelName(number)!r}]", table[number], before)
@@ -303,6 +316,35 @@ def _plain(table: object, option: str) -> dict[Any, Any]:
 
 
 # -- Where ---------------------------------------------------------------------------------------
+
+
+def host(value: object) -> str:
+    """Check a host name or address; whether it exists is found out when the first alert is sent.
+
+    Args:
+        value: What was given; an IPv6 address may stand in brackets.
+
+    Returns:
+        The host.
+
+    Raises:
+        ValueError: If no host can be called so.
+    """
+    allowed = "a host name or an IP address (the port is an option of its own)"
+    if not isinstance(value, str):
+        raise refusal("host", allowed, value)
+    name = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+    try:
+        if ":" in name:
+            ipaddress.IPv6Address(name)
+        elif not name.encode("idna") or not _HOST.fullmatch(name):
+            raise refusal("host", allowed, value)
+    except ValueError:  # of which UnicodeError is one
+        raise refusal("host", allowed, value) from None
+    return name
+
+
+_HOST: Final = re.compile(r"[\w.-]+")
 
 
 def program_name(argv: list[str] | None = None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging.config
 import logging.handlers
 from logging.config import BaseConfigurator
@@ -20,14 +21,21 @@ from gntp_logging.gntp.models import Resource
     [
         ("app_name", " ", "a string that is not blank"),
         ("app_name", 5, "a string that is not blank"),
-        ("host", "", "a string that is not blank"),
+        ("host", "", "a host name or an IP address"),
+        ("host", "growl.example:23053", "the port is an option of its own"),
+        ("host", "http://growl.example/", "a host name or an IP address"),
+        ("host", "two words", "a host name or an IP address"),
+        ("host", "a\r\nb", "a host name or an IP address"),
+        ("host", "x" * 64, "a host name or an IP address"),
+        ("host", b"localhost", "a host name or an IP address"),
         ("port", 0, "an integer from 1 to 65535"),
         ("port", 65536, "an integer from 1 to 65535"),
         ("port", "23053", "an integer from 1 to 65535"),
         ("port", True, "an integer from 1 to 65535"),
-        ("timeout", 0, "a number of seconds above 0"),
-        ("timeout", float("inf"), "a number of seconds above 0"),
-        ("timeout", "5", "a number of seconds above 0"),
+        ("timeout", 0, "a number of seconds above 0 to 1000000"),
+        ("timeout", float("inf"), "a number of seconds above 0 to 1000000"),
+        ("timeout", 1e300, "a number of seconds above 0 to 1000000"),
+        ("timeout", "5", "a number of seconds above 0 to 1000000"),
         ("password", "", "leave the option out"),
         ("password", 5, "must be a string"),
         ("password_env", "GNTP_LOGGING_TEST_UNSET", "is not set"),
@@ -39,6 +47,8 @@ from gntp_logging.gntp.models import Resource
         ("level", "LOUD", "a level's number or name"),
         ("level", -1, "a level's number or name"),
         ("levels", ["ERROR"], "a mapping"),
+        ("levels", [], "a mapping"),
+        ("levels", {"ERROR": {}, "40": {}}, "'40' is there twice"),
         ("levels", {"LOUD": {}}, "a level's number or name"),
         ("levels", {"ERROR": 5}, "a mapping"),
         ("levels", {"ERROR": {"colour": "red"}}, "'event' or 'priority' or 'sticky' or 'icon'"),
@@ -47,6 +57,8 @@ from gntp_logging.gntp.models import Resource
         ("levels", {"ERROR": {"event": ""}}, "a string that is not blank"),
         ("levels", {"ERROR": {"icon": "/nonexistent/icon.png"}}, "cannot read '/nonexistent/icon.png'"),
         ("icon", "/nonexistent/icon.png", "cannot read '/nonexistent/icon.png'"),
+        ("icon", "a\0b", "cannot read 'a\\x00b'"),
+        ("password_file", "a\0b", "cannot read 'a\\x00b'"),
         ("icon", 5, "a path, an http or https URL, or a picture's bytes"),
         ("icon", b"", "a path, an http or https URL, or a picture's bytes"),
         ("url", "not a url", "a URL such as"),
@@ -54,9 +66,9 @@ from gntp_logging.gntp.models import Resource
         ("max_text", -1, "an integer of 0 or more"),
         ("max_text", 1.5, "an integer of 0 or more"),
         ("queue_size", 0, "an integer of 1 or more"),
-        ("max_age", -1, "a number of seconds, 0 or more"),
-        ("max_age", float("nan"), "a number of seconds, 0 or more"),
-        ("shutdown_timeout", -0.1, "a number of seconds, 0 or more"),
+        ("max_age", -1, "a number of seconds from 0 to 1000000"),
+        ("max_age", float("nan"), "a number of seconds from 0 to 1000000"),
+        ("shutdown_timeout", -0.1, "a number of seconds from 0 to 1000000"),
         ("enabled", "no", "true or false"),
     ],
 )
@@ -66,6 +78,41 @@ def test_a_bad_value_is_refused_by_name(option: str, value: Any, allowed: str) -
         GNTPHandler(**{option: value})
     assert str(refused.value).startswith(option)
     assert allowed in str(refused.value)
+
+
+class Unprintable:
+    """A value that can neither be shown nor compared."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no")
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("no")
+
+    __hash__ = None  # type: ignore[assignment]  # as Python has it for classes with an __eq__
+
+
+@pytest.mark.parametrize("option", sorted(set(inspect.signature(GNTPHandler).parameters)))
+def test_any_object_is_refused_by_name(option: str) -> None:
+    """Whatever it is, and whatever it does when it is looked at."""
+    given: dict[str, Any] = {option: Unprintable()}
+    with pytest.raises(ValueError, match=f"^{option}"):
+        GNTPHandler(**given)
+
+
+@pytest.mark.parametrize(
+    ("given", "host"),
+    [
+        ("[::1]", "::1"),
+        ("::1", "::1"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("growl.example.", "growl.example."),
+        ("höst", "höst"),
+    ],
+)
+def test_hosts_are_names_and_addresses(given: str, host: str) -> None:
+    """Brackets around an IPv6 address are taken off."""
+    assert options.host(given) == host
 
 
 def test_dict_config_shows_the_reason_as_the_cause() -> None:

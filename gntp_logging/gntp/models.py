@@ -50,8 +50,9 @@ class Resource:
         try:
             with open(path, "rb") as file:
                 return cls(data=file.read())
-        except OSError as error:
-            raise GNTPResourceError(f"cannot read {os.fspath(path)!r}: {error.strerror or error}") from error
+        except (OSError, ValueError) as error:  # ValueError: a path with a NUL
+            reason = getattr(error, "strerror", None) or error
+            raise GNTPResourceError(f"cannot read {os.fspath(path)!r}: {reason}") from error
 
     @classmethod
     def from_url(cls, url: str) -> Resource:
