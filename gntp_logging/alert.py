@@ -84,6 +84,19 @@ class AlertFactory:
         Returns:
             The alert.
         """
+        try:
+            return self._from_record(record, formatter)
+        except Exception as error:  # noqa: BLE001 - records are made by anybody, of anything
+            return self._plainly(record, error)
+
+    def _plainly(self, record: logging.LogRecord, error: Exception) -> Alert:
+        """Make an alert of a record whose attributes are not what logging makes them: of its message alone."""
+        level = record.levelno if type(record.levelno) is int else logging.ERROR
+        style = self.levels.style(level)
+        text = f"{cut(message(record), self.max_text)}\n({type(error).__name__} while the record was read)"
+        return Alert(level, style.event, style.priority, style.sticky, title("Alert", self.app_name, ""), text)
+
+    def _from_record(self, record: logging.LogRecord, formatter: logging.Formatter | None) -> Alert:
         style = self.levels.style(record.levelno)
         text = _formatted(record, formatter) if formatter else None
         if text is None:
@@ -106,7 +119,7 @@ class AlertFactory:
 def title(level_name: str, app_name: str, logger_name: str) -> str:
     """Return level, application and logger in one line; what says nothing new is left out."""
     parts = [level_name, app_name]
-    if logger_name not in ("root", app_name):
+    if logger_name not in ("", "root", app_name):
         parts.append(logger_name)
     return one_line(" · ".join(parts))
 
@@ -221,6 +234,8 @@ def with_wishes(alert: Alert, wishes: object) -> Alert:
             return _with_complaint(alert, f"must be a dict, not {type(wishes).__name__}")
         for name, value in wishes.items():
             wish = _WISHES.get(name)
+            if wish is not None and value is None:
+                continue  # as if it were not there
             if wish is None:
                 alert = _with_complaint(alert, f"{name!r} is unknown; allowed: {', '.join(_WISHES)}")
             elif not wish.is_valid(value):

@@ -108,6 +108,27 @@ def test_an_exception_that_cannot_be_printed_is_named() -> None:
     assert "Odd" in alert(record("x", exc_info=(Odd, error, None))).text.split("\n")[0]
 
 
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"exc_info": True},
+        {"exc_info": (1, 2, 3)},
+        {"exc_info": ValueError("not a tuple")},
+        {"levelno": "forty"},
+        {"levelno": None},
+        {"levelname": Unprintable()},
+        {"name": Unprintable()},
+    ],
+    ids=lambda attributes: f"{next(iter(attributes))}-{type(next(iter(attributes.values()))).__name__}",
+)
+def test_a_record_that_logging_would_not_make_gives_a_plain_alert(attributes: dict[str, Any]) -> None:
+    """Its message arrives, at its level if it has one, and says what was wrong."""
+    made = alert(record("it broke", **attributes))
+    assert made.text.startswith("it broke\n(")
+    assert made.text.endswith("while the record was read)")
+    assert (made.title, made.event, made.priority) == ("Alert · shop", "Error", 1)
+
+
 def test_exc_info_without_an_exception_changes_nothing() -> None:
     """logger.error(..., exc_info=True) outside an except block has no exception to show."""
     assert alert(record("x", exc_info=(None, None, None))).text == "x"
@@ -192,6 +213,11 @@ def test_a_record_can_wish_for_everything() -> None:
         title="Deployed", event="Deploy", priority=-1, sticky=True, icon="deploy.png", url="https://x/y", key="deploys"
     )
     assert made == Alert(logging.ERROR, "Deploy", -1, True, "Deployed", "text", "deploy.png", "https://x/y", "deploys")
+
+
+def test_a_wish_of_none_is_no_wish() -> None:
+    """Code that passes on what it may not have gets the default."""
+    assert wishing(title=None, icon=None, priority=None) == alert(record("text"))
 
 
 def test_an_icon_may_be_bytes_or_a_path() -> None:
