@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .gntp._lazy import lazy_names
+from .gntp.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .gntp import ciphers, keys

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ._lazy import lazy_names
+from .lazy import lazy_names
 
 if TYPE_CHECKING:
     from .ciphers import AES, DES, DES3, Cipher

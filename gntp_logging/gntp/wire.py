@@ -26,16 +26,12 @@ from .headers import InformationLine, encode_line, parse_block, safe_value
 from .keys import Key
 from .models import Resource
 from .requests import REQUEST_TYPES, RESPONSE_TYPES, Block, HeaderValue, Request, Response
+from .source import Source, Steps
 
 END: Final = b"GNTP/1.0 END"
 """The semaphore that ends a message on a connection that is kept ("Connection: Keep-Alive")."""
 
 _SECTION: Final = b"Identifier:"
-
-_M = TypeVar("_M")
-_Steps: TypeAlias = "Generator[None, None, _M]"
-"""A parser that yields whenever it needs more bytes, and returns what it read."""
-
 
 # -- Encoding ------------------------------------------------------------------------------------
 
@@ -180,7 +176,7 @@ def _section(resource: Resource, cipher: Cipher | None) -> list[bytes]:
     return [head.encode("ascii"), data, MESSAGE_DELIMITER]
 
 
-# -- Decoding: limits and sources ----------------------------------------------------------------
+# -- Decoding ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -213,52 +209,6 @@ _SECTION_HEAD_LIMIT: Final = 1024
 """Bytes of an Identifier and a Length line: identifiers are hashes, 128 digits at most."""
 
 
-class _Source:
-    """Bytes that have arrived and were not read yet. Its parsers yield while they need more."""
-
-    def __init__(self) -> None:
-        self.data = bytearray()
-        self.eof = False
-
-    def need(self) -> _Steps[None]:
-        """Wait for more bytes."""
-        if self.eof:
-            raise GNTPProtocolError("the connection ended in the middle of a message")
-        yield
-
-    def exactly(self, size: int) -> _Steps[bytes]:
-        """Read a number of bytes."""
-        while len(self.data) < size:
-            yield from self.need()
-        return self.take(size)
-
-    def until(self, delimiter: bytes, limit: int, what: str) -> _Steps[bytes]:
-        """Read up to a delimiter, and past it. Bytes that were searched are not searched again."""
-        searched = 0
-        while (at := self.data.find(delimiter, searched)) < 0:
-            if len(self.data) > limit + len(delimiter):
-                break
-            searched = max(0, len(self.data) - len(delimiter) + 1)
-            yield from self.need()
-        if not 0 <= at <= limit:
-            raise GNTPProtocolError(f"{what} is longer than {limit} bytes")
-        found = self.take(at)
-        self.take(len(delimiter))
-        return found
-
-    def starts_with(self, prefix: bytes) -> _Steps[bool]:
-        """Tell whether the next bytes are these, reading none of them; at the end of the stream they are not."""
-        while len(self.data) < len(prefix) and prefix.startswith(self.data) and not self.eof:
-            yield
-        return self.data.startswith(prefix)
-
-    def take(self, size: int) -> bytes:
-        """Remove bytes that have arrived. Deleting from the front of a bytearray moves nothing."""
-        taken = bytes(memoryview(self.data)[:size])
-        del self.data[:size]
-        return taken
-
-
 _Message = TypeVar("_Message")
 
 
@@ -267,7 +217,7 @@ class _Reader(Generic[_Message]):
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._source = _Source()
+        self._source = Source()
         self._parser = self._messages()
         self._failure: GNTPProtocolError | None = None
 
@@ -307,7 +257,7 @@ class _Reader(Generic[_Message]):
         """Yield each message, and None whenever more bytes are needed."""
         raise NotImplementedError
 
-    def _between_messages(self) -> _Steps[None]:
+    def _between_messages(self) -> Steps[None]:
         """Pass over what stands between two messages.
 
         That is: empty lines (gntp-send ends a REGISTER with one too many), the END semaphore, and a binary section
@@ -327,20 +277,20 @@ class _Reader(Generic[_Message]):
             else:
                 yield
 
-    def _plain_block(self, limit: int) -> _Steps[bytes]:
+    def _plain_block(self, limit: int) -> Steps[bytes]:
         """Read one header block, and past the empty line that ends it."""
         if (yield from self._source.starts_with(LINE_DELIMITER)):
             return b""
         return (yield from self._source.until(MESSAGE_DELIMITER, limit, "a header block"))
 
-    def _encrypted_blocks(self, cipher: Cipher) -> _Steps[list[dict[str, str]]]:
+    def _encrypted_blocks(self, cipher: Cipher) -> Steps[list[dict[str, str]]]:
         text = yield from self._ciphertext(cipher)
         chunks = [chunk for chunk in text.split(MESSAGE_DELIMITER) if chunk.strip(LINE_DELIMITER)]
         if len(chunks) > self._limits.types + 1:
             raise GNTPProtocolError(f"more than {self._limits.types} notification types")
         return [parse_block(chunk, self._limits.headers) for chunk in chunks] or [{}]
 
-    def _ciphertext(self, cipher: Cipher) -> _Steps[bytes]:
+    def _ciphertext(self, cipher: Cipher) -> Steps[bytes]:
         """Read and decrypt the header part, whose length is written nowhere.
 
         It ends at a whole number of blocks, before an empty line, or before one line end and a binary section
@@ -359,7 +309,7 @@ class _Reader(Generic[_Message]):
             return text
         raise GNTPProtocolError("the header part does not decrypt")
 
-    def _aligned_line_end(self, searched: int, block_size: int) -> _Steps[int]:
+    def _aligned_line_end(self, searched: int, block_size: int) -> Steps[int]:
         """Find the next place where a ciphertext could end."""
         source, limit = self._source, self._limits.header_block
         while True:
@@ -379,7 +329,7 @@ class _Reader(Generic[_Message]):
             else:
                 searched = at + 1
 
-    def _sections(self, wanted: set[str], cipher: Cipher | None) -> _Steps[dict[str, bytes]]:
+    def _sections(self, wanted: set[str], cipher: Cipher | None) -> Steps[dict[str, bytes]]:
         """Read binary sections until each wanted identifier has its own."""
         sections: dict[str, bytes] = {}
         budget = self._limits.message
@@ -397,7 +347,7 @@ class _Reader(Generic[_Message]):
             return sections
         raise GNTPProtocolError(f"more than {self._limits.sections} binary sections")
 
-    def _section(self, cipher: Cipher | None, limit: int) -> _Steps[tuple[str, bytes]]:
+    def _section(self, cipher: Cipher | None, limit: int) -> Steps[tuple[str, bytes]]:
         head = yield from self._source.until(MESSAGE_DELIMITER, _SECTION_HEAD_LIMIT, "the head of a binary section")
         values = parse_block(head, max_headers=8)
         identifier, length = headers.required(values, "Identifier"), headers.required(values, "Length")
@@ -409,7 +359,7 @@ class _Reader(Generic[_Message]):
             data = _decrypted_section(cipher, data)
         return identifier, data
 
-    def _resolved(self, blocks: Sequence[Mapping[str, str]], cipher: Cipher | None) -> _Steps[list[_ReadBlock]]:
+    def _resolved(self, blocks: Sequence[Mapping[str, str]], cipher: Cipher | None) -> Steps[list[_ReadBlock]]:
         """Read the sections that the headers point to, and put their bytes in the pointers' place."""
         wanted = {name for block in blocks for key, value in block.items() if (name := _pointer(key, value))}
         sections = yield from self._sections(wanted, cipher)
@@ -510,7 +460,7 @@ class RequestReader(_Reader[Request]):
                 raise GNTPProtocolError(f"unknown request; allowed: {', '.join(REQUEST_TYPES)}")
             yield (yield from self._request(line))
 
-    def _request(self, line: InformationLine) -> _Steps[Request]:
+    def _request(self, line: InformationLine) -> Steps[Request]:
         key = self._authenticated_key(line)
         cipher = None
         if line.cipher_id is not None:
@@ -528,7 +478,7 @@ class RequestReader(_Reader[Request]):
         self.envelope = Envelope(line.hash_id, line.cipher_id, blocks[0])
         return request
 
-    def _plain_blocks(self, message_type: str) -> _Steps[list[dict[str, str]]]:
+    def _plain_blocks(self, message_type: str) -> Steps[list[dict[str, str]]]:
         blocks: list[dict[str, str]] = []
         expected, budget = 1, self._limits.header_block
         while len(blocks) < expected:
@@ -591,7 +541,7 @@ class ResponseReader(_Reader[Response]):
                 raise GNTPProtocolError(f"unknown response; allowed: {', '.join(sorted(RESPONSE_TYPES))}")
             yield (yield from self._response(line))
 
-    def _response(self, line: InformationLine) -> _Steps[Response]:
+    def _response(self, line: InformationLine) -> Steps[Response]:
         """Read the headers. A pointer stays a text: servers echo Data- headers, and the section may never come."""
         if line.cipher_id is not None:
             (block, *_) = yield from self._encrypted_blocks(_cipher_for(line, self._response_key(line)))

@@ -1,4 +1,4 @@
-"""_lazy and the package's own names: everything public is there, and loaded when it is asked for."""
+"""lazy and the package's own names: everything public is there, and loaded when it is asked for."""
 
 from __future__ import annotations
 
@@ -51,4 +51,4 @@ def test_importing_loads_no_module_of_the_package_but_the_shell() -> None:
         print("gntp_logging.gntp.models" in sys.modules, "gntp_logging.handler" in sys.modules)
     """
     result = run_program(program)
-    assert result.stdout == "['gntp_logging', 'gntp_logging.gntp', 'gntp_logging.gntp._lazy']\nTrue False\n"
+    assert result.stdout == "['gntp_logging', 'gntp_logging.gntp', 'gntp_logging.gntp.lazy']\nTrue False\n"

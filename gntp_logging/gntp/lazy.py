@@ -20,6 +20,7 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], 
     """
 
     def load(name: str) -> object:
+        """Import the module that a name lives in, when the name is first asked for."""
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module_name, colon, attribute = homes[name].partition(":")
@@ -29,6 +30,7 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], 
         return value
 
     def names() -> list[str]:
+        """Return what ``dir()`` shows: also what was not asked for yet."""
         return sorted({*vars(sys.modules[package]), *homes})
 
     return load, names
