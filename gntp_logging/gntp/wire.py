@@ -557,6 +557,9 @@ class ResponseReader(_Reader[Response]):
         if line.hash_id is None or not line.salt:
             return self._key
         try:
-            return keys.Key(self._key.password.decode("utf-8"), line.hash_id, line.salt)
+            key = keys.Key(self._key.password.decode("utf-8"), line.hash_id, line.salt)
         except ValueError as error:
             raise GNTPProtocolError(str(error)) from error
+        if not key.verify_hash(line.key_hash):  # noise may decrypt to something that looks like headers
+            raise GNTPProtocolError("the response is encrypted with another password")
+        return key

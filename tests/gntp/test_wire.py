@@ -653,7 +653,7 @@ def test_a_pointer_in_a_response_is_not_waited_for() -> None:
 
 
 def test_an_encrypted_response_to_a_request_without_a_key_is_refused() -> None:
-    """There is nothing to decrypt it with; and with another password it does not decrypt."""
+    """There is nothing to decrypt it with; nor is there with another password."""
     key = keys.SHA256.key(PASSWORD)
     data = encode(Response("-OK", {"A": "b" * 100}), key=key, cipher=ciphers.AES.cipher(key))
     reader = ResponseReader()
@@ -662,8 +662,7 @@ def test_an_encrypted_response_to_a_request_without_a_key_is_refused() -> None:
         reader.next_message()
     reader = ResponseReader(keys.SHA256.key("wrong"))
     reader.feed(data)
-    reader.feed_eof()
-    with pytest.raises(GNTPProtocolError):
+    with pytest.raises(GNTPProtocolError, match="another password"):
         reader.next_message()
 
 
