@@ -7,7 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from gntp_logging.gntp.channel import forget_servers
 from tests.support import RunningReceiver, running_receiver
+
+
+@pytest.fixture(autouse=True)
+def _no_server_is_known() -> None:
+    """A test's free port may have been another test's, whose server closed its connections."""
+    forget_servers()
 
 
 @pytest.fixture

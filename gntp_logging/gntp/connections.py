@@ -1,21 +1,22 @@
-"""Sockets: one exchange with a GNTP server, within one deadline.
+"""Connections and the client that applications hold.
 
-:class:`GNTPClient` is what an application holds: it owns the address and the secrets, makes no connection before its
-first request, and turns every failure into one of :mod:`~gntp_logging.gntp.exceptions`.
+:class:`GNTPClient` owns the address and the secrets, makes no connection before its first request, and turns every
+failure into one of :mod:`~gntp_logging.gntp.exceptions`. :class:`GNTPConnection` is one exchange, for callers who want
+to hold the connection themselves; a subclass of :class:`BaseGNTPConnection` can replace it.
 """
 
 from __future__ import annotations
 
 import importlib
-import ipaddress
 import socket
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, Protocol
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Any, Protocol
 
 from . import ciphers, keys
+from .callbacks import CallbackWatcher
+from .channel import Channel
 from .constants import (
     DEFAULT_PORT,
     DEFAULT_TIMEOUT,
@@ -24,181 +25,11 @@ from .constants import (
     RESPONSE_CALLBACK,
     RESPONSE_OK,
 )
-from .exceptions import (
-    GNTPConnectionError,
-    GNTPEncryptionError,
-    GNTPError,
-    GNTPProtocolError,
-    GNTPTimeoutError,
-)
-from .keys import Key
+from .exceptions import GNTPConnectionError, GNTPError, GNTPValidationError
 from .models import SocketCallback
-from .requests import Request, Response, check_type, parse_response
-from .wire import ResponseReader, encode
-
-_READ_SIZE: Final = 65536
-"""Bytes asked for at once: what a loopback socket hands over in one call."""
-
-
-@dataclass(frozen=True)
-class Deadline:
-    """One budget of time for a whole operation, on the monotonic clock.
-
-    Attributes:
-        at: When the budget ends, in seconds of :func:`time.monotonic`.
-        timeout: How long it was at the start, in seconds, for error messages.
-    """
-
-    at: float
-    timeout: float
-
-    @classmethod
-    def after(cls, timeout: float) -> Deadline:
-        """Start a budget of some seconds now."""
-        return cls(time.monotonic() + timeout, timeout)
-
-    def remaining(self) -> float:
-        """Return the seconds that are left.
-
-        Raises:
-            GNTPTimeoutError: If none are.
-        """
-        left = self.at - time.monotonic()
-        if left <= 0:
-            raise GNTPTimeoutError(f"no complete answer within {self.timeout:g} s")
-        return left
-
-
-class _Address(NamedTuple):
-    family: int
-    sockaddr: tuple[Any, ...]  # what socket.connect takes differs by family
-
-
-# -- Addresses -----------------------------------------------------------------------------------
-
-
-def _known_addresses(host: str, port: int) -> list[_Address]:
-    """Return the addresses that need no look-up: numbers, and localhost (IPv4 first, for growl-for-linux)."""
-    if host.lower() in ("localhost", ""):
-        return [_Address(socket.AF_INET, ("127.0.0.1", port)), _Address(socket.AF_INET6, ("::1", port))]
-    try:
-        number = ipaddress.ip_address(host)
-    except ValueError:
-        return []
-    return [_Address(socket.AF_INET if number.version == 4 else socket.AF_INET6, (host, port))]
-
-
-def _look_up(host: str, port: int) -> list[_Address]:
-    """Ask the system for a name's addresses. Nothing bounds the time this takes."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, ValueError, OverflowError) as error:  # also a host or a port that none can be
-        raise GNTPConnectionError(f"cannot look up {host!r}: {_reason(error)}") from error
-    return [_Address(family, sockaddr) for family, _, _, _, sockaddr in found]
-
-
-def _connect(addresses: list[_Address], deadline: Deadline) -> socket.socket:
-    """Connect to the first address that answers; each gets its share of the time that is left."""
-    failure: OSError | None = None
-    for index, address in enumerate(addresses):
-        try:
-            return _connected(address, deadline.remaining() / (len(addresses) - index))
-        except OSError as error:
-            failure = failure or error  # the first tells most: for localhost it is IPv4's, IPv6 may not exist
-    raise failure or OSError("the name has no address")
-
-
-def _connected(address: _Address, timeout: float) -> socket.socket:
-    sock = socket.socket(address.family, socket.SOCK_STREAM)  # fails already where there is no IPv6
-    try:
-        sock.settimeout(timeout)
-        sock.connect(address.sockaddr)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-@contextmanager
-def _network_errors(deadline: Deadline) -> Iterator[None]:
-    """Turn the system's errors into ours: the one place that does."""
-    try:
-        yield
-    except TimeoutError as error:
-        raise GNTPTimeoutError(f"no complete answer within {deadline.timeout:g} s") from error
-    except (OSError, OverflowError) as error:  # OverflowError: a port above 65535
-        raise GNTPConnectionError(_reason(error)) from error
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
-
-
-# -- The socket ----------------------------------------------------------------------------------
-
-
-class _Stream:
-    """A connected socket with one deadline over all its calls."""
-
-    def __init__(self, addresses: list[_Address], deadline: Deadline) -> None:
-        self.deadline = deadline
-        with _network_errors(deadline):
-            self.sock = _connect(addresses, deadline)
-
-    def send(self, data: bytes, *, half_close: bool) -> None:
-        """Write a whole message in one call, and shut down the sending side when nothing will follow.
-
-        A server that answers early may reset the connection while the client still sends. Its answer is there to be
-        read all the same, so a failed write is remembered by reading, not raised.
-
-        Raises:
-            GNTPTimeoutError: If the deadline passes.
-        """
-        try:
-            with _network_errors(self.deadline):
-                self.sock.settimeout(self.deadline.remaining())
-                self.sock.sendall(data)
-                if half_close:
-                    self.sock.shutdown(socket.SHUT_WR)
-        except GNTPTimeoutError:
-            raise
-        except GNTPConnectionError:
-            pass  # reading tells: an answer, or the end
-
-    def receive(self) -> bytes:
-        """Read what has arrived, or wait for it; nothing at the end of the stream.
-
-        Raises:
-            GNTPConnectionError: If the connection broke or the deadline passed.
-        """
-        with _network_errors(self.deadline):
-            self.sock.settimeout(self.deadline.remaining())
-            return self.sock.recv(_READ_SIZE)
-
-    def close(self) -> None:
-        """Close the socket; closing twice is harmless."""
-        self.sock.close()
-
-
-def _receive_response(stream: _Stream, reader: ResponseReader) -> Response:
-    """Read until one response is complete.
-
-    Raises:
-        GNTPConnectionError: If the server closed before, or the deadline passed.
-        GNTPProtocolError: If it sent something else.
-    """
-    while (response := reader.next_message()) is None:
-        data = stream.receive()
-        if not data:
-            reader.feed_eof()
-            with suppress(GNTPProtocolError):
-                if (response := reader.next_message()) is not None:
-                    return response
-            raise GNTPConnectionError("the server closed the connection without a complete answer")
-        reader.feed(data)
-    return response
-
+from .network import Deadline, Stream, known_addresses, look_up, network_errors
+from .packing import PackerFactory
+from .requests import NotifyRequest, Request, Response, check_type, parse_response
 
 # -- The reference's connection interface -----------------------------------------------------------
 
@@ -305,10 +136,10 @@ class GNTPConnection(BaseGNTPConnection):
             GNTPConnectionError: If the connection fails.
         """
         super().__init__(final_callback, socket_callback)
-        deadline = Deadline.after(timeout)
-        self._stream = _Stream(_known_addresses(*address) or _look_up(*address), deadline)
+        self._deadline = Deadline.after(timeout)
+        self._stream = Stream(known_addresses(*address) or look_up(*address), self._deadline)
         self.sock = self._stream.sock
-        self._messages = _split_messages(self._stream.receive)
+        self._messages = _split_messages(lambda: self._stream.receive(self._deadline))
 
     def write_message(self, message: bytes) -> None:
         """Send a message; without a socket callback nothing will follow, and the sending side is shut down.
@@ -319,7 +150,7 @@ class GNTPConnection(BaseGNTPConnection):
         Raises:
             GNTPConnectionError: If sending fails.
         """
-        self._stream.send(message, half_close=self.socket_callback is None)
+        self._stream.send(message, self._deadline, half_close=self.socket_callback is None)
 
     def read_message(self, callback: Callable[[bytes], None]) -> None:
         """Read one response and hand it over.
@@ -355,12 +186,8 @@ def generate_messages(sock: socket.socket, buffer_size: int = 1024) -> Iterator[
     """
 
     def receive() -> bytes:
-        try:
+        with network_errors(Deadline(0.0, sock.gettimeout() or 0.0, "complete message")):
             return sock.recv(buffer_size)
-        except TimeoutError as error:
-            raise GNTPTimeoutError("no complete message within the socket's timeout") from error
-        except OSError as error:
-            raise GNTPConnectionError(_reason(error)) from error
 
     return _split_messages(receive)
 
@@ -387,72 +214,6 @@ def _split_messages(receive: Callable[[], bytes]) -> Iterator[bytes]:
 # -- The client ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Packer:
-    """Turns one request into bytes, with a salt and an initialization vector of its own.
-
-    Attributes:
-        key: The message's key; None without a password.
-        cipher: The message's cipher; None without encryption.
-    """
-
-    key: Key | None
-    cipher: ciphers.Cipher | None
-
-    def pack(self, request: Request, *, half_close: bool = True) -> bytes:
-        """Encode a request.
-
-        Args:
-            request: The request.
-            half_close: Whether the sending side is shut down after it.
-
-        Returns:
-            The message's bytes.
-        """
-        return encode(request, key=self.key, cipher=self.cipher, half_close=half_close)
-
-
-@dataclass(frozen=True)
-class PackerFactory:
-    """What all messages of one client are secured with.
-
-    Attributes:
-        password: The password; None sends messages without a key.
-        key_hashing: Hash algorithm of the keys.
-        encryption: Cipher algorithm; None sends messages in clear.
-    """
-
-    password: str | None = field(repr=False)
-    key_hashing: keys.Algorithm
-    encryption: ciphers.Algorithm | None
-
-    def __post_init__(self) -> None:
-        """Refuse what could only fail, or be sent in clear, later.
-
-        Raises:
-            GNTPEncryptionError: If there is encryption without a password, with a hash that is too short, or without
-                the library it needs.
-        """
-        if self.encryption is None:
-            return
-        if self.password is None:
-            raise GNTPEncryptionError("encryption needs a password: give one, or leave encryption out")
-        ciphers.require_key_size(
-            self.encryption.algorithm_id,
-            self.encryption.key_size,
-            self.key_hashing.algorithm_id,
-            self.key_hashing.key_size,
-        )
-        self.encryption.load()
-
-    def create(self) -> Packer:
-        """Return a packer for one message: "fresh salt and initialization vector for each"."""
-        if self.password is None:
-            return Packer(None, None)
-        key = self.key_hashing.key(self.password)
-        return Packer(key, self.encryption.cipher(key) if self.encryption else None)
-
-
 class _ConnectionClass(Protocol):
     """A class that makes connections as :class:`GNTPConnection` does."""
 
@@ -466,9 +227,10 @@ class _ConnectionClass(Protocol):
 
 
 class GNTPClient:
-    """A GNTP client: one server, one way to authenticate and encrypt.
+    """A GNTP client: one server, one way to authenticate and encrypt. Also a context manager.
 
-    The constructor does no network. Each request is one connection, which the server closes after its answer.
+    The constructor does no network. The connection is kept between requests where the server keeps it; where the server
+    closes, each request has one of its own. Threads may share a client: each exchange has the connection for itself.
 
     Attributes:
         address: Host and port of the server.
@@ -496,7 +258,7 @@ class GNTPClient:
             password: The server's password; None sends no key.
             key_hashing: Hash algorithm; None means SHA256.
             encryption: Cipher algorithm; None sends in clear.
-            connection_class: Connection class; None means the built-in path.
+            connection_class: Connection class, for one exchange each; None means the built-in path.
 
         Raises:
             GNTPEncryptionError: If encryption was asked for without a password, or the hash is too short for it.
@@ -505,7 +267,10 @@ class GNTPClient:
         self.timeout = timeout
         self.connection_class = connection_class
         self.packer_factory = PackerFactory(password, key_hashing or keys.SHA256, encryption)
-        self._addresses = _known_addresses(host, port)
+        self._channel = Channel(self.address, self.packer_factory)
+        self._watcher = CallbackWatcher()
+        # A client that is forgotten closes its connection. What it awaits in the background it still awaits.
+        weakref.finalize(self, self._channel.close)
         if self.needs_look_up:
             # The first look-up imports this; were it in a background thread, a fork in that moment would leave the
             # child with half a module (CPython, seen on 3.10 to 3.13).
@@ -525,23 +290,63 @@ class GNTPClient:
             request: The request.
             callback: Called with the -OK response.
             timeout: Seconds for this exchange; None means the client's.
-            **kwargs: Passed to the connection; ``socket_callback`` waits for the user's reaction and is called with it.
+            **kwargs: Passed to the caller's connection class. The built-in path takes ``socket_callback``, which waits
+                for the user's reaction and is called with it; ``callback_timeout``, the seconds to wait for it, which
+                are the client's timeout if not given; and ``background``: True returns after the -OK, and calls
+                ``socket_callback`` in a thread whenever the reaction comes, within ``callback_timeout`` if given.
 
         Returns:
-            The -OK response; None when a connection class of the caller's handles it.
+            The -OK response; None when a connection class of the caller's has not reported it yet.
 
         Raises:
             GNTPConnectionError: If the server cannot be reached, or closes too early.
-            GNTPTimeoutError: If the exchange is not complete in time.
+            GNTPTimeoutError: If the exchange is not complete in time, or the reaction does not come in time.
             GNTPResponseError: If the server answers -ERROR.
             GNTPAuthenticationError: If that error is 400.
             GNTPProtocolError: If it answers something else.
         """
         seconds = self.timeout if timeout is None else timeout
         if self.connection_class is not None:
-            self._exchange_with(self.connection_class, request, callback, seconds, kwargs)
-            return None
+            return self._exchange_with(self.connection_class, request, callback, seconds, kwargs)
         return self._exchange(request, callback, seconds, **kwargs)
+
+    def process_requests(
+        self, requests: Iterable[Request], *, timeout: float | None = None
+    ) -> list[Response | GNTPError]:
+        """Send several requests, and return what became of each; nothing a server does is raised.
+
+        Where the server keeps the connection, requests are written without waiting for the answers to those before. A
+        request without an answer has a GNTPConnectionError in its place: those, and only those, are worth sending
+        again.
+
+        Args:
+            requests: The requests. None may ask for a socket callback: nobody could wait for it.
+            timeout: Seconds until the first answer, and from each to the next; None means the client's.
+
+        Returns:
+            For each request, in order, the -OK response or the error.
+        """
+        seconds = self.timeout if timeout is None else timeout
+        waiting = list(requests)
+        sendable = [request for request in waiting if not _asks_for_reaction(request)]
+        if self.connection_class is None:
+            found = iter(self._channel.exchange_all(sendable, seconds))
+        else:
+            found = iter([self._answer_with(self.connection_class, request, seconds) for request in sendable])
+        return [_reaction_in_a_batch() if _asks_for_reaction(request) else next(found) for request in waiting]
+
+    def close(self) -> None:
+        """Close the connection that is kept, and stop waiting for reactions in the background.
+
+        Closing twice is harmless. A client that is used again opens another connection.
+        """
+        self._channel.close()
+        self._watcher.close()
+
+    @property
+    def lost_callbacks(self) -> int:
+        """How many reactions, awaited in the background, will not come: the server closed, or the time is over."""
+        return self._watcher.lost
 
     def _exchange(
         self,
@@ -549,25 +354,53 @@ class GNTPClient:
         callback: Callable[[Response], object] | None,
         timeout: float,
         socket_callback: SocketCallback | None = None,
+        callback_timeout: float | None = None,
+        background: bool = False,  # noqa: FBT002 - it comes by its name, see process_request
     ) -> Response:
-        packer = self.packer_factory.create()
         deadline = Deadline.after(timeout)
-        stream = _Stream(self._addresses or _look_up(*self.address), deadline)
+        if socket_callback is not None:
+            return self._exchange_for_reaction(
+                request, callback, deadline, socket_callback, callback_timeout, background=background
+            )
+        response = self._channel.exchange(request, deadline, may_keep=not _asks_for_reaction(request))
+        check_type(response, RESPONSE_OK)
+        if callback is not None:
+            callback(response)
+        return response
+
+    def _exchange_for_reaction(
+        self,
+        request: Request,
+        callback: Callable[[Response], object] | None,
+        deadline: Deadline,
+        socket_callback: SocketCallback,
+        callback_timeout: float | None,
+        *,
+        background: bool,
+    ) -> Response:
+        """Send a request on a connection of its own, which stays open until the user reacts."""
+        packer = self.packer_factory.create()
+        data = packer.pack(request, half_close=False)
+        connection = self._channel.connect(deadline)
+        watched = False
         try:
-            half_close = socket_callback is None
-            stream.send(packer.pack(request, half_close=half_close), half_close=half_close)
-            reader = ResponseReader(packer.key)
-            response = _receive_response(stream, reader)
+            response = connection.exchange(data, packer.key, deadline)
             check_type(response, RESPONSE_OK)
             if callback is not None:
                 callback(response)
-            if socket_callback is not None:
-                reaction = _receive_response(stream, reader)
-                check_type(reaction, RESPONSE_CALLBACK)
-                socket_callback(reaction)
-            return response
+            if background:
+                seconds = float("inf") if callback_timeout is None else callback_timeout
+                self._watcher.watch(connection, socket_callback, Deadline.after(seconds))
+                watched = True
+                return response
+            seconds = self.timeout if callback_timeout is None else callback_timeout
+            reaction = connection.receive(Deadline.after(seconds, "reaction of the user"))
+            check_type(reaction, RESPONSE_CALLBACK)
         finally:
-            stream.close()
+            if not watched:
+                connection.close()
+        socket_callback(reaction)
+        return response
 
     def _exchange_with(
         self,
@@ -576,22 +409,58 @@ class GNTPClient:
         callback: Callable[[Response], object] | None,
         timeout: float,
         kwargs: dict[str, Any],
-    ) -> None:
+    ) -> Response | None:
+        """Have one exchange on a connection of the caller's class."""
+        if unknown := kwargs.keys() & {"callback_timeout", "background"}:
+            raise GNTPValidationError(f"a connection_class of your own has no {' and no '.join(sorted(unknown))}")
+        answers: list[Response] = []
+
+        def answered(response: Response) -> None:
+            answers.append(response)
+            if callback is not None:
+                callback(response)
+
         packer = self.packer_factory.create()
         half_close = kwargs.get("socket_callback") is None
-        connection = connection_class(self.address, timeout, final_callback=callback, **kwargs)
+        connection = connection_class(self.address, timeout, final_callback=answered, **kwargs)
         try:
             connection.write_message(packer.pack(request, half_close=half_close))
             connection.read_message(connection.on_ok_message)
         finally:
             connection.close()
+        return answers[0] if answers else None
+
+    def _answer_with(
+        self, connection_class: _ConnectionClass, request: Request, timeout: float
+    ) -> Response | GNTPError:
+        try:
+            answer = self._exchange_with(connection_class, request, None, timeout, {})
+        except GNTPError as error:
+            return error
+        return answer or GNTPConnectionError("the connection class reported no answer")
 
     @property
     def needs_look_up(self) -> bool:
         """Whether connecting would ask the system for a name's addresses, which nothing bounds in time."""
-        return not self._addresses
+        return not self._channel.addresses
+
+    def __enter__(self) -> GNTPClient:  # noqa: PYI034 - typing.Self is not in 3.10
+        """Return the client."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+        """Close the client."""
+        self.close()
 
     def __repr__(self) -> str:
         """Show the address; the password stays secret."""
         host, port = self.address
         return f"<GNTPClient {host}:{port}>"
+
+
+def _asks_for_reaction(request: Request) -> bool:
+    return isinstance(request, NotifyRequest) and isinstance(request.notification.callback, SocketCallback)
+
+
+def _reaction_in_a_batch() -> GNTPValidationError:
+    return GNTPValidationError("process_requests cannot wait for a socket callback: use process_request")

@@ -31,13 +31,20 @@ from .source import Source, Steps
 END: Final = b"GNTP/1.0 END"
 """The semaphore that ends a message on a connection that is kept ("Connection: Keep-Alive")."""
 
+_KEEP_ALIVE: Final = ("Connection", "Keep-Alive")
+
 _SECTION: Final = b"Identifier:"
 
 # -- Encoding ------------------------------------------------------------------------------------
 
 
 def encode(
-    message: Request | Response, *, key: Key | None = None, cipher: Cipher | None = None, half_close: bool = True
+    message: Request | Response,
+    *,
+    key: Key | None = None,
+    cipher: Cipher | None = None,
+    half_close: bool = True,
+    keep_alive: bool = False,
 ) -> bytes:
     """Encode one message.
 
@@ -48,6 +55,7 @@ def encode(
             ciphertext would be misread.
         half_close: Whether the sender shuts down its side after this message. If not, requests get a length at which
             growl-for-linux does not stall.
+        keep_alive: Whether the message says that its connection is to be kept: the header and the semaphore END.
 
     Returns:
         The message's bytes.
@@ -59,11 +67,14 @@ def encode(
     if cipher is not None and key is None:
         raise GNTPEncryptionError("a message is encrypted with a key: give the key as well")
     blocks = message.blocks()
+    if keep_alive:
+        blocks[0].append(_KEEP_ALIVE)
+    end = END + MESSAGE_DELIMITER if keep_alive else b""
     if message.message_type in RESPONSE_TYPES:
-        return _assembled(message.message_type, *_encode_blocks(blocks), key, cipher)
+        return _assembled(message.message_type, *_encode_blocks(blocks), key, cipher) + end
     for size in (0, *_PADDING_SIZES):
         text, resources = _encode_blocks(_padded(blocks, size))
-        encoded = _assembled(message.message_type, text, resources, key, cipher)
+        encoded = _assembled(message.message_type, text, resources, key, cipher) + end
         if not _leaves_a_line_feed(text, cipher) and not _stalls_growl_for_linux(encoded, half_close=half_close):
             break
     return encoded
@@ -213,13 +224,19 @@ _Message = TypeVar("_Message")
 
 
 class _Reader(Generic[_Message]):
-    """What both readers share: the pieces of a message, in their order on the wire."""
+    """What both readers share: the pieces of a message, in their order on the wire.
+
+    Attributes:
+        at_end: Whether the semaphore END was the last that was read: the peer keeps the connection. It comes after a
+            message, so ``next_message`` must have returned None since.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._source = Source()
         self._parser = self._messages()
         self._failure: GNTPProtocolError | None = None
+        self.at_end = False
 
     def feed(self, data: bytes) -> None:
         """Take bytes from the peer.
@@ -265,11 +282,14 @@ class _Reader(Generic[_Message]):
         that belongs to a response.
         """
         source = self._source
+        ended = self.at_end = False
         while True:
             if (yield from source.starts_with(LINE_DELIMITER)):
                 source.take(len(LINE_DELIMITER))
+                self.at_end = ended
             elif (yield from source.starts_with(END)):
                 yield from source.until(LINE_DELIMITER, self._limits.information_line, "the END line")
+                ended = True
             elif (yield from source.starts_with(_SECTION)):
                 yield from self._section(None, self._limits.section)
             elif source.data or source.eof:
@@ -518,6 +538,9 @@ class ResponseReader(_Reader[Response]):
 
     Growl for Windows and growl-for-linux answer in clear whatever the request was; the specification says that
     responses are encrypted like the request. Both are read.
+
+    Attributes:
+        key: Key of the request that is answered next, for an encrypted response.
     """
 
     def __init__(self, key: Key | None = None, limits: Limits = DEFAULT_LIMITS) -> None:
@@ -528,7 +551,7 @@ class ResponseReader(_Reader[Response]):
             limits: What is taken from a peer.
         """
         super().__init__(limits)
-        self._key = key
+        self.key = key
 
     def _messages(self) -> Generator[Response | None, None, None]:
         while True:
@@ -552,12 +575,12 @@ class ResponseReader(_Reader[Response]):
 
     def _response_key(self, line: InformationLine) -> Key:
         """Return the request's key, or the one from the response's own salt."""
-        if self._key is None:
+        if self.key is None:
             raise GNTPProtocolError("an encrypted response to a request without a key")
         if line.hash_id is None or not line.salt:
-            return self._key
+            return self.key
         try:
-            key = keys.Key(self._key.password.decode("utf-8"), line.hash_id, line.salt)
+            key = keys.Key(self.key.password.decode("utf-8"), line.hash_id, line.salt)
         except ValueError as error:
             raise GNTPProtocolError(str(error)) from error
         if not key.verify_hash(line.key_hash):  # noise may decrypt to something that looks like headers

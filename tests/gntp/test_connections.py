@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from gntp_logging.gntp import ciphers, keys
-from gntp_logging.gntp.connections import BaseGNTPConnection, Deadline, GNTPClient, GNTPConnection, generate_messages
+from gntp_logging.gntp.connections import BaseGNTPConnection, GNTPClient, GNTPConnection, generate_messages
 from gntp_logging.gntp.exceptions import (
     GNTPAuthenticationError,
     GNTPConnectionError,
@@ -22,8 +22,10 @@ from gntp_logging.gntp.exceptions import (
     GNTPProtocolError,
     GNTPResponseError,
     GNTPTimeoutError,
+    GNTPValidationError,
 )
 from gntp_logging.gntp.models import Event, Notification, Resource, SocketCallback
+from gntp_logging.gntp.network import Deadline
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Response
 from gntp_logging.gntp.wire import encode
 from tests.support import (
@@ -103,18 +105,20 @@ def test_an_encrypted_answer_is_read() -> None:
     assert answer == Response("-OK", {"Data-Key": "value"})
 
 
-def test_the_sending_side_is_shut_down_after_the_request() -> None:
+def test_the_sending_side_is_shut_down_once_the_server_is_known_to_close() -> None:
     """growl-for-linux would wait 4 s for more at some lengths: the server sees the end before it answers."""
     ends: list[bytes] = []
 
-    def serve(sock: socket.socket, _number: int) -> None:
+    def serve(sock: socket.socket, number: int) -> None:
         receive_request(sock)
-        ends.append(sock.recv(1))
+        if number:
+            ends.append(sock.recv(1))
         sock.sendall(OK)
 
-    with ScriptedServer(serve) as server:
-        client(server.port).process_request(NOTIFY)
-    assert ends == [b""]
+    with ScriptedServer(serve) as server, client(server.port) as sender:
+        for _ in range(3):
+            sender.process_request(NOTIFY)
+    assert ends == [b"", b""]
 
 
 def test_the_request_is_written_in_one_piece() -> None:
@@ -131,7 +135,7 @@ def test_the_request_is_written_in_one_piece() -> None:
         patch.setattr(socket, "socket", Recording)
         client(server.port).process_request(REGISTER)
     answer = Response("-OK", {"Response-Action": "REGISTER"})
-    assert written == [len(encode(REGISTER)), len(encode(answer))]
+    assert written == [len(encode(REGISTER, half_close=False, keep_alive=True)), len(encode(answer))]
 
 
 def test_the_users_reaction_reaches_the_callback() -> None:
@@ -499,10 +503,7 @@ def test_two_requests_share_neither_salt_nor_vector() -> None:
     lines: list[bytes] = []
 
     def serve(sock: socket.socket, _number: int) -> None:
-        data = b""
-        while piece := sock.recv(65536):
-            data += piece
-        lines.append(data.partition(b"\r\n")[0])
+        lines.append(sock.recv(65536).partition(b"\r\n")[0])
         sock.sendall(OK)
 
     with ScriptedServer(serve) as server:
@@ -791,10 +792,38 @@ def test_a_connection_class_of_the_callers_gets_one_exchange_per_connection() ->
     answers: list[Response] = []
     with ScriptedServer(answer_ok) as server:
         sender = client(server.port, connection_class=OwnConnection)
-        assert sender.process_request(REGISTER) is None
+        assert sender.process_request(REGISTER) == Response("-OK", {"Response-Action": "REGISTER"})
         sender.process_request(NOTIFY, answers.append)
-        assert OwnConnection.made == [("127.0.0.1", server.port)] * 2
+        assert sender.process_requests([NOTIFY, REGISTER]) == [
+            Response("-OK", {"Response-Action": "NOTIFY"}),
+            Response("-OK", {"Response-Action": "REGISTER"}),
+        ]
+        assert OwnConnection.made == [("127.0.0.1", server.port)] * 4
     assert [answer.message_type for answer in answers] == ["-OK"]
+
+
+def test_a_connection_class_of_the_callers_that_fails_fails_its_own_request_only() -> None:
+    """In a batch each error stands in its request's place; also a class that reports no answer."""
+
+    class Silent(OwnConnection):
+        def read_message(self, callback: Callable[[bytes], None]) -> None:
+            """Report nothing."""
+
+    with ScriptedServer(lambda sock, number: (answer_error(401), answer_ok)[number](sock, number)) as server:
+        refused, shown = client(server.port, connection_class=OwnConnection).process_requests([NOTIFY, NOTIFY])
+    assert isinstance(refused, GNTPResponseError)
+    assert isinstance(shown, Response)
+    with ScriptedServer(answer_ok) as server:
+        (unknown,) = client(server.port, connection_class=Silent).process_requests([NOTIFY])
+    assert isinstance(unknown, GNTPConnectionError)
+
+
+@pytest.mark.parametrize("option", [{"background": True}, {"callback_timeout": 1.0}])
+def test_a_connection_class_of_the_callers_is_not_asked_for_what_it_does_not_have(option: dict[str, Any]) -> None:
+    """What cannot be done is refused."""
+    sender = client(free_port(), connection_class=OwnConnection)
+    with pytest.raises(GNTPValidationError, match=f"no {next(iter(option))}"):
+        sender.process_request(NOTIFY, socket_callback=SocketCallback(), **option)
 
 
 @pytest.mark.parametrize("call", ["write_message", "read_message", "close"])

@@ -292,7 +292,7 @@ def test_responses_are_decoded(response: Response, security: tuple[Key | None, C
 
 def test_a_key_and_a_vector_are_fresh_for_each_message() -> None:
     """Through the client's packer: nothing of two messages is the same but their beginning."""
-    from gntp_logging.gntp.connections import PackerFactory
+    from gntp_logging.gntp.packing import PackerFactory
 
     factory = PackerFactory(PASSWORD, keys.SHA256, ciphers.AES)
     request = NotifyRequest("app", Notification("n", "t"))

@@ -1,0 +1,82 @@
+"""How a client secures its messages: each gets a salt and an initialization vector of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from . import ciphers, keys
+from .exceptions import GNTPEncryptionError
+from .keys import Key
+from .requests import Request
+from .wire import encode
+
+
+@dataclass(frozen=True)
+class Packer:
+    """Turns one request into bytes.
+
+    Attributes:
+        key: The message's key; None without a password.
+        cipher: The message's cipher; None without encryption.
+    """
+
+    key: Key | None
+    cipher: ciphers.Cipher | None
+
+    def pack(self, request: Request, *, half_close: bool = True, keep_alive: bool = False) -> bytes:
+        """Encode a request.
+
+        Args:
+            request: The request.
+            half_close: Whether the sending side is shut down after it.
+            keep_alive: Whether the server is asked to keep the connection.
+
+        Returns:
+            The message's bytes.
+
+        Raises:
+            GNTPEncryptionError: If encryption fails.
+            GNTPValidationError: If a custom header's name is none.
+        """
+        return encode(request, key=self.key, cipher=self.cipher, half_close=half_close, keep_alive=keep_alive)
+
+
+@dataclass(frozen=True)
+class PackerFactory:
+    """What all messages of one client are secured with.
+
+    Attributes:
+        password: The password; None sends messages without a key.
+        key_hashing: Hash algorithm of the keys.
+        encryption: Cipher algorithm; None sends messages in clear.
+    """
+
+    password: str | None = field(repr=False)
+    key_hashing: keys.Algorithm
+    encryption: ciphers.Algorithm | None
+
+    def __post_init__(self) -> None:
+        """Refuse what could only fail, or be sent in clear, later.
+
+        Raises:
+            GNTPEncryptionError: If there is encryption without a password, with a hash that is too short, or without
+                the library it needs.
+        """
+        if self.encryption is None:
+            return
+        if self.password is None:
+            raise GNTPEncryptionError("encryption needs a password: give one, or leave encryption out")
+        ciphers.require_key_size(
+            self.encryption.algorithm_id,
+            self.encryption.key_size,
+            self.key_hashing.algorithm_id,
+            self.key_hashing.key_size,
+        )
+        self.encryption.load()
+
+    def create(self) -> Packer:
+        """Return a packer for one message: "fresh salt and initialization vector for each"."""
+        if self.password is None:
+            return Packer(None, None)
+        key = self.key_hashing.key(self.password)
+        return Packer(key, self.encryption.cipher(key) if self.encryption else None)
