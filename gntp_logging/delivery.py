@@ -84,6 +84,10 @@ class Delivery:
         """Register again before the next alert."""
         self._registered = False
 
+    def close(self) -> None:
+        """Close the connection, if one is kept; the next alert opens another."""
+        self.client.close()
+
     def send(self, alert: Alert, id_: str, timeout: float | None = None) -> Outcome:
         """Send one alert, registering first where that is needed.
 

@@ -201,6 +201,7 @@ class Worker:
         self._generation += 1
         self._running = False
         self._wake_up()
+        self._delivery.close()
 
     def stats(self) -> Stats:
         """Return a snapshot of the counts."""

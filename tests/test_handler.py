@@ -263,6 +263,12 @@ EXPECTED_HEADERS = {
     "Notification-Text",
     "Notification-Sticky",
     "Notification-Priority",
+    "Origin-Machine-Name",
+    "Origin-Software-Name",
+    "Origin-Software-Version",
+    "Origin-Platform-Name",
+    "Origin-Platform-Version",
+    "Connection",
     "X-Padding",
 }
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from . import ciphers, keys
 from .exceptions import GNTPEncryptionError
 from .keys import Key
+from .origin import origin_headers
 from .requests import Request
 from .wire import encode
 
@@ -38,7 +39,14 @@ class Packer:
             GNTPEncryptionError: If encryption fails.
             GNTPValidationError: If a custom header's name is none.
         """
-        return encode(request, key=self.key, cipher=self.cipher, half_close=half_close, keep_alive=keep_alive)
+        return encode(
+            request,
+            key=self.key,
+            cipher=self.cipher,
+            half_close=half_close,
+            keep_alive=keep_alive,
+            more_headers=origin_headers(),
+        )
 
 
 @dataclass(frozen=True)
@@ -56,12 +64,13 @@ class PackerFactory:
     encryption: ciphers.Algorithm | None
 
     def __post_init__(self) -> None:
-        """Refuse what could only fail, or be sent in clear, later.
+        """Refuse what could only fail, or be sent in clear, later, and load what sending needs.
 
         Raises:
             GNTPEncryptionError: If there is encryption without a password, with a hash that is too short, or without
                 the library it needs.
         """
+        origin_headers()  # asks the system, once
         if self.encryption is None:
             return
         if self.password is None:

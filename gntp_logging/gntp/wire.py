@@ -45,6 +45,7 @@ def encode(
     cipher: Cipher | None = None,
     half_close: bool = True,
     keep_alive: bool = False,
+    more_headers: Iterable[tuple[str, str]] = (),
 ) -> bytes:
     """Encode one message.
 
@@ -56,6 +57,7 @@ def encode(
         half_close: Whether the sender shuts down its side after this message. If not, requests get a length at which
             growl-for-linux does not stall.
         keep_alive: Whether the message says that its connection is to be kept: the header and the semaphore END.
+        more_headers: Headers about the message rather than in it, as (name, value), for the end of its first block.
 
     Returns:
         The message's bytes.
@@ -67,6 +69,7 @@ def encode(
     if cipher is not None and key is None:
         raise GNTPEncryptionError("a message is encrypted with a key: give the key as well")
     blocks = message.blocks()
+    blocks[0] += more_headers
     if keep_alive:
         blocks[0].append(_KEEP_ALIVE)
     end = END + MESSAGE_DELIMITER if keep_alive else b""
@@ -227,8 +230,8 @@ class _Reader(Generic[_Message]):
     """What both readers share: the pieces of a message, in their order on the wire.
 
     Attributes:
-        at_end: Whether the semaphore END was the last that was read: the peer keeps the connection. It comes after a
-            message, so ``next_message`` must have returned None since.
+        at_end: Whether the semaphore END was the last that was read. It comes after a message, so that ``next_message``
+            must have returned None since.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -293,6 +296,7 @@ class _Reader(Generic[_Message]):
             elif (yield from source.starts_with(_SECTION)):
                 yield from self._section(None, self._limits.section)
             elif source.data or source.eof:
+                self.at_end &= not source.data
                 return
             else:
                 yield

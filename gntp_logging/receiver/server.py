@@ -1,5 +1,8 @@
 """The GNTP server: asyncio around :class:`~gntp_logging.gntp.wire.RequestReader`.
 
+A connection takes one request, as with Growl for Windows, unless the request asks for it to be kept: then each answer
+ends with END, and the next request may already be there (pipelining); answers come in the order of the requests.
+
 :class:`Server` lives in an event loop; :class:`Receiver` runs one in a thread of its own, for programs without a loop.
 """
 
@@ -30,6 +33,9 @@ MAX_CONNECTIONS: Final = 200
 
 REQUEST_TIMEOUT: Final = 10.0
 """Seconds for one whole request: the specification's clients send theirs in milliseconds."""
+
+IDLE_TIMEOUT: Final = 15.0
+"""Seconds for the next request on a connection that is kept, as with Growl for Mac 2."""
 
 ANSWER_TIMEOUT: Final = 5.0
 """Seconds for the peer to take the answer, which fits into any socket's buffer unless it echoes a huge id."""
@@ -123,41 +129,54 @@ class Server:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = writer.get_extra_info("peername")
+        connection = _Connection(
+            RequestReader(self._passwords, self._limits), reader, writer, str(peer[0] if peer else "")
+        )
+        timeout = self._request_timeout
         with contextlib.suppress(OSError, asyncio.TimeoutError):  # the peer went away, or does not read
-            response = await self._response(reader, str(peer[0]) if peer else "")
-            if response is not None:
-                await asyncio.wait_for(_send(response, reader, writer), ANSWER_TIMEOUT)
+            while await self._exchange(connection, timeout):
+                timeout = IDLE_TIMEOUT
+            await asyncio.wait_for(connection.close(), ANSWER_TIMEOUT)
 
-    async def _response(self, reader: asyncio.StreamReader, peer: str) -> Response | None:
-        """Read one request, and return the answer; None when the peer leaves without a request."""
-        wire = RequestReader(self._passwords, self._limits)
+    async def _exchange(self, connection: _Connection, timeout: float) -> bool:
+        """Read one request and answer it; return whether the connection is kept."""
         try:
-            request = await asyncio.wait_for(_next_request(wire, reader), self._request_timeout)
-            return None if request is None else self._answer(request, wire, peer)
+            request = await connection.next_request(timeout)
+            if request is None:
+                return False
+        except GNTPProtocolError as error:  # where the next request begins is not known any more
+            await connection.send(_error_response(error.error_code, str(error)))
+            return False
+        except asyncio.TimeoutError:  # an OSError from Python 3.11 on, so it is not left to the caller
+            if not connection.wire.at_end:
+                await connection.send(_error_response(ErrorCode.TIMED_OUT, f"no whole request within {timeout:g} s"))
+            return False
+        keep_alive = connection.asks_to_be_kept()
+        await connection.send(self._response(request, connection), keep_alive=keep_alive)
+        return keep_alive
+
+    def _response(self, request: Request, connection: _Connection) -> Response:
+        try:
+            return self._answer(request, connection)
         except GNTPProtocolError as error:
             return _error_response(error.error_code, str(error))
-        except asyncio.TimeoutError:  # an OSError from Python 3.11 on, so it comes before
-            seconds = f"{self._request_timeout:g} s"
-            return _error_response(ErrorCode.TIMED_OUT, f"the request was not complete within {seconds}")
-        except OSError:
-            raise
         except Exception as error:  # noqa: BLE001 - a mistake of this package's: the client should not wait for it
             context = {"message": "gntp_logging: a request could not be answered", "exception": error}
             asyncio.get_running_loop().call_exception_handler(context)
             return _error_response(ErrorCode.INTERNAL_SERVER_ERROR, "internal error")
 
-    def _answer(self, request: Request, wire: RequestReader, peer: str) -> Response:
+    def _answer(self, request: Request, connection: _Connection) -> Response:
         headers = {"Response-Action": request.message_type}
         if isinstance(request, RegisterRequest):
             self._registry.register(request)
         elif isinstance(request, NotifyRequest):
-            toast = _completed(self._registry.toast(request), wire, peer)
+            toast = _completed(self._registry.toast(request), connection)
             self._show(toast)
             if toast.id_:
                 headers["Notification-ID"] = toast.id_
         else:
             raise GNTPProtocolError("this server takes no subscriptions")
-        return Response(RESPONSE_OK, headers)
+        return Response(RESPONSE_OK, {**headers, **_echoed(request)})
 
     def _show(self, toast: Toast) -> None:
         for display in self._displays:
@@ -181,45 +200,83 @@ async def _stop_accepting(server: asyncio.Server) -> None:
         await asyncio.sleep(0)
 
 
-def _completed(toast: Toast, wire: RequestReader, peer: str) -> Toast:
+@dataclasses.dataclass(frozen=True)
+class _Connection:
+    """One client's connection.
+
+    Attributes:
+        wire: Reads the requests.
+        reader: The bytes they come in.
+        writer: Takes the answers.
+        peer: Address of the client.
+    """
+
+    wire: RequestReader
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    peer: str
+
+    async def next_request(self, timeout: float) -> Request | None:
+        """Read one request; None when the peer closes without one.
+
+        Raises:
+            asyncio.TimeoutError: If it is not there in so many seconds.
+            GNTPProtocolError: If what came is none.
+        """
+        request = self.wire.next_message()  # the one before may have brought it along
+        return await asyncio.wait_for(self._read_request(), timeout) if request is None else request
+
+    async def _read_request(self) -> Request | None:
+        while (request := self.wire.next_message()) is None:
+            data = await self.reader.read(_READ_SIZE)
+            if not data:
+                self.wire.feed_eof()
+                return self.wire.next_message()
+            self.wire.feed(data)
+        return request
+
+    def asks_to_be_kept(self) -> bool:
+        """Tell whether the request that was read last wants the connection to be kept."""
+        assert self.wire.envelope is not None
+        return self.wire.envelope.headers.get("Connection", "").lower() == "keep-alive"
+
+    async def send(self, response: Response, *, keep_alive: bool = False) -> None:
+        """Send an answer, and wait while the peer does not take it."""
+        self.writer.write(encode(response, keep_alive=keep_alive))
+        if self.writer.transport.get_write_buffer_size():
+            await asyncio.wait_for(self.writer.drain(), ANSWER_TIMEOUT)
+
+    async def close(self) -> None:
+        """Say that this was all, read what the peer still sends for a moment, and close."""
+        await self.writer.drain()
+        if self.writer.can_write_eof():
+            self.writer.write_eof()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._discard(), _LINGER)
+        self.writer.close()
+        await self.writer.wait_closed()  # drain leaves the last of a long answer in the buffer
+
+    async def _discard(self) -> None:
+        while await self.reader.read(_READ_SIZE):
+            pass
+
+
+def _completed(toast: Toast, connection: _Connection) -> Toast:
     """Add what only the connection knows."""
-    envelope = wire.envelope
+    envelope = connection.wire.envelope
     assert envelope is not None
     return dataclasses.replace(
         toast,
         headers=envelope.headers,
         encryption=envelope.cipher_id or "",
         hash_=envelope.hash_id or "",
-        peer=peer,
+        peer=connection.peer,
     )
 
 
-async def _next_request(wire: RequestReader, reader: asyncio.StreamReader) -> Request | None:
-    """Read one request; None when the peer closes without one."""
-    while (request := wire.next_message()) is None:
-        data = await reader.read(_READ_SIZE)
-        if not data:
-            wire.feed_eof()
-            return wire.next_message()
-        wire.feed(data)
-    return request
-
-
-async def _send(response: Response, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Send the answer, read what the peer still sends for a moment, and close."""
-    writer.write(encode(response))
-    await writer.drain()
-    if writer.can_write_eof():
-        writer.write_eof()
-    with contextlib.suppress(asyncio.TimeoutError):
-        await asyncio.wait_for(_discard(reader), _LINGER)
-    writer.close()
-    await writer.wait_closed()  # drain leaves the last of a long answer in the buffer
-
-
-async def _discard(reader: asyncio.StreamReader) -> None:
-    while await reader.read(_READ_SIZE):
-        pass
+def _echoed(request: Request) -> dict[str, str]:
+    """Return the Data- headers, which go back to the sender; a picture's bytes do not."""
+    return {name: value for name, value in request.app_specific_headers or () if isinstance(value, str)}
 
 
 def _error_response(code: int, description: str) -> Response:

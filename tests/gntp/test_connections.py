@@ -86,10 +86,11 @@ def test_a_request_is_answered(trust: dict[str, Any]) -> None:
     answers: list[Response] = []
     with running_receiver(["secret"] if trust else []) as receiver:
         sender = client(receiver.port, **trust)
-        assert sender.process_request(REGISTER) == Response("-OK", {"Response-Action": "REGISTER"})
+        answer = sender.process_request(REGISTER)
+        assert answer == Response("-OK", {"Response-Action": "REGISTER", "Connection": "Keep-Alive"})
         sender.process_request(NOTIFY, answers.append)
         assert [toast.text for toast in receiver.toasts] == ["text"]
-    assert answers == [Response("-OK", {"Response-Action": "NOTIFY"})]
+    assert answers == [Response("-OK", {"Response-Action": "NOTIFY", "Connection": "Keep-Alive"})]
 
 
 def test_an_encrypted_answer_is_read() -> None:
@@ -133,9 +134,10 @@ def test_the_request_is_written_in_one_piece() -> None:
 
     with ScriptedServer(answer_ok) as server, pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket, "socket", Recording)
-        client(server.port).process_request(REGISTER)
-    answer = Response("-OK", {"Response-Action": "REGISTER"})
-    assert written == [len(encode(REGISTER, half_close=False, keep_alive=True)), len(encode(answer))]
+        sender = client(server.port)
+        sender.process_request(REGISTER)
+    packed = sender.packer_factory.create().pack(REGISTER, half_close=False, keep_alive=True)
+    assert written == [len(packed), len(encode(Response("-OK", {"Response-Action": "REGISTER"})))]
 
 
 def test_the_users_reaction_reaches_the_callback() -> None:

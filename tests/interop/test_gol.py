@@ -106,14 +106,14 @@ def test_long_texts_arrive_whole(gol: Gol, size: int) -> None:
 def test_every_length_around_the_servers_pieces_arrives(gol: Gol, pass_through: PassThrough) -> None:
     """Also where a request's length modulo 1,024 would make the server wait or stop early."""
     with configured(port=pass_through.port, max_text=0) as handler:
-        for size in range(1024 - 260, 1024 - 220):
+        for size in range(1024 - 600, 1024 - 300):  # the rest is headers, some of which name this machine
             logging.getLogger("orders").error("%s", f"around {size}:".ljust(size, "y"))
         assert handler.flush(30)
-        assert handler.stats().shown == 40
-    pass_through.wait_for_types(41)
+        assert handler.stats().shown == 300
+    pass_through.wait_for_types(301)
     lengths = {len(exchange.request) % 1024 for exchange in pass_through.exchanges if exchange.message_type == "NOTIFY"}
     assert {1, 2, 3} <= lengths, sorted(lengths)
-    assert len([row for row in gol.notifications() if row.text.startswith("around ")]) == 40
+    assert len([row for row in gol.notifications() if row.text.startswith("around ")]) == 300
 
 
 @pytest.mark.parametrize("more", range(16))

@@ -1,0 +1,30 @@
+"""Where a message comes from: the Origin- headers."""
+
+from __future__ import annotations
+
+import functools
+import platform
+
+from .constants import VERSION
+
+SOFTWARE_NAME = "gntp_logging"
+
+
+@functools.lru_cache(maxsize=1)
+def origin_headers() -> tuple[tuple[str, str], ...]:
+    """Describe this machine and this software.
+
+    "Common headers": "Origin-Machine-Name: The machine name/host name of the sending computer", and so on. Clients send
+    them with each request; a hub hands them on.
+
+    Returns:
+        The headers as (name, value), without those that are unknown.
+    """
+    headers = (
+        ("Origin-Machine-Name", platform.node()),
+        ("Origin-Software-Name", SOFTWARE_NAME),
+        ("Origin-Software-Version", VERSION),
+        ("Origin-Platform-Name", platform.system()),
+        ("Origin-Platform-Version", platform.release()),
+    )
+    return tuple((name, value) for name, value in headers if value)
