@@ -148,16 +148,34 @@ def receive_request(sock: socket.socket, passwords: Sequence[str] = ()) -> Reque
     return request
 
 
-def send_response(sock: socket.socket, message_type: str = "-OK", **headers: str) -> None:
+def requests_of(sock: socket.socket, passwords: Sequence[str] = ()) -> Iterator[Request]:
+    """Yield the requests that come on a kept connection, until the client leaves."""
+    reader = RequestReader(passwords, Limits())
+    while True:
+        while (request := reader.next_message()) is not None:
+            yield request
+        data = sock.recv(65536)
+        if not data:
+            return
+        reader.feed(data)
+
+
+def send_response(sock: socket.socket, message_type: str = "-OK", *, keep_alive: bool = False, **headers: str) -> None:
     """Answer; underscores in names of headers stand for hyphens."""
     names = {name.replace("_", "-"): value for name, value in headers.items()}
-    sock.sendall(encode(Response(message_type, names)))
+    sock.sendall(encode(Response(message_type, names), keep_alive=keep_alive))
 
 
 def answer_ok(sock: socket.socket, _number: int = 0) -> None:
     """Read one request and answer -OK: what ScriptedServer takes for a server that works."""
     request = receive_request(sock)
     send_response(sock, Response_Action=request.message_type)
+
+
+def keep_answering(sock: socket.socket, _number: int = 0) -> None:
+    """Answer -OK to every request on a connection that is kept, as Growl for Mac does."""
+    for request in requests_of(sock):
+        send_response(sock, Response_Action=request.message_type, keep_alive=True)
 
 
 def answer_error(code: int, description: str = "no") -> Callable[[socket.socket, int], None]:

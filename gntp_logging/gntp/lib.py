@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from types import TracebackType
+from typing import Any, TypeAlias, TypeVar
 
 from .connections import GNTPClient
 from .constants import DEFAULT_PORT, DEFAULT_TTL, safe_int_conversion
@@ -13,6 +14,7 @@ from .requests import ExtraHeaders, NotifyRequest, RegisterRequest, Request, Res
 
 EventDefinition: TypeAlias = "str | tuple[str, bool] | Event"
 Callback: TypeAlias = "Callable[[Response], object]"
+_App = TypeVar("_App", bound="BaseApp")
 
 
 def publish(app_name: str, event_name: str, title: str, text: str = "", **kwargs: Any) -> None:  # the client's own
@@ -28,9 +30,9 @@ def publish(app_name: str, event_name: str, title: str, text: str = "", **kwargs
     Raises:
         GNTPError: If the server cannot be reached or refuses.
     """
-    publisher = Publisher(app_name, [event_name], **kwargs)
-    publisher.register()
-    publisher.publish(event_name, title, text)
+    with Publisher(app_name, [event_name], **kwargs) as publisher:
+        publisher.register()
+        publisher.publish(event_name, title, text)
 
 
 def subscribe(
@@ -57,9 +59,9 @@ def subscribe(
     Raises:
         GNTPError: If the hub cannot be reached or refuses.
     """
-    subscriber = Subscriber(id_, name, hub, password, port, **kwargs)
-    subscriber.subscribe()
-    return subscriber.ttl
+    with Subscriber(id_, name, hub, password, port, **kwargs) as subscriber:
+        subscriber.subscribe()
+        return subscriber.ttl
 
 
 class BaseApp:
@@ -90,8 +92,22 @@ class BaseApp:
         self.app_specific_headers = app_specific_headers
         self.gntp_client = (gntp_client_class or GNTPClient)(**kwargs)
 
+    def close(self) -> None:
+        """Close the client. Closing twice is harmless; what is sent afterwards opens another connection."""
+        close = getattr(self.gntp_client, "close", None)  # a client class of the caller's may have none
+        if close is not None:
+            close()
+
     def _send(self, request: Request, callback: Callback | None, **kwargs: Any) -> None:
         self.gntp_client.process_request(request, callback, **kwargs)
+
+    def __enter__(self: _App) -> _App:  # noqa: PYI019 - typing.Self is not in 3.10
+        """Return the object."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+        """Close it."""
+        self.close()
 
 
 class Publisher(BaseApp):
@@ -158,9 +174,15 @@ class Publisher(BaseApp):
         coalescing_id: str | None = None,
         callback: Callback | None = None,
         gntp_callback: str | SocketCallback | None = None,
+        *,
+        callback_timeout: float | None = None,
+        background: bool = False,
         **socket_callback_options: Any,  # SocketCallback's own
     ) -> None:
         """Show one notification. Whether the application is registered, the server knows.
+
+        With a socket callback this waits for the user's reaction, and calls it before it returns; or, in the background,
+        returns after the server's -OK, while a thread of the client waits for the reaction, for hours if need be.
 
         Args:
             name: Name of a registered event.
@@ -173,16 +195,28 @@ class Publisher(BaseApp):
             coalescing_id: Notifications with the same id replace each other.
             callback: Called with the server's -OK.
             gntp_callback: A URL to open, or a SocketCallback to call, when the user reacts.
+            callback_timeout: Seconds to wait for the reaction; None means the client's timeout, or no limit in the
+                background.
+            background: Whether the reaction is awaited in a thread.
             **socket_callback_options: Options of a SocketCallback, instead of one.
 
         Raises:
             GNTPError: If the server cannot be reached or refuses.
+            GNTPTimeoutError: Also if the reaction is awaited and does not come in time; ``on_timeout`` is for the
+                server's own report that the notification went away.
         """
         reaction = coerce_to_callback(gntp_callback, **socket_callback_options)
         notification = Notification(name, title, text, id_, sticky, priority, icon, coalescing_id, reaction)
         request = NotifyRequest(self.name, notification, self.custom_headers, self.app_specific_headers)
-        awaited = {"socket_callback": reaction} if isinstance(reaction, SocketCallback) else {}
-        self._send(request, callback, **awaited)
+        if not isinstance(reaction, SocketCallback):
+            self._send(request, callback)
+            return
+        options: dict[str, Any] = {"socket_callback": reaction}  # a client or connection class may know no others
+        if callback_timeout is not None:
+            options["callback_timeout"] = callback_timeout
+        if background:
+            options["background"] = True
+        self._send(request, callback, **options)
 
     def __repr__(self) -> str:
         """Name the application and its events."""

@@ -25,7 +25,6 @@ from gntp_logging.gntp.exceptions import (
     GNTPValidationError,
 )
 from gntp_logging.gntp.models import Event, Notification, Resource, SocketCallback
-from gntp_logging.gntp.network import Deadline
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Response
 from gntp_logging.gntp.wire import encode
 from tests.support import (
@@ -659,13 +658,6 @@ def test_ipv6_is_spoken() -> None:
         thread.start()
         client(port, host="::1").process_request(NOTIFY)
         thread.join(PATIENCE)
-
-
-def test_a_deadline_that_has_passed_is_a_timeout() -> None:
-    """Asked for what is left, it raises."""
-    assert 0 < Deadline.after(60).remaining() <= 60
-    with pytest.raises(GNTPTimeoutError):
-        Deadline.after(0).remaining()
 
 
 # -- The reference's connections -----------------------------------------------------------------

@@ -14,7 +14,7 @@ from gntp_logging.gntp.lib import Publisher, Subscriber, coerce_to_callback, coe
 from gntp_logging.gntp.models import Event, Resource, SocketCallback, URLCallback
 from gntp_logging.gntp.requests import Response, SubscribeRequest
 from gntp_logging.gntp.wire import encode
-from tests.support import RunningReceiver, ScriptedServer, receive_request, running_receiver, send_response
+from tests.support import RunningReceiver, ScriptedServer, receive_request, running_receiver
 
 
 def test_publish_registers_and_shows(receiver: RunningReceiver) -> None:
@@ -117,7 +117,8 @@ def hub(ttl: str | None, requests: list[Any]) -> ScriptedServer:
 
     def serve(sock: socket.socket, _number: int) -> None:
         requests.append(receive_request(sock, ["secret"]))
-        send_response(sock, "-OK", Response_Action="SUBSCRIBE", **({"Subscription_TTL": ttl} if ttl else {}))
+        headers = {"Subscription-TTL": ttl} if ttl else {}
+        sock.sendall(encode(Response("-OK", {"Response-Action": "SUBSCRIBE", **headers})))
 
     return ScriptedServer(serve)
 
