@@ -54,6 +54,7 @@ class CallbackWatcher:
         self._pid = os.getpid()
         self._lock = threading.Lock()  # guards what follows
         self._awaited: set[_Awaited] = set()
+        self._ended: list[_Awaited] = []  # awaited no longer, for the thread to close
         self._wake: socket.socket | None = None  # what wakes the thread; None when there is none
 
     @property
@@ -79,18 +80,25 @@ class CallbackWatcher:
             if self._wake is not None:
                 self._wake_up()
                 return
-            self._wake, other = socket.socketpair()
-            self._wake.setblocking(False)
-            close_after_fork(self._wake)
-            close_after_fork(other)
             try:
-                threading.Thread(target=self._run, args=(other,), name="gntp-callbacks", daemon=True).start()
-            except BaseException:
+                self._wake = self._start_thread()
+            except RuntimeError:
                 self._awaited.clear()
-                self._wake.close()
-                self._wake = None
-                other.close()
                 raise
+
+    def _start_thread(self) -> socket.socket:
+        """Start the thread, and return what wakes it."""
+        wake, woken = socket.socketpair()
+        for end in (wake, woken):
+            end.setblocking(False)
+            close_after_fork(end)
+        try:
+            threading.Thread(target=self._run, args=(woken,), name="gntp-callbacks", daemon=True).start()
+        except RuntimeError:
+            wake.close()
+            woken.close()
+            raise
+        return wake
 
     def close(self) -> None:
         """Stop waiting; what was awaited is counted as lost. Closing twice is harmless."""
@@ -98,6 +106,7 @@ class CallbackWatcher:
             return
         with self._lock:
             self.lost += len(self._awaited)
+            self._ended += self._awaited
             self._awaited.clear()
             self._wake_up()
 
@@ -111,7 +120,6 @@ class CallbackWatcher:
 
     def _run(self, woken: socket.socket) -> None:
         with woken, selectors.DefaultSelector() as selector:
-            woken.setblocking(False)
             selector.register(woken, selectors.EVENT_READ)
             watched: dict[_Awaited, None] = {}
             while self._adopt(watched, selector):
@@ -130,13 +138,14 @@ class CallbackWatcher:
         while True:
             with self._lock:
                 new = self._awaited - watched.keys()
-                gone = watched.keys() - self._awaited
+                ended, self._ended = self._ended, []
                 if not self._awaited and self._wake is not None:
                     self._wake.close()
                     self._wake = None
-            for awaited in gone:
-                del watched[awaited]
-                selector.unregister(awaited.connection.stream.sock)
+            for awaited in ended:
+                if awaited in watched:
+                    del watched[awaited]
+                    selector.unregister(awaited.connection.stream.sock)
                 awaited.connection.close()
             for awaited in new:
                 watched[awaited] = None
@@ -186,6 +195,7 @@ class CallbackWatcher:
             if awaited not in self._awaited:
                 return False
             self._awaited.remove(awaited)
+            self._ended.append(awaited)
             self.lost += lost
             return True
 

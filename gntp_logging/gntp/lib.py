@@ -10,6 +10,7 @@ from .connections import GNTPClient
 from .constants import DEFAULT_PORT, DEFAULT_TTL, safe_int_conversion
 from .exceptions import GNTPError, GNTPValidationError
 from .models import Event, Notification, Resource, SocketCallback, URLCallback
+from .renewal import Renewal
 from .requests import ExtraHeaders, NotifyRequest, RegisterRequest, Request, Response, SubscribeRequest
 
 EventDefinition: TypeAlias = "str | tuple[str, bool] | Event"
@@ -181,7 +182,7 @@ class Publisher(BaseApp):
     ) -> None:
         """Show one notification. Whether the application is registered, the server knows.
 
-        With a socket callback this waits for the user's reaction, and calls it before it returns; or, in the background,
+        With a socket callback this waits for the user's reaction, and calls it before it returns. In the background, it
         returns after the server's -OK, while a thread of the client waits for the reaction, for hours if need be.
 
         Args:
@@ -266,6 +267,7 @@ class Subscriber(BaseApp):
         self.password = password
         self.port = port
         self.ttl = 0
+        self._renewal: Renewal | None = None
         host, hub_port = self.hub
         options = {"host": host, "port": hub_port, "password": password, **kwargs}
         super().__init__(custom_headers, app_specific_headers, gntp_client_class, **options)
@@ -287,6 +289,39 @@ class Subscriber(BaseApp):
 
         request = SubscribeRequest(self.id_, self.name, self.port, self.custom_headers, self.app_specific_headers)
         self._send(request, answered)
+
+    def start_renewing(self, on_error: Callable[[GNTPError], object] | None = None) -> None:
+        """Subscribe, and from then on renew the subscription in a thread before it ends.
+
+        The thread tries again when the hub cannot be reached. It ends with :meth:`stop_renewing` or :meth:`close`, with
+        the last reference to this object, and with the program. Starting twice is harmless.
+
+        Args:
+            on_error: Called in the thread with each failure to renew.
+
+        Raises:
+            GNTPError: If this first subscription fails; then no thread is started.
+        """
+        if self.is_renewing:
+            return
+        self.subscribe()
+        self._renewal = Renewal(self, on_error)
+
+    def stop_renewing(self) -> None:
+        """Let the subscription end by itself. Stopping twice is harmless."""
+        renewal, self._renewal = self._renewal, None
+        if renewal is not None:
+            renewal.stop()
+
+    @property
+    def is_renewing(self) -> bool:
+        """Whether the subscription is being renewed."""
+        return self._renewal is not None and self._renewal.is_running
+
+    def close(self) -> None:
+        """Stop renewing, and close the client. Closing twice is harmless."""
+        self.stop_renewing()
+        super().close()
 
     def store_ttl(self, response: Response) -> None:
         """Take the subscription's length from the hub's answer.

@@ -15,7 +15,7 @@ import functools
 import threading
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Final
+from typing import Final, Protocol
 
 from gntp_logging.gntp import ciphers
 from gntp_logging.gntp.constants import RESPONSE_ERROR, RESPONSE_OK, ErrorCode
@@ -44,6 +44,23 @@ _LINGER: Final = 1.0
 """Seconds to read on after an early answer, so that closing does not reset the connection before it is read."""
 
 
+class Subscription(Protocol):
+    """A subscription to a hub; :class:`~gntp_logging.gntp.lib.Subscriber` is one."""
+
+    @property
+    def id_(self) -> str:
+        """The subscriber's id."""
+
+    @property
+    def password(self) -> str:
+        """The hub's password."""
+
+
+def _forwarding_password(subscription: Subscription) -> str:
+    """Return what a hub makes its keys from when it forwards."""
+    return subscription.password + subscription.id_
+
+
 class Server:
     """A GNTP server inside an event loop. One request a connection, as Growl for Windows does.
 
@@ -59,6 +76,7 @@ class Server:
         host: str = "127.0.0.1",
         port: int = 0,
         passwords: Sequence[str] = (),
+        subscriptions: Sequence[Subscription] = (),
         limits: Limits = DEFAULT_LIMITS,
         request_timeout: float = REQUEST_TIMEOUT,
     ) -> None:
@@ -69,12 +87,14 @@ class Server:
             host: Address to listen on; the default takes connections from this machine only.
             port: TCP port; 0 takes a free one.
             passwords: A request must have a key made from one of them; none for a server without a password.
+            subscriptions: Subscribers whose hubs send here. What a hub forwards has a key made from its password and
+                the subscriber's id; as with passwords, every request must then have a key.
             limits: What is taken from a peer.
             request_timeout: Seconds for one whole request.
         """
         self._displays = tuple(displays)
         self._host = host
-        self._passwords = tuple(passwords)
+        self._passwords = (*passwords, *map(_forwarding_password, subscriptions))
         self._limits = limits
         self._request_timeout = request_timeout
         self._registry = Registry()

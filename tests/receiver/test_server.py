@@ -14,9 +14,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from gntp_logging.gntp import ciphers
+from gntp_logging.gntp.connections import GNTPClient
+from gntp_logging.gntp.exceptions import GNTPAuthenticationError
+from gntp_logging.gntp.lib import Subscriber
 from gntp_logging.gntp.models import Event, Notification, Resource
-from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, SubscribeRequest
-from gntp_logging.gntp.wire import encode
+from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Response, SubscribeRequest
+from gntp_logging.gntp.wire import END, ResponseReader, encode
 from gntp_logging.receiver import server as server_module
 from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.server import Receiver, Server
@@ -489,3 +493,132 @@ def test_the_server_lives_in_any_event_loop() -> None:
 
     asyncio.run(main())
     gc.collect()
+
+
+# -- Connections that are kept -------------------------------------------------------------------
+
+
+def _keep(request: RegisterRequest | NotifyRequest) -> bytes:
+    return encode(request, half_close=False, keep_alive=True)
+
+
+def _answers(sock: socket.socket, count: int) -> list[Response]:
+    """Read so many answers, each of which ends with END."""
+    reader = ResponseReader()
+    found: list[Response] = []
+    sock.settimeout(PATIENCE)
+    while len(found) < count or not reader.at_end:
+        response = reader.next_message()
+        if response is not None:
+            found.append(response)
+        elif len(found) < count or not reader.at_end:
+            data = sock.recv(65536)
+            assert data, found
+            reader.feed(data)
+    return found
+
+
+@pytest.mark.parametrize("size", [0, 1, 7])
+def test_requests_are_answered_in_order_on_one_connection(receiver: RunningReceiver, size: int) -> None:
+    """Written at once, or cut anywhere."""
+    ids = [str(number) for number in range(20)]
+    data = _keep(REGISTER) + b"".join(
+        _keep(NotifyRequest("app", Notification("event", "title", id_=id_))) for id_ in ids
+    )
+    with connected(receiver.port) as sock:
+        for start in range(0, len(data), size or len(data)):
+            sock.sendall(data[start : start + (size or len(data))])
+        first, *others = _answers(sock, 21)
+    assert first.headers == {"Response-Action": "REGISTER", "Connection": "Keep-Alive"}
+    assert [answer.headers["Notification-ID"] for answer in others] == ids
+    assert [toast.id_ for toast in receiver.toasts] == ids
+
+
+def test_a_request_that_does_not_ask_for_it_ends_the_connection(receiver: RunningReceiver) -> None:
+    """Its answer has no END, and what comes after it is dropped."""
+    with connected(receiver.port) as sock:
+        sock.sendall(_keep(REGISTER) + encode(NOTIFY) + _keep(NOTIFY))
+        sock.settimeout(PATIENCE)
+        received = b""
+        while data := sock.recv(65536):
+            received += data
+    assert received.count(b"-OK") == 2
+    assert received.count(END) == 1
+    assert not received.endswith(END + b"\r\n\r\n")
+    assert len(receiver.toasts) == 1
+
+
+def test_a_refused_notification_keeps_the_connection(receiver: RunningReceiver) -> None:
+    """The next request is known to begin where it ended."""
+    unknown = NotifyRequest("app", Notification("unknown", "title"))
+    with connected(receiver.port) as sock:
+        sock.sendall(_keep(REGISTER) + _keep(unknown) + _keep(NOTIFY))
+        types = [answer.message_type for answer in _answers(sock, 3)]
+    assert types == ["-OK", "-ERROR", "-OK"]
+
+
+def test_a_malformed_request_ends_a_kept_connection(receiver: RunningReceiver) -> None:
+    """Nobody knows where the next one begins."""
+    with connected(receiver.port) as sock:
+        sock.sendall(_keep(REGISTER) + b"GNTP/1.0 NOTIFY NONE\r\nx\r\n\r\n" + _keep(NOTIFY))
+        sock.settimeout(PATIENCE)
+        received = b""
+        while data := sock.recv(65536):
+            received += data
+    assert received.count(b"-OK") == 1
+    assert b"Error-Code: 300" in received
+    assert not receiver.toasts
+
+
+@pytest.mark.parametrize("rest", [b"", b"GNTP/1.0 NOT"])
+def test_an_idle_connection_ends_after_a_while(
+    receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch, rest: bytes
+) -> None:
+    """Without a word, unless a request has begun."""
+    monkeypatch.setattr(server_module, "IDLE_TIMEOUT", 0.05)
+    with connected(receiver.port) as sock:
+        sock.sendall(_keep(REGISTER))
+        _answers(sock, 1)
+        sock.sendall(rest)
+        sock.settimeout(PATIENCE)
+        received = b""
+        while data := sock.recv(65536):
+            received += data
+    assert (b"Error-Code: 200" in received) == bool(rest)
+
+
+def test_data_headers_come_back(receiver: RunningReceiver) -> None:
+    """As the specification says: in -OK, never in -ERROR; a picture does not."""
+    headers = [("Data-Ticket", "7"), ("Data-Note", "grün"), ("Data-Picture", Resource(data=b"png"))]
+    register_request = RegisterRequest("app", None, [Event("event")], app_specific_headers=headers)
+    expected = {"Data-Ticket": "7", "Data-Note": "grün"}
+    with connected(receiver.port) as sock:
+        sock.sendall(encode(register_request))
+        assert read_answer(sock).headers == {"Response-Action": "REGISTER", **expected}
+    for name, found in (("event", expected), ("unknown", {})):
+        notification = NotifyRequest("app", Notification(name, "title"), app_specific_headers=headers)
+        with connected(receiver.port) as sock:
+            sock.sendall(encode(notification))
+            echoed = {key: value for key, value in read_answer(sock).headers.items() if key.startswith("Data-")}
+        assert echoed == found
+
+
+# -- Subscriptions -------------------------------------------------------------------------------
+
+
+def test_what_a_hub_forwards_to_a_subscriber_is_shown() -> None:
+    """It is keyed with the hub's password and the subscriber's id; other keys, and none, are refused."""
+    subscriber = Subscriber("sub-1", "laptop", "hub.example", "hub password")
+    recorder = Recorder()
+    with Receiver(Server([recorder], passwords=["own"], subscriptions=[subscriber])) as receiver:
+        for password in ("hub passwordsub-1", "own"):
+            with GNTPClient("127.0.0.1", receiver.port, PATIENCE, password, encryption=ciphers.AES) as sender:
+                sender.process_request(REGISTER)
+                sender.process_request(NOTIFY)
+        for refused in ("hub password", "sub-1", None):
+            with (
+                pytest.raises(GNTPAuthenticationError),
+                GNTPClient("127.0.0.1", receiver.port, PATIENCE, refused) as sender,
+            ):
+                sender.process_request(NOTIFY)
+    assert len(recorder.toasts) == 2

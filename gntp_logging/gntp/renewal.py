@@ -1,0 +1,94 @@
+"""Keeps a subscription alive: a thread that subscribes again before the hub forgets."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from .exceptions import GNTPError
+
+_SHARE_OF_TTL: Final = 0.5
+"""When to renew: half of the time leaves room for several more tries."""
+
+_FIRST_RETRY: Final = 1.0
+_LAST_RETRY: Final = 60.0
+"""Seconds between two tries after failures, doubling from the first to the last."""
+
+
+class _Subscriber(Protocol):
+    ttl: int
+
+    def subscribe(self) -> None: ...
+
+
+def renewal_delay(ttl: float, failures: int) -> float:
+    """Return when to subscribe again.
+
+    Args:
+        ttl: Seconds for which the hub has granted the subscription.
+        failures: How many tries have failed since.
+
+    Returns:
+        Seconds from now: half of the subscription's length, or less after a failure.
+    """
+    in_time = max(1.0, ttl * _SHARE_OF_TTL)
+    if not failures:
+        return in_time
+    return min(in_time, _LAST_RETRY, _FIRST_RETRY * 2.0 ** min(failures - 1, 10))
+
+
+class Renewal:
+    """Renews one subscriber's subscription in a daemon thread, until it is stopped or the subscriber is forgotten.
+
+    Attributes:
+        last_error: Why the last try failed; None when it did not.
+    """
+
+    def __init__(self, subscriber: _Subscriber, on_error: Callable[[GNTPError], object] | None) -> None:
+        """Start the thread.
+
+        Args:
+            subscriber: The subscriber, which has subscribed already.
+            on_error: Called in the thread with each failure.
+        """
+        self.last_error: GNTPError | None = None
+        self._on_error = on_error
+        self._pid = os.getpid()
+        self._stopped = threading.Event()
+        # A thread that held the subscriber would keep it, and itself, for ever.
+        forgotten = weakref.ref(subscriber, lambda _: self._stopped.set())
+        self._thread = threading.Thread(
+            target=self._run, args=(forgotten, subscriber.ttl), name="gntp-renewal", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the thread runs; in a forked child it does not."""
+        return self._pid == os.getpid() and self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Let the thread end; one that is subscribing at the moment ends after that. Stopping twice is harmless."""
+        self._stopped.set()
+
+    def _run(self, reference: weakref.ref[_Subscriber], ttl: float) -> None:
+        failures = 0
+        while not self._stopped.wait(min(renewal_delay(ttl, failures), threading.TIMEOUT_MAX)):
+            subscriber = reference()
+            if subscriber is None:
+                return
+            try:
+                subscriber.subscribe()
+            except GNTPError as error:
+                failures += 1
+                self.last_error = error
+                if self._on_error is not None:
+                    self._on_error(error)
+            else:
+                failures = 0
+                self.last_error = None
+                ttl = subscriber.ttl
+            del subscriber
