@@ -59,6 +59,9 @@ def safe_value(text: str) -> str:
 
 # -- Header lines --------------------------------------------------------------------------------
 
+RECEIVED: Final = "Received"
+"""The one header that a block may have several times: "one for each hop"."""
+
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -89,6 +92,7 @@ def parse_block(data: bytes, max_headers: int) -> dict[str, str]:
 
     Returns:
         Values by name, in order, trimmed. Bytes that are no UTF-8 become U+FFFD: a readable alert beats a refused one.
+        ``Received``, which each hub adds once more, has its values in one, a line for each.
 
     Raises:
         GNTPProtocolError: If a line has no colon or no name, a header is there twice, or there are too many.
@@ -101,6 +105,9 @@ def parse_block(data: bytes, max_headers: int) -> dict[str, str]:
         key = name.decode("utf-8", "replace").strip()
         if not colon or not key:
             raise GNTPProtocolError(f"a header line without name or colon: {_excerpt(line)}")
+        if key == RECEIVED and key in headers:
+            headers[key] += "\n" + value.decode("utf-8", "replace").strip()
+            continue
         if key in headers:
             raise GNTPProtocolError(f"the header {_excerpt(name)} is there twice")
         if len(headers) == max_headers:

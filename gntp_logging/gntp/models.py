@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -174,3 +175,65 @@ class Notification:
     icon: str | Resource | None = None
     coalescing_id: str | None = None
     callback: SocketCallback | URLCallback | None = None
+
+
+@dataclass(frozen=True)
+class Received:
+    """One hop of a forwarded message: "From <host> by <host> [with <software>] [id <id>]; <date>".
+
+    Blanks and semicolons in the parts become hyphens: they separate the parts.
+
+    Attributes:
+        from_host: The machine that sent the message to the hub.
+        by_host: The hub's machine.
+        software: The hub's software; None when it is not said.
+        id_: The hub's id for the message; None when it is not said.
+        date: When the hub got it, as ``yyyy-MM-dd HH:mm:ssZ``.
+    """
+
+    from_host: str
+    by_host: str
+    date: str
+    software: str | None = None
+    id_: str | None = None
+
+    def __post_init__(self) -> None:
+        """Take the parts in the form in which they are read."""
+        for name in ("from_host", "by_host"):
+            object.__setattr__(self, name, _word(getattr(self, name)) or "-")
+        for name in ("software", "id_"):
+            object.__setattr__(self, name, _word(getattr(self, name) or "") or None)
+        object.__setattr__(self, "date", " ".join(self.date.split()) or "-")
+
+    def __str__(self) -> str:
+        """Return the header's value."""
+        parts = [f"From {self.from_host} by {self.by_host}"]
+        if self.software:
+            parts.append(f"with {self.software}")
+        if self.id_:
+            parts.append(f"id {self.id_}")
+        return f"{' '.join(parts)}; {self.date}"
+
+    @classmethod
+    def parse(cls, value: str) -> Received | None:
+        """Read a header's value.
+
+        Args:
+            value: What stands after ``Received:``.
+
+        Returns:
+            The hop, or None if it is none.
+        """
+        match = _HOP.fullmatch(value.strip())
+        return None if match is None else cls(**match.groupdict())
+
+
+_HOP = re.compile(
+    r"From\s+(?P<from_host>[^\s;]+)\s+by\s+(?P<by_host>[^\s;]+)"
+    r"(?:\s+with\s+(?P<software>[^\s;]+))?(?:\s+id\s+(?P<id_>[^\s;]+))?\s*;\s*(?P<date>.+)",
+    re.IGNORECASE,
+)
+
+
+def _word(text: str) -> str:
+    return re.sub(r"[\s;]+", "-", text.strip())

@@ -27,13 +27,14 @@ from .exceptions import (
     GNTPValidationError,
 )
 from .headers import (
+    RECEIVED,
     format_boolean,
     parse_block,
     parse_boolean,
     parse_information_line,
     required,
 )
-from .models import Event, Notification, Resource, SocketCallback, URLCallback
+from .models import Event, Notification, Received, Resource, SocketCallback, URLCallback
 
 HeaderValue: TypeAlias = "str | Resource"
 Block: TypeAlias = "list[tuple[str, HeaderValue]]"
@@ -54,6 +55,7 @@ class RegisterRequest:
         events: The notification types; this list replaces the one registered before.
         custom_headers: ``X-`` headers as (name, value); the prefix may be left out.
         app_specific_headers: ``Data-`` headers as (name, value); the prefix may be left out.
+        received: ``Received`` headers of the hubs that have forwarded it, the last one's first.
     """
 
     message_type: ClassVar[str] = "REGISTER"
@@ -63,10 +65,12 @@ class RegisterRequest:
     events: Sequence[Event]
     custom_headers: ExtraHeaders | None = None
     app_specific_headers: ExtraHeaders | None = None
+    received: Sequence[Received] = ()
 
     def __post_init__(self) -> None:
         """Take events and headers in the form in which they are read."""
         object.__setattr__(self, "events", tuple(self.events))
+        object.__setattr__(self, "received", tuple(self.received))
         _take_extra_headers(self)
 
     def blocks(self) -> list[Block]:
@@ -75,6 +79,7 @@ class RegisterRequest:
         _add(first, "Application-Icon", _icon(self.app_icon))
         first.append(("Notifications-Count", str(len(self.events))))
         first += _extra_headers(self.custom_headers, self.app_specific_headers)
+        first += _hops(self.received)
         return [first, *(_event_block(event) for event in self.events)]
 
     @classmethod
@@ -98,6 +103,7 @@ class RegisterRequest:
             events=tuple(_event_from_block(block) for block in types),
             custom_headers=custom,
             app_specific_headers=app_specific,
+            received=_received(first),
         )
 
 
@@ -110,6 +116,7 @@ class NotifyRequest:
         notification: What to show.
         custom_headers: ``X-`` headers as (name, value); the prefix may be left out.
         app_specific_headers: ``Data-`` headers as (name, value); the prefix may be left out.
+        received: ``Received`` headers of the hubs that have forwarded it, the last one's first.
     """
 
     message_type: ClassVar[str] = "NOTIFY"
@@ -118,9 +125,11 @@ class NotifyRequest:
     notification: Notification
     custom_headers: ExtraHeaders | None = None
     app_specific_headers: ExtraHeaders | None = None
+    received: Sequence[Received] = ()
 
     def __post_init__(self) -> None:
         """Take headers in the form in which they are read."""
+        object.__setattr__(self, "received", tuple(self.received))
         _take_extra_headers(self)
 
     def blocks(self) -> list[Block]:
@@ -140,7 +149,7 @@ class NotifyRequest:
         elif shown.callback is not None:
             block.append(("Notification-Callback-Context", shown.callback.context))
             block.append(("Notification-Callback-Context-Type", shown.callback.context_type))
-        return [block + _extra_headers(self.custom_headers, self.app_specific_headers)]
+        return [block + _extra_headers(self.custom_headers, self.app_specific_headers) + _hops(self.received)]
 
     @classmethod
     def from_blocks(cls, blocks: Sequence[ReadBlock]) -> NotifyRequest:
@@ -169,7 +178,7 @@ class NotifyRequest:
             coalescing_id=texts.get("Notification-Coalescing-ID") or None,
             callback=_callback_from_headers(texts),
         )
-        return cls(required(texts, "Application-Name"), notification, custom, app_specific)
+        return cls(required(texts, "Application-Name"), notification, custom, app_specific, _received(block))
 
 
 @dataclass(frozen=True)
@@ -351,6 +360,16 @@ def _priority(text: str) -> int:
     """Read a priority as Growl for Windows does: whatever is not from -2 to 2 is normal."""
     priority = safe_int_conversion(text)
     return priority if -2 <= priority <= 2 else 0
+
+
+def _hops(received: Iterable[Received]) -> Block:
+    return [(RECEIVED, str(hop)) for hop in received]
+
+
+def _received(block: ReadBlock) -> tuple[Received, ...]:
+    """Return the hops; what is no hop cannot have come from a hub, and is passed over."""
+    hops = map(Received.parse, _texts(block).get(RECEIVED, "").split("\n"))
+    return tuple(hop for hop in hops if hop is not None)
 
 
 def _texts(block: ReadBlock) -> dict[str, str]:

@@ -10,10 +10,12 @@ from gntp_logging.gntp import ciphers, keys
 from gntp_logging.gntp.ciphers import Cipher
 from gntp_logging.gntp.headers import safe_value
 from gntp_logging.gntp.keys import Key
-from gntp_logging.gntp.models import Event, Notification, Resource, SocketCallback, URLCallback
+from gntp_logging.gntp.models import Event, Notification, Received, Resource, SocketCallback, URLCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, Response, SubscribeRequest
 
 PASSWORD = "secret"
+SHA384 = keys.Algorithm("SHA384", 48)
+"""Growl for Windows's own."""
 
 hostile_texts = st.text(st.characters(codec=None), max_size=60) | st.sampled_from(
     [
@@ -62,9 +64,10 @@ def requests_of(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Request]:
         st.none() | names,
         st.none() | st.builds(URLCallback, names) | st.builds(SocketCallback, names, names),
     )
+    hops = st.lists(st.builds(Received, texts, texts, texts, texts, texts), max_size=3)
     return (
-        st.builds(RegisterRequest, names, pictures, events, headers, headers)
-        | st.builds(NotifyRequest, names, notifications, headers, headers)
+        st.builds(RegisterRequest, names, pictures, events, headers, headers, hops)
+        | st.builds(NotifyRequest, names, notifications, headers, headers, hops)
         | st.builds(SubscribeRequest, names, names, st.integers(1, 65535), headers, headers)
     )
 
@@ -75,14 +78,18 @@ safe_requests = requests_of(hostile_texts.map(safe_value))
 responses = st.builds(
     Response,
     st.sampled_from(["-OK", "-ERROR", "-CALLBACK"]),
-    st.dictionaries(st.from_regex(r"[A-Za-z][A-Za-z0-9-]{0,12}", fullmatch=True), hostile_texts, max_size=6),
+    st.dictionaries(
+        st.from_regex(r"[A-Za-z][A-Za-z0-9-]{0,12}", fullmatch=True).filter(lambda name: name != "Connection"),
+        hostile_texts,
+        max_size=6,
+    ),
 )
 
 
 @st.composite
 def securities(draw: st.DrawFn) -> tuple[Key | None, Cipher | None]:
     """Draw a key, and a cipher that it is long enough for; or neither."""
-    algorithm = draw(st.none() | st.sampled_from([keys.MD5, keys.SHA1, keys.SHA256, keys.SHA512]))
+    algorithm = draw(st.none() | st.sampled_from([keys.MD5, keys.SHA1, keys.SHA256, SHA384, keys.SHA512]))
     if algorithm is None:
         return None, None
     key = algorithm.key(PASSWORD)

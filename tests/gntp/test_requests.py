@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gntp_logging.gntp.exceptions import (
     GNTPAuthenticationError,
@@ -10,7 +12,7 @@ from gntp_logging.gntp.exceptions import (
     GNTPResponseError,
     GNTPValidationError,
 )
-from gntp_logging.gntp.models import Event, Notification, Resource, SocketCallback, URLCallback
+from gntp_logging.gntp.models import Event, Notification, Received, Resource, SocketCallback, URLCallback
 from gntp_logging.gntp.requests import (
     NotifyRequest,
     RegisterRequest,
@@ -18,6 +20,7 @@ from gntp_logging.gntp.requests import (
     SubscribeRequest,
     parse_response,
 )
+from gntp_logging.gntp.wire import RequestReader, encode
 
 ICON = Resource(data=b"png")
 
@@ -201,3 +204,50 @@ def test_what_is_no_such_response_is_a_protocol_error(message: bytes, expected: 
     """Other protocols, requests, halves, and other types."""
     with pytest.raises(GNTPProtocolError):
         parse_response(message, expected)
+
+
+# -- Forwarding ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "hop"),
+    [
+        (
+            "From laptop by hub with gntp_logging/1.0 id 7; 2026-11-23 22:00:00Z",
+            Received("laptop", "hub", "2026-11-23 22:00:00Z", "gntp_logging/1.0", "7"),
+        ),
+        ("From a by b; 2026-11-23 22:00:00Z", Received("a", "b", "2026-11-23 22:00:00Z")),
+        ("from  a  BY b  id 7 ;now", Received("a", "b", "now", id_="7")),
+        ("From a", None),
+        ("", None),
+        ("From a by b", None),
+    ],
+)
+def test_a_hop_is_read(value: str, hop: Received | None) -> None:
+    """The parts that need not be there may be absent; what is no hop is none."""
+    assert Received.parse(value) == hop
+
+
+@given(parts=st.tuples(*[st.text(max_size=20)] * 5))
+def test_a_hop_that_is_written_is_read(parts: tuple[str, str, str, str, str]) -> None:
+    """Whatever stands in its parts."""
+    hop = Received(*parts)
+    assert Received.parse(str(hop)) == hop
+
+
+def test_a_forwarded_request_has_a_line_for_each_hop() -> None:
+    """In their order, on the wire and read back; other headers may be there once."""
+    hops = (Received("b", "c", "2026-11-23 22:00:01Z", id_="2"), Received("a", "b", "2026-11-23 22:00:00Z", "Growl"))
+    for request in (
+        RegisterRequest("app", None, [Event("event")], received=hops),
+        NotifyRequest("app", Notification("event", "title"), received=hops),
+    ):
+        data = encode(request)
+        assert data.count(b"Received: From ") == 2
+        reader = RequestReader()
+        reader.feed(data)
+        assert reader.next_message() == request
+        reader.feed(data.replace(b"Received: From a", b"X-Growl: nonsense", 1).replace(b"From b by c", b"nonsense", 1))
+        read = reader.next_message()
+        assert isinstance(read, (RegisterRequest, NotifyRequest))
+        assert read.received == ()

@@ -17,7 +17,7 @@ from gntp_logging.gntp.ciphers import Cipher
 from gntp_logging.gntp.exceptions import GNTPEncryptionError, GNTPProtocolError, GNTPValidationError
 from gntp_logging.gntp.headers import safe_value
 from gntp_logging.gntp.keys import Key
-from gntp_logging.gntp.models import Event, Notification, Resource, SocketCallback, URLCallback
+from gntp_logging.gntp.models import Event, Notification, Received, Resource, SocketCallback, URLCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, Response, SubscribeRequest
 from gntp_logging.gntp.wire import Limits, RequestReader, ResponseReader, encode
 from tests.gntp.messages import PASSWORD, pieces, requests, responses, safe_requests, securities
@@ -237,6 +237,8 @@ def made_safe(value: Any) -> Any:
         return safe_value(value)
     if isinstance(value, (list, tuple)):
         return tuple(made_safe(item) for item in value)
+    if isinstance(value, Received):
+        return Received.parse(safe_value(str(value)))
     if isinstance(value, Resource) or not dataclasses.is_dataclass(value) or isinstance(value, type):
         return value
     changes = {field.name: made_safe(getattr(value, field.name)) for field in dataclasses.fields(value)}
@@ -244,24 +246,35 @@ def made_safe(value: Any) -> Any:
 
 
 @settings(max_examples=200, deadline=None)
-@given(request=safe_requests, security=securities(), size=st.sampled_from([0, 1, 2, 3, 17, 1024]))
+@given(
+    request=safe_requests,
+    security=securities(),
+    size=st.sampled_from([0, 1, 2, 3, 17, 1024]),
+    keep_alive=st.booleans(),
+)
 def test_safe_messages_arrive_as_they_are(
-    request: Request, security: tuple[Key | None, Cipher | None], size: int
+    request: Request, security: tuple[Key | None, Cipher | None], size: int, keep_alive: bool
 ) -> None:
     """Every type, key, cipher and chunking: decoded, a message equals the one that was encoded."""
     key, cipher = security
-    data = encode(request, key=key, cipher=cipher)
+    data = encode(request, key=key, cipher=cipher, keep_alive=keep_alive)
     assert [without_padding(one) for one in read_all(data, size, (PASSWORD,) if key else ())] == [request]
 
 
 @settings(max_examples=300, deadline=None)
-@given(request=requests, security=securities(), size=st.sampled_from([0, 1, 2, 3, 17, 1024]), half_close=st.booleans())
+@given(
+    request=requests,
+    security=securities(),
+    size=st.sampled_from([0, 1, 2, 3, 17, 1024]),
+    half_close=st.booleans(),
+    keep_alive=st.booleans(),
+)
 def test_what_is_encoded_is_decoded(
-    request: Request, security: tuple[Key | None, Cipher | None], size: int, half_close: bool
+    request: Request, security: tuple[Key | None, Cipher | None], size: int, half_close: bool, keep_alive: bool
 ) -> None:
     """Every type, key, cipher and chunking: the message arrives, its values made safe, and nothing else."""
     key, cipher = security
-    data = encode(request, key=key, cipher=cipher, half_close=half_close)
+    data = encode(request, key=key, cipher=cipher, half_close=half_close, keep_alive=keep_alive)
     passwords = (PASSWORD,) if key else ()
     found = read_all(data + data, size, passwords)
     assert [without_padding(one) for one in found] == [made_safe(request)] * 2
@@ -274,20 +287,24 @@ def without_padding(request: Request) -> Request:
 
 
 @settings(deadline=None)
-@given(response=responses, security=securities(), size=st.sampled_from([0, 1, 5]))
-def test_responses_are_decoded(response: Response, security: tuple[Key | None, Cipher | None], size: int) -> None:
-    """In clear and encrypted."""
+@given(response=responses, security=securities(), size=st.sampled_from([0, 1, 5]), keep_alive=st.booleans())
+def test_responses_are_decoded(
+    response: Response, security: tuple[Key | None, Cipher | None], size: int, keep_alive: bool
+) -> None:
+    """In clear and encrypted; END after one is noticed."""
     key, cipher = security
-    data = encode(response, key=key, cipher=cipher)
+    data = encode(response, key=key, cipher=cipher, keep_alive=keep_alive)
     reader = ResponseReader(key)
     found = []
     for piece in pieces(data, size or len(data)):
         reader.feed(piece)
         while (one := reader.next_message()) is not None:
             found.append(one)
-    assert found == [
-        Response(response.message_type, {name: safe_value(text) for name, text in response.headers.items()})
-    ]
+    headers = {name: safe_value(text) for name, text in response.headers.items()}
+    if keep_alive:
+        headers["Connection"] = "Keep-Alive"
+    assert found == [Response(response.message_type, headers)]
+    assert reader.at_end == keep_alive
 
 
 def test_a_key_and_a_vector_are_fresh_for_each_message() -> None:
