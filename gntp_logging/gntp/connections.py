@@ -27,7 +27,7 @@ from .constants import (
 )
 from .exceptions import GNTPConnectionError, GNTPError, GNTPValidationError
 from .models import SocketCallback
-from .network import Deadline, Stream, known_addresses, look_up, network_errors
+from .network import Deadline, Stream, known_addresses, look_up, network_error
 from .packing import PackerFactory
 from .requests import NotifyRequest, Request, Response, check_type, parse_response
 
@@ -186,8 +186,10 @@ def generate_messages(sock: socket.socket, buffer_size: int = 1024) -> Iterator[
     """
 
     def receive() -> bytes:
-        with network_errors(Deadline(0.0, sock.gettimeout() or 0.0, "complete message")):
+        try:
             return sock.recv(buffer_size)
+        except OSError as error:
+            raise network_error(error, Deadline(0.0, sock.gettimeout() or 0.0, "complete message")) from error
 
     return _split_messages(receive)
 

@@ -5,8 +5,9 @@ Pure functions on strings and bytes. Requests, responses and the wire stand on i
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +16,6 @@ from .constants import (
     RESOURCE_SCHEME,
     ErrorCode,
     decode_utf8,
-    encode_utf8,
     replace_surrogates,
 )
 from .exceptions import GNTPProtocolError, GNTPValidationError
@@ -50,11 +50,14 @@ def safe_value(text: str) -> str:
         The text with CRLF and CR as LF, other control characters except tab in visible form, lone surrogates as
         U+FFFD, blanks trimmed at both ends, and a leading ``x-growl-resource:`` defused by a character in front.
     """
-    if _UNSAFE.search(text):
-        text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_VISIBLE)
-        text = replace_surrogates(text)
+    if not (text.isascii() and text.isprintable()):  # most values are names and numbers
+        if _UNSAFE.search(text):
+            text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_VISIBLE)
+            text = replace_surrogates(text)
+        text = text.strip()
+        return _DEFUSED + text if _POINTER.match(text) else text
     text = text.strip()
-    return _DEFUSED + text if _POINTER.match(text) else text
+    return _DEFUSED + text if text[:1] in ("x", "X") and _POINTER.match(text) else text
 
 
 # -- Header lines --------------------------------------------------------------------------------
@@ -65,12 +68,12 @@ RECEIVED: Final = "Received"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
-def encode_line(name: str, value: str) -> bytes:
-    """Encode one header line, without its CRLF.
+def header_line(name: str, value: str) -> str:
+    """Return one header line, with its CRLF; any value is made safe here, and nowhere else.
 
     Args:
         name: The header's name.
-        value: Its value, already safe.
+        value: Its value: untrusted text.
 
     Returns:
         ``Name: value``; Growl for Windows needs the space.
@@ -78,9 +81,31 @@ def encode_line(name: str, value: str) -> bytes:
     Raises:
         GNTPValidationError: If the name is none.
     """
+    _check_name(name)
+    return f"{name}: {safe_value(value)}\r\n"
+
+
+def pointer_line(name: str, identifier: str) -> str:
+    """Return the header line that points to a binary section, with its CRLF.
+
+    Args:
+        name: The header's name.
+        identifier: The section's identifier.
+
+    Returns:
+        ``Name: x-growl-resource://identifier``.
+
+    Raises:
+        GNTPValidationError: If the name is none.
+    """
+    _check_name(name)
+    return f"{name}: {RESOURCE_SCHEME}{identifier}\r\n"
+
+
+@functools.lru_cache(maxsize=1024)
+def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise GNTPValidationError(f"{name!r} is no header name; allowed: letters, digits, '-', '_' and '.'")
-    return encode_utf8(f"{name}: {value}")
 
 
 def parse_block(data: bytes, max_headers: int) -> dict[str, str]:
@@ -195,6 +220,12 @@ class InformationLine:
         return " ".join(parts).encode("ascii")
 
 
+_USUAL_LINES: Final = {
+    f"GNTP/1.0 {message_type} NONE".encode(): InformationLine(message_type)
+    for message_type in ("-OK", "-ERROR", "-CALLBACK", "REGISTER", "NOTIFY")
+}
+
+
 def parse_information_line(line: bytes, *, response: bool = False) -> InformationLine:
     """Decode the first line of a message.
 
@@ -209,6 +240,8 @@ def parse_information_line(line: bytes, *, response: bool = False) -> Informatio
     Raises:
         GNTPProtocolError: With code 301 if it is not GNTP, 302 if it is another version, 300 if it is malformed.
     """
+    if (usual := _USUAL_LINES.get(line)) is not None:
+        return usual
     try:
         match = _PROTOCOL.fullmatch(decode_utf8(line).strip(" "))
     except UnicodeDecodeError:
@@ -244,11 +277,6 @@ def _with_security(message_type: str, match: re.Match[str]) -> InformationLine:
     if len(line.salt) > _MAX_SALT_SIZE:
         raise GNTPProtocolError(f"a salt of {len(line.salt)} bytes; at most {_MAX_SALT_SIZE} are read")
     return line
-
-
-def join_blocks(blocks: Iterable[Iterable[bytes]]) -> bytes:
-    """Join header lines into blocks: a CRLF after each line, one empty line between two blocks."""
-    return LINE_DELIMITER.join(b"".join(line + LINE_DELIMITER for line in block) for block in blocks)
 
 
 def _excerpt(data: bytes) -> str:

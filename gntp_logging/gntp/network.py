@@ -12,8 +12,6 @@ import select
 import socket
 import time
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -146,26 +144,17 @@ def _connected(address: Address, timeout: float) -> socket.socket:
     return sock
 
 
-@contextmanager
-def network_errors(deadline: Deadline) -> Iterator[None]:
-    """Turn the system's errors into ours: the one place that does.
+def network_error(error: Exception, deadline: Deadline) -> GNTPConnectionError:
+    """Turn one of the system's errors into ours: the one place that does.
 
     Args:
+        error: An OSError, or the OverflowError of a port above 65535.
         deadline: The operation's budget, for the message of a time-out.
 
-    Yields:
-        Nothing.
-
-    Raises:
-        GNTPTimeoutError: For the system's time-outs.
-        GNTPConnectionError: For its other errors.
+    Returns:
+        What to raise from it; a GNTPTimeoutError for the system's time-outs.
     """
-    try:
-        yield
-    except TimeoutError as error:
-        raise deadline.error() from error
-    except (OSError, OverflowError) as error:  # OverflowError: a port above 65535
-        raise GNTPConnectionError(_reason(error)) from error
+    return deadline.error() if isinstance(error, TimeoutError) else GNTPConnectionError(_reason(error))
 
 
 def _reason(error: Exception) -> str:
@@ -193,8 +182,10 @@ class Stream:
         Raises:
             GNTPConnectionError: If none takes the connection.
         """
-        with network_errors(deadline):
+        try:
             self.sock = _connect(addresses, deadline)
+        except (OSError, OverflowError) as error:
+            raise network_error(error, deadline) from error
         self.send_failed = False
         close_after_fork(self)
 
@@ -212,15 +203,14 @@ class Stream:
         Raises:
             GNTPTimeoutError: If the deadline passes.
         """
+        self._settimeout(deadline.remaining())
         try:
-            with network_errors(deadline):
-                self._settimeout(deadline.remaining())
-                self.sock.sendall(data)
-                if half_close:
-                    self.sock.shutdown(socket.SHUT_WR)
-        except GNTPTimeoutError:
-            raise
-        except GNTPConnectionError:
+            self.sock.sendall(data)
+            if half_close:
+                self.sock.shutdown(socket.SHUT_WR)
+        except TimeoutError as error:
+            raise network_error(error, deadline) from error
+        except OSError:
             self.send_failed = True  # reading tells: an answer, or the end
 
     def receive(self, deadline: Deadline) -> bytes:
@@ -238,13 +228,14 @@ class Stream:
         """
         while True:
             left = deadline.remaining()
+            self._settimeout(left)
             try:
-                with network_errors(deadline):
-                    self._settimeout(left)
-                    return self.sock.recv(_READ_SIZE)
-            except GNTPTimeoutError:
+                return self.sock.recv(_READ_SIZE)
+            except TimeoutError as error:
                 if left <= _LONGEST_WAIT:
-                    raise
+                    raise network_error(error, deadline) from error
+            except OSError as error:
+                raise network_error(error, deadline) from error
 
     def transfer(self, data: bytearray, deadline: Deadline) -> bytes | None:
         """Write as much as the peer takes, or read what has arrived, whichever is possible first.
@@ -266,16 +257,18 @@ class Stream:
         readable, writable = self._wait(deadline.remaining(), writing=writing)
         if not readable and not writable:
             deadline.remaining()  # raises when the deadline has passed
-        with network_errors(deadline):
-            self.sock.settimeout(0)
-            if writable:
-                try:
-                    del data[: self.sock.send(data)]
-                except BlockingIOError:
-                    pass
-                except OSError:
-                    self.send_failed = True
+        self.sock.settimeout(0)
+        if writable:
+            try:
+                del data[: self.sock.send(data)]
+            except BlockingIOError:
+                pass
+            except OSError:
+                self.send_failed = True
+        try:
             return self.sock.recv(_READ_SIZE) if readable else None
+        except OSError as error:
+            raise network_error(error, deadline) from error
 
     def has_news(self, seconds: float = 0.0) -> bool:
         """Tell whether there is something to read: bytes, or the end of the stream.

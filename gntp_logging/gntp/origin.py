@@ -6,19 +6,20 @@ import functools
 import platform
 
 from .constants import VERSION
+from .headers import header_line
 
 SOFTWARE_NAME = "gntp_logging"
 
 
 @functools.lru_cache(maxsize=1)
-def origin_headers() -> tuple[tuple[str, str], ...]:
+def origin_lines() -> str:
     """Describe this machine and this software.
 
     "Common headers": "Origin-Machine-Name: The machine name/host name of the sending computer", and so on. Clients send
     them with each request; a hub hands them on.
 
     Returns:
-        The headers as (name, value), without those that are unknown.
+        The header lines, without those of what is unknown.
     """
     headers = (
         ("Origin-Machine-Name", platform.node()),
@@ -27,4 +28,4 @@ def origin_headers() -> tuple[tuple[str, str], ...]:
         ("Origin-Platform-Name", platform.system()),
         ("Origin-Platform-Version", platform.release()),
     )
-    return tuple((name, value) for name, value in headers if value)
+    return "".join(header_line(name, value) for name, value in headers if value)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from . import ciphers, keys
 from .exceptions import GNTPEncryptionError
 from .keys import Key
-from .origin import origin_headers
+from .origin import origin_lines
 from .requests import Request
 from .wire import encode
 
@@ -45,7 +45,7 @@ class Packer:
             cipher=self.cipher,
             half_close=half_close,
             keep_alive=keep_alive,
-            more_headers=origin_headers(),
+            more_lines=origin_lines(),
         )
 
 
@@ -70,7 +70,7 @@ class PackerFactory:
             GNTPEncryptionError: If there is encryption without a password, with a hash that is too short, or without
                 the library it needs.
         """
-        origin_headers()  # asks the system, once
+        origin_lines()  # asks the system, once
         if self.encryption is None:
             return
         if self.password is None:

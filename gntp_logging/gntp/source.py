@@ -89,9 +89,11 @@ class Source:
         Returns:
             True if they are there; False if others are, or the stream ends before.
         """
-        while len(self.data) < len(prefix) and prefix.startswith(self.data) and not self.eof:
+        while not self.data.startswith(prefix):
+            if self.eof or not prefix.startswith(self.data):
+                return False
             yield
-        return self.data.startswith(prefix)
+        return True
 
     def take(self, size: int) -> bytes:
         """Remove bytes that have arrived. Deleting from the front of a bytearray moves nothing.

@@ -20,9 +20,9 @@ from typing import Final, Generic, TypeAlias, TypeVar
 
 from . import headers, keys
 from .ciphers import Cipher
-from .constants import LINE_DELIMITER, MESSAGE_DELIMITER, RESOURCE_SCHEME, ErrorCode
+from .constants import LINE_DELIMITER, MESSAGE_DELIMITER, ErrorCode
 from .exceptions import GNTPEncryptionError, GNTPProtocolError
-from .headers import InformationLine, encode_line, parse_block, safe_value
+from .headers import InformationLine, header_line, parse_block, pointer_line
 from .keys import Key
 from .models import Resource
 from .requests import REQUEST_TYPES, RESPONSE_TYPES, Block, HeaderValue, Request, Response
@@ -31,7 +31,8 @@ from .source import Source, Steps
 END: Final = b"GNTP/1.0 END"
 """The semaphore that ends a message on a connection that is kept ("Connection: Keep-Alive")."""
 
-_KEEP_ALIVE: Final = ("Connection", "Keep-Alive")
+_END: Final = END + MESSAGE_DELIMITER
+_KEEP_ALIVE: Final = header_line("Connection", "Keep-Alive")
 
 _SECTION: Final = b"Identifier:"
 
@@ -45,7 +46,7 @@ def encode(
     cipher: Cipher | None = None,
     half_close: bool = True,
     keep_alive: bool = False,
-    more_headers: Iterable[tuple[str, str]] = (),
+    more_lines: str = "",
 ) -> bytes:
     """Encode one message.
 
@@ -57,7 +58,7 @@ def encode(
         half_close: Whether the sender shuts down its side after this message. If not, requests get a length at which
             growl-for-linux does not stall.
         keep_alive: Whether the message says that its connection is to be kept: the header and the semaphore END.
-        more_headers: Headers about the message rather than in it, as (name, value), for the end of its first block.
+        more_lines: Lines of :func:`~gntp_logging.gntp.headers.header_line` for the end of its first block.
 
     Returns:
         The message's bytes.
@@ -69,14 +70,14 @@ def encode(
     if cipher is not None and key is None:
         raise GNTPEncryptionError("a message is encrypted with a key: give the key as well")
     blocks = message.blocks()
-    blocks[0] += more_headers
+    end = b""
     if keep_alive:
-        blocks[0].append(_KEEP_ALIVE)
-    end = END + MESSAGE_DELIMITER if keep_alive else b""
+        more_lines += _KEEP_ALIVE
+        end = _END
     if message.message_type in RESPONSE_TYPES:
-        return _assembled(message.message_type, *_encode_blocks(blocks), key, cipher) + end
+        return _assembled(message.message_type, *_encode_blocks(blocks, more_lines), key, cipher) + end
     for size in (0, *_PADDING_SIZES):
-        text, resources = _encode_blocks(_padded(blocks, size))
+        text, resources = _encode_blocks(_padded(blocks, size), more_lines)
         encoded = _assembled(message.message_type, text, resources, key, cipher) + end
         if not _leaves_a_line_feed(text, cipher) and not _stalls_growl_for_linux(encoded, half_close=half_close):
             break
@@ -120,11 +121,16 @@ def _leaves_a_line_feed(text: bytes, cipher: Cipher | None) -> bool:
     return cipher is not None and len(text) % cipher.block_size == cipher.block_size - 1
 
 
-def _encode_blocks(blocks: Iterable[Block]) -> tuple[bytes, list[Resource]]:
+def _encode_blocks(blocks: Iterable[Block], more_lines: str) -> tuple[bytes, list[Resource]]:
     """Return the text of the header blocks, and the pictures that it points to."""
     resources: list[Resource] = []
-    lines = [[encode_line(name, _wire_value(value, resources)) for name, value in block] for block in blocks]
-    return headers.join_blocks(lines), resources
+    texts: list[str] = []
+    for block in blocks:
+        lines = [_line(name, value, resources) for name, value in block]
+        if not texts:
+            lines.append(more_lines)
+        texts.append("".join(lines))
+    return "\r\n".join(texts).encode("utf-8"), resources
 
 
 def _assembled(
@@ -140,27 +146,26 @@ def _assembled(
     return b"".join(parts)
 
 
-def _wire_value(value: HeaderValue, resources: list[Resource]) -> str:
-    """Return what stands on the wire for a value; a picture is noted, and pointed to.
-
-    This is the one place through which every header value passes.
-    """
+def _line(name: str, value: HeaderValue, resources: list[Resource]) -> str:
+    """Return a header's line; a picture is noted, and pointed to."""
     if isinstance(value, str):
-        return safe_value(value)
+        return header_line(name, value)
     if value.url is not None:
-        return safe_value(value.url)
+        return header_line(name, value.url)
     resources.append(value)
-    return f"{RESOURCE_SCHEME}{value.unique_id()}"
+    return pointer_line(name, value.unique_id() or "")
 
 
 def _information_line(message_type: str, key: Key | None, cipher: Cipher | None) -> InformationLine:
+    if key is None:
+        return InformationLine(message_type)
     return InformationLine(
         message_type,
         cipher_id=cipher.algorithm_id if cipher else None,
         iv=cipher.iv if cipher else b"",
-        hash_id=key.algorithm_id if key else None,
-        key_hash=key.key_hash if key else b"",
-        salt=key.salt if key else b"",
+        hash_id=key.algorithm_id,
+        key_hash=key.key_hash,
+        salt=key.salt,
     )
 
 
@@ -287,7 +292,10 @@ class _Reader(Generic[_Message]):
         source = self._source
         ended = self.at_end = False
         while True:
-            if (yield from source.starts_with(LINE_DELIMITER)):
+            if source.data.startswith(_END):  # in one piece, as it nearly always comes
+                source.take(len(_END))
+                ended = self.at_end = True
+            elif (yield from source.starts_with(LINE_DELIMITER)):
                 source.take(len(LINE_DELIMITER))
                 self.at_end = ended
             elif (yield from source.starts_with(END)):

@@ -74,12 +74,12 @@ def test_ordinary_text_is_left_alone(text: str) -> None:
 def test_a_header_name_that_is_none_is_refused(name: str) -> None:
     """Names cannot be made safe by changing them: they are refused."""
     with pytest.raises(GNTPValidationError, match="is no header name"):
-        headers.encode_line(name, "value")
+        headers.header_line(name, "value")
 
 
 def test_a_line_has_a_space_after_the_colon() -> None:
     """Growl for Windows needs it."""
-    assert headers.encode_line("X-Name", "välue") == "X-Name: välue".encode()
+    assert headers.header_line("X-Name", "välue\r\n") == "X-Name: välue\r\n"
 
 
 def test_a_block_is_read() -> None:
@@ -221,7 +221,7 @@ def test_any_bytes_are_a_block_or_a_protocol_error(data: bytes) -> None:
 def test_an_encoded_block_is_read_back(block: dict[str, str]) -> None:
     """Every name and safe value, in order."""
     safe = {name: safe_value(text) for name, text in block.items()}
-    data = headers.join_blocks([[headers.encode_line(name, text) for name, text in safe.items()]])
+    data = "".join(headers.header_line(name, text) for name, text in block.items()).encode()
     assert list(headers.parse_block(data, len(block)).items()) == list(safe.items())
 
 
