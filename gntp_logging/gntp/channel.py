@@ -309,9 +309,9 @@ class Channel:
 
     def _on_new_connection(self, request: Request, deadline: Deadline, *, may_keep: bool = True) -> Response:
         keep_alive = may_keep and not is_known_to_close(self._address)
-        data, key = self._pack(request, keep_alive=keep_alive)
         connection = self.connect(deadline)
         try:
+            data, key = self._pack(request, keep_alive=keep_alive)  # while the server accepts the connection
             response = connection.exchange(data, key, deadline, half_close=not keep_alive)
             if keep_alive and response.message_type == RESPONSE_OK:
                 self._keep_if_granted(connection)

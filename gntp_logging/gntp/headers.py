@@ -34,6 +34,9 @@ _UNSAFE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 # Growl for Windows takes any value that begins so for a pointer, in any case, after trimming; .NET's Trim of that
 # time takes away zero-width characters as well as blanks.
 _POINTER: Final = re.compile("[\\s\u180e\u200b-\u200f\u2060\ufeff]*x-growl-resource:", re.IGNORECASE)
+_SUSPICIOUS: Final = ("x", "X", " ")
+"""What a printable ASCII text that is no safe value may begin with."""
+
 _DEFUSED: Final = "\N{BULLET}"
 
 
@@ -50,14 +53,13 @@ def safe_value(text: str) -> str:
         The text with CRLF and CR as LF, other control characters except tab in visible form, lone surrogates as
         U+FFFD, blanks trimmed at both ends, and a leading ``x-growl-resource:`` defused by a character in front.
     """
-    if not (text.isascii() and text.isprintable()):  # most values are names and numbers
-        if _UNSAFE.search(text):
-            text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_VISIBLE)
-            text = replace_surrogates(text)
-        text = text.strip()
-        return _DEFUSED + text if _POINTER.match(text) else text
+    if text.isascii() and text.isprintable() and text[:1] not in _SUSPICIOUS and text[-1:] != " ":
+        return text  # as most values are: names and numbers
+    if _UNSAFE.search(text):
+        text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_VISIBLE)
+        text = replace_surrogates(text)
     text = text.strip()
-    return _DEFUSED + text if text[:1] in ("x", "X") and _POINTER.match(text) else text
+    return _DEFUSED + text if _POINTER.match(text) else text
 
 
 # -- Header lines --------------------------------------------------------------------------------

@@ -16,8 +16,14 @@ from .constants import encode_utf8, random_bytes
 SALT_SIZE: Final = 16
 """Bytes of a fresh salt: "at least four bytes" says the specification; sixteen make repeats impossible in practice."""
 
-_DIGEST_SIZES: Final = {"MD5": 16, "SHA1": 20, "SHA256": 32, "SHA384": 48, "SHA512": 64}
-"""Bytes of each digest. SHA384 is not in the specification; Growl for Windows reads and writes it."""
+_HASHES: Final = {
+    "MD5": hashlib.md5,
+    "SHA1": hashlib.sha1,
+    "SHA256": hashlib.sha256,
+    "SHA384": hashlib.sha384,
+    "SHA512": hashlib.sha512,
+}
+"""SHA384 is not in the specification; Growl for Windows reads and writes it."""
 
 
 class Key:
@@ -42,8 +48,8 @@ class Key:
         Raises:
             ValueError: If the algorithm is not supported.
         """
-        if algorithm_id not in _DIGEST_SIZES:
-            raise ValueError(f"hash algorithm {algorithm_id!r} is not supported; allowed: {', '.join(_DIGEST_SIZES)}")
+        if algorithm_id not in _HASHES:
+            raise ValueError(f"hash algorithm {algorithm_id!r} is not supported; allowed: {', '.join(_HASHES)}")
         self.password = encode_utf8(password)
         self.algorithm_id = algorithm_id
         self.salt = random_bytes(SALT_SIZE) if salt is None else salt
@@ -143,7 +149,7 @@ class Algorithm:
 
 def _digest(algorithm_id: str, data: bytes) -> bytes:
     # MD5 and SHA1 are what old servers speak, not what protects anything: a FIPS build must not refuse them here.
-    return hashlib.new(algorithm_id.lower(), data, usedforsecurity=False).digest()
+    return _HASHES[algorithm_id](data, usedforsecurity=False).digest()
 
 
 MD5 = Algorithm("MD5", 16)

@@ -49,6 +49,9 @@ class Packer:
         )
 
 
+_IN_CLEAR = Packer(None, None)
+
+
 @dataclass(frozen=True)
 class PackerFactory:
     """What all messages of one client are secured with.
@@ -86,6 +89,6 @@ class PackerFactory:
     def create(self) -> Packer:
         """Return a packer for one message: "fresh salt and initialization vector for each"."""
         if self.password is None:
-            return Packer(None, None)
+            return _IN_CLEAR
         key = self.key_hashing.key(self.password)
         return Packer(key, self.encryption.cipher(key) if self.encryption else None)

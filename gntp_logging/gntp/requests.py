@@ -387,13 +387,15 @@ def _take_extra_headers(request: RegisterRequest | NotifyRequest | SubscribeRequ
     Raises:
         GNTPValidationError: If a name is no string, or there twice.
     """
-    custom = tuple(_prefixed("X-", request.custom_headers or ())) or None
-    app_specific = tuple(_prefixed("Data-", request.app_specific_headers or ())) or None
-    object.__setattr__(request, "custom_headers", custom)
-    object.__setattr__(request, "app_specific_headers", app_specific)
+    for name, prefix in (("custom_headers", "X-"), ("app_specific_headers", "Data-")):
+        headers: ExtraHeaders | None = getattr(request, name)
+        if headers is not None:
+            object.__setattr__(request, name, tuple(_prefixed(prefix, headers)) or None)
 
 
 def _extra_headers(custom: ExtraHeaders | None, app_specific: ExtraHeaders | None) -> Block:
+    if custom is None and app_specific is None:
+        return []
     return [*_prefixed("X-", custom or ()), *_prefixed("Data-", app_specific or ())]
 
 

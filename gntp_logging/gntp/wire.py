@@ -34,6 +34,8 @@ END: Final = b"GNTP/1.0 END"
 _END: Final = END + MESSAGE_DELIMITER
 _KEEP_ALIVE: Final = header_line("Connection", "Keep-Alive")
 
+_CR: Final = LINE_DELIMITER[0]
+_MESSAGE: Final = b"GNTP/1.0 "
 _SECTION: Final = b"Identifier:"
 
 # -- Encoding ------------------------------------------------------------------------------------
@@ -78,8 +80,10 @@ def encode(
         return _assembled(message.message_type, *_encode_blocks(blocks, more_lines), key, cipher) + end
     for size in (0, *_PADDING_SIZES):
         text, resources = _encode_blocks(_padded(blocks, size), more_lines)
+        if _leaves_a_line_feed(text, cipher):  # with one of the sizes at most
+            continue
         encoded = _assembled(message.message_type, text, resources, key, cipher) + end
-        if not _leaves_a_line_feed(text, cipher) and not _stalls_growl_for_linux(encoded, half_close=half_close):
+        if not _stalls_growl_for_linux(encoded, half_close=half_close):
             break
     return encoded
 
@@ -126,7 +130,10 @@ def _encode_blocks(blocks: Iterable[Block], more_lines: str) -> tuple[bytes, lis
     resources: list[Resource] = []
     texts: list[str] = []
     for block in blocks:
-        lines = [_line(name, value, resources) for name, value in block]
+        lines = [
+            header_line(name, value) if isinstance(value, str) else _picture_line(name, value, resources)
+            for name, value in block
+        ]
         if not texts:
             lines.append(more_lines)
         texts.append("".join(lines))
@@ -146,14 +153,12 @@ def _assembled(
     return b"".join(parts)
 
 
-def _line(name: str, value: HeaderValue, resources: list[Resource]) -> str:
-    """Return a header's line; a picture is noted, and pointed to."""
-    if isinstance(value, str):
-        return header_line(name, value)
-    if value.url is not None:
-        return header_line(name, value.url)
-    resources.append(value)
-    return pointer_line(name, value.unique_id() or "")
+def _picture_line(name: str, picture: Resource, resources: list[Resource]) -> str:
+    """Return the line that names a picture's URL, or points to its bytes, which are noted."""
+    if picture.url is not None:
+        return header_line(name, picture.url)
+    resources.append(picture)
+    return pointer_line(name, picture.unique_id() or "")
 
 
 def _information_line(message_type: str, key: Key | None, cipher: Cipher | None) -> InformationLine:
@@ -291,6 +296,8 @@ class _Reader(Generic[_Message]):
         """
         source = self._source
         ended = self.at_end = False
+        if source.data.startswith(_MESSAGE) and not END.startswith(source.data[: len(END)]):
+            return  # nothing does, nearly always
         while True:
             if source.data.startswith(_END):  # in one piece, as it nearly always comes
                 source.take(len(_END))
@@ -311,9 +318,10 @@ class _Reader(Generic[_Message]):
 
     def _plain_block(self, limit: int) -> Steps[bytes]:
         """Read one header block, and past the empty line that ends it."""
-        if (yield from self._source.starts_with(LINE_DELIMITER)):
+        source = self._source
+        if (not source.data or source.data[0] == _CR) and (yield from source.starts_with(LINE_DELIMITER)):
             return b""
-        return (yield from self._source.until(MESSAGE_DELIMITER, limit, "a header block"))
+        return (yield from source.until(MESSAGE_DELIMITER, limit, "a header block"))
 
     def _encrypted_blocks(self, cipher: Cipher) -> Steps[list[dict[str, str]]]:
         text = yield from self._ciphertext(cipher)

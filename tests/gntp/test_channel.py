@@ -731,17 +731,20 @@ def test_a_channel_connects_only_when_it_must() -> None:
     channel.close()
 
 
-def test_what_cannot_be_encrypted_is_raised_before_connecting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No connection is opened for a request that cannot be sent."""
+def test_what_cannot_be_encrypted_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is sent, and the connection, which was opened meanwhile, is closed."""
     factory = PackerFactory("secret", keys.SHA256, ciphers.AES)
-    channel = Channel(("127.0.0.1", free_port()), factory)
 
     def encrypt(self: ciphers.Cipher, plaintext: bytes) -> bytes:
         raise GNTPEncryptionError("no")
 
-    monkeypatch.setattr(ciphers.Cipher, "encrypt", encrypt)
-    with pytest.raises(GNTPEncryptionError):
-        channel.exchange(notify(), Deadline.after(PATIENCE))
+    received: list[bytes] = []
+    with ScriptedServer(lambda sock, _number: received.append(sock.recv(1))) as server:
+        channel = Channel(("127.0.0.1", server.port), factory)
+        monkeypatch.setattr(ciphers.Cipher, "encrypt", encrypt)
+        with pytest.raises(GNTPEncryptionError):
+            channel.exchange(notify(), Deadline.after(PATIENCE))
+    assert received == [b""]
 
 
 def test_a_picture_goes_over_a_kept_connection() -> None:
