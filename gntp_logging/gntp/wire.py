@@ -18,7 +18,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeAlias, TypeVar
 
-from . import headers, keys
+from . import growl_for_linux, headers, keys
 from .ciphers import Cipher
 from .constants import LINE_DELIMITER, MESSAGE_DELIMITER, ErrorCode
 from .exceptions import GNTPEncryptionError, GNTPProtocolError
@@ -78,51 +78,14 @@ def encode(
         end = _END
     if message.message_type in RESPONSE_TYPES:
         return _assembled(message.message_type, *_encode_blocks(blocks, more_lines), key, cipher) + end
-    for size in (0, *_PADDING_SIZES):
-        text, resources = _encode_blocks(_padded(blocks, size), more_lines)
-        if _leaves_a_line_feed(text, cipher):  # with one of the sizes at most
+    for size in (0, *growl_for_linux.PADDING_SIZES):
+        text, resources = _encode_blocks(growl_for_linux.padded(blocks, size), more_lines)
+        if growl_for_linux.leaves_a_line_feed(text, cipher):  # with one of the sizes at most
             continue
         encoded = _assembled(message.message_type, text, resources, key, cipher) + end
-        if not _stalls_growl_for_linux(encoded, half_close=half_close):
+        if not growl_for_linux.misreads_the_end(encoded, half_close=half_close):
             break
     return encoded
-
-
-# For growl-for-linux, whose three weaknesses a header of some more bytes avoids. Each size moves the message's length,
-# its blank lines and its last cipher block to other places; the first nearly always does.
-_PADDING: Final = "X-Padding"
-_PADDING_SIZES: Final = (1, 18, 35, 52)
-_GROWL_FOR_LINUX_PIECE: Final = 1024
-
-
-def _padded(blocks: list[Block], size: int) -> list[Block]:
-    """Add a header of some characters to the first block, in the place of one that a forwarded request brought."""
-    if not size:
-        return blocks
-    first = [header for header in blocks[0] if header[0] != _PADDING]
-    return [[*first, (_PADDING, "." * size)], *blocks[1:]]
-
-
-def _stalls_growl_for_linux(encoded: bytes, *, half_close: bool) -> bool:
-    """Tell whether growl-for-linux would misread where a request ends.
-
-    It reads pieces of 1,024 bytes and takes one that ends with an empty line for the last, so that whatever follows is
-    lost; a last piece of one to three bytes makes it wait 4.1 s, unless the sender shuts down its side.
-    """
-    piece = _GROWL_FOR_LINUX_PIECE
-    if not half_close and len(encoded) > piece and 1 <= len(encoded) % piece <= 3:
-        return True
-    ends = range(piece, len(encoded), piece)
-    return any(encoded[end - 4 : end] == MESSAGE_DELIMITER for end in ends)
-
-
-def _leaves_a_line_feed(text: bytes, cipher: Cipher | None) -> bool:
-    """Tell whether growl-for-linux would append a line feed to the last header's value.
-
-    It does when the last cipher block is padded with a single byte (measured with 0.8.5): a URL then ends in a line
-    feed, and a notification type whose last line is "Notification-Enabled: True" is disabled.
-    """
-    return cipher is not None and len(text) % cipher.block_size == cipher.block_size - 1
 
 
 def _encode_blocks(blocks: Iterable[Block], more_lines: str) -> tuple[bytes, list[Resource]]:

@@ -8,7 +8,7 @@ import signal
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -55,11 +55,7 @@ TRUST: list[dict[str, Any]] = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _nothing_is_left_open() -> Iterator[None]:
-    """A socket that nobody closed is a ResourceWarning, which fails the test that left it."""
-    yield
-    gc.collect()
+pytestmark = pytest.mark.usefixtures("nothing_is_left_open")
 
 
 def notify(text: object = "text") -> NotifyRequest:

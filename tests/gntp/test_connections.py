@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import socket
 import struct
 import threading
@@ -45,11 +44,7 @@ OK = b"GNTP/1.0 -OK NONE\r\nResponse-Action: NOTIFY\r\n\r\n"
 Serve = Callable[[socket.socket, int], None]
 
 
-@pytest.fixture(autouse=True)
-def _nothing_is_left_open() -> Iterator[None]:
-    """A socket that nobody closed is a ResourceWarning, which fails the test that left it."""
-    yield
-    gc.collect()
+pytestmark = pytest.mark.usefixtures("nothing_is_left_open")
 
 
 def client(port: int, **options: Any) -> GNTPClient:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import math
 import os
 import select
@@ -21,11 +20,7 @@ from gntp_logging.gntp.network import Address, Deadline, Stream, known_addresses
 from tests.support import PATIENCE, free_port
 
 
-@pytest.fixture(autouse=True)
-def _nothing_is_left_open() -> Iterator[None]:
-    """A socket that nobody closed is a ResourceWarning, which fails the test that left it."""
-    yield
-    gc.collect()
+pytestmark = pytest.mark.usefixtures("nothing_is_left_open")
 
 
 @pytest.fixture
