@@ -19,7 +19,6 @@ from gntp_logging.gntp.exceptions import GNTPConnectionError, GNTPTimeoutError
 from gntp_logging.gntp.network import Address, Deadline, Stream, known_addresses, look_up
 from tests.support import PATIENCE, free_port
 
-
 pytestmark = pytest.mark.usefixtures("nothing_is_left_open")
 
 
