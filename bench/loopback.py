@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from socket import IPPROTO_TCP, TCP_NODELAY, create_server, socket
 from typing import NamedTuple
@@ -36,11 +36,18 @@ class Ports(NamedTuple):
 
 
 @contextlib.contextmanager
-def loopback_server() -> Iterator[Ports]:
-    """Run the server for the length of a with block."""
-    with subprocess.Popen(
-        [sys.executable, str(Path(__file__))], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
+def loopback_server(host: str = "127.0.0.1", prefix: Sequence[str] = ()) -> Iterator[Ports]:
+    """Run the server for the length of a with block.
+
+    Args:
+        host: The address that it listens on.
+        prefix: A command that starts it, such as ``ip netns exec NAME``.
+
+    Yields:
+        Its ports.
+    """
+    command = [*prefix, sys.executable, str(Path(__file__)), host]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
@@ -75,7 +82,7 @@ def _converse(sock: socket, *, keeps: bool, delay: float) -> None:
 
 def main() -> None:
     """Listen, print the ports, and serve until standard input ends."""
-    listeners = [create_server(("127.0.0.1", 0), backlog=128) for _ in Ports._fields]
+    listeners = [create_server((sys.argv[1], 0), backlog=128) for _ in Ports._fields]
     kinds: list[tuple[bool, float]] = [(False, 0.0), (True, 0.0), (True, 0.0005)]
     for listener, (keeps, delay) in zip(listeners, kinds, strict=True):
         threading.Thread(target=serve, args=[listener], kwargs={"keeps": keeps, "delay": delay}, daemon=True).start()

@@ -63,12 +63,12 @@ def _bare_message(number: int, *, encrypted: bool, kept: bool) -> bytes:
     return line + AES.new(key[:24], AES.MODE_CBC, iv).encrypt(pad(block, 16)) + b"\r\n\r\n" + end
 
 
-def bare_closing(port: int, *, encrypted: bool) -> Send:
+def bare_closing(port: int, *, host: str = "127.0.0.1", encrypted: bool) -> Send:
     """One connection for each notification."""
 
     def send(count: int) -> None:
         for number in range(count):
-            with socket.create_connection(("127.0.0.1", port)) as sock:
+            with socket.create_connection((host, port)) as sock:
                 sock.sendall(_bare_message(number, encrypted=encrypted, kept=False))
                 while sock.recv(4096):
                     pass
@@ -76,11 +76,11 @@ def bare_closing(port: int, *, encrypted: bool) -> Send:
     return send
 
 
-def bare_kept(port: int, *, encrypted: bool) -> Send:
+def bare_kept(port: int, *, host: str = "127.0.0.1", encrypted: bool) -> Send:
     """One connection for all."""
 
     def send(count: int) -> None:
-        with socket.create_connection(("127.0.0.1", port)) as sock:
+        with socket.create_connection((host, port)) as sock:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for number in range(count):
                 sock.sendall(_bare_message(number, encrypted=encrypted, kept=True))
@@ -94,10 +94,10 @@ def bare_kept(port: int, *, encrypted: bool) -> Send:
 # -- Libraries -----------------------------------------------------------------------------------
 
 
-def with_gntp(port: int, *, encrypted: bool) -> Send:
+def with_gntp(port: int, *, host: str = "127.0.0.1", encrypted: bool) -> Send:
     """It cannot encrypt: beside AES stands its strongest key."""
     secured: dict[str, Any] = {"password": PASSWORD} if encrypted else {}
-    growl = gntp.notifier.GrowlNotifier("shop", ["Error"], hostname="127.0.0.1", port=port, **secured)
+    growl = gntp.notifier.GrowlNotifier("shop", ["Error"], hostname=host, port=port, **secured)
     growl.passwordHash = "SHA256"
 
     def send(count: int) -> None:
@@ -107,7 +107,7 @@ def with_gntp(port: int, *, encrypted: bool) -> Send:
     return send
 
 
-def with_gntplib(port: int, *, encrypted: bool) -> Send:
+def with_gntplib(port: int, *, host: str = "127.0.0.1", encrypted: bool) -> Send:
     """A connection for each notification is all that it knows."""
     secured: dict[str, Any] = {}
     if encrypted:
@@ -116,7 +116,7 @@ def with_gntplib(port: int, *, encrypted: bool) -> Send:
             "key_hashing": gntplib.keys.SHA256,
             "encryption": gntplib.ciphers.AES,
         }
-    publisher = gntplib.Publisher("shop", [gntplib.Event("Error")], host="127.0.0.1", port=port, **secured)
+    publisher = gntplib.Publisher("shop", [gntplib.Event("Error")], host=host, port=port, **secured)
 
     def send(count: int) -> None:
         for number in range(count):
@@ -125,9 +125,9 @@ def with_gntplib(port: int, *, encrypted: bool) -> Send:
     return send
 
 
-def _client(port: int, *, encrypted: bool) -> GNTPClient:
+def _client(host: str, port: int, *, encrypted: bool) -> GNTPClient:
     secured: dict[str, Any] = {"password": PASSWORD, "encryption": ciphers.AES, "key_hashing": keys.SHA256}
-    return GNTPClient("127.0.0.1", port, **(secured if encrypted else {}))
+    return GNTPClient(host, port, **(secured if encrypted else {}))
 
 
 def _requests(count: int) -> Iterator[NotifyRequest]:
@@ -135,22 +135,22 @@ def _requests(count: int) -> Iterator[NotifyRequest]:
         yield NotifyRequest("shop", Notification("Error", TITLE, TEXT, str(number), priority=1))
 
 
-def with_client(port: int, *, encrypted: bool) -> Send:
+def with_client(port: int, *, host: str = "127.0.0.1", encrypted: bool) -> Send:
     """One request after the other."""
 
     def send(count: int) -> None:
-        with _client(port, encrypted=encrypted) as client:
+        with _client(host, port, encrypted=encrypted) as client:
             for request in _requests(count):
                 client.process_request(request)
 
     return send
 
 
-def with_pipeline(port: int, *, encrypted: bool) -> Send:
+def with_pipeline(port: int, *, host: str = "127.0.0.1", encrypted: bool) -> Send:
     """All requests at once."""
 
     def send(count: int) -> None:
-        with _client(port, encrypted=encrypted) as client:
+        with _client(host, port, encrypted=encrypted) as client:
             answers = client.process_requests(_requests(count))
             assert all(isinstance(answer, Response) for answer in answers)
 

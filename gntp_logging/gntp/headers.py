@@ -213,13 +213,32 @@ class InformationLine:
     key_hash: bytes = b""
     salt: bytes = b""
 
-    def encode(self) -> bytes:
-        """Return the line's bytes, without CRLF."""
-        parts = ["GNTP/1.0", self.message_type]
-        parts.append(f"{self.cipher_id}:{self.iv.hex()}" if self.cipher_id else "NONE")
-        if self.hash_id:
-            parts.append(f"{self.hash_id}:{self.key_hash.hex()}.{self.salt.hex()}")
-        return " ".join(parts).encode("ascii")
+
+def information_line(
+    message_type: str,
+    cipher_id: str | None = None,
+    iv: bytes = b"",
+    hash_id: str | None = None,
+    key_hash: bytes = b"",
+    salt: bytes = b"",
+) -> str:
+    """Write the first line of a message.
+
+    Args:
+        message_type: ``REGISTER``, ``-OK`` and so on.
+        cipher_id: Name of the cipher; None for plain text.
+        iv: Initialization vector of the cipher.
+        hash_id: Name of the key's hash; None without a key.
+        key_hash: The key hash.
+        salt: The salt.
+
+    Returns:
+        The line, without CRLF.
+    """
+    encryption = "NONE" if cipher_id is None else f"{cipher_id}:{iv.hex()}"
+    if hash_id is None:
+        return f"GNTP/1.0 {message_type} {encryption}"
+    return f"GNTP/1.0 {message_type} {encryption} {hash_id}:{key_hash.hex()}.{salt.hex()}"
 
 
 _USUAL_LINES: Final = {

@@ -22,7 +22,7 @@ from . import growl_for_linux, headers, keys
 from .ciphers import Cipher
 from .constants import LINE_DELIMITER, MESSAGE_DELIMITER, ErrorCode
 from .exceptions import GNTPEncryptionError, GNTPProtocolError
-from .headers import InformationLine, header_line, parse_block, pointer_line
+from .headers import InformationLine, header_line, information_line, parse_block, pointer_line
 from .keys import Key
 from .models import Resource
 from .requests import REQUEST_TYPES, RESPONSE_TYPES, Block, HeaderValue, Request, Response
@@ -124,17 +124,11 @@ def _picture_line(name: str, picture: Resource, resources: list[Resource]) -> st
     return pointer_line(name, picture.unique_id() or "")
 
 
-def _information_line(message_type: str, key: Key | None, cipher: Cipher | None) -> InformationLine:
+def _information_line(message_type: str, key: Key | None, cipher: Cipher | None) -> str:
+    cipher_id, iv = (None, b"") if cipher is None else (cipher.algorithm_id, cipher.iv)
     if key is None:
-        return InformationLine(message_type)
-    return InformationLine(
-        message_type,
-        cipher_id=cipher.algorithm_id if cipher else None,
-        iv=cipher.iv if cipher else b"",
-        hash_id=key.algorithm_id,
-        key_hash=key.key_hash,
-        salt=key.salt,
-    )
+        return information_line(message_type, cipher_id, iv)
+    return information_line(message_type, cipher_id, iv, key.algorithm_id, key.key_hash, key.salt)
 
 
 # One ciphertext in about 65,000 is misread; eight in a row never are.

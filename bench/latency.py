@@ -1,0 +1,61 @@
+"""Notifications over a line with 50 ms of round trip: what waiting for answers costs, and what pipelining saves.
+
+Run ``python -m bench.latency`` with gntp 1.0.3 and gntplib 3.0.10 installed (both are in the extra ``test``). The aim:
+200 notifications in less than a second on a kept connection.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import platform
+import time
+from collections.abc import Callable
+
+from bench.distance import Place, distant_server
+from bench.throughput import Send, bare_closing, bare_kept, with_client, with_gntp, with_gntplib, with_pipeline
+
+NOTIFICATIONS = 200
+ONE_AT_A_TIME = 20
+"""Who waits for each answer gets fewer: each costs at least 50 ms, and they cost the same."""
+
+
+def senders(place: Place, *, encrypted: bool) -> dict[str, tuple[Send, int]]:
+    """Return who sends, and how many."""
+    contenders: dict[str, tuple[Callable[..., Send], int, int]] = {
+        "closing: bare loop": (bare_closing, place.ports.closing, ONE_AT_A_TIME),
+        "closing: gntp": (with_gntp, place.ports.closing, ONE_AT_A_TIME),
+        "closing: gntplib": (with_gntplib, place.ports.closing, ONE_AT_A_TIME),
+        "closing: GNTPClient": (with_client, place.ports.closing, ONE_AT_A_TIME),
+        "kept: bare loop": (bare_kept, place.ports.keeping, ONE_AT_A_TIME),
+        "kept: GNTPClient": (with_client, place.ports.keeping, ONE_AT_A_TIME),
+        "pipelined: GNTPClient": (with_pipeline, place.ports.keeping, NOTIFICATIONS),
+    }
+    return {
+        name: (make(port, host=place.host, encrypted=encrypted), count)
+        for name, (make, port, count) in contenders.items()
+    }
+
+
+def main() -> None:
+    """Measure, and print tables."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("gntp", "gntplib", "gntp-logging"))
+    print(f"Python {platform.python_version()} on {platform.machine()} {platform.system()}; {versions}")
+    with distant_server() as place:
+        print(f"50 ms of round trip, made by {place.how}")
+        for encrypted in (False, True):
+            print(f"\n{'AES (gntp: SHA256 key only)' if encrypted else 'plain'}")
+            print(f"{'':28}{'sent':>6}{'seconds':>9}{'ms each':>9}{'ratio':>8}")
+            base = 0.0
+            for name, (send, count) in senders(place, encrypted=encrypted).items():
+                began = time.perf_counter()
+                send(count)
+                seconds = time.perf_counter() - began
+                base = base or seconds / count
+                print(f"{name:28}{count:6}{seconds:9.3f}{seconds / count * 1000:9.2f}{seconds / count / base:8.2f}")
+            print(f"aim: {NOTIFICATIONS} pipelined in less than 1 s: {'reached' if seconds < 1 else 'missed'}")
+
+
+if __name__ == "__main__":
+    main()
