@@ -6,6 +6,7 @@ The ciphers are pycryptodomex's, which takes 45 ms to import: it is loaded by th
 
 from __future__ import annotations
 
+import functools
 import importlib
 from types import ModuleType
 from typing import Any, Final, NamedTuple
@@ -189,6 +190,7 @@ def require_key_size(cipher_id: str, needed: int, hash_id: str, available: int) 
         )
 
 
+@functools.cache
 def _load(algorithm_id: str) -> tuple[ModuleType, ModuleType]:
     """Import the cipher's module and the padding's."""
     try:

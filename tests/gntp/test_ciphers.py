@@ -140,6 +140,7 @@ def test_text_instead_of_bytes_is_an_encryption_error() -> None:
 def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without pycryptodomex the error says what to install."""
     monkeypatch.setitem(sys.modules, "Cryptodome.Cipher.AES", None)
+    ciphers._load.cache_clear()
     with pytest.raises(GNTPEncryptionError, match="pip install pycryptodomex"):
         ciphers.AES.load()
 
