@@ -57,7 +57,7 @@ class Gol:
         return self._folder / "config" / "gol" / "config.db"
 
     def start(self) -> Gol:
-        """Start the X server and gol, and return once it takes connections.
+        """Start the X server and gol, and return once it takes connections. What it has shown before, it still has.
 
         Raises:
             RuntimeError: If its port is taken, or it ends at once.
@@ -65,7 +65,8 @@ class Gol:
         with contextlib.closing(socket.socket()) as probe:
             if probe.connect_ex(("127.0.0.1", PORT)) == 0:
                 raise RuntimeError(f"port {PORT} is taken: is another GNTP server running?")
-        self._configure()
+        if not self.database.exists():
+            self._configure()
         self.display = self._start_x()
         with (self._folder / "gol.log").open("wb") as log:
             gol = subprocess.Popen([self._gol], env=self._environment(), stdout=log, stderr=log)
