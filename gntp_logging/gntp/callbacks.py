@@ -12,13 +12,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Final
 
 from .channel import Connection
 from .constants import RESPONSE_CALLBACK
-from .exceptions import GNTPError
+from .exceptions import GNTPConnectionError, GNTPError
 from .network import Deadline, close_after_fork
 from .requests import Response, check_type
 
@@ -71,7 +71,7 @@ class CallbackWatcher:
             deadline: When to stop waiting.
 
         Raises:
-            RuntimeError: If no thread can be started.
+            GNTPConnectionError: If there is no thread, or no descriptor, to wait with.
         """
         if self._pid != os.getpid():
             self._start_fresh()
@@ -82,23 +82,23 @@ class CallbackWatcher:
                 return
             try:
                 self._wake = self._start_thread()
-            except RuntimeError:
+            except (OSError, RuntimeError) as error:
                 self._awaited.clear()
-                raise
+                raise GNTPConnectionError(f"cannot wait for the reaction: {error}") from error
 
     def _start_thread(self) -> socket.socket:
         """Start the thread, and return what wakes it."""
-        wake, woken = socket.socketpair()
-        for end in (wake, woken):
-            end.setblocking(False)
-            close_after_fork(end)
-        try:
-            threading.Thread(target=self._run, args=(woken,), name="gntp-callbacks", daemon=True).start()
-        except RuntimeError:
-            wake.close()
-            woken.close()
-            raise
-        return wake
+        with ExitStack() as stack:
+            selector = stack.enter_context(selectors.DefaultSelector())
+            wake, woken = (stack.enter_context(end) for end in socket.socketpair())
+            for end in (wake, woken):
+                end.setblocking(False)
+                close_after_fork(end)
+            selector.register(woken, selectors.EVENT_READ)
+            arguments = (selector, woken)
+            threading.Thread(target=self._run, args=arguments, name="gntp-callbacks", daemon=True).start()
+            stack.pop_all()  # from here on they are the thread's
+            return wake
 
     def close(self) -> None:
         """Stop waiting; what was awaited is counted as lost. Closing twice is harmless."""
@@ -118,9 +118,8 @@ class CallbackWatcher:
 
     # -- The thread ----------------------------------------------------------------------------
 
-    def _run(self, woken: socket.socket) -> None:
-        with woken, selectors.DefaultSelector() as selector:
-            selector.register(woken, selectors.EVENT_READ)
+    def _run(self, selector: selectors.BaseSelector, woken: socket.socket) -> None:
+        with woken, selector:
             watched: dict[_Awaited, None] = {}
             while self._adopt(watched, selector):
                 for key, _ in selector.select(_patience(watched)):
@@ -180,7 +179,7 @@ class CallbackWatcher:
             return
         try:
             awaited.callback(response)
-        except Exception:  # noqa: BLE001 - the others' reactions are awaited all the same
+        except BaseException:  # noqa: BLE001 - the others' reactions are awaited all the same
             threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
 
     def _expire(self, watched: dict[_Awaited, None]) -> None:

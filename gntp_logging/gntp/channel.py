@@ -285,10 +285,9 @@ class Channel:
         """Have the channel for one exchange."""
         if self._pid != os.getpid():  # uWSGI forks without Python's hooks
             self._start_fresh()
-        lock = self._lock
+        lock, closings = self._lock, self._closings
         if not lock.acquire(timeout=min(deadline.remaining(), threading.TIMEOUT_MAX)):
             raise deadline.error()
-        closings = self._closings
         try:
             yield
         finally:

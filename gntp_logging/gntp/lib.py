@@ -290,7 +290,7 @@ class Subscriber(BaseApp):
         request = SubscribeRequest(self.id_, self.name, self.port, self.custom_headers, self.app_specific_headers)
         self._send(request, answered)
 
-    def start_renewing(self, on_error: Callable[[GNTPError], object] | None = None) -> None:
+    def start_renewing(self, on_error: Callable[[Exception], object] | None = None) -> None:
         """Subscribe, and from then on renew the subscription in a thread before it ends.
 
         The thread tries again when the hub cannot be reached. It ends with :meth:`stop_renewing` or :meth:`close`, with

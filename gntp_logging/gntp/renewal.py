@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable
 from typing import Final, Protocol
-
-from .exceptions import GNTPError
 
 _SHARE_OF_TTL: Final = 0.5
 """When to renew: half of the time leaves room for several more tries."""
@@ -47,14 +46,14 @@ class Renewal:
         last_error: Why the last try failed; None when it did not.
     """
 
-    def __init__(self, subscriber: _Subscriber, on_error: Callable[[GNTPError], object] | None) -> None:
+    def __init__(self, subscriber: _Subscriber, on_error: Callable[[Exception], object] | None) -> None:
         """Start the thread.
 
         Args:
             subscriber: The subscriber, which has subscribed already.
             on_error: Called in the thread with each failure.
         """
-        self.last_error: GNTPError | None = None
+        self.last_error: Exception | None = None
         self._on_error = on_error
         self._pid = os.getpid()
         self._stopped = threading.Event()
@@ -82,13 +81,20 @@ class Renewal:
                 return
             try:
                 subscriber.subscribe()
-            except GNTPError as error:
+            except Exception as error:  # noqa: BLE001 - a client class of the caller's may raise anything
                 failures += 1
                 self.last_error = error
-                if self._on_error is not None:
-                    self._on_error(error)
+                self._tell(error)
             else:
                 failures = 0
                 self.last_error = None
                 ttl = subscriber.ttl
             del subscriber
+
+    def _tell(self, error: Exception) -> None:
+        if self._on_error is None:
+            return
+        try:
+            self._on_error(error)
+        except Exception:  # noqa: BLE001 - the subscription is renewed all the same
+            threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))

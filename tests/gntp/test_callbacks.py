@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from gntp_logging.gntp.callbacks import CallbackWatcher
 from gntp_logging.gntp.connections import GNTPClient
-from gntp_logging.gntp.exceptions import GNTPResponseError, GNTPTimeoutError
+from gntp_logging.gntp.exceptions import GNTPConnectionError, GNTPResponseError, GNTPTimeoutError
 from gntp_logging.gntp.lib import Publisher
 from gntp_logging.gntp.models import SocketCallback
 from gntp_logging.gntp.requests import NotifyRequest, Response
@@ -244,19 +243,24 @@ def test_nothing_is_awaited_after_an_error() -> None:
         assert not _threads()
 
 
-def test_a_callback_that_raises_harms_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("failure", [ZeroDivisionError, SystemExit, KeyboardInterrupt])
+def test_a_callback_that_raises_harms_no_other(monkeypatch: pytest.MonkeyPatch, failure: type[BaseException]) -> None:
     """It is reported as the exception of a thread; the thread goes on."""
     reported: list[threading.ExceptHookArgs] = []
     monkeypatch.setattr(threading, "excepthook", reported.append)
     seen = Seen()
+
+    def fail(_: Response) -> None:
+        raise failure
+
     with Desktop() as desktop, publisher(desktop.port) as sender:
-        sender.publish("event", "title", "bad", background=True, on_click=lambda _: 1 / 0)
+        sender.publish("event", "title", "bad", background=True, on_click=fail)
         sender.publish("event", "title", "good", background=True, **seen.callbacks())
         desktop.react("bad", "CLICKED")
         wait_until(lambda: len(reported) == 1)
         desktop.react("good", "CLICKED")
         seen.wait(1)
-    assert reported[0].exc_type is ZeroDivisionError
+    assert reported[0].exc_type is failure
 
 
 def test_a_callback_may_publish_again() -> None:
@@ -346,14 +350,17 @@ def test_a_forked_child_awaits_nothing() -> None:
 
 def test_a_thread_that_cannot_be_started_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer came, but nobody can wait for the reaction: nothing is left open."""
+    real = threading.Thread.start
 
     def start(self: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
+        if self.name == "gntp-callbacks":
+            raise RuntimeError("can't start new thread")
+        real(self)
 
     with Desktop() as desktop, publisher(desktop.port) as sender:
         with monkeypatch.context() as patch:
-            patch.setattr(CallbackWatcher, "_start_thread", start)
-            with pytest.raises(RuntimeError):
+            patch.setattr(threading.Thread, "start", start)
+            with pytest.raises(GNTPConnectionError, match="cannot wait for the reaction: can't start new thread"):
                 sender.publish("event", "title", background=True, on_click=print)
         desktop.react("text", "CLICKED")
         seen = Seen()

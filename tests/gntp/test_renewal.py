@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gntp_logging.gntp import renewal as renewal_module
-from gntp_logging.gntp.exceptions import GNTPConnectionError, GNTPError
+from gntp_logging.gntp.exceptions import GNTPConnectionError
 from gntp_logging.gntp.lib import Subscriber
 from gntp_logging.gntp.renewal import renewal_delay
 from gntp_logging.gntp.requests import Response
@@ -75,14 +75,23 @@ def test_a_subscription_is_renewed_until_it_is_stopped() -> None:
 
 
 @pytest.mark.usefixtures("_without_pauses")
-def test_a_failure_is_told_and_tried_again() -> None:
-    """The hub refuses twice, then grants: the error is known as long as it stands."""
+@pytest.mark.parametrize("listener_fails", [False, True])
+def test_a_failure_is_told_and_tried_again(monkeypatch: pytest.MonkeyPatch, listener_fails: bool) -> None:
+    """The hub refuses twice, then grants: the error is known while it stands; a listener that raises ends nothing."""
     seen = threading.Semaphore(0)
-    errors: list[GNTPError] = []
+    errors: list[Exception] = []
+    reported: list[threading.ExceptHookArgs] = []
+    monkeypatch.setattr(threading, "excepthook", reported.append)
+
+    def listen(error: Exception) -> None:
+        errors.append(error)
+        if listener_fails:
+            raise RuntimeError
+
     refused = Response("-ERROR", {"Error-Code": "500", "Error-Description": "busy"})
     with hub(lambda number: refused if number in (1, 2) else granted(), seen) as server:
         joined = subscriber(server.port)
-        joined.start_renewing(errors.append)
+        joined.start_renewing(listen)
         renewal = joined._renewal
         assert renewal is not None
         for _ in range(5):
@@ -90,6 +99,7 @@ def test_a_failure_is_told_and_tried_again() -> None:
         wait_until(lambda: renewal.last_error is None)
         joined.close()
     assert [str(error) for error in errors] == ["the server answered -ERROR 500: busy"] * 2
+    assert len(reported) == (2 if listener_fails else 0)
 
 
 def test_a_first_subscription_that_fails_is_raised() -> None:

@@ -13,6 +13,12 @@ from typing import Any
 import pytest
 
 from gntp_logging import GNTPHandler
+from gntp_logging.gntp import ciphers
+from gntp_logging.gntp.channel import is_known_to_close
+from gntp_logging.gntp.connections import GNTPClient
+from gntp_logging.gntp.lib import Publisher
+from gntp_logging.gntp.models import Event, Notification
+from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Response
 from tests.interop.gol import PASSWORD, PORT, Gol
 from tests.interop.passthrough import PassThrough
 from tests.peers import require_program
@@ -190,3 +196,41 @@ def test_a_wrong_password_is_told(gol: Gol, capsys: pytest.CaptureFixture[str]) 
         assert handler.stats().shown == 0
     (line,) = capsys.readouterr().err.splitlines()
     assert "it may not accept the password" in line
+
+
+# -- The library, without logging ----------------------------------------------------------------
+
+
+def test_a_client_finds_out_that_it_closes(gol: Gol, pass_through: PassThrough) -> None:
+    """The first request asks for Keep-Alive, those after it do not; each is shown, in a connection of its own."""
+    with GNTPClient("127.0.0.1", pass_through.port) as client:
+        client.process_request(RegisterRequest("library", None, [Event("event")]))
+        assert is_known_to_close(("127.0.0.1", pass_through.port))
+        for number in range(3):
+            client.process_request(NotifyRequest("library", Notification("event", "title", f"library {number}")))
+    pass_through.wait_for_types(4)
+    asked = [b"Connection: Keep-Alive" in exchange.request for exchange in pass_through.exchanges]
+    assert asked == [True, False, False, False]
+    for number in range(3):
+        assert gol.notification(f"library {number}").title == "title"
+
+
+@pytest.mark.parametrize("trust", TRUST)
+def test_several_requests_of_a_client_are_all_shown(gol: Gol, trust: str) -> None:
+    """In clear, keyed and encrypted, each in a connection of its own."""
+    secured: dict[str, Any] = {}
+    if trust != "plain":
+        secured = {"password": PASSWORD, "encryption": ciphers.AES if trust.startswith("AES") else None}
+    shown = [NotifyRequest("batch", Notification("event", "title", f"batch {trust} {number}")) for number in range(5)]
+    with GNTPClient("127.0.0.1", PORT, **secured) as client:
+        answers = client.process_requests([RegisterRequest("batch", None, [Event("event")]), *shown])
+    assert [type(answer) for answer in answers] == [Response] * 6
+    assert {row.text for row in gol.notifications()} >= {request.notification.text for request in shown}
+
+
+def test_a_publisher_shows_its_notification(gol: Gol) -> None:
+    """With a link for the click."""
+    with Publisher("publisher", ["event"], port=PORT) as publisher:
+        publisher.register()
+        publisher.publish("event", "title", "published", gntp_callback=URL)
+    assert gol.notification("published").url == URL
