@@ -15,8 +15,7 @@ SOFTWARE_NAME = "gntp_logging"
 def origin_lines() -> str:
     """Describe this machine and this software.
 
-    "Common headers": "Origin-Machine-Name: The machine name/host name of the sending computer", and so on. Clients send
-    them with each request; a hub hands them on.
+    "Common headers": "Origin-Machine-Name: The machine name/host name of the sending computer", and so on.
 
     Returns:
         The header lines, without those of what is unknown.

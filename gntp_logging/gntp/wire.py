@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Generic, TypeAlias, TypeVar
 
 from . import growl_for_linux, headers, keys
@@ -418,11 +418,13 @@ class Envelope:
         hash_id: Hash of its key; None when it had no key.
         cipher_id: Its cipher; None when it was in clear.
         headers: All headers of its first block, as sent; pictures by their pointers.
+        password: The password that its key was made from; None when it had no key.
     """
 
     hash_id: str | None
     cipher_id: str | None
     headers: Mapping[str, str]
+    password: str | None = field(default=None, repr=False)
 
 
 class RequestReader(_Reader[Request]):
@@ -472,7 +474,8 @@ class RequestReader(_Reader[Request]):
             raise GNTPProtocolError(f"expected {expected} header blocks, not {len(blocks)}")
         resolved = yield from self._resolved(blocks, cipher)
         request = REQUEST_TYPES[line.message_type].from_blocks(resolved)
-        self.envelope = Envelope(line.hash_id, line.cipher_id, blocks[0])
+        password = None if key is None else key.password.decode("utf-8")
+        self.envelope = Envelope(line.hash_id, line.cipher_id, blocks[0], password)
         return request
 
     def _plain_blocks(self, message_type: str) -> Steps[list[dict[str, str]]]:

@@ -81,6 +81,21 @@ class Registry:
         while len(self._applications) > MAX_APPLICATIONS:
             self._applications.popitem(last=False)
 
+    def registration(self, app_name: str) -> RegisterRequest:
+        """Return what an application has registered.
+
+        Args:
+            app_name: Name of an application that was registered.
+
+        Returns:
+            A request that registers the same.
+
+        Raises:
+            KeyError: If it was not.
+        """
+        application = self._applications[app_name]
+        return RegisterRequest(app_name, application.icon, tuple(application.events.values()))
+
     def toast(self, request: NotifyRequest) -> Toast:
         """Make a toast of a notification.
 

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import dataclasses
 import functools
+import platform
 import threading
 from collections.abc import Sequence
 from types import TracebackType
@@ -20,10 +21,11 @@ from typing import Final, Protocol
 from gntp_logging.gntp import ciphers
 from gntp_logging.gntp.constants import RESPONSE_ERROR, RESPONSE_OK, ErrorCode
 from gntp_logging.gntp.exceptions import GNTPProtocolError
-from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, Response
-from gntp_logging.gntp.wire import DEFAULT_LIMITS, Limits, RequestReader, encode
+from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, Response, SubscribeRequest
+from gntp_logging.gntp.wire import DEFAULT_LIMITS, Envelope, Limits, RequestReader, encode
 
 from .displays import Display
+from .hub import Hub
 from .registry import Registry, Toast
 
 _READ_SIZE: Final = 65536
@@ -98,6 +100,7 @@ class Server:
         self._limits = limits
         self._request_timeout = request_timeout
         self._registry = Registry()
+        self._hub = Hub(platform.node())
         self._connections: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._closing = False
@@ -114,6 +117,7 @@ class Server:
         self._closing = False
         self._server = await asyncio.start_server(self._accept, self._host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
+        self._hub.name = f"{platform.node() or self._host}:{self.port}"
 
     async def close(self) -> None:
         """Stop listening, and end the connections. Closing twice is harmless."""
@@ -121,6 +125,7 @@ class Server:
         if server is None:
             return
         self._closing = True
+        self._hub.close()
         await _stop_accepting(server)
         server.close()
         for task in self._connections:
@@ -187,16 +192,22 @@ class Server:
 
     def _answer(self, request: Request, connection: _Connection) -> Response:
         headers = {"Response-Action": request.message_type}
+        if isinstance(request, SubscribeRequest):
+            ttl = self._hub.subscribe(request, connection.envelope, connection.peer)
+            headers["Subscription-TTL"] = str(ttl)
+        elif not self._hub.has_seen(request):
+            self._take(request, connection)
+        if isinstance(request, NotifyRequest) and request.notification.id_:
+            headers["Notification-ID"] = request.notification.id_
+        return Response(RESPONSE_OK, {**headers, **_echoed(request)})
+
+    def _take(self, request: RegisterRequest | NotifyRequest, connection: _Connection) -> None:
+        """Register an application or show a notification, and hand it on to subscribers."""
         if isinstance(request, RegisterRequest):
             self._registry.register(request)
-        elif isinstance(request, NotifyRequest):
-            toast = _completed(self._registry.toast(request), connection)
-            self._show(toast)
-            if toast.id_:
-                headers["Notification-ID"] = toast.id_
         else:
-            raise GNTPProtocolError("this server takes no subscriptions")
-        return Response(RESPONSE_OK, {**headers, **_echoed(request)})
+            self._show(_completed(self._registry.toast(request), connection))
+        self._hub.forward(request, self._registry.registration(request.app_name), connection.peer)
 
     def _show(self, toast: Toast) -> None:
         for display in self._displays:
@@ -236,6 +247,12 @@ class _Connection:
     writer: asyncio.StreamWriter
     peer: str
 
+    @property
+    def envelope(self) -> Envelope:
+        """How the request came that was read last."""
+        assert self.wire.envelope is not None
+        return self.wire.envelope
+
     async def next_request(self, timeout: float) -> Request | None:
         """Read one request; None when the peer closes without one.
 
@@ -257,8 +274,7 @@ class _Connection:
 
     def asks_to_be_kept(self) -> bool:
         """Tell whether the request that was read last wants the connection to be kept."""
-        assert self.wire.envelope is not None
-        return self.wire.envelope.headers.get("Connection", "").lower() == "keep-alive"
+        return self.envelope.headers.get("Connection", "").lower() == "keep-alive"
 
     async def send(self, response: Response, *, keep_alive: bool = False) -> None:
         """Send an answer, and wait while the peer does not take it."""
@@ -283,8 +299,7 @@ class _Connection:
 
 def _completed(toast: Toast, connection: _Connection) -> Toast:
     """Add what only the connection knows."""
-    envelope = connection.wire.envelope
-    assert envelope is not None
+    envelope = connection.envelope
     return dataclasses.replace(
         toast,
         headers=envelope.headers,

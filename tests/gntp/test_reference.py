@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import RunningReceiver, ScriptedServer, receive_request, running_receiver, send_response
+from tests.support import RunningReceiver, running_receiver
 
 
 @pytest.fixture
@@ -19,15 +19,10 @@ def keyed() -> Iterator[RunningReceiver]:
 
 
 @pytest.fixture
-def hub() -> Iterator[ScriptedServer]:
-    """A hub that grants subscriptions of five minutes."""
-
-    def serve(sock: socket.socket, _number: int) -> None:
-        receive_request(sock, ["secret"])
-        send_response(sock, Response_Action="SUBSCRIBE", Subscription_TTL="300")
-
-    with ScriptedServer(serve) as server:
-        yield server
+def hub() -> Iterator[RunningReceiver]:
+    """A hub that grants subscriptions: the package's receiver, with a password."""
+    with running_receiver(["secret"]) as running:
+        yield running
 
 
 def test_quick_publish(receiver: RunningReceiver) -> None:
@@ -38,7 +33,7 @@ def test_quick_publish(receiver: RunningReceiver) -> None:
     assert [(toast.application, toast.title) for toast in receiver.toasts] == [("MyApp", "Warning")]
 
 
-def test_quick_subscribe(hub: ScriptedServer) -> None:
+def test_quick_subscribe(hub: RunningReceiver) -> None:
     """The subscription's length is returned."""
     from gntp_logging import subscribe
 
@@ -73,7 +68,7 @@ def test_publisher_with_an_icon(receiver: RunningReceiver, tmp_path: Path) -> No
     assert receiver.toasts[0].icon == icon
 
 
-def test_subscriber(hub: ScriptedServer) -> None:
+def test_subscriber(hub: RunningReceiver) -> None:
     """The length is stored."""
     from gntp_logging import Subscriber
 

@@ -93,7 +93,7 @@ def test_pictures_arrive(receiver: RunningReceiver) -> None:
         pytest.param(
             b"GNTP/1.0 NOTIFY NONE MD5:" + b"00" * 16 + b".0011\r\n\r\n", 400, id="400 key without a password"
         ),
-        pytest.param(encode(SubscribeRequest("id", "name", 23053)), 300, id="300 no subscriptions"),
+        pytest.param(encode(SubscribeRequest("id", "name", 23053)), 400, id="400 subscription without a key"),
     ],
 )
 def test_errors_have_their_codes(receiver: RunningReceiver, request_bytes: bytes, code: int) -> None:

@@ -1,0 +1,240 @@
+"""The hub: what arrives is handed on to those who have subscribed, each by a thread of its own.
+
+A subscriber that is slow or gone costs the others nothing: what its queue cannot hold is dropped and counted, and its
+thread ends with its subscription.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import queue
+import threading
+import time
+from typing import Final, TypeAlias
+
+from gntp_logging.gntp import ciphers, keys
+from gntp_logging.gntp.connections import GNTPClient
+from gntp_logging.gntp.constants import VERSION, ErrorCode
+from gntp_logging.gntp.exceptions import GNTPError, GNTPProtocolError, GNTPResponseError
+from gntp_logging.gntp.models import Received
+from gntp_logging.gntp.origin import SOFTWARE_NAME
+from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, SubscribeRequest
+from gntp_logging.gntp.wire import Envelope
+
+TTL: Final = 300
+"""Seconds of a subscription: one that is renewed at its half sends a request every two and a half minutes."""
+
+MAX_SUBSCRIBERS: Final = 50
+"""Each has a thread and a queue. One more is refused."""
+
+QUEUE_SIZE: Final = 1000
+"""Messages that wait for one subscriber; what comes on top is dropped and counted."""
+
+MAX_HOPS: Final = 16
+"""Hubs that a message passes: one that has passed more goes round in circles between hubs that change their names."""
+
+FORWARD_TIMEOUT: Final = 5.0
+"""Seconds of one exchange with a subscriber."""
+
+Forwardable: TypeAlias = "RegisterRequest | NotifyRequest"
+
+
+class Hub:
+    """Those who have subscribed to a server. Called from the server's event loop; nothing here waits.
+
+    Attributes:
+        name: How the server calls itself in Received headers.
+    """
+
+    def __init__(self, name: str) -> None:
+        """Begin without subscribers.
+
+        Args:
+            name: Host and port of the server; no other hub may have the same.
+        """
+        self.name = name
+        self._forwarders: dict[str, Forwarder] = {}
+
+    def subscribe(self, request: SubscribeRequest, envelope: Envelope, host: str) -> int:
+        """Take a subscription, or renew it.
+
+        Args:
+            request: The SUBSCRIBE request.
+            envelope: How it came: forwarded messages are keyed and encrypted with the same algorithms.
+            host: Address of the subscriber.
+
+        Returns:
+            Seconds until the subscription ends.
+
+        Raises:
+            GNTPProtocolError: With 400 if it has no key, with 300 if there are too many subscribers.
+        """
+        if envelope.password is None or envelope.hash_id is None:
+            raise GNTPProtocolError("a subscription needs a key", ErrorCode.NOT_AUTHORIZED)
+        self._forget_those_who_ended()
+        client = GNTPClient(
+            host,
+            request.port,
+            FORWARD_TIMEOUT,
+            envelope.password + request.id_,
+            keys.Algorithm(envelope.hash_id, len(keys.Key("", envelope.hash_id, b"").key)),
+            _ALGORITHMS[envelope.cipher_id] if envelope.cipher_id else None,
+        )
+        known = self._forwarders.get(request.id_)
+        if known is not None and known.sends_like(client):
+            known.renew(TTL)
+            return TTL
+        if known is None and len(self._forwarders) >= MAX_SUBSCRIBERS:
+            raise GNTPProtocolError(f"this hub has its {MAX_SUBSCRIBERS} subscribers")
+        if known is not None:
+            known.stop()
+        self._forwarders[request.id_] = Forwarder(client, TTL)
+        return TTL
+
+    def has_seen(self, request: Forwardable) -> bool:
+        """Tell whether a message has passed here before: then it is neither shown nor handed on again.
+
+        Args:
+            request: The message.
+
+        Returns:
+            True if it has, or if it has passed more hubs than there can be.
+        """
+        return len(request.received) >= MAX_HOPS or any(hop.by_host == self.name for hop in request.received)
+
+    def forward(self, request: Forwardable, registration: RegisterRequest, peer: str) -> None:
+        """Hand a message on to everybody who has subscribed.
+
+        Args:
+            request: The message.
+            registration: The registration of its application, for subscribers that do not know it yet.
+            peer: Address of the sender.
+        """
+        self._forget_those_who_ended()
+        if not self._forwarders:
+            return
+        date = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime())
+        hop = Received(peer, self.name, date, f"{SOFTWARE_NAME}/{VERSION}")
+        handed_on = dataclasses.replace(request, received=(hop, *request.received))
+        for forwarder in self._forwarders.values():
+            forwarder.take(handed_on, registration)
+
+    @property
+    def lost(self) -> int:
+        """How many messages did not reach one of the present subscribers."""
+        return sum(forwarder.lost for forwarder in self._forwarders.values())
+
+    def close(self) -> None:
+        """End all subscriptions. Closing twice is harmless."""
+        for forwarder in self._forwarders.values():
+            forwarder.stop()
+        self._forwarders.clear()
+
+    def _forget_those_who_ended(self) -> None:
+        for id_, forwarder in list(self._forwarders.items()):
+            if forwarder.has_ended():
+                forwarder.stop()
+                del self._forwarders[id_]
+
+
+class Forwarder:
+    """Sends to one subscriber, in a daemon thread.
+
+    Attributes:
+        lost: How many messages did not reach the subscriber.
+    """
+
+    def __init__(self, client: GNTPClient, ttl: float) -> None:
+        """Start the thread.
+
+        Args:
+            client: Client of the subscriber.
+            ttl: Seconds until the subscription ends.
+        """
+        self.lost = 0
+        self._client = client
+        self._ends_at = time.monotonic() + ttl
+        self._registered: dict[str, RegisterRequest] = {}
+        self._waiting: queue.Queue[tuple[Forwardable, RegisterRequest] | None] = queue.Queue(QUEUE_SIZE)
+        self._stopped = False
+        threading.Thread(target=self._run, name="gntp-forwarder", daemon=True).start()
+
+    def sends_like(self, client: GNTPClient) -> bool:
+        """Tell whether another client would send to the same place in the same way.
+
+        Args:
+            client: The other client.
+
+        Returns:
+            True if it would.
+        """
+        ours, theirs = self._client.packer_factory, client.packer_factory
+        same_secrets = (ours.password, repr(ours.key_hashing), repr(ours.encryption)) == (
+            theirs.password,
+            repr(theirs.key_hashing),
+            repr(theirs.encryption),
+        )
+        return same_secrets and self._client.address == client.address
+
+    def renew(self, ttl: float) -> None:
+        """Let the subscription last so many seconds from now.
+
+        Args:
+            ttl: Seconds.
+        """
+        self._ends_at = time.monotonic() + ttl
+
+    def has_ended(self) -> bool:
+        """Tell whether the subscription has ended."""
+        return time.monotonic() >= self._ends_at
+
+    def take(self, request: Forwardable, registration: RegisterRequest) -> None:
+        """Send a message as soon as those before it are sent.
+
+        Args:
+            request: The message.
+            registration: The registration of its application.
+        """
+        try:
+            self._waiting.put_nowait((request, registration))
+        except queue.Full:
+            self.lost += 1
+
+    def stop(self) -> None:
+        """Let the thread end after what it is sending; the rest is dropped. Stopping twice is harmless."""
+        self._stopped = True
+        try:
+            self._waiting.put_nowait(None)
+        except queue.Full:
+            pass  # it finds out when it takes the next
+
+    def _run(self) -> None:
+        with self._client:
+            while (item := self._waiting.get()) is not None and not self._stopped:
+                try:
+                    self._send(*item)
+                except GNTPError:
+                    self.lost += 1
+
+    def _send(self, request: Forwardable, registration: RegisterRequest) -> None:
+        """Send a message to a subscriber that may not know the application, or know it no longer."""
+        if isinstance(request, NotifyRequest):
+            if self._registered.get(request.app_name) != registration:
+                self._register(registration, request)
+            try:
+                self._client.process_request(request)
+            except GNTPResponseError as error:
+                if error.error_code not in (ErrorCode.UNKNOWN_APPLICATION, ErrorCode.UNKNOWN_NOTIFICATION):
+                    raise
+                self._register(registration, request)
+                self._client.process_request(request)
+        else:
+            self._client.process_request(request)
+            self._registered[request.app_name] = registration
+
+    def _register(self, registration: RegisterRequest, because_of: NotifyRequest) -> None:
+        self._client.process_request(dataclasses.replace(registration, received=because_of.received))
+        self._registered[registration.app_name] = registration
+
+
+_ALGORITHMS: Final = {algorithm.algorithm_id: algorithm for algorithm in (ciphers.AES, ciphers.DES, ciphers.DES3)}

@@ -1,0 +1,250 @@
+"""The hub, with real subscribers on real sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from gntp_logging.gntp import ciphers, keys
+from gntp_logging.gntp.exceptions import GNTPAuthenticationError, GNTPProtocolError, GNTPResponseError
+from gntp_logging.gntp.lib import Publisher, Subscriber
+from gntp_logging.gntp.models import Event, Notification, Received, Resource
+from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, SubscribeRequest
+from gntp_logging.gntp.wire import Envelope
+from gntp_logging.receiver import hub as hub_module
+from gntp_logging.receiver.hub import Hub
+from gntp_logging.receiver.server import Receiver, Server
+from tests.support import PATIENCE, Recorder, ScriptedServer, free_port, wait_until
+
+KEYED = Envelope("SHA256", None, {}, "secret")
+
+
+class Desk:
+    """A running receiver with a password, and what it has shown."""
+
+    def __init__(self, receiver: Receiver, recorder: Recorder) -> None:
+        self.receiver = receiver
+        self.recorder = recorder
+        self.port = receiver.port
+
+    @property
+    def hub(self) -> Hub:
+        """Its hub."""
+        return self.receiver.server._hub
+
+    def texts(self, count: int) -> list[str]:
+        """Return the texts it has shown, once there are so many."""
+        return [toast.text for toast in self.recorder.wait_for(count)]
+
+
+@contextlib.contextmanager
+def desk(*subscriptions: Subscriber, port: int = 0) -> Iterator[Desk]:
+    """Run a receiver that belongs to subscriptions."""
+    recorder = Recorder()
+    server = Server([recorder], passwords=["secret"], subscriptions=subscriptions, port=port)
+    with Receiver(server) as receiver:
+        yield Desk(receiver, recorder)
+
+
+@pytest.fixture
+def hub() -> Iterator[Desk]:
+    """A hub."""
+    with desk() as running:
+        yield running
+
+
+def member(hub: Desk, port: int, id_: str = "sub-1", password: str = "secret", **options: Any) -> Subscriber:
+    """Return a subscriber of the hub whose receiver is at a port."""
+    return Subscriber(id_, "laptop", ("127.0.0.1", hub.port), password, port, timeout=PATIENCE, **options)
+
+
+@contextlib.contextmanager
+def subscribed(hub: Desk, id_: str = "sub-1", **options: Any) -> Iterator[Desk]:
+    """Run a receiver that has subscribed to the hub."""
+    subscriber = member(hub, free_port(), id_, **options)
+    with desk(subscriber, port=subscriber.port) as running, subscriber:
+        subscriber.subscribe()
+        assert subscriber.ttl == hub_module.TTL
+        yield running
+
+
+def publisher(port: int, **options: Any) -> Publisher:
+    """Return a publisher for a receiver's port."""
+    return Publisher("app", ["event"], host="127.0.0.1", port=port, password="secret", timeout=PATIENCE, **options)
+
+
+def test_what_arrives_is_handed_on(hub: Desk) -> None:
+    """To each subscriber, with everything that it had, and a line that says whence."""
+    icon = Resource(data=b"png")
+    with subscribed(hub) as one, subscribed(hub, "sub-2") as other:
+        with publisher(hub.port, icon=icon, custom_headers=[("Key", "value")]) as sender:
+            sender.register()
+            sender.publish("event", "title", "text", priority=1, sticky=True, id_="7")
+        for running in (hub, one, other):
+            (toast,) = running.recorder.wait_for(1)
+            assert (toast.title, toast.text, toast.priority, toast.sticky, toast.id_) == ("title", "text", 1, True, "7")
+            assert toast.icon == icon
+            assert toast.headers["X-Key"] == "value"
+        hop = Received.parse(one.recorder.toasts[0].headers["Received"])
+    assert hop is not None
+    assert (hop.from_host, hop.by_host) == ("127.0.0.1", hub.hub.name)
+    assert hub.hub.lost == 0
+
+
+@pytest.mark.parametrize(
+    ("hashing", "encryption"),
+    [(keys.MD5, None), (keys.SHA512, None), (keys.SHA256, ciphers.AES), (keys.MD5, ciphers.DES)],
+)
+def test_it_is_secured_as_the_subscription_was(
+    hub: Desk, hashing: keys.Algorithm, encryption: ciphers.Algorithm | None
+) -> None:
+    """With the same hash and the same cipher."""
+    with subscribed(hub, key_hashing=hashing, encryption=encryption) as one, publisher(hub.port) as sender:
+        sender.register()
+        sender.publish("event", "title", "text")
+        (toast,) = one.recorder.wait_for(1)
+    assert (toast.hash_, toast.encryption) == (hashing.algorithm_id, encryption.algorithm_id if encryption else "")
+
+
+def test_an_application_from_before_the_subscription_is_registered(hub: Desk) -> None:
+    """When its first notification comes; and again when the subscriber has forgotten it."""
+    subscriber = member(hub, free_port())
+    with publisher(hub.port) as sender:
+        sender.register()
+        for text in ("one", "two"):
+            with desk(subscriber, port=subscriber.port) as running:  # the second time it is a new one, on the same port
+                subscriber.subscribe()
+                sender.publish("event", "title", text)
+                assert running.texts(1) == [text]
+
+
+def test_a_renewal_is_no_second_subscription(hub: Desk) -> None:
+    """Nothing is handed on twice."""
+    subscriber = member(hub, free_port())
+    with desk(subscriber, port=subscriber.port) as running, publisher(hub.port) as sender:
+        for _ in range(3):
+            subscriber.subscribe()
+        sender.register()
+        for text in ("one", "two"):
+            sender.publish("event", "title", text)
+        assert running.texts(2) == ["one", "two"]
+    subscriber.close()
+
+
+def test_a_subscriber_that_moves_is_followed(hub: Desk) -> None:
+    """The same id from another port takes the place of the first."""
+    with subscribed(hub) as first, subscribed(hub) as second, publisher(hub.port) as sender:
+        sender.register()
+        sender.publish("event", "title", "text")
+        assert second.texts(1) == ["text"]
+        assert not first.recorder.toasts
+
+
+def test_a_dead_subscriber_costs_the_others_nothing(hub: Desk) -> None:
+    """Nor the sender: one refuses, one hangs, the third gets everything at once."""
+    released = threading.Event()
+
+    def hang(_sock: socket.socket, _number: int) -> None:
+        released.wait(PATIENCE)
+
+    with ScriptedServer(hang) as hung:
+        for port, id_ in ((free_port(), "dead"), (hung.port, "hung")):
+            with member(hub, port, id_) as subscriber:
+                subscriber.subscribe()
+        with subscribed(hub, "alive") as alive, publisher(hub.port) as sender:
+            sender.register()
+            for number in range(20):
+                sender.publish("event", "title", str(number))
+            assert alive.texts(20) == [str(number) for number in range(20)]
+            wait_until(lambda: hub.hub.lost >= 21)  # what the dead one did not get
+        released.set()
+
+
+def test_a_queue_that_is_full_drops_and_counts(hub: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A subscriber that hangs does not fill the memory."""
+    monkeypatch.setattr(hub_module, "QUEUE_SIZE", 3)
+    begun, released = threading.Event(), threading.Event()
+
+    def hang(_sock: socket.socket, _number: int) -> None:
+        begun.set()
+        released.wait(PATIENCE)
+
+    with ScriptedServer(hang) as hung, member(hub, hung.port) as subscriber, publisher(hub.port) as sender:
+        subscriber.subscribe()
+        sender.register()
+        assert begun.wait(PATIENCE)
+        for number in range(10):
+            sender.publish("event", "title", str(number))
+        assert hub.hub.lost == 7
+        released.set()
+
+
+def test_a_subscription_ends(hub: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a renewal; its thread ends too."""
+    monkeypatch.setattr(hub_module, "TTL", 0)
+    subscriber = member(hub, free_port())
+    with desk(subscriber, port=subscriber.port) as running, subscriber, publisher(hub.port) as sender:
+        subscriber.subscribe()
+        assert subscriber.ttl == 60  # the client's own default: a subscription of no time is none
+        sender.register()
+        sender.publish("event", "title", "text")
+        assert hub.texts(1) == ["text"]
+        assert not running.recorder.toasts
+    wait_until(lambda: not any(thread.name == "gntp-forwarder" for thread in threading.enumerate()))
+
+
+def test_hubs_that_subscribe_to_each_other_show_each_message_once() -> None:
+    """The circle is cut where a message has passed before."""
+    ports = free_port(), free_port()
+    members = [
+        Subscriber(f"sub-{own}", "hub", ("127.0.0.1", other), "secret", own) for own, other in (ports, ports[::-1])
+    ]
+    with desk(members[0], port=ports[0]) as one, desk(members[1], port=ports[1]) as other:
+        for subscriber in members:
+            subscriber.subscribe()
+        with publisher(one.port) as sender:
+            sender.register()
+            for text in ("a", "b", "c"):
+                sender.publish("event", "title", text)
+        assert other.texts(3) == ["a", "b", "c"]
+        assert one.texts(3) == ["a", "b", "c"]
+        for subscriber in members:
+            subscriber.close()
+
+
+def test_a_message_that_has_passed_too_many_hubs_goes_no_further() -> None:
+    """Hubs that change their names could hand it round for ever."""
+    hub = Hub("here:23053")
+    hops = [Received("a", f"hub-{number}", "now") for number in range(hub_module.MAX_HOPS)]
+    request = NotifyRequest("app", Notification("event", "title"), received=hops[1:])
+    assert not hub.has_seen(request)
+    assert hub.has_seen(NotifyRequest("app", Notification("event", "title"), received=hops))
+    assert hub.has_seen(RegisterRequest("app", None, [Event("e")], received=[Received("a", "here:23053", "now")]))
+
+
+def test_a_subscription_needs_a_key(hub: Desk) -> None:
+    """And the right one."""
+    with pytest.raises(GNTPAuthenticationError), member(hub, 1, password="wrong") as subscriber:
+        subscriber.subscribe()
+    with pytest.raises(GNTPProtocolError, match="needs a key"):
+        Hub("here").subscribe(SubscribeRequest("id", "name", 1), Envelope(None, None, {}), "127.0.0.1")
+
+
+def test_a_hub_has_room_for_so_many(hub: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more is refused; one that renews is not."""
+    monkeypatch.setattr(hub_module, "MAX_SUBSCRIBERS", 2)
+    for id_ in ("one", "two", "one"):
+        with member(hub, 1, id_) as subscriber:
+            subscriber.subscribe()
+    with pytest.raises(GNTPResponseError, match="has its 2 subscribers"), member(hub, 1, "three") as subscriber:
+        subscriber.subscribe()
+
+
+def test_a_password_is_not_shown() -> None:
+    """An envelope knows it."""
+    assert "secret" not in repr(KEYED)
