@@ -1,6 +1,6 @@
 """Notifications over a line with 50 ms of round trip: what waiting for answers costs, and what pipelining saves.
 
-Run ``python -m bench.latency`` with gntp 1.0.3 and gntplib 3.0.10 installed (both are in the extra ``test``). The aim:
+Run ``python bench/latency.py`` with gntp 1.0.3 and gntplib 3.0.10 installed (both are in the extra ``test``). The aim:
 200 notifications in less than a second on a kept connection.
 """
 
@@ -9,8 +9,12 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import platform
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the other benchmarks
 
 from bench.distance import Place, distant_server
 from bench.throughput import Send, bare_closing, bare_kept, with_client, with_gntp, with_gntplib, with_pipeline

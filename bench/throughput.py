@@ -1,6 +1,6 @@
 """Notifications per second to one loopback server: GNTPClient beside gntp, gntplib and a bare socket loop.
 
-Run ``python -m bench.throughput`` with gntp 1.0.3 and gntplib 3.0.10 installed (both are in the extra ``test``). All
+Run ``python bench/throughput.py`` with gntp 1.0.3 and gntplib 3.0.10 installed (both are in the extra ``test``). All
 send to the same server process in the same run, in turns. The bare loop is what a program could write at best without a
 library: it builds each message, with a fresh salt and vector where it is encrypted, sends it, and reads until the
 answer's end.
@@ -14,9 +14,11 @@ import importlib.metadata
 import os
 import platform
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import gntp.notifier
@@ -25,6 +27,8 @@ import gntplib.ciphers
 import gntplib.keys
 from Cryptodome.Cipher import AES
 from Cryptodome.Util.Padding import pad
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the other benchmarks
 
 from bench.loopback import END, Ports, loopback_server
 from gntp_logging.gntp import ciphers, keys
