@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     )
     from .keys import MD5, SHA1, SHA256, SHA512, Key
     from .lib import Publisher, Subscriber, coerce_to_callback, coerce_to_events, publish, subscribe
-    from .models import Event, Notification, Resource, SocketCallback, URLCallback
+    from .models import Event, Notification, Received, Resource, SocketCallback, URLCallback
     from .requests import NotifyRequest, RegisterRequest, Response, SubscribeRequest, parse_response
 
 __all__ = [
@@ -59,6 +59,7 @@ __all__ = [
     "Notification",
     "NotifyRequest",
     "Publisher",
+    "Received",
     "RegisterRequest",
     "Resource",
     "Response",
@@ -103,6 +104,7 @@ _HOMES: Final = {
     "Notification": "models",
     "NotifyRequest": "requests",
     "Publisher": "lib",
+    "Received": "models",
     "RegisterRequest": "requests",
     "Resource": "models",
     "Response": "requests",
