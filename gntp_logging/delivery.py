@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 import os
+import time
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
@@ -27,6 +28,10 @@ from .options import is_web_url
 
 MAX_EVENTS: Final = 200
 """Notification types at most. Records can name new ones; a name made from data must not grow the list for ever."""
+
+
+MUTE: Final = 600.0
+"""Seconds for which a type that the user has disabled is not sent: people change their minds in minutes."""
 
 
 class Verdict(enum.Enum):
@@ -55,6 +60,9 @@ class Outcome(NamedTuple):
     hint: str = ""
 
 
+_DISABLED: Final = Outcome(Verdict.DROPPED, "disabled on the server")
+
+
 class Delivery:
     """Sends alerts to one server.
 
@@ -77,12 +85,14 @@ class Delivery:
         self._level_events = {event.name: event for event in events}
         self._events = dict(self._level_events)
         self._registered = False
+        self._muted: dict[str, float] = {}  # until when, in seconds of time.monotonic
         # Two processes must not update each other's toasts, on two machines or in two containers with equal pids.
         self._salt = random_hex_string(4)
 
     def forget_registration(self) -> None:
-        """Register again before the next alert."""
+        """Register again before the next alert, and ask again for what is disabled."""
         self._registered = False
+        self._muted.clear()
 
     def close(self) -> None:
         """Close the connection, if one is kept; the next alert opens another."""
@@ -99,13 +109,15 @@ class Delivery:
         Returns:
             What became of it. Nothing is raised.
         """
+        if time.monotonic() < self._muted.get(alert.event, 0.0):
+            return _DISABLED
         try:
             self._ensure_event(alert.event)
             self._notify(self._request(alert, id_), timeout)
         except GNTPAuthenticationError as error:
             return Outcome(Verdict.REFUSED, "not authorized", self._describe_refusal(error))
         except GNTPResponseError as error:
-            return self._outcome_of_answer(error)
+            return self._outcome_of_answer(error, alert.event)
         except GNTPConnectionError as error:
             return Outcome(Verdict.RETRY, "network", f"{error}; is a GNTP server running there?")
         except GNTPProtocolError as error:
@@ -119,18 +131,31 @@ class Delivery:
         if not self._registered:
             self._register(timeout)
         try:
-            self.client.process_request(request, timeout=timeout)
+            self._exchange(request, timeout)
         except GNTPResponseError as error:
             if error.error_code not in (ErrorCode.UNKNOWN_APPLICATION, ErrorCode.UNKNOWN_NOTIFICATION):
                 raise
             self._register(timeout)
-            self.client.process_request(request, timeout=timeout)
+            self._exchange(request, timeout)
 
     def _register(self, timeout: float | None) -> None:
         self._registered = False
         request = RegisterRequest(self._app_name, self._app_icon, tuple(self._events.values()))
-        self.client.process_request(request, timeout=timeout)
+        self._exchange(request, timeout)
         self._registered = True
+
+    def _exchange(self, request: RegisterRequest | NotifyRequest, timeout: float | None) -> None:
+        """Send a request; if the answer is garbled, once more, on a fresh connection, in what is left of the time."""
+        seconds = self.client.timeout if timeout is None else timeout
+        began = time.monotonic()
+        try:
+            self.client.process_request(request, timeout=seconds)
+        except GNTPProtocolError:
+            self.client.close()
+            left = seconds - (time.monotonic() - began)
+            if left <= 0:
+                raise
+            self.client.process_request(request, timeout=left)
 
     def _ensure_event(self, name: str) -> None:
         """Add a notification type that a record named; registering again replaces the server's whole list."""
@@ -157,11 +182,14 @@ class Delivery:
         )
         return NotifyRequest(self._app_name, notification)
 
-    def _outcome_of_answer(self, error: GNTPResponseError) -> Outcome:
+    def _outcome_of_answer(self, error: GNTPResponseError, event: str) -> Outcome:
         if error.error_code == ErrorCode.ALREADY_PROCESSED:
             return Outcome(Verdict.SHOWN)
         if error.error_code == ErrorCode.NOTIFICATION_DISABLED:
-            return Outcome(Verdict.DROPPED, "disabled on the server")
+            if len(self._muted) >= MAX_EVENTS:
+                self._muted.clear()
+            self._muted[event] = time.monotonic() + MUTE
+            return _DISABLED
         self._registered = False
         code = "without a code" if error.error_code is None else error.error_code
         return Outcome(Verdict.DROPPED, f"error {code}", self._describe_refusal(error))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import socket
+import time
 from collections.abc import Callable
 
 import pytest
 
 from gntp_logging.alert import Alert
-from gntp_logging.delivery import MAX_EVENTS, Delivery, Outcome, Verdict
+from gntp_logging.delivery import MAX_EVENTS, MUTE, Delivery, Outcome, Verdict
 from gntp_logging.gntp import ciphers
 from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.models import Event, Resource
@@ -118,6 +119,60 @@ def test_a_disabled_type_is_no_failure() -> None:
     with ScriptedServer(Journal(lambda request, number: 404 if isinstance(request, NotifyRequest) else None)) as server:
         outcome = delivery(server.port).send(ALERT, "id")
     assert outcome == Outcome(Verdict.DROPPED, "disabled on the server")
+
+
+def test_a_disabled_type_is_muted_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is sent for ten minutes; other types are; then the server is asked again."""
+    enabled: list[bool] = []
+    journal = Journal(
+        lambda request, number: (
+            404 if isinstance(request, NotifyRequest) and request.notification.name == "Error" and not enabled else None
+        )
+    )
+    with ScriptedServer(journal) as server:
+        sender = delivery(server.port)
+        for _ in range(3):
+            assert sender.send(ALERT, "id") == Outcome(Verdict.DROPPED, "disabled on the server")
+        assert journal.types == "RN"
+        assert sender.send(ALERT._replace(event="Other"), "id").verdict is Verdict.SHOWN
+        enabled.append(True)
+        now = time.monotonic()
+        monkeypatch.setattr(time, "monotonic", lambda: now + MUTE - 1)
+        assert sender.send(ALERT, "id").verdict is Verdict.DROPPED
+        monkeypatch.setattr(time, "monotonic", lambda: now + MUTE + 1)
+        assert sender.send(ALERT, "id").verdict is Verdict.SHOWN
+
+
+def test_a_forked_child_asks_again_for_what_is_disabled() -> None:
+    """As it registers again."""
+    journal = Journal(lambda request, number: 404 if isinstance(request, NotifyRequest) else None)
+    with ScriptedServer(journal) as server:
+        sender = delivery(server.port)
+        sender.send(ALERT, "id")
+        sender.forget_registration()
+        sender.send(ALERT, "id")
+    assert journal.types == "RNRN"
+
+
+def test_a_garbled_answer_is_asked_for_once_more() -> None:
+    """On a fresh connection, with the same id; a second one is told."""
+    garbled = {1, 3, 4}
+    ids: list[str | None] = []
+
+    def serve(sock: socket.socket, number: int) -> None:
+        request = receive_request(sock)
+        if isinstance(request, NotifyRequest):
+            ids.append(request.notification.id_)
+        if number in garbled:
+            sock.sendall(b"GNTP/1.0 -OK NONE\r\nno colon\r\n\r\n")
+        else:
+            send_response(sock, Response_Action=request.message_type)
+
+    with ScriptedServer(serve) as server:
+        sender = delivery(server.port)
+        assert sender.send(ALERT, "one") == Outcome(Verdict.SHOWN)
+        assert sender.send(ALERT, "two").verdict is Verdict.RETRY
+    assert ids == ["one", "one", "two", "two"]
 
 
 def test_a_wrong_password_is_refused_with_what_to_check() -> None:
