@@ -60,7 +60,10 @@ class Outcome(NamedTuple):
     hint: str = ""
 
 
-_DISABLED: Final = Outcome(Verdict.DROPPED, "disabled on the server")
+DISABLED: Final = "disabled on the server"
+"""The reason that is no failure: the user has switched the notification type off."""
+
+_DISABLED: Final = Outcome(Verdict.DROPPED, DISABLED)
 
 
 class Delivery:

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from .alert import Alert
-from .delivery import Delivery, Outcome, Verdict
+from .delivery import DISABLED, Delivery, Outcome, Verdict
 from .gntp.constants import random_hex_string
 
 _PRIORITIES: Final = 5
@@ -137,6 +137,7 @@ class Worker:
         self._in_hand: _Entry | None = None
         self._shown = 0
         self._dropped: Counter[str] = Counter()
+        self._told: Counter[str] = Counter()  # of those, what an alert has told
         self._failures = 0
         self._retry_at = 0.0
         self._refused = False
@@ -375,11 +376,22 @@ class Worker:
         if self._refused and time.monotonic() < self._retry_at:
             self._settle(entry, "not authorized")
             return True
+        untold = self._untold()
         try:
-            outcome = self._delivery.send(entry.alert, f"{self._id_prefix}-{entry.sequence}", timeout)
+            alert = _with_losses(entry.alert, untold)
+            outcome = self._delivery.send(alert, f"{self._id_prefix}-{entry.sequence}", timeout)
         except Exception as error:  # noqa: BLE001 - no alert can end the thread
             outcome = Outcome(Verdict.DROPPED, "internal error", f"{type(error).__name__}: {error}")
+        if outcome.verdict is Verdict.SHOWN:
+            self._told.update(untold)
         return self._account(entry, outcome)
+
+    def _untold(self) -> Counter[str]:
+        """Return the losses that no alert has told of yet."""
+        with self._ledger:
+            untold = self._dropped - self._told
+        del untold[DISABLED]  # the user wants it so
+        return untold
 
     def _account(self, entry: _Entry, outcome: Outcome) -> bool:
         """Draw the consequences of an outcome; return whether to go on with the next alert."""
@@ -499,6 +511,19 @@ class Worker:
             self._report(line)
         except Exception:  # noqa: BLE001 - sys.stderr can be anything that a program has put there
             pass
+
+
+def _with_losses(alert: Alert, losses: Counter[str]) -> Alert:
+    """Let an alert tell, in its last line, what did not get through before it."""
+    count = sum(losses.values())
+    if not count:
+        return alert
+    if len(losses) == 1:
+        reasons = next(iter(losses))
+    else:
+        reasons = ", ".join(f"{number} {reason}" for reason, number in losses.items())
+    told = f"({'1 alert was' if count == 1 else f'{count} alerts were'} dropped: {reasons})"
+    return alert._replace(text=f"{alert.text}\n{told}")
 
 
 # -- The process ---------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from gntp_logging.alert import Alert
-from gntp_logging.delivery import Delivery
+from gntp_logging.delivery import Delivery, Outcome, Verdict
 from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.models import Event
 from gntp_logging.gntp.requests import NotifyRequest
@@ -186,9 +186,34 @@ def test_an_error_inside_the_delivery_ends_neither_thread_nor_counts(
     worker.submit(alert("bad"))
     worker.submit(alert("good"))
     assert worker.flush(PATIENCE)
-    assert [toast.text for toast in receiver.toasts] == ["good"]
+    assert [toast.text for toast in receiver.toasts] == ["good\n(1 alert was dropped: internal error)"]
     assert worker.stats().dropped == {"internal error": 1}
     assert "MemoryError: no" in lines.lines[0]
+
+
+def test_losses_are_told_once_by_the_next_alert_that_gets_through(
+    workers: Callable[..., Worker], receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By reason; one that the server did not take tells nobody; what the user has disabled is no loss."""
+    outcomes = iter(
+        [
+            Outcome(Verdict.DROPPED, "error 300"),
+            Outcome(Verdict.DROPPED, "disabled on the server"),
+            Outcome(Verdict.DROPPED, "error 300"),
+            Outcome(Verdict.DROPPED, "invalid"),
+        ]
+    )
+    real = Delivery.send
+
+    def send(self: Delivery, one: Alert, *rest: Any) -> Any:
+        return next(outcomes, None) or real(self, one, *rest)
+
+    monkeypatch.setattr(Delivery, "send", send)
+    worker = workers(receiver.port)
+    for text in ("a", "b", "c", "d", "e", "f"):
+        worker.submit(alert(text))
+    assert worker.flush(PATIENCE)
+    assert [toast.text for toast in receiver.toasts] == ["e\n(3 alerts were dropped: 2 error 300, 1 invalid)", "f"]
 
 
 def test_a_report_that_raises_harms_nobody(workers: Callable[..., Worker], receiver: RunningReceiver) -> None:
@@ -224,7 +249,8 @@ def test_a_full_queue_gives_up_the_oldest_of_the_lowest_priority(workers: Callab
         assert stats.accepted == 102
         gate.open.set()
         assert worker.flush(PATIENCE)
-        assert gate.shown == ["first", "critical", *(f"info {number}" for number in range(91, 100))]
+        told = "critical\n(91 alerts were dropped: queue full)"
+        assert gate.shown == ["first", told, *(f"info {number}" for number in range(91, 100))]
 
 
 def test_many_threads_lose_nothing(workers: Callable[..., Worker], receiver: RunningReceiver) -> None:
