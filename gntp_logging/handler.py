@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from . import options
-from .alert import AlertFactory
+from .alert import Alert, AlertFactory
 from .delivery import Delivery
 from .gntp import ciphers, keys
 from .gntp.connections import GNTPClient
@@ -55,6 +55,7 @@ class GNTPHandler(logging.Handler):
         queue_size: int = 10_000,
         max_age: float = 300.0,
         shutdown_timeout: float = 2.0,
+        on_error: Callable[[Alert, str], object] | str | None = None,
         enabled: bool = True,
     ) -> None:
         """Check the options.
@@ -78,6 +79,8 @@ class GNTPHandler(logging.Handler):
             queue_size: Alerts that may wait; the oldest of the lowest priority go first.
             max_age: Seconds after which an alert that could not be delivered is given up; 0 for no limit.
             shutdown_timeout: Seconds that ``flush``, ``close`` and the program's end may wait for delivery.
+            on_error: Called with each alert that is given up, and the reason: a function, or its dotted path. It runs
+                on the handler's thread, at the end of the program on the one that closes the handler.
             enabled: False makes a handler that does nothing.
 
         Raises:
@@ -105,6 +108,7 @@ class GNTPHandler(logging.Handler):
             max_age=options.seconds("max_age", max_age, positive=False),
             shutdown_timeout=options.seconds("shutdown_timeout", shutdown_timeout, positive=False),
             report=_report,
+            on_error=options.function("on_error", on_error),
         )
         # Last: from here on logging knows this handler, and would flush and close one that was never finished.
         super().__init__(level_number)

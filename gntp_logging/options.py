@@ -6,13 +6,14 @@ part of a message.
 
 from __future__ import annotations
 
+import importlib
 import ipaddress
 import logging
 import os
 import re
 import sys
-from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar, cast
 
 from .gntp import ciphers, keys
 from .gntp.exceptions import GNTPResourceError
@@ -263,6 +264,33 @@ def url(value: object) -> str | None:
     if value is None or (isinstance(value, str) and "://" in value[1:] and value.isprintable() and " " not in value):
         return value
     raise refusal("url", "a URL such as 'https://example.com/errors'", value)
+
+
+def function(option: str, value: object) -> Callable[..., object] | None:
+    """Read a function: itself, or its dotted path, which is imported here and now.
+
+    Args:
+        option: The option's name.
+        value: What was given.
+
+    Returns:
+        The function; None when none was given.
+
+    Raises:
+        ValueError: If it is neither, or cannot be imported.
+    """
+    if value is None or callable(value):
+        return value
+    if not isinstance(value, str) or not re.fullmatch(r"\w+(\.\w+)+", value):
+        raise refusal(option, "a function, or a dotted path to one such as 'shop.alerts.lost'", value)
+    module_name, _, name = value.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module_name), name)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"{option}: cannot import {value!r}: {error}") from error
+    if not callable(found):
+        raise refusal(option, "a dotted path to a function", value)
+    return cast("Callable[..., object]", found)
 
 
 _STYLE_FIELDS: Final = ("event", "priority", "sticky", "icon")

@@ -22,14 +22,15 @@ import sys
 import threading
 import time
 import weakref
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from .alert import Alert
-from .delivery import DISABLED, Delivery, Outcome, Verdict
+from .delivery import Delivery, Outcome, Verdict
 from .gntp.constants import random_hex_string
+from .losses import Losses, with_losses
 
 _PRIORITIES: Final = 5
 """GNTP's priorities, -2 to 2: one lane of the queue for each."""
@@ -97,6 +98,7 @@ class Worker:
         max_age: float,
         shutdown_timeout: float,
         report: Callable[[str], None],
+        on_error: Callable[[Alert, str], object] | None = None,
     ) -> None:
         """Prepare. No thread is started before the first alert.
 
@@ -106,12 +108,15 @@ class Worker:
             max_age: Seconds after which a waiting alert is no longer worth showing; 0 for no limit.
             shutdown_timeout: Seconds that flush, close and the end of the program may take.
             report: Takes a line of diagnosis for people.
+            on_error: Called with each alert that is given up, and why; on the worker's thread, but for what is left
+                when the worker is closed.
         """
         self._delivery = delivery
         self._queue_size = queue_size
         self._max_age = max_age
         self.shutdown_timeout = shutdown_timeout
         self._report = report
+        self._on_error = on_error
         self.start_fresh()
         _workers.add(self)
 
@@ -136,8 +141,7 @@ class Worker:
         self._inline_thread_id: int | None = None
         self._in_hand: _Entry | None = None
         self._shown = 0
-        self._dropped: Counter[str] = Counter()
-        self._told: Counter[str] = Counter()  # of those, what an alert has told
+        self._losses = Losses(self._on_error, self._queue_size)
         self._failures = 0
         self._retry_at = 0.0
         self._refused = False
@@ -208,7 +212,7 @@ class Worker:
         """Return a snapshot of the counts."""
         with self._ledger:
             queued = self._waiting() + (self._in_hand is not None)
-            dropped = dict(self._dropped)
+            dropped = dict(self._losses.by_reason)
             shown = self._shown
         state = "refused" if self._refused else "retrying" if self._failures else None
         return Stats(
@@ -246,8 +250,7 @@ class Worker:
         try:
             while self._waiting() > self._queue_size:
                 lowest = next(lane for lane in self._lanes if lane)
-                lowest.popleft()
-                self._dropped["queue full"] += 1
+                self._losses.add(lowest.popleft().alert, "queue full")
         finally:
             self._ledger.release()
 
@@ -276,20 +279,19 @@ class Worker:
             if reason is None:
                 self._shown += 1
             else:
-                self._dropped[reason] += 1
+                self._losses.add(entry.alert, reason)
 
     def _abandon(self, reason: str) -> int:
         """Count everything that waits as dropped, and return how much that was."""
         with self._ledger:
-            count = int(self._in_hand is not None)
+            left = [] if self._in_hand is None else [self._in_hand]
             self._in_hand = None
             for lane in self._lanes:
                 while lane:
-                    lane.popleft()
-                    count += 1
-            if count:
-                self._dropped[reason] += count
-            return count
+                    left.append(lane.popleft())
+            for entry in left:
+                self._losses.add(entry.alert, reason)
+            return len(left)
 
     def _is_settled(self, mark: int) -> bool:
         """Tell whether no alert from before a mark waits.
@@ -345,6 +347,7 @@ class Worker:
             Seconds until the next try; -1 when only a new alert brings work.
         """
         while generation == self._generation:
+            self._losses.hand_over()
             pause = self._pause()
             if pause > 0:
                 return pause
@@ -376,22 +379,16 @@ class Worker:
         if self._refused and time.monotonic() < self._retry_at:
             self._settle(entry, "not authorized")
             return True
-        untold = self._untold()
+        with self._ledger:
+            untold = self._losses.untold()
         try:
-            alert = _with_losses(entry.alert, untold)
+            alert = with_losses(entry.alert, untold)
             outcome = self._delivery.send(alert, f"{self._id_prefix}-{entry.sequence}", timeout)
         except Exception as error:  # noqa: BLE001 - no alert can end the thread
             outcome = Outcome(Verdict.DROPPED, "internal error", f"{type(error).__name__}: {error}")
         if outcome.verdict is Verdict.SHOWN:
-            self._told.update(untold)
+            self._losses.were_told(untold)
         return self._account(entry, outcome)
-
-    def _untold(self) -> Counter[str]:
-        """Return the losses that no alert has told of yet."""
-        with self._ledger:
-            untold = self._dropped - self._told
-        del untold[DISABLED]  # the user wants it so
-        return untold
 
     def _account(self, entry: _Entry, outcome: Outcome) -> bool:
         """Draw the consequences of an outcome; return whether to go on with the next alert."""
@@ -481,6 +478,7 @@ class Worker:
         if lost:
             alerts = "1 alert was" if lost == 1 else f"{lost} alerts were"
             self._complain(f"no answer within {self.shutdown_timeout:g} s, {alerts} not delivered")
+        self._losses.hand_over()
 
     # -- Diagnosis -----------------------------------------------------------------------------
 
@@ -490,8 +488,8 @@ class Worker:
         host, port = self._delivery.client.address
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
-    def _losses(self) -> str:
-        lost = sum(self._dropped.values())
+    def _losses_in_words(self) -> str:
+        lost = sum(self._losses.by_reason.values())
         return "1 alert was lost" if lost == 1 else f"{lost or 'no'} alerts were lost"
 
     def _complain(self, reason: str) -> None:
@@ -504,26 +502,13 @@ class Worker:
             self._complained.release()
         except RuntimeError:
             return  # another handler of this server was faster
-        self._tell(f"{self.server} shows alerts again; {self._losses()}")
+        self._tell(f"{self.server} shows alerts again; {self._losses_in_words()}")
 
     def _tell(self, line: str) -> None:
         try:
             self._report(line)
         except Exception:  # noqa: BLE001 - sys.stderr can be anything that a program has put there
             pass
-
-
-def _with_losses(alert: Alert, losses: Counter[str]) -> Alert:
-    """Let an alert tell, in its last line, what did not get through before it."""
-    count = sum(losses.values())
-    if not count:
-        return alert
-    if len(losses) == 1:
-        reasons = next(iter(losses))
-    else:
-        reasons = ", ".join(f"{number} {reason}" for reason, number in losses.items())
-    told = f"({'1 alert was' if count == 1 else f'{count} alerts were'} dropped: {reasons})"
-    return alert._replace(text=f"{alert.text}\n{told}")
 
 
 # -- The process ---------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging.config
 import logging.handlers
+import os
 from logging.config import BaseConfigurator
 from pathlib import Path
 from typing import Any
@@ -225,3 +226,22 @@ def test_references_inside_dict_configs_own_dicts_are_resolved() -> None:
 def test_the_programs_name_is_found(argv: list[str], name: str) -> None:
     """Scripts, packages and interactive sessions each have a name."""
     assert options.program_name(argv) == name
+
+
+# -- on_error ------------------------------------------------------------------------------------
+
+
+def test_a_function_is_itself_or_a_dotted_path() -> None:
+    """Imported when the handler is made: the worker's thread imports nothing."""
+    assert options.function("on_error", None) is None
+    assert options.function("on_error", print) is print
+    assert options.function("on_error", "os.path.join") is os.path.join
+
+
+@pytest.mark.parametrize(
+    "value", ["", "print", "no.such.module", "os.path.nothing", "os.sep", "os path", 7, ["os.getpid"]], ids=repr
+)
+def test_what_is_no_function_is_refused(value: object) -> None:
+    """The error names the option."""
+    with pytest.raises(ValueError, match=r"^on_error: "):
+        options.function("on_error", value)

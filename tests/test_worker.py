@@ -216,6 +216,29 @@ def test_losses_are_told_once_by_the_next_alert_that_gets_through(
     assert [toast.text for toast in receiver.toasts] == ["e\n(3 alerts were dropped: 2 error 300, 1 invalid)", "f"]
 
 
+def test_what_is_given_up_is_handed_over(workers: Callable[..., Worker]) -> None:
+    """On the worker's thread, with its reason; what is left at the end on the thread that closes."""
+    lost: list[tuple[str, str, bool]] = []
+
+    def on_error(one: Alert, reason: str) -> None:
+        lost.append((one.text, reason, worker.is_current_thread()))
+
+    gate = Gate()
+    with ScriptedServer(gate) as server:
+        worker = workers(server.port, queue_size=2, on_error=on_error)
+        worker.submit(alert("sent"))
+        assert gate.reached.wait(PATIENCE)
+        for text in ("a", "b", "c"):
+            worker.submit(alert(text))
+        gate.open.set()
+        assert worker.flush(PATIENCE)
+        wait_until(lambda: lost == [("a", "queue full", True)])
+    worker.shutdown_timeout = 0.0
+    worker.submit(alert("late"))
+    worker.close()
+    assert lost[1:] == [("late", "not delivered in time", False)]
+
+
 def test_a_report_that_raises_harms_nobody(workers: Callable[..., Worker], receiver: RunningReceiver) -> None:
     """sys.stderr can be anything: what it raises does not end the thread."""
 

@@ -1,0 +1,93 @@
+"""Alerts that were given up: counted by reason, told by the next alert that gets through, handed to ``on_error``."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Callable
+
+from .alert import Alert
+from .delivery import DISABLED
+
+
+class Losses:
+    """What one worker has given up, in one process.
+
+    The worker's ledger guards the counts; ``hand_over`` is called without it.
+
+    Attributes:
+        by_reason: How many alerts were given up, by reason.
+    """
+
+    def __init__(self, on_error: Callable[[Alert, str], object] | None, room: int) -> None:
+        """Begin without losses.
+
+        Args:
+            on_error: Gets each alert that is given up, and the reason; None when nobody wants them.
+            room: Alerts that are kept for it at most; then the oldest go, counted already.
+        """
+        self.by_reason: Counter[str] = Counter()
+        self._told: Counter[str] = Counter()
+        self._on_error = on_error
+        self._kept: deque[tuple[Alert, str]] = deque(maxlen=room)
+        self._handing_over = threading.Lock()
+
+    def add(self, alert: Alert, reason: str) -> None:
+        """Count an alert, and keep it for ``on_error``.
+
+        Args:
+            alert: The alert.
+            reason: Why it was given up, in a few words.
+        """
+        self.by_reason[reason] += 1
+        if self._on_error is not None:
+            self._kept.append((alert, reason))
+
+    def untold(self) -> Counter[str]:
+        """Return the losses that no alert has told of yet, but for what the user has switched off."""
+        untold = self.by_reason - self._told
+        del untold[DISABLED]
+        return untold
+
+    def were_told(self, losses: Counter[str]) -> None:
+        """Take notice that an alert with these losses was shown.
+
+        Args:
+            losses: What ``untold`` returned before.
+        """
+        self._told.update(losses)
+
+    def hand_over(self) -> None:
+        """Call ``on_error`` for what was given up so far, whatever it raises; not for what it logs itself meanwhile."""
+        if self._on_error is None or not self._handing_over.acquire(blocking=False):
+            return
+        try:
+            for _ in range(len(self._kept)):
+                alert, reason = self._kept.popleft()
+                try:
+                    self._on_error(alert, reason)
+                except Exception:  # noqa: BLE001, S110 - the application's function cannot hurt the worker
+                    pass
+        finally:
+            self._handing_over.release()
+
+
+def with_losses(alert: Alert, losses: Counter[str]) -> Alert:
+    """Let an alert tell, in its last line, what did not get through before it.
+
+    Args:
+        alert: The alert.
+        losses: Numbers by reason.
+
+    Returns:
+        The alert, or the same when there are no losses.
+    """
+    count = sum(losses.values())
+    if not count:
+        return alert
+    if len(losses) == 1:
+        reasons = next(iter(losses))
+    else:
+        reasons = ", ".join(f"{number} {reason}" for reason, number in losses.items())
+    told = f"({'1 alert was' if count == 1 else f'{count} alerts were'} dropped: {reasons})"
+    return alert._replace(text=f"{alert.text}\n{told}")

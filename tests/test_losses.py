@@ -1,0 +1,91 @@
+"""losses: what was given up is counted, told and handed over."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gntp_logging.alert import Alert
+from gntp_logging.losses import Losses, with_losses
+
+
+def alert(text: str = "text") -> Alert:
+    """Make an alert."""
+    return Alert(logging.ERROR, "Error", 1, False, "title", text)
+
+
+@pytest.mark.parametrize(
+    ("losses", "line"),
+    [
+        ({}, ""),
+        ({"queue full": 1}, "\n(1 alert was dropped: queue full)"),
+        ({"queue full": 14}, "\n(14 alerts were dropped: queue full)"),
+        ({"queue full": 1, "too old": 2}, "\n(3 alerts were dropped: 1 queue full, 2 too old)"),
+    ],
+)
+def test_losses_are_told_in_words(losses: dict[str, int], line: str) -> None:
+    """In the last line; none say nothing."""
+    assert with_losses(alert(), Counter(losses)).text == "text" + line
+
+
+@given(reasons=st.lists(st.sampled_from(["queue full", "too old", "disabled on the server"])), shown=st.data())
+def test_each_loss_is_told_once(reasons: list[str], shown: st.DataObject) -> None:
+    """However the alerts that tell of them come between; what the user has switched off is never told."""
+    losses, told = Losses(None, 10), Counter[str]()
+    for reason in reasons:
+        losses.add(alert(), reason)
+        if shown.draw(st.booleans()):
+            untold = losses.untold()
+            losses.were_told(untold)
+            told += untold
+    told += losses.untold()
+    assert told == Counter(reason for reason in reasons if reason != "disabled on the server")
+    assert losses.by_reason == Counter(reasons)
+
+
+def test_each_loss_is_handed_over_once() -> None:
+    """With its reason, in order; the function may raise."""
+    got: list[tuple[str, str]] = []
+
+    def on_error(one: Alert, reason: str) -> None:
+        got.append((one.text, reason))
+        raise ValueError(reason)
+
+    losses = Losses(on_error, 10)
+    losses.add(alert("a"), "queue full")
+    losses.add(alert("b"), "too old")
+    for _ in range(2):
+        losses.hand_over()
+    assert got == [("a", "queue full"), ("b", "too old")]
+
+
+def test_what_the_function_loses_itself_waits_for_the_next_time() -> None:
+    """A function that logs, and whose alerts are lost too, does not run for ever."""
+    got: list[str] = []
+
+    def on_error(one: Alert, _reason: str) -> None:
+        got.append(one.text)
+        losses.add(alert(one.text + "!"), "queue full")
+        losses.hand_over()
+
+    losses = Losses(on_error, 10)
+    losses.add(alert("a"), "queue full")
+    losses.hand_over()
+    assert got == ["a"]
+    losses.hand_over()
+    assert got == ["a", "a!"]
+
+
+def test_there_is_room_for_so_many() -> None:
+    """The oldest go: they were counted."""
+    got: list[str] = []
+    losses = Losses(lambda one, _reason: got.append(one.text), 2)
+    for text in "abc":
+        losses.add(alert(text), "queue full")
+    losses.hand_over()
+    assert got == ["b", "c"]
+    assert losses.by_reason == {"queue full": 3}
