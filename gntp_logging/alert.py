@@ -10,13 +10,15 @@ import copy
 import functools
 import logging
 import os
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, NamedTuple
 
+from . import fingerprint
+from .fingerprint import Kind
 from .levels import LevelMap
 
 EXTRA_KEY: Final = "gntp"
@@ -45,6 +47,9 @@ class Alert(NamedTuple):
         icon: Picture of this alert alone: a path, a URL or the bytes; None uses the level's.
         url: What opens on a click; None opens nothing.
         key: Alerts with the same key share one toast on the desktop; None gives each its own.
+        level_name: The level's name.
+        created: When the record was made, in seconds since 1970.
+        kind: What alerts of the same mistake have in common, to be settled by :func:`.fingerprint.settled`.
     """
 
     level: int
@@ -56,23 +61,46 @@ class Alert(NamedTuple):
     icon: str | bytes | None = None
     url: str | None = None
     key: str | None = None
+    level_name: str = ""
+    created: float = 0.0
+    kind: Kind = ()
 
 
-@dataclass(frozen=True)
+class _Look(NamedTuple):
+    """What all records of one logger and level have in common."""
+
+    event: str
+    priority: int
+    sticky: bool
+    title: str
+    level_name: str
+    logger: str
+
+
 class AlertFactory:
-    """Turns records into alerts, one way for one handler.
+    """Turns records into alerts, one way for one handler."""
 
-    Attributes:
-        app_name: The application's name, part of the title.
-        levels: Styles by level.
-        max_text: Characters of the text at most; 0 cuts nothing.
-        url: What opens on a click, for records that name none.
-    """
+    def __init__(self, app_name: str, levels: LevelMap, max_text: int, url: str | None = None) -> None:
+        """Keep what does not change from record to record.
 
-    app_name: str
-    levels: LevelMap
-    max_text: int
-    url: str | None = None
+        Args:
+            app_name: The application's name, part of the title.
+            levels: Styles by level.
+            max_text: Characters of the text at most; 0 cuts nothing.
+            url: What opens on a click, for records that name none.
+        """
+        self._app_name = app_name
+        self._levels = levels
+        self._max_text = max_text
+        self._url = url
+        # A program has few loggers and levels, and each call would put together the same again.
+        self._look = functools.lru_cache(maxsize=1024)(self._make_look)
+
+    def _make_look(self, level: int, level_name: str, logger: str) -> _Look:
+        style = self._levels.style(level)
+        level_name, logger = level_name[:MAX_TITLE], logger[:MAX_TITLE]
+        line = title(level_name, self._app_name, logger)
+        return _Look(style.event, style.priority, style.sticky, line, level_name, logger)
 
     def from_record(self, record: logging.LogRecord, formatter: logging.Formatter | None = None) -> Alert:
         """Make an alert from a record, whatever the record holds.
@@ -92,30 +120,53 @@ class AlertFactory:
     def _plainly(self, record: logging.LogRecord, error: Exception) -> Alert:
         """Make an alert of a record whose attributes are not what logging makes them: of its message alone."""
         level = record.levelno if type(record.levelno) is int else logging.ERROR
-        style = self.levels.style(level)
-        text = f"{cut(message(record), self.max_text)}\n({type(error).__name__} while the record was read)"
-        return Alert(level, style.event, style.priority, style.sticky, title("Alert", self.app_name, ""), text)
-
-    def _from_record(self, record: logging.LogRecord, formatter: logging.Formatter | None) -> Alert:
-        style = self.levels.style(record.levelno)
-        text = _formatted(record, formatter) if formatter else None
-        if text is None:
-            text = default_text(record)
-        alert = Alert(
-            record.levelno,
+        style = self._levels.style(level)
+        text = f"{cut(message(record), self._max_text)}\n({type(error).__name__} while the record was read)"
+        return Alert(
+            level,
             style.event,
             style.priority,
             style.sticky,
-            title(str(record.levelname)[:MAX_TITLE], self.app_name, str(record.name)[:MAX_TITLE]),
-            cut(text, self.max_text) if text.strip() else "(empty message)",
-            None,
-            self.url,
+            title("Alert", self._app_name, ""),
+            text,
+            level_name="Alert",
+            created=time.time(),
+            kind=(level, text[:MAX_TITLE]),
         )
+
+    def _from_record(self, record: logging.LogRecord, formatter: logging.Formatter | None) -> Alert:
+        level, level_name, logger, created = record.levelno, record.levelname, record.name, record.created
+        if type(level_name) is not str or type(logger) is not str:
+            level_name, logger = str(level_name), str(logger)
+        look = self._look(level, level_name, logger)
+        plain = message(record)
+        text = _formatted(record, formatter) if formatter else None
+        if text is None:
+            text = default_text(record, plain)
+        exc_info = record.exc_info
+        if exc_info and exc_info[0] is not None:
+            kind = fingerprint.of_exception(level, exc_info[0], exc_info[2])
+        else:
+            kind = fingerprint.of_call(record, look.logger, plain)
+        fields = (
+            level,
+            look.event,
+            look.priority,
+            look.sticky,
+            look.title,
+            cut(text, self._max_text) if text.strip() else "(empty message)",
+            None,
+            self._url,
+            None,
+            look.level_name,
+            created if type(created) is float else time.time(),
+            kind,
+        )
+        alert = tuple.__new__(Alert, fields)  # Alert(...) takes twice as long
         wishes = record.__dict__.get(EXTRA_KEY)
         return alert if wishes is None else with_wishes(alert, wishes)
 
 
-@functools.lru_cache(maxsize=1024)  # a program has few loggers, and each call would make the same line again
 def title(level_name: str, app_name: str, logger_name: str) -> str:
     """Return level, application and logger in one line; what says nothing new is left out."""
     parts = [level_name, app_name]
@@ -127,16 +178,16 @@ def title(level_name: str, app_name: str, logger_name: str) -> str:
 # -- Text ----------------------------------------------------------------------------------------
 
 
-def default_text(record: logging.LogRecord) -> str:
+def default_text(record: logging.LogRecord, text: str) -> str:
     """Return what a person needs first: the exception, the message, the innermost frames.
 
     Args:
         record: The record.
+        text: Its message.
 
     Returns:
         The message alone when there is no exception.
     """
-    text = message(record)
     exc_info = record.exc_info
     if exc_info and exc_info[0] is not None:
         lines = [exception_line(exc_info[0], exc_info[1]), text.strip(), *innermost_frames(exc_info[2])]
@@ -283,5 +334,5 @@ _WISHES: Final = {
     ),
     "icon": _Wish("a path, a URL or bytes", _is_icon, _with_icon),
     "url": _Wish(_TEXT, _is_text, lambda alert, url: alert._replace(url=url)),
-    "key": _Wish(_TEXT, _is_text, lambda alert, key: alert._replace(key=key)),
+    "key": _Wish(_TEXT, _is_text, lambda alert, key: alert._replace(key=key, kind=fingerprint.of_key(key))),
 }

@@ -106,7 +106,8 @@ class Delivery:
 
         Args:
             alert: The alert.
-            id_: Its Notification-ID, the same at every try, so that a desktop that got it twice shows it once.
+            id_: Its Notification-ID and Coalescing-ID, the same at every try, so that a desktop that got it twice shows
+                it once. The Coalescing-ID of an alert with a key is made from the key.
             timeout: Seconds for each exchange; None means the client's.
 
         Returns:
@@ -180,7 +181,7 @@ class Delivery:
             sticky=alert.sticky,
             priority=alert.priority,
             icon=icon,
-            coalescing_id=f"{self._salt}-{os.getpid()}-{alert.key}" if alert.key else None,
+            coalescing_id=f"{self._salt}-{os.getpid()}-{alert.key}" if alert.key else id_,
             callback=URLCallback(alert.url) if alert.url else None,
         )
         return NotifyRequest(self._app_name, notification)

@@ -76,8 +76,8 @@ class GNTPHandler(logging.Handler):
             icon: The application's picture: a path, its bytes, or a URL that the server fetches.
             url: What opens when an alert is clicked.
             max_text: Characters of an alert's text; 0 for no limit.
-            queue_size: Alerts that may wait; the oldest of the lowest priority go first.
-            max_age: Seconds after which an alert that could not be delivered is given up; 0 for no limit.
+            queue_size: Alerts that may wait; beyond it the oldest of the lowest priority go into a digest.
+            max_age: Seconds after which an alert that could not be delivered goes into a digest; 0 for no limit.
             shutdown_timeout: Seconds that ``flush``, ``close`` and the program's end may wait for delivery.
             on_error: Called with each alert that is given up, and the reason: a function, or its dotted path. It runs
                 on the handler's thread, at the end of the program on the one that closes the handler.

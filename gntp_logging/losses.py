@@ -32,14 +32,15 @@ class Losses:
         self._kept: deque[tuple[Alert, str]] = deque(maxlen=room)
         self._handing_over = threading.Lock()
 
-    def add(self, alert: Alert, reason: str) -> None:
+    def add(self, alert: Alert, reason: str, count: int = 1) -> None:
         """Count an alert, and keep it for ``on_error``.
 
         Args:
             alert: The alert.
             reason: Why it was given up, in a few words.
+            count: How many it stands for.
         """
-        self.by_reason[reason] += 1
+        self.by_reason[reason] += count
         if self._on_error is not None:
             self._kept.append((alert, reason))
 

@@ -1,13 +1,11 @@
-"""The way from the application's threads to the desktop: a bounded queue, a background thread, flush, fork and exit.
+"""The way from the application's threads to the desktop: a background thread, flush, fork and exit.
 
-What may happen in :meth:`Worker.submit` is little, because it runs inside the application: it appends to a deque and
-releases a lock that serves as a wake-up flag. Both are safe when a signal handler, a ``__del__`` or a ``__str__``
+What may happen in :meth:`Worker.submit` is little, because it runs inside the application: it appends to the backlog
+and releases a lock that serves as a wake-up flag. Both are safe when a signal handler, a ``__del__`` or a ``__str__``
 interrupts them and logs itself, which conditions, events and ``queue.Queue`` are not.
 
-Locks, and what they guard:
+Locks, and what they guard, beside the backlog's own:
 
-* ``_ledger``: the counts, together with moving an alert in or out of the queue. Held for some instructions, never
-  during I/O. ``submit`` only ever tries it. Re-entrant, because a ``__del__`` may log while its thread holds it.
 * ``_turn``: the delivery. Held during one exchange, by whichever thread has one to make.
 * ``_starting``: the start of the thread. Only ever tried.
 """
@@ -16,7 +14,6 @@ from __future__ import annotations
 
 import _thread
 import atexit
-import itertools
 import os
 import sys
 import threading
@@ -25,15 +22,13 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from .alert import Alert
+from .backlog import Backlog, Entry
 from .delivery import Delivery, Outcome, Verdict
 from .gntp.constants import random_hex_string
-from .losses import Losses, with_losses
-
-_PRIORITIES: Final = 5
-"""GNTP's priorities, -2 to 2: one lane of the queue for each."""
+from .losses import with_losses
 
 _FIRST_RETRY: Final = 1.0
 _LAST_RETRY: Final = 60.0
@@ -41,12 +36,6 @@ _LAST_RETRY: Final = 60.0
 
 _RETRY_AFTER_REFUSAL: Final = 300.0
 """Seconds until a server that refused the password is asked again: people fix passwords in minutes."""
-
-
-class _Entry(NamedTuple):
-    sequence: int
-    submitted: float
-    alert: Alert
 
 
 class _Waiter:
@@ -68,21 +57,29 @@ class _Waiter:
 
 @dataclass(frozen=True)
 class Stats:
-    """A snapshot of what became of the records that a handler accepted: accepted = shown + dropped + queued.
+    """A snapshot of what became of the records that a handler accepted.
+
+    At every moment accepted = shown + folded + digested + dropped + queued. A forked child begins at zero.
 
     Attributes:
         accepted: Records that were handed over.
-        shown: Alerts that the server acknowledged.
+        shown: Alerts that the server acknowledged, one by one.
+        folded: Repeats that another alert's toast counts.
+        digested: Alerts that a digest told of: how many, of which levels, from when to when.
         dropped: Alerts that were given up, by reason.
-        queued: Alerts that wait, the one that is being sent included.
+        queued: Alerts that wait, the one that is being sent and those that wait for a digest included.
+        notifications: Notifications that the server acknowledged.
         state: ``idle`` (no thread), ``running``, ``retrying`` (the server cannot be reached) or ``refused``.
         last_error: What went wrong last; None when nothing did.
     """
 
     accepted: int
     shown: int
+    folded: int
+    digested: int
     dropped: Mapping[str, int]
     queued: int
+    notifications: int
     state: str
     last_error: str | None
 
@@ -105,7 +102,7 @@ class Worker:
         Args:
             delivery: Where alerts go.
             queue_size: Alerts that may wait.
-            max_age: Seconds after which a waiting alert is no longer worth showing; 0 for no limit.
+            max_age: Seconds after which a waiting alert is told by a digest only; 0 for no limit.
             shutdown_timeout: Seconds that flush, close and the end of the program may take.
             report: Takes a line of diagnosis for people.
             on_error: Called with each alert that is given up, and why; on the worker's thread, but for what is left
@@ -126,11 +123,9 @@ class Worker:
         Whatever was queued, held or under way at the fork is the parent's, and is delivered there.
         """
         self.pid = os.getpid()
-        self._lanes: tuple[deque[_Entry], ...] = tuple(deque() for _ in range(_PRIORITIES))
-        self._sequence = itertools.count(1)
+        self._backlog = Backlog(self._queue_size, self._max_age, self._on_error)
         self._id_prefix = random_hex_string(8)
         self._wake = threading.Lock()
-        self._ledger = threading.RLock()
         self._turn = threading.Lock()
         self._starting = threading.Lock()
         self._complained = _complaint_about(self._delivery)
@@ -139,9 +134,6 @@ class Worker:
         self._running = False
         self._thread_id: int | None = None
         self._inline_thread_id: int | None = None
-        self._in_hand: _Entry | None = None
-        self._shown = 0
-        self._losses = Losses(self._on_error, self._queue_size)
         self._failures = 0
         self._retry_at = 0.0
         self._refused = False
@@ -163,13 +155,10 @@ class Worker:
         if self.pid != os.getpid():  # uWSGI forks without Python's hooks
             self.start_fresh()
         self._spent_until = 0.0
-        entry = _Entry(next(self._sequence), time.monotonic(), alert)
-        self._lanes[alert.priority + 2].append(entry)
+        self._backlog.add(alert)
         if not self._running:
             self._start_thread()
         self._wake_up()
-        if self._waiting() > self._queue_size:
-            self._evict()
         if _exit.begun:
             self.finish(_exit.deadline)
         elif not self._running and not self._starting.locked():
@@ -210,16 +199,18 @@ class Worker:
 
     def stats(self) -> Stats:
         """Return a snapshot of the counts."""
-        with self._ledger:
-            queued = self._waiting() + (self._in_hand is not None)
-            dropped = dict(self._losses.by_reason)
-            shown = self._shown
+        counts = self._backlog.counts()
+        folded = 0
+        settled = counts.shown + folded + counts.digested + sum(counts.dropped.values())
         state = "refused" if self._refused else "retrying" if self._failures else None
         return Stats(
-            accepted=shown + sum(dropped.values()) + queued,
-            shown=shown,
-            dropped=dropped,
-            queued=queued,
+            accepted=settled + counts.queued,
+            shown=counts.shown,
+            folded=folded,
+            digested=counts.digested,
+            dropped=counts.dropped,
+            queued=counts.queued,
+            notifications=counts.notifications,
             state=state or ("running" if self._running else "idle"),
             last_error=self._last_error,
         )
@@ -228,10 +219,7 @@ class Worker:
         """Tell whether the caller runs on the worker's thread."""
         return self._thread_id == _thread.get_ident()
 
-    # -- The queue -----------------------------------------------------------------------------
-
-    def _waiting(self) -> int:
-        return sum(map(len, self._lanes))
+    # -- The thread ----------------------------------------------------------------------------
 
     def _wake_up(self) -> None:
         try:
@@ -239,81 +227,6 @@ class Worker:
                 self._wake.release()
         except RuntimeError:
             pass  # somebody else was faster
-
-    def _evict(self) -> None:
-        """Make room: the oldest of the lowest priority goes first.
-
-        Whoever cannot have the ledger leaves it at that: the one who has it, or the next alert, makes the room.
-        """
-        if not self._ledger.acquire(blocking=False):
-            return
-        try:
-            while self._waiting() > self._queue_size:
-                lowest = next(lane for lane in self._lanes if lane)
-                self._losses.add(lowest.popleft().alert, "queue full")
-        finally:
-            self._ledger.release()
-
-    def _take(self) -> _Entry | None:
-        """Move the oldest alert from the queue into the worker's hand."""
-        with self._ledger:
-            lanes = [lane for lane in self._lanes if lane]
-            if not lanes:
-                return None
-            lane = min(lanes, key=lambda lane: lane[0].sequence)
-            self._in_hand = lane[0]  # first here, then not there: _is_settled looks without the ledger
-            return lane.popleft()
-
-    def _put_back(self, entry: _Entry) -> None:
-        with self._ledger:
-            if self._in_hand is entry:
-                self._lanes[entry.alert.priority + 2].appendleft(entry)
-                self._in_hand = None
-
-    def _settle(self, entry: _Entry, reason: str | None = None) -> None:
-        """Count an alert as shown, or as dropped for a reason; unless close has counted it already."""
-        with self._ledger:
-            if self._in_hand is not entry:
-                return
-            self._in_hand = None
-            if reason is None:
-                self._shown += 1
-            else:
-                self._losses.add(entry.alert, reason)
-
-    def _abandon(self, reason: str) -> int:
-        """Count everything that waits as dropped, and return how much that was."""
-        with self._ledger:
-            left = [] if self._in_hand is None else [self._in_hand]
-            self._in_hand = None
-            for lane in self._lanes:
-                while lane:
-                    left.append(lane.popleft())
-            for entry in left:
-                self._losses.add(entry.alert, reason)
-            return len(left)
-
-    def _is_settled(self, mark: int) -> bool:
-        """Tell whether no alert from before a mark waits.
-
-        The queue is looked at before and after the hand, so that an alert on its way between them is seen.
-        """
-        in_queue_before = self._oldest()
-        in_hand = self._in_hand
-        found = (in_queue_before, in_hand.sequence if in_hand else None, self._oldest())
-        return all(sequence is None or sequence > mark for sequence in found)
-
-    def _oldest(self) -> int | None:
-        """Return the lowest sequence number in the queue."""
-        heads = []
-        for lane in self._lanes:
-            try:
-                heads.append(lane[0].sequence)
-            except IndexError:
-                pass  # empty, perhaps since a moment
-        return min(heads, default=None)
-
-    # -- The thread ----------------------------------------------------------------------------
 
     def _start_thread(self) -> None:
         """Start the thread, unless it runs or somebody is starting it.
@@ -347,7 +260,7 @@ class Worker:
             Seconds until the next try; -1 when only a new alert brings work.
         """
         while generation == self._generation:
-            self._losses.hand_over()
+            self._backlog.losses.hand_over()
             pause = self._pause()
             if pause > 0:
                 return pause
@@ -370,39 +283,36 @@ class Worker:
         Returns:
             False when nothing waited, or the server cannot be reached.
         """
-        entry = self._take()
+        entry = self._backlog.take(max((waiter.mark for waiter in list(self._waiters)), default=0))
         if entry is None:
             return False
-        if self._max_age and time.monotonic() - entry.submitted > self._max_age:
-            self._settle(entry, "too old")
-            return True
         if self._refused and time.monotonic() < self._retry_at:
-            self._settle(entry, "not authorized")
+            self._backlog.settle(entry, "not authorized")
             return True
-        with self._ledger:
-            untold = self._losses.untold()
+        untold = self._backlog.untold()
+        kind_of_entry = "" if entry.digest is None else "d"
         try:
             alert = with_losses(entry.alert, untold)
-            outcome = self._delivery.send(alert, f"{self._id_prefix}-{entry.sequence}", timeout)
+            outcome = self._delivery.send(alert, f"{self._id_prefix}-{kind_of_entry}{entry.sequence}", timeout)
         except Exception as error:  # noqa: BLE001 - no alert can end the thread
             outcome = Outcome(Verdict.DROPPED, "internal error", f"{type(error).__name__}: {error}")
         if outcome.verdict is Verdict.SHOWN:
-            self._losses.were_told(untold)
+            self._backlog.were_told(untold)
         return self._account(entry, outcome)
 
-    def _account(self, entry: _Entry, outcome: Outcome) -> bool:
+    def _account(self, entry: Entry, outcome: Outcome) -> bool:
         """Draw the consequences of an outcome; return whether to go on with the next alert."""
         if outcome.hint:
             self._last_error = outcome.hint
             self._complain(outcome.hint)
         if outcome.verdict is Verdict.RETRY:
-            self._put_back(entry)
+            self._backlog.put_back(entry)
             self._back_off()
             return False
         self._refused = outcome.verdict is Verdict.REFUSED
         self._retry_at = time.monotonic() + _RETRY_AFTER_REFUSAL if self._refused else 0.0
         self._failures = 0
-        self._settle(entry, None if outcome.verdict is Verdict.SHOWN else outcome.reason)
+        self._backlog.settle(entry, None if outcome.verdict is Verdict.SHOWN else outcome.reason)
         if outcome.verdict is Verdict.SHOWN and self._complained.locked():
             self._withdraw_complaint()
         return True
@@ -418,7 +328,7 @@ class Worker:
 
     def _release_waiters(self) -> None:
         for waiter in list(self._waiters):
-            if self._is_settled(waiter.mark):
+            if self._backlog.is_settled(waiter.mark):
                 waiter.release(settled=True)
 
     # -- Waiting -------------------------------------------------------------------------------
@@ -426,14 +336,14 @@ class Worker:
     def _flush_until(self, deadline: float) -> bool:
         if self.pid != os.getpid():
             self.start_fresh()
-        mark = next(self._sequence)
-        if self._is_settled(mark):
+        mark = self._backlog.mark()
+        if self._backlog.is_settled(mark):
             return True
         if self.is_current_thread():
             return False
         if not self._running:
             self._deliver_inline(deadline)
-            return self._is_settled(mark)
+            return self._backlog.is_settled(mark)
         waiter = _Waiter(mark)
         self._waiters.append(waiter)
         self._wake_up()
@@ -442,7 +352,7 @@ class Worker:
             self._waiters.remove(waiter)
         except ValueError:
             pass  # the thread took it
-        return waiter.settled or self._is_settled(mark)
+        return waiter.settled or self._backlog.is_settled(mark)
 
     def _deliver_inline(self, deadline: float) -> None:
         """Deliver on the calling thread, where no other exists or can be started.
@@ -464,6 +374,7 @@ class Worker:
         finally:
             self._inline_thread_id = None
             self._turn.release()
+            self._backlog.losses.hand_over()
 
     def finish(self, deadline: float) -> None:
         """Deliver what waits; count, and tell, what is left.
@@ -474,11 +385,11 @@ class Worker:
         self._flush_until(deadline)
         if self._inline_thread_id == _thread.get_ident():
             return  # interrupted while it delivers: the interrupted code goes on with what is left
-        lost = self._abandon("not delivered in time")
+        lost = self._backlog.abandon("not delivered in time")
         if lost:
             alerts = "1 alert was" if lost == 1 else f"{lost} alerts were"
             self._complain(f"no answer within {self.shutdown_timeout:g} s, {alerts} not delivered")
-        self._losses.hand_over()
+        self._backlog.losses.hand_over()
 
     # -- Diagnosis -----------------------------------------------------------------------------
 
@@ -489,7 +400,7 @@ class Worker:
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def _losses_in_words(self) -> str:
-        lost = sum(self._losses.by_reason.values())
+        lost = sum(self._backlog.losses.by_reason.values())
         return "1 alert was lost" if lost == 1 else f"{lost or 'no'} alerts were lost"
 
     def _complain(self, reason: str) -> None:

@@ -212,12 +212,13 @@ def test_a_record_can_wish_for_everything() -> None:
     made = wishing(
         title="Deployed", event="Deploy", priority=-1, sticky=True, icon="deploy.png", url="https://x/y", key="deploys"
     )
-    assert made == Alert(logging.ERROR, "Deploy", -1, True, "Deployed", "text", "deploy.png", "https://x/y", "deploys")
+    assert made[:9] == (logging.ERROR, "Deploy", -1, True, "Deployed", "text", "deploy.png", "https://x/y", "deploys")
+    assert made.kind == ("key", "deploys")
 
 
 def test_a_wish_of_none_is_no_wish() -> None:
     """Code that passes on what it may not have gets the default."""
-    assert wishing(title=None, icon=None, priority=None) == alert(record("text"))
+    assert wishing(title=None, icon=None, priority=None)[:9] == alert(record("text"))[:9]
 
 
 def test_an_icon_may_be_bytes_or_a_path() -> None:

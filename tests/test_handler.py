@@ -202,7 +202,7 @@ def test_one_record_can_look_different(logger: logging.Logger, receiver: Running
     assert deploy.callback_url == "https://127.0.0.1/7"
     assert deploy.coalescing_id.endswith("deploys")
     assert before.callback_url == after.callback_url == "https://127.0.0.1/errors"
-    assert (after.name, after.coalescing_id) == ("Error", "")
+    assert (after.name, after.coalescing_id) == ("Error", after.id_)
 
 
 def test_a_picture_that_cannot_be_read_costs_only_itself(logger: logging.Logger, receiver: RunningReceiver) -> None:
@@ -259,6 +259,7 @@ EXPECTED_HEADERS = {
     "Application-Name",
     "Notification-Name",
     "Notification-ID",
+    "Notification-Coalescing-ID",
     "Notification-Title",
     "Notification-Text",
     "Notification-Sticky",

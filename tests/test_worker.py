@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import re
 import signal
 import socket
 import threading
@@ -39,7 +40,10 @@ EVENTS = [Event(name) for name in ("Debug", "Info", "Warning", "Error", "Critica
 
 def alert(text: str = "text", priority: int = 1) -> Alert:
     """Make an alert."""
-    return Alert(logging.ERROR, EVENTS[priority + 2].name, priority, False, "title", text)
+    event = EVENTS[priority + 2].name
+    return Alert(
+        logging.ERROR, event, priority, False, "title", text, level_name="ERROR", created=time.time(), kind=("k",)
+    )
 
 
 class Lines:
@@ -225,14 +229,12 @@ def test_what_is_given_up_is_handed_over(workers: Callable[..., Worker]) -> None
 
     gate = Gate()
     with ScriptedServer(gate) as server:
-        worker = workers(server.port, queue_size=2, on_error=on_error)
+        worker = workers(server.port, on_error=on_error)
         worker.submit(alert("sent"))
-        assert gate.reached.wait(PATIENCE)
-        for text in ("a", "b", "c"):
-            worker.submit(alert(text))
+        worker.submit(alert("a")._replace(event="\N{NO-BREAK SPACE}"))
         gate.open.set()
         assert worker.flush(PATIENCE)
-        wait_until(lambda: lost == [("a", "queue full", True)])
+        wait_until(lambda: lost == [("a", "invalid", True)])
     worker.shutdown_timeout = 0.0
     worker.submit(alert("late"))
     worker.close()
@@ -267,13 +269,34 @@ def test_a_full_queue_gives_up_the_oldest_of_the_lowest_priority(workers: Callab
         for number in range(100):
             worker.submit(alert(f"info {number}", priority=-1))
         stats = worker.stats()
-        assert stats.dropped == {"queue full": 91}
-        assert stats.queued == 11  # ten in the queue, one on its way
-        assert stats.accepted == 102
+        assert (stats.accepted, stats.queued, stats.dropped) == (102, 102, {})
         gate.open.set()
         assert worker.flush(PATIENCE)
-        told = "critical\n(91 alerts were dropped: queue full)"
-        assert gate.shown == ["first", told, *(f"info {number}" for number in range(91, 100))]
+        *alerts, digest = gate.shown
+        assert alerts == ["first", "critical", *(f"info {number}" for number in range(91, 100))]
+        assert digest.startswith("91 ERROR")
+        assert "newest: info 90" in digest
+        stats = worker.stats()
+        assert (stats.accepted, stats.shown, stats.digested, stats.notifications) == (102, 11, 91, 12)
+
+
+def test_what_not_even_a_digest_has_room_for_is_dropped_and_told(
+    workers: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flood of ever new kinds: those beyond the bound are counted, and the next alert says so."""
+    monkeypatch.setattr("gntp_logging.digest.MAX_KINDS", 5)
+    gate = Gate()
+    with ScriptedServer(gate) as server:
+        worker = workers(server.port, queue_size=2)
+        worker.submit(alert("first"))
+        assert gate.reached.wait(PATIENCE)
+        for number in range(21):
+            worker.submit(alert(f"{number}")._replace(kind=(number,)))
+        assert worker.stats().dropped == {"queue full": 14}
+        gate.open.set()
+        assert worker.flush(PATIENCE)
+        assert gate.shown[:3] == ["first", "19\n(14 alerts were dropped: queue full)", "20"]
+        assert gate.shown[3].startswith("5 ERROR")
 
 
 def test_many_threads_lose_nothing(workers: Callable[..., Worker], receiver: RunningReceiver) -> None:
@@ -431,18 +454,65 @@ def test_a_server_that_comes_back_is_found_without_any_call(
         receiver.wait_for(1)
 
 
-def test_an_alert_that_is_too_old_is_dropped_and_counted(workers: Callable[..., Worker]) -> None:
-    """After max_age an alert is no news."""
+def test_alerts_that_are_too_old_become_one_digest(workers: Callable[..., Worker]) -> None:
+    """After max_age an alert is no news: one toast tells of all of them, after those that are still young."""
     port = free_port()
-    worker = workers(port, max_age=0.01)
-    submitted = time.monotonic()
-    worker.submit(alert("old"))
+    worker = workers(port, max_age=0.5)
+    for number in range(23):
+        worker.submit(alert(f"old {number}")._replace(created=1000.0 + number))
     worker.flush(PATIENCE)
-    wait_until(lambda: time.monotonic() > submitted + 0.01)
+    submitted = time.monotonic()
+    wait_until(lambda: time.monotonic() > submitted + 0.5)
+    worker.submit(alert("young"))
     with running_receiver(port=port) as receiver:
         assert worker.flush(PATIENCE)
-        assert not receiver.toasts
-    assert worker.stats().dropped == {"too old": 1}
+        young, digest = receiver.toasts
+    assert young.text == "young"
+    assert digest.title == "23 alerts not shown one by one"
+    assert re.fullmatch(r"23 ERROR, \d\d:16:40 to \d\d:17:02\nnewest: old 22", digest.text)
+    assert digest.id_ == digest.coalescing_id != young.id_
+    stats = worker.stats()
+    assert (stats.accepted, stats.shown, stats.digested, stats.notifications, stats.queued) == (24, 1, 23, 2, 0)
+
+
+def test_a_digest_that_cannot_be_sent_grows_and_is_tried_again(workers: Callable[..., Worker]) -> None:
+    """While the server is away nothing that it tells of is lost, and it keeps its id."""
+    ids: list[str] = []
+    port = free_port()
+    worker = workers(port, max_age=0.001)
+    real = Delivery.send
+
+    class Noting(Delivery):
+        def send(self, one: Alert, id_: str, timeout: float | None = None) -> Outcome:
+            ids.append(id_)
+            return real(self, one, id_, timeout)
+
+    worker._delivery.__class__ = Noting
+    for text in ("a", "b"):
+        worker.submit(alert(text))
+        submitted = time.monotonic()
+        wait_until(lambda: time.monotonic() > submitted + 0.001)  # noqa: B023 - called in this round only
+        assert not worker.flush(PATIENCE)
+        assert worker.stats().queued == worker.stats().accepted
+    with running_receiver(port=port) as receiver:
+        assert worker.flush(PATIENCE)
+        (digest,) = receiver.toasts
+    assert "2 ERROR" in digest.text
+    assert digest.id_ == ids[-1]
+    assert worker.stats().digested == 2
+
+
+def test_a_digest_that_the_server_refuses_is_counted_as_what_it_holds(workers: Callable[..., Worker]) -> None:
+    """And handed over as one."""
+    lost: list[tuple[str, str]] = []
+    with ScriptedServer(answer_error(500)) as server:
+        worker = workers(server.port, max_age=1e-9, on_error=lambda one, reason: lost.append((one.title, reason)))
+        for _ in range(3):
+            worker._backlog.add(alert())
+        wait_until(lambda: worker.flush(0.01))
+        wait_until(lambda: bool(lost))
+    assert worker.stats().dropped == {"error 500": 3}
+    assert lost == [("3 alerts not shown one by one", "error 500")]
 
 
 def test_a_wrong_password_stops_the_tries(workers: Callable[..., Worker]) -> None:

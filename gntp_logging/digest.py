@@ -1,0 +1,169 @@
+"""A digest: one alert that stands for many which were not shown one by one. Pure.
+
+Alerts go into it by kind, so that it stays small however many they are.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import Final
+
+from .alert import Alert, one_line
+from .fingerprint import Kind
+
+MAX_KINDS: Final = 1000
+"""Kinds that are counted apart; each keeps one alert."""
+
+_NAMED_KINDS: Final = 3
+"""Kinds that the digest names: a toast shows nine lines."""
+
+
+class Tally:
+    """How often alerts of one kind came.
+
+    Attributes:
+        count: How many.
+        first: When the first was logged, in seconds since 1970.
+        last: When the last was logged.
+        newest: The one that was logged last.
+    """
+
+    __slots__ = ("count", "first", "last", "newest")
+
+    def __init__(self, alert: Alert) -> None:
+        """Count the first one."""
+        self.count = 1
+        self.first = self.last = alert.created
+        self.newest = alert
+
+    def add(self, other: Tally) -> None:
+        """Count another tally's alerts too."""
+        self.count += other.count
+        self.first = min(self.first, other.first)
+        if other.last >= self.last:
+            self.last, self.newest = other.last, other.newest
+
+
+class Digest:
+    """Counts of alerts, by kind.
+
+    Attributes:
+        tallies: What there is of each kind.
+        count: How many alerts in all.
+        since: Sequence number of the oldest of them; None while there are none.
+    """
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.tallies: dict[Kind, Tally] = {}
+        self.count = 0
+        self.since: int | None = None
+
+    def add(self, kind: Kind, alert: Alert, sequence: int) -> bool:
+        """Count an alert.
+
+        Args:
+            kind: Its kind.
+            alert: The alert.
+            sequence: Its place in the order of submission.
+
+        Returns:
+            False when there is no room for another kind; the alert is not counted then.
+        """
+        tally = self.tallies.get(kind)
+        if tally is None:
+            if len(self.tallies) >= MAX_KINDS:
+                return False
+            self.tallies[kind] = Tally(alert)
+        else:
+            tally.count += 1
+            tally.first = min(tally.first, alert.created)  # threads do not queue in the order of their clocks
+            if alert.created >= tally.last:
+                tally.last, tally.newest = alert.created, alert
+        self.count += 1
+        if self.since is None or sequence < self.since:
+            self.since = sequence
+        return True
+
+    def merge(self, other: Digest) -> list[Tally]:
+        """Take over another digest's counts.
+
+        Args:
+            other: The other digest; not used afterwards.
+
+        Returns:
+            What there was no room for.
+        """
+        left = []
+        for kind, tally in other.tallies.items():
+            known = self.tallies.get(kind)
+            if known is not None:
+                known.add(tally)
+            elif len(self.tallies) < MAX_KINDS:
+                self.tallies[kind] = tally
+            else:
+                left.append(tally)
+        self.count += other.count - sum(tally.count for tally in left)
+        if other.since is not None and (self.since is None or other.since < self.since):
+            self.since = other.since
+        return left
+
+    def as_alert(self) -> Alert:
+        """Return one alert that tells what is in the digest; there must be something.
+
+        Returns:
+            An alert that looks like the most urgent in it: how many alerts, by level, when the first and the last was
+            logged, and the newest message.
+        """
+        tallies = list(self.tallies.values())
+        most_urgent = max(tallies, key=lambda tally: (tally.newest.priority, tally.newest.sticky)).newest
+        newest = max(tallies, key=lambda tally: tally.last).newest
+        alerts = "1 alert" if self.count == 1 else f"{self.count:,} alerts"
+        lines = [
+            f"{levels(tallies)}, {span(min(t.first for t in tallies), max(t.last for t in tallies))}",
+            f"newest: {one_line(newest.text)}",
+        ]
+        if len(tallies) > 1:
+            often = sorted(tallies, key=lambda tally: -tally.count)
+            lines += [f"{tally.count:,} × {one_line(tally.newest.text)}" for tally in often[:_NAMED_KINDS]]
+            if len(often) > _NAMED_KINDS:
+                more = sum(tally.count for tally in often[_NAMED_KINDS:])
+                lines.append(f"{more:,} × {len(often) - _NAMED_KINDS:,} other kinds")
+        return most_urgent._replace(
+            title=f"{alerts} not shown one by one",
+            text="\n".join(lines),
+            created=newest.created,
+            icon=None,
+            key=None,
+            kind=(),
+        )
+
+
+def levels(tallies: list[Tally]) -> str:
+    """Say how many alerts there are of each level, the most severe first: ``3 CRITICAL, 20 ERROR``."""
+    counts: Counter[tuple[int, str]] = Counter()
+    for tally in tallies:
+        counts[tally.newest.level, tally.newest.level_name] += tally.count
+    return ", ".join(f"{counts[level]:,} {level[1]}" for level in sorted(counts, reverse=True))
+
+
+def span(first: float, last: float) -> str:
+    """Say when something began and ended, in local time; with the day where that differs.
+
+    Args:
+        first: Seconds since 1970.
+        last: Seconds since 1970.
+
+    Returns:
+        ``at 14:03:11``, ``14:03:11 to 14:09:40`` or ``23 Nov 23:58:02 to 24 Nov 00:03:40``.
+    """
+    try:
+        begin, end = time.localtime(first), time.localtime(last)
+    except (ValueError, OverflowError, OSError):  # records are made by anybody, with any time
+        return "at an unknown time"
+    clock, dated = "%H:%M:%S", "%d %b %H:%M:%S"
+    if begin[:6] == end[:6]:
+        return f"at {time.strftime(clock, begin)}"
+    how = clock if begin[:3] == end[:3] else dated
+    return f"{time.strftime(how, begin)} to {time.strftime(how, end)}"

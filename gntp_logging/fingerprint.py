@@ -1,0 +1,121 @@
+"""Which alerts are of one kind: the same mistake at the same place, whatever numbers its text holds. Pure.
+
+A kind is a tuple of strings and numbers. On the thread that logs only what lies at hand is collected; what takes time
+is done by :func:`settled`, on the worker's side.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import re
+from types import TracebackType
+from typing import Final
+
+Kind = tuple[str | int, ...]
+
+MAX_TEMPLATE: Final = 200
+"""Characters of a message that can tell kinds apart."""
+
+_RAW: Final = "raw"
+"""Marks, as the first part, a kind whose last part is a message as it was logged."""
+
+_STANDARD_LIBRARY: Final = (
+    os.path.dirname(os.__file__) + os.sep,
+    os.path.dirname(os.path.realpath(os.__file__)) + os.sep,
+)
+_INSTALLED: Final = re.compile(r"[/\\](?:site|dist)-packages[/\\]")
+
+
+def of_call(record: logging.LogRecord, logger: str, message: str) -> Kind:
+    """Return the kind of a record without an exception: level, logger, place and template.
+
+    Args:
+        record: The record.
+        logger: The logger's name.
+        message: The record's message.
+
+    Returns:
+        The kind; to be settled where its message had no arguments, because what varies then stands in the message.
+    """
+    template = record.msg
+    place = f"{record.pathname}:{record.lineno}"
+    if record.args and type(template) is str:
+        return (record.levelno, logger, place, template[:MAX_TEMPLATE])
+    return (_RAW, record.levelno, logger, place, message[:MAX_TEMPLATE])
+
+
+def of_exception(level: int, exception: type[BaseException], traceback: TracebackType | None) -> Kind:
+    """Return the kind of a record with an exception: level, its type and the innermost frame of the application.
+
+    Without the logger, so that what inner code logs and the framework logs again is one kind.
+
+    Args:
+        level: The record's level number.
+        exception: The exception's type.
+        traceback: The exception's traceback.
+
+    Returns:
+        The kind.
+    """
+    file = function = ""
+    in_application = False
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if is_application(code.co_filename) or not in_application:
+            file, function = code.co_filename, code.co_name
+            in_application = is_application(file)
+        traceback = traceback.tb_next
+    return (level, exception.__module__, exception.__qualname__, file, function)
+
+
+def of_key(key: str) -> Kind:
+    """Return the kind that a user's own key makes."""
+    return ("key", key)
+
+
+@functools.lru_cache(maxsize=4096)
+def is_application(path: str) -> bool:
+    """Tell whether a file is the application's: outside the standard library and what was installed."""
+    return not (path.startswith(("<frozen ", *_STANDARD_LIBRARY)) or _INSTALLED.search(path))
+
+
+# -- On the worker's side ------------------------------------------------------------------------
+
+
+_VARIABLE: Final = re.compile(
+    r"""
+    (?P<quoted> "[^"\n]*" | (?<!\w)'[^'\n]*'(?!\w) )
+    | (?P<uuid> \b [0-9a-f]{8} (?: -? [0-9a-f]{4} ){3} -? [0-9a-f]{12} \b )
+    | (?P<hex> \b 0x[0-9a-f]+ \b | \b (?= [a-f]*[0-9] ) (?= [0-9]*[a-f] ) [0-9a-f]{6,} \b )
+    | (?P<number> \d+ )
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_MASKS: Final = {"quoted": "'…'", "uuid": "<uuid>", "hex": "<hex>", "number": "<n>"}
+
+
+def settled(kind: Kind) -> Kind:
+    """Finish a kind: mask what varies in a message that was logged without arguments.
+
+    Args:
+        kind: What one of the functions above has returned.
+
+    Returns:
+        The kind by which alerts are counted together.
+    """
+    if not kind or kind[0] != _RAW:
+        return kind
+    return (*kind[1:-1], masked(str(kind[-1])))
+
+
+def at_hand(kind: Kind) -> Kind:
+    """Return what is certain of a kind without spending time on its message: for the thread that logs."""
+    return kind[1:-1] if kind and kind[0] == _RAW else kind
+
+
+def masked(message: str) -> str:
+    """Return a message's first line without what varies: quoted strings, UUIDs, hexadecimal and other numbers."""
+    line = message.lstrip().split("\n", 1)[0][:MAX_TEMPLATE]
+    return _VARIABLE.sub(lambda match: _MASKS[match.lastgroup or "number"], line)

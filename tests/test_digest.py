@@ -1,0 +1,99 @@
+"""digest: one alert that tells of many."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gntp_logging import digest as digests
+from gntp_logging.alert import Alert
+from gntp_logging.digest import Digest, span
+from gntp_logging.levels import DEFAULT_STYLES
+
+NAMES = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
+
+
+def alert(text: str = "text", level: int = 40, created: float = 0.0) -> Alert:
+    """Make an alert as its level looks."""
+    style = DEFAULT_STYLES[level]
+    return Alert(
+        level, style.event, style.priority, style.sticky, "t", text, level_name=NAMES[level], created=created, kind=()
+    )
+
+
+def test_it_tells_how_many_of_which_level_when_and_the_newest() -> None:
+    """And looks like the most urgent of them."""
+    digest = Digest()
+    for number in range(20):
+        digest.add(("db",), alert(f"no connection {number}\nsecond line", 40, 1000 + number), number)
+    for number in range(3):
+        digest.add(("disk",), alert("disk full", 50, 900 + number), number)
+    told = digest.as_alert()
+    assert told.title == "23 alerts not shown one by one"
+    levels, newest, *kinds = told.text.split("\n")
+    assert re.fullmatch(r"3 CRITICAL, 20 ERROR, \d\d:15:00 to \d\d:16:59", levels)
+    assert newest == "newest: no connection 19 second line"
+    assert kinds == ["20 × no connection 19 second line", "3 × disk full"]
+    assert (told.event, told.priority, told.sticky, told.level) == ("Critical", 2, True, 50)
+
+
+def test_one_alert_is_told_in_the_singular() -> None:
+    """Nobody reads "1 alerts"."""
+    digest = Digest()
+    digest.add((), alert("disk full", created=0.0), 1)
+    told = digest.as_alert()
+    assert told.title == "1 alert not shown one by one"
+    assert re.fullmatch(r"1 ERROR, at \d\d:\d\d:00\nnewest: disk full", told.text)
+
+
+def test_many_kinds_are_named_by_number() -> None:
+    """Those that came most often by their text."""
+    digest = Digest()
+    for number in range(10):
+        for _ in range(10 - number):
+            digest.add((number,), alert(f"kind {number}", created=float(number)), number)
+    assert digest.as_alert().text.split("\n")[2:] == ["10 × kind 0", "9 × kind 1", "8 × kind 2", "28 × 7 other kinds"]
+
+
+def test_a_span_over_midnight_says_the_days() -> None:
+    """Otherwise 23:58 to 00:03 reads backwards."""
+    assert re.fullmatch(r"\d\d \w+ [\d:]+ to \d\d \w+ [\d:]+", span(0.0, 86400.0))
+
+
+@pytest.mark.parametrize("created", [float("nan"), float("inf"), 1e300, -1e300])
+def test_a_time_that_is_none_costs_only_itself(created: float) -> None:
+    """Records are made by anybody."""
+    digest = Digest()
+    digest.add((), alert(created=created), 1)
+    assert "at an unknown time" in digest.as_alert().text
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 12), st.sampled_from(list(NAMES)), st.integers(0, 100)), min_size=1),
+    st.integers(0, 30),
+)
+def test_the_numbers_add_up(offered: list[tuple[int, int, int]], cut: int) -> None:
+    """Added one by one or merged: each is counted in its kind or refused, by kind and in all."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(digests, "MAX_KINDS", 8)
+        parts = (Digest(), Digest())
+        refused: Counter[int] = Counter()
+        for sequence, (kind, level, created) in enumerate(offered, 1):
+            part = parts[sequence > cut]
+            if not part.add((kind,), alert(level=level, created=float(created)), sequence):
+                refused[kind] += 1
+        first, second = parts
+        left = first.merge(second)
+    assert len(first.tallies) <= 8
+    assert first.count + sum(tally.count for tally in left) + refused.total() == len(offered)
+    assert first.count == sum(tally.count for tally in first.tallies.values())
+    if not left and not refused:
+        assert first.since == 1
+        for key, tally in first.tallies.items():
+            times = [created for kind, _, created in offered if (kind,) == key]
+            assert (tally.count, tally.first, tally.last) == (len(times), min(times), max(times))
+            assert tally.newest.created == max(times)
