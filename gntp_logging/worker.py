@@ -29,6 +29,7 @@ from .backlog import Backlog, Entry
 from .delivery import Delivery, Outcome, Verdict
 from .gntp.constants import random_hex_string
 from .losses import with_losses
+from .threads import start_thread
 
 _FIRST_RETRY: Final = 1.0
 _LAST_RETRY: Final = 60.0
@@ -129,7 +130,9 @@ class Worker:
         self._turn = threading.Lock()
         self._starting = threading.Lock()
         self._complained = _complaint_about(self._delivery)
-        self._waiters: deque[_Waiter] = deque()
+        inherited, self._waiters = getattr(self, "_waiters", ()), deque[_Waiter]()
+        for waiter in inherited:  # forked inside flush, by a signal handler: what it waited for is not delivered here
+            waiter.release(settled=False)
         self._generation = 0
         self._running = False
         self._thread_id: int | None = None
@@ -139,6 +142,7 @@ class Worker:
         self._refused = False
         self._last_error: str | None = None
         self._spent_until = 0.0
+        self._told_of_no_thread = False
         self._delivery.forget_registration()
 
     # -- The application's side ----------------------------------------------------------------
@@ -161,7 +165,7 @@ class Worker:
         self._wake_up()
         if _exit.begun:
             self.finish(_exit.deadline)
-        elif not self._running and not self._starting.locked():
+        elif not self._running and not self._starting.locked() and not self._pause():
             self._deliver_inline(time.monotonic() + self.shutdown_timeout)  # threads are refused here
         return True
 
@@ -229,22 +233,21 @@ class Worker:
             pass  # somebody else was faster
 
     def _start_thread(self) -> None:
-        """Start the thread, unless it runs or somebody is starting it.
-
-        Not through threading.Thread: a thread's start takes a lock of that module, which the code that is interrupted
-        by a logging ``__del__`` or signal handler may hold.
-        """
-        if _exit.begun or not self._starting.acquire(blocking=False):
+        """Start the thread, unless it runs or somebody is starting it."""
+        starting = self._starting
+        if _exit.begun or not starting.acquire(blocking=False):
             return
         try:
             if not self._running:
                 _drain_at_the_end_of_a_multiprocessing_child()
-                _thread.start_new_thread(self._run, (self._generation,))
+                start_thread(self._run, self._generation)
                 self._running = True
-        except RuntimeError:
-            pass  # refused: by uWSGI without threads, in some sub-interpreters, by a limit of the system
+        except RuntimeError as error:
+            if not self._told_of_no_thread:
+                self._told_of_no_thread = True
+                self._tell(f"no thread can be started ({error}): alerts are sent by the thread that logs")
         finally:
-            self._starting.release()
+            starting.release()
 
     def _run(self, generation: int) -> None:
         self._thread_id = _thread.get_ident()
@@ -364,7 +367,8 @@ class Worker:
         if self._inline_thread_id == _thread.get_ident():
             return  # a signal handler interrupted this very loop, which will find what it has logged
         left = deadline - time.monotonic()
-        if left <= 0 or not self._turn.acquire(timeout=left):
+        turn = self._turn  # a signal handler may fork meanwhile, and the child has another
+        if left <= 0 or not turn.acquire(timeout=left):
             return
         self._inline_thread_id = _thread.get_ident()
         try:
@@ -373,7 +377,7 @@ class Worker:
                     return
         finally:
             self._inline_thread_id = None
-            self._turn.release()
+            turn.release()
             self._backlog.losses.hand_over()
 
     def finish(self, deadline: float) -> None:
@@ -430,6 +434,7 @@ class _Exit:
 
     begun = False
     deadline = 0.0
+    is_forked = False
     hooked_child: int | None = None
     """Number of the multiprocessing child whose end has a hook."""
 
@@ -464,10 +469,13 @@ def _drain_at_the_end_of_a_multiprocessing_child() -> None:
     """Hook into the end of a multiprocessing child, which is os._exit: functions of atexit do not run there.
 
     Done at the child's first alert, because multiprocessing forgets what was registered before its child began. Nothing
-    is imported: a process that is a multiprocessing child has the modules.
+    is imported: a process that is a multiprocessing child has the modules. Children of billiard, Celery's fork of
+    multiprocessing, use its exit code but do not call themselves its children; that they were forked is known.
     """
     util, process = sys.modules.get("multiprocessing.util"), sys.modules.get("multiprocessing.process")
-    if util is None or process is None or process.parent_process() is None or _exit.hooked_child == os.getpid():
+    if util is None or process is None or _exit.hooked_child == os.getpid():
+        return
+    if process.parent_process() is None and not _exit.is_forked:
         return
     _exit.hooked_child = os.getpid()
     util.Finalize(None, _drain_at_exit, exitpriority=0)
@@ -475,6 +483,7 @@ def _drain_at_the_end_of_a_multiprocessing_child() -> None:
 
 def _start_fresh_in_child() -> None:
     _exit.begun = False
+    _exit.is_forked = True
     _complaints.clear()  # what the parent has printed, the child has not; and another thread may hold the lock
     for worker in list(_workers):
         worker.start_fresh()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
 import re
 import signal
 import socket
@@ -615,58 +614,51 @@ def test_a_worker_that_is_used_after_close_starts_again(
     assert len(receiver.toasts) == 20
 
 
-def test_where_threads_are_refused_alerts_are_delivered_at_once(
-    workers: Callable[..., Worker], receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """UWSGI without threads, or a limit of the system: submit delivers itself, within a budget."""
+@pytest.fixture
+def without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no raw thread be started, as uWSGI without threads and limits of the system do; tests' own are others."""
 
     def refuse(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr("_thread.start_new_thread", refuse)
-    worker = workers(receiver.port)
+    monkeypatch.setattr("gntp_logging.worker.start_thread", refuse)
+
+
+@pytest.mark.usefixtures("without_threads")
+def test_where_threads_are_refused_alerts_are_delivered_at_once(
+    workers: Callable[..., Worker], receiver: RunningReceiver
+) -> None:
+    """Submit delivers itself, and says so once."""
+    lines = Lines()
+    worker = workers(receiver.port, lines)
     worker.submit(alert("one"))
     assert [toast.text for toast in receiver.toasts] == ["one"]
-    worker.close()
+    worker.submit(alert("two"))
+    assert [toast.text for toast in receiver.toasts] == ["one", "two"]
+    assert lines.lines == ["no thread can be started (can't start new thread): alerts are sent by the thread that logs"]
 
 
-# -- fork ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
-def test_a_forked_child_delivers_its_own_alerts_and_not_the_parents(workers: Callable[..., Worker]) -> None:
-    """What waited at the fork is delivered once, by the parent; the child starts its own thread at its first alert."""
+@pytest.mark.usefixtures("without_threads")
+def test_without_threads_a_dead_server_is_not_asked_for_each_record(workers: Callable[..., Worker]) -> None:
+    """The first record tries within the budget; those after it wait in the queue like everywhere else."""
     gate = Gate()
-    with ScriptedServer(gate) as hung, running_receiver() as works:
-        worker = workers(hung.port)
-        worker.submit(alert("parent"))
-        assert gate.reached.wait(PATIENCE)
-        child = os.fork()
-        if child == 0:
-            worker._delivery.client = GNTPClient("127.0.0.1", works.port)
-            worker.submit(alert("child"))
-            counts = worker.stats()
-            delivered = worker.flush(PATIENCE)
-            os._exit(0 if delivered and counts.accepted == 1 else 1)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-        assert [toast.text for toast in works.wait_for(1)] == ["child"]
+    with ScriptedServer(gate) as server:
+        worker = workers(server.port, shutdown_timeout=0.05)
+        for _ in range(100):
+            worker.submit(alert())
+        assert server.connections == 1
+        assert worker.stats().queued == 100
         gate.open.set()
-        assert worker.flush(PATIENCE)
-        assert gate.shown == ["parent"]
+        worker.shutdown_timeout = PATIENCE
+        assert worker.flush()
+    assert worker.stats().shown == 100
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
-def test_a_fork_that_skips_the_hooks_is_noticed(
-    workers: Callable[..., Worker], receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """UWSGI forks without Python's hooks: the process's number tells."""
-    worker = workers(receiver.port)
-    worker.submit(alert("before"))
-    assert worker.flush(PATIENCE)
-    monkeypatch.setattr(worker, "pid", -1)
-    worker.submit(alert("after"))
-    assert worker.flush(PATIENCE)
-    assert worker.stats().accepted == 1
-    assert [toast.text for toast in receiver.toasts] == ["before", "after"]
+@pytest.mark.usefixtures("without_threads")
+def test_without_threads_what_is_given_up_is_handed_over_all_the_same(workers: Callable[..., Worker]) -> None:
+    """There is no worker's thread to do it, so the one that delivers does."""
+    lost: list[str] = []
+    with ScriptedServer(answer_error(500)) as server:
+        worker = workers(server.port, on_error=lambda _, reason: lost.append(reason))
+        worker.submit(alert())
+    assert lost == ["error 500"]

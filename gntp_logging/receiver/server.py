@@ -46,6 +46,10 @@ _LINGER: Final = 1.0
 """Seconds to read on after an early answer, so that closing does not reset the connection before it is read."""
 
 
+_CANCEL_INTERVAL: Final = 0.05
+"""Seconds after which a connection that goes on though it was cancelled is cancelled again."""
+
+
 class Subscription(Protocol):
     """A subscription to a hub; :class:`~gntp_logging.gntp.lib.Subscriber` is one."""
 
@@ -128,10 +132,11 @@ class Server:
         self._hub.close()
         await _stop_accepting(server)
         server.close()
-        for task in self._connections:
-            task.cancel()
-        if self._connections:
-            await asyncio.wait(self._connections)
+        # Again and again: below Python 3.12 wait_for forgets that it was cancelled when its result came that moment.
+        while pending := {task for task in self._connections if not task.done()}:
+            for task in pending:
+                task.cancel()
+            await asyncio.wait(pending, timeout=_CANCEL_INTERVAL)
         await server.wait_closed()  # from Python 3.12 on this waits for the connections: none is left
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -381,6 +381,28 @@ def test_stop_returns_while_connections_are_open() -> None:
     gc.collect()  # what was left open would warn now, and warnings are errors
 
 
+def test_stop_cancels_again_what_has_lost_its_cancellation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Below Python 3.12 wait_for swallows it when its result comes at that moment; the next would be an idle wait."""
+    waiting = threading.Event()
+    swallowed: list[BaseException] = []
+
+    async def next_request(self: object, timeout: float) -> None:
+        while True:
+            waiting.set()
+            try:
+                await asyncio.sleep(PATIENCE * 10)
+            except asyncio.CancelledError as error:
+                swallowed.append(error)
+                if len(swallowed) == 3:
+                    raise
+
+    monkeypatch.setattr(server_module._Connection, "next_request", next_request)
+    with Receiver(Server([])) as receiver, connected(receiver.port):
+        assert waiting.wait(PATIENCE)
+        receiver.stop()
+    assert len(swallowed) == 3
+
+
 def test_stop_while_clients_arrive() -> None:
     """Connections that are made in the moment of stopping are closed like the others."""
     receiver = Receiver(Server([])).start()

@@ -1,0 +1,50 @@
+"""Starting a thread where that is safe."""
+
+from __future__ import annotations
+
+import _thread
+import importlib
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+
+def _sub_interpreters() -> Any:
+    try:
+        return importlib.import_module("_xxsubinterpreters")
+    except ImportError:  # no part of every Python
+        return None
+
+
+_XXSUBINTERPRETERS: Final = _sub_interpreters() if sys.version_info < (3, 12) else None
+
+
+def start_thread(function: Callable[..., object], *arguments: object) -> None:
+    """Run a function in a thread of its own.
+
+    Not through threading.Thread: a thread's start takes a lock of that module, which the code that is interrupted by a
+    logging ``__del__`` or signal handler may hold.
+
+    Args:
+        function: What to run.
+        *arguments: Its arguments.
+
+    Raises:
+        RuntimeError: If none may be started: the system, uWSGI without threads or an interpreter that ends says so, or
+            this is a sub-interpreter.
+    """
+    if not in_main_interpreter():
+        raise RuntimeError("a sub-interpreter whose thread outlives it ends the process")
+    # Looked up now: gevent may have replaced it.
+    _thread.start_new_thread(function, arguments)
+
+
+def in_main_interpreter() -> bool:
+    """Tell whether this is the process's own interpreter, and no sub-interpreter such as mod_wsgi makes.
+
+    When a sub-interpreter ends while a thread of it lives, Python ends the process: "not the last thread".
+    """
+    if _XXSUBINTERPRETERS is not None:
+        return int(_XXSUBINTERPRETERS.get_current()) == 0
+    is_main: Callable[[], bool] | None = getattr(_thread, "_is_main_interpreter", None)  # from Python 3.12 on
+    return is_main is None or is_main()
