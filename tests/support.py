@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from gntp_logging.gntp.requests import Request, Response
+from gntp_logging.gntp.requests import NotifyRequest, Request, Response
 from gntp_logging.gntp.wire import Limits, RequestReader, encode
 from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.server import Receiver, Server
@@ -186,6 +186,23 @@ def answer_error(code: int, description: str = "no") -> Callable[[socket.socket,
         send_response(sock, "-ERROR", Error_Code=str(code), Error_Description=description)
 
     return serve
+
+
+class Gate:
+    """A server's function that answers nobody until the test opens it."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.open = threading.Event()
+        self.shown: list[str] = []
+
+    def __call__(self, sock: socket.socket, number: int) -> None:
+        request = receive_request(sock)
+        self.reached.set()
+        assert self.open.wait(PATIENCE)
+        if isinstance(request, NotifyRequest):
+            self.shown.append(request.notification.text)
+        send_response(sock, Response_Action=request.message_type)
 
 
 def free_port() -> int:

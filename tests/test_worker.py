@@ -19,10 +19,10 @@ from gntp_logging.alert import Alert
 from gntp_logging.delivery import Delivery, Outcome, Verdict
 from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.models import Event
-from gntp_logging.gntp.requests import NotifyRequest
 from gntp_logging.worker import Worker
 from tests.support import (
     PATIENCE,
+    Gate,
     RunningReceiver,
     ScriptedServer,
     answer_error,
@@ -75,23 +75,6 @@ def workers() -> Iterator[Callable[..., Worker]]:
     for worker in made:
         worker.shutdown_timeout = 0.0
         worker.close()
-
-
-class Gate:
-    """A server's function that answers nobody until the test opens it."""
-
-    def __init__(self) -> None:
-        self.reached = threading.Event()
-        self.open = threading.Event()
-        self.shown: list[str] = []
-
-    def __call__(self, sock: socket.socket, number: int) -> None:
-        request = receive_request(sock)
-        self.reached.set()
-        assert self.open.wait(PATIENCE)
-        if isinstance(request, NotifyRequest):
-            self.shown.append(request.notification.text)
-        send_response(sock, Response_Action=request.message_type)
 
 
 # -- Delivery ------------------------------------------------------------------------------------
