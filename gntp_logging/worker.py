@@ -126,8 +126,7 @@ class Worker:
         self.pid = os.getpid()
         self._backlog = Backlog(self._queue_size, self._max_age, self._on_error)
         self._id_prefix = random_hex_string(8)
-        self._wake = threading.Lock()
-        self._turn = threading.Lock()
+        self._make_locks()
         self._starting = threading.Lock()
         self._complained = _complaint_about(self._delivery)
         inherited, self._waiters = getattr(self, "_waiters", ()), deque[_Waiter]()
@@ -144,6 +143,12 @@ class Worker:
         self._spent_until = 0.0
         self._told_of_no_thread = False
         self._delivery.forget_registration()
+
+    def _make_locks(self) -> None:
+        """Make what threads wait on, of the kind that there is now: gevent replaces it."""
+        self._kind_of_lock = threading.Lock
+        self._wake = threading.Lock()
+        self._turn = threading.Lock()
 
     # -- The application's side ----------------------------------------------------------------
 
@@ -239,7 +244,9 @@ class Worker:
             return
         try:
             if not self._running:
-                _drain_at_the_end_of_a_multiprocessing_child()
+                _drain_at_the_end_of_a_child()
+                if self._kind_of_lock is not threading.Lock:
+                    self._make_locks()
                 start_thread(self._run, self._generation)
                 self._running = True
         except RuntimeError as error:
@@ -436,7 +443,7 @@ class _Exit:
     deadline = 0.0
     is_forked = False
     hooked_child: int | None = None
-    """Number of the multiprocessing child whose end has a hook."""
+    """Number of the child process whose end has a hook."""
 
 
 _exit = _Exit()
@@ -465,20 +472,28 @@ def _drain_at_exit() -> None:
         worker.finish(_exit.deadline)
 
 
-def _drain_at_the_end_of_a_multiprocessing_child() -> None:
-    """Hook into the end of a multiprocessing child, which is os._exit: functions of atexit do not run there.
+def _drain_at_the_end_of_a_child() -> None:
+    """Hook into the end of a child of multiprocessing or Celery: it is os._exit, which runs no functions of atexit.
 
     Done at the child's first alert, because multiprocessing forgets what was registered before its child began. Nothing
-    is imported: a process that is a multiprocessing child has the modules. Children of billiard, Celery's fork of
-    multiprocessing, use its exit code but do not call themselves its children; that they were forked is known.
+    is imported: a process that is such a child has the modules. Celery's children do not call themselves children of
+    multiprocessing, and run none of its exit code: their parent ends them as soon as they say that they are done. What
+    they run before is a signal of Celery's.
     """
+    if _exit.hooked_child == os.getpid():
+        return
     util, process = sys.modules.get("multiprocessing.util"), sys.modules.get("multiprocessing.process")
-    if util is None or process is None or _exit.hooked_child == os.getpid():
-        return
-    if process.parent_process() is None and not _exit.is_forked:
-        return
-    _exit.hooked_child = os.getpid()
-    util.Finalize(None, _drain_at_exit, exitpriority=0)
+    if util is not None and process is not None and (_exit.is_forked or process.parent_process() is not None):
+        _exit.hooked_child = os.getpid()
+        util.Finalize(None, _drain_at_exit, exitpriority=0)
+    celery_signals = sys.modules.get("celery.signals")
+    if celery_signals is not None and _exit.is_forked:
+        _exit.hooked_child = os.getpid()
+        celery_signals.worker_process_shutdown.connect(_drain_at_exit_of_celery, weak=False)
+
+
+def _drain_at_exit_of_celery(**_: object) -> None:
+    _drain_at_exit()
 
 
 def _start_fresh_in_child() -> None:

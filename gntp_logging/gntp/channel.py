@@ -183,6 +183,14 @@ class Connection:
         self.stream.close()
 
 
+def _surroundings() -> tuple[int, object]:
+    """Return what a lock belongs to: the process, because uWSGI forks without Python's hooks, and the kind of lock.
+
+    gevent, when it patches late, replaces the kind: a lock from before would block all greenlets.
+    """
+    return os.getpid(), threading.Lock
+
+
 class Channel:
     """The way to one server. Threads may share it; each exchange has it for itself.
 
@@ -204,7 +212,7 @@ class Channel:
 
     def _start_fresh(self) -> None:
         """Begin without a connection, also in a forked child: the inherited one, and the lock, are the parent's."""
-        self._pid = os.getpid()
+        self._made_in = _surroundings()
         self._lock = threading.Lock()  # guards the connection; held for a whole exchange
         self._connection: Connection | None = None
         self._closings = 0
@@ -283,7 +291,7 @@ class Channel:
     @contextmanager
     def _turn(self, deadline: Deadline) -> Iterator[None]:
         """Have the channel for one exchange."""
-        if self._pid != os.getpid():  # uWSGI forks without Python's hooks
+        if self._made_in != _surroundings():
             self._start_fresh()
         lock, closings = self._lock, self._closings
         if not lock.acquire(timeout=min(deadline.remaining(), threading.TIMEOUT_MAX)):

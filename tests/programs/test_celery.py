@@ -1,0 +1,67 @@
+"""Celery's prefork pool: children of billiard, which are recycled, and ended by their parent before any exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.programs.conftest import BOUND, StartProgram
+from tests.support import RunningReceiver
+
+pytest.importorskip("celery", reason="needs Celery: pip install celery")
+
+APPLICATION = """
+    import logging, os
+    from celery import Celery
+    import gntp_logging
+
+    logger = logging.getLogger("shop")
+    logger.addHandler(gntp_logging.GNTPHandler(port=int(os.environ["GNTP_PORT"]), app_name="shop"))
+    here = os.path.dirname(os.path.abspath(__file__))
+    app = Celery("shop", broker="filesystem://")
+    app.conf.update(
+        broker_transport_options={
+            "data_folder_in": here + "/queue", "data_folder_out": here + "/queue", "control_folder": here + "/control"
+        },
+        worker_hijack_root_logger=False,
+        broker_connection_retry_on_startup=True,
+    )
+    logger.error("imported by %d", os.getpid())
+
+    @app.task
+    def pay(order):
+        logger.error("order %d in %d", order, os.getpid())
+
+    if __name__ == "__main__":
+        for order in range(6):
+            pay.delay(order)
+"""
+
+
+def test_each_child_delivers_its_own_alerts_once(
+    start: StartProgram, write: Callable[[str, str], Path], receiver: RunningReceiver, tmp_path: Path
+) -> None:
+    """Two at a time, each child for two tasks only: its end is as good as that of any process."""
+    (tmp_path / "queue").mkdir()
+    (tmp_path / "control").mkdir()
+    write("shop.py", APPLICATION)
+    sender = start("shop.py")
+    receiver.wait_for(1)
+    worker = start(
+        "-m", "celery", "-A", "shop", "worker", "--pool", "prefork", "--concurrency", "2", "--max-tasks-per-child", "2",
+        "--without-gossip", "--without-mingle", "--without-heartbeat",
+    )  # fmt: skip
+    toasts = receiver.wait_for(8, BOUND)
+    worker.stop()
+    texts = [toast.text for toast in receiver.toasts]
+    assert len(texts) == len(toasts) == 8, texts
+    assert texts[0] == f"imported by {sender.pid}"
+    assert f"imported by {worker.pid}" in texts
+    orders = [text.split(" in ") for text in texts if text.startswith("order")]
+    assert sorted(order for order, _ in orders) == [f"order {number}" for number in range(6)]
+    children = {child for _, child in orders}
+    assert str(worker.pid) not in children
+    assert len(children) >= 2, orders
+    assert "gntp_logging:" not in worker.output
