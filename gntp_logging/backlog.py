@@ -36,12 +36,14 @@ class Entry(NamedTuple):
         submitted: When, in seconds of time.monotonic.
         alert: The alert.
         digest: What the alert tells, when it stands for many.
+        unanswered: How often it was sent without an answer.
     """
 
     sequence: int
     submitted: float
     alert: Alert
     digest: Digest | None = None
+    unanswered: int = 0
 
     @property
     def weight(self) -> int:
@@ -192,7 +194,7 @@ class Backlog:
 
     def _take_digest(self, now: float) -> Entry:
         digest, self._digest = self._digest, Digest()
-        self._in_hand = entry = Entry(digest.since or 0, now, digest.as_alert(), digest)
+        self._in_hand = entry = Entry(digest.since or 0, now, digest.as_alert(), digest, digest.unanswered)
         return entry
 
     def _digest_or_drop(self, entry: Entry, kind: fingerprint.Kind, reason: str) -> None:
@@ -201,14 +203,21 @@ class Backlog:
         if not self._digest.add(kind, entry.alert, entry.sequence):
             self.losses.add(entry.alert, reason)
 
-    def put_back(self, entry: Entry) -> None:
-        """Return what could not be sent to the head of the queue; unless close has counted it already."""
+    def put_back(self, entry: Entry, unanswered: int) -> None:
+        """Return what could not be sent to the head of the queue; unless close has counted it already.
+
+        Args:
+            entry: What was taken.
+            unanswered: How often it was sent without an answer since.
+        """
         with self._ledger:
             if self._in_hand is not entry:
                 return
             if entry.digest is None:
-                self._lanes[entry.alert.priority + 2].appendleft(entry)
+                again = entry._replace(unanswered=entry.unanswered + unanswered)
+                self._lanes[entry.alert.priority + 2].appendleft(again)
             else:
+                entry.digest.unanswered += unanswered
                 later, self._digest = self._digest, entry.digest
                 self._drop_tallies(self._digest.merge(later), "queue full")
             self._in_hand = None

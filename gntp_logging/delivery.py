@@ -53,11 +53,13 @@ class Outcome(NamedTuple):
         verdict: What became of the alert.
         reason: Why, in a few words; the key under which losses are counted.
         hint: What a person should look at; empty when there is nothing to say.
+        unanswered: How often the alert was sent without an answer that can be read: the server may have shown it.
     """
 
     verdict: Verdict
     reason: str = ""
     hint: str = ""
+    unanswered: int = 0
 
 
 DISABLED: Final = "disabled on the server"
@@ -88,6 +90,7 @@ class Delivery:
         self._level_events = {event.name: event for event in events}
         self._events = dict(self._level_events)
         self._registered = False
+        self._unanswered = 0
         self._muted: dict[str, float] = {}  # until when, in seconds of time.monotonic
         # Two processes must not update each other's toasts, on two machines or in two containers with equal pids.
         self._salt = random_hex_string(4)
@@ -101,65 +104,85 @@ class Delivery:
         """Close the connection, if one is kept; the next alert opens another."""
         self.client.close()
 
-    def send(self, alert: Alert, id_: str, timeout: float | None = None) -> Outcome:
+    def send(self, alert: Alert, id_: str, timeout: float | None = None, *, may_repeat: bool = True) -> Outcome:
         """Send one alert, registering first where that is needed.
+
+        After a failure that is worth another try the application is registered first: a server that cannot answer that
+        is not sent the alert, which it might show without an answer, again and again.
 
         Args:
             alert: The alert.
             id_: Its Notification-ID and Coalescing-ID, the same at every try, so that a desktop that got it twice shows
                 it once. The Coalescing-ID of an alert with a key is made from the key.
             timeout: Seconds for each exchange; None means the client's.
+            may_repeat: Whether a garbled answer is asked for once more.
 
         Returns:
             What became of it. Nothing is raised.
         """
         if time.monotonic() < self._muted.get(alert.event, 0.0):
             return _DISABLED
+        self._unanswered = 0
         try:
             self._ensure_event(alert.event)
-            self._notify(self._request(alert, id_), timeout)
+            self._notify(self._request(alert, id_), timeout, may_repeat=may_repeat)
         except GNTPAuthenticationError as error:
             return Outcome(Verdict.REFUSED, "not authorized", self._describe_refusal(error))
         except GNTPResponseError as error:
             return self._outcome_of_answer(error, alert.event)
         except GNTPConnectionError as error:
-            return Outcome(Verdict.RETRY, "network", f"{error}; is a GNTP server running there?")
+            return self._worth_another_try("network", f"{error}; is a GNTP server running there?")
         except GNTPProtocolError as error:
-            return Outcome(Verdict.RETRY, "protocol", f"the answer is not GNTP ({error}); is the port right?")
+            return self._worth_another_try("protocol", f"the answer is not GNTP ({error}); is the port right?")
         except GNTPError as error:
             return Outcome(Verdict.DROPPED, "invalid", str(error))
         return Outcome(Verdict.SHOWN)
 
-    def _notify(self, request: NotifyRequest, timeout: float | None) -> None:
+    def _worth_another_try(self, reason: str, hint: str) -> Outcome:
+        self._registered = False
+        return Outcome(Verdict.RETRY, reason, hint, self._unanswered)
+
+    def _notify(self, request: NotifyRequest, timeout: float | None, *, may_repeat: bool) -> None:
         """Send a notification to a server that may have forgotten the application, or never known it."""
         if not self._registered:
             self._register(timeout)
         try:
-            self._exchange(request, timeout)
+            self._exchange(request, timeout, may_repeat=may_repeat)
         except GNTPResponseError as error:
             if error.error_code not in (ErrorCode.UNKNOWN_APPLICATION, ErrorCode.UNKNOWN_NOTIFICATION):
                 raise
             self._register(timeout)
-            self._exchange(request, timeout)
+            self._exchange(request, timeout, may_repeat=may_repeat)
 
     def _register(self, timeout: float | None) -> None:
         self._registered = False
         request = RegisterRequest(self._app_name, self._app_icon, tuple(self._events.values()))
-        self._exchange(request, timeout)
+        self._exchange(request, timeout, may_repeat=True)
+        self._unanswered = 0  # of the alert itself
         self._registered = True
 
-    def _exchange(self, request: RegisterRequest | NotifyRequest, timeout: float | None) -> None:
+    def _exchange(self, request: RegisterRequest | NotifyRequest, timeout: float | None, *, may_repeat: bool) -> None:
         """Send a request; if the answer is garbled, once more, on a fresh connection, in what is left of the time."""
         seconds = self.client.timeout if timeout is None else timeout
         began = time.monotonic()
         try:
-            self.client.process_request(request, timeout=seconds)
+            self._process(request, seconds)
         except GNTPProtocolError:
             self.client.close()
             left = seconds - (time.monotonic() - began)
-            if left <= 0:
+            if left <= 0 or not may_repeat:
                 raise
-            self.client.process_request(request, timeout=left)
+            self._process(request, left)
+
+    def _process(self, request: RegisterRequest | NotifyRequest, seconds: float) -> None:
+        try:
+            self.client.process_request(request, timeout=seconds)
+        except GNTPProtocolError:
+            self._unanswered += isinstance(request, NotifyRequest)
+            raise
+        except GNTPConnectionError as error:
+            self._unanswered += isinstance(request, NotifyRequest) and error.may_have_arrived
+            raise
 
     def _ensure_event(self, name: str) -> None:
         """Add a notification type that a record named; registering again replaces the server's whole list."""

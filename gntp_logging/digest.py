@@ -52,6 +52,7 @@ class Digest:
         tallies: What there is of each kind.
         count: How many alerts in all.
         since: Sequence number of the oldest of them; None while there are none.
+        unanswered: How often it was sent without an answer.
     """
 
     def __init__(self) -> None:
@@ -59,6 +60,7 @@ class Digest:
         self.tallies: dict[Kind, Tally] = {}
         self.count = 0
         self.since: int | None = None
+        self.unanswered = 0
 
     def add(self, kind: Kind, alert: Alert, sequence: int) -> bool:
         """Count an alert.

@@ -38,6 +38,9 @@ _LAST_RETRY: Final = 60.0
 _RETRY_AFTER_REFUSAL: Final = 300.0
 """Seconds until a server that refused the password is asked again: people fix passwords in minutes."""
 
+MAX_SENDINGS: Final = 2
+"""How often an alert is sent to a server that answers everything but that: it may be shown each time."""
+
 
 class _Waiter:
     """A caller of flush. Its lock is released when all entries before its mark are settled, or none can be."""
@@ -303,7 +306,8 @@ class Worker:
         kind_of_entry = "" if entry.digest is None else "d"
         try:
             alert = with_losses(entry.alert, untold)
-            outcome = self._delivery.send(alert, f"{self._id_prefix}-{kind_of_entry}{entry.sequence}", timeout)
+            id_ = f"{self._id_prefix}-{kind_of_entry}{entry.sequence}"
+            outcome = self._delivery.send(alert, id_, timeout, may_repeat=not entry.unanswered)
         except Exception as error:  # noqa: BLE001 - no alert can end the thread
             outcome = Outcome(Verdict.DROPPED, "internal error", f"{type(error).__name__}: {error}")
         if outcome.verdict is Verdict.SHOWN:
@@ -316,7 +320,10 @@ class Worker:
             self._last_error = outcome.hint
             self._complain(outcome.hint)
         if outcome.verdict is Verdict.RETRY:
-            self._backlog.put_back(entry)
+            if entry.unanswered + outcome.unanswered >= MAX_SENDINGS:
+                self._backlog.settle(entry, "no answer")
+            else:
+                self._backlog.put_back(entry, outcome.unanswered)
             self._back_off()
             return False
         self._refused = outcome.verdict is Verdict.REFUSED

@@ -101,10 +101,14 @@ class Connection:
             GNTPProtocolError: If the answer is none.
         """
         self.reader.key = key
-        self.stream.send(data, deadline, half_close=half_close)
-        if self._idle_since is not None:
-            self.reader.feed(self._first_bytes(deadline))
-        return self.receive(deadline)
+        try:
+            self.stream.send(data, deadline, half_close=half_close)
+            if self._idle_since is not None:
+                self.reader.feed(self._first_bytes(deadline))
+            return self.receive(deadline)
+        except GNTPConnectionError as error:
+            error.may_have_arrived = True
+            raise
 
     def receive(self, deadline: Deadline) -> Response:
         """Read until one response is complete.
@@ -379,6 +383,8 @@ class Channel:
         finally:
             self._close_unless_kept(connection)
         lost = failure or GNTPConnectionError("the request was not sent")
+        if isinstance(failure, GNTPConnectionError):
+            failure.may_have_arrived = True
         return [lost if answer is None else answer for answer in run.answers]
 
 
