@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -112,6 +113,8 @@ class GNTPHandler(logging.Handler):
         )
         # Last: from here on logging knows this handler, and would flush and close one that was never finished.
         super().__init__(level_number)
+        # A handler that is thrown away without close leaves no thread. At exit the worker's own hook is enough.
+        weakref.finalize(self, self._worker.retire).atexit = False
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Filter a record and emit it, outside the handler's lock: filters and arguments are application code.

@@ -137,6 +137,7 @@ class Worker:
             waiter.release(settled=False)
         self._generation = 0
         self._running = False
+        self._is_retired = False
         self._thread_id: int | None = None
         self._inline_thread_id: int | None = None
         self._failures = 0
@@ -209,6 +210,11 @@ class Worker:
         self._wake_up()
         self._delivery.close()
 
+    def retire(self) -> None:
+        """Deliver what waits, and then end the thread: nobody can hand over more. Waits for nothing."""
+        self._is_retired = True
+        self._wake_up()
+
     def stats(self) -> Stats:
         """Return a snapshot of the counts."""
         counts = self._backlog.counts()
@@ -263,6 +269,8 @@ class Worker:
         self._thread_id = _thread.get_ident()
         while generation == self._generation:
             pause = self._work(generation)
+            if self._is_retired and pause < 0:
+                return
             self._wake.acquire(timeout=pause)
         self._wake_up()  # what woke this thread may have been meant for its successor
 
@@ -405,8 +413,7 @@ class Worker:
             return  # interrupted while it delivers: the interrupted code goes on with what is left
         lost = self._backlog.abandon("not delivered in time")
         if lost:
-            alerts = "1 alert was" if lost == 1 else f"{lost} alerts were"
-            self._complain(f"no answer within {self.shutdown_timeout:g} s, {alerts} not delivered")
+            self._complain(f"no answer within {self.shutdown_timeout:g} s, {_alerts(lost)} not delivered")
         self._backlog.losses.hand_over()
 
     # -- Diagnosis -----------------------------------------------------------------------------
@@ -416,10 +423,6 @@ class Worker:
         """Host and port of the server, for people."""
         host, port = self._delivery.client.address
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-    def _losses_in_words(self) -> str:
-        lost = sum(self._backlog.losses.by_reason.values())
-        return "1 alert was lost" if lost == 1 else f"{lost or 'no'} alerts were lost"
 
     def _complain(self, reason: str) -> None:
         """Report a failure, once until the next success; for all handlers of one server together."""
@@ -431,13 +434,21 @@ class Worker:
             self._complained.release()
         except RuntimeError:
             return  # another handler of this server was faster
-        self._tell(f"{self.server} shows alerts again; {self._losses_in_words()}")
+        counts = self._backlog.counts()
+        waited, lost = counts.queued + 1, sum(counts.dropped.values())  # the one that has just been shown waited too
+        self._tell(
+            f"{self.server} shows alerts again: {_alerts(waited)} waited, {_alerts(lost) if lost else 'none'} lost"
+        )
 
     def _tell(self, line: str) -> None:
         try:
             self._report(line)
         except Exception:  # noqa: BLE001 - sys.stderr can be anything that a program has put there
             pass
+
+
+def _alerts(count: int) -> str:
+    return "1 alert" if count == 1 else f"{count:,} alerts"
 
 
 # -- The process ---------------------------------------------------------------------------------

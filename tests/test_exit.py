@@ -116,7 +116,7 @@ def test_a_server_that_never_answers_costs_the_exit_its_budget_and_one_line() ->
     assert result.returncode == 0
     (line,) = result.stderr.splitlines()
     where = f"cannot show alerts on 127.0.0.1:{port}"
-    assert line == f"gntp_logging: {where}: no answer within 0.5 s, 1 alert was not delivered"
+    assert line == f"gntp_logging: {where}: no answer within 0.5 s, 1 alert not delivered"
 
 
 def test_a_server_that_stopped_answering_is_told_once() -> None:

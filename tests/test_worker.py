@@ -389,7 +389,7 @@ def test_flush_makes_one_attempt_while_the_server_is_down(workers: Callable[...,
     assert worker.stats().state == "running"
     assert [line.split(":")[0] for line in lines.lines] == ["cannot show alerts on 127.0.0.1", "127.0.0.1"]
     assert "Connection refused" in lines.lines[0]
-    assert "shows alerts again; no alerts were lost" in lines.lines[1]
+    assert "shows alerts again: 2 alerts waited, none lost" in lines.lines[1]
 
 
 def test_handlers_of_one_server_complain_once_together(workers: Callable[..., Worker]) -> None:
@@ -552,7 +552,7 @@ def test_close_gives_up_at_its_budget_and_counts(workers: Callable[..., Worker])
         assert worker.stats().dropped == {"not delivered in time": 3}
         assert worker.stats().queued == 0
         gate.open.set()
-        assert [line for line in lines.lines if "3 alerts were not delivered" in line]
+        assert [line for line in lines.lines if "3 alerts not delivered" in line]
         wait_until(lambda: server.connections == 1)
     assert worker.stats().accepted == 3
 

@@ -1,0 +1,569 @@
+"""The fault table of docs/reliability.md: what each fault does to the program, the alert and the counters."""
+
+from __future__ import annotations
+
+import logging
+import re
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from gntp_logging import GNTPHandler, Stats
+from gntp_logging.gntp import network
+from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request
+from tests.support import (
+    PATIENCE,
+    RunningReceiver,
+    ScriptedServer,
+    free_port,
+    receive_request,
+    running_receiver,
+    send_response,
+    wait_until,
+)
+
+Fault = Callable[[socket.socket], None]
+Attach = Callable[..., GNTPHandler]
+
+
+@pytest.fixture
+def attach(logger: logging.Logger, capsys: pytest.CaptureFixture[str]) -> Iterator[Attach]:
+    """Give the test's logger handlers that do not wait at the test's end."""
+    made: list[GNTPHandler] = []
+
+    def make(port: int, **options: Any) -> GNTPHandler:
+        made.append(GNTPHandler(**{"host": "127.0.0.1", "port": port, "app_name": "shop", **options}))
+        logger.addHandler(made[-1])
+        return made[-1]
+
+    yield make
+    for handler in made:
+        handler._worker.shutdown_timeout = 0.0
+        handler.close()
+
+
+def reset(sock: socket.socket) -> None:
+    """Make closing the socket a reset."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def until_the_peer_leaves(sock: socket.socket) -> None:
+    """Wait without an answer."""
+    while sock.recv(65536):
+        pass
+
+
+class Faulty(ScriptedServer):
+    """Fails with each connection as it is told, until it is healed; then it works.
+
+    Attributes:
+        requests: The whole requests that were read, in order.
+    """
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(self._answer)
+        self.requests: list[Request] = []
+        self._fault = fault
+        self.healed = threading.Event()
+
+    def _answer(self, sock: socket.socket, _number: int) -> None:
+        if not self.healed.is_set():
+            self._fault(sock)
+            return
+        request = receive_request(sock)
+        self.requests.append(request)
+        send_response(sock, Response_Action=request.message_type)
+
+    def texts(self) -> list[str]:
+        """The texts of the notifications that were answered."""
+        return [request.notification.text for request in self.requests if isinstance(request, NotifyRequest)]
+
+
+def adds_up(stats: Stats) -> bool:
+    """Tell whether every accepted record is accounted for."""
+    return stats.accepted == stats.shown + stats.folded + stats.digested + sum(stats.dropped.values()) + stats.queued
+
+
+def before_the_answer(sock: socket.socket) -> None:
+    """Read the request and never answer."""
+    until_the_peer_leaves(sock)
+
+
+def refuses(sock: socket.socket) -> None:
+    """Close at once."""
+
+
+def resets_at_once(sock: socket.socket) -> None:
+    """Reset before anything was read."""
+    reset(sock)
+
+
+def resets_after_the_request(sock: socket.socket) -> None:
+    """Read the request, then reset."""
+    receive_request(sock)
+    reset(sock)
+
+
+def during_the_answer(sock: socket.socket) -> None:
+    """Stop in the middle of the answer."""
+    receive_request(sock)
+    sock.sendall(b"GNTP/1.0 -OK NONE\r\nResponse-Act")
+    until_the_peer_leaves(sock)
+
+
+def closes_during_the_answer(sock: socket.socket) -> None:
+    """Close in the middle of the answer."""
+    receive_request(sock)
+    sock.sendall(b"GNTP/1.0 -OK NONE\r\nResponse-Act")
+
+
+def resets_during_the_answer(sock: socket.socket) -> None:
+    """Reset in the middle of the answer."""
+    closes_during_the_answer(sock)
+    reset(sock)
+
+
+def garbage(sock: socket.socket) -> None:
+    """Answer something that is no GNTP."""
+    receive_request(sock)
+    sock.sendall(b"\x00\xff" * 50 + b"\r\n\r\n")
+
+
+def another_protocol(sock: socket.socket) -> None:
+    """Answer as a web server would."""
+    sock.recv(65536)
+    sock.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+
+
+def one_byte_at_a_time(sock: socket.socket) -> None:
+    """Answer so slowly that each byte comes in time and the whole never does."""
+    receive_request(sock)
+    pause = threading.Event()
+    for byte in b"GNTP/1.0 -OK NONE\r\nResponse-Action: NOTIFY\r\n\r\n":
+        sock.sendall(bytes([byte]))
+        pause.wait(0.1)
+
+
+PASSING = [
+    refuses,
+    resets_at_once,
+    resets_after_the_request,
+    before_the_answer,
+    during_the_answer,
+    closes_during_the_answer,
+    resets_during_the_answer,
+    garbage,
+    another_protocol,
+    one_byte_at_a_time,
+]
+
+
+@pytest.mark.parametrize("fault", PASSING, ids=lambda fault: fault.__name__)
+def test_a_fault_that_passes_costs_a_delay(
+    attach: Attach, logger: logging.Logger, capsys: pytest.CaptureFixture[str], fault: Fault
+) -> None:
+    """The alerts wait, counted; one line at the fault and one at its end; each is shown once."""
+    with Faulty(fault) as server:
+        handler = attach(server.port, timeout=0.3)
+        logger.error("one")
+        logger.warning("two")
+        assert not handler.flush(PATIENCE)  # one attempt
+        stats = handler.stats()
+        assert (stats.accepted, stats.queued, stats.state) == (2, 2, "retrying")
+        assert stats.last_error
+        assert adds_up(stats)
+        server.healed.set()
+        handler._worker._delivery.client.timeout = PATIENCE
+        assert handler.flush(PATIENCE)
+        assert server.texts() == ["one", "two"]
+    stats = handler.stats()
+    assert (stats.shown, stats.queued, stats.state, stats.dropped) == (2, 0, "running", {})
+    failure, recovery = capsys.readouterr().err.splitlines()
+    assert failure.startswith(f"gntp_logging: cannot show alerts on 127.0.0.1:{server.port}: ")
+    assert failure.endswith(("; is a GNTP server running there?", "; is the port right?"))
+    assert recovery == f"gntp_logging: 127.0.0.1:{server.port} shows alerts again: 2 alerts waited, none lost"
+
+
+def test_a_server_that_is_absent_costs_a_delay(
+    attach: Attach, logger: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody listens on the port; then somebody does."""
+    port = free_port()
+    handler = attach(port)
+    logger.error("one")
+    logger.warning("two")
+    assert not handler.flush(PATIENCE)
+    assert (handler.stats().queued, handler.stats().state) == (2, "retrying")
+    with running_receiver(port=port) as receiver:
+        assert handler.flush(PATIENCE)
+        assert [toast.text for toast in receiver.toasts] == ["one", "two"]
+    failure, recovery = capsys.readouterr().err.splitlines()
+    assert "Connection refused; is a GNTP server running there?" in failure
+    assert "2 alerts waited, none lost" in recovery
+
+
+def test_a_server_that_hangs_after_the_answer_has_answered(attach: Attach, logger: logging.Logger) -> None:
+    """It neither closes nor keeps the connection: each request has one of its own, and nothing waits for its end."""
+
+    def answer_and_hang(sock: socket.socket, _number: int) -> None:
+        send_response(sock, Response_Action=receive_request(sock).message_type)
+        until_the_peer_leaves(sock)
+
+    with ScriptedServer(answer_and_hang) as server:
+        handler = attach(server.port)
+        logger.error("one")
+        logger.warning("two")
+        assert handler.flush(PATIENCE)
+        assert handler.stats().shown == 2
+        assert server.connections == 3
+
+
+@pytest.mark.parametrize("code", [200, 201, 300, 301, 302, 303, 407, 500, 999])
+def test_an_error_is_counted_and_told(
+    attach: Attach, logger: logging.Logger, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """-ERROR is never success: the alert is dropped under its code, on_error has it, the next alert tells."""
+    lost: list[tuple[str, str]] = []
+    server = Refusing({"bad": code})
+    with server:
+        handler = attach(server.port, on_error=lambda alert, reason: lost.append((alert.text, reason)))
+        logger.error("bad")
+        logger.warning("good")
+        assert handler.flush(PATIENCE)
+        wait_until(lambda: bool(lost))
+    stats = handler.stats()
+    assert (stats.accepted, stats.shown, stats.dropped) == (2, 1, {f"error {code}": 1})
+    assert lost == [("bad", f"error {code}")]
+    assert server.shown == [f"good\n(1 alert was dropped: error {code})"]
+    failure, _ = capsys.readouterr().err.splitlines()
+    assert f"the server answered -ERROR {code}: because" in failure
+
+
+class Refusing(ScriptedServer):
+    """Answers notifications with the error that their text has in a table; each time, or the first time only."""
+
+    def __init__(self, codes: dict[str, int], *, once: bool = False) -> None:
+        super().__init__(self._answer)
+        self.requests: list[str] = []
+        self.shown: list[str] = []
+        self._codes = codes
+        self._once = once
+
+    def _answer(self, sock: socket.socket, _number: int) -> None:
+        request = receive_request(sock)
+        text = request.notification.text if isinstance(request, NotifyRequest) else request.message_type
+        self.requests.append(text)
+        code = self._codes.pop(text, None) if self._once else self._codes.get(text)
+        if code is not None:
+            send_response(sock, "-ERROR", Error_Code=str(code), Error_Description="because")
+            return
+        if isinstance(request, NotifyRequest):
+            self.shown.append(text)
+        send_response(sock, Response_Action=request.message_type)
+
+
+@pytest.mark.parametrize("code", [401, 402])
+def test_a_server_that_does_not_know_the_application_is_told_again(
+    attach: Attach, logger: logging.Logger, code: int
+) -> None:
+    """After 401 and 402 it is registered and the same alert sent once more: nothing is lost, nobody hears of it."""
+    with Refusing({"one": code}, once=True) as server:
+        handler = attach(server.port)
+        logger.error("one")
+        assert handler.flush(PATIENCE)
+        assert server.requests == ["REGISTER", "one", "REGISTER", "one"]
+    assert (handler.stats().shown, handler.stats().last_error) == (1, None)
+
+
+def test_a_server_that_has_seen_it_already_has_shown_it(attach: Attach, logger: logging.Logger) -> None:
+    """403 counts as delivered."""
+    with Refusing({"one": 403}) as server:
+        handler = attach(server.port)
+        logger.error("one")
+        assert handler.flush(PATIENCE)
+    assert (handler.stats().shown, handler.stats().dropped) == (1, {})
+
+
+def test_a_type_that_the_user_has_disabled_is_left_alone(
+    attach: Attach, logger: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """404 mutes the type: one request for it, and not a word; other types are shown."""
+    with Refusing({"one": 404, "two": 404}) as server:
+        handler = attach(server.port)
+        logger.error("one")
+        logger.error("two")
+        logger.warning("three")
+        assert handler.flush(PATIENCE)
+        assert server.requests == ["REGISTER", "one", "three"]
+    assert handler.stats().dropped == {"disabled on the server": 2}
+    assert handler.stats().shown == 1
+    assert capsys.readouterr().err == ""
+
+
+def test_a_wrong_password_stops_the_alerts_for_minutes(
+    attach: Attach, logger: logging.Logger, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """400 is asked about once, with a hint; minutes later the server is looked at again."""
+    with running_receiver(["right"]) as receiver:
+        handler = attach(receiver.port, password="wrong")
+        logger.error("one")
+        logger.error("two")
+        assert handler.flush(PATIENCE)
+        stats = handler.stats()
+        assert (stats.state, stats.dropped, stats.queued) == ("refused", {"not authorized": 2}, 0)
+        (hint,) = capsys.readouterr().err.splitlines()
+        assert "check that the password is the server's" in hint
+        handler._worker._delivery.client = GNTPHandler(port=receiver.port, password="right")._worker._delivery.client
+        later = time.monotonic() + 301
+        monkeypatch.setattr("gntp_logging.worker.time", FakeTime(later))
+        logger.warning("three")
+        assert handler.flush(PATIENCE)
+        (toast,) = receiver.toasts
+    assert toast.text == "three\n(2 alerts were dropped: not authorized)"
+    assert handler.stats().state == "running"
+
+
+class FakeTime:
+    """A module time whose monotonic clock stands at a moment ahead, and goes on from there."""
+
+    def __init__(self, start: float) -> None:
+        self._ahead = start - time.monotonic()
+
+    def monotonic(self) -> float:
+        """Return the time there."""
+        return time.monotonic() + self._ahead
+
+
+def test_a_server_that_restarts_gets_everything(attach: Attach, logger: logging.Logger) -> None:
+    """It has forgotten the application, and its port was closed for a while."""
+    with running_receiver() as receiver:
+        handler = attach(receiver.port)
+        logger.error("before")
+        assert handler.flush(PATIENCE)
+    logger.error("while it is down")
+    assert not handler.flush(PATIENCE)
+    with running_receiver(port=receiver.port) as restarted:
+        logger.warning("after")
+        assert handler.flush(PATIENCE)
+        assert [toast.text for toast in restarted.toasts] == ["while it is down", "after"]
+    assert (handler.stats().shown, handler.stats().dropped) == (3, {})
+
+
+def test_a_server_that_restarts_unnoticed_is_registered_with_again(attach: Attach, logger: logging.Logger) -> None:
+    """Between two alerts: the second is answered with 401, and shown all the same."""
+    with running_receiver() as receiver:
+        handler = attach(receiver.port)
+        logger.error("before")
+        assert handler.flush(PATIENCE)
+    with running_receiver(port=receiver.port) as restarted:
+        logger.error("after")
+        assert handler.flush(PATIENCE)
+        assert [toast.text for toast in restarted.toasts] == ["after"]
+    assert handler.stats().last_error is None
+
+
+@pytest.mark.parametrize("fault", [before_the_answer, resets_after_the_request, garbage], ids=lambda f: f.__name__)
+def test_an_answer_that_is_lost_makes_one_duplicate_at_most(
+    attach: Attach, logger: logging.Logger, fault: Fault
+) -> None:
+    """The server reads the alert and its answer does not arrive: it is sent once more, under the same ids."""
+    read: list[NotifyRequest] = []
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        peeked = sock.recv(65536, socket.MSG_PEEK)
+        if b"NOTIFY" in peeked.split(b"\r\n", 1)[0]:
+            request = receive_request(Peeked(sock))  # type: ignore[arg-type]  # enough of a socket
+            assert isinstance(request, NotifyRequest)
+            read.append(request)
+            if request.notification.text == "lost" and len(read) == 1:
+                fault(sock)
+                return
+        send_response(sock, Response_Action=receive_request(sock).message_type)
+
+    with ScriptedServer(serve) as server:
+        handler = attach(server.port, timeout=1.0)
+        logger.error("lost")
+        if not handler.flush(PATIENCE):
+            assert handler.flush(PATIENCE)
+    first, second = read
+    assert first.notification.id_ == second.notification.id_ == second.notification.coalescing_id
+    assert handler.stats().shown == 1
+
+
+class Peeked:
+    """Reads a socket's bytes and leaves them there."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    def recv(self, size: int) -> bytes:
+        """Return what waits."""
+        return self._sock.recv(size, socket.MSG_PEEK)
+
+
+@pytest.mark.parametrize("fault", [before_the_answer, resets_after_the_request, garbage], ids=lambda f: f.__name__)
+def test_an_alert_that_is_never_answered_is_sent_twice_and_counted(
+    attach: Attach, logger: logging.Logger, fault: Fault
+) -> None:
+    """A server that answers everything but this one alert does not get it for ever; the next alert tells."""
+    poison: list[str] = []
+    shown: list[str] = []
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        request = receive_request(Peeked(sock))  # type: ignore[arg-type]  # enough of a socket
+        if isinstance(request, NotifyRequest) and request.notification.text == "poison":
+            poison.append(request.notification.id_ or "")
+            fault(sock)
+            return
+        if isinstance(request, NotifyRequest):
+            shown.append(request.notification.text)
+        send_response(sock, Response_Action=receive_request(sock).message_type)
+
+    with ScriptedServer(serve) as server:
+        handler = attach(server.port, timeout=1.0)
+        logger.error("poison")
+        while handler.stats().queued:
+            handler.flush(PATIENCE)
+        logger.warning("next")
+        assert handler.flush(PATIENCE)
+    assert len(poison) == 2
+    assert len(set(poison)) == 1
+    assert handler.stats().dropped == {"no answer": 1}
+    assert shown == ["next\n(1 alert was dropped: no answer)"]
+
+
+def test_a_name_look_up_that_hangs_holds_up_nobody_else(
+    attach: Attach, logger: logging.Logger, monkeypatch: pytest.MonkeyPatch, receiver: RunningReceiver
+) -> None:
+    """The system bounds it by nothing: logging, flush, close and the other handler do not wait for it."""
+    hangs, answer = threading.Event(), threading.Event()
+    real = network.look_up
+
+    def look_up(host: str, port: int) -> Any:
+        hangs.set()
+        answer.wait(PATIENCE)
+        return real("127.0.0.1", port)
+
+    monkeypatch.setattr("gntp_logging.gntp.channel.look_up", look_up)
+    slow = attach(receiver.port, host="desktop.example", shutdown_timeout=0.05)
+    fast = attach(receiver.port)
+    logger.error("to both")
+    assert hangs.wait(PATIENCE)
+    assert fast.flush(PATIENCE)
+    assert [toast.text for toast in receiver.toasts] == ["to both"]
+    assert not slow.flush()
+    assert slow.stats().queued == 1
+    slow.close()
+    assert slow.stats().dropped == {"not delivered in time": 1}
+    answer.set()
+
+
+def test_a_name_that_nobody_knows_is_a_delay(
+    attach: Attach, logger: logging.Logger, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A laptop without its network looks up names in vain; when the network is back it finds them."""
+
+    def unknown(*_: object, **__: object) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    with running_receiver() as receiver:
+        with monkeypatch.context() as patch:
+            patch.setattr(socket, "getaddrinfo", unknown)
+            handler = attach(receiver.port, host="localhost.localdomain")
+            logger.error("it broke")
+            assert not handler.flush(PATIENCE)
+            assert "Name or service not known" in capsys.readouterr().err
+        monkeypatch.setattr("gntp_logging.gntp.channel.look_up", lambda _, port: network.look_up("127.0.0.1", port))
+        assert handler.flush(PATIENCE)
+        assert [toast.text for toast in receiver.toasts] == ["it broke"]
+
+
+@pytest.mark.parametrize("step", [-86_400.0, 86_400.0], ids=["back", "ahead"])
+def test_a_step_of_the_clock_changes_nothing(
+    attach: Attach, logger: logging.Logger, monkeypatch: pytest.MonkeyPatch, step: float
+) -> None:
+    """Ages, pauses and deadlines go by the monotonic clock; only times in a digest's text are the wall clock's."""
+    port = free_port()
+    handler = attach(port)
+    logger.error("before the step")
+    assert not handler.flush(PATIENCE)
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + step)
+    logger.warning("after the step")
+    with running_receiver(port=port) as receiver:
+        assert handler.flush(PATIENCE)
+        assert [toast.text for toast in receiver.toasts] == ["before the step", "after the step"]
+
+
+def test_the_program_goes_on_while_the_server_hangs(attach: Attach, logger: logging.Logger) -> None:
+    """A thousand records are queued while nothing is answered: the gate opens only after the last."""
+    opened = threading.Event()
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        request = receive_request(sock)
+        assert opened.wait(PATIENCE)
+        send_response(sock, Response_Action=request.message_type)
+
+    with ScriptedServer(serve) as server:
+        handler = attach(server.port, timeout=PATIENCE * 6)
+        for number in range(1000):
+            logger.error("%s", f"record {number}")
+        stats = handler.stats()
+        assert (stats.accepted, stats.shown) == (1000, 0)
+        assert adds_up(stats)
+        opened.set()
+        assert handler.flush(PATIENCE * 3)
+
+
+def test_after_an_outage_the_young_are_shown_and_the_rest_is_one_digest(attach: Attach, logger: logging.Logger) -> None:
+    """How many, of which levels, from when to when, and the newest message."""
+    port = free_port()
+    handler = attach(port, max_age=0.6)
+    for number in range(20):
+        logger.error("no connection to shard %d", number)
+    for number in range(3):
+        logger.critical("disk %d full", number)
+    logged = time.monotonic()
+    assert not handler.flush(PATIENCE)
+    wait_until(lambda: time.monotonic() > logged + 0.6)
+    logger.error("young")
+    with running_receiver(port=port) as receiver:
+        assert handler.flush(PATIENCE)
+        young, digest = receiver.toasts
+    assert young.text == "young"
+    assert (digest.title, digest.priority, digest.sticky) == ("23 alerts not shown one by one", 2, True)
+    lines = digest.text.split("\n")
+    assert re.fullmatch(r"3 CRITICAL, 20 ERROR, (at )?[\d:]{8}( to [\d:]{8})?", lines[0])
+    assert lines[1:] == ["newest: disk 2 full", "20 × no connection to shard 19", "3 × disk 2 full"]
+    stats = handler.stats()
+    assert (stats.accepted, stats.shown, stats.digested, stats.notifications) == (24, 1, 23, 2)
+
+
+def test_registering_is_never_assumed(attach: Attach, logger: logging.Logger) -> None:
+    """A registration that was refused or lost is made again before the next alert."""
+
+    def refuse(sock: socket.socket) -> None:
+        send_response(sock, "-ERROR", Error_Code="500")
+
+    answers: Iterator[Fault] = iter([refuses, refuse])
+    requests: list[Request] = []
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        request = receive_request(sock)
+        requests.append(request)
+        next(answers, lambda sock: send_response(sock, Response_Action=request.message_type))(sock)
+
+    with ScriptedServer(serve) as server:
+        handler = attach(server.port)
+        logger.error("one")
+        assert not handler.flush(PATIENCE)  # closed without an answer
+        assert handler.flush(PATIENCE)  # 500
+        logger.error("two")
+        assert handler.flush(PATIENCE)
+    assert [type(request) for request in requests] == [RegisterRequest] * 3 + [NotifyRequest]
+    assert handler.stats().dropped == {"error 500": 1}
