@@ -1,25 +1,32 @@
 """What a logging call costs the thread that makes it: GNTPHandler as a ratio to logging.handlers.QueueHandler.
 
 Run ``python bench/emit.py``. Both handlers get the same records in the same process, in turns; each prints the median
-of its turns. The queue of QueueHandler is emptied, and GNTPHandler's alerts are thrown away, between the turns: neither
-thread of delivery runs during a turn, so that what is measured is the calling thread's own work.
+of its turns. The queue of QueueHandler is emptied between the turns. The server is in one of three states, in all of
+which the program must not feel it:
+
+* it hangs: it has accepted a connection and never answers;
+* it is down: nobody listens, and the handler backs off;
+* it hangs, and the queue is full: each record puts another out, into the counts of its kind.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import logging.handlers
 import platform
 import queue
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from statistics import median
 
 from gntp_logging import GNTPHandler
 
 RECORDS = 2000
+FULL = 10_000
+"""Size of a queue that is full: the handler's default."""
 TURNS = 25
 
 
@@ -29,12 +36,15 @@ def main() -> None:
     arguments.add_argument("--records", type=int, default=RECORDS, help="records in a turn (default %(default)s)")
     arguments.add_argument("--turns", type=int, default=TURNS, help="turns (default %(default)s)")
     options = arguments.parse_args()
+    logging.raiseExceptions = False  # the server's one line says nothing new here
     print(f"Python {platform.python_version()} on {platform.machine()} {platform.system()}")
     print(f"{options.turns} turns of {options.records} records; microseconds of a call, median of the turns")
-    print(f"{'':34}{'QueueHandler':>14}{'GNTPHandler':>14}{'ratio':>8}")
-    for name, log in CALLS.items():
-        ours, theirs = measure(log, options.records, options.turns)
-        print(f"{name:34}{theirs:14.2f}{ours:14.2f}{ours / theirs:8.2f}")
+    print(f"{'':50}{'QueueHandler':>14}{'GNTPHandler':>14}{'ratio':>8}")
+    for state, make in STATES.items():
+        for name, log in CALLS.items():
+            with make(options.records * options.turns) as handler:
+                ours, theirs = measure(log, handler, options.records, options.turns)
+            print(f"{f'{name}, {state}':50}{theirs:14.2f}{ours:14.2f}{ours / theirs:8.2f}")
 
 
 def _error(logger: logging.Logger) -> None:
@@ -54,18 +64,8 @@ CALLS: dict[str, Callable[[logging.Logger], None]] = {
 }
 
 
-def measure(log: Callable[[logging.Logger], None], records: int, turns: int) -> tuple[float, float]:
+def measure(log: Callable[[logging.Logger], None], ours: GNTPHandler, records: int, turns: int) -> tuple[float, float]:
     """Return microseconds of a call with GNTPHandler and with QueueHandler."""
-    # A server that accepts and never answers: the worker's thread waits for it, and takes no time from the caller.
-    with socket.create_server(("127.0.0.1", 0)) as hung:
-        ours = GNTPHandler(port=hung.getsockname()[1], timeout=600, shutdown_timeout=0, queue_size=records * turns + 1)
-        log(_logger(ours))
-        connection, _ = hung.accept()
-        with connection:
-            return _turns(log, ours, records, turns)
-
-
-def _turns(log: Callable[[logging.Logger], None], ours: GNTPHandler, records: int, turns: int) -> tuple[float, float]:
     waiting: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
     theirs = logging.handlers.QueueHandler(waiting)
     times: dict[logging.Handler, list[float]] = {ours: [], theirs: []}
@@ -78,9 +78,45 @@ def _turns(log: Callable[[logging.Logger], None], ours: GNTPHandler, records: in
             taken.append((time.perf_counter() - began) / records * 1e6)
         while not waiting.empty():
             waiting.get()
-    logging.raiseExceptions = False  # the hung server's one line says nothing new here
-    ours.close()
     return median(times[ours]), median(times[theirs])
+
+
+@contextlib.contextmanager
+def _hung(records: int) -> Iterator[GNTPHandler]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        handler = GNTPHandler(port=server.getsockname()[1], timeout=600, shutdown_timeout=0, queue_size=records + 1)
+        _error(_logger(handler))
+        connection, _ = server.accept()
+        with connection:
+            yield handler
+            handler.close()
+
+
+@contextlib.contextmanager
+def _full(_records: int) -> Iterator[GNTPHandler]:
+    with _hung(FULL) as handler:
+        for _ in range(FULL + 100):
+            _error(_logger(handler))
+        yield handler
+
+
+@contextlib.contextmanager
+def _down(records: int) -> Iterator[GNTPHandler]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    handler = GNTPHandler(port=port, shutdown_timeout=0, queue_size=records + 10)
+    for _ in range(5):  # each flush is one attempt: the pause after the fifth is long enough
+        _error(_logger(handler))
+        handler.flush(5)
+    yield handler
+    handler.close()
+
+
+STATES: dict[str, Callable[[int], contextlib.AbstractContextManager[GNTPHandler]]] = {
+    "hung": _hung,
+    "down": _down,
+    "hung and full": _full,
+}
 
 
 def _logger(handler: logging.Handler) -> logging.Logger:

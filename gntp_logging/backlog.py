@@ -24,6 +24,9 @@ from .losses import Losses
 _PRIORITIES: Final = 5
 """GNTP's priorities, -2 to 2: one lane of the queue for each."""
 
+_LARGE: Final = 512
+"""Alerts in a queue of which some more or less do not matter."""
+
 DIGEST_INTERVAL: Final = 60.0
 """Seconds after which a digest goes out even while other alerts wait."""
 
@@ -112,6 +115,10 @@ class Backlog:
             on_error: Gets what is given up.
         """
         self._size = size
+        # A large queue is looked at after each 16 alerts, and makes room for them and some more at once: doing both for
+        # each alert would double what it costs the thread that logs.
+        self._unlooked = 15 if size >= _LARGE else 0
+        self._spare = size // 128 if size >= _LARGE else 0
         self._max_age = max_age
         self._lanes: tuple[deque[Entry], ...] = tuple(deque() for _ in range(_PRIORITIES))
         self._sequence = itertools.count(1)
@@ -126,9 +133,10 @@ class Backlog:
 
     def add(self, alert: Alert) -> None:
         """Queue an alert; when there are too many, make room."""
-        lanes = self._lanes
-        lanes[alert.priority + 2].append(Entry(next(self._sequence), time.monotonic(), alert))
-        if len(lanes[0]) + len(lanes[1]) + len(lanes[2]) + len(lanes[3]) + len(lanes[4]) > self._size:
+        sequence = next(self._sequence)
+        entry = tuple.__new__(Entry, (sequence, time.monotonic(), alert, None, 0))  # Entry(...) takes twice as long
+        self._lanes[alert.priority + 2].append(entry)
+        if not sequence & self._unlooked and self._waiting() + self._unlooked > self._size:
             self._evict()
 
     def mark(self) -> int:
@@ -143,9 +151,16 @@ class Backlog:
         if not self._ledger.try_to_enter():
             return
         try:
-            while self._waiting() > self._size:
-                entry = next(lane for lane in self._lanes if lane).popleft()
-                self._digest_or_drop(entry, fingerprint.at_hand(entry.alert.kind), "queue full")
+            surplus = self._waiting() + self._unlooked + self._spare - self._size
+            self._begin_digest()
+            add, at_hand = self._digest.add, fingerprint.at_hand
+            while surplus > 0:
+                lane = next(lane for lane in self._lanes if lane)
+                for _ in range(min(surplus, len(lane))):
+                    sequence, _, alert, *_ = lane.popleft()
+                    if not add(at_hand(alert.kind), alert, sequence):
+                        self.losses.add(alert, "queue full")
+                    surplus -= 1
         finally:
             self._ledger.__exit__()
 
@@ -184,7 +199,9 @@ class Backlog:
         for lane in self._lanes:
             while lane and now - lane[0].submitted > self._max_age:
                 entry = lane.popleft()
-                self._digest_or_drop(entry, fingerprint.settled(entry.alert.kind), "too old")
+                self._begin_digest()
+                if not self._digest.add(fingerprint.settled(entry.alert.kind), entry.alert, entry.sequence):
+                    self.losses.add(entry.alert, "too old")
 
     def _is_digest_next(self, oldest: int | None, flushed: int, now: float) -> bool:
         since = self._digest.since
@@ -197,11 +214,9 @@ class Backlog:
         self._in_hand = entry = Entry(digest.since or 0, now, digest.as_alert(), digest, digest.unanswered)
         return entry
 
-    def _digest_or_drop(self, entry: Entry, kind: fingerprint.Kind, reason: str) -> None:
+    def _begin_digest(self) -> None:
         if self._digest.since is None:
             self._digest_due = time.monotonic() + DIGEST_INTERVAL
-        if not self._digest.add(kind, entry.alert, entry.sequence):
-            self.losses.add(entry.alert, reason)
 
     def put_back(self, entry: Entry, unanswered: int) -> None:
         """Return what could not be sent to the head of the queue; unless close has counted it already.

@@ -79,10 +79,12 @@ class Digest:
                 return False
             self.tallies[kind] = Tally(alert)
         else:
+            created = alert.created
             tally.count += 1
-            tally.first = min(tally.first, alert.created)  # threads do not queue in the order of their clocks
-            if alert.created >= tally.last:
-                tally.last, tally.newest = alert.created, alert
+            if created >= tally.last:
+                tally.last, tally.newest = created, alert
+            elif created < tally.first:  # threads do not queue in the order of their clocks
+                tally.first = created
         self.count += 1
         if self.since is None or sequence < self.since:
             self.since = sequence

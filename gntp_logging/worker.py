@@ -138,6 +138,7 @@ class Worker:
         self._generation = 0
         self._running = False
         self._is_retired = False
+        self._is_backing_off = False
         self._thread_id: int | None = None
         self._inline_thread_id: int | None = None
         self._failures = 0
@@ -171,7 +172,8 @@ class Worker:
         self._backlog.add(alert)
         if not self._running:
             self._start_thread()
-        self._wake_up()
+        if not self._is_backing_off:  # else the thread would wake for each record, to find that it must not try yet
+            self._wake_up()
         if _exit.begun:
             self.finish(_exit.deadline)
         elif not self._running and not self._starting.locked() and not self._pause():
@@ -271,7 +273,9 @@ class Worker:
             pause = self._work(generation)
             if self._is_retired and pause < 0:
                 return
+            self._is_backing_off = pause > 0
             self._wake.acquire(timeout=pause)
+            self._is_backing_off = False
         self._wake_up()  # what woke this thread may have been meant for its successor
 
     def _work(self, generation: int) -> float:

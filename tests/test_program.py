@@ -332,18 +332,20 @@ def test_an_event_loop_is_not_blocked(attach: Attach, logger: logging.Logger) ->
 
     with ScriptedServer(gate) as server:
         handler = attach(server.port)
+        logger.error("first")
+        assert gate.reached.wait(PATIENCE)
         asyncio.run(main())
-        assert handler.stats().accepted == handler.stats().queued == 100
+        assert handler.stats().accepted == handler.stats().queued == 101
         gate.open.set()
         assert handler.flush(PATIENCE)
-    assert len(gate.shown) == 100
+    assert len(gate.shown) == 101
 
 
 def test_two_desktops_are_independent(attach: Attach, logger: logging.Logger, receiver: RunningReceiver) -> None:
     """A hung one delays the other by nothing, neither its alerts nor its flush nor its close."""
     gate = Gate()
     with ScriptedServer(gate) as hung:
-        dead, alive = attach(hung.port), attach(receiver.port)
+        dead, alive = attach(hung.port, timeout=60), attach(receiver.port)
         for number in range(20):
             logger.error("record %d", number)
         assert gate.reached.wait(PATIENCE)

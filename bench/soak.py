@@ -1,0 +1,230 @@
+"""Threads and forked children log at random against a server that fails at random; then every number must add up.
+
+Run ``python bench/soak.py``; it takes a minute (``--seconds``). For the parent and each child:
+
+* what ``stats()`` says was accepted is what the program has logged;
+* accepted = shown + folded + digested + dropped + queued, and nothing is queued at the end;
+* each alert that is said to be shown was acknowledged by the server, under an id of its own, and digests have told as
+  many as ``digested`` says;
+* no alert was sent more than twice without an answer.
+
+And at the end there are no more threads and file descriptors than before, and not much more memory. Ends with 1 if
+anything of this does not hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import logging
+import os
+import random
+import re
+import resource
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # where the repository is not installed
+
+from gntp_logging import GNTPHandler, Stats, backlog
+
+LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
+THREADS = 4
+GROWTH = 1.25
+"""Memory at the end over memory after a quarter of the time, at most."""
+
+
+class Chaos:
+    """The server's process."""
+
+    def __init__(self, seed: str) -> None:
+        """Start it."""
+        command = [sys.executable, str(Path(__file__).with_name("chaos_server.py")), seed]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.port = int(self._read())
+
+    def _read(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
+
+    def tell(self, what: str) -> None:
+        """Tell it something."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{what}\n")
+        self._process.stdin.flush()
+
+    def report(self) -> Any:  # what JSON holds
+        """Return what it has seen."""
+        self.tell("report")
+        return json.loads(self._read())
+
+    def close(self) -> None:
+        """End it."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            pipe.close()
+        self._process.wait(10)
+
+
+def main() -> int:
+    """Soak, and print what was found; return 1 if something does not add up."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long to log (default %(default)s)")
+    parser.add_argument("--seed", default="1", help="makes the server's failures others (default %(default)s)")
+    options = parser.parse_args()
+    logging.raiseExceptions = False  # its failures are no news here
+    chaos = Chaos(options.seed)
+    try:
+        return soak(chaos, options.seconds, options.seed)
+    finally:
+        chaos.close()
+
+
+def soak(chaos: Chaos, seconds: float, seed: str) -> int:
+    """Log, and compare; return 1 if something does not add up."""
+    backlog.DIGEST_INTERVAL = 2.0  # type: ignore[misc]  # so that there are many digests
+    handler = GNTPHandler(port=chaos.port, app_name="soak", timeout=0.5, max_age=3.0, queue_size=300)
+    logger = logging.getLogger("soak")
+    logger.propagate = False
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(handler)
+
+    logged = [0] * THREADS
+    stop = time.monotonic() + seconds
+    threads = [
+        threading.Thread(target=_log, args=(logger, f"{seed}-{number}", stop, logged, number))
+        for number in range(THREADS)
+    ]
+    for thread in threads:
+        thread.start()
+    reports, early = _fork_until(stop, handler, logger, random.Random(seed), seconds)
+    for thread in threads:
+        thread.join()
+    chaos.tell("calm")
+    until = time.monotonic() + 30
+    while handler.stats().queued and time.monotonic() < until:
+        handler.flush(5)
+    reports.append((os.getpid(), sum(logged), handler.stats()))
+    problems = _differences(chaos.report(), reports)
+    handler.close()
+    logger.removeHandler(handler)
+    problems += _growth(early)
+    total: Counter[str] = Counter()
+    for _, _, stats in reports:
+        total.update({"accepted": stats.accepted, "shown": stats.shown, "folded": stats.folded})
+        total.update({"digested": stats.digested, "notifications": stats.notifications, "queued": stats.queued})
+        total.update({f"dropped: {reason}": count for reason, count in stats.dropped.items()})
+    print(f"{seconds:g} s, {THREADS} threads, {len(reports) - 1} children: {dict(total)}")
+    for problem in problems:
+        print(f"DOES NOT ADD UP: {problem}")
+    print("everything adds up" if not problems else f"{len(problems)} problems")
+    return 1 if problems else 0
+
+
+def _log(logger: logging.Logger, seed: str, stop: float, logged: list[int], number: int) -> None:
+    """Log at random, now in bursts, now slowly, until the end."""
+    choose = random.Random(seed)
+    while time.monotonic() < stop:
+        for _ in range(choose.choice([1, 1, 1, 5, 50, 400])):
+            logger.log(choose.choice(LEVELS), "thread %d says %d", number, logged[number])
+            logged[number] += 1
+        time.sleep(choose.choice([0.0, 0.01, 0.05, 0.2]))
+
+
+def _fork_until(
+    stop: float, handler: GNTPHandler, logger: logging.Logger, choose: random.Random, seconds: float
+) -> tuple[list[tuple[int, int, Stats]], dict[str, int]]:
+    """Fork children that log; return their counts, and what was in use when a quarter of the time was over."""
+    reports: list[tuple[int, int, Stats]] = []
+    early: dict[str, int] = {}
+    quarter = stop - 0.75 * seconds
+    while time.monotonic() < stop:
+        if not early and time.monotonic() > quarter:
+            early = _in_use()
+        reports.append(_child(handler, logger, choose.randrange(1, 40)))
+        time.sleep(choose.uniform(0.0, 0.3))
+    return reports, early
+
+
+def _child(handler: GNTPHandler, logger: logging.Logger, count: int) -> tuple[int, int, Stats]:
+    """Fork while the threads log; let the child log, and return its process id, what it has logged, and its counts."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.close(reader)
+            for number in range(count):
+                logger.error("child %d says %d", os.getpid(), number)
+            until = time.monotonic() + 20
+            while handler.stats().queued and time.monotonic() < until:
+                handler.flush(2)
+            with os.fdopen(writer, "w") as pipe:
+                json.dump(vars(handler.stats()), pipe)
+            code = 0
+        finally:
+            os._exit(code)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        said = pipe.read()
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code:
+        raise RuntimeError(f"a child ended with {code}")
+    return child, count, Stats(**json.loads(said))
+
+
+def _differences(seen: Any, reports: list[tuple[int, int, Stats]]) -> list[str]:
+    """Compare what the processes say with what they did, and with what the server has seen."""
+    problems = []
+    for pid, logged, stats in reports:
+        settled = stats.shown + stats.folded + stats.digested + sum(stats.dropped.values())
+        if stats.accepted != logged or stats.accepted != settled + stats.queued or stats.queued:
+            problems.append(f"process {pid} logged {logged}: {stats}")
+    digests = {id_: title for id_, (title, _) in seen["shown"].items() if "not shown one by one" in title}
+    alerts = set(seen["shown"]) - set(digests)
+    told = sum(int(re.sub(r"\D", "", title)) for title in digests.values())
+    shown, digested = sum(stats.shown for _, _, stats in reports), sum(stats.digested for _, _, stats in reports)
+    # Where the server's last answer was lost, it has shown what counts as dropped: "no answer".
+    unanswered = sum(stats.dropped.get("no answer", 0) for _, _, stats in reports)
+    perhaps = len(set(seen["perhaps"]) - set(seen["shown"]))
+    if not shown - perhaps <= len(alerts) <= shown + unanswered:
+        problems.append(
+            f"{shown} alerts are said to be shown, the server has acknowledged {len(alerts)} to {perhaps} more"
+        )
+    if told != digested and not unanswered and not perhaps:
+        problems.append(f"{digested} alerts are said to be digested, digests have told of {told}")
+    often = {id_: count for id_, count in seen["read"].items() if count > 3}
+    if often:
+        problems.append(f"sent too often: {often}")
+    return problems
+
+
+def _in_use() -> dict[str, int]:
+    gc.collect()
+    with open("/proc/self/statm", encoding="ascii") as file:
+        pages = int(file.read().split()[1])
+    return {
+        "threads": len(os.listdir("/proc/self/task")),
+        "descriptors": len(os.listdir("/proc/self/fd")),
+        "memory": pages * resource.getpagesize(),
+    }
+
+
+def _growth(early: dict[str, int]) -> list[str]:
+    """Compare what is in use with what was."""
+    late = _in_use()
+    print(f"after a quarter of the time: {early}; after the end: {late}")
+    problems = [f"more {kind} than before" for kind in ("threads", "descriptors") if late[kind] > early[kind]]
+    if late["memory"] > GROWTH * early["memory"]:
+        problems.append("more memory than before")
+    return problems
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

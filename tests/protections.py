@@ -1,0 +1,536 @@
+"""Take out each protection of docs/reliability.md, one at a time, and see that a test notices. No test itself.
+
+``python tests/protections.py`` copies the repository to a temporary folder for each, changes the copy, and runs the
+tests that are named here; a run that fails or hangs has noticed. ``python tests/protections.py fork gevent`` takes only
+those whose names hold one of the words. A test checks that what is to be taken out is still there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Final, NamedTuple
+
+ROOT: Final = Path(__file__).parents[1]
+BOUND: Final = 90.0
+"""Seconds after which a run counts as one that hangs."""
+
+
+class Protection(NamedTuple):
+    """A protection, and how it is taken out.
+
+    Attributes:
+        name: What it prevents.
+        changes: File, text that is there, text that takes its place.
+        tests: What must notice, as arguments for pytest.
+        runs: How often the tests are run at most: more than once where it is a matter of luck.
+    """
+
+    name: str
+    changes: tuple[tuple[str, str, str], ...]
+    tests: tuple[str, ...]
+    runs: int = 1
+
+
+def _one(name: str, file: str, before: str, after: str, *tests: str, runs: int = 1) -> Protection:
+    return Protection(name, ((f"gntp_logging/{file}", before, after),), tests, runs)
+
+
+FORK_HOOK: Final = ("gntp_logging/worker.py", "    for worker in list(_workers):\n        worker.start_fresh()\n", "")
+
+PROTECTIONS: Final = (
+    Protection(
+        "fork: state of the parent in the child",
+        (FORK_HOOK, ("gntp_logging/worker.py", "if self.pid != os.getpid():", "if False:")),
+        ("tests/test_fork.py::test_what_waits_at_the_fork_is_the_parents",),
+    ),
+    _one(
+        "fork: hooks are skipped",
+        "worker.py",
+        "if self.pid != os.getpid():  # uWSGI forks without Python's hooks",
+        "if False:",
+        "tests/test_fork.py::test_a_fork_that_skips_the_hooks_is_noticed",
+    ),
+    _one(
+        "fork: inside flush",
+        "worker.py",
+        "            waiter.release(settled=False)\n        self._generation",
+        "            pass\n        self._generation",
+        "tests/test_fork.py::test_a_fork_inside_flush_lets_the_childs_flush_return",
+    ),
+    _one(
+        "fork: no thread in the child",
+        "worker.py",
+        "        self._running = False\n        self._is_retired",
+        "        self._running = getattr(self, '_running', False)\n        self._is_retired",
+        "tests/programs/test_gunicorn.py",
+        "tests/test_fork.py::test_what_waits_at_the_fork_is_the_parents",
+    ),
+    _one(
+        "fork: a child of multiprocessing ends without exit code",
+        "worker.py",
+        "        util.Finalize(None, _drain_at_exit, exitpriority=0)",
+        "        pass",
+        "tests/test_exit.py::test_a_multiprocessing_childs_last_error_is_delivered",
+        runs=5,
+    ),
+    _one(
+        "fork: Celery ends its children",
+        "worker.py",
+        "        celery_signals.worker_process_shutdown.connect(_drain_at_exit_of_celery, weak=False)",
+        "        pass",
+        "tests/programs/test_celery.py",
+        runs=8,
+    ),
+    _one(
+        "constructor: starts a thread",
+        "handler.py",
+        "        super().__init__(level_number)\n",
+        "        super().__init__(level_number)\n        self._worker._start_thread()\n",
+        "tests/test_handler.py::test_the_constructor_does_no_network_and_starts_no_thread",
+    ),
+    Protection(
+        "one worker for each handler",
+        (
+            ("gntp_logging/worker.py", "        self._turn = threading.Lock()", "        self._turn = _one_for_all"),
+            ("gntp_logging/worker.py", "class _Waiter:", "_one_for_all = threading.Lock()\n\n\nclass _Waiter:"),
+        ),
+        ("tests/test_worker.py::test_a_worker_delivers_only_to_its_own_server",),
+    ),
+    _one(
+        "exit: one budget for all handlers",
+        "worker.py",
+        "        worker.finish(_exit.deadline)\n",
+        "        worker.finish(time.monotonic() + worker.shutdown_timeout)\n",
+        "tests/test_exit.py::test_two_dead_servers_share_one_budget",
+    ),
+    _one(
+        "exit: a refused connection ends the waiting",
+        "worker.py",
+        "            self._waiters.popleft().release(settled=False)",
+        "            self._waiters.popleft()",
+        "tests/test_exit.py::test_without_a_server_one_line_says_so_and_the_exit_is_not_delayed",
+    ),
+    Protection(
+        "exit: records are delivered inline",
+        (
+            (
+                "gntp_logging/worker.py",
+                "        if _exit.begun:\n            self.finish(_exit.deadline)\n        elif",
+                "        if",
+            ),
+            ("gntp_logging/worker.py", "if _exit.begun or not starting.acquire", "if not starting.acquire"),
+        ),
+        (
+            "tests/test_exit.py::test_exit_code_that_logs_is_delivered",
+            "tests/test_exit.py::test_the_first_record_at_exit_is_delivered_too",
+        ),
+    ),
+    _one(
+        "exit: a handler that is in no list of logging's",
+        "worker.py",
+        "atexit.register(_drain_at_exit)",
+        "",
+        "tests/test_exit.py::test_a_handler_that_dict_config_has_replaced_is_drained",
+    ),
+    _one(
+        "dictConfig: the send path uses logging",
+        "worker.py",
+        "        untold = self._backlog.untold()",
+        "        __import__('logging').getLogger(f'{time.monotonic()}')\n        untold = self._backlog.untold()",
+        "tests/test_program.py::test_nothing_on_the_send_path_needs_a_lock_of_logging",
+    ),
+    Protection(
+        "re-entrance: the queue has a lock",
+        (
+            (
+                "gntp_logging/backlog.py",
+                "        self._lanes[alert.priority + 2].append(entry)",
+                "        with self._plain: self._lanes[alert.priority + 2].append(entry)",
+            ),
+            (
+                "gntp_logging/backlog.py",
+                "        self._ledger = _Ledger()",
+                "        self._ledger = _Ledger()\n        self._plain = threading.Lock()",
+            ),
+        ),
+        (
+            "tests/test_program.py::test_a_signal_handler_that_logs_flushes_and_reads_stats_neither_dead_locks_nor_drops",
+        ),
+        runs=5,
+    ),
+    _one(
+        "re-entrance: flush in a signal handler",
+        "backlog.py",
+        "        self._lock = threading.RLock()",
+        "        self._lock = threading.Lock()",
+        "tests/test_program.py::test_a_signal_handler_that_logs_flushes_and_reads_stats_neither_dead_locks_nor_drops",
+        runs=5,
+    ),
+    _one(
+        "filters outside the handler's lock",
+        "handler.py",
+        "        passed: Any = self.filter(record)",
+        "        with self.lock:\n            passed: Any = self.filter(record)",
+        "tests/test_handler.py::test_a_filter_runs_outside_the_handlers_lock",
+    ),
+    _one(
+        "filters that replace the record",
+        "handler.py",
+        "        self.emit(passed if isinstance(passed, logging.LogRecord) else record)",
+        "        self.emit(record)",
+        "tests/test_handler.py::test_a_filter_can_refuse_or_replace_a_record",
+    ),
+    _one(
+        "own records: by namespace",
+        "handler.py",
+        "_is_own(record.name) or ",
+        "",
+        "tests/test_handler.py::test_records_of_the_own_namespace_are_ignored",
+    ),
+    _one(
+        "own records: by thread",
+        "handler.py",
+        " or self._worker.is_current_thread()",
+        "",
+        "tests/test_program.py::test_what_is_logged_on_the_workers_thread_is_ignored",
+    ),
+    _one(
+        "queue: bounded",
+        "backlog.py",
+        "            self._evict()",
+        "            pass",
+        "tests/test_worker.py::test_a_full_queue_gives_up_the_oldest_of_the_lowest_priority",
+    ),
+    _one(
+        "queue: the lowest priority goes first",
+        "backlog.py",
+        "next(lane for lane in self._lanes if lane)",
+        "next(lane for lane in reversed(self._lanes) if lane)",
+        "tests/test_worker.py::test_a_full_queue_gives_up_the_oldest_of_the_lowest_priority",
+    ),
+    _one(
+        "queue: emit does not wait",
+        "worker.py",
+        "        self._backlog.add(alert)\n",
+        "        self._backlog.add(alert)\n        with self._turn:\n            pass\n",
+        "tests/test_program.py::test_an_event_loop_is_not_blocked",
+    ),
+    _one(
+        "queue: strings and numbers only",
+        "alert.py",
+        "            kind = fingerprint.of_exception(level, exc_info[0], exc_info[2])",
+        "            kind = (record,)",
+        "tests/test_program.py::test_what_is_queued_keeps_no_exception_frame_or_request_alive",
+    ),
+    _one(
+        "record: not changed",
+        "alert.py",
+        "formatter.format(copy.copy(record))",
+        "formatter.format(record)",
+        "tests/test_alert.py::test_a_formatter_makes_the_text_and_leaves_the_record_alone",
+    ),
+    _one(
+        "record: arguments that fail",
+        "alert.py",
+        "    try:\n        return record.getMessage()\n    except Exception:",
+        "    return record.getMessage()\n    try:\n        pass\n    except Exception:",
+        "tests/test_handler.py::test_message_arguments_that_fail_do_not_cost_the_alert",
+    ),
+    _one(
+        "gevent: locks of another kind",
+        "worker.py",
+        "if self._kind_of_lock is not threading.Lock:",
+        "if False:",
+        "tests/programs/test_gevent.py",
+    ),
+    _one(
+        "options: errors name the option",
+        "options.py",
+        "    if not isinstance(value, bool):\n        raise refusal(option,",
+        "    if not isinstance(value, bool):\n        raise refusal('',",
+        "tests/test_options.py::test_a_bad_value_is_refused_by_name",
+    ),
+    _one(
+        "diagnosis: one line for each outage",
+        "worker.py",
+        "        if self._complained.acquire(blocking=False):",
+        "        if self._complained.acquire(blocking=False) or True:",
+        "tests/test_worker.py::test_handlers_of_one_server_complain_once_together",
+        "tests/test_exit.py::test_a_wrong_password_is_one_line_that_says_what_to_check",
+    ),
+    _one(
+        "diagnosis: logging.raiseExceptions",
+        "handler.py",
+        "not logging.raiseExceptions or ",
+        "",
+        "tests/test_exit.py::test_the_line_respects_logging_raise_exceptions",
+    ),
+    _one(
+        "diagnosis: sys.stderr of any kind",
+        "worker.py",
+        "        try:\n            self._report(line)\n        except Exception:",
+        "        self._report(line)\n        try:\n            pass\n        except Exception:",
+        "tests/test_program.py::test_a_closed_stderr_harms_nobody",
+    ),
+    _one(
+        "outage: a digest of what is too old",
+        "backlog.py",
+        "        if not self._max_age:\n            return\n",
+        "        return\n",
+        "tests/test_reliability.py::test_after_an_outage_the_young_are_shown_and_the_rest_is_one_digest",
+    ),
+    _one(
+        "outage: no attempt for each record",
+        "worker.py",
+        "        return max(0.0, self._retry_at - time.monotonic())",
+        "        return 0.0",
+        "tests/test_worker.py::test_no_attempt_is_made_for_each_record_while_the_server_is_down",
+    ),
+    _one(
+        "answers: 401 and 402 register again",
+        "delivery.py",
+        "            if error.error_code not in (ErrorCode.UNKNOWN_APPLICATION, ErrorCode.UNKNOWN_NOTIFICATION):\n",
+        "            if True:\n",
+        "tests/test_reliability.py::test_a_server_that_does_not_know_the_application_is_told_again",
+    ),
+    _one(
+        "answers: 403 is shown",
+        "delivery.py",
+        "        if error.error_code == ErrorCode.ALREADY_PROCESSED:\n            return Outcome(Verdict.SHOWN)\n",
+        "",
+        "tests/test_reliability.py::test_a_server_that_has_seen_it_already_has_shown_it",
+    ),
+    _one(
+        "answers: 404 mutes",
+        "delivery.py",
+        "            self._muted[event] = time.monotonic() + MUTE",
+        "            pass",
+        "tests/test_reliability.py::test_a_type_that_the_user_has_disabled_is_left_alone",
+    ),
+    _one(
+        "answers: 400 stops",
+        "worker.py",
+        "        if self._refused and time.monotonic() < self._retry_at:",
+        "        if False:",
+        "tests/test_worker.py::test_a_wrong_password_stops_the_tries",
+    ),
+    _one(
+        "answers: 400 is looked at again",
+        "worker.py",
+        "        if self._refused and time.monotonic() < self._retry_at:",
+        "        if self._refused:",
+        "tests/test_reliability.py::test_a_wrong_password_stops_the_alerts_for_minutes",
+    ),
+    _one(
+        "answers: an error is no success",
+        "delivery.py",
+        '        return Outcome(Verdict.DROPPED, f"error {code}", self._describe_refusal(error))',
+        "        return Outcome(Verdict.SHOWN)",
+        "tests/test_reliability.py::test_an_error_is_counted_and_told",
+    ),
+    Protection(
+        "answers: registration is never assumed",
+        (
+            (
+                "gntp_logging/delivery.py",
+                "        self._registered = False\n        request = RegisterRequest(",
+                "        self._registered = True\n        request = RegisterRequest(",
+            ),
+            (
+                "gntp_logging/delivery.py",
+                "        self._registered = False\n        return Outcome(Verdict.RETRY",
+                "        return Outcome(Verdict.RETRY",
+            ),
+            ("gntp_logging/delivery.py", "        self._registered = False\n        code =", "        code ="),
+        ),
+        ("tests/test_reliability.py::test_registering_is_never_assumed",),
+    ),
+    _one(
+        "answers: a garbled one is asked for once more",
+        "delivery.py",
+        "            if left <= 0 or not may_repeat:",
+        "            if True:",
+        "tests/test_delivery.py::test_a_garbled_answer_is_asked_for_once_more",
+    ),
+    _one(
+        "answers: one duplicate at most",
+        "worker.py",
+        "            if entry.unanswered + outcome.unanswered >= MAX_SENDINGS:",
+        "            if False:",
+        "tests/test_reliability.py::test_an_alert_that_is_never_answered_is_sent_twice_and_counted",
+    ),
+    _one(
+        "answers: the same ids for the duplicate",
+        "worker.py",
+        '            id_ = f"{self._id_prefix}-{kind_of_entry}{entry.sequence}"',
+        '            id_ = f"{self._id_prefix}-{kind_of_entry}{self._backlog.mark()}"',
+        "tests/test_reliability.py::test_an_answer_that_is_lost_makes_one_duplicate_at_most",
+    ),
+    _one(
+        "answers: an end in the middle is an error",
+        "gntp/channel.py",
+        "            if not data:\n                return self._last_response()\n",
+        "",
+        "tests/gntp/test_channel.py::test_a_new_connection_that_ends_without_an_answer_is_an_error_at_once",
+        "tests/test_reliability.py::test_a_fault_that_passes_costs_a_delay",
+    ),
+    _one(
+        "answers: one deadline for the whole exchange",
+        "gntp/channel.py",
+        "            data = self.stream.receive(deadline)\n            if not data:\n                return",
+        "            data = self.stream.receive(Deadline.after(0.3))\n            if not data:\n                return",
+        "tests/test_reliability.py::test_a_fault_that_passes_costs_a_delay",
+    ),
+    _one(
+        "password: in a repr",
+        "gntp/packing.py",
+        "    password: str | None = field(repr=False)",
+        "    password: str | None = field()",
+        "tests/test_program.py::test_the_password_appears_nowhere",
+    ),
+    _one(
+        "password: in an error",
+        "options.py",
+        "def _secret(what: str, value: object) -> str:\n",
+        "def _secret(what: str, value: object) -> str:\n    what = f'{what} {value}'\n",
+        "tests/test_program.py::test_the_password_appears_nowhere",
+    ),
+    _one(
+        "hostile text: one place makes it safe",
+        "gntp/headers.py",
+        'return f"{name}: {safe_value(value)}\\r\\n"',
+        'return f"{name}: {value}\\r\\n"',
+        "tests/test_handler.py::test_a_hostile_message_arrives_safe",
+    ),
+    _one(
+        "title: one line",
+        "alert.py",
+        '    return one_line(" · ".join(parts))',
+        '    return " · ".join(parts)',
+        "tests/test_alert.py::test_a_title_is_one_short_line",
+    ),
+    _one(
+        "imports: none on the worker's thread",
+        "gntp/packing.py",
+        "        self.encryption.load()",
+        "        pass",
+        "tests/test_handler.py::test_nothing_is_imported_on_the_workers_thread",
+    ),
+    _one(
+        "uncaught exceptions: the main program's",
+        "unhandled.py",
+        "        sys.excepthook = self._hook\n        threading",
+        "        threading",
+        "tests/test_unhandled.py::test_an_uncaught_exception_of_a_program_reaches_the_desktop",
+    ),
+    _one(
+        "threads: sub-interpreters",
+        "threads.py",
+        "    if not in_main_interpreter():",
+        "    if False:",
+        "tests/test_threads.py::test_a_sub_interpreter_delivers_without_a_thread_and_ends_in_peace",
+    ),
+    _one(
+        "threads: refused",
+        "worker.py",
+        "            self._deliver_inline(time.monotonic() + self.shutdown_timeout)  # threads are refused here",
+        "            pass",
+        "tests/test_worker.py::test_where_threads_are_refused_alerts_are_delivered_at_once",
+    ),
+    _one(
+        "threads: refused, and a dead server",
+        "worker.py",
+        " and not self._pause():\n            self._deliver_inline",
+        ":\n            self._deliver_inline",
+        "tests/test_worker.py::test_without_threads_a_dead_server_is_not_asked_for_each_record",
+    ),
+    _one(
+        "threads: of a handler that was thrown away",
+        "handler.py",
+        "        weakref.finalize(self, self._worker.retire).atexit = False",
+        "",
+        "tests/test_program.py::test_a_handler_that_is_thrown_away_while_it_sends_delivers_and_ends_its_thread",
+    ),
+    _one(
+        "counts: they add up",
+        "backlog.py",
+        "            self._in_hand = lane[0]  # first here",
+        "            self._in_hand = None  # first here",
+        "tests/test_program.py::test_the_counts_add_up_at_every_moment",
+    ),
+)
+
+
+def missing(protection: Protection) -> list[str]:
+    """Return the texts to take out that are not there exactly as they are named here."""
+    return [text for file, text, _ in protection.changes if text not in (ROOT / file).read_text("utf-8")]
+
+
+def is_noticed(protection: Protection) -> bool:
+    """Take a protection out of a copy, and tell whether its tests fail or hang."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "copy"
+        for name in ("gntp_logging", "tests", "examples", "docs", "README.md", "pyproject.toml"):
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                copy.mkdir(exist_ok=True)
+                shutil.copy(source, copy / name)
+        for file, before, after in protection.changes:
+            path = copy / file
+            path.write_text(path.read_text("utf-8").replace(before, after), encoding="utf-8")
+        return any(_fails(copy, protection.tests) for _ in range(protection.runs))
+
+
+def _fails(folder: Path, tests: tuple[str, ...]) -> bool:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # so that what hangs can be ended with its children
+    )
+    try:
+        code = process.wait(BOUND)
+    except subprocess.TimeoutExpired:
+        return True
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if code > 1 and code != 2:
+        raise RuntimeError(f"pytest ended with {code}: {' '.join(tests)}")
+    return code != 0
+
+
+def main() -> int:
+    """Try the protections; return how many nobody misses."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("words", nargs="*", help="try only protections whose names hold one of these")
+    words = parser.parse_args().words
+    unnoticed = 0
+    for protection in PROTECTIONS:
+        if words and not any(word in protection.name for word in words):
+            continue
+        began = time.monotonic()
+        noticed = is_noticed(protection)
+        unnoticed += not noticed
+        print(
+            f"{'noticed' if noticed else 'MISSED ':8} {time.monotonic() - began:5.1f} s  {protection.name}", flush=True
+        )
+    return unnoticed
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
