@@ -47,7 +47,7 @@ class ChaosServer:
     Attributes:
         shown: Title and text of each notification that was acknowledged last under an id.
         perhaps: Ids of those whose acknowledgement was cut off, which may still be read as one.
-        read: How often a notification was read, by id.
+        read: How often a notification was read that may have been shown, by id.
     """
 
     def __init__(self, seed: str) -> None:
@@ -92,7 +92,8 @@ class ChaosServer:
             fault = "answer" if self.calm else self._choose.choices(list(FAULTS), list(FAULTS.values()))[0]
             if isinstance(request, NotifyRequest):
                 note = request.notification
-                self.read[note.id_ or ""] = self.read.get(note.id_ or "", 0) + 1
+                if fault == "403" or not fault.isdigit():
+                    self.read[note.id_ or ""] = self.read.get(note.id_ or "", 0) + 1
                 if fault in ("answer", "403", "drip"):
                     self.shown[note.id_ or ""] = (note.title, note.text)
                 elif fault == "cut":

@@ -223,16 +223,15 @@ class Backlog:
 
         Args:
             entry: What was taken.
-            unanswered: How often it was sent without an answer since.
+            unanswered: How often it was sent without an answer so far.
         """
         with self._ledger:
             if self._in_hand is not entry:
                 return
             if entry.digest is None:
-                again = entry._replace(unanswered=entry.unanswered + unanswered)
-                self._lanes[entry.alert.priority + 2].appendleft(again)
+                self._lanes[entry.alert.priority + 2].appendleft(entry._replace(unanswered=unanswered))
             else:
-                entry.digest.unanswered += unanswered
+                entry.digest.unanswered = unanswered
                 later, self._digest = self._digest, entry.digest
                 self._drop_tallies(self._digest.merge(later), "queue full")
             self._in_hand = None

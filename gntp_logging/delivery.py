@@ -8,8 +8,8 @@ from __future__ import annotations
 import enum
 import os
 import time
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple, TypeVar
 
 from .alert import Alert
 from .gntp.connections import GNTPClient
@@ -30,8 +30,13 @@ MAX_EVENTS: Final = 200
 """Notification types at most. Records can name new ones; a name made from data must not grow the list for ever."""
 
 
+MAX_SENDINGS: Final = 2
+"""How often an alert is sent to a server that answers everything but that: it may be shown each time."""
+
 MUTE: Final = 600.0
 """Seconds for which a type that the user has disabled is not sent: people change their minds in minutes."""
+
+_R = TypeVar("_R", RegisterRequest, NotifyRequest)
 
 
 class Verdict(enum.Enum):
@@ -53,7 +58,8 @@ class Outcome(NamedTuple):
         verdict: What became of the alert.
         reason: Why, in a few words; the key under which losses are counted.
         hint: What a person should look at; empty when there is nothing to say.
-        unanswered: How often the alert was sent without an answer that can be read: the server may have shown it.
+        unanswered: How often the alert was sent, in all its tries, without an answer that can be read: the server may
+            have shown it.
     """
 
     verdict: Verdict
@@ -104,7 +110,7 @@ class Delivery:
         """Close the connection, if one is kept; the next alert opens another."""
         self.client.close()
 
-    def send(self, alert: Alert, id_: str, timeout: float | None = None, *, may_repeat: bool = True) -> Outcome:
+    def send(self, alert: Alert, id_: str, timeout: float | None = None, *, unanswered: int = 0) -> Outcome:
         """Send one alert, registering first where that is needed.
 
         After a failure that is worth another try the application is registered first: a server that cannot answer that
@@ -115,17 +121,17 @@ class Delivery:
             id_: Its Notification-ID and Coalescing-ID, the same at every try, so that a desktop that got it twice shows
                 it once. The Coalescing-ID of an alert with a key is made from the key.
             timeout: Seconds for each exchange; None means the client's.
-            may_repeat: Whether a garbled answer is asked for once more.
+            unanswered: How often it was sent without an answer before.
 
         Returns:
             What became of it. Nothing is raised.
         """
         if time.monotonic() < self._muted.get(alert.event, 0.0):
             return _DISABLED
-        self._unanswered = 0
+        self._unanswered = unanswered
         try:
             self._ensure_event(alert.event)
-            self._notify(self._request(alert, id_), timeout, may_repeat=may_repeat)
+            self._notify(self._request(alert, id_), timeout)
         except GNTPAuthenticationError as error:
             return Outcome(Verdict.REFUSED, "not authorized", self._describe_refusal(error))
         except GNTPResponseError as error:
@@ -142,46 +148,49 @@ class Delivery:
         self._registered = False
         return Outcome(Verdict.RETRY, reason, hint, self._unanswered)
 
-    def _notify(self, request: NotifyRequest, timeout: float | None, *, may_repeat: bool) -> None:
+    def _notify(self, request: NotifyRequest, timeout: float | None) -> None:
         """Send a notification to a server that may have forgotten the application, or never known it."""
         if not self._registered:
             self._register(timeout)
         try:
-            self._exchange(request, timeout, may_repeat=may_repeat)
+            self._exchange(request, timeout, self._process_notification)
         except GNTPResponseError as error:
             if error.error_code not in (ErrorCode.UNKNOWN_APPLICATION, ErrorCode.UNKNOWN_NOTIFICATION):
                 raise
             self._register(timeout)
-            self._exchange(request, timeout, may_repeat=may_repeat)
+            self._exchange(request, timeout, self._process_notification)
 
     def _register(self, timeout: float | None) -> None:
         self._registered = False
         request = RegisterRequest(self._app_name, self._app_icon, tuple(self._events.values()))
-        self._exchange(request, timeout, may_repeat=True)
-        self._unanswered = 0  # of the alert itself
+        self._exchange(request, timeout, lambda request, seconds: self.client.process_request(request, timeout=seconds))
         self._registered = True
 
-    def _exchange(self, request: RegisterRequest | NotifyRequest, timeout: float | None, *, may_repeat: bool) -> None:
+    def _exchange(self, request: _R, timeout: float | None, process: Callable[[_R, float], object]) -> None:
         """Send a request; if the answer is garbled, once more, on a fresh connection, in what is left of the time."""
         seconds = self.client.timeout if timeout is None else timeout
         began = time.monotonic()
         try:
-            self._process(request, seconds)
+            process(request, seconds)
         except GNTPProtocolError:
             self.client.close()
             left = seconds - (time.monotonic() - began)
-            if left <= 0 or not may_repeat:
+            if left <= 0 or self._unanswered >= MAX_SENDINGS:
                 raise
-            self._process(request, left)
+            process(request, left)
 
-    def _process(self, request: RegisterRequest | NotifyRequest, seconds: float) -> None:
+    def _process_notification(self, request: NotifyRequest, seconds: float) -> None:
+        """Send a notification, and count how often the server may have read it without an answer."""
+        if self._unanswered:
+            self.client.close()  # on a kept connection that ends the client would send it once more by itself
+        before = self.client.sendings
         try:
             self.client.process_request(request, timeout=seconds)
-        except GNTPProtocolError:
-            self._unanswered += isinstance(request, NotifyRequest)
+        except GNTPResponseError:
+            self._unanswered += self.client.sendings - before - 1
             raise
-        except GNTPConnectionError as error:
-            self._unanswered += isinstance(request, NotifyRequest) and error.may_have_arrived
+        except (GNTPConnectionError, GNTPProtocolError):
+            self._unanswered += self.client.sendings - before
             raise
 
     def _ensure_event(self, name: str) -> None:

@@ -26,7 +26,7 @@ from typing import Any, Final
 
 from .alert import Alert
 from .backlog import Backlog, Entry
-from .delivery import Delivery, Outcome, Verdict
+from .delivery import MAX_SENDINGS, Delivery, Outcome, Verdict
 from .gntp.constants import random_hex_string
 from .losses import with_losses
 from .threads import start_thread
@@ -37,9 +37,6 @@ _LAST_RETRY: Final = 60.0
 
 _RETRY_AFTER_REFUSAL: Final = 300.0
 """Seconds until a server that refused the password is asked again: people fix passwords in minutes."""
-
-MAX_SENDINGS: Final = 2
-"""How often an alert is sent to a server that answers everything but that: it may be shown each time."""
 
 
 class _Waiter:
@@ -319,7 +316,7 @@ class Worker:
         try:
             alert = with_losses(entry.alert, untold)
             id_ = f"{self._id_prefix}-{kind_of_entry}{entry.sequence}"
-            outcome = self._delivery.send(alert, id_, timeout, may_repeat=not entry.unanswered)
+            outcome = self._delivery.send(alert, id_, timeout, unanswered=entry.unanswered)
         except Exception as error:  # noqa: BLE001 - no alert can end the thread
             outcome = Outcome(Verdict.DROPPED, "internal error", f"{type(error).__name__}: {error}")
         if outcome.verdict is Verdict.SHOWN:
@@ -332,7 +329,7 @@ class Worker:
             self._last_error = outcome.hint
             self._complain(outcome.hint)
         if outcome.verdict is Verdict.RETRY:
-            if entry.unanswered + outcome.unanswered >= MAX_SENDINGS:
+            if outcome.unanswered >= MAX_SENDINGS:
                 self._backlog.settle(entry, "no answer")
             else:
                 self._backlog.put_back(entry, outcome.unanswered)

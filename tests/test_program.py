@@ -331,7 +331,7 @@ def test_an_event_loop_is_not_blocked(attach: Attach, logger: logging.Logger) ->
         await asyncio.gather(*(work(number) for number in range(10)))
 
     with ScriptedServer(gate) as server:
-        handler = attach(server.port)
+        handler = attach(server.port, timeout=60)
         logger.error("first")
         assert gate.reached.wait(PATIENCE)
         asyncio.run(main())
@@ -354,6 +354,7 @@ def test_two_desktops_are_independent(attach: Attach, logger: logging.Logger, re
         assert [toast.text for toast in receiver.toasts] == [f"record {number}" for number in range(20)]
         assert dead.stats().queued == 20
         gate.open.set()
+        assert dead.flush(PATIENCE)
 
 
 def test_the_counts_add_up_at_every_moment(attach: Attach, logger: logging.Logger) -> None:

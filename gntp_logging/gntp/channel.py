@@ -101,14 +101,10 @@ class Connection:
             GNTPProtocolError: If the answer is none.
         """
         self.reader.key = key
-        try:
-            self.stream.send(data, deadline, half_close=half_close)
-            if self._idle_since is not None:
-                self.reader.feed(self._first_bytes(deadline))
-            return self.receive(deadline)
-        except GNTPConnectionError as error:
-            error.may_have_arrived = True
-            raise
+        self.stream.send(data, deadline, half_close=half_close)
+        if self._idle_since is not None:
+            self.reader.feed(self._first_bytes(deadline))
+        return self.receive(deadline)
 
     def receive(self, deadline: Deadline) -> Response:
         """Read until one response is complete.
@@ -200,6 +196,7 @@ class Channel:
 
     Attributes:
         addresses: The server's addresses; none when its name must be looked up.
+        sendings: How often a request was sent, pipelines not counted: a server may have read each, answered or not.
     """
 
     def __init__(self, address: tuple[str, int], packer_factory: PackerFactory) -> None:
@@ -212,6 +209,7 @@ class Channel:
         self.addresses: list[Address] = known_addresses(*address)
         self._address = address
         self._packer_factory = packer_factory
+        self.sendings = 0
         self._start_fresh()
 
     def _start_fresh(self) -> None:
@@ -323,6 +321,7 @@ class Channel:
         connection = self.connect(deadline)
         try:
             data, key = self._pack(request, keep_alive=keep_alive)  # while the server accepts the connection
+            self.sendings += 1
             response = connection.exchange(data, key, deadline, half_close=not keep_alive)
             if keep_alive and response.message_type == RESPONSE_OK:
                 self._keep_if_granted(connection)
@@ -333,6 +332,7 @@ class Channel:
     def _on_kept_connection(self, connection: Connection, request: Request, deadline: Deadline) -> Response:
         data, key = self._pack(request, keep_alive=True)
         self._connection = None
+        self.sendings += 1
         try:
             response = connection.exchange(data, key, deadline)
             if response.message_type == RESPONSE_OK:
@@ -383,8 +383,6 @@ class Channel:
         finally:
             self._close_unless_kept(connection)
         lost = failure or GNTPConnectionError("the request was not sent")
-        if isinstance(failure, GNTPConnectionError):
-            failure.may_have_arrived = True
         return [lost if answer is None else answer for answer in run.answers]
 
 

@@ -442,6 +442,15 @@ class GNTPClient:
         return answer or GNTPConnectionError("the connection class reported no answer")
 
     @property
+    def sendings(self) -> int:
+        """How often a request was sent, batches not counted. A server may have read each of them, answered or not.
+
+        More than one for one request means that a kept connection had ended without an answer, and that it was sent
+        again.
+        """
+        return self._channel.sendings
+
+    @property
     def needs_look_up(self) -> bool:
         """Whether connecting would ask the system for a name's addresses, which nothing bounds in time."""
         return not self._channel.addresses

@@ -23,13 +23,7 @@ class GNTPError(Exception):
 
 
 class GNTPConnectionError(GNTPError):
-    """The connection could not be made, or broke before the answer was complete.
-
-    Attributes:
-        may_have_arrived: Whether the server may have read the request: only its answer is missing.
-    """
-
-    may_have_arrived = False
+    """The connection could not be made, or broke before the answer was complete."""
 
 
 class GNTPTimeoutError(GNTPConnectionError):
