@@ -46,7 +46,7 @@ class ChaosServer:
 
     Attributes:
         shown: Title and text of each notification that was acknowledged last under an id.
-        perhaps: Ids of those whose acknowledgement was cut off, which may still be read as one.
+        perhaps: The same of those whose acknowledgement was cut off, which may still be read as one.
         read: How often a notification was read that may have been shown, by id.
     """
 
@@ -58,7 +58,7 @@ class ChaosServer:
         """
         self.calm = False
         self.shown: dict[str, tuple[str, str]] = {}
-        self.perhaps: set[str] = set()
+        self.perhaps: dict[str, tuple[str, str]] = {}
         self.read: dict[str, int] = {}
         self._choose = random.Random(seed)
         self._lock = threading.Lock()
@@ -97,7 +97,7 @@ class ChaosServer:
                 if fault in ("answer", "403", "drip"):
                     self.shown[note.id_ or ""] = (note.title, note.text)
                 elif fault == "cut":
-                    self.perhaps.add(note.id_ or "")
+                    self.perhaps[note.id_ or ""] = (note.title, note.text)
         headers = {"Response-Action": request.message_type}
         good = encode(Response("-OK", headers), keep_alive=keeps)
         if fault == "answer":
@@ -130,7 +130,7 @@ def main() -> None:
         if line.strip() == "calm":
             server.calm = True
         elif line.strip() == "report":
-            print(json.dumps({"shown": server.shown, "perhaps": list(server.perhaps), "read": server.read}), flush=True)
+            print(json.dumps({"shown": server.shown, "perhaps": server.perhaps, "read": server.read}), flush=True)
 
 
 if __name__ == "__main__":

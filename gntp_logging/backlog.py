@@ -1,9 +1,12 @@
-"""What waits for one desktop: a bounded queue, a digest of what does not fit or is no news any more, and the counts.
+"""What waits for one desktop: a bounded queue, folds of repeats, a digest of what is too much, and the counts.
 
 :meth:`Backlog.add` runs inside the application. It only appends to a deque, which is safe when a signal handler, a
 ``__del__`` or a ``__str__`` interrupts it and logs itself. Everything else holds the ledger, for some instructions and
 never during I/O; what runs inside the application only ever tries it. It is re-entrant, because a signal handler may
 call flush while its thread holds it.
+
+The way of an alert: *incoming*, where the application puts it; *outgoing*, when :meth:`Backlog.take` has decided that
+it is to be shown; *in hand*, while it is sent.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ from typing import Final, NamedTuple
 from . import fingerprint
 from .alert import Alert
 from .digest import Digest, Tally
+from .flood import Decision, Flood, Fold
+from .gntp.constants import random_hex_string
 from .losses import Losses
 
 _PRIORITIES: Final = 5
@@ -27,31 +32,39 @@ _PRIORITIES: Final = 5
 _LARGE: Final = 512
 """Alerts in a queue of which some more or less do not matter."""
 
+DIGEST_DELAY: Final = 10.0
+"""Seconds that a digest of too many different alerts waits for more of them."""
+
 DIGEST_INTERVAL: Final = 60.0
-"""Seconds after which a digest goes out even while other alerts wait."""
+"""Seconds between two digests, and after which one goes out even while other alerts wait."""
 
 
 class Entry(NamedTuple):
     """An alert on its way.
 
     Attributes:
-        sequence: Its place in the order of submission; of a digest, that of the oldest alert in it.
+        sequence: Its place in the order of submission; of a digest or an update, that of the oldest alert in it.
         submitted: When, in seconds of time.monotonic.
         alert: The alert.
-        digest: What the alert tells, when it stands for many.
         unanswered: How often it was sent without an answer.
+        fold: The fold that it is the first of, or whose count it tells.
+        told: The count of the fold that it tells.
+        is_update: Whether it only tells a count.
+        digest: What the alert tells, when it stands for many.
+        id_: Its Notification-ID; empty until it is taken.
+        coalescing_id: Its Notification-Coalescing-ID.
     """
 
     sequence: int
     submitted: float
     alert: Alert
-    digest: Digest | None = None
     unanswered: int = 0
-
-    @property
-    def weight(self) -> int:
-        """How many accepted records this stands for."""
-        return 1 if self.digest is None else self.digest.count
+    fold: Fold | None = None
+    told: int = 1
+    is_update: bool = False
+    digest: Digest | None = None
+    id_: str = ""
+    coalescing_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,13 +73,15 @@ class Counts:
 
     Attributes:
         shown: Acknowledged by the server, one by one.
+        folded: Counted in the fold of an alert that is, or will be, shown.
         digested: Told by a digest that the server acknowledged.
         dropped: Given up, by reason.
         queued: Waiting, what is being sent and what waits for a digest included.
-        notifications: Notifications that the server acknowledged, digests included.
+        notifications: Notifications that the server acknowledged, updates and digests included.
     """
 
     shown: int
+    folded: int
     digested: int
     dropped: dict[str, int]
     queued: int
@@ -106,12 +121,15 @@ class Backlog:
         losses: What was given up.
     """
 
-    def __init__(self, size: int, max_age: float, on_error: Callable[[Alert, str], object] | None) -> None:
+    def __init__(
+        self, size: int, max_age: float, flood: Flood, on_error: Callable[[Alert, str], object] | None
+    ) -> None:
         """Begin empty.
 
         Args:
             size: Alerts that may wait.
             max_age: Seconds after which a waiting alert goes into the digest; 0 for no limit.
+            flood: Folds, and caps the rate.
             on_error: Gets what is given up.
         """
         self._size = size
@@ -120,13 +138,18 @@ class Backlog:
         self._unlooked = 15 if size >= _LARGE else 0
         self._spare = size // 128 if size >= _LARGE else 0
         self._max_age = max_age
-        self._lanes: tuple[deque[Entry], ...] = tuple(deque() for _ in range(_PRIORITIES))
+        self._flood = flood
+        self._incoming: tuple[deque[Entry], ...] = tuple(deque() for _ in range(_PRIORITIES))
+        self._outgoing: tuple[deque[Entry], ...] = tuple(deque() for _ in range(_PRIORITIES))
         self._sequence = itertools.count(1)
+        self._id_prefix = random_hex_string(8)
         self._ledger = _Ledger()
         self._in_hand: Entry | None = None
+        self._evicted = Digest()
         self._digest = Digest()
         self._digest_due = 0.0
-        self._shown = self._digested = self._notifications = 0
+        self._last_digest = -DIGEST_INTERVAL
+        self._shown = self._folded = self._digested = self._notifications = 0
         self.losses = Losses(on_error, size)
 
     # -- Inside the application ----------------------------------------------------------------
@@ -134,8 +157,9 @@ class Backlog:
     def add(self, alert: Alert) -> None:
         """Queue an alert; when there are too many, make room."""
         sequence = next(self._sequence)
-        entry = tuple.__new__(Entry, (sequence, time.monotonic(), alert, None, 0))  # Entry(...) takes twice as long
-        self._lanes[alert.priority + 2].append(entry)
+        # Entry(...) takes twice as long.
+        entry = tuple.__new__(Entry, (sequence, time.monotonic(), alert, 0, None, 1, False, None, "", ""))
+        self._incoming[alert.priority + 2].append(entry)
         if not sequence & self._unlooked and self._waiting() + self._unlooked > self._size:
             self._evict()
 
@@ -152,74 +176,156 @@ class Backlog:
             return
         try:
             surplus = self._waiting() + self._unlooked + self._spare - self._size
-            self._begin_digest()
-            add, at_hand = self._digest.add, fingerprint.at_hand
+            add, at_hand = self._evicted.add, fingerprint.at_hand
             while surplus > 0:
-                lane = next(lane for lane in self._lanes if lane)
+                lane = next(self._outgoing[level] or self._incoming[level] for level in self._occupied())
                 for _ in range(min(surplus, len(lane))):
-                    sequence, _, alert, *_ = lane.popleft()
-                    if not add(at_hand(alert.kind), alert, sequence):
-                        self.losses.add(alert, "queue full")
+                    entry = lane.popleft()
+                    if entry.fold is not None:
+                        self._to_digest(entry)
+                    elif not add(at_hand(entry.alert.kind), entry.alert, entry.sequence):
+                        self.losses.add(entry.alert, "queue full")
                     surplus -= 1
         finally:
             self._ledger.__exit__()
 
     def _waiting(self) -> int:
-        return sum(map(len, self._lanes))
+        return sum(map(len, self._incoming)) + sum(map(len, self._outgoing))
+
+    def _occupied(self) -> list[int]:
+        return [level for level in range(_PRIORITIES) if self._outgoing[level] or self._incoming[level]]
 
     # -- On its way ----------------------------------------------------------------------------
 
     def take(self, flushed: int = 0) -> Entry | None:
-        """Move what is to be sent next from the queue into the hand.
+        """Move what is to be sent next into the hand.
 
-        That is the oldest alert. The digest comes when nothing else waits, when it has waited long enough, and when
-        somebody in flush waits for nothing but the digest.
+        That is the oldest alert that is to be shown; then counts that are to be told; then the digest, which also comes
+        when it has waited long enough, and when somebody in flush waits for nothing but the digest.
 
         Args:
             flushed: The highest mark that somebody waits for; 0 when nobody does.
 
         Returns:
-            What to send; None when nothing waits.
+            What to send; None when nothing is due.
         """
         now = time.monotonic()
         with self._ledger:
-            self._age_out(now)
-            lanes = [lane for lane in self._lanes if lane]
-            lane = min(lanes, key=lambda lane: lane[0].sequence, default=None)
+            self._take_in(now)
+            lane = min((lane for lane in self._outgoing if lane), key=lambda lane: lane[0].sequence, default=None)
             if self._is_digest_next(lane[0].sequence if lane else None, flushed, now):
-                return self._take_digest(now)
-            if lane is None:
-                return None
-            self._in_hand = lane[0]  # first here, then not there: a signal handler that looks now misses nothing
-            return lane.popleft()
+                return self._hold(self._digest_entry(now))
+            if lane is not None:
+                entry = lane[0]
+                self._in_hand = entry  # first here, then not there: a signal handler that looks now misses nothing
+                lane.popleft()
+                return self._hold(self._with_ids(entry))
+            fold = self._flood.update_due(now, flushed)
+            return None if fold is None else self._hold(self._update(fold, now))
 
-    def _age_out(self, now: float) -> None:
-        if not self._max_age:
-            return
-        for lane in self._lanes:
-            while lane and now - lane[0].submitted > self._max_age:
-                entry = lane.popleft()
-                self._begin_digest()
-                if not self._digest.add(fingerprint.settled(entry.alert.kind), entry.alert, entry.sequence):
-                    self.losses.add(entry.alert, "too old")
+    def _hold(self, entry: Entry) -> Entry:
+        self._in_hand = entry
+        return entry
+
+    def _take_in(self, now: float) -> None:
+        """Decide about everything that has come in."""
+        if self._evicted.count:
+            evicted, self._evicted = self._evicted, Digest()
+            for kind, tally in evicted.tallies.items():
+                if self._flood.absorb(kind, tally, evicted.since or 0):
+                    self._folded += tally.count
+                else:
+                    self._digest_due = now
+                    self._digest.take_in(kind, tally, evicted.since or 0)
+        while lanes := [lane for lane in self._incoming if lane]:
+            lane = min(lanes, key=lambda lane: lane[0].sequence)
+            self._sort_out(lane.popleft(), now)
+        if self._max_age:
+            for lane in self._outgoing:
+                while lane and self._is_too_old(lane[0], now):
+                    self._to_digest(lane.popleft())
+                    self._digest_due = now
+
+    def _is_too_old(self, entry: Entry, now: float) -> bool:
+        return bool(self._max_age) and now - entry.submitted > self._max_age
+
+    def _sort_out(self, entry: Entry, now: float) -> None:
+        try:
+            decision, fold = self._flood.offer(entry.alert, fingerprint.settled(entry.alert.kind), entry.sequence, now)
+        except Exception:  # noqa: BLE001 - whatever fails here, the alert is shown plainly
+            decision, fold = Decision.SHOW, None
+        if decision is Decision.FOLD:
+            self._folded += 1
+        elif decision is Decision.DIGEST:
+            if self._digest.since is None:
+                self._digest_due = max(now + DIGEST_DELAY, self._last_digest + DIGEST_INTERVAL)
+            self._to_digest(entry)
+        else:
+            self._outgoing[entry.alert.priority + 2].append(entry._replace(fold=fold))
+
+    def _with_ids(self, entry: Entry) -> Entry:
+        """Give an alert its ids, which it keeps when it is sent again, and the count that it has reached by now."""
+        fold = entry.fold
+        id_ = entry.id_ or (random_hex_string(8) if fold else f"{self._id_prefix}-{entry.sequence}")
+        if fold is None:
+            return entry._replace(id_=id_, coalescing_id=id_)
+        fold.id_ = id_
+        return entry._replace(id_=id_, coalescing_id=id_, alert=fold.as_alert(), told=fold.count)
+
+    def _update(self, fold: Fold, now: float) -> Entry:
+        fold.updates += 1
+        return Entry(
+            fold.since or 0,
+            now,
+            fold.as_alert(),
+            fold.unanswered,
+            fold,
+            fold.count,
+            is_update=True,
+            id_=f"{fold.id_}-{fold.updates}",
+            coalescing_id=fold.id_,
+        )
 
     def _is_digest_next(self, oldest: int | None, flushed: int, now: float) -> bool:
         since = self._digest.since
         if since is None:
             return False
-        return oldest is None or now >= self._digest_due or since <= flushed < oldest
+        if since <= flushed and (oldest is None or flushed < oldest):
+            return True
+        if oldest is None:
+            return now >= self._digest_due
+        return now >= self._digest_due + DIGEST_INTERVAL
 
-    def _take_digest(self, now: float) -> Entry:
+    def _digest_entry(self, now: float) -> Entry:
         digest, self._digest = self._digest, Digest()
-        self._in_hand = entry = Entry(digest.since or 0, now, digest.as_alert(), digest, digest.unanswered)
-        return entry
+        self._last_digest = now
+        id_ = f"{self._id_prefix}-d{digest.since}"
+        return Entry(
+            digest.since or 0, now, digest.as_alert(), digest.unanswered, digest=digest, id_=id_, coalescing_id=id_
+        )
 
-    def _begin_digest(self) -> None:
-        if self._digest.since is None:
-            self._digest_due = time.monotonic() + DIGEST_INTERVAL
+    def _to_digest(self, entry: Entry) -> None:
+        """Let a digest tell of an alert and its repeats."""
+        tally = Tally(entry.alert)
+        kind = fingerprint.settled(entry.alert.kind)
+        if entry.fold is not None:
+            self._flood.forget(entry.fold)
+            tally.count = entry.fold.count
+            tally.first, tally.last = entry.fold.first, entry.fold.last
+            tally.newest = entry.fold.alert
+            self._folded -= entry.fold.count - 1
+        self._digest.take_in(kind, tally, entry.sequence)
+
+    def next_due(self) -> float | None:
+        """Return when something that is not in the queue is due, in seconds of time.monotonic; None when nothing is."""
+        with self._ledger:
+            due = self._flood.next_due()
+            if self._digest.since is not None:
+                due = min(due, self._digest_due)
+            return None if due == float("inf") else due
 
     def put_back(self, entry: Entry, unanswered: int) -> None:
-        """Return what could not be sent to the head of the queue; unless close has counted it already.
+        """Return what could not be sent; unless close has counted it already.
 
         Args:
             entry: What was taken.
@@ -228,59 +334,83 @@ class Backlog:
         with self._ledger:
             if self._in_hand is not entry:
                 return
-            if entry.digest is None:
-                self._lanes[entry.alert.priority + 2].appendleft(entry._replace(unanswered=unanswered))
-            else:
-                entry.digest.unanswered = unanswered
+            if entry.digest is not None:
                 later, self._digest = self._digest, entry.digest
-                self._drop_tallies(self._digest.merge(later), "queue full")
+                self._digest.unanswered = unanswered
+                self._digest.merge(later)
+            elif entry.is_update:
+                assert entry.fold is not None
+                entry.fold.unanswered = unanswered
+                entry.fold.updates -= 1  # the next one is this one, with a later count
+            else:
+                self._outgoing[entry.alert.priority + 2].appendleft(entry._replace(unanswered=unanswered))
             self._in_hand = None
 
     def settle(self, entry: Entry, reason: str | None = None) -> None:
         """Count an alert as shown, or as dropped for a reason; unless close has counted it already."""
+        now = time.monotonic()
         with self._ledger:
             if self._in_hand is not entry:
                 return
             self._in_hand = None
             if reason is not None:
-                self.losses.add(entry.alert, reason, entry.weight)
+                self._drop(entry, reason, now)
                 return
             self._notifications += 1
-            if entry.digest is None:
-                self._shown += 1
-            else:
+            if entry.digest is not None:
                 self._digested += entry.digest.count
+                return
+            if not entry.is_update:
+                self._shown += 1
+            if entry.fold is not None:
+                self._flood.told(entry.fold, entry.told, now)
+
+    def _drop(self, entry: Entry, reason: str, now: float) -> None:
+        fold = entry.fold
+        if entry.digest is not None:
+            self.losses.add(entry.alert, reason, entry.digest.count)
+        elif fold is None:
+            self.losses.add(entry.alert, reason)
+        elif entry.is_update:
+            self._flood.not_told(fold, now)
+        else:
+            self._flood.forget(fold)
+            self._folded -= fold.count - 1
+            self.losses.add(fold.as_alert(), reason, fold.count)
 
     def abandon(self, reason: str) -> int:
-        """Count everything that waits as dropped, and return how much that was."""
+        """Count everything that waits as dropped, repeats that were not told included; return how much that was."""
+        now = time.monotonic()
+        before = sum(self.losses.by_reason.values())
         with self._ledger:
-            left = [] if self._in_hand is None else [self._in_hand]
+            self._take_in(now)
+            left = [] if self._in_hand is None or self._in_hand.is_update else [self._in_hand]
             self._in_hand = None
-            for lane in self._lanes:
-                while lane:
-                    left.append(lane.popleft())
+            for lane in self._outgoing:
+                left.extend(lane)
+                lane.clear()
             if self._digest.count:
-                left.append(self._take_digest(0.0))
-                self._in_hand = None
+                left.append(self._digest_entry(now))
             for entry in left:
-                self.losses.add(entry.alert, reason, entry.weight)
-            return sum(entry.weight for entry in left)
-
-    def _drop_tallies(self, tallies: list[Tally], reason: str) -> None:
-        for tally in tallies:
-            self.losses.add(tally.newest, reason, tally.count)
+                self._drop(entry, reason, now)
+            for fold in self._flood.folds():
+                if fold.untold:
+                    self._folded -= fold.untold
+                    self.losses.add(fold.as_alert(), reason, fold.untold)
+                self._flood.forget(fold)
+            return sum(self.losses.by_reason.values()) - before
 
     # -- What there is -------------------------------------------------------------------------
 
     def is_settled(self, mark: int) -> bool:
         """Tell whether nothing from before a mark waits."""
         with self._ledger:
-            heads = [lane[0].sequence for lane in self._lanes if lane]
+            waiting = [lane[0].sequence for lane in (*self._incoming, *self._outgoing) if lane]
             if self._in_hand is not None:
-                heads.append(self._in_hand.sequence)
-            if self._digest.since is not None:
-                heads.append(self._digest.since)
-            return all(sequence > mark for sequence in heads)
+                waiting.append(self._in_hand.sequence)
+            rest = (self._digest.since, self._evicted.since, self._flood.oldest_untold())
+            waiting += [sequence for sequence in rest if sequence is not None]
+            return all(sequence > mark for sequence in waiting)
 
     def untold(self) -> Counter[str]:
         """Return the losses that no alert has told of yet."""
@@ -295,5 +425,9 @@ class Backlog:
     def counts(self) -> Counts:
         """Return the counts of one moment."""
         with self._ledger:
-            queued = self._waiting() + self._digest.count + (self._in_hand.weight if self._in_hand else 0)
-            return Counts(self._shown, self._digested, dict(self.losses.by_reason), queued, self._notifications)
+            queued = self._waiting() + self._digest.count + self._evicted.count
+            held = self._in_hand
+            if held is not None and not held.is_update:
+                queued += 1 if held.digest is None else held.digest.count
+            dropped = dict(self.losses.by_reason)
+            return Counts(self._shown, self._folded, self._digested, dropped, queued, self._notifications)

@@ -6,14 +6,13 @@ Owned by the worker, which calls it from one thread at a time. Nothing here logs
 from __future__ import annotations
 
 import enum
-import os
 import time
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple, TypeVar
 
 from .alert import Alert
 from .gntp.connections import GNTPClient
-from .gntp.constants import ErrorCode, random_hex_string
+from .gntp.constants import ErrorCode
 from .gntp.exceptions import (
     GNTPAuthenticationError,
     GNTPConnectionError,
@@ -98,8 +97,6 @@ class Delivery:
         self._registered = False
         self._unanswered = 0
         self._muted: dict[str, float] = {}  # until when, in seconds of time.monotonic
-        # Two processes must not update each other's toasts, on two machines or in two containers with equal pids.
-        self._salt = random_hex_string(4)
 
     def forget_registration(self) -> None:
         """Register again before the next alert, and ask again for what is disabled."""
@@ -110,7 +107,7 @@ class Delivery:
         """Close the connection, if one is kept; the next alert opens another."""
         self.client.close()
 
-    def send(self, alert: Alert, id_: str, timeout: float | None = None, *, unanswered: int = 0) -> Outcome:
+    def send(self, alert: Alert, ids: tuple[str, str], timeout: float | None = None, *, unanswered: int = 0) -> Outcome:
         """Send one alert, registering first where that is needed.
 
         After a failure that is worth another try the application is registered first: a server that cannot answer that
@@ -118,8 +115,8 @@ class Delivery:
 
         Args:
             alert: The alert.
-            id_: Its Notification-ID and Coalescing-ID, the same at every try, so that a desktop that got it twice shows
-                it once. The Coalescing-ID of an alert with a key is made from the key.
+            ids: Its Notification-ID and Notification-Coalescing-ID. They are the same at every try, so that a desktop
+                that got it twice shows it once.
             timeout: Seconds for each exchange; None means the client's.
             unanswered: How often it was sent without an answer before.
 
@@ -131,7 +128,7 @@ class Delivery:
         self._unanswered = unanswered
         try:
             self._ensure_event(alert.event)
-            self._notify(self._request(alert, id_), timeout)
+            self._notify(self._request(alert, ids), timeout)
         except GNTPAuthenticationError as error:
             return Outcome(Verdict.REFUSED, "not authorized", self._describe_refusal(error))
         except GNTPResponseError as error:
@@ -203,17 +200,17 @@ class Delivery:
         self._events[name] = Event(name)
         self._registered = False
 
-    def _request(self, alert: Alert, id_: str) -> NotifyRequest:
+    def _request(self, alert: Alert, ids: tuple[str, str]) -> NotifyRequest:
         icon, complaint = _picture(alert.icon)
         notification = Notification(
             name=alert.event,
             title=alert.title,
             text=alert.text + complaint,
-            id_=id_,
+            id_=ids[0],
             sticky=alert.sticky,
             priority=alert.priority,
             icon=icon,
-            coalescing_id=f"{self._salt}-{os.getpid()}-{alert.key}" if alert.key else id_,
+            coalescing_id=ids[1],
             callback=URLCallback(alert.url) if alert.url else None,
         )
         return NotifyRequest(self._app_name, notification)

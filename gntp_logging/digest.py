@@ -15,6 +15,9 @@ from .fingerprint import Kind
 MAX_KINDS: Final = 1000
 """Kinds that are counted apart; each keeps one alert."""
 
+_OTHER: Final = "other"
+"""Begins the kind of what is counted by level only."""
+
 _NAMED_KINDS: Final = 3
 """Kinds that the digest names: a toast shows nine lines."""
 
@@ -90,52 +93,55 @@ class Digest:
             self.since = sequence
         return True
 
-    def merge(self, other: Digest) -> list[Tally]:
-        """Take over another digest's counts.
+    def take_in(self, kind: Kind, tally: Tally, sequence: int) -> None:
+        """Count alerts of one kind; those of kinds for which there is no room by their level only.
 
         Args:
-            other: The other digest; not used afterwards.
-
-        Returns:
-            What there was no room for.
+            kind: Their kind.
+            tally: How many, when, and the newest.
+            sequence: The place of the oldest in the order of submission.
         """
-        left = []
+        if kind not in self.tallies and len(self.tallies) >= MAX_KINDS:
+            kind = (_OTHER, tally.newest.level)
+        known = self.tallies.get(kind)
+        if known is None:
+            self.tallies[kind] = tally
+        else:
+            known.add(tally)
+        self.count += tally.count
+        if self.since is None or sequence < self.since:
+            self.since = sequence
+
+    def merge(self, other: Digest) -> None:
+        """Take over another digest's counts; it is not used afterwards."""
         for kind, tally in other.tallies.items():
-            known = self.tallies.get(kind)
-            if known is not None:
-                known.add(tally)
-            elif len(self.tallies) < MAX_KINDS:
-                self.tallies[kind] = tally
-            else:
-                left.append(tally)
-        self.count += other.count - sum(tally.count for tally in left)
-        if other.since is not None and (self.since is None or other.since < self.since):
-            self.since = other.since
-        return left
+            self.take_in(kind, tally, other.since or 0)
 
     def as_alert(self) -> Alert:
         """Return one alert that tells what is in the digest; there must be something.
 
         Returns:
             An alert that looks like the most urgent in it: how many alerts, by level, when the first and the last was
-            logged, and the newest message.
+            logged, and the newest message. One that is alone in it is told as it is, with its time.
         """
         tallies = list(self.tallies.values())
+        if self.count == 1:
+            (alone,) = tallies
+            return alone.newest._replace(text=f"{alone.newest.text}\n(logged {span(alone.first, alone.last)})")
         most_urgent = max(tallies, key=lambda tally: (tally.newest.priority, tally.newest.sticky)).newest
         newest = max(tallies, key=lambda tally: tally.last).newest
-        alerts = "1 alert" if self.count == 1 else f"{self.count:,} alerts"
         lines = [
             f"{levels(tallies)}, {span(min(t.first for t in tallies), max(t.last for t in tallies))}",
             f"newest: {one_line(newest.text)}",
         ]
         if len(tallies) > 1:
-            often = sorted(tallies, key=lambda tally: -tally.count)
-            lines += [f"{tally.count:,} × {one_line(tally.newest.text)}" for tally in often[:_NAMED_KINDS]]
-            if len(often) > _NAMED_KINDS:
-                more = sum(tally.count for tally in often[_NAMED_KINDS:])
-                lines.append(f"{more:,} × {len(often) - _NAMED_KINDS:,} other kinds")
+            known = [tally for kind, tally in self.tallies.items() if kind[:1] != (_OTHER,)]
+            often = sorted(known, key=lambda tally: -tally.count)[:_NAMED_KINDS]
+            lines += [f"{tally.count:,} × {one_line(tally.newest.text)}" for tally in often]
+            if more := self.count - sum(tally.count for tally in often):
+                lines.append(f"{more:,} × other kinds")
         return most_urgent._replace(
-            title=f"{alerts} not shown one by one",
+            title=f"{self.count:,} alerts not shown one by one",
             text="\n".join(lines),
             created=newest.created,
             icon=None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import sys
@@ -12,6 +13,7 @@ from typing import Any, Final
 from . import options
 from .alert import Alert, AlertFactory
 from .delivery import Delivery
+from .flood import Flood
 from .gntp import ciphers, keys
 from .gntp.connections import GNTPClient
 from .gntp.constants import DEFAULT_PORT
@@ -53,6 +55,9 @@ class GNTPHandler(logging.Handler):
         icon: str | os.PathLike[str] | bytes | None = None,
         url: str | None = None,
         max_text: int = 1000,
+        repeat_window: float = 60.0,
+        burst: int = 20,
+        rate: float = 12.0,
         queue_size: int = 10_000,
         max_age: float = 300.0,
         shutdown_timeout: float = 2.0,
@@ -77,6 +82,9 @@ class GNTPHandler(logging.Handler):
             icon: The application's picture: a path, its bytes, or a URL that the server fetches.
             url: What opens when an alert is clicked.
             max_text: Characters of an alert's text; 0 for no limit.
+            repeat_window: Seconds in which repeats of an alert only raise the count on its toast; 0 shows each.
+            burst: Different alerts that are shown at once; the rest becomes one digest. CRITICAL is always shown.
+            rate: Different alerts a minute that are shown after a burst; 0 for no limit.
             queue_size: Alerts that may wait; beyond it the oldest of the lowest priority go into a digest.
             max_age: Seconds after which an alert that could not be delivered goes into a digest; 0 for no limit.
             shutdown_timeout: Seconds that ``flush``, ``close`` and the program's end may wait for delivery.
@@ -108,6 +116,12 @@ class GNTPHandler(logging.Handler):
             queue_size=options.integer("queue_size", queue_size, 1),
             max_age=options.seconds("max_age", max_age, positive=False),
             shutdown_timeout=options.seconds("shutdown_timeout", shutdown_timeout, positive=False),
+            make_flood=functools.partial(
+                Flood,
+                options.seconds("repeat_window", repeat_window, positive=False),
+                options.integer("burst", burst, 1),
+                options.number("rate", rate),
+            ),
             report=_report,
             on_error=options.function("on_error", on_error),
         )

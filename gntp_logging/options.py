@@ -114,6 +114,24 @@ def seconds(option: str, value: object, *, positive: bool) -> float:
     return float(value)
 
 
+def number(option: str, value: object) -> float:
+    """Check a number that is not negative.
+
+    Args:
+        option: The option's name.
+        value: What was given.
+
+    Returns:
+        The number.
+
+    Raises:
+        ValueError: If it is none, or too large to mean anything.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= MAX_SECONDS:
+        raise refusal(option, f"a number from 0 to {MAX_SECONDS}", value)
+    return float(value)
+
+
 def level_number(option: str, value: object) -> int:
     """Read a level: a number, a number in a string, or a name that logging knows.
 

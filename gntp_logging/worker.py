@@ -27,13 +27,16 @@ from typing import Any, Final
 from .alert import Alert
 from .backlog import Backlog, Entry
 from .delivery import MAX_SENDINGS, Delivery, Outcome, Verdict
-from .gntp.constants import random_hex_string
+from .flood import Flood
 from .losses import with_losses
 from .threads import start_thread
 
 _FIRST_RETRY: Final = 1.0
 _LAST_RETRY: Final = 60.0
 """Seconds between two tries to reach a server: doubling from the first to the last."""
+
+_SHORTEST_PAUSE: Final = 0.01
+"""Seconds: what is due comes a little late rather than keeping the thread busy until it is."""
 
 _RETRY_AFTER_REFUSAL: Final = 300.0
 """Seconds until a server that refused the password is asked again: people fix passwords in minutes."""
@@ -95,6 +98,7 @@ class Worker:
         queue_size: int,
         max_age: float,
         shutdown_timeout: float,
+        make_flood: Callable[[], Flood],
         report: Callable[[str], None],
         on_error: Callable[[Alert, str], object] | None = None,
     ) -> None:
@@ -105,6 +109,7 @@ class Worker:
             queue_size: Alerts that may wait.
             max_age: Seconds after which a waiting alert is told by a digest only; 0 for no limit.
             shutdown_timeout: Seconds that flush, close and the end of the program may take.
+            make_flood: Makes what folds repeats and caps the rate, in each process anew.
             report: Takes a line of diagnosis for people.
             on_error: Called with each alert that is given up, and why; on the worker's thread, but for what is left
                 when the worker is closed.
@@ -112,6 +117,7 @@ class Worker:
         self._delivery = delivery
         self._queue_size = queue_size
         self._max_age = max_age
+        self._make_flood = make_flood
         self.shutdown_timeout = shutdown_timeout
         self._report = report
         self._on_error = on_error
@@ -124,8 +130,7 @@ class Worker:
         Whatever was queued, held or under way at the fork is the parent's, and is delivered there.
         """
         self.pid = os.getpid()
-        self._backlog = Backlog(self._queue_size, self._max_age, self._on_error)
-        self._id_prefix = random_hex_string(8)
+        self._backlog = Backlog(self._queue_size, self._max_age, self._make_flood(), self._on_error)
         self._make_locks()
         self._starting = threading.Lock()
         self._complained = _complaint_about(self._delivery)
@@ -217,13 +222,12 @@ class Worker:
     def stats(self) -> Stats:
         """Return a snapshot of the counts."""
         counts = self._backlog.counts()
-        folded = 0
-        settled = counts.shown + folded + counts.digested + sum(counts.dropped.values())
+        settled = counts.shown + counts.folded + counts.digested + sum(counts.dropped.values())
         state = "refused" if self._refused else "retrying" if self._failures else None
         return Stats(
             accepted=settled + counts.queued,
             shown=counts.shown,
-            folded=folded,
+            folded=counts.folded,
             digested=counts.digested,
             dropped=counts.dropped,
             queued=counts.queued,
@@ -268,9 +272,9 @@ class Worker:
         self._thread_id = _thread.get_ident()
         while generation == self._generation:
             pause = self._work(generation)
-            if self._is_retired and pause < 0:
+            if self._is_retired and not self._failures:
                 return
-            self._is_backing_off = pause > 0
+            self._is_backing_off = self._pause() > 0
             self._wake.acquire(timeout=pause)
             self._is_backing_off = False
         self._wake_up()  # what woke this thread may have been meant for its successor
@@ -279,7 +283,7 @@ class Worker:
         """Deliver what can be delivered now.
 
         Returns:
-            Seconds until the next try; -1 when only a new alert brings work.
+            Seconds until the next try, or until a count or a digest is due; -1 when only a new alert brings work.
         """
         while generation == self._generation:
             self._backlog.losses.hand_over()
@@ -290,8 +294,12 @@ class Worker:
                 delivered = generation == self._generation and self._deliver_next()
             self._release_waiters()
             if not delivered:
-                return self._pause() or -1
+                return self._pause() or self._until_due()
         return -1
+
+    def _until_due(self) -> float:
+        due = self._backlog.next_due()
+        return -1 if due is None else max(_SHORTEST_PAUSE, due - time.monotonic())
 
     def _pause(self) -> float:
         """Return the seconds until the server is tried again; none while somebody waits in flush."""
@@ -299,24 +307,29 @@ class Worker:
             return 0.0
         return max(0.0, self._retry_at - time.monotonic())
 
-    def _deliver_next(self, timeout: float | None = None) -> bool:
+    def _deliver_next(self, flushed: int = 0, timeout: float | None = None) -> bool:
         """Deliver one alert; the caller has the turn.
+
+        Args:
+            flushed: The mark of a flush that this is for; those of waiting threads count in any case.
+            timeout: Seconds for each exchange; None means the client's.
 
         Returns:
             False when nothing waited, or the server cannot be reached.
         """
-        entry = self._backlog.take(max((waiter.mark for waiter in list(self._waiters)), default=0))
+        if self._is_retired:
+            flushed = self._backlog.mark()
+        entry = self._backlog.take(max((waiter.mark for waiter in list(self._waiters)), default=flushed))
         if entry is None:
             return False
         if self._refused and time.monotonic() < self._retry_at:
             self._backlog.settle(entry, "not authorized")
             return True
         untold = self._backlog.untold()
-        kind_of_entry = "" if entry.digest is None else "d"
         try:
             alert = with_losses(entry.alert, untold)
-            id_ = f"{self._id_prefix}-{kind_of_entry}{entry.sequence}"
-            outcome = self._delivery.send(alert, id_, timeout, unanswered=entry.unanswered)
+            ids = (entry.id_, entry.coalescing_id)
+            outcome = self._delivery.send(alert, ids, timeout, unanswered=entry.unanswered)
         except Exception as error:  # noqa: BLE001 - no alert can end the thread
             outcome = Outcome(Verdict.DROPPED, "internal error", f"{type(error).__name__}: {error}")
         if outcome.verdict is Verdict.SHOWN:
@@ -368,7 +381,7 @@ class Worker:
         if self.is_current_thread():
             return False
         if not self._running:
-            self._deliver_inline(deadline)
+            self._deliver_inline(deadline, mark)
             return self._backlog.is_settled(mark)
         waiter = _Waiter(mark)
         self._waiters.append(waiter)
@@ -380,7 +393,7 @@ class Worker:
             pass  # the thread took it
         return waiter.settled or self._backlog.is_settled(mark)
 
-    def _deliver_inline(self, deadline: float) -> None:
+    def _deliver_inline(self, deadline: float, flushed: int = 0) -> None:
         """Deliver on the calling thread, where no other exists or can be started.
 
         A look-up of the host's name would be bounded by nothing, so it is not made here.
@@ -396,7 +409,7 @@ class Worker:
         self._inline_thread_id = _thread.get_ident()
         try:
             while (left := deadline - time.monotonic()) > 0:
-                if not self._deliver_next(min(left, self._delivery.client.timeout)):
+                if not self._deliver_next(flushed, min(left, self._delivery.client.timeout)):
                     return
         finally:
             self._inline_thread_id = None

@@ -153,8 +153,8 @@ PROTECTIONS: Final = (
         (
             (
                 "gntp_logging/backlog.py",
-                "        self._lanes[alert.priority + 2].append(entry)",
-                "        with self._plain: self._lanes[alert.priority + 2].append(entry)",
+                "        self._incoming[alert.priority + 2].append(entry)",
+                "        with self._plain: self._incoming[alert.priority + 2].append(entry)",
             ),
             (
                 "gntp_logging/backlog.py",
@@ -213,8 +213,8 @@ PROTECTIONS: Final = (
     _one(
         "queue: the lowest priority goes first",
         "backlog.py",
-        "next(lane for lane in self._lanes if lane)",
-        "next(lane for lane in reversed(self._lanes) if lane)",
+        "for level in self._occupied())",
+        "for level in reversed(self._occupied()))",
         "tests/test_worker.py::test_a_full_queue_gives_up_the_oldest_of_the_lowest_priority",
     ),
     _one(
@@ -284,8 +284,8 @@ PROTECTIONS: Final = (
     _one(
         "outage: a digest of what is too old",
         "backlog.py",
-        "        if not self._max_age:\n            return\n",
-        "        return\n",
+        "        if self._max_age:\n",
+        "        if False:\n",
         "tests/test_reliability.py::test_after_an_outage_the_young_are_shown_and_the_rest_is_one_digest",
     ),
     _one(
@@ -371,8 +371,8 @@ PROTECTIONS: Final = (
     _one(
         "answers: the same ids for the duplicate",
         "worker.py",
-        '            id_ = f"{self._id_prefix}-{kind_of_entry}{entry.sequence}"',
-        '            id_ = f"{self._id_prefix}-{kind_of_entry}{self._backlog.mark()}"',
+        "            ids = (entry.id_, entry.coalescing_id)",
+        "            ids = (str(self._backlog.mark()),) * 2",
         "tests/test_reliability.py::test_an_answer_that_is_lost_makes_one_duplicate_at_most",
     ),
     _one(
@@ -463,8 +463,8 @@ PROTECTIONS: Final = (
     _one(
         "counts: they add up",
         "backlog.py",
-        "            self._in_hand = lane[0]  # first here",
-        "            self._in_hand = None  # first here",
+        "        self._in_hand = entry\n        return entry",
+        "        return entry",
         "tests/test_program.py::test_the_counts_add_up_at_every_moment",
     ),
 )

@@ -53,8 +53,8 @@ def test_an_alert_is_registered_for_and_shown() -> None:
     journal = Journal(lambda request, number: None)
     with ScriptedServer(journal) as server:
         sender = delivery(server.port)
-        assert sender.send(ALERT, "id-1") == Outcome(Verdict.SHOWN)
-        assert sender.send(ALERT, "id-2") == Outcome(Verdict.SHOWN)
+        assert sender.send(ALERT, ("id-1", "id-1")) == Outcome(Verdict.SHOWN)
+        assert sender.send(ALERT, ("id-2", "id-2")) == Outcome(Verdict.SHOWN)
     register, notify, _ = journal.requests
     assert register == RegisterRequest("shop", Resource(data=b"shop"), (Event("Error", icon=Resource(data=b"error")),))
     assert isinstance(notify, NotifyRequest)
@@ -68,8 +68,8 @@ def test_a_server_that_has_forgotten_is_registered_with_again(code: int) -> None
     journal = Journal(lambda request, number: code if number == 2 else None)
     with ScriptedServer(journal) as server:
         sender = delivery(server.port)
-        sender.send(ALERT, "id-1")
-        assert sender.send(ALERT, "id-2").verdict is Verdict.SHOWN
+        sender.send(ALERT, ("id-1", "id-1"))
+        assert sender.send(ALERT, ("id-2", "id-2")).verdict is Verdict.SHOWN
     assert journal.types == "RNNRN"
     assert [r.notification.id_ for r in journal.requests if isinstance(r, NotifyRequest)] == ["id-1", "id-2", "id-2"]
 
@@ -78,7 +78,7 @@ def test_a_server_that_never_remembers_ends_the_tries() -> None:
     """401 after registering again is an answer like any other: no loop."""
     journal = Journal(lambda request, number: 401 if isinstance(request, NotifyRequest) else None)
     with ScriptedServer(journal) as server:
-        outcome = delivery(server.port).send(ALERT, "id")
+        outcome = delivery(server.port).send(ALERT, ("id", "id"))
     assert (outcome.verdict, outcome.reason) == (Verdict.DROPPED, "error 401")
     assert journal.types == "RNRN"
 
@@ -88,9 +88,9 @@ def test_a_new_event_is_added_to_the_whole_list() -> None:
     journal = Journal(lambda request, number: None)
     with ScriptedServer(journal) as server:
         sender = delivery(server.port)
-        sender.send(ALERT, "1")
-        sender.send(ALERT._replace(event="Deploy"), "2")
-        sender.send(ALERT._replace(event="Deploy"), "3")
+        sender.send(ALERT, ("1", "1"))
+        sender.send(ALERT._replace(event="Deploy"), ("2", "2"))
+        sender.send(ALERT._replace(event="Deploy"), ("3", "3"))
     assert journal.types == "RNRNN"
     register = journal.requests[2]
     assert isinstance(register, RegisterRequest)
@@ -111,13 +111,13 @@ def test_already_processed_counts_as_shown() -> None:
     """403 says that the server has the notification."""
     journal = Journal(lambda request, number: 403 if isinstance(request, NotifyRequest) else None)
     with ScriptedServer(journal) as server:
-        assert delivery(server.port).send(ALERT, "id").verdict is Verdict.SHOWN
+        assert delivery(server.port).send(ALERT, ("id", "id")).verdict is Verdict.SHOWN
 
 
 def test_a_disabled_type_is_no_failure() -> None:
     """404 says that the user wants no such alerts: nothing to tell anybody."""
     with ScriptedServer(Journal(lambda request, number: 404 if isinstance(request, NotifyRequest) else None)) as server:
-        outcome = delivery(server.port).send(ALERT, "id")
+        outcome = delivery(server.port).send(ALERT, ("id", "id"))
     assert outcome == Outcome(Verdict.DROPPED, "disabled on the server")
 
 
@@ -132,15 +132,15 @@ def test_a_disabled_type_is_muted_for_a_while(monkeypatch: pytest.MonkeyPatch) -
     with ScriptedServer(journal) as server:
         sender = delivery(server.port)
         for _ in range(3):
-            assert sender.send(ALERT, "id") == Outcome(Verdict.DROPPED, "disabled on the server")
+            assert sender.send(ALERT, ("id", "id")) == Outcome(Verdict.DROPPED, "disabled on the server")
         assert journal.types == "RN"
-        assert sender.send(ALERT._replace(event="Other"), "id").verdict is Verdict.SHOWN
+        assert sender.send(ALERT._replace(event="Other"), ("id", "id")).verdict is Verdict.SHOWN
         enabled.append(True)
         now = time.monotonic()
         monkeypatch.setattr(time, "monotonic", lambda: now + MUTE - 1)
-        assert sender.send(ALERT, "id").verdict is Verdict.DROPPED
+        assert sender.send(ALERT, ("id", "id")).verdict is Verdict.DROPPED
         monkeypatch.setattr(time, "monotonic", lambda: now + MUTE + 1)
-        assert sender.send(ALERT, "id").verdict is Verdict.SHOWN
+        assert sender.send(ALERT, ("id", "id")).verdict is Verdict.SHOWN
 
 
 def test_a_forked_child_asks_again_for_what_is_disabled() -> None:
@@ -148,9 +148,9 @@ def test_a_forked_child_asks_again_for_what_is_disabled() -> None:
     journal = Journal(lambda request, number: 404 if isinstance(request, NotifyRequest) else None)
     with ScriptedServer(journal) as server:
         sender = delivery(server.port)
-        sender.send(ALERT, "id")
+        sender.send(ALERT, ("id", "id"))
         sender.forget_registration()
-        sender.send(ALERT, "id")
+        sender.send(ALERT, ("id", "id"))
     assert journal.types == "RNRN"
 
 
@@ -170,8 +170,8 @@ def test_a_garbled_answer_is_asked_for_once_more() -> None:
 
     with ScriptedServer(serve) as server:
         sender = delivery(server.port)
-        assert sender.send(ALERT, "one") == Outcome(Verdict.SHOWN)
-        assert sender.send(ALERT, "two").verdict is Verdict.RETRY
+        assert sender.send(ALERT, ("one", "one")) == Outcome(Verdict.SHOWN)
+        assert sender.send(ALERT, ("two", "two")).verdict is Verdict.RETRY
     assert ids == ["one", "one", "two", "two"]
 
 
@@ -183,7 +183,7 @@ def test_a_wrong_password_is_refused_with_what_to_check() -> None:
         send_response(sock, "-ERROR", Error_Code="400", Error_Description="bad key")
 
     with ScriptedServer(serve) as server:
-        outcome = delivery(server.port, password="secret", encryption=ciphers.AES).send(ALERT, "id")
+        outcome = delivery(server.port, password="secret", encryption=ciphers.AES).send(ALERT, ("id", "id"))
     assert outcome.verdict is Verdict.REFUSED
     for part in ("does not accept the password", "400", "bad key", "check that the password", "SHA256 and AES"):
         assert part in outcome.hint
@@ -193,7 +193,7 @@ def test_a_wrong_password_is_refused_with_what_to_check() -> None:
 def test_a_missing_password_is_refused_with_what_to_do() -> None:
     """400 to a request without a key asks for one."""
     with ScriptedServer(answer_error(400)) as server:
-        outcome = delivery(server.port).send(ALERT, "id")
+        outcome = delivery(server.port).send(ALERT, ("id", "id"))
     assert outcome.verdict is Verdict.REFUSED
     assert "wants a password" in outcome.hint
 
@@ -202,7 +202,7 @@ def test_a_missing_password_is_refused_with_what_to_do() -> None:
 def test_another_error_drops_the_alert_with_the_servers_words(code: int) -> None:
     """The server's code is the reason, its description is in the hint."""
     with ScriptedServer(answer_error(code, "a description")) as server:
-        outcome = delivery(server.port).send(ALERT, "id")
+        outcome = delivery(server.port).send(ALERT, ("id", "id"))
     assert (outcome.verdict, outcome.reason) == (Verdict.DROPPED, f"error {code}")
     assert "a description" in outcome.hint
 
@@ -212,14 +212,14 @@ def test_a_failed_registration_is_tried_again() -> None:
     journal = Journal(lambda request, number: 500 if number == 0 else None)
     with ScriptedServer(journal) as server:
         sender = delivery(server.port)
-        assert sender.send(ALERT, "1").verdict is Verdict.DROPPED
-        assert sender.send(ALERT, "2").verdict is Verdict.SHOWN
+        assert sender.send(ALERT, ("1", "1")).verdict is Verdict.DROPPED
+        assert sender.send(ALERT, ("2", "2")).verdict is Verdict.SHOWN
     assert journal.types == "RRN"
 
 
 def test_nobody_listening_is_worth_another_try() -> None:
     """A refused connection keeps the alert."""
-    outcome = delivery(free_port()).send(ALERT, "id")
+    outcome = delivery(free_port()).send(ALERT, ("id", "id"))
     assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "network")
     assert "refused" in outcome.hint
 
@@ -227,7 +227,7 @@ def test_nobody_listening_is_worth_another_try() -> None:
 def test_a_server_that_never_answers_is_worth_another_try() -> None:
     """The exchange ends at its deadline."""
     with socket.create_server(("127.0.0.1", 0)) as hung:
-        outcome = delivery(hung.getsockname()[1]).send(ALERT, "id", timeout=0.05)
+        outcome = delivery(hung.getsockname()[1]).send(ALERT, ("id", "id"), timeout=0.05)
     assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "network")
     assert "within 0.05 s" in outcome.hint
 
@@ -240,15 +240,6 @@ def test_a_server_of_another_protocol_is_named_as_such() -> None:
         sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
     with ScriptedServer(serve) as server:
-        outcome = delivery(server.port).send(ALERT, "id")
+        outcome = delivery(server.port).send(ALERT, ("id", "id"))
     assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "protocol")
     assert "is the port right?" in outcome.hint
-
-
-def test_two_processes_never_share_a_coalescing_id() -> None:
-    """The same key in another process is another toast."""
-    one, other = delivery(free_port()), delivery(free_port())
-    keyed = ALERT._replace(key="deploys")
-    ids = {sender._request(keyed, "id").notification.coalescing_id for sender in (one, other)}
-    assert len(ids) == 2
-    assert one._request(keyed, "1").notification.coalescing_id == one._request(keyed, "2").notification.coalescing_id

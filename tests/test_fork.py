@@ -26,7 +26,7 @@ def attach(logger: logging.Logger) -> Iterator[Callable[..., GNTPHandler]]:
     made: list[GNTPHandler] = []
 
     def make(port: int, **options: Any) -> GNTPHandler:
-        made.append(GNTPHandler(**{"host": "127.0.0.1", "port": port, "app_name": "shop", **options}))
+        made.append(GNTPHandler(**{"host": "127.0.0.1", "port": port, "repeat_window": 0, "rate": 0, **options}))
         logger.addHandler(made[-1])
         return made[-1]
 

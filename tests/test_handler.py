@@ -200,9 +200,64 @@ def test_one_record_can_look_different(logger: logging.Logger, receiver: Running
     assert (deploy.title, deploy.text, deploy.name) == ("Shipped", "release 7", "Deploy")
     assert (deploy.priority, deploy.sticky, deploy.icon) == (-2, True, Resource(data=b"ship"))
     assert deploy.callback_url == "https://127.0.0.1/7"
-    assert deploy.coalescing_id.endswith("deploys")
     assert before.callback_url == after.callback_url == "https://127.0.0.1/errors"
-    assert (after.name, after.coalescing_id) == ("Error", after.id_)
+    assert (after.name, after.coalescing_id) == ("Error", after.id_) != ("Error", before.id_)
+
+
+def test_a_burst_of_one_error_is_one_toast_with_an_exact_count(
+    logger: logging.Logger, receiver: RunningReceiver
+) -> None:
+    """100,000 identical errors: five notifications at most, all about one toast, and a small queue is enough."""
+    logger.handlers[:] = []  # pytest's keep every record
+    handler = attach(logger, receiver.port, queue_size=1000)
+    for number in range(100_000):
+        logger.error("no connection to shard %d", number)
+    assert handler.flush(30)
+    toasts = receiver.toasts
+    assert len(toasts) <= 5
+    assert len({toast.coalescing_id for toast in toasts}) == 1
+    assert toasts[-1].title.endswith(" · 100,000 times")
+    assert "(100,000 times in " in toasts[-1].text
+    stats = handler.stats()
+    assert (stats.accepted, stats.shown, stats.folded, stats.dropped) == (100_000, 1, 99_999, {})
+
+
+def test_a_burst_of_different_errors_is_a_few_toasts_and_a_digest(
+    logger: logging.Logger, receiver: RunningReceiver
+) -> None:
+    """Thousands: twenty are shown, the rest is counted exactly; CRITICAL is always shown."""
+    logger.handlers[:] = []
+    handler = attach(logger, receiver.port, queue_size=1000)
+    for number in range(5000):
+        logger.error("%s", f"order {'x' * (number % 50)} failed in step {'y' * (number // 50)}")
+        if number == 4000:
+            logger.critical("disk full")
+    assert handler.flush(30)
+    stats = handler.stats()
+    assert stats.accepted == stats.shown + stats.folded + stats.digested + sum(stats.dropped.values()) == 5001
+    assert stats.notifications <= 25
+    assert "disk full" in [toast.text for toast in receiver.toasts]
+
+
+def test_the_same_exception_logged_twice_is_one_toast(logger: logging.Logger, receiver: RunningReceiver) -> None:
+    """Inner code logs it, and the framework again."""
+    handler = attach(logger, receiver.port)
+    try:
+        int("x")
+    except ValueError:
+        logger.exception("cannot read the order")
+        logging.LoggerAdapter(logger, {}).exception("unhandled exception in view")
+    assert handler.flush(10)
+    assert handler.stats().folded == 1
+
+
+def test_folding_and_cap_can_be_switched_off(logger: logging.Logger, receiver: RunningReceiver) -> None:
+    """Each record is one toast then."""
+    handler = attach(logger, receiver.port, repeat_window=0, rate=0)
+    for _ in range(30):
+        logger.error("it broke")
+    assert handler.flush(10)
+    assert [toast.text for toast in receiver.toasts] == ["it broke"] * 30
 
 
 def test_a_picture_that_cannot_be_read_costs_only_itself(logger: logging.Logger, receiver: RunningReceiver) -> None:

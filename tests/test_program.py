@@ -44,7 +44,7 @@ def attach(logger: logging.Logger) -> Iterator[Attach]:
     made: list[GNTPHandler] = []
 
     def make(port: int, **options: Any) -> GNTPHandler:
-        made.append(GNTPHandler(**{"host": "127.0.0.1", "port": port, "app_name": "shop", **options}))
+        made.append(GNTPHandler(**{"host": "127.0.0.1", "port": port, "repeat_window": 0, "rate": 0, **options}))
         logger.handlers[:] = made  # without pytest's, which call __str__ of arguments and keep records, too
         return made[-1]
 

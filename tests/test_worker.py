@@ -17,8 +17,10 @@ import pytest
 
 from gntp_logging.alert import Alert
 from gntp_logging.delivery import Delivery, Outcome, Verdict
+from gntp_logging.flood import Flood
 from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.models import Event
+from gntp_logging.gntp.requests import NotifyRequest
 from gntp_logging.worker import Worker
 from tests.support import (
     PATIENCE,
@@ -58,7 +60,9 @@ class Lines:
 def make_worker(port: int, lines: Callable[[str], None] | None = None, **options: Any) -> Worker:
     """Make a worker that delivers to a loopback port."""
     client = GNTPClient("127.0.0.1", port, timeout=options.pop("timeout", 5.0))
+    folds, burst, rate = (options.pop(name, 0) for name in ("repeat_window", "burst", "rate"))
     chosen = {"queue_size": 10_000, "max_age": 300.0, "shutdown_timeout": 2.0, **options}
+    chosen["make_flood"] = lambda: Flood(folds, burst, rate)
     return Worker(Delivery(client, "shop", None, EVENTS), report=lines or Lines(), **chosen)
 
 
@@ -327,6 +331,64 @@ def test_a_signal_handler_that_logs_neither_dead_locks_nor_loses(
     assert not stats.dropped
 
 
+# -- Folds and digests come by themselves --------------------------------------------------------
+
+
+def test_a_windows_count_is_told_without_any_call(
+    workers: Callable[..., Worker], receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread wakes when it is due."""
+    monkeypatch.setattr("gntp_logging.flood.UPDATE_INTERVAL", 0.0)
+    worker = workers(receiver.port, repeat_window=0.2)
+    worker.submit(alert("it broke"))
+    receiver.wait_for(1)
+    worker.submit(alert("it broke"))
+    first, update = receiver.wait_for(2)
+    assert (first.title, update.title) == ("title", "title · 2 times")
+    assert first.coalescing_id == update.coalescing_id
+    wait_until(lambda: worker.stats().notifications == 2)
+    assert (worker.stats().shown, worker.stats().folded) == (1, 1)
+
+
+def test_a_digest_of_too_many_comes_without_any_call(
+    workers: Callable[..., Worker], receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A little later."""
+    monkeypatch.setattr("gntp_logging.backlog.DIGEST_DELAY", 0.1)
+    worker = workers(receiver.port, repeat_window=60, burst=1, rate=1)
+    for number in range(4):
+        worker.submit(alert(f"kind {number}")._replace(kind=(number,)))
+    _, digest = receiver.wait_for(2)
+    assert digest.title == "3 alerts not shown one by one"
+    wait_until(lambda: worker.stats().digested == 3)
+
+
+def test_flush_does_not_wait_for_an_update_that_the_server_refuses(workers: Callable[..., Worker]) -> None:
+    """It is asked once; its count goes into the next."""
+    updates = 0
+
+    def serve(sock: socket.socket, number: int) -> None:
+        nonlocal updates
+        request = receive_request(sock)
+        if isinstance(request, NotifyRequest) and "times" in request.notification.title:
+            updates += 1
+            send_response(sock, "-ERROR", Error_Code="500", Error_Description="no")
+        else:
+            send_response(sock, Response_Action=request.message_type)
+
+    with ScriptedServer(serve) as server:
+        worker = workers(server.port, repeat_window=60)
+        worker.submit(alert())
+        assert worker.flush(PATIENCE)
+        worker.submit(alert())
+        assert worker.flush(PATIENCE)
+        assert updates == 1
+        worker.shutdown_timeout = PATIENCE
+        worker.close()
+    stats = worker.stats()
+    assert (stats.shown, stats.folded, stats.dropped) == (1, 0, {"not delivered in time": 1})
+
+
 # -- flush and close -----------------------------------------------------------------------------
 
 
@@ -468,9 +530,9 @@ def test_a_digest_that_cannot_be_sent_grows_and_is_tried_again(
     worker = workers(port, max_age=0.001)
     real = Delivery.send
 
-    def send(self: Delivery, one: Alert, id_: str, *rest: Any, **more: Any) -> Outcome:
-        ids.append(id_)
-        return real(self, one, id_, *rest, **more)
+    def send(self: Delivery, one: Alert, its: tuple[str, str], *rest: Any, **more: Any) -> Outcome:
+        ids.append(its[0])
+        return real(self, one, its, *rest, **more)
 
     monkeypatch.setattr(Delivery, "send", send)
     for text in ("a", "b"):

@@ -140,7 +140,7 @@ def test_long_texts_arrive_whole(gol: Gol, size: int) -> None:
 
 def test_every_length_around_the_servers_pieces_arrives(gol: Gol, pass_through: PassThrough) -> None:
     """Also where a request's length modulo 1,024 would make the server wait or stop early."""
-    with configured(port=pass_through.port, max_text=0) as handler:
+    with configured(port=pass_through.port, max_text=0, repeat_window=0, rate=0) as handler:
         logging.getLogger("orders").error("%s", "around")
         assert handler.flush(10)
         pass_through.wait_for_types(2)

@@ -18,7 +18,7 @@ APPLICATION = """
     import gntp_logging
 
     logger = logging.getLogger("shop")
-    logger.addHandler(gntp_logging.GNTPHandler(port=int(os.environ["GNTP_PORT"]), app_name="shop"))
+    logger.addHandler(gntp_logging.GNTPHandler(port=int(os.environ["GNTP_PORT"]), repeat_window=0))
     here = os.path.dirname(os.path.abspath(__file__))
     app = Celery("shop", broker="filesystem://")
     app.conf.update(

@@ -10,7 +10,9 @@ from tests.support import RunningReceiver, ScriptedServer, free_port, run_progra
 
 pytest.importorskip("gevent", reason="needs gevent: pip install gevent")
 
-HANDLER = 'gntp_logging.GNTPHandler(host="127.0.0.1", port=int(sys.argv[1]), app_name="shop", shutdown_timeout=3)'
+HANDLER = (
+    'gntp_logging.GNTPHandler(host="127.0.0.1", port=int(sys.argv[1]), repeat_window=0, rate=0, shutdown_timeout=3)'
+)
 PATCHED_FIRST = f"""
     import sys
     from gevent import monkey; monkey.patch_all()

@@ -16,7 +16,7 @@ APPLICATION = """
     import logging, os
     import gntp_logging
 
-    logging.getLogger().addHandler(gntp_logging.GNTPHandler(port=int(os.environ["GNTP_PORT"]), app_name="shop"))
+    logging.getLogger().addHandler(gntp_logging.GNTPHandler(port=int(os.environ["GNTP_PORT"]), repeat_window=0))
     logging.error("master %d", os.getpid())
 
     def application(environ, start_response):

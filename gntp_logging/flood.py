@@ -1,0 +1,322 @@
+"""Repeats are folded into one toast, and the rate of toasts is capped. Pure: the clock is an argument.
+
+The first alert of a kind is shown; its repeats raise the count of its *fold*, and updates tell the count. A fold has a
+window of time. While it lasts, updates come at the 10th, 100th, ... repeat; at its end one tells the exact count. What
+repeats goes on in a window twice as long, until one stays quiet: then the fold ends, and the next alert of this kind is
+a first one again.
+
+All times are in seconds of time.monotonic unless something else is said.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from typing import Final
+
+from .alert import Alert
+from .digest import Tally, span
+from .fingerprint import Kind, at_hand
+
+MAX_FOLDS: Final = 1000
+"""Kinds whose repeats are counted at a time; each keeps one alert. One more is shown without a fold."""
+
+UPDATE_INTERVAL: Final = 5.0
+"""Seconds between two notifications about one fold: long enough to read the one before."""
+
+_LONGEST_WINDOW: Final = 3600.0
+"""Seconds: what repeats all day is told of once an hour."""
+
+_UNCAPPED_LEVEL: Final = 50
+"""CRITICAL: what must be seen passes the cap."""
+
+
+class Decision(enum.Enum):
+    """What is to be done with an alert."""
+
+    SHOW = "show"
+    FOLD = "fold"
+    """It is counted in a fold, whose toast tells it."""
+    DIGEST = "digest"
+    """There are too many different ones: a digest tells it."""
+
+
+class Fold:
+    """One alert that was shown, or will be, and its repeats.
+
+    Attributes:
+        kind: What they have in common.
+        alert: The newest of them.
+        count: How many, the first one included.
+        told: The count that the desktop knows; 0 while it has not got the first one.
+        since: Sequence number of the oldest repeat that was not told; None when all were.
+        first: When the first was logged, in seconds since 1970.
+        last: When the newest was logged, in seconds since 1970.
+        id_: The first one's Notification-ID and the Coalescing-ID of all of them; empty until it is sent.
+        updates: How many updates were sent.
+        unanswered: How often the next update was sent without an answer.
+    """
+
+    __slots__ = (
+        "_closes", "_is_late", "_last_sent", "_milestone", "_repeated", "_window", "alert", "count", "first", "id_",
+        "kind", "last", "since", "told", "unanswered", "updates",
+    )  # fmt: skip
+
+    def __init__(self, kind: Kind, alert: Alert, window: float, now: float) -> None:
+        """Begin with the first alert.
+
+        Args:
+            kind: Its kind.
+            alert: The alert.
+            window: Seconds that the first window lasts.
+            now: The time.
+        """
+        self.kind = kind
+        self.alert = alert
+        self.count = 1
+        self.told = 0
+        self.since: int | None = None
+        self.first = self.last = alert.created
+        self.id_ = ""
+        self.updates = 0
+        self.unanswered = 0
+        self._window = window
+        self._closes = now + window
+        self._repeated = False
+        self._is_late = False  # a window has ended, and its last repeats were not told yet
+        self._milestone = 10
+        self._last_sent = now
+
+    @property
+    def untold(self) -> int:
+        """How many repeats the desktop does not know of, once it has the first one."""
+        return self.count - max(self.told, 1)
+
+    def add(self, tally: Tally, sequence: int) -> None:
+        """Count repeats.
+
+        Args:
+            tally: How many, when, and the newest.
+            sequence: The place of the oldest in the order of submission.
+        """
+        self.count += tally.count
+        self.first = min(self.first, tally.first)
+        if tally.last >= self.last:
+            self.last, self.alert = tally.last, tally.newest
+        if self.since is None or sequence < self.since:
+            self.since = sequence
+        self._repeated = True
+
+    def due(self) -> float:
+        """Return when an update, or the end of the window, is due."""
+        if self._has_news():
+            return min(self._closes, self._last_sent + UPDATE_INTERVAL)
+        return self._closes
+
+    def wants_update(self, now: float) -> bool:
+        """Tell whether an update is due."""
+        return self._has_news() and now >= self._last_sent + UPDATE_INTERVAL
+
+    def _has_news(self) -> bool:
+        return bool(self.told) and self.untold > 0 and (self.count > self._milestone or self._is_late)
+
+    def close_window(self, now: float) -> bool:
+        """Open the next window if this one is over; return False when the fold is over with it."""
+        if now < self._closes:
+            return True
+        if self.told:
+            if not self._repeated and not self.untold:
+                return False
+            self._is_late = self.untold > 0
+            if self._repeated:
+                self._window = min(2 * self._window, _LONGEST_WINDOW)
+            self._repeated = False
+        self._closes = now + self._window
+        return True
+
+    def was_told(self, count: int, now: float) -> None:
+        """Take notice that the desktop knows a count."""
+        if not self.told:
+            self._closes = now + self._window
+        self.told = count
+        self._wait_for(count, now)
+        if not self.untold:
+            self.since = None
+
+    def was_not_told(self, now: float) -> None:
+        """Take notice that an update failed: the next comes when more has happened, or with the end of the window."""
+        self._wait_for(self.count, now)
+        self.since = None  # flush need not wait for it: that would send it again and again
+
+    def _wait_for(self, count: int, now: float) -> None:
+        self._is_late = False
+        self._last_sent = now
+        self._milestone = 10 ** len(str(count - 1))
+        self.unanswered = 0
+
+    def as_alert(self) -> Alert:
+        """Return the alert with its count: ``ERROR · shop · 100 times``, and when."""
+        if self.count == 1:
+            return self.alert
+        alert = self.alert
+        times = f"{self.count:,} times"
+        when = f"({times} in {duration(self.last - self.first)}, {span(self.first, self.last)})"
+        return alert._replace(title=f"{alert.title} · {times}", text=f"{alert.text}\n{when}")
+
+
+class Flood:
+    """Decides about the alerts of one worker."""
+
+    def __init__(self, window: float, burst: int, rate: float) -> None:
+        """Begin.
+
+        Args:
+            window: Seconds of a kind's first window; 0 folds nothing.
+            burst: Different alerts that may be shown at once.
+            rate: Different alerts a minute that may be shown after a burst; 0 for no cap.
+        """
+        self._window = window
+        self._burst = float(burst)
+        self._per_second = rate / 60.0
+        self._tokens = self._burst
+        self._refilled: float | None = None
+        self._folds: dict[Kind, Fold] = {}
+        self._kinds_by_place: dict[Kind, Kind] = {}
+        self._next = math.inf
+
+    def offer(self, alert: Alert, kind: Kind, sequence: int, now: float) -> tuple[Decision, Fold | None]:
+        """Decide about an alert.
+
+        Args:
+            alert: The alert.
+            kind: Its kind, settled.
+            sequence: Its place in the order of submission.
+            now: The time.
+
+        Returns:
+            The decision, and the fold that the alert is in; None for a digest, or where nothing is folded.
+        """
+        fold = self._folds.get(kind)
+        if fold is not None:
+            self._count(fold, Tally(alert), sequence)
+            return Decision.FOLD, fold
+        if not self._may_show(alert, now):
+            return Decision.DIGEST, None
+        return Decision.SHOW, self._open(kind, alert, now)
+
+    def absorb(self, place: Kind, tally: Tally, sequence: int) -> bool:
+        """Count alerts that a full queue had no room for as repeats, if there is a fold for them.
+
+        Args:
+            place: Their kind, as far as it was at hand.
+            tally: How many, when, and the newest.
+            sequence: The place of the oldest in the order of submission.
+
+        Returns:
+            Whether they were counted.
+        """
+        fold = self._folds.get(place) or self._folds.get(self._kinds_by_place.get(place, ()))
+        if fold is None:
+            return False
+        self._count(fold, tally, sequence)
+        return True
+
+    def _count(self, fold: Fold, tally: Tally, sequence: int) -> None:
+        fold.add(tally, sequence)
+        self._next = min(self._next, fold.due())
+
+    def _may_show(self, alert: Alert, now: float) -> bool:
+        if not self._per_second or alert.level >= _UNCAPPED_LEVEL:
+            return True
+        if self._refilled is not None:
+            self._tokens = min(self._burst, self._tokens + (now - self._refilled) * self._per_second)
+        self._refilled = now
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
+
+    def _open(self, kind: Kind, alert: Alert, now: float) -> Fold | None:
+        if not self._window:
+            return None
+        if len(self._folds) >= MAX_FOLDS:
+            quiet = next((fold for fold in self._folds.values() if fold.told and not fold.untold), None)
+            if quiet is None:
+                return None
+            self.forget(quiet)
+        fold = self._folds[kind] = Fold(kind, alert, self._window, now)
+        self._kinds_by_place[at_hand(alert.kind)] = kind
+        self._next = min(self._next, fold.due())
+        return fold
+
+    def forget(self, fold: Fold) -> None:
+        """End a fold: the next alert of its kind is a first one."""
+        if self._folds.get(fold.kind) is fold:
+            del self._folds[fold.kind]
+        place = at_hand(fold.alert.kind)
+        if self._kinds_by_place.get(place) == fold.kind:
+            del self._kinds_by_place[place]
+
+    # -- Updates -------------------------------------------------------------------------------
+
+    def update_due(self, now: float, flushed: int = 0) -> Fold | None:
+        """Return a fold whose count is to be told now; ends windows, and folds, whose time has come.
+
+        Args:
+            now: The time.
+            flushed: Repeats up to this sequence number are to be told now, however few; 0 for none.
+        """
+        if flushed:
+            waiting = (fold for fold in self._folds.values() if fold.told and fold.since is not None)
+            found = next((fold for fold in waiting if fold.since is not None and fold.since <= flushed), None)
+            if found is not None:
+                return found
+        if now < self._next:
+            return None
+        for fold in list(self._folds.values()):
+            if not fold.close_window(now):
+                self.forget(fold)
+            elif fold.wants_update(now):
+                return fold
+        self._reckon()
+        return None
+
+    def told(self, fold: Fold, count: int, now: float) -> None:
+        """Take notice that the desktop knows a fold's count."""
+        fold.was_told(count, now)
+        self._next = min(self._next, fold.due())
+
+    def not_told(self, fold: Fold, now: float) -> None:
+        """Take notice that an update was given up: its count goes into the next."""
+        fold.was_not_told(now)
+        self._reckon()
+
+    def _reckon(self) -> None:
+        self._next = min((fold.due() for fold in self._folds.values()), default=math.inf)
+
+    def next_due(self) -> float:
+        """Return when something is due next; infinity when nothing is."""
+        return self._next
+
+    def oldest_untold(self) -> int | None:
+        """Return the sequence number of the oldest repeat that was not told of a fold that is on the desktop."""
+        return min((fold.since for fold in self._folds.values() if fold.told and fold.since is not None), default=None)
+
+    def folds(self) -> list[Fold]:
+        """Return the folds that there are."""
+        return list(self._folds.values())
+
+
+def duration(seconds: float) -> str:
+    """Say how long something took: ``12 s``, ``3 min``, ``2 h``.
+
+    Args:
+        seconds: How long.
+    """
+    if not seconds >= 1:
+        return "1 s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h"

@@ -1,0 +1,241 @@
+"""backlog: whatever happens to alerts, in whatever order, every one of them is accounted for."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from gntp_logging import backlog as backlogs
+from gntp_logging.alert import Alert
+from gntp_logging.backlog import Backlog, Entry
+from gntp_logging.flood import Flood
+
+
+def alert(kind: str = "a", priority: int = 1, level: int = logging.ERROR) -> Alert:
+    """Make an alert."""
+    return Alert(level, "Error", priority, False, "title", f"text {kind}", created=time.time(), kind=(kind,))
+
+
+def taken(backlog: Backlog) -> Entry:
+    """Take what must be there."""
+    entry = backlog.take()
+    assert entry is not None
+    return entry
+
+
+def test_a_repeat_raises_the_count_of_what_waits() -> None:
+    """While the first is undelivered: one toast, when it is sent, tells them all."""
+    backlog = Backlog(100, 0.0, Flood(60.0, 20, 0.0), None)
+    for _ in range(3):
+        backlog.add(alert())
+    first = taken(backlog)
+    assert (first.alert.title, first.told) == ("title · 3 times", 3)
+    backlog.put_back(first, 1)
+    backlog.add(alert())
+    again = taken(backlog)
+    assert (again.alert.title, again.id_, again.unanswered) == ("title · 4 times", first.id_, 1)
+    backlog.settle(again)
+    counts = backlog.counts()
+    assert (counts.shown, counts.folded, counts.queued, counts.notifications) == (1, 3, 0, 1)
+
+
+def test_updates_share_the_firsts_coalescing_id_and_no_other_does() -> None:
+    """Ids are random: two processes with the same kind do not overwrite each other's counts."""
+    ids = []
+    for _ in range(2):
+        backlog = Backlog(100, 0.0, Flood(60.0, 20, 0.0), None)
+        backlog.add(alert())
+        first = taken(backlog)
+        backlog.settle(first)
+        backlog.add(alert())
+        update = backlog.take(flushed=backlog.mark())
+        assert update is not None
+        assert update.is_update
+        assert first.id_ == first.coalescing_id == update.coalescing_id != update.id_
+        ids.append(first.id_)
+        backlog.settle(update)
+        backlog.add(alert())
+        another = backlog.take(flushed=backlog.mark())
+        assert another is not None
+        assert another.id_ not in (first.id_, update.id_)
+    assert ids[0] != ids[1]
+
+
+def test_an_update_that_was_not_answered_is_the_same_when_it_is_sent_again() -> None:
+    """Under the same id, with the count of then."""
+    backlog = Backlog(100, 0.0, Flood(60.0, 20, 0.0), None)
+    backlog.add(alert())
+    backlog.settle(taken(backlog))
+    backlog.add(alert())
+    update = backlog.take(flushed=backlog.mark())
+    assert update is not None
+    backlog.put_back(update, 1)
+    backlog.add(alert())
+    again = backlog.take(flushed=backlog.mark())
+    assert again is not None
+    assert (again.id_, again.unanswered, again.told) == (update.id_, 1, 3)
+
+
+def test_a_first_alert_that_is_given_up_takes_its_repeats_along() -> None:
+    """They are dropped for the same reason, and the next one is a first one again."""
+    lost: list[str] = []
+    backlog = Backlog(100, 0.0, Flood(60.0, 20, 0.0), lambda one, reason: lost.append(f"{one.title}: {reason}"))
+    for _ in range(5):
+        backlog.add(alert())
+    backlog.settle(taken(backlog), "error 300")
+    assert backlog.counts().dropped == {"error 300": 5}
+    assert backlog.counts().folded == 0
+    backlog.losses.hand_over()
+    assert lost == ["title · 5 times: error 300"]
+    backlog.add(alert())
+    assert taken(backlog).told == 1
+
+
+def test_repeats_that_were_not_told_are_dropped_at_the_end() -> None:
+    """A count that nobody has seen is a loss."""
+    backlog = Backlog(100, 0.0, Flood(60.0, 20, 0.0), None)
+    backlog.add(alert())
+    backlog.settle(taken(backlog))
+    for _ in range(4):
+        backlog.add(alert())
+    assert backlog.take() is None
+    assert backlog.abandon("not delivered in time") == 4
+    counts = backlog.counts()
+    assert (counts.shown, counts.folded, counts.dropped) == (1, 0, {"not delivered in time": 4})
+
+
+def test_evicted_repeats_are_counted_in_the_fold() -> None:
+    """100,000 identical errors while the server hangs: the queue is bounded, the count exact."""
+    backlog = Backlog(50, 0.0, Flood(60.0, 20, 0.0), None)
+    backlog.add(alert())
+    first = taken(backlog)
+    for _ in range(100_000):
+        backlog.add(alert())
+    backlog.settle(first)
+    update = backlog.take(flushed=backlog.mark())
+    assert update is not None
+    assert update.told == 100_001
+    backlog.settle(update)
+    counts = backlog.counts()
+    assert (counts.shown, counts.folded, counts.queued, counts.dropped) == (1, 100_000, 0, {})
+
+
+def test_what_is_too_much_becomes_a_digest_a_little_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which waits for more of the kind, and comes at once for flush."""
+    backlog = Backlog(100, 0.0, Flood(60.0, 2, 1.0), None)
+    for number in range(5):
+        backlog.add(alert(f"kind {number}"))
+    for _ in range(2):
+        backlog.settle(taken(backlog))
+    assert backlog.take() is None
+    due = backlog.next_due()
+    assert due is not None
+    assert backlogs.DIGEST_DELAY - 1 < due - time.monotonic() <= backlogs.DIGEST_DELAY
+    digest = backlog.take(flushed=backlog.mark())
+    assert digest is not None
+    assert digest.alert.title == "3 alerts not shown one by one"
+    backlog.settle(digest)
+    assert backlog.counts().digested == 3
+    backlog.add(alert("kind 7"))
+    assert backlog.take() is None
+    due = backlog.next_due()
+    assert due is not None
+    assert due - time.monotonic() > backlogs.DIGEST_INTERVAL - 1  # digests come once a minute
+
+
+class Accounts(RuleBasedStateMachine):
+    """Adds, takes, settles and loses at random, with a clock of its own; the sum must hold after each step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 1000.0
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(backlogs, "time", self)
+        self.accepted = 0
+        self.held: Entry | None = None
+
+    def monotonic(self) -> float:
+        """Be the module time."""
+        return self.now
+
+    @initialize(size=st.sampled_from([3, 40, 600]), window=st.sampled_from([0.0, 60.0]), rate=st.sampled_from([0, 12]))
+    def begin(self, size: int, window: float, rate: float) -> None:
+        """Begin empty."""
+        self.backlog = Backlog(size, 30.0, Flood(window, 3, rate), None)
+        self.size = size
+
+    @rule(kind=st.sampled_from("abcdefgh"), priority=st.integers(-2, 2), count=st.sampled_from([1, 2, 5, 700]))
+    def add(self, kind: str, priority: int, count: int) -> None:
+        """Add some alerts of a kind."""
+        for _ in range(count):
+            self.backlog.add(alert(kind, priority))
+        self.accepted += count
+
+    @precondition(lambda self: self.held is None)
+    @rule(flushes=st.booleans())
+    def take(self, flushes: bool) -> None:
+        """Take what is due."""
+        self.held = self.backlog.take(self.backlog.mark() if flushes else 0)
+
+    @precondition(lambda self: self.held is not None)
+    @rule(unanswered=st.integers(0, 2))
+    def put_back(self, unanswered: int) -> None:
+        """Fail for now."""
+        assert self.held is not None
+        self.backlog.put_back(self.held, unanswered)
+        self.held = None
+
+    @precondition(lambda self: self.held is not None)
+    @rule(reason=st.sampled_from([None, None, "error 300"]))
+    def settle(self, reason: str | None) -> None:
+        """Succeed, or fail for good."""
+        assert self.held is not None
+        self.backlog.settle(self.held, reason)
+        self.held = None
+
+    @rule(seconds=st.sampled_from([0.1, 6.0, 31.0, 61.0, 4000.0]))
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+
+    @rule()
+    def abandon(self) -> None:
+        """Close; what is in hand is settled late."""
+        self.backlog.abandon("not delivered in time")
+        counts = self.backlog.counts()
+        assert counts.queued == 0
+
+    @invariant()
+    def adds_up(self) -> None:
+        """Every alert is accounted for, and the queue is bounded."""
+        if not hasattr(self, "backlog"):
+            return
+        counts = self.backlog.counts()
+        settled = counts.shown + counts.folded + counts.digested + sum(counts.dropped.values())
+        assert settled + counts.queued == self.accepted
+        assert min(counts.shown, counts.folded, counts.digested, counts.queued) >= 0
+        assert self.backlog._waiting() <= self.size + 1  # what was put back has been counted already
+
+    def teardown(self) -> None:
+        """Flush: in the end nothing waits, and flush finds it so."""
+        if hasattr(self, "backlog"):
+            if self.held is not None:
+                self.backlog.settle(self.held)
+            mark = self.backlog.mark()
+            for _ in range(10_000):
+                if (entry := self.backlog.take(mark)) is None:
+                    break
+                self.backlog.settle(entry)
+            assert self.backlog.is_settled(mark)
+            assert self.backlog.counts().queued == 0
+            self.adds_up()
+        self.patch.undo()
+
+
+Accounts.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestAccounts = Accounts.TestCase

@@ -1,0 +1,303 @@
+"""flood: the first alert is shown, its repeats are counted, too many different ones become a digest."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gntp_logging import flood as floods
+from gntp_logging.alert import Alert
+from gntp_logging.digest import Tally
+from gntp_logging.flood import UPDATE_INTERVAL, Decision, Flood, Fold, duration
+from gntp_logging.levels import DEFAULT_STYLES
+
+
+def alert(text: str = "no connection", created: float = 0.0, level: int = logging.ERROR) -> Alert:
+    """Make an alert."""
+    style = DEFAULT_STYLES[level]
+    return Alert(level, style.event, style.priority, style.sticky, "ERROR · shop", text, created=created)
+
+
+class Desk:
+    """Plays the worker: offers alerts, shows what is to be shown, and notes each notification with its time."""
+
+    def __init__(self, window: float = 60.0, burst: int = 20, rate: float = 0.0) -> None:
+        self.flood = Flood(window, burst, rate)
+        self.sent: list[tuple[float, str, int]] = []
+        self.sequence = 0
+        self.now = 0.0
+        self.decisions: list[Decision] = []
+
+    def offer(self, now: float, kind: str = "a", level: int = logging.ERROR, *, delivers: bool = True) -> Fold | None:
+        """Offer one alert; unless told otherwise the first of a kind is delivered at once."""
+        self.sequence += 1
+        self.now = now
+        decision, fold = self.flood.offer(alert(kind, now, level), (kind,), self.sequence, now)
+        self.decisions.append(decision)
+        if decision is Decision.SHOW and delivers:
+            self.sent.append((now, kind, 1))
+            if fold is not None:
+                self.flood.told(fold, fold.count, now)
+        return fold
+
+    def run(self, until: float, *, delivers: bool = True) -> None:
+        """Let the time pass; send what is due when it is due."""
+        until = max(until, self.now)
+        while (due := self.flood.next_due()) <= until:
+            self.now = now = max(self.now, due)
+            while (fold := self.flood.update_due(now)) is not None:
+                if delivers:
+                    self.sent.append((now, fold.alert.text, fold.count))
+                    self.flood.told(fold, fold.count, now)
+                else:
+                    self.flood.not_told(fold, now)
+            assert self.flood.next_due() > now, "the worker would never rest"
+
+    def counts(self) -> list[int]:
+        """The counts that were shown, in order."""
+        return [count for _, _, count in self.sent]
+
+
+def test_the_first_is_shown_and_its_repeats_are_not() -> None:
+    """Until there is something to tell."""
+    desk = Desk()
+    for second in range(9):
+        desk.offer(float(second))
+    desk.run(59)
+    assert desk.counts() == [1]
+    assert desk.decisions == [Decision.SHOW] + [Decision.FOLD] * 8
+
+
+def test_the_windows_end_tells_the_exact_count() -> None:
+    """Even of a single repeat."""
+    desk = Desk()
+    desk.offer(0.0)
+    desk.offer(1.0)
+    desk.run(60)
+    assert desk.sent == [(0.0, "a", 1), (60.0, "a", 2)]
+
+
+def test_the_10th_and_100th_repeat_are_told_at_least_5_seconds_apart() -> None:
+    """One a second: the 10th repeat at its second; the 100th would be in the next window, and is told there."""
+    desk = Desk(window=1000.0)
+    for second in range(1, 121):
+        desk.offer(second - 1.0)
+        desk.run(second - 0.5)
+    assert desk.sent == [(0.0, "a", 1), (10.0, "a", 11), (100.0, "a", 101)]
+
+
+def test_a_burst_is_told_when_the_first_has_been_read() -> None:
+    """100,000 in a second: the first, the count five seconds later, and nothing more when that was all."""
+    desk = Desk()
+    for number in range(100_000):
+        desk.offer(number / 100_000)
+    desk.run(10_000)
+    assert desk.sent == [(0.0, "a", 1), (UPDATE_INTERVAL, "a", 100_000)]
+
+
+@pytest.mark.parametrize("seconds", [1, 6, 12, 30, 59, 61, 120])
+def test_a_hundred_thousand_make_five_notifications_at_most_with_the_exact_count(seconds: int) -> None:
+    """However long the burst takes."""
+    desk = Desk()
+    total = 100_000
+    for number in range(total):
+        now = seconds * number / total
+        desk.offer(now)
+        if number % 100 == 0:
+            desk.run(now)
+    desk.run(100_000)
+    assert len(desk.sent) <= 5
+    assert desk.counts()[-1] == total
+    gaps = [later - earlier for (earlier, *_), (later, *_) in zip(desk.sent, desk.sent[1:], strict=False)]
+    assert min(gaps) >= UPDATE_INTERVAL
+
+
+def test_what_goes_on_is_told_in_windows_that_double_until_one_is_quiet() -> None:
+    """Ten seconds apart for an hour: updates at 60 s, then 120 s, 240 s ...; a quiet window ends the fold."""
+    desk = Desk()
+    second = 0.0
+    while second < 3600:
+        desk.offer(second)
+        desk.run(second + 9.9)
+        second += 10
+    desk.run(50_000)
+    at_window_ends = [now for now, *_ in desk.sent]
+    assert at_window_ends[:2] == [0.0, 60.0]
+    assert {180.0, 420.0, 900.0, 1860.0} <= set(at_window_ends)
+    assert desk.counts()[-1] == 360
+    assert len(desk.sent) <= 12
+    assert not desk.flood.folds()
+    desk.offer(60_000.0)
+    assert desk.decisions[-1] is Decision.SHOW
+
+
+def test_a_quiet_window_ends_the_fold() -> None:
+    """The next alert of the kind is news again."""
+    desk = Desk()
+    desk.offer(0.0)
+    desk.run(60)
+    desk.offer(61.0)
+    assert desk.counts() == [1, 1]
+
+
+def test_while_the_first_is_undelivered_repeats_raise_its_count() -> None:
+    """When the server is back, one toast says all."""
+    desk = Desk()
+    fold = desk.offer(0.0, delivers=False)
+    assert fold is not None
+    for second in range(1, 200):
+        desk.offer(float(second))
+        desk.run(float(second))
+    assert desk.sent == []
+    assert fold.as_alert().title == "ERROR · shop · 200 times"
+    assert "(200 times in 3 min, " in fold.as_alert().text
+    desk.flood.told(fold, fold.count, 200.0)
+    desk.run(259)
+    assert desk.sent == []
+
+
+def test_an_update_that_failed_gives_its_count_back() -> None:
+    """The next one tells it."""
+    desk = Desk()
+    for _ in range(20):
+        desk.offer(0.0)
+    desk.run(59, delivers=False)
+    assert desk.counts() == [1]
+    desk.run(60)
+    assert desk.counts() == [1, 20]
+
+
+def test_an_update_that_always_fails_comes_once_in_a_window() -> None:
+    """And never keeps the worker busy."""
+    desk = Desk()
+    desk.offer(0.0)
+    desk.offer(0.0)
+    for end in (60.0, 180.0, 300.0, 420.0):
+        desk.run(end - 1, delivers=False)
+    assert len(desk.flood.folds()) == 1
+    desk.run(10_000)
+    assert desk.counts() == [1, 2]
+
+
+def test_flush_tells_what_is_pending_and_keeps_the_window_open() -> None:
+    """However little it is."""
+    desk = Desk()
+    desk.offer(0.0)
+    desk.offer(0.1)
+    assert desk.flood.update_due(0.2) is None
+    assert desk.flood.oldest_untold() == 2
+    fold = desk.flood.update_due(0.2, flushed=3)
+    assert fold is not None
+    desk.flood.told(fold, fold.count, 0.2)
+    assert desk.flood.update_due(0.2, flushed=3) is None
+    assert desk.flood.oldest_untold() is None
+    desk.offer(1.0)
+    assert desk.decisions[-1] is Decision.FOLD
+
+
+def test_a_burst_of_different_alerts_is_capped() -> None:
+    """Twenty at once, then twelve a minute; what is more goes into a digest."""
+    desk = Desk(burst=20, rate=12.0)
+    for number in range(50):
+        desk.offer(0.0, f"kind {number}")
+    assert desk.decisions == [Decision.SHOW] * 20 + [Decision.DIGEST] * 30
+    for number in range(50, 70):
+        desk.offer(60.0, f"kind {number}")
+    assert desk.decisions[50:] == [Decision.SHOW] * 12 + [Decision.DIGEST] * 8
+
+
+def test_critical_passes_the_cap() -> None:
+    """And a level above it."""
+    desk = Desk(burst=1, rate=1.0)
+    desk.offer(0.0, "a")
+    desk.offer(0.0, "b")
+    desk.offer(0.0, "c", logging.CRITICAL)
+    assert desk.decisions == [Decision.SHOW, Decision.DIGEST, Decision.SHOW]
+
+
+def test_repeats_are_not_capped() -> None:
+    """They make no toast."""
+    desk = Desk(burst=1, rate=1.0)
+    for _ in range(5):
+        desk.offer(0.0)
+    assert desk.decisions == [Decision.SHOW] + [Decision.FOLD] * 4
+
+
+def test_window_0_and_rate_0_switch_off() -> None:
+    """Each alert is shown then."""
+    desk = Desk(window=0.0, burst=1, rate=0.0)
+    for _ in range(100):
+        assert desk.offer(0.0) is None
+    assert desk.decisions == [Decision.SHOW] * 100
+    assert desk.flood.next_due() == float("inf")
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With ever new kinds the folds with nothing to tell go first; where there are none, alerts are shown without."""
+    monkeypatch.setattr(floods, "MAX_FOLDS", 10)
+    desk = Desk()
+    for number in range(1000):
+        desk.offer(0.0, f"kind {number}")
+        assert len(desk.flood.folds()) <= 10
+        assert len(desk.flood._kinds_by_place) <= 10
+    for number in range(10):
+        desk.offer(0.0, f"kind {990 + number}")
+    assert desk.offer(0.0, "one more") is None
+    assert desk.decisions[-1] is Decision.SHOW
+
+
+def test_what_a_full_queue_had_no_room_for_is_counted_as_repeats() -> None:
+    """By its kind, or by its place where only that was at hand."""
+    flood = Flood(60.0, 20, 0.0)
+    raw = alert("order 17 failed")._replace(kind=("raw", 40, "shop", "orders.py:1", "order 17 failed"))
+    _, fold = flood.offer(raw, (40, "shop", "orders.py:1", "order <n> failed"), 1, 0.0)
+    assert fold is not None
+    tally = Tally(raw)
+    tally.count = 500
+    assert flood.absorb((40, "shop", "orders.py:1"), tally, 2)
+    assert fold.count == 501
+    assert not flood.absorb((40, "shop", "elsewhere.py:1"), tally, 3)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.0, "1 s"), (12.4, "12 s"), (119, "119 s"), (180, "3 min"), (7200, "2 h"), (float("nan"), "1 s"), (-5, "1 s")],
+)
+def test_a_duration_is_said_in_words(seconds: float, words: str) -> None:
+    """As people say it."""
+    assert duration(seconds) == words
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from("abcdefgh"), st.sampled_from([0.0, 0.01, 1.0, 7.0, 100.0]), st.booleans()), max_size=60
+)
+
+
+@given(STEPS, st.integers(1, 5), st.sampled_from([0.0, 12.0]), st.sampled_from([0.0, 60.0]))
+@settings(max_examples=300, deadline=None)
+def test_the_numbers_add_up(steps: Iterable[tuple[str, float, bool]], burst: int, rate: float, window: float) -> None:
+    """Shown + folded + digested = offered; and in the end each fold has told as much as there was, in order."""
+    desk = Desk(window, burst, rate)
+    now, offered = 0.0, 0
+    for kind, pause, delivers in steps:
+        now += pause
+        desk.run(now, delivers=delivers)
+        desk.offer(now, kind)
+        offered += 1
+    digested = desk.decisions.count(Decision.DIGEST)
+    shown, folded = desk.decisions.count(Decision.SHOW), desk.decisions.count(Decision.FOLD)
+    assert shown + folded + digested == offered
+    desk.run(now + 200_000)
+    total = 0
+    running: dict[str, int] = {}
+    for _, kind, count in desk.sent:
+        if count == 1:  # the first of another fold
+            total += running.pop(kind, 0)
+        assert count > running.get(kind, 0)
+        running[kind] = count
+    assert total + sum(running.values()) == shown + folded
+    assert not desk.flood.folds()
