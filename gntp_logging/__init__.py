@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from .gntp.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from .filters import IgnoreFilter
     from .gntp import ciphers, keys
     from .gntp.lib import Publisher, Subscriber, publish, subscribe
     from .gntp.models import Event, Resource, SocketCallback
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Event",
     "GNTPHandler",
+    "IgnoreFilter",
     "Publisher",
     "RegisterRequest",
     "Resource",
@@ -38,6 +40,7 @@ __all__ = [
 _HOMES: Final = {
     "Event": "gntp.models",
     "GNTPHandler": "handler",
+    "IgnoreFilter": "filters",
     "Publisher": "gntp.lib",
     "RegisterRequest": "gntp.requests",
     "Resource": "gntp.models",

@@ -122,7 +122,12 @@ class Backlog:
     """
 
     def __init__(
-        self, size: int, max_age: float, flood: Flood, on_error: Callable[[Alert, str], object] | None
+        self,
+        size: int,
+        max_age: float,
+        flood: Flood,
+        redact: Callable[[Alert], Alert],
+        on_error: Callable[[Alert, str], object] | None,
     ) -> None:
         """Begin empty.
 
@@ -130,6 +135,7 @@ class Backlog:
             size: Alerts that may wait.
             max_age: Seconds after which a waiting alert goes into the digest; 0 for no limit.
             flood: Folds, and caps the rate.
+            redact: Takes the secrets out of an alert.
             on_error: Gets what is given up.
         """
         self._size = size
@@ -139,6 +145,7 @@ class Backlog:
         self._spare = size // 128 if size >= _LARGE else 0
         self._max_age = max_age
         self._flood = flood
+        self._redact = redact
         self._incoming: tuple[deque[Entry], ...] = tuple(deque() for _ in range(_PRIORITIES))
         self._outgoing: tuple[deque[Entry], ...] = tuple(deque() for _ in range(_PRIORITIES))
         self._sequence = itertools.count(1)
@@ -150,7 +157,8 @@ class Backlog:
         self._digest_due = 0.0
         self._last_digest = -DIGEST_INTERVAL
         self._shown = self._folded = self._digested = self._notifications = 0
-        self.losses = Losses(on_error, size)
+        # What a full queue has no room for is redacted when it is handed over, not on the thread that logs.
+        self.losses = Losses(on_error and (lambda alert, reason: on_error(self._without_secrets(alert), reason)), size)
 
     # -- Inside the application ----------------------------------------------------------------
 
@@ -232,6 +240,7 @@ class Backlog:
         if self._evicted.count:
             evicted, self._evicted = self._evicted, Digest()
             for kind, tally in evicted.tallies.items():
+                tally.newest = self._without_secrets(tally.newest)
                 if self._flood.absorb(kind, tally, evicted.since or 0):
                     self._folded += tally.count
                 else:
@@ -249,7 +258,14 @@ class Backlog:
     def _is_too_old(self, entry: Entry, now: float) -> bool:
         return bool(self._max_age) and now - entry.submitted > self._max_age
 
+    def _without_secrets(self, alert: Alert) -> Alert:
+        try:
+            return self._redact(alert)
+        except Exception:  # noqa: BLE001 - an alert with what could not be looked for is better than none
+            return alert
+
     def _sort_out(self, entry: Entry, now: float) -> None:
+        entry = entry._replace(alert=self._without_secrets(entry.alert))
         try:
             decision, fold = self._flood.offer(entry.alert, fingerprint.settled(entry.alert.kind), entry.sequence, now)
         except Exception:  # noqa: BLE001 - whatever fails here, the alert is shown plainly

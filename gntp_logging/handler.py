@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import re
 import sys
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from . import options
@@ -54,6 +55,7 @@ class GNTPHandler(logging.Handler):
         levels: Mapping[str | int, Mapping[str, object]] | None = None,
         icon: str | os.PathLike[str] | bytes | None = None,
         url: str | None = None,
+        redact: bool | Sequence[str | re.Pattern[str]] = True,
         max_text: int = 1000,
         repeat_window: float = 60.0,
         burst: int = 20,
@@ -81,6 +83,7 @@ class GNTPHandler(logging.Handler):
                 "icon": ...}}``. A level holds for all numbers from its own to the next.
             icon: The application's picture: a path, its bytes, or a URL that the server fetches.
             url: What opens when an alert is clicked.
+            redact: Whether secrets are masked: passwords, tokens, cookies, keys. A list of patterns masks these too.
             max_text: Characters of an alert's text; 0 for no limit.
             repeat_window: Seconds in which repeats of an alert only raise the count on its toast; 0 shows each.
             burst: Different alerts that are shown at once; the rest becomes one digest. CRITICAL is always shown.
@@ -122,6 +125,7 @@ class GNTPHandler(logging.Handler):
                 options.integer("burst", burst, 1),
                 options.number("rate", rate),
             ),
+            redact=options.redactor(redact),
             report=_report,
             on_error=options.function("on_error", on_error),
         )

@@ -15,6 +15,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar, cast
 
+from . import redact
+from .alert import Alert
 from .gntp import ciphers, keys
 from .gntp.exceptions import GNTPResourceError
 from .gntp.models import Resource
@@ -282,6 +284,39 @@ def url(value: object) -> str | None:
     if value is None or (isinstance(value, str) and "://" in value[1:] and value.isprintable() and " " not in value):
         return value
     raise refusal("url", "a URL such as 'https://example.com/errors'", value)
+
+
+def redactor(value: object) -> Callable[[Alert], Alert]:
+    """Read the option ``redact``: whether secrets are masked, or further patterns to mask.
+
+    Args:
+        value: True, False, or a list of regular expressions.
+
+    Returns:
+        The function that takes the secrets out of an alert.
+
+    Raises:
+        ValueError: If it is neither, or a pattern is none.
+    """
+    if value is False:
+        return lambda alert: alert
+    if value is True:
+        return redact.redactor([])
+    if not isinstance(value, (list, tuple)):
+        raise refusal("redact", "true, false, or a list of regular expressions", value)
+    # dictConfig's own lists resolve ext:// only when indexed.
+    return redact.redactor([_regular_expression(value[index]) for index in range(len(value))])
+
+
+def _regular_expression(value: object) -> re.Pattern[str]:
+    if isinstance(value, re.Pattern) and isinstance(value.pattern, str):
+        return value
+    if not isinstance(value, str) or not value:
+        raise refusal("redact", "a list of regular expressions", value)
+    try:
+        return re.compile(value)
+    except re.error as error:
+        raise ValueError(f"redact: {value!r} is no regular expression: {error}") from error
 
 
 def function(option: str, value: object) -> Callable[..., object] | None:

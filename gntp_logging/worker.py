@@ -99,6 +99,7 @@ class Worker:
         max_age: float,
         shutdown_timeout: float,
         make_flood: Callable[[], Flood],
+        redact: Callable[[Alert], Alert],
         report: Callable[[str], None],
         on_error: Callable[[Alert, str], object] | None = None,
     ) -> None:
@@ -110,6 +111,7 @@ class Worker:
             max_age: Seconds after which a waiting alert is told by a digest only; 0 for no limit.
             shutdown_timeout: Seconds that flush, close and the end of the program may take.
             make_flood: Makes what folds repeats and caps the rate, in each process anew.
+            redact: Takes the secrets out of an alert.
             report: Takes a line of diagnosis for people.
             on_error: Called with each alert that is given up, and why; on the worker's thread, but for what is left
                 when the worker is closed.
@@ -118,6 +120,7 @@ class Worker:
         self._queue_size = queue_size
         self._max_age = max_age
         self._make_flood = make_flood
+        self._redact = redact
         self.shutdown_timeout = shutdown_timeout
         self._report = report
         self._on_error = on_error
@@ -130,7 +133,7 @@ class Worker:
         Whatever was queued, held or under way at the fork is the parent's, and is delivered there.
         """
         self.pid = os.getpid()
-        self._backlog = Backlog(self._queue_size, self._max_age, self._make_flood(), self._on_error)
+        self._backlog = Backlog(self._queue_size, self._max_age, self._make_flood(), self._redact, self._on_error)
         self._make_locks()
         self._starting = threading.Lock()
         self._complained = _complaint_about(self._delivery)

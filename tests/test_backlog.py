@@ -21,6 +21,11 @@ def alert(kind: str = "a", priority: int = 1, level: int = logging.ERROR) -> Ale
     return Alert(level, "Error", priority, False, "title", f"text {kind}", created=time.time(), kind=(kind,))
 
 
+def as_it_is(one: Alert) -> Alert:
+    """Redact nothing."""
+    return one
+
+
 def taken(backlog: Backlog) -> Entry:
     """Take what must be there."""
     entry = backlog.take()
@@ -30,7 +35,7 @@ def taken(backlog: Backlog) -> Entry:
 
 def test_a_repeat_raises_the_count_of_what_waits() -> None:
     """While the first is undelivered: one toast, when it is sent, tells them all."""
-    backlog = Backlog(100, 0.0, Flood(60.0, 20, 0.0), None)
+    backlog = Backlog(100, 0.0, Flood(60.0, 20, 0.0), as_it_is, None)
     for _ in range(3):
         backlog.add(alert())
     first = taken(backlog)
@@ -48,7 +53,7 @@ def test_updates_share_the_firsts_coalescing_id_and_no_other_does() -> None:
     """Ids are random: two processes with the same kind do not overwrite each other's counts."""
     ids = []
     for _ in range(2):
-        backlog = Backlog(100, 0.0, Flood(60.0, 20, 0.0), None)
+        backlog = Backlog(100, 0.0, Flood(60.0, 20, 0.0), as_it_is, None)
         backlog.add(alert())
         first = taken(backlog)
         backlog.settle(first)
@@ -68,7 +73,7 @@ def test_updates_share_the_firsts_coalescing_id_and_no_other_does() -> None:
 
 def test_an_update_that_was_not_answered_is_the_same_when_it_is_sent_again() -> None:
     """Under the same id, with the count of then."""
-    backlog = Backlog(100, 0.0, Flood(60.0, 20, 0.0), None)
+    backlog = Backlog(100, 0.0, Flood(60.0, 20, 0.0), as_it_is, None)
     backlog.add(alert())
     backlog.settle(taken(backlog))
     backlog.add(alert())
@@ -84,7 +89,9 @@ def test_an_update_that_was_not_answered_is_the_same_when_it_is_sent_again() -> 
 def test_a_first_alert_that_is_given_up_takes_its_repeats_along() -> None:
     """They are dropped for the same reason, and the next one is a first one again."""
     lost: list[str] = []
-    backlog = Backlog(100, 0.0, Flood(60.0, 20, 0.0), lambda one, reason: lost.append(f"{one.title}: {reason}"))
+    backlog = Backlog(
+        100, 0.0, Flood(60.0, 20, 0.0), as_it_is, lambda one, reason: lost.append(f"{one.title}: {reason}")
+    )
     for _ in range(5):
         backlog.add(alert())
     backlog.settle(taken(backlog), "error 300")
@@ -98,7 +105,7 @@ def test_a_first_alert_that_is_given_up_takes_its_repeats_along() -> None:
 
 def test_repeats_that_were_not_told_are_dropped_at_the_end() -> None:
     """A count that nobody has seen is a loss."""
-    backlog = Backlog(100, 0.0, Flood(60.0, 20, 0.0), None)
+    backlog = Backlog(100, 0.0, Flood(60.0, 20, 0.0), as_it_is, None)
     backlog.add(alert())
     backlog.settle(taken(backlog))
     for _ in range(4):
@@ -111,7 +118,7 @@ def test_repeats_that_were_not_told_are_dropped_at_the_end() -> None:
 
 def test_evicted_repeats_are_counted_in_the_fold() -> None:
     """100,000 identical errors while the server hangs: the queue is bounded, the count exact."""
-    backlog = Backlog(50, 0.0, Flood(60.0, 20, 0.0), None)
+    backlog = Backlog(50, 0.0, Flood(60.0, 20, 0.0), as_it_is, None)
     backlog.add(alert())
     first = taken(backlog)
     for _ in range(100_000):
@@ -125,9 +132,28 @@ def test_evicted_repeats_are_counted_in_the_fold() -> None:
     assert (counts.shown, counts.folded, counts.queued, counts.dropped) == (1, 100_000, 0, {})
 
 
+def test_secrets_of_evicted_alerts_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the digest that tells of them, and in what is handed over of those that it has no room for."""
+    monkeypatch.setattr("gntp_logging.digest.MAX_KINDS", 1)
+    handed: list[str] = []
+
+    def masked(one: Alert) -> Alert:
+        return one._replace(text="***")
+
+    backlog = Backlog(1, 0.0, Flood(60.0, 20, 0.0), masked, lambda one, reason: handed.append(f"{one.text}: {reason}"))
+    for kind in "abc":
+        backlog.add(alert(kind))
+    backlog.losses.hand_over()
+    assert handed == ["***: queue full"]
+    backlog.settle(taken(backlog))
+    digest = taken(backlog)
+    assert digest.digest is not None
+    assert digest.alert.text.startswith("***")
+
+
 def test_what_is_too_much_becomes_a_digest_a_little_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which waits for more of the kind, and comes at once for flush."""
-    backlog = Backlog(100, 0.0, Flood(60.0, 2, 1.0), None)
+    backlog = Backlog(100, 0.0, Flood(60.0, 2, 1.0), as_it_is, None)
     for number in range(5):
         backlog.add(alert(f"kind {number}"))
     for _ in range(2):
@@ -166,7 +192,7 @@ class Accounts(RuleBasedStateMachine):
     @initialize(size=st.sampled_from([3, 40, 600]), window=st.sampled_from([0.0, 60.0]), rate=st.sampled_from([0, 12]))
     def begin(self, size: int, window: float, rate: float) -> None:
         """Begin empty."""
-        self.backlog = Backlog(size, 30.0, Flood(window, 3, rate), None)
+        self.backlog = Backlog(size, 30.0, Flood(window, 3, rate), as_it_is, None)
         self.size = size
 
     @rule(kind=st.sampled_from("abcdefgh"), priority=st.integers(-2, 2), count=st.sampled_from([1, 2, 5, 700]))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from gntp_logging import GNTPHandler
 from gntp_logging.gntp.headers import safe_value
 from gntp_logging.gntp.models import Resource
-from tests.support import RunningReceiver, ScriptedServer, answer_ok, run_program, running_receiver
+from tests.support import RunningReceiver, ScriptedServer, answer_error, answer_ok, run_program, running_receiver
 
 
 def attach(logger: logging.Logger, port: int, **options: Any) -> GNTPHandler:
@@ -258,6 +258,46 @@ def test_folding_and_cap_can_be_switched_off(logger: logging.Logger, receiver: R
         logger.error("it broke")
     assert handler.flush(10)
     assert [toast.text for toast in receiver.toasts] == ["it broke"] * 30
+
+
+def test_secrets_reach_neither_desktop_nor_callback(logger: logging.Logger, receiver: RunningReceiver) -> None:
+    """Title, text and on_error see what is left of them."""
+    seen: list[str] = []
+    handler = attach(logger, receiver.port, redact=[r"card (\d+)"])
+    with ScriptedServer(answer_error(500)) as refusing:
+        other = attach(logger, refusing.port, on_error=lambda alert, _: seen.append(str(alert[:6])))
+        logger.error("login with password=hunter2 and card 4111 failed", extra={"gntp": {"title": "token=hunter2"}})
+        assert handler.flush(10)
+        assert other.flush(10)
+        other.close()
+    (toast,) = receiver.toasts
+    assert (toast.title, toast.text) == ("token=***", "login with password=*** and card *** failed")
+    assert len(seen) == 1
+    assert "password=***" in seen[0]
+    assert "hunter2" not in seen[0]
+
+
+def test_redaction_can_be_switched_off(logger: logging.Logger, receiver: RunningReceiver) -> None:
+    """For those who look for something else themselves."""
+    handler = attach(logger, receiver.port, redact=False)
+    logger.error("password=hunter2")
+    assert handler.flush(10)
+    assert receiver.toasts[0].text == "password=hunter2"
+
+
+def test_redaction_that_fails_costs_nothing(
+    logger: logging.Logger, receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The alert is shown as it is."""
+
+    def fail(*_: object) -> str:
+        raise RecursionError
+
+    monkeypatch.setattr("gntp_logging.redact.redact", fail)
+    handler = attach(logger, receiver.port)
+    logger.error("it broke")
+    assert handler.flush(10)
+    assert receiver.toasts[0].text == "it broke"
 
 
 def test_a_picture_that_cannot_be_read_costs_only_itself(logger: logging.Logger, receiver: RunningReceiver) -> None:

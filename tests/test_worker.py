@@ -62,6 +62,7 @@ def make_worker(port: int, lines: Callable[[str], None] | None = None, **options
     client = GNTPClient("127.0.0.1", port, timeout=options.pop("timeout", 5.0))
     folds, burst, rate = (options.pop(name, 0) for name in ("repeat_window", "burst", "rate"))
     chosen = {"queue_size": 10_000, "max_age": 300.0, "shutdown_timeout": 2.0, **options}
+    chosen.setdefault("redact", lambda one: one)
     chosen["make_flood"] = lambda: Flood(folds, burst, rate)
     return Worker(Delivery(client, "shop", None, EVENTS), report=lines or Lines(), **chosen)
 
@@ -486,6 +487,19 @@ def test_no_attempt_is_made_for_each_record_while_the_server_is_down(workers: Ca
         moment.wait(0.2)  # less than the shortest pause, and long enough for an attempt that must not come
         assert server.connections == tried
         assert worker.stats().queued == 101
+
+
+def test_pauses_double_up_to_a_minute_with_jitter(workers: Callable[..., Worker]) -> None:
+    """Many processes that have lost one server do not come back in step."""
+    worker = workers(free_port())
+    pauses = []
+    for _ in range(12):
+        began = time.monotonic()
+        worker._back_off()
+        pauses.append(worker._retry_at - began)
+    for pause, middle in zip(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60], strict=True):
+        assert 0.74 * middle < pause < 1.26 * middle
+    assert len({round(pause, 3) for pause in pauses[6:]}) > 1
 
 
 def test_a_server_that_comes_back_is_found_without_any_call(

@@ -1,0 +1,105 @@
+"""IgnoreFilter: records that nobody wants to be alerted to, for dictConfig's ``filters``."""
+
+from __future__ import annotations
+
+import fnmatch
+import logging
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from .options import refusal
+
+
+class IgnoreFilter(logging.Filter):
+    """Lets records pass, but for those of some loggers, with some exceptions, or about some HTTP statuses.
+
+    A logging filter: ``{"()": "gntp_logging.IgnoreFilter", "loggers": ["django.security.DisallowedHost"]}``.
+    """
+
+    def __init__(
+        self,
+        loggers: Iterable[str] = (),
+        exceptions: Iterable[str | type[BaseException]] = (),
+        statuses: Iterable[int | str] = (),
+    ) -> None:
+        """Check and keep what is to be ignored.
+
+        Args:
+            loggers: Names of loggers; ``*`` stands for any characters, so that ``asyncio.*`` are those below asyncio.
+            exceptions: Exception types, or their names with or without the module: ``"BrokenPipeError"``,
+                ``"shop.errors.OutOfStock"``. Subclasses are ignored too.
+            statuses: HTTP statuses of records that have a ``status_code``, as Django's have: 404, or ``"4xx"``.
+
+        Raises:
+            ValueError: If one of them is not allowed; the text begins with the option's name.
+        """
+        super().__init__()
+        self._is_ignored_logger = _pattern(_items("loggers", loggers, str, "a list of names of loggers"))
+        self._exceptions = [
+            exception if isinstance(exception, str) else f"{exception.__module__}.{exception.__qualname__}"
+            for exception in _items("exceptions", exceptions, (str, type), "a list of exception types or their names")
+        ]
+        self._statuses = {
+            status for item in _items("statuses", statuses, (int, str), _STATUSES) for status in _status(item)
+        }
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether a record is let through.
+
+        Args:
+            record: The record.
+        """
+        name: object = record.name  # a string, unless somebody has made the record by hand
+        return not (
+            (isinstance(name, str) and self._is_ignored_logger(name))
+            or (self._exceptions and self._has_ignored_exception(record.exc_info))
+            or (self._statuses and _status_of(record) in self._statuses)
+        )
+
+    def _has_ignored_exception(self, exc_info: Any) -> bool:  # what callers of logging have given
+        kind = exc_info[0] if isinstance(exc_info, tuple) and exc_info else None
+        if not isinstance(kind, type):
+            return False
+        return any(
+            name in (cls.__qualname__, f"{cls.__module__}.{cls.__qualname__}")
+            for cls in kind.__mro__
+            for name in self._exceptions
+        )
+
+
+_STATUSES = "a list of HTTP statuses such as 404, '404' or '4xx'"
+
+
+def _items(option: str, value: Any, types: type | tuple[type, ...], allowed: str) -> list[Any]:  # checked here
+    """Copy a list item by item, as dictConfig's own lists want it, and check its items."""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise refusal(option, allowed, value)
+    # dictConfig's own lists resolve ext:// only when indexed.
+    items = [value[index] for index in range(len(value))] if isinstance(value, list) else list(value)
+    for item in items:
+        if not isinstance(item, types) or isinstance(item, bool) or item == "":
+            raise refusal(option, allowed, item)
+        if isinstance(item, type) and not issubclass(item, BaseException):
+            raise refusal(option, allowed, item)
+    return items
+
+
+def _pattern(globs: list[str]) -> Callable[[str], object]:
+    if not globs:
+        return lambda _name: False
+    return re.compile("|".join(fnmatch.translate(glob) for glob in globs)).match
+
+
+def _status(item: int | str) -> range:
+    text = str(item)
+    if re.fullmatch(r"[1-5]\d\d", text):
+        return range(int(text), int(text) + 1)
+    if re.fullmatch(r"[1-5]xx", text.lower()):
+        return range(100 * int(text[0]), 100 * int(text[0]) + 100)
+    raise refusal("statuses", _STATUSES, item)
+
+
+def _status_of(record: logging.LogRecord) -> object:
+    status = getattr(record, "status_code", None)
+    return int(status) if isinstance(status, str) and status.isdecimal() else status

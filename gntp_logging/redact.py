@@ -1,0 +1,120 @@
+"""Secrets out of an alert, before it is folded, shown, printed or handed to anybody. Pure.
+
+What is looked for has a name beside it (``password=``, ``Authorization:``, ``Cookie:``, ``--token``), a place (a URL's
+user information) or a shape (keys of well-known services, JSON Web Tokens, private keys). Nothing finds a secret that
+has none of these: what must not be shown should not be logged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from .alert import Alert
+
+MASK: Final = "***"
+
+_NAME: Final = r"""
+    (?: pass (?: word | wd | phrase | code ) | pwd | secret | token | credentials?
+      | (?: api | access | private | secret | auth | signing | encryption ) [_-]? key
+      | session [_-]? id | sessionid | csrf [_-]? token | client [_-]? secret )
+"""
+"""What secrets are called. Names in which these are part of another word, such as ``max_tokens``, are other things."""
+
+_IDENTIFIER: Final = rf"(?<![\w.-]) [\w.-]{{0,40}}? {_NAME} (?: [_-]? (?: \d+ | hash | value ) )? (?!\w)"
+_NOTHING: Final = r"(?: none | null | nil | true | false | undefined | \*+ | <[^>\n]*> | \[[^\]\n]*\] ) (?! \w )"
+"""Values that say that there is no secret, or that somebody has masked it."""
+
+
+def _rule(pattern: str, *, flags: int = 0) -> re.Pattern[str]:
+    return re.compile(pattern, re.VERBOSE | re.IGNORECASE | flags)
+
+
+_RULES: Final[Sequence[tuple[tuple[str, ...], re.Pattern[str]]]] = (
+    # Each with words of which one is in every text that it can match, in lower case: most texts hold none of them.
+    # The groups of a match are masked.
+    (("private key",), _rule(r"-----BEGIN\ [A-Z ]*PRIVATE\ KEY-----(.*?)(?:-----END|\Z)", flags=re.DOTALL)),
+    (
+        ("authorization",),
+        _rule(r"\b authorization \b [\"']? \s* [:=] \s* [\"']? (?: [a-z0-9-]+ [ ]+ )? ([^\s\"',;][^\"'\n]*)"),
+    ),
+    (("cookie",), _rule(r"\b (?: set- )? cookie \b [\"']? \s* [:=] \s* [\"']? ([^\s\"'][^\"'\n]*)")),
+    (("bearer",), _rule(r"\b bearer [ ]+ ([\w.~+/-]{8,}=*)")),
+    (("://",), _rule(r"\b [a-z][a-z0-9+.-]{0,20} :// [^\s/:@\"']{0,100} : ([^\s/\"']{1,200}) @")),
+    # name=value, in queries, shells and reprs
+    (
+        ("pass", "pwd", "secret", "token", "credential", "key", "session"),
+        _rule(
+            rf"{_IDENTIFIER} [\"']? \s? = (?!=) \s? (?! {_NOTHING} )"
+            r"(?: \"([^\"\n]+)\" | '([^'\n]+)' | ([^\s\"'&,;)}\]]+) )"
+        ),
+    ),
+    # "name": "value", in JSON and reprs; name: value, where nothing but the value follows
+    (
+        ("pass", "pwd", "secret", "token", "credential", "key", "session"),
+        _rule(
+            rf"{_IDENTIFIER} [\"']? \s? : \s? (?! {_NOTHING} )"
+            r"(?: \"([^\"\n]+)\" | '([^'\n]+)' | ([^\s\"'&,;)}\]{(\[:]+) (?= [ ]* (?: [,;)}\]] | $ ) ) )",
+            flags=re.MULTILINE,
+        ),
+    ),
+    # --name value
+    (("--",), _rule(rf"(?<!\S) --? [\w-]{{0,40}}? {_NAME} [ ]+ (?! - ) ([^\s\"']+)")),
+    # Shapes of keys and tokens. Their letters' case matters.
+    (
+        ("gh", "glpat", "xox", "akia", "asia", "sk-", "sk_", "rk_", "aiza", "eyj", "npm_", "pypi-", "hooks.slack"),
+        re.compile(
+            r"\b(gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[abeoprs]-[\w-]{10,}"
+            r"|(?:AKIA|ASIA)[A-Z0-9]{16}\b|sk-[\w-]{20,}|[rs]k_(?:live|test)_[A-Za-z0-9]{16,}|AIza[\w-]{30,}"
+            r"|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|npm_[A-Za-z0-9]{30,}|pypi-[\w-]{20,}"
+            r"|hooks\.slack\.com/services/[\w/]+)"
+        ),
+    ),
+)
+
+
+def redact(text: str, patterns: Iterable[re.Pattern[str]] = ()) -> str:
+    """Mask the secrets in a text.
+
+    Args:
+        text: Any text.
+        patterns: Further ones: of a pattern with groups the groups are masked, of one without the whole match.
+
+    Returns:
+        The text with ``***`` for each secret.
+    """
+    lowered = text.lower()
+    for words, rule in _RULES:
+        if any(word in lowered for word in words):
+            text = rule.sub(_masked, text)
+    for pattern in patterns:
+        text = pattern.sub(_masked, text)
+    return text
+
+
+def _masked(match: re.Match[str]) -> str:
+    """Mask the groups of a match; all of it when it has none."""
+    if not match.re.groups:
+        return MASK
+    text, begin = match[0], match.start()
+    for group in range(match.re.groups, 0, -1):  # from the end, so that the positions before stay right
+        if match[group] is not None:
+            text = text[: match.start(group) - begin] + MASK + text[match.end(group) - begin :]
+    return text
+
+
+def redactor(patterns: Sequence[re.Pattern[str]]) -> Callable[[Alert], Alert]:
+    """Return the function that takes the secrets out of an alert's title and text.
+
+    Args:
+        patterns: The user's own.
+    """
+
+    def without_secrets(alert: Alert) -> Alert:
+        title, text = redact(alert.title, patterns), redact(alert.text, patterns)
+        if title == alert.title and text == alert.text:
+            return alert
+        return alert._replace(title=title, text=text)
+
+    return without_secrets

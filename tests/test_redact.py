@@ -1,0 +1,134 @@
+"""redact: what is masked, and what is left alone."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gntp_logging.alert import Alert
+from gntp_logging.redact import redact, redactor
+
+SECRETS = [
+    # what is logged, and what is left of it
+    ("password=hunter2", "password=***"),
+    ("login failed: user=ann password=hunter2, retrying", "login failed: user=ann password=***, retrying"),
+    ("PASSWORD = 'hunter 2'", "PASSWORD = '***'"),
+    ("db_password=hunter2", "db_password=***"),
+    ("DB_PASSWORD: hunter2", "DB_PASSWORD: ***"),
+    ("passwd=hunter2 pwd=hunter3", "passwd=*** pwd=***"),
+    ("{'user': 'ann', 'password': 'hunter2'}", "{'user': 'ann', 'password': '***'}"),
+    ('{"api_key": "abc123", "n": 1}', '{"api_key": "***", "n": 1}'),
+    ('{"clientSecret":"abc123"}', '{"clientSecret":"***"}'),
+    ("Config(host='x', password='hunter2', port=5)", "Config(host='x', password='***', port=5)"),
+    ("GET /reset?token=abcdef&user=ann", "GET /reset?token=***&user=ann"),
+    ("https://x/y?access_token=abc#z", "https://x/y?access_token=***"),
+    ("api-key=abc apikey=def API_KEY=ghi", "api-key=*** apikey=*** API_KEY=***"),
+    ("AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI", "AWS_SECRET_ACCESS_KEY=***"),
+    ("secret: s3cr3t", "secret: ***"),
+    ("sessionid=abc123; path=/", "sessionid=***; path=/"),
+    ("postgres://ann:hunter2@db/shop", "postgres://ann:***@db/shop"),
+    ("redis://:hunter2@cache:6379/0", "redis://:***@cache:6379/0"),
+    ("amqp://u:p@ss@host//", "amqp://u:***@host//"),
+    ("Authorization: Bearer abcdefghijkl", "Authorization: Bearer ***"),
+    ("authorization: Basic YW5uOmh1bnRlcjI=", "authorization: Basic ***"),
+    ("'Authorization': 'Token abc123'", "'Authorization': 'Token ***'"),
+    ("Authorization: abc123", "Authorization: ***"),
+    ('Authorization: Digest username="ann"', 'Authorization: Digest ***"ann"'),
+    ("sent with Bearer abcdefghijkl to x", "sent with Bearer *** to x"),
+    ("Cookie: a=b; session=c", "Cookie: ***"),
+    ("Set-Cookie: a=b; HttpOnly\nServer: x", "Set-Cookie: ***\nServer: x"),
+    ("{'Cookie': 'a=b', 'Host': 'x'}", "{'Cookie': '***', 'Host': 'x'}"),
+    ("mysql -u ann --password hunter2 shop", "mysql -u ann --password *** shop"),
+    ("run --api-token abc --verbose", "run --api-token *** --verbose"),
+    ("run --api-token=abc --verbose", "run --api-token=*** --verbose"),
+    ("push with ghp_abcdefghijklmnopqrstuvwxyz0123456789 failed", "push with *** failed"),
+    ("AKIAIOSFODNN7EXAMPLE is not allowed", "*** is not allowed"),
+    ("got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.abc-def back", "got *** back"),
+    ("xoxb-1234567890-abcdefghij", "***"),
+    (
+        "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----",
+        "-----BEGIN RSA PRIVATE KEY-----***-----END RSA PRIVATE KEY-----",
+    ),
+    ("-----BEGIN PRIVATE KEY-----\nMIIE cut here", "-----BEGIN PRIVATE KEY-----***"),
+]  # fmt: skip
+
+INNOCENT = [
+    "no connection to shard 7",
+    "SyntaxError: Unexpected token: }",
+    "unexpected token ':' at line 5",
+    "JSONDecodeError: Expecting value: line 1 column 1 (char 0)",
+    "password: must be at least 8 characters",
+    "ValueError: password is too short",
+    "the password was changed",
+    "max_tokens=4096 tokens: 512",
+    "secretary=Ann passwords_checked=3",
+    "tokenizer=bert",
+    "keyboard=qwerty monkey=1 key=orders primary_key=5",
+    "KeyError: 'total'",
+    "password=None token=null secret=False",
+    "password=*** token=<hidden> secret=[Filtered]",
+    "if token == expected",
+    "GET https://example.com/a:b@c/d",
+    "mail to ann@example.com at 10:30",
+    "http://localhost:8000/checkout/",
+    "session started, session=7",
+    "cookies are disabled",
+    "Authorization failed for ann",
+    "bearer of bad news",
+    "sk-learn 1.5 with sk-model",
+    "orders.py:12 in pay",
+    "asian food, akiara",
+    "public key: abc",
+]
+
+
+@pytest.mark.parametrize(("text", "redacted"), SECRETS, ids=[text[:40] for text, _ in SECRETS])
+def test_a_secret_is_masked_and_the_rest_is_left(text: str, redacted: str) -> None:
+    """Alone, and in the middle of a longer text."""
+    assert redact(text) == redacted
+    assert redact(f"before\n{text}\nafter").startswith("before\n")
+    if "BEGIN" not in text:
+        assert redact(f"before\n{text}\nafter") == f"before\n{redacted}\nafter"
+
+
+@pytest.mark.parametrize("text", INNOCENT)
+def test_innocent_text_is_left_alone(text: str) -> None:
+    """What only looks like a secret's name is no secret."""
+    assert redact(text) == text
+    assert redact(f"{text}\n{text}") == f"{text}\n{text}"
+
+
+@given(st.text() | st.lists(st.sampled_from([text for text, _ in SECRETS] + INNOCENT)).map(" ".join))
+def test_redacting_again_changes_nothing(text: str) -> None:
+    """An alert may come by more than once."""
+    once = redact(text)
+    assert redact(once) == once
+
+
+@pytest.mark.parametrize(
+    "piece", ["password", "token=", "a.", "-", "://", "secret:", "Cookie:", "--token ", "eyJ", "'", "x_"]
+)
+def test_no_text_takes_long(piece: str) -> None:
+    """Patterns that look back and forth would take minutes for this; the bound is ten thousand times what it takes."""
+    text = piece * (100_000 // len(piece))
+    began = time.process_time()
+    redact(text)
+    assert time.process_time() - began < 20
+
+
+def test_the_users_patterns_are_masked_too() -> None:
+    """Their groups, or all of them."""
+    patterns = [re.compile(r"card (\d+)"), re.compile(r"IBAN \w+")]
+    assert redact("card 4111 and IBAN DE12", patterns) == "card *** and ***"
+
+
+def test_title_and_text_of_an_alert_are_redacted() -> None:
+    """One without secrets is left as it is."""
+    clean = Alert(40, "Error", 1, False, "title", "text")
+    assert redactor([])(clean) is clean
+    dirty = clean._replace(title="token=abc", text="password=x")
+    assert redactor([])(dirty)[4:6] == ("token=***", "password=***")
