@@ -30,6 +30,9 @@ MAX_TITLE: Final = 120
 _CUT_MARK_SIZE: Final = 32
 """Characters kept free for "… (+1,000,000,000 characters)"."""
 
+_MAX_CAUSES: Final = 3
+"""Links of a chain of exceptions that are told."""
+
 _MAX_FRAMES: Final = 5
 """Frames of a traceback: a toast shows nine lines."""
 
@@ -190,7 +193,9 @@ def default_text(record: logging.LogRecord, text: str) -> str:
     """
     exc_info = record.exc_info
     if exc_info and exc_info[0] is not None:
-        lines = [exception_line(exc_info[0], exc_info[1]), text.strip(), *innermost_frames(exc_info[2])]
+        first = exception_line(exc_info[0], exc_info[1])
+        said = text.strip()
+        lines = [first, "" if said and said in first else said, *innermost_frames(exc_info[2]), cause_line(exc_info[1])]
         return "\n".join(line for line in lines if line)
     if record.exc_text:  # QueueHandler leaves only this of an exception
         return f"{text}\n{record.exc_text}"
@@ -218,13 +223,52 @@ def exception_line(kind: type[BaseException], value: BaseException | None) -> st
 
 
 def innermost_frames(tb: TracebackType | None) -> list[str]:
-    """Return the frames nearest to the error as ``file:line in function``, the innermost first."""
-    frames: deque[tuple[str, int, str]] = deque(maxlen=_MAX_FRAMES)
+    """Return where an error happened as ``file:line in function``, the innermost frame first.
+
+    Args:
+        tb: The traceback.
+
+    Returns:
+        The application's innermost frames, and a line that counts the others; where the application has none, the
+        innermost of whatever there is.
+    """
+    own: deque[tuple[str, int, str]] = deque(maxlen=_MAX_FRAMES)
+    any_: deque[tuple[str, int, str]] = deque(maxlen=_MAX_FRAMES)
+    count = libraries = 0
     while tb is not None:
         code = tb.tb_frame.f_code
-        frames.append((code.co_filename, tb.tb_lineno, code.co_name))
+        frame = (code.co_filename, tb.tb_lineno, code.co_name)
+        any_.append(frame)
+        count += 1
+        if fingerprint.is_application(code.co_filename):
+            own.append(frame)
+        else:
+            libraries += 1
         tb = tb.tb_next
-    return [f"{_short(path)}:{line} in {function}" for path, line, function in reversed(frames)]
+    shown = own or any_
+    lines = [f"{_short(path)}:{line} in {function}" for path, line, function in reversed(shown)]
+    if own and libraries:
+        lines.append(f"(+{libraries} in libraries)" if libraries > 1 else "(+1 in a library)")
+    elif count > len(shown):
+        lines.append(f"(+{count - len(shown)} further out)")
+    return lines
+
+
+def cause_line(value: BaseException | None) -> str:
+    """Return in one line what an exception was raised from, or while what was handled; empty when nothing was.
+
+    Args:
+        value: The exception.
+    """
+    causes: list[str] = []
+    while value is not None and len(causes) < _MAX_CAUSES:
+        cause, word = value.__cause__, "caused by"
+        if cause is None and not value.__suppress_context__:
+            cause, word = value.__context__, "while handling"
+        if cause is not None:
+            causes.append(f"{word} {one_line(exception_line(type(cause), cause))}")
+        value = cause
+    return ", ".join(causes)
 
 
 def _short(path: str) -> str:

@@ -140,6 +140,7 @@ PROTECTIONS: Final = (
         "atexit.register(_drain_at_exit)",
         "",
         "tests/test_exit.py::test_a_handler_that_dict_config_has_replaced_is_drained",
+        runs=3,
     ),
     _one(
         "dictConfig: the send path uses logging",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,73 @@ def test_an_exception_comes_first_then_the_message_then_the_innermost_frame() ->
     assert lines[2].startswith("tests/test_alert.py:")
     assert lines[2].endswith(" in inner")
     assert lines[3].endswith(" in failure")
+
+
+def test_library_frames_are_counted_and_the_applications_are_shown() -> None:
+    """Where the application called is the mistake, not where the library gave up."""
+    import json
+
+    def parse() -> Any:
+        try:
+            json.loads("{")
+        except ValueError:
+            return sys.exc_info()
+
+    lines = alert(record("cannot read", exc_info=parse())).text.split("\n")
+    assert lines[0].startswith("JSONDecodeError: ") or lines[0].startswith("json.decoder.JSONDecodeError: ")
+    assert lines[1] == "cannot read"
+    assert re.fullmatch(r"tests/test_alert.py:\d+ in parse", lines[2])
+    assert lines[3:] == ["(+3 in libraries)"]
+
+
+def test_a_message_that_only_repeats_the_exception_is_left_out() -> None:
+    """logger.exception(error) says nothing new."""
+    info = failure()
+    lines = alert(record(str(info[1]), exc_info=info)).text.split("\n")
+    assert lines[0] == "ValueError: negative amount"
+    assert " in inner" in lines[1]
+
+
+def test_the_cause_stands_in_one_line() -> None:
+    """What it was raised from, and while what was handled."""
+
+    def chained() -> Any:
+        try:
+            try:
+                try:
+                    raise KeyError("total")  # noqa: TRY301 - a chain is what is tested
+                except KeyError as error:
+                    raise LookupError("no total\nin the basket") from error
+            except LookupError:
+                raise ValueError("cannot pay")  # noqa: B904 - without from, as people write it
+        except ValueError:
+            return sys.exc_info()
+
+    lines = alert(record("x", exc_info=chained())).text.split("\n")
+    assert lines[0] == "ValueError: cannot pay"
+    assert lines[-1] == "while handling LookupError: no total in the basket, caused by KeyError: 'total'"
+
+
+def test_raise_from_none_has_no_cause() -> None:
+    """Its author has said so."""
+
+    def suppressed() -> Any:
+        try:
+            try:
+                raise KeyError("total")  # noqa: TRY301 - a chain is what is tested
+            except KeyError:
+                raise ValueError("cannot pay") from None
+        except ValueError:
+            return sys.exc_info()
+
+    assert "KeyError" not in alert(record("x", exc_info=suppressed())).text
+
+
+def test_a_circle_of_causes_ends() -> None:
+    """Exceptions may be each other's cause."""
+    one, other = ValueError("one"), ValueError("other")
+    one.__cause__, other.__cause__ = other, one
+    assert alert(record("x", exc_info=(ValueError, one, None))).text.count("caused by") == 3
 
 
 def test_an_exception_that_cannot_be_printed_is_named() -> None:

@@ -86,8 +86,9 @@ def test_a_handler_that_dict_config_has_replaced_is_drained() -> None:
         logging.config.dictConfig(config)
         (old,) = logging.getLogger().handlers
         logging.config.dictConfig(config)
-        old.handle(logging.LogRecord("orders", logging.ERROR, "", 1, "through the old one", None, None))
         logging.error("through the new one")
+        logging.getLogger().handlers[0].flush(10)
+        old.handle(logging.LogRecord("orders", logging.ERROR, "", 1, "through the old one", None, None))
     """
     with running_receiver() as receiver:
         result = run_program(program, receiver.port)
