@@ -132,12 +132,12 @@ class Digest:
         newest = max(tallies, key=lambda tally: tally.last).newest
         lines = [
             f"{levels(tallies)}, {span(min(t.first for t in tallies), max(t.last for t in tallies))}",
-            f"newest: {one_line(newest.text)}",
+            f"newest: {_headline(newest)}",
         ]
         if len(tallies) > 1:
             known = [tally for kind, tally in self.tallies.items() if kind[:1] != (_OTHER,)]
             often = sorted(known, key=lambda tally: -tally.count)[:_NAMED_KINDS]
-            lines += [f"{tally.count:,} × {one_line(tally.newest.text)}" for tally in often]
+            lines += [f"{tally.count:,} × {_headline(tally.newest)}" for tally in often]
             if more := self.count - sum(tally.count for tally in often):
                 lines.append(f"{more:,} × other kinds")
         return most_urgent._replace(
@@ -148,6 +148,11 @@ class Digest:
             key=None,
             kind=(),
         )
+
+
+def _headline(alert: Alert) -> str:
+    """Return the first line of an alert's text: the message, or the exception."""
+    return one_line(alert.text.strip().split("\n", 1)[0])
 
 
 def levels(tallies: list[Tally]) -> str:

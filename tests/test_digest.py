@@ -36,8 +36,8 @@ def test_it_tells_how_many_of_which_level_when_and_the_newest() -> None:
     assert told.title == "23 alerts not shown one by one"
     levels, newest, *kinds = told.text.split("\n")
     assert re.fullmatch(r"3 CRITICAL, 20 ERROR, \d\d:15:00 to \d\d:16:59", levels)
-    assert newest == "newest: no connection 19 second line"
-    assert kinds == ["20 × no connection 19 second line", "3 × disk full"]
+    assert newest == "newest: no connection 19"
+    assert kinds == ["20 × no connection 19", "3 × disk full"]
     assert (told.event, told.priority, told.sticky, told.level) == ("Critical", 2, True, 50)
 
 
