@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from .gntp.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from .asgi import RequestContextMiddleware
     from .filters import IgnoreFilter
     from .gntp import ciphers, keys
     from .gntp.lib import Publisher, Subscriber, publish, subscribe
@@ -24,6 +25,7 @@ __all__ = [
     "IgnoreFilter",
     "Publisher",
     "RegisterRequest",
+    "RequestContextMiddleware",
     "Resource",
     "SocketCallback",
     "Stats",
@@ -43,6 +45,7 @@ _HOMES: Final = {
     "IgnoreFilter": "filters",
     "Publisher": "gntp.lib",
     "RegisterRequest": "gntp.requests",
+    "RequestContextMiddleware": "asgi",
     "Resource": "gntp.models",
     "SocketCallback": "gntp.models",
     "Stats": "worker",

@@ -12,14 +12,18 @@ import logging
 import os
 import time
 import traceback
+import unicodedata
 from collections import deque
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Final, NamedTuple
 
 from . import fingerprint
+from .context import Context, Pairs
+from .context import line as context_line
 from .fingerprint import Kind
 from .levels import LevelMap
+from .templates import Template, link
 
 EXTRA_KEY: Final = "gntp"
 """Attribute of a record with what this one alert shall look like: ``extra={"gntp": {...}}``."""
@@ -30,11 +34,21 @@ MAX_TITLE: Final = 120
 _CUT_MARK_SIZE: Final = 32
 """Characters kept free for "… (+1,000,000,000 characters)"."""
 
+_BLANKS: Final = " \t\r\n"
+
 _MAX_CAUSES: Final = 3
 """Links of a chain of exceptions that are told."""
 
+_TOAST_LINES: Final = 9
+_TOAST_WIDTH: Final = 30
+"""What growl-for-linux shows of a text; Growl shows a little more."""
+
+_KEPT_LINES: Final = 2
+"""Lines of a toast for the context and, of a folded alert, its count."""
+
 _MAX_FRAMES: Final = 5
-"""Frames of a traceback: a toast shows nine lines."""
+_MAX_HEAD: Final = 4
+"""Lines of an exception's text, and of the message beside it, so that the frames can be seen."""
 
 
 class Alert(NamedTuple):
@@ -53,6 +67,9 @@ class Alert(NamedTuple):
         level_name: The level's name.
         created: When the record was made, in seconds since 1970.
         kind: What alerts of the same mistake have in common, to be settled by :func:`.fingerprint.settled`.
+        context: What the program was doing, as names and values; shown in the last line, and sent as ``Data-`` headers.
+        url_parts: What opens on a click, where values are part of it: see :meth:`.templates.Template.parts`.
+        is_formatted: Whether the user's formatter made the text, to which no line of context is added then.
     """
 
     level: int
@@ -67,6 +84,18 @@ class Alert(NamedTuple):
     level_name: str = ""
     created: float = 0.0
     kind: Kind = ()
+    context: Pairs = ()
+    url_parts: tuple[str, ...] = ()
+    is_formatted: bool = False
+
+    def body(self) -> str:
+        """Return the text as it is shown, with the line of context."""
+        where = "" if self.is_formatted else context_line(self.context)
+        return f"{self.text.rstrip(_BLANKS)}\n{where}" if where else self.text
+
+    def target(self) -> str | None:
+        """Return the URL that opens on a click, its values quoted; None when nothing does."""
+        return link(self.url_parts) if self.url_parts else self.url
 
 
 class _Look(NamedTuple):
@@ -83,7 +112,17 @@ class _Look(NamedTuple):
 class AlertFactory:
     """Turns records into alerts, one way for one handler."""
 
-    def __init__(self, app_name: str, levels: LevelMap, max_text: int, url: str | None = None) -> None:
+    def __init__(
+        self,
+        app_name: str,
+        levels: LevelMap,
+        max_text: int,
+        *,
+        url: Template | None = None,
+        title: Template | Callable[[logging.LogRecord], object] | None = None,
+        fingerprint: Callable[[logging.LogRecord], object] | None = None,
+        context: Context | None = None,
+    ) -> None:
         """Keep what does not change from record to record.
 
         Args:
@@ -91,11 +130,19 @@ class AlertFactory:
             levels: Styles by level.
             max_text: Characters of the text at most; 0 cuts nothing.
             url: What opens on a click, for records that name none.
+            title: Makes the title; None for the usual one.
+            fingerprint: Returns, for a record, what alerts of its kind have in common; None for the usual kinds.
+            context: Collects what the program was doing; None for nothing but the machine's name.
         """
         self._app_name = app_name
         self._levels = levels
         self._max_text = max_text
-        self._url = url
+        self._url = None if url is None or url.has_fields else url.fill({})
+        self._url_template = url if url is not None and url.has_fields else None
+        self._title = title
+        self._fingerprint = fingerprint
+        self._context = Context() if context is None else context
+        self._has_templates = bool(self._url_template or title or fingerprint)
         # A program has few loggers and levels, and each call would put together the same again.
         self._look = functools.lru_cache(maxsize=1024)(self._make_look)
 
@@ -135,6 +182,7 @@ class AlertFactory:
             level_name="Alert",
             created=time.time(),
             kind=(level, text[:MAX_TITLE]),
+            context=self._context.constants,
         )
 
     def _from_record(self, record: logging.LogRecord, formatter: logging.Formatter | None) -> Alert:
@@ -143,9 +191,9 @@ class AlertFactory:
             level_name, logger = str(level_name), str(logger)
         look = self._look(level, level_name, logger)
         plain = message(record)
-        text = _formatted(record, formatter) if formatter else None
+        text = formatted = _formatted(record, formatter) if formatter else None
         if text is None:
-            text = default_text(record, plain)
+            text = default_text(record, plain, self._max_text)
         exc_info = record.exc_info
         if exc_info and exc_info[0] is not None:
             kind = fingerprint.of_exception(level, exc_info[0], exc_info[2])
@@ -164,10 +212,40 @@ class AlertFactory:
             look.level_name,
             created if type(created) is float else time.time(),
             kind,
+            self._context.of(record),
+            (),
+            formatted is not None,
         )
         alert = tuple.__new__(Alert, fields)  # Alert(...) takes twice as long
+        if self._has_templates:
+            alert = self._with_templates(alert, record, plain)
         wishes = record.__dict__.get(EXTRA_KEY)
         return alert if wishes is None else with_wishes(alert, wishes)
+
+    def _with_templates(self, alert: Alert, record: logging.LogRecord, plain: str) -> Alert:
+        """Apply the options title, url and fingerprint; the application's code runs here, and may fail."""
+        values = {**dict(alert.context), **record.__dict__, "message": plain, "app_name": self._app_name}
+        failures = []
+        if self._title is not None:
+            try:
+                template = self._title
+                line = one_line(str(template.fill(values) if isinstance(template, Template) else template(record)))
+                alert = alert._replace(title=line or alert.title)
+            except Exception as error:  # noqa: BLE001
+                failures.append(f"title: {type(error).__name__}")
+        if self._url_template is not None:
+            try:
+                alert = alert._replace(url_parts=self._url_template.parts(values))
+            except Exception as error:  # noqa: BLE001
+                failures.append(f"url: {type(error).__name__}")
+        if self._fingerprint is not None:
+            try:
+                key = self._fingerprint(record)
+                if key is not None:
+                    alert = alert._replace(kind=fingerprint.of_key(str(key)))
+            except Exception as error:  # noqa: BLE001
+                failures.append(f"fingerprint: {type(error).__name__}")
+        return alert._replace(text="\n".join((alert.text, *(f"({failure})" for failure in failures))))
 
 
 def title(level_name: str, app_name: str, logger_name: str) -> str:
@@ -181,25 +259,44 @@ def title(level_name: str, app_name: str, logger_name: str) -> str:
 # -- Text ----------------------------------------------------------------------------------------
 
 
-def default_text(record: logging.LogRecord, text: str) -> str:
+def default_text(record: logging.LogRecord, text: str, max_text: int = 0) -> str:
     """Return what a person needs first: the exception, the message, the innermost frames.
 
     Args:
         record: The record.
         text: Its message.
+        max_text: Characters to which the text will be cut; 0 for no limit. Neither the exception nor the message takes
+            more than a third of them, so that it is not the frames that are cut.
 
     Returns:
         The message alone when there is no exception.
     """
     exc_info = record.exc_info
     if exc_info and exc_info[0] is not None:
-        first = exception_line(exc_info[0], exc_info[1])
-        said = text.strip()
-        lines = [first, "" if said and said in first else said, *innermost_frames(exc_info[2]), cause_line(exc_info[1])]
-        return "\n".join(line for line in lines if line)
+        first, said = exception_line(exc_info[0], exc_info[1]), text.strip()
+        if said in first:
+            said = ""
+        lines = [_head(part, max_text // 3) for part in (first, said) if part]
+        cause = cause_line(exc_info[1])
+        room = _TOAST_LINES - _KEPT_LINES - _height(*lines, cause)
+        lines += innermost_frames(exc_info[2], room)
+        return "\n".join([*lines, cause] if cause else lines)
     if record.exc_text:  # QueueHandler leaves only this of an exception
         return f"{text}\n{record.exc_text}"
     return text
+
+
+def _head(text: str, max_text: int) -> str:
+    """Return the first lines of a text, and how many more it has."""
+    lines = text.split("\n")
+    if len(lines) > _MAX_HEAD:
+        return f"{cut(chr(10).join(lines[: _MAX_HEAD - 1]), max_text)}\n{_more_lines(len(lines) - _MAX_HEAD + 1)}"
+    return cut(text, max_text)
+
+
+def _height(*texts: str) -> int:
+    """Return how many lines of a toast some texts take."""
+    return sum(-(-len(line) // _TOAST_WIDTH) for text in texts for line in text.split("\n"))
 
 
 def message(record: logging.LogRecord) -> str:
@@ -222,11 +319,12 @@ def exception_line(kind: type[BaseException], value: BaseException | None) -> st
         return kind.__name__
 
 
-def innermost_frames(tb: TracebackType | None) -> list[str]:
+def innermost_frames(tb: TracebackType | None, room: int = _MAX_FRAMES) -> list[str]:
     """Return where an error happened as ``file:line in function``, the innermost frame first.
 
     Args:
         tb: The traceback.
+        room: Lines of a toast to fill; there is always one frame.
 
     Returns:
         The application's innermost frames, and a line that counts the others; where the application has none, the
@@ -245,13 +343,23 @@ def innermost_frames(tb: TracebackType | None) -> list[str]:
         else:
             libraries += 1
         tb = tb.tb_next
-    shown = own or any_
-    lines = [f"{_short(path)}:{line} in {function}" for path, line, function in reversed(shown)]
-    if own and libraries:
-        lines.append(f"(+{libraries} in libraries)" if libraries > 1 else "(+1 in a library)")
-    elif count > len(shown):
-        lines.append(f"(+{count - len(shown)} further out)")
+    if not count:
+        return []
+    lines: list[str] = []
+    for path, number, function in reversed(own or any_):
+        frame_line = f"{_short(path)}:{number} in {function}"
+        if lines and _height(*lines, frame_line) >= room:  # the last line is for the count of the others
+            break
+        lines.append(frame_line)
+    others = count - len(lines) - (libraries if own else 0)
+    counts = [f"+{others} further out" if others else "", _count_of(libraries) if own and libraries else ""]
+    if any(counts):
+        lines.append(f"({', '.join(filter(None, counts))})")
     return lines
+
+
+def _count_of(libraries: int) -> str:
+    return f"+{libraries} in libraries" if libraries > 1 else "+1 in a library"
 
 
 def cause_line(value: BaseException | None) -> str:
@@ -292,20 +400,71 @@ def cut(text: str, max_text: int) -> str:
         max_text: Characters at most; 0 cuts nothing.
 
     Returns:
-        The text, or its beginning and the number of characters that were cut.
+        The text, or its beginning and the number of lines, or of characters of its last line, that were cut.
     """
     if not max_text or len(text) <= max_text:
         return text
     if max_text < 2 * _CUT_MARK_SIZE:
-        return text[: max_text - 1] + "…"
-    kept = max_text - _CUT_MARK_SIZE
-    return f"{text[:kept]}… (+{len(text) - kept:,} characters)"
+        return text[: boundary(text, max_text - 1)] + "…"
+    kept = text[: boundary(text, max_text - _CUT_MARK_SIZE)]
+    whole = kept.rfind("\n")
+    if "\n" not in text[len(kept) :] and whole < len(kept) // 2:
+        return f"{kept}… (+{len(text) - len(kept):,} characters)"
+    if whole >= len(kept) // 2:
+        kept = text[:whole]
+        return f"{kept}\n{_more_lines(text.count(chr(10), whole))}"
+    return f"{kept}…\n{_more_lines(text.count(chr(10), len(kept)))}"
+
+
+def _more_lines(count: int) -> str:
+    return f"... (+{count:,} lines)" if count > 1 else "... (+1 line)"
+
+
+def boundary(text: str, at: int) -> int:
+    """Return the last place, up to a given one, where a text can be cut without taking a character apart.
+
+    Args:
+        text: Any text.
+        at: Where it should be cut.
+
+    Returns:
+        A place before which there are whole characters as people see them: a letter with its accents, an emoji with
+        its colour and company, a flag.
+    """
+    for place in range(at, max(0, at - _MAX_CLUSTER), -1):
+        if place >= len(text) or not _is_joined(text, place):
+            return place
+    return at
+
+
+_MAX_CLUSTER: Final = 32
+_JOINER: Final = "\u200d"
+
+
+def _is_joined(text: str, place: int) -> bool:
+    before, after = text[place - 1], text[place]
+    if (
+        _JOINER in (before, after)
+        or unicodedata.category(after).startswith("M")
+        or "\U0001f3fb" <= after <= "\U0001f3ff"
+    ):
+        return True
+    if not (_is_flag_half(before) and _is_flag_half(after)):
+        return False
+    begin = place
+    while begin and _is_flag_half(text[begin - 1]):
+        begin -= 1
+    return (place - begin) % 2 == 1
+
+
+def _is_flag_half(character: str) -> bool:
+    return "\U0001f1e6" <= character <= "\U0001f1ff"
 
 
 def one_line(text: str) -> str:
     """Put a text on one line, cut to a title's length."""
     line = " ".join(text[: 4 * MAX_TITLE].split())
-    return line if len(line) <= MAX_TITLE else line[: MAX_TITLE - 1] + "…"
+    return line if len(line) <= MAX_TITLE else line[: boundary(line, MAX_TITLE - 1)] + "…"
 
 
 # -- What one record wishes ----------------------------------------------------------------------
@@ -377,6 +536,6 @@ _WISHES: Final = {
         "True or False", lambda value: isinstance(value, bool), lambda alert, value: alert._replace(sticky=value)
     ),
     "icon": _Wish("a path, a URL or bytes", _is_icon, _with_icon),
-    "url": _Wish(_TEXT, _is_text, lambda alert, url: alert._replace(url=url)),
+    "url": _Wish(_TEXT, _is_text, lambda alert, url: alert._replace(url=url, url_parts=())),
     "key": _Wish(_TEXT, _is_text, lambda alert, key: alert._replace(key=key, kind=fingerprint.of_key(key))),
 }

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple, TypeVar
 
 from .alert import Alert
+from .context import headers
 from .gntp.connections import GNTPClient
 from .gntp.constants import ErrorCode
 from .gntp.exceptions import (
@@ -202,18 +203,19 @@ class Delivery:
 
     def _request(self, alert: Alert, ids: tuple[str, str]) -> NotifyRequest:
         icon, complaint = _picture(alert.icon)
+        target = alert.target()
         notification = Notification(
             name=alert.event,
             title=alert.title,
-            text=alert.text + complaint,
+            text=alert._replace(text=alert.text + complaint).body(),
             id_=ids[0],
             sticky=alert.sticky,
             priority=alert.priority,
             icon=icon,
             coalescing_id=ids[1],
-            callback=URLCallback(alert.url) if alert.url else None,
+            callback=URLCallback(target) if target else None,
         )
-        return NotifyRequest(self._app_name, notification)
+        return NotifyRequest(self._app_name, notification, app_specific_headers=headers(alert.context) or None)
 
     def _outcome_of_answer(self, error: GNTPResponseError, event: str) -> Outcome:
         if error.error_code == ErrorCode.ALREADY_PROCESSED:

@@ -10,6 +10,7 @@ from collections import Counter
 from typing import Final
 
 from .alert import Alert, one_line
+from .context import Pairs
 from .fingerprint import Kind
 
 MAX_KINDS: Final = 1000
@@ -147,7 +148,16 @@ class Digest:
             icon=None,
             key=None,
             kind=(),
+            context=_shared_context(tallies),
+            url_parts=(),
+            is_formatted=False,
         )
+
+
+def _shared_context(tallies: list[Tally]) -> Pairs:
+    """Return what all kinds have in common: the machine, the environment, perhaps the request."""
+    first, *others = (tally.newest.context for tally in tallies)
+    return tuple(pair for pair in first if all(pair in context for context in others))
 
 
 def _headline(alert: Alert) -> str:

@@ -155,13 +155,14 @@ class Fold:
         self.unanswered = 0
 
     def as_alert(self) -> Alert:
-        """Return the alert with its count: ``ERROR · shop · 100 times``, and when."""
+        """Return the alert with its count: ``ERROR · shop · 100 times``, and when, where a toast shows it."""
         if self.count == 1:
             return self.alert
         alert = self.alert
         times = f"{self.count:,} times"
         when = f"({times} in {duration(self.last - self.first)}, {span(self.first, self.last)})"
-        return alert._replace(title=f"{alert.title} · {times}", text=f"{alert.text}\n{when}")
+        first, newline, rest = alert.text.partition("\n")
+        return alert._replace(title=f"{alert.title} · {times}", text=f"{first}\n{when}{newline}{rest}")
 
 
 class Flood:

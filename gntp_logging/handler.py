@@ -54,12 +54,15 @@ class GNTPHandler(logging.Handler):
         level: int | str = logging.NOTSET,
         levels: Mapping[str | int, Mapping[str, object]] | None = None,
         icon: str | os.PathLike[str] | bytes | None = None,
+        title: str | Callable[[logging.LogRecord], object] | None = None,
         url: str | None = None,
+        context: Mapping[str, object] | Callable[[logging.LogRecord], Mapping[str, object]] | str | None = None,
         redact: bool | Sequence[str | re.Pattern[str]] = True,
         max_text: int = 1000,
         repeat_window: float = 60.0,
         burst: int = 20,
         rate: float = 12.0,
+        fingerprint: Callable[[logging.LogRecord], object] | str | None = None,
         queue_size: int = 10_000,
         max_age: float = 300.0,
         shutdown_timeout: float = 2.0,
@@ -81,13 +84,21 @@ class GNTPHandler(logging.Handler):
             level: Level from which records are shown.
             levels: Changes to how levels look, such as ``{"ERROR": {"event": ..., "priority": ..., "sticky": ...,
                 "icon": ...}}``. A level holds for all numbers from its own to the next.
-            icon: The application's picture: a path, its bytes, or a URL that the server fetches.
-            url: What opens when an alert is clicked.
+            icon: The application's picture, shown instead of the levels' own: a path, its bytes, or a URL that the
+                server fetches.
+            title: A format such as ``"{levelname} {name}"`` over the record's attributes, ``message``, ``app_name`` and
+                the context; or a function that returns the title of a record. None for level, application and logger.
+            url: What opens when an alert is clicked; its ``{}``-fields, over the same, are filled in and quoted.
+            context: What alerts tell of where they came from, beside the machine's name, the request and the task: a
+                mapping such as ``{"environment": "production"}``, whose values may be context variables; or a function
+                that returns one for a record, called on the thread that logs, or its dotted path.
             redact: Whether secrets are masked: passwords, tokens, cookies, keys. A list of patterns masks these too.
             max_text: Characters of an alert's text; 0 for no limit.
             repeat_window: Seconds in which repeats of an alert only raise the count on its toast; 0 shows each.
             burst: Different alerts that are shown at once; the rest becomes one digest. CRITICAL is always shown.
             rate: Different alerts a minute that are shown after a burst; 0 for no limit.
+            fingerprint: Returns, for a record, the text by which its repeats are known, or None for the usual: a
+                function, called on the thread that logs, or its dotted path.
             queue_size: Alerts that may wait; beyond it the oldest of the lowest priority go into a digest.
             max_age: Seconds after which an alert that could not be delivered goes into a digest; 0 for no limit.
             shutdown_timeout: Seconds that ``flush``, ``close`` and the program's end may wait for delivery.
@@ -102,9 +113,16 @@ class GNTPHandler(logging.Handler):
         self.app_name = options.program_name() if app_name is None else options.text("app_name", app_name)
         switched_off = os.environ.get(DISABLING_VARIABLE, "") not in ("", "0")
         self.enabled = options.flag("enabled", enabled) and not switched_off
-        level_map = options.levels(levels)
+        app_icon = options.icon("icon", icon)
+        level_map = options.levels(levels, pictures=app_icon is None)
         self._alerts = AlertFactory(
-            self.app_name, level_map, options.integer("max_text", max_text, 0), options.url(url)
+            self.app_name,
+            level_map,
+            options.integer("max_text", max_text, 0),
+            url=options.url(url),
+            title=options.title(title),
+            fingerprint=options.function("fingerprint", fingerprint),
+            context=options.context(context),
         )
         client = _client(
             host=options.host(host),
@@ -115,7 +133,7 @@ class GNTPHandler(logging.Handler):
             encryption=options.encryption(encryption),
         )
         self._worker = Worker(
-            Delivery(client, self.app_name, options.icon("icon", icon), level_map.events()),
+            Delivery(client, self.app_name, app_icon, level_map.events()),
             queue_size=options.integer("queue_size", queue_size, 1),
             max_age=options.seconds("max_age", max_age, positive=False),
             shutdown_timeout=options.seconds("shutdown_timeout", shutdown_timeout, positive=False),

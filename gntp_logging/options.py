@@ -13,14 +13,17 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any, Final, TypeVar, cast
 
-from . import redact
+from . import icons, redact
 from .alert import Alert
+from .context import Context
 from .gntp import ciphers, keys
 from .gntp.exceptions import GNTPResourceError
 from .gntp.models import Resource
 from .levels import DEFAULT_STYLES, LevelMap, LevelStyle
+from .templates import Template
 
 HASHES: Final[Mapping[str, keys.Algorithm]] = {
     algorithm.algorithm_id: algorithm for algorithm in (keys.MD5, keys.SHA1, keys.SHA256, keys.SHA512)
@@ -275,15 +278,84 @@ def is_web_url(value: str) -> bool:
     return value.lower().startswith(("http://", "https://"))
 
 
-def url(value: object) -> str | None:
-    """Read the option ``url``: what opens when an alert is clicked.
+def url(value: object) -> Template | None:
+    """Read the option ``url``: what opens when an alert is clicked, with ``{}``-fields for what differs.
+
+    Args:
+        value: What was given.
+
+    Returns:
+        The URL; None when none was given.
 
     Raises:
         ValueError: If it is no URL.
     """
-    if value is None or (isinstance(value, str) and "://" in value[1:] and value.isprintable() and " " not in value):
+    if value is None:
+        return None
+    # Fields may hold blanks, but what stands around them may not.
+    if not isinstance(value, str) or "://" not in value[1:] or not value.isprintable() or " " in _literal(value):
+        raise refusal("url", "a URL such as 'https://example.com/errors?logger={name}'", value)
+    return _template("url", value)
+
+
+def title(value: object) -> Template | Callable[[logging.LogRecord], object] | None:
+    """Read the option ``title``: a ``{}``-format, or a function that makes the title of a record.
+
+    Args:
+        value: What was given.
+
+    Returns:
+        The format or the function; None when none was given.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    if value is None or callable(value):
         return value
-    raise refusal("url", "a URL such as 'https://example.com/errors'", value)
+    if not isinstance(value, str) or not value.strip():
+        raise refusal("title", "a format such as '{levelname} {name}', or a function", value)
+    return _template("title", value)
+
+
+def _template(option: str, value: str) -> Template:
+    try:
+        return Template(value)
+    except Exception as error:
+        allowed = "a format such as '{name}' over a record's attributes"
+        raise ValueError(f"{option}: allowed is {allowed}, not {value!r:.80}: {error}") from error
+
+
+def _literal(value: str) -> str:
+    return re.sub(r"\{[^{}]*\}", "", value)
+
+
+def context(value: object) -> Context:
+    """Read the option ``context``: what alerts tell of where and when they came from.
+
+    Args:
+        value: A mapping of constants and context variables, or a function that returns one for a record, or its dotted
+            path; None for nothing but what is found.
+
+    Returns:
+        What collects it.
+
+    Raises:
+        ValueError: If it is none of them.
+    """
+    if value is None:
+        return Context()
+    if isinstance(value, Mapping):
+        values = _plain(value, "context")
+        for name, item in values.items():
+            if not isinstance(name, str) or not name.strip():
+                raise refusal("context", "names that are strings and not blank", name)
+            if item is not None and not isinstance(item, (str, int, float, ContextVar)):
+                raise refusal(f"context[{name!r}]", "a string, a number, or a context variable", item)
+        return Context(values)
+    allowed = "a mapping such as {'environment': 'production'}, a function, or a dotted path to one"
+    if not callable(value) and not isinstance(value, str):
+        raise refusal("context", allowed, value)
+    return Context(function=function("context", value))
 
 
 def redactor(value: object) -> Callable[[Alert], Alert]:
@@ -349,13 +421,14 @@ def function(option: str, value: object) -> Callable[..., object] | None:
 _STYLE_FIELDS: Final = ("event", "priority", "sticky", "icon")
 
 
-def levels(value: object) -> LevelMap:
+def levels(value: object, *, pictures: bool = True) -> LevelMap:
     """Read the option ``levels``: changes to the styles, by level.
 
     A level that the defaults do not know begins with the style that held for it before.
 
     Args:
         value: A mapping from levels to mappings with any of event, priority, sticky and icon; None for the defaults.
+        pictures: Whether levels have this package's pictures where they have none of their own.
 
     Returns:
         The styles by threshold.
@@ -363,7 +436,7 @@ def levels(value: object) -> LevelMap:
     Raises:
         ValueError: If a level, a field or a field's value is not allowed.
     """
-    styles = dict(DEFAULT_STYLES)
+    styles = icons.with_pictures(DEFAULT_STYLES) if pictures else dict(DEFAULT_STYLES)
     table: dict[int, object] = {}
     for level, fields in _plain({} if value is None else value, "levels").items():
         number = level_number("levels", level)

@@ -104,17 +104,28 @@ def _masked(match: re.Match[str]) -> str:
     return text
 
 
+def _value(name: str, value: str, patterns: Sequence[re.Pattern[str]]) -> str:
+    """Mask the secrets in the value of a name, which may be what tells that it is one."""
+    masked = redact(f"{name}={value}", patterns)
+    return masked[len(name) + 1 :] if masked.startswith(f"{name}=") else MASK
+
+
 def redactor(patterns: Sequence[re.Pattern[str]]) -> Callable[[Alert], Alert]:
-    """Return the function that takes the secrets out of an alert's title and text.
+    """Return the function that takes the secrets out of an alert's title and text, its context, and its URL's values.
 
     Args:
         patterns: The user's own.
     """
 
     def without_secrets(alert: Alert) -> Alert:
-        title, text = redact(alert.title, patterns), redact(alert.text, patterns)
-        if title == alert.title and text == alert.text:
-            return alert
-        return alert._replace(title=title, text=text)
+        redacted = alert._replace(
+            title=redact(alert.title, patterns),
+            text=redact(alert.text, patterns),
+            context=tuple((name, _value(name, value, patterns)) for name, value in alert.context),
+            url_parts=tuple(
+                redact(part, patterns) if index % 2 else part for index, part in enumerate(alert.url_parts)
+            ),
+        )
+        return alert if redacted == alert else redacted
 
     return without_secrets

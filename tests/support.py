@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import platform
 import socket
 import subprocess
 import sys
@@ -41,6 +42,19 @@ class Recorder:
                 f"{len(self.toasts)} of {count} toasts arrived: {self.toasts}"
             )
             return list(self.toasts)
+
+
+def said(toast: Toast) -> str:
+    """Return a toast's text without its last line, which must name this machine: the context of every alert."""
+    return without_context(toast.text)
+
+
+def without_context(text: str) -> str:
+    """Return a text without its last line, which must name this machine."""
+    said, newline, line = text.rpartition("\n")
+    assert newline, text
+    assert line.split(" · ")[0] == platform.node(), text
+    return said
 
 
 class RunningReceiver:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import platform
 import re
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gntp_logging.alert import MAX_TITLE, Alert, AlertFactory, cut, one_line, title
+from gntp_logging.alert import MAX_TITLE, Alert, AlertFactory, boundary, cut, one_line, title
+from gntp_logging.context import Context
 from gntp_logging.levels import LevelMap
+from gntp_logging.templates import Template
 
 
 def record(
@@ -203,7 +207,7 @@ def test_exc_info_without_an_exception_changes_nothing() -> None:
 
 
 def test_a_deep_traceback_shows_its_innermost_frames() -> None:
-    """Of a thousand frames the last few are kept."""
+    """Of three hundred frames those are shown for which a toast has room, and the others are counted."""
 
     def dive(depth: int) -> None:
         if depth == 0:
@@ -214,7 +218,34 @@ def test_a_deep_traceback_shows_its_innermost_frames() -> None:
         dive(300)
     except KeyError:
         text = alert(record("x", exc_info=sys.exc_info())).text
-    assert text.count(" in dive") == 5
+    lines = text.split("\n")
+    assert lines[:2] == ["KeyError: 'bottom'", "x"]
+    assert re.fullmatch(r"tests/test_alert.py:\d+ in dive", lines[2])
+    assert lines[-1] == f"(+{302 - text.count(' in ')} further out)"
+    assert toast_lines(text) <= 7
+    assert text.count(" in ") >= 2
+
+
+def toast_lines(text: str) -> int:
+    """Return how many lines of 30 characters a text takes."""
+    return sum(len(textwrap.wrap(line, 30)) for line in text.split("\n"))
+
+
+def test_an_exception_of_many_lines_leaves_room_for_the_frames() -> None:
+    """Of a database's long complaint the first lines are told, and how many there are."""
+    complaint = "no such table\n" + "\n".join(f"SELECT {number}" for number in range(40))
+    lines = alert(record("x" * 5000, exc_info=failure_of(complaint))).text.split("\n")
+    assert lines[:4] == ["ValueError: no such table", "SELECT 0", "SELECT 1", "... (+38 lines)"]
+    assert lines[4].endswith("characters)")
+    assert lines[5].endswith(" in failure_of")
+
+
+def failure_of(text: str) -> Any:
+    """Return the exc_info of a ValueError."""
+    try:
+        raise ValueError(text)  # noqa: TRY301 - a traceback is what is wanted
+    except ValueError:
+        return sys.exc_info()
 
 
 def test_what_queue_handler_left_of_an_exception_is_shown() -> None:
@@ -246,6 +277,29 @@ def test_the_text_is_cut_and_says_so() -> None:
 def test_max_text_0_cuts_nothing() -> None:
     """0 switches the cut off."""
     assert len(alert(record("x" * 50_000), max_text=0).text) == 50_000
+
+
+def test_a_text_of_many_lines_is_cut_between_lines() -> None:
+    """And says how many more there are."""
+    text = "\n".join(f"line {number}" for number in range(100))
+    assert cut(text, 120).split("\n")[-2:] == ["line 11", "... (+88 lines)"]
+    assert cut("x" * 100 + "\ny", 80) == "x" * 48 + "…\n... (+1 line)"
+
+
+@pytest.mark.parametrize("character", ["e\u0301", "👍🏽", "👩\u200d👩\u200d👧", "🇩🇪", "க\u0bbf", "❤\ufe0f"], ids=ascii)
+def test_a_character_is_never_taken_apart(character: str) -> None:
+    """A letter keeps its accents, an emoji its colour and company, a flag its other half."""
+    size = len(character)
+    for at in range(size, 12 * size):
+        place = boundary(character * 20, at)
+        assert place % size == 0
+        assert at - size < place <= at
+
+
+@given(st.text(), st.integers(0, 300))
+def test_a_place_to_cut_is_always_found(text: str, at: int) -> None:
+    """Not behind the one that was asked for, and not far before it."""
+    assert max(0, at - 32) <= boundary(text, at) <= at
 
 
 @given(st.text(), st.integers(1, 300))
@@ -328,3 +382,84 @@ def test_no_wishes_can_stop_an_alert(wishes: dict[str, object]) -> None:
     made = alert(record("text", gntp=wishes))
     assert made.title.strip()
     assert made.text.startswith("text")
+
+
+# -- What the user's options make of it ----------------------------------------------------------
+
+
+def made(made_of: logging.LogRecord | None = None, **options: Any) -> Alert:
+    """Make an alert with some options."""
+    return AlertFactory("shop", LevelMap(), 1000, **options).from_record(made_of or record("order %d", 7))
+
+
+def test_a_title_is_a_format_over_record_context_and_application() -> None:
+    """What a record has, what the context has, and the two names that neither has."""
+    context = Context({"environment": "production", "name": "not the logger's"})
+    title = Template("{levelname} {name} {environment} {app_name} {message} {funcName}{nothing}")
+    assert made(title=title, context=context).title == "ERROR shop.orders production shop order 7 None"
+
+
+def test_a_title_may_be_a_function() -> None:
+    """Of the record; whatever it returns stands on one line."""
+    assert made(title=lambda made_of: f"{made_of.name}\nis broken").title == "shop.orders is broken"
+
+
+@pytest.mark.parametrize("title", [Template("{nothing}"), lambda _record: " ", Template(" \n ")])
+def test_a_title_is_never_empty(title: Any) -> None:
+    """Level, application and logger stand in for it."""
+    assert made(title=title).title == "ERROR · shop · shop.orders"
+
+
+def fail(_record: object) -> str:
+    """Fail as application code does."""
+    raise KeyError("tenant")
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"title": fail}, "(title: KeyError)"),
+        ({"title": Template("{levelno:s}")}, "(title: ValueError)"),
+        ({"title": lambda _record: Unprintable()}, "(title: RuntimeError)"),
+        ({"fingerprint": fail}, "(fingerprint: KeyError)"),
+        ({"fingerprint": lambda _record: Unprintable()}, "(fingerprint: RuntimeError)"),
+        ({"url": Template("https://t/{levelno:s}")}, "(url: ValueError)"),
+    ],
+)
+def test_what_fails_leaves_a_plain_alert_and_is_told(options: dict[str, Any], complaint: str) -> None:
+    """Its author reads it where he looks; nobody else misses anything."""
+    plain = made()
+    got = made(**options)
+    assert (got.text, got.title, got.kind) == (f"order 7\n{complaint}", plain.title, plain.kind)
+
+
+def test_a_fingerprint_makes_the_kind() -> None:
+    """Whatever else differs; None leaves it at the usual one."""
+    one, other = record("order %d", 7), record("customer %s is gone", "x", level=logging.WARNING)
+    assert made(one, fingerprint=lambda _record: 5).kind == made(other, fingerprint=lambda _record: "5").kind
+    assert made(one, fingerprint=lambda _record: None).kind == made(one).kind
+
+
+def test_a_records_own_key_comes_before_the_fingerprint() -> None:
+    """It is the nearer of the two."""
+    keyed = record("x", gntp={"key": "stock"})
+    assert made(keyed, fingerprint=lambda _record: "other").kind == made(keyed).kind
+
+
+def test_a_url_is_filled_in_and_quoted() -> None:
+    """From the record, whatever it holds; a record's own url is taken as it stands."""
+    url = Template("https://tracker/?logger={name}&trace={trace_id}")
+    assert made(record(trace_id="a b&c"), url=url).target() == "https://tracker/?logger=shop.orders&trace=a%20b%26c"
+    assert made(record(), url=url).target() == "https://tracker/?logger=shop.orders&trace="
+    assert made(record(gntp={"url": "https://x/{name}"}), url=url).target() == "https://x/{name}"
+    assert made(url=Template("https://x/")).target() == "https://x/"
+    assert made().target() is None
+
+
+def test_the_context_stands_in_the_last_line() -> None:
+    """After the text, unless the user's formatter has made that."""
+    alert_ = made(record("it broke\n"), context=Context({"environment": "production"}))
+    assert alert_.text == "it broke\n"
+    assert alert_.body() == f"it broke\n{platform.node()} · environment production"
+    factory = AlertFactory("shop", LevelMap(), 1000)
+    assert factory.from_record(record("it broke"), logging.Formatter("%(message)s!")).body() == "it broke!"

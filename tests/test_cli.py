@@ -14,7 +14,7 @@ import pytest
 
 from gntp_logging import __version__
 from gntp_logging.cli import main
-from tests.support import RunningReceiver, ScriptedServer, answer_error, free_port, running_receiver
+from tests.support import RunningReceiver, ScriptedServer, answer_error, free_port, running_receiver, said
 
 TIMEOUT = 60.0
 EVENTS = ["Debug", "Info", "Warning", "Error", "Critical", "Error", "Error"]
@@ -214,8 +214,8 @@ def test_demo_to_a_server_with_a_password(capsys: pytest.CaptureFixture[str]) ->
     assert [toast.name for toast in toasts] == EVENTS
     assert {(toast.encryption, toast.hash_) for toast in toasts} == {("AES", "SHA256")}
     assert [toast.priority for toast in toasts] == [-2, -1, 0, 1, 2, 1, 1]
-    assert toasts[5].text.startswith(EXCEPTION)
-    assert toasts[6].text == UNICODE
+    assert said(toasts[5]).startswith(EXCEPTION)
+    assert said(toasts[6]) == UNICODE
     output, errors = capsys.readouterr()
     (summary,) = output.split("\n")[1:-1]
     assert summary.startswith(f"7 alerts sent to 127.0.0.1:{receiver.port} by GNTP (AES, key hashed with SHA256)")

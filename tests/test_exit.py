@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import free_port, run_program, running_receiver
+from tests.support import free_port, run_program, running_receiver, said
 
 LOG_ONE_ERROR = """
     import logging, sys
@@ -31,7 +31,7 @@ def test_a_script_that_logs_one_error_and_ends_has_delivered_it(options: dict[st
     with running_receiver([options["password"]] if options else []) as receiver:
         result = run_program(LOG_ONE_ERROR, receiver.port, options)
         toasts = receiver.toasts
-    assert [toast.text for toast in toasts] == ["it broke"]
+    assert [said(toast) for toast in toasts] == ["it broke"]
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
@@ -40,7 +40,7 @@ def test_however_a_script_ends_its_last_error_is_delivered(ending: str) -> None:
     """sys.exit and uncaught exceptions run exit code as a normal end does."""
     with running_receiver() as receiver:
         run_program(f"{LOG_ONE_ERROR}\n    {ending}\n", receiver.port, {})
-        assert [toast.text for toast in receiver.toasts] == ["it broke"]
+        assert [said(toast) for toast in receiver.toasts] == ["it broke"]
 
 
 def test_exit_code_that_logs_is_delivered() -> None:
@@ -55,7 +55,7 @@ def test_exit_code_that_logs_is_delivered() -> None:
     """
     with running_receiver() as receiver:
         result = run_program(program, receiver.port)
-        assert [toast.text for toast in receiver.toasts] == [
+        assert [said(toast) for toast in receiver.toasts] == [
             "in the program",
             "registered last, runs first",
             "registered first, runs last",
@@ -73,7 +73,7 @@ def test_the_first_record_at_exit_is_delivered_too() -> None:
     """
     with running_receiver() as receiver:
         result = run_program(program, receiver.port)
-        assert [toast.text for toast in receiver.toasts] == ["the only one"]
+        assert [said(toast) for toast in receiver.toasts] == ["the only one"]
     assert result.stderr == ""
 
 
@@ -92,7 +92,7 @@ def test_a_handler_that_dict_config_has_replaced_is_drained() -> None:
     """
     with running_receiver() as receiver:
         result = run_program(program, receiver.port)
-        assert {toast.text for toast in receiver.toasts} == {"through the old one", "through the new one"}
+        assert {said(toast) for toast in receiver.toasts} == {"through the old one", "through the new one"}
     assert result.stderr == ""
 
 
@@ -186,7 +186,7 @@ def test_a_multiprocessing_childs_last_error_is_delivered(method: str, tmp_path:
             timeout=60,
             check=True,
         )
-        assert sorted(toast.text for toast in receiver.toasts) == ["child 0", "child 1", "parent"]
+        assert sorted(said(toast) for toast in receiver.toasts) == ["child 0", "child 1", "parent"]
     assert result.stderr == ""
 
 
@@ -221,5 +221,5 @@ def test_sigterm_turned_into_system_exit_delivers() -> None:
     )
     with running_receiver() as receiver:
         result = run_program(program, receiver.port, {})
-        assert [toast.text for toast in receiver.toasts] == ["it broke", "about to be killed"]
+        assert [said(toast) for toast in receiver.toasts] == ["it broke", "about to be killed"]
     assert result.returncode == 143

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import logging.config
+import platform
 import socket
 import threading
 from pathlib import Path
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from gntp_logging import GNTPHandler
 from gntp_logging.gntp.headers import safe_value
 from gntp_logging.gntp.models import Resource
-from tests.support import RunningReceiver, ScriptedServer, answer_error, answer_ok, run_program, running_receiver
+from tests.support import RunningReceiver, ScriptedServer, answer_error, answer_ok, run_program, running_receiver, said
 
 
 def attach(logger: logging.Logger, port: int, **options: Any) -> GNTPHandler:
@@ -55,7 +56,7 @@ def test_dict_config_puts_an_error_on_the_desktop_encrypted() -> None:
             (handler,) = logger.handlers
             logger.removeHandler(handler)
             handler.close()
-    assert (toast.title, toast.text) == ("ERROR · shop · shop.orders", "order 7 failed")
+    assert (toast.title, said(toast)) == ("ERROR · shop · shop.orders", "order 7 failed")
     assert (toast.application, toast.name, toast.priority, toast.sticky) == ("shop", "Error", 1, False)
     assert (toast.encryption, toast.hash_) == ("AES", "SHA256")
 
@@ -81,7 +82,7 @@ def test_every_way_to_trust_arrives(
         logger.error("it broke")
         assert handler.flush(10)
         (toast,) = receiver.toasts
-    assert (toast.text, toast.encryption, toast.hash_) == ("it broke", encryption, hashing)
+    assert (said(toast), toast.encryption, toast.hash_) == ("it broke", encryption, hashing)
 
 
 def test_the_first_emit_registers_and_the_second_does_not(logger: logging.Logger) -> None:
@@ -197,7 +198,7 @@ def test_one_record_can_look_different(logger: logging.Logger, receiver: Running
     logger.error("after")
     assert handler.flush(10)
     before, deploy, after = receiver.toasts
-    assert (deploy.title, deploy.text, deploy.name) == ("Shipped", "release 7", "Deploy")
+    assert (deploy.title, said(deploy), deploy.name) == ("Shipped", "release 7", "Deploy")
     assert (deploy.priority, deploy.sticky, deploy.icon) == (-2, True, Resource(data=b"ship"))
     assert deploy.callback_url == "https://127.0.0.1/7"
     assert before.callback_url == after.callback_url == "https://127.0.0.1/errors"
@@ -236,7 +237,7 @@ def test_a_burst_of_different_errors_is_a_few_toasts_and_a_digest(
     stats = handler.stats()
     assert stats.accepted == stats.shown + stats.folded + stats.digested + sum(stats.dropped.values()) == 5001
     assert stats.notifications <= 25
-    assert "disk full" in [toast.text for toast in receiver.toasts]
+    assert "disk full" in [said(toast) for toast in receiver.toasts]
 
 
 def test_the_same_exception_logged_twice_is_one_toast(logger: logging.Logger, receiver: RunningReceiver) -> None:
@@ -257,7 +258,7 @@ def test_folding_and_cap_can_be_switched_off(logger: logging.Logger, receiver: R
     for _ in range(30):
         logger.error("it broke")
     assert handler.flush(10)
-    assert [toast.text for toast in receiver.toasts] == ["it broke"] * 30
+    assert [said(toast) for toast in receiver.toasts] == ["it broke"] * 30
 
 
 def test_secrets_reach_neither_desktop_nor_callback(logger: logging.Logger, receiver: RunningReceiver) -> None:
@@ -271,7 +272,7 @@ def test_secrets_reach_neither_desktop_nor_callback(logger: logging.Logger, rece
         assert other.flush(10)
         other.close()
     (toast,) = receiver.toasts
-    assert (toast.title, toast.text) == ("token=***", "login with password=*** and card *** failed")
+    assert (toast.title, said(toast)) == ("token=***", "login with password=*** and card *** failed")
     assert len(seen) == 1
     assert "password=***" in seen[0]
     assert "hunter2" not in seen[0]
@@ -282,7 +283,7 @@ def test_redaction_can_be_switched_off(logger: logging.Logger, receiver: Running
     handler = attach(logger, receiver.port, redact=False)
     logger.error("password=hunter2")
     assert handler.flush(10)
-    assert receiver.toasts[0].text == "password=hunter2"
+    assert said(receiver.toasts[0]) == "password=hunter2"
 
 
 def test_redaction_that_fails_costs_nothing(
@@ -297,7 +298,7 @@ def test_redaction_that_fails_costs_nothing(
     handler = attach(logger, receiver.port)
     logger.error("it broke")
     assert handler.flush(10)
-    assert receiver.toasts[0].text == "it broke"
+    assert said(receiver.toasts[0]) == "it broke"
 
 
 def test_a_picture_that_cannot_be_read_costs_only_itself(logger: logging.Logger, receiver: RunningReceiver) -> None:
@@ -306,7 +307,7 @@ def test_a_picture_that_cannot_be_read_costs_only_itself(logger: logging.Logger,
     logger.error("it broke", extra={"gntp": {"icon": "/nonexistent.png"}})
     assert handler.flush(10)
     (toast,) = receiver.toasts
-    assert toast.text.startswith("it broke\n(icon: cannot read '/nonexistent.png'")
+    assert said(toast).startswith("it broke\n(icon: cannot read '/nonexistent.png'")
 
 
 HOSTILE = {
@@ -331,7 +332,7 @@ def test_a_hostile_message_arrives_safe(logger: logging.Logger, text: str, encry
         logger.error(text)
         assert handler.flush(10)
         (toast,) = receiver.toasts
-    assert toast.text == safe_value(text)
+    assert said(toast) == safe_value(text)
     assert toast.priority == 1
     assert set(toast.headers) <= EXPECTED_HEADERS
 
@@ -346,7 +347,7 @@ def test_a_hostile_logger_name_arrives_safe(receiver: RunningReceiver, text: str
     (toast,) = receiver.toasts
     assert toast.title.startswith("ERROR · shop · ")
     assert "\n" not in toast.title
-    assert toast.text == "it broke"
+    assert said(toast) == "it broke"
     assert set(toast.headers) <= EXPECTED_HEADERS
 
 
@@ -365,6 +366,7 @@ EXPECTED_HEADERS = {
     "Origin-Platform-Name",
     "Origin-Platform-Version",
     "Connection",
+    "Data-Machine",
     "X-Padding",
 }
 
@@ -375,8 +377,8 @@ def test_a_megabyte_of_text_arrives_cut(logger: logging.Logger, receiver: Runnin
     logger.error("x" * 1_048_576)
     assert handler.flush(10)
     (toast,) = receiver.toasts
-    assert len(toast.text) <= 1000
-    assert "characters)" in toast.text
+    assert len(said(toast)) <= 1000
+    assert "characters)" in said(toast)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -389,7 +391,7 @@ def test_any_message_arrives(receiver: RunningReceiver, text: str) -> None:
     assert handler.flush(10)
     handler.close()
     (toast,) = receiver.toasts[already:]
-    assert toast.text == safe_value(text if text.strip() else "(empty message)")
+    assert said(toast) == safe_value(text if text.strip() else "(empty message)")
 
 
 def test_message_arguments_that_fail_do_not_cost_the_alert(receiver: RunningReceiver) -> None:
@@ -404,7 +406,7 @@ def test_message_arguments_that_fail_do_not_cost_the_alert(receiver: RunningRece
         handler.handle(logging.LogRecord("x", logging.ERROR, __file__, 1, template, (argument,), None))
     assert handler.flush(10)
     handler.close()
-    assert [toast.text for toast in receiver.toasts] == ["order %d", "customer %s"]
+    assert [said(toast) for toast in receiver.toasts] == ["order %d", "customer %s"]
 
 
 def test_a_formatter_of_the_user_is_honoured_but_not_basic_configs(
@@ -417,7 +419,9 @@ def test_a_formatter_of_the_user_is_honoured_but_not_basic_configs(
     handler.setFormatter(logging.Formatter(logging.BASIC_FORMAT))
     logger.error("two")
     assert handler.flush(10)
-    assert [toast.text for toast in receiver.toasts] == ["[ERROR] one", "two"]
+    one, two = receiver.toasts
+    assert (one.text, said(two)) == ("[ERROR] one", "two")
+    assert one.headers["Data-Machine"] == platform.node()
 
 
 def test_a_filter_runs_outside_the_handlers_lock(logger: logging.Logger, receiver: RunningReceiver) -> None:
@@ -452,7 +456,7 @@ def test_a_filter_can_refuse_or_replace_a_record(receiver: RunningReceiver) -> N
         handler.handle(logging.LogRecord("x", logging.ERROR, "", 1, text, None, None))
     assert handler.flush(10)
     handler.close()
-    assert [toast.text for toast in receiver.toasts] == ["replaced"]
+    assert [said(toast) for toast in receiver.toasts] == ["replaced"]
 
 
 @pytest.mark.parametrize("name", ["gntp_logging", "gntp_logging.worker"])
@@ -463,7 +467,7 @@ def test_records_of_the_own_namespace_are_ignored(receiver: RunningReceiver, nam
         handler.handle(logging.LogRecord(logger_name, logging.ERROR, "", 1, logger_name, None, None))
     assert handler.flush(10)
     handler.close()
-    assert [toast.text for toast in receiver.toasts] == ["gntp_logging_user"]
+    assert [said(toast) for toast in receiver.toasts] == ["gntp_logging_user"]
 
 
 def test_the_record_is_not_changed(logger: logging.Logger, receiver: RunningReceiver) -> None:
@@ -498,7 +502,7 @@ def test_a_closed_handler_that_is_used_again_opens_again(logger: logging.Logger,
     handler.close()
     logger.error("two")
     assert handler.flush(10)
-    assert [toast.text for toast in receiver.toasts] == ["one", "two"]
+    assert [said(toast) for toast in receiver.toasts] == ["one", "two"]
 
 
 def test_a_handler_that_refuses_its_options_is_unknown_to_logging() -> None:

@@ -132,3 +132,16 @@ def test_title_and_text_of_an_alert_are_redacted() -> None:
     assert redactor([])(clean) is clean
     dirty = clean._replace(title="token=abc", text="password=x")
     assert redactor([])(dirty)[4:6] == ("token=***", "password=***")
+
+
+def test_context_and_values_of_the_url_are_redacted() -> None:
+    """By what they hold, and by what they are called; what the user wrote into the URL is left alone."""
+    token = "ghp_" + "a" * 36
+    alert = Alert(40, "Error", 1, False, "title", "text")
+    alert = alert._replace(
+        context=(("machine", "web-3"), ("api_key", "hunter2"), ("note", f"sent {token}")),
+        url_parts=("https://t/?token=mine&q=", f"password={token}", ""),
+    )
+    masked = redactor([])(alert)
+    assert masked.context == (("machine", "web-3"), ("api_key", "***"), ("note", "sent ***"))
+    assert masked.target() == "https://t/?token=mine&q=password%3D%2A%2A%2A"

@@ -23,8 +23,10 @@ from tests.support import (
     free_port,
     receive_request,
     running_receiver,
+    said,
     send_response,
     wait_until,
+    without_context,
 )
 
 Fault = Callable[[socket.socket], None]
@@ -81,7 +83,7 @@ class Faulty(ScriptedServer):
 
     def texts(self) -> list[str]:
         """The texts of the notifications that were answered."""
-        return [request.notification.text for request in self.requests if isinstance(request, NotifyRequest)]
+        return [without_context(one.notification.text) for one in self.requests if isinstance(one, NotifyRequest)]
 
 
 def adds_up(stats: Stats) -> bool:
@@ -201,7 +203,7 @@ def test_a_server_that_is_absent_costs_a_delay(
     assert (handler.stats().queued, handler.stats().state) == (2, "retrying")
     with running_receiver(port=port) as receiver:
         assert handler.flush(PATIENCE)
-        assert [toast.text for toast in receiver.toasts] == ["one", "two"]
+        assert [said(toast) for toast in receiver.toasts] == ["one", "two"]
     failure, recovery = capsys.readouterr().err.splitlines()
     assert "Connection refused; is a GNTP server running there?" in failure
     assert "2 alerts waited, none lost" in recovery
@@ -256,7 +258,9 @@ class Refusing(ScriptedServer):
 
     def _answer(self, sock: socket.socket, _number: int) -> None:
         request = receive_request(sock)
-        text = request.notification.text if isinstance(request, NotifyRequest) else request.message_type
+        text = (
+            without_context(request.notification.text) if isinstance(request, NotifyRequest) else request.message_type
+        )
         self.requests.append(text)
         code = self._codes.pop(text, None) if self._once else self._codes.get(text)
         if code is not None:
@@ -324,7 +328,7 @@ def test_a_wrong_password_stops_the_alerts_for_minutes(
         logger.warning("three")
         assert handler.flush(PATIENCE)
         (toast,) = receiver.toasts
-    assert toast.text == "three\n(2 alerts were dropped: not authorized)"
+    assert said(toast) == "three\n(2 alerts were dropped: not authorized)"
     assert handler.stats().state == "running"
 
 
@@ -350,7 +354,7 @@ def test_a_server_that_restarts_gets_everything(attach: Attach, logger: logging.
     with running_receiver(port=receiver.port) as restarted:
         logger.warning("after")
         assert handler.flush(PATIENCE)
-        assert [toast.text for toast in restarted.toasts] == ["while it is down", "after"]
+        assert [said(toast) for toast in restarted.toasts] == ["while it is down", "after"]
     assert (handler.stats().shown, handler.stats().dropped) == (3, {})
 
 
@@ -363,7 +367,7 @@ def test_a_server_that_restarts_unnoticed_is_registered_with_again(attach: Attac
     with running_receiver(port=receiver.port) as restarted:
         logger.error("after")
         assert handler.flush(PATIENCE)
-        assert [toast.text for toast in restarted.toasts] == ["after"]
+        assert [said(toast) for toast in restarted.toasts] == ["after"]
     assert handler.stats().last_error is None
 
 
@@ -380,7 +384,7 @@ def test_an_answer_that_is_lost_makes_one_duplicate_at_most(
             request = receive_request(Peeked(sock))  # type: ignore[arg-type]  # enough of a socket
             assert isinstance(request, NotifyRequest)
             read.append(request)
-            if request.notification.text == "lost" and len(read) == 1:
+            if without_context(request.notification.text) == "lost" and len(read) == 1:
                 fault(sock)
                 return
         send_response(sock, Response_Action=receive_request(sock).message_type)
@@ -416,12 +420,12 @@ def test_an_alert_that_is_never_answered_is_sent_twice_and_counted(
 
     def serve(sock: socket.socket, _number: int) -> None:
         request = receive_request(Peeked(sock))  # type: ignore[arg-type]  # enough of a socket
-        if isinstance(request, NotifyRequest) and request.notification.text == "poison":
+        if isinstance(request, NotifyRequest) and without_context(request.notification.text) == "poison":
             poison.append(request.notification.id_ or "")
             fault(sock)
             return
         if isinstance(request, NotifyRequest):
-            shown.append(request.notification.text)
+            shown.append(without_context(request.notification.text))
         send_response(sock, Response_Action=receive_request(sock).message_type)
 
     with ScriptedServer(serve) as server:
@@ -455,7 +459,7 @@ def test_a_name_look_up_that_hangs_holds_up_nobody_else(
     logger.error("to both")
     assert hangs.wait(PATIENCE)
     assert fast.flush(PATIENCE)
-    assert [toast.text for toast in receiver.toasts] == ["to both"]
+    assert [said(toast) for toast in receiver.toasts] == ["to both"]
     assert not slow.flush()
     assert slow.stats().queued == 1
     slow.close()
@@ -480,7 +484,7 @@ def test_a_name_that_nobody_knows_is_a_delay(
             assert "Name or service not known" in capsys.readouterr().err
         monkeypatch.setattr("gntp_logging.gntp.channel.look_up", lambda _, port: network.look_up("127.0.0.1", port))
         assert handler.flush(PATIENCE)
-        assert [toast.text for toast in receiver.toasts] == ["it broke"]
+        assert [said(toast) for toast in receiver.toasts] == ["it broke"]
 
 
 @pytest.mark.parametrize("step", [-86_400.0, 86_400.0], ids=["back", "ahead"])
@@ -497,7 +501,7 @@ def test_a_step_of_the_clock_changes_nothing(
     logger.warning("after the step")
     with running_receiver(port=port) as receiver:
         assert handler.flush(PATIENCE)
-        assert [toast.text for toast in receiver.toasts] == ["before the step", "after the step"]
+        assert [said(toast) for toast in receiver.toasts] == ["before the step", "after the step"]
 
 
 def test_the_program_goes_on_while_the_server_hangs(attach: Attach, logger: logging.Logger) -> None:
@@ -535,9 +539,9 @@ def test_after_an_outage_the_young_are_shown_and_the_rest_is_one_digest(attach: 
     with running_receiver(port=port) as receiver:
         assert handler.flush(PATIENCE)
         young, digest = receiver.toasts
-    assert young.text == "young"
+    assert said(young) == "young"
     assert (digest.title, digest.priority, digest.sticky) == ("23 alerts not shown one by one", 2, True)
-    lines = digest.text.split("\n")
+    lines = said(digest).split("\n")
     assert re.fullmatch(r"3 CRITICAL, 20 ERROR, (at )?[\d:]{8}( to [\d:]{8})?", lines[0])
     assert lines[1:] == ["newest: disk 2 full", "20 × no connection to shard 19", "3 × disk 2 full"]
     stats = handler.stats()

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from gntp_logging.threads import in_main_interpreter, start_thread
-from tests.support import PATIENCE, RunningReceiver, run_program
+from tests.support import PATIENCE, RunningReceiver, run_program, said
 
 IN_SUB_INTERPRETER = """
     import sys, textwrap
@@ -34,7 +34,7 @@ IN_SUB_INTERPRETER = """
 def test_a_sub_interpreter_delivers_without_a_thread_and_ends_in_peace(receiver: RunningReceiver) -> None:
     """A thread that outlives its sub-interpreter would end the whole process."""
     result = run_program(IN_SUB_INTERPRETER, receiver.port)
-    assert [toast.text for toast in receiver.toasts] == ["from a sub-interpreter", "and again"]
+    assert [said(toast) for toast in receiver.toasts] == ["from a sub-interpreter", "and again"]
     assert result.stdout == "still here\n", result.stderr
     (line,) = result.stderr.splitlines()
     assert line.startswith("gntp_logging: no thread can be started")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.examples.conftest import RequestOnce
-from tests.support import RunningReceiver
+from tests.support import RunningReceiver, said
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def test_shows_the_exception_of_a_view(desktop: RunningReceiver, request_once: R
     assert "flask_app" in toast.title
     assert toast.priority == 1
     assert (toast.encryption, toast.hash_) == ("AES", "SHA256")
-    lines = toast.text.split("\n")
+    lines = said(toast).split("\n")
     assert lines[0] == "KeyError: 'total'"
     assert any("/checkout" in line for line in lines)
     assert any("flask_app.py" in line and line.endswith("in checkout") for line in lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.examples.conftest import EXAMPLES, RunExample
-from tests.support import RunningReceiver
+from tests.support import RunningReceiver, said
 
 
 def test_shows_a_warning(desktop: RunningReceiver, run_example: RunExample, tmp_path: Path) -> None:
@@ -23,7 +23,7 @@ def test_shows_a_warning(desktop: RunningReceiver, run_example: RunExample, tmp_
     assert toast.name == "Warning"
     assert "WARNING" in toast.title
     assert "disk" in toast.title
-    assert toast.text == "Only 4 % of the backup disk is free"
+    assert said(toast) == "Only 4 % of the backup disk is free"
     assert toast.priority == 0
     assert (toast.encryption, toast.hash_) == ("AES", "SHA256")
 

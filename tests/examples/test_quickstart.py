@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.examples.conftest import RunExample
-from tests.support import RunningReceiver
+from tests.support import RunningReceiver, said
 
 
 def test_shows_the_error_and_the_exception(desktop: RunningReceiver, run_example: RunExample) -> None:
@@ -20,8 +20,8 @@ def test_shows_the_error_and_the_exception(desktop: RunningReceiver, run_example
         assert (toast.encryption, toast.hash_) == ("AES", "SHA256")
         assert "ERROR" in toast.title
         assert "backup" in toast.title
-    assert error.text == "Backup took 95 minutes"
-    lines = exception.text.split("\n")
+    assert said(error) == "Backup took 95 minutes"
+    lines = said(exception).split("\n")
     assert lines[0] == "KeyError: 'backup'"
     assert "Cannot check the backup disk" in lines
     assert any("quickstart.py" in line and line.endswith("in free_space") for line in lines)

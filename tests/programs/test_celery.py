@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.programs.conftest import BOUND, StartProgram
-from tests.support import RunningReceiver
+from tests.support import RunningReceiver, said
 
 pytest.importorskip("celery", reason="needs Celery: pip install celery")
 
@@ -55,7 +55,7 @@ def test_each_child_delivers_its_own_alerts_once(
     )  # fmt: skip
     toasts = receiver.wait_for(8, BOUND)
     worker.stop()
-    texts = [toast.text for toast in receiver.toasts]
+    texts = [said(toast) for toast in receiver.toasts]
     assert len(texts) == len(toasts) == 8, texts
     assert texts[0] == f"imported by {sender.pid}"
     assert f"imported by {worker.pid}" in texts

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from tests.support import RunningReceiver, ScriptedServer, free_port, run_program
+from tests.support import RunningReceiver, ScriptedServer, free_port, run_program, said
 
 pytest.importorskip("gevent", reason="needs gevent: pip install gevent")
 
@@ -42,7 +42,7 @@ def test_greenlets_log_and_nothing_is_lost(setup: str, receiver: RunningReceiver
     result = run_program(program, receiver.port)
     assert (result.stdout, result.stderr) == ("True 20\n", "")
     expected = [*(f"greenlet {number}" for number in range(20)), "the last one"]
-    assert sorted(toast.text for toast in receiver.toasts) == sorted(expected)
+    assert sorted(said(toast) for toast in receiver.toasts) == sorted(expected)
 
 
 def _hang(sock: socket.socket, _number: int) -> None:

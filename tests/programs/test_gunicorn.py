@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.programs.conftest import StartProgram, get
-from tests.support import RunningReceiver, wait_until
+from tests.support import RunningReceiver, said, wait_until
 
 pytest.importorskip("gunicorn", reason="needs gunicorn: pip install gunicorn")
 
@@ -47,5 +47,5 @@ def test_master_and_both_workers_deliver_their_own_alerts_once(
     expected.append(f"worker {get(port, '/last')} /last")
     assert program.stop() == 0, program.output
     receiver.wait_for(len(expected))
-    assert sorted(toast.text for toast in receiver.toasts) == sorted(expected)
+    assert sorted(said(toast) for toast in receiver.toasts) == sorted(expected)
     assert "gntp_logging" not in program.output  # nothing to complain about

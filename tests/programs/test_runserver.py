@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.programs.conftest import BOUND, StartProgram, get
-from tests.support import RunningReceiver, free_port
+from tests.support import RunningReceiver, free_port, said
 
 pytest.importorskip("django", reason="needs Django: pip install 'django>=5.2'")
 
@@ -65,7 +65,7 @@ def test_alerts_come_once_before_and_after_a_reload(
     assert second not in ("", first), program.output
     get(port, "/fail")
     receiver.wait_for(2)
-    texts = [toast.text.split("\n")[0] for toast in receiver.toasts]
+    texts = [said(toast).split("\n")[0] for toast in receiver.toasts]
     assert texts == ["ValueError: round 1", "ValueError: round 2"], program.output
     assert "gntp_logging:" not in program.output
 

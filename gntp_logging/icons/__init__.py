@@ -1,0 +1,46 @@
+"""Pictures of the levels, drawn by ``tools/draw_icons.py``: what the desktop shows beside an alert."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from gntp_logging.gntp.models import Resource
+from gntp_logging.levels import LevelStyle
+
+NAMES: Final = ("Debug", "Info", "Warning", "Error", "Critical")
+"""Events of the standard levels, each with a picture of its name in lower case."""
+
+
+@functools.cache
+def picture(name: str) -> Resource:
+    """Return a level's picture, a PNG of 64 by 64 pixels.
+
+    Args:
+        name: One of ``NAMES``.
+
+    Returns:
+        The picture.
+    """
+    path = os.path.join(os.path.dirname(__file__), f"{name.lower()}.png")
+    # By way of the loader, which reads from a zip archive too.
+    data: bytes = __loader__.get_data(path)  # type: ignore[name-defined]  # every imported module has one
+    return Resource(data=data)
+
+
+def with_pictures(styles: Mapping[int, LevelStyle]) -> dict[int, LevelStyle]:
+    """Give the standard levels their pictures.
+
+    Args:
+        styles: Styles by level.
+
+    Returns:
+        The same with pictures.
+    """
+    return {
+        level: replace(style, icon=picture(style.event)) if style.event in NAMES else style
+        for level, style in styles.items()
+    }

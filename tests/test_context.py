@@ -1,0 +1,318 @@
+"""context: what is told of the machine, the request, the task; never at the price of a query, or of the alert."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import platform
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gntp_logging import RequestContextMiddleware, asgi
+from gntp_logging.context import MAX_ITEMS, MAX_LINE, MAX_VALUE, Context, headers, line
+from gntp_logging.gntp.headers import safe_value
+from gntp_logging.gntp.models import Notification
+from gntp_logging.gntp.requests import NotifyRequest
+from gntp_logging.gntp.wire import RequestReader, encode
+
+
+def record(**attributes: Any) -> logging.LogRecord:
+    """Make a record with attributes that a framework has given it."""
+    made = logging.LogRecord("shop", logging.ERROR, __file__, 1, "it broke", None, None)
+    made.__dict__.update(attributes)
+    return made
+
+
+def found(context: Context, made: logging.LogRecord | None = None) -> dict[str, str]:
+    """Return what a context finds beside the machine."""
+    pairs = dict(context.of(made or record()))
+    assert pairs.pop("machine") == platform.node()
+    return pairs
+
+
+def test_the_machine_is_always_known() -> None:
+    """Which one of many it is."""
+    assert line(Context().of(record())) == platform.node()
+
+
+def test_constants_variables_and_a_function_are_told() -> None:
+    """What the user has named, each in its way."""
+    release: contextvars.ContextVar[str] = contextvars.ContextVar("release")
+    context = Context({"environment": "production", "shard": 7, "release": release, "none": None})
+    assert found(context) == {"environment": "production", "shard": "7"}
+    release.set("1.4")
+    assert found(context) == {"environment": "production", "shard": "7", "release": "1.4"}
+    assert found(Context(function=lambda made: {"level": made.levelname})) == {"level": "ERROR"}
+
+
+def test_none_leaves_out_what_would_be_found() -> None:
+    """Somebody may not want the machine's name on the desktop."""
+    assert Context({"machine": None}).of(record()) == ()
+    request = types.SimpleNamespace(method="GET", path="/")
+    assert dict(Context({"machine": None, "path": None}).of(record(request=request))) == {"method": "GET"}
+
+
+def test_a_function_that_fails_is_told_and_costs_nothing() -> None:
+    """Its author sees it on the desktop."""
+
+    def fail(_record: logging.LogRecord) -> dict[str, str]:
+        raise KeyError("tenant")
+
+    assert found(Context(function=fail)) == {"context": "KeyError while it was made"}
+    assert found(Context(function=lambda _record: 5)) == {}
+
+
+class Unprintable:
+    """A value whose str raises."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+def test_a_value_that_cannot_be_printed_costs_itself_only() -> None:
+    """The others are told."""
+    assert found(Context(function=lambda _: {"a": Unprintable(), "b": 1, Unprintable(): 2})) == {"b": "1"}
+
+
+def test_values_are_bounded_strings_on_one_line() -> None:
+    """Whatever size and form they have, and however many there are."""
+    values = {f"name {number}": "x\n" * 10_000 for number in range(1000)}
+    pairs = Context(function=lambda _: values).of(record())
+    assert len(pairs) == MAX_ITEMS
+    assert all(len(value) <= MAX_VALUE and "\n" not in value for _, value in pairs)
+    assert len(line(pairs)) <= MAX_LINE
+
+
+# -- Django --------------------------------------------------------------------------------------
+
+
+def test_djangos_request_is_told_without_its_query() -> None:
+    """Method, path, status; a query may hold anything."""
+    request = types.SimpleNamespace(method="POST", path="/pay/", GET={"token": "secret"})
+    made = record(request=request, status_code=500)
+    assert found(Context(), made) == {"method": "POST", "path": "/pay/", "status": "500"}
+    assert line(Context().of(made)) == f"{platform.node()} · POST /pay/ · status 500"
+
+
+def test_a_socket_as_the_request_is_no_request() -> None:
+    """What django.server gives."""
+    assert found(Context(), record(request=object())) == {}
+    assert found(Context(), record(request=None)) == {}
+
+
+def test_a_user_who_has_been_loaded_is_told_by_id() -> None:
+    """The lazy object around the user is not touched."""
+    functional = pytest.importorskip("django.utils.functional")
+    loads = []
+
+    def load() -> Any:
+        loads.append(1)
+        return types.SimpleNamespace(pk=7, email="a@example.com")
+
+    user = functional.SimpleLazyObject(load)
+    made = record(request=types.SimpleNamespace(method="GET", path="/", user=user))
+    assert "user" not in found(Context(), made)
+    assert loads == []
+    assert user.email == "a@example.com"
+    assert found(Context(), made)["user"] == "7"
+
+
+def test_a_request_that_raises_costs_nothing() -> None:
+    """Its attributes are somebody's code."""
+
+    class Hostile:
+        method = "GET"
+
+        @property
+        def path(self) -> str:
+            raise RuntimeError("no")
+
+    assert found(Context(), record(request=Hostile())) == {"method": "GET"}
+
+
+# -- Others --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["flask", "quart"])
+def test_the_request_of_flask_and_quart_is_told_while_it_is_served(name: str) -> None:
+    """And only then."""
+    module = pytest.importorskip(name)
+    app = module.Flask("shop") if name == "flask" else module.Quart("shop")
+    context = Context()
+    assert found(context) == {}
+
+    def inside() -> dict[str, str]:
+        module.g._login_user = types.SimpleNamespace(id=7)
+        return found(context)
+
+    if name == "flask":
+        with app.test_request_context("/checkout?token=secret", method="POST"):
+            told = inside()
+    else:
+
+        async def serve() -> dict[str, str]:
+            async with app.test_request_context("/checkout?token=secret", method="POST"):
+                return inside()
+
+        told = asyncio.run(serve())
+    assert told == {"method": "POST", "path": "/checkout", "user": "7"}
+    assert found(context) == {}
+
+
+def run_asgi(app: asgi.Application, scope: dict[str, Any]) -> None:
+    """Serve one request, as a server does: in a task of its own."""
+
+    async def receive() -> dict[str, Any]:
+        return {}
+
+    async def send(_message: Any) -> None:
+        pass
+
+    asyncio.run(RequestContextMiddleware(app)(scope, receive, send))
+
+
+def scope(kind: str = "http", **more: Any) -> dict[str, Any]:
+    """Return what a server says of a request."""
+    return {"type": kind, "method": "GET", "path": "/pay", "query_string": b"token=secret", **more}
+
+
+def telling(told: list[dict[str, str]], context: Context) -> asgi.Application:
+    """Return an application that keeps what is told while it serves."""
+
+    async def app(_scope: Any, _receive: Any, _send: Any) -> None:
+        told.append(found(context))
+
+    return app
+
+
+def test_the_request_of_an_asgi_application_is_told() -> None:
+    """Of Starlette and FastAPI; in any number of requests at once, because it is a context variable."""
+    told: list[dict[str, str]] = []
+    user = types.SimpleNamespace(is_authenticated=True, identity="ada")
+    app = telling(told, Context())
+    run_asgi(app, scope())
+    run_asgi(app, scope(user=user))
+    run_asgi(app, {"type": "websocket", "path": "/live"})
+    run_asgi(app, {"type": "lifespan"})
+    assert told == [
+        {"method": "GET", "path": "/pay"},
+        {"method": "GET", "path": "/pay", "user": "ada"},
+        {"method": "WEBSOCKET", "path": "/live"},
+        {},
+    ]
+
+
+def test_a_request_that_failed_is_told_until_its_task_ends() -> None:
+    """The server logs the exception after the application has raised it; one that is served leaves nothing behind."""
+    context = Context()
+
+    async def fail(*_: Any) -> None:
+        raise ValueError("no")
+
+    async def serve(app: asgi.Application) -> dict[str, str]:
+        try:
+            await RequestContextMiddleware(app)(scope(), fail, fail)  # type: ignore[arg-type]  # is not called
+        except ValueError:
+            pass
+        return found(context)
+
+    async def server() -> list[dict[str, str]]:
+        return [await asyncio.create_task(serve(fail)), await asyncio.create_task(serve(telling([], context)))]
+
+    assert asyncio.run(server()) == [{"method": "GET", "path": "/pay"}, {}]
+
+
+def test_a_user_without_an_identity_costs_only_itself() -> None:
+    """Starlette's own raises NotImplementedError."""
+
+    class User:
+        is_authenticated = True
+
+        @property
+        def identity(self) -> str:
+            raise NotImplementedError
+
+    told: list[dict[str, str]] = []
+    run_asgi(telling(told, Context()), scope(user=User()))
+    assert told == [{"method": "GET", "path": "/pay"}]
+
+
+def test_a_celery_task_is_told_by_name_and_id() -> None:
+    """While it runs; in a program that has only imported Celery there is none."""
+    celery = pytest.importorskip("celery")
+    context = Context()
+    app = celery.Celery("shop", broker="memory://", set_as_current=False)
+    assert found(context) == {}
+
+    @app.task(name="shop.pay")  # type: ignore[untyped-decorator]  # Celery has no types
+    def pay() -> dict[str, str]:
+        return found(context)
+
+    told = pay.apply(task_id="a-1").get(disable_sync_subtasks=False)
+    assert told == {"task": "shop.pay", "task_id": "a-1"}
+
+
+def test_a_framework_with_other_insides_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module of that name may be anything, of any age."""
+    monkeypatch.setitem(sys.modules, "quart", types.ModuleType("quart"))
+    monkeypatch.setitem(sys.modules, "celery._state", types.ModuleType("celery._state"))
+    assert found(Context(), record(request=types.SimpleNamespace(method="GET", path="/"))) == {
+        "method": "GET", "path": "/",
+    }  # fmt: skip
+
+
+# -- Headers -------------------------------------------------------------------------------------
+
+
+def test_headers_are_named_as_headers_are() -> None:
+    """One for each name that has letters; the last of those that differ in signs."""
+    pairs = (("task_id", "1"), ("user agent", "x"), ("Über", "y"), ("…", "z"), ("task-id", "2"))
+    assert headers(pairs) == [("Data-Task-Id", "2"), ("Data-User-Agent", "x"), ("Data-Ber", "y")]
+
+
+@given(st.dictionaries(st.text(), st.text(), max_size=40))
+def test_any_names_and_values_make_a_request_that_is_read(values: dict[str, str]) -> None:
+    """Whatever users name, the alert arrives."""
+    pairs = Context(function=lambda _: values).of(record())
+    request = NotifyRequest("shop", Notification("n", "t", line(pairs)), app_specific_headers=headers(pairs) or None)
+    reader = RequestReader([])
+    reader.feed(encode(request))
+    read = reader.next_message()
+    assert isinstance(read, NotifyRequest)
+    assert list(read.app_specific_headers or ()) == [(name, safe_value(value)) for name, value in headers(pairs)]
+
+
+def test_context_variables_are_those_of_the_thread_that_logs(make_thread: Callable[..., None]) -> None:
+    """Not of the worker's."""
+    tenant: contextvars.ContextVar[str] = contextvars.ContextVar("tenant")
+    context = Context({"tenant": tenant})
+    told: list[dict[str, str]] = []
+
+    def log() -> None:
+        tenant.set("inner")
+        told.append(found(context))
+
+    tenant.set("outer")
+    make_thread(log)
+    told.append(found(context))
+    assert told == [{"tenant": "inner"}, {"tenant": "outer"}]
+
+
+@pytest.fixture
+def make_thread() -> Callable[..., None]:
+    """Runs a function to its end in a thread of its own."""
+    import threading
+
+    def run(function: Callable[[], None]) -> None:
+        thread = threading.Thread(target=function)
+        thread.start()
+        thread.join()
+
+    return run
