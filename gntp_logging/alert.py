@@ -98,6 +98,9 @@ class Alert(NamedTuple):
         return link(self.url_parts) if self.url_parts else self.url
 
 
+_new_tuple: Final = tuple.__new__
+
+
 class _Look(NamedTuple):
     """What all records of one logger and level have in common."""
 
@@ -163,7 +166,41 @@ class AlertFactory:
             The alert.
         """
         try:
-            return self._from_record(record, formatter)
+            level, level_name, logger, created = record.levelno, record.levelname, record.name, record.created
+            if type(level_name) is not str or type(logger) is not str:
+                level_name, logger = str(level_name), str(logger)
+            look = self._look(level, level_name, logger)
+            plain = message(record)
+            exc_info = record.exc_info
+            text = formatted = _formatted(record, formatter) if formatter else None
+            if text is None:
+                text = default_text(record, plain, self._max_text) if exc_info or record.exc_text else plain
+            if exc_info and exc_info[0] is not None:
+                kind = fingerprint.of_exception(level, exc_info[0], exc_info[2])
+            else:
+                kind = fingerprint.of_call(record, look.logger, plain)
+            fields = (
+                level,
+                look.event,
+                look.priority,
+                look.sticky,
+                look.title,
+                cut(text, self._max_text) if text.strip() else "(empty message)",
+                None,
+                self._url,
+                None,
+                look.level_name,
+                created if type(created) is float else time.time(),
+                kind,
+                self._context.of(record),
+                (),
+                formatted is not None,
+            )
+            alert = _new_tuple(Alert, fields)  # Alert(...) takes twice as long
+            if self._has_templates:
+                alert = self._with_templates(alert, record, plain)
+            wishes = record.__dict__.get(EXTRA_KEY)
+            return alert if wishes is None else with_wishes(alert, wishes)
         except Exception as error:  # noqa: BLE001 - records are made by anybody, of anything
             return self._plainly(record, error)
 
@@ -184,43 +221,6 @@ class AlertFactory:
             kind=(level, text[:MAX_TITLE]),
             context=self._context.constants,
         )
-
-    def _from_record(self, record: logging.LogRecord, formatter: logging.Formatter | None) -> Alert:
-        level, level_name, logger, created = record.levelno, record.levelname, record.name, record.created
-        if type(level_name) is not str or type(logger) is not str:
-            level_name, logger = str(level_name), str(logger)
-        look = self._look(level, level_name, logger)
-        plain = message(record)
-        text = formatted = _formatted(record, formatter) if formatter else None
-        if text is None:
-            text = default_text(record, plain, self._max_text)
-        exc_info = record.exc_info
-        if exc_info and exc_info[0] is not None:
-            kind = fingerprint.of_exception(level, exc_info[0], exc_info[2])
-        else:
-            kind = fingerprint.of_call(record, look.logger, plain)
-        fields = (
-            level,
-            look.event,
-            look.priority,
-            look.sticky,
-            look.title,
-            cut(text, self._max_text) if text.strip() else "(empty message)",
-            None,
-            self._url,
-            None,
-            look.level_name,
-            created if type(created) is float else time.time(),
-            kind,
-            self._context.of(record),
-            (),
-            formatted is not None,
-        )
-        alert = tuple.__new__(Alert, fields)  # Alert(...) takes twice as long
-        if self._has_templates:
-            alert = self._with_templates(alert, record, plain)
-        wishes = record.__dict__.get(EXTRA_KEY)
-        return alert if wishes is None else with_wishes(alert, wishes)
 
     def _with_templates(self, alert: Alert, record: logging.LogRecord, plain: str) -> Alert:
         """Apply the options title, url and fingerprint; the application's code runs here, and may fail."""

@@ -40,10 +40,12 @@ def of_call(record: logging.LogRecord, logger: str, message: str) -> Kind:
         The kind; to be settled where its message had no arguments, because what varies then stands in the message.
     """
     template = record.msg
-    place = f"{record.pathname}:{record.lineno}"
+    path, line = record.pathname, record.lineno
+    if type(path) is not str or type(line) is not int:  # records are made by anybody, and a kind must be hashable
+        path, line = str(path), -1
     if record.args and type(template) is str:
-        return (record.levelno, logger, place, template[:MAX_TEMPLATE])
-    return (_RAW, record.levelno, logger, place, message[:MAX_TEMPLATE])
+        return (record.levelno, logger, path, line, template[:MAX_TEMPLATE])
+    return (_RAW, record.levelno, logger, path, line, message[:MAX_TEMPLATE])
 
 
 def of_exception(level: int, exception: type[BaseException], traceback: TracebackType | None) -> Kind:

@@ -235,7 +235,12 @@ def _client(
 
 def _is_own(name: object) -> bool:
     """Tell whether a logger is this package's: what it logged about its alerts would become alerts."""
-    return isinstance(name, str) and (name == _OWN_NAMESPACE or name.startswith(_OWN_NAMESPACE + "."))
+    # Most names are settled by the first comparison.
+    return (
+        isinstance(name, str)
+        and name.startswith(_OWN_NAMESPACE)
+        and name[len(_OWN_NAMESPACE) : len(_OWN_NAMESPACE) + 1] in ("", ".")
+    )
 
 
 def _report(line: str) -> None:
