@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from . import options
@@ -19,6 +19,7 @@ from .gntp import ciphers, keys
 from .gntp.connections import GNTPClient
 from .gntp.constants import DEFAULT_PORT
 from .gntp.exceptions import GNTPEncryptionError
+from .gntp.models import Event, Resource
 from .worker import Stats, Worker
 
 DISABLING_VARIABLE: Final = "GNTP_LOGGING_DISABLED"
@@ -132,8 +133,11 @@ class GNTPHandler(logging.Handler):
             key_hashing=options.key_hashing(key_hashing),
             encryption=options.encryption(encryption),
         )
-        self._worker = Worker(
-            Delivery(client, self.app_name, app_icon, level_map.events()),
+        self._make_worker = functools.partial(
+            _worker,
+            app_name=self.app_name,
+            app_icon=app_icon,
+            events=level_map.events(),
             queue_size=options.integer("queue_size", queue_size, 1),
             max_age=options.seconds("max_age", max_age, positive=False),
             shutdown_timeout=options.seconds("shutdown_timeout", shutdown_timeout, positive=False),
@@ -147,10 +151,15 @@ class GNTPHandler(logging.Handler):
             report=_report,
             on_error=options.function("on_error", on_error),
         )
+        self._worker = self._own_worker = self._make_worker(client)
+        self._end_of_redirected: weakref.finalize[..., GNTPHandler] | None = None
         # Last: from here on logging knows this handler, and would flush and close one that was never finished.
         super().__init__(level_number)
         # A handler that is thrown away without close leaves no thread. At exit the worker's own hook is enough.
         weakref.finalize(self, self._worker.retire).atexit = False
+        _handlers.add(self)
+        if _redirection is not None:
+            self._redirect(_redirection)
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Filter a record and emit it, outside the handler's lock: filters and arguments are application code.
@@ -173,7 +182,9 @@ class GNTPHandler(logging.Handler):
         Args:
             record: The record; it is not changed.
         """
-        if not self.enabled or _is_own(record.name) or self._worker.is_current_thread():
+        if not self.enabled and _redirection is None:
+            return
+        if _is_own(record.name) or self._worker.is_current_thread():
             return
         try:
             self._worker.submit(self._alerts.from_record(record, self._own_formatter()))
@@ -206,6 +217,17 @@ class GNTPHandler(logging.Handler):
         """Return what became of the records so far, in this process."""
         return self._worker.stats()
 
+    def _redirect(self, address: tuple[str, int] | None) -> None:
+        """Send elsewhere, or, with None, to the own server again; what waits is delivered where it was meant to go."""
+        before, self._worker = self._worker, self._own_worker
+        if self._end_of_redirected is not None:
+            self._end_of_redirected.detach()
+            before.close()
+        if address is not None:
+            self._worker = self._make_worker(GNTPClient(*address))
+            self._end_of_redirected = weakref.finalize(self, self._worker.retire)
+            self._end_of_redirected.atexit = False
+
     def _own_formatter(self) -> logging.Formatter | None:
         """Return the formatter that the user set, if it is not the one that basicConfig forces on every handler."""
         formatter = self.formatter
@@ -216,6 +238,36 @@ class GNTPHandler(logging.Handler):
     def __repr__(self) -> str:
         """Name the application and the server; the password stays secret."""
         return f"<GNTPHandler {self.app_name!r} to {self._worker.server} ({logging.getLevelName(self.level)})>"
+
+
+_handlers: weakref.WeakSet[GNTPHandler] = weakref.WeakSet()
+_redirection: tuple[str, int] | None = None
+
+
+def redirect_all(address: tuple[str, int] | None) -> None:
+    """Let every handler of this process send to one server, without a password, whether it is enabled or not.
+
+    For tests: see :mod:`.testing`. Handlers that are made meanwhile do so as well.
+
+    Args:
+        address: Host and port of the server; None lets each handler send where it did before.
+    """
+    global _redirection
+    _redirection = address
+    for handler in list(_handlers):
+        handler._redirect(address)  # noqa: SLF001 - its own module
+
+
+def all_handlers() -> list[GNTPHandler]:
+    """Return the handlers of this process, whether logging has them or not."""
+    return list(_handlers)
+
+
+def _worker(
+    client: GNTPClient, *, app_name: str, app_icon: Resource | None, events: Iterable[Event], **options: Any
+) -> Worker:
+    """Make what delivers to one server; the options are the worker's."""
+    return Worker(Delivery(client, app_name, app_icon, events), **options)
 
 
 def _client(

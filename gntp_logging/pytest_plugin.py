@@ -1,0 +1,20 @@
+"""The pytest fixture ``gntp_receiver``. pytest finds this module by itself, so it imports nothing that takes time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from gntp_logging.testing import GNTPReceiver
+
+
+@pytest.fixture
+def gntp_receiver() -> Iterator[GNTPReceiver]:
+    """A real GNTP receiver on a free port, to which every GNTPHandler of this process sends until the test ends."""
+    from gntp_logging import testing
+
+    with testing.receiver() as receiver:
+        yield receiver
