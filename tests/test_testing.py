@@ -100,9 +100,14 @@ def test_wait_for_waits_for_what_is_logged_later(logger: logging.Logger, gntp_re
 
     attach(logger)
     logger.error("soon")
-    thread = threading.Thread(target=lambda: (gntp_receiver.wait_for("soon"), logger.error("later")))
+
+    def react() -> None:
+        gntp_receiver.wait_for("soon")
+        logger.error("later")
+
+    thread = threading.Thread(target=react)
     thread.start()
-    assert gntp_receiver.wait_for("later")
+    assert gntp_receiver.wait_for("later").name == "Error"
     thread.join()
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import socket
 import sqlite3
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.peers import require_program
@@ -93,9 +94,9 @@ class Gol:
         return [GolNotification(*map(str, row)) for row in rows]
 
     def notification(self, text: str) -> GolNotification:
-        """Return the one notification that has a text."""
-        (found,) = [row for row in self.notifications() if row.text == text]
-        return found
+        """Return the one notification that has a text, without the line of context that handlers add."""
+        (found,) = [row for row in self.notifications() if row.text in (text, f"{text}\n{platform.node()}")]
+        return replace(found, text=text)
 
     def events(self, application: str) -> set[str]:
         """Return the names of the notification types that an application has registered, and that are enabled."""
