@@ -177,8 +177,12 @@ _SOURCES: Final[Mapping[str, _Source]] = {
 # -- What is made of it --------------------------------------------------------------------------
 
 
+_SELF_EXPLAINING: Final = frozenset({"environment", "env"})
+"""Names that a toast has no room for, because their values say what they are."""
+
+
 def line(pairs: Pairs) -> str:
-    """Return the context in one line: ``web-3 · GET /checkout/ · status 500 · environment production``.
+    """Return the context in one line: ``web-3 · GET /checkout/ · production · status 500``.
 
     Args:
         pairs: Names and values.
@@ -189,7 +193,9 @@ def line(pairs: Pairs) -> str:
     values = dict(pairs)
     request = " ".join(filter(None, (values.pop("method", ""), values.pop("path", ""))))
     parts = [values.pop(MACHINE, ""), _shown(request)]
-    parts += [f"{name} {_shown(value)}" for name, value in values.items()]
+    parts += [
+        _shown(value) if name in _SELF_EXPLAINING else f"{name} {_shown(value)}" for name, value in values.items()
+    ]
     text = " · ".join(filter(None, parts))
     return text if len(text) <= MAX_LINE else text[: MAX_LINE - 1] + "…"
 

@@ -460,6 +460,6 @@ def test_the_context_stands_in_the_last_line() -> None:
     """After the text, unless the user's formatter has made that."""
     alert_ = made(record("it broke\n"), context=Context({"environment": "production"}))
     assert alert_.text == "it broke\n"
-    assert alert_.body() == f"it broke\n{platform.node()} · environment production"
+    assert alert_.body() == f"it broke\n{platform.node()} · production"
     factory = AlertFactory("shop", LevelMap(), 1000)
     assert factory.from_record(record("it broke"), logging.Formatter("%(message)s!")).body() == "it broke!"

@@ -12,13 +12,15 @@ import tempfile
 from pathlib import Path
 
 from gntp_logging import GNTPHandler
-from tests.interop.gol import PASSWORD, Gol
-from tests.support import wait_until
+from tests.interop.gol import Gol
+from tests.support import PATIENCE, wait_until
 
-CROP = "420x340+220+140"
+CROP = "240x680+400+20"
 BACKGROUND = "#2f5d7c"
 
 PROGRAM = """
+import types
+
 def pay(order, amount):
     if amount < 0:
         raise ValueError(f"amount must not be negative: {amount}")
@@ -27,14 +29,15 @@ def order(logger):
     try:
         pay(4711, -3)
     except ValueError:
-        logger.exception("Order %d was not paid", 4711)
+        request = types.SimpleNamespace(method="POST", path="/checkout/")
+        logger.exception("Order %d was not paid", 4711, extra={"request": request, "status_code": 500})
 """
 
 
 def main(path: Path) -> None:
     """Show alerts on a growl-for-linux, encrypted, and photograph its screen."""
     with tempfile.TemporaryDirectory() as folder:
-        gol = Gol(Path(folder))
+        gol = Gol(Path(folder), "640x720x24")
         try:
             gol.start()
             subprocess.run(["xsetroot", "-display", gol.display, "-solid", BACKGROUND], check=True)
@@ -48,7 +51,8 @@ def main(path: Path) -> None:
 def _log_some_errors() -> None:
     names: dict[str, object] = {}
     exec(compile(PROGRAM, "shop/cart.py", "exec"), names)
-    handler = GNTPHandler(app_name="shop", host="127.0.0.1", password=PASSWORD, encryption="AES")
+    # In clear: gol shows no pictures together with a password.
+    handler = GNTPHandler(app_name="shop", host="127.0.0.1", context={"machine": "web-3", "environment": "production"})
     logger = logging.getLogger("pay")
     logger.propagate = False
     logger.addHandler(handler)
@@ -57,6 +61,9 @@ def _log_some_errors() -> None:
     order = names["order"]
     assert callable(order)
     order(logger)
+    assert handler.flush(PATIENCE)
+    for _ in range(1000):
+        logger.error("Payment provider answered %d", 503)
     handler.close()
 
 
@@ -64,7 +71,7 @@ def _stands_still(gol: Gol, path: Path, pictures: list[bytes]) -> bool:
     """Take one more picture, and tell whether the toasts have stopped sliding."""
     gol.picture(path, CROP)
     pictures.append(path.read_bytes())
-    return len(pictures) > 20 and len(set(pictures[-10:])) == 1
+    return len(pictures) > 60 and len(set(pictures[-30:])) == 1
 
 
 if __name__ == "__main__":
