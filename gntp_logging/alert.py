@@ -6,16 +6,11 @@ an application made lives longer because it was logged.
 
 from __future__ import annotations
 
-import copy
 import functools
 import logging
 import os
 import time
-import traceback
-import unicodedata
-from collections import deque
 from collections.abc import Callable, Mapping
-from types import TracebackType
 from typing import Any, Final, NamedTuple
 
 from . import fingerprint
@@ -24,31 +19,12 @@ from .context import line as context_line
 from .fingerprint import Kind
 from .levels import LevelMap
 from .templates import Template, link
+from .text import MAX_TITLE, cut, formatted, message, of_exception, of_formatted, one_line, parse_traceback, title
 
 EXTRA_KEY: Final = "gntp"
 """Attribute of a record with what this one alert shall look like: ``extra={"gntp": {...}}``."""
 
-MAX_TITLE: Final = 120
-"""Characters. Toasts show about 30; four lines of them is still a title."""
-
-_CUT_MARK_SIZE: Final = 32
-"""Characters kept free for "… (+1,000,000,000 characters)"."""
-
 _BLANKS: Final = " \t\r\n"
-
-_MAX_CAUSES: Final = 3
-"""Links of a chain of exceptions that are told."""
-
-_TOAST_LINES: Final = 9
-_TOAST_WIDTH: Final = 30
-"""What growl-for-linux shows of a text; Growl shows a little more."""
-
-_KEPT_LINES: Final = 2
-"""Lines of a toast for the context and, of a folded alert, its count."""
-
-_MAX_FRAMES: Final = 5
-_MAX_HEAD: Final = 4
-"""Lines of an exception's text, and of the message beside it, so that the frames can be seen."""
 
 
 class Alert(NamedTuple):
@@ -99,6 +75,9 @@ class Alert(NamedTuple):
 
 
 _new_tuple: Final = tuple.__new__
+
+_SHORTEST_TRACEBACK: Final = 60
+"""Characters: no message with a traceback in it is shorter."""
 
 
 class _Look(NamedTuple):
@@ -171,14 +150,13 @@ class AlertFactory:
                 level_name, logger = str(level_name), str(logger)
             look = self._look(level, level_name, logger)
             plain = message(record)
-            exc_info = record.exc_info
-            text = formatted = _formatted(record, formatter) if formatter else None
-            if text is None:
-                text = default_text(record, plain, self._max_text) if exc_info or record.exc_text else plain
-            if exc_info and exc_info[0] is not None:
-                kind = fingerprint.of_exception(level, exc_info[0], exc_info[2])
-            else:
-                kind = fingerprint.of_call(record, look.logger, plain)
+            if record.exc_info or record.exc_text or len(plain) > _SHORTEST_TRACEBACK:
+                text, kind = self._text_and_kind(record, look.logger, plain)
+            else:  # most records: nothing to look for
+                text, kind = plain, fingerprint.of_call(record, look.logger, plain)
+            own_text = formatted(record, formatter) if formatter else None
+            if own_text is not None:
+                text = own_text
             fields = (
                 level,
                 look.event,
@@ -194,7 +172,7 @@ class AlertFactory:
                 kind,
                 self._context.of(record),
                 (),
-                formatted is not None,
+                own_text is not None,
             )
             alert = _new_tuple(Alert, fields)  # Alert(...) takes twice as long
             if self._has_templates:
@@ -203,6 +181,21 @@ class AlertFactory:
             return alert if wishes is None else with_wishes(alert, wishes)
         except Exception as error:  # noqa: BLE001 - records are made by anybody, of anything
             return self._plainly(record, error)
+
+    def _text_and_kind(self, record: logging.LogRecord, logger: str, plain: str) -> tuple[str, Kind]:
+        """Return text and kind of a record with an exception, or with what is left of one."""
+        exc_info = record.exc_info
+        if exc_info and exc_info[0] is not None:
+            kind = fingerprint.of_exception(record.levelno, exc_info[0], exc_info[2])
+            return of_exception(record, plain, self._max_text), kind
+        if record.exc_text:
+            plain = f"{plain}\n{record.exc_text}"
+        found = parse_traceback(plain)
+        if found is None:
+            return plain, fingerprint.of_call(record, logger, plain)
+        said, error = found
+        kind = fingerprint.of_formatted(record.levelno, error.name, error.frames)
+        return of_formatted(error, said, self._max_text), kind
 
     def _plainly(self, record: logging.LogRecord, error: Exception) -> Alert:
         """Make an alert of a record whose attributes are not what logging makes them: of its message alone."""
@@ -246,225 +239,6 @@ class AlertFactory:
             except Exception as error:  # noqa: BLE001
                 failures.append(f"fingerprint: {type(error).__name__}")
         return alert._replace(text="\n".join((alert.text, *(f"({failure})" for failure in failures))))
-
-
-def title(level_name: str, app_name: str, logger_name: str) -> str:
-    """Return level, application and logger in one line; what says nothing new is left out."""
-    parts = [level_name, app_name]
-    if logger_name not in ("", "root", app_name):
-        parts.append(logger_name)
-    return one_line(" · ".join(parts))
-
-
-# -- Text ----------------------------------------------------------------------------------------
-
-
-def default_text(record: logging.LogRecord, text: str, max_text: int = 0) -> str:
-    """Return what a person needs first: the exception, the message, the innermost frames.
-
-    Args:
-        record: The record.
-        text: Its message.
-        max_text: Characters to which the text will be cut; 0 for no limit. Neither the exception nor the message takes
-            more than a third of them, so that it is not the frames that are cut.
-
-    Returns:
-        The message alone when there is no exception.
-    """
-    exc_info = record.exc_info
-    if exc_info and exc_info[0] is not None:
-        first, said = exception_line(exc_info[0], exc_info[1]), text.strip()
-        if said in first:
-            said = ""
-        lines = [_head(part, max_text // 3) for part in (first, said) if part]
-        cause = cause_line(exc_info[1])
-        room = _TOAST_LINES - _KEPT_LINES - _height(*lines, cause)
-        lines += innermost_frames(exc_info[2], room)
-        return "\n".join([*lines, cause] if cause else lines)
-    if record.exc_text:  # QueueHandler leaves only this of an exception
-        return f"{text}\n{record.exc_text}"
-    return text
-
-
-def _head(text: str, max_text: int) -> str:
-    """Return the first lines of a text, and how many more it has."""
-    lines = text.split("\n")
-    if len(lines) > _MAX_HEAD:
-        return f"{cut(chr(10).join(lines[: _MAX_HEAD - 1]), max_text)}\n{_more_lines(len(lines) - _MAX_HEAD + 1)}"
-    return cut(text, max_text)
-
-
-def _height(*texts: str) -> int:
-    """Return how many lines of a toast some texts take."""
-    return sum(-(-len(line) // _TOAST_WIDTH) for text in texts for line in text.split("\n"))
-
-
-def message(record: logging.LogRecord) -> str:
-    """Return the record's message; the raw template where its arguments do not fit or cannot be printed."""
-    try:
-        return record.getMessage()
-    except Exception:  # noqa: BLE001, S110 - application code runs here, and whatever it raises, the alert goes out
-        pass
-    try:
-        return str(record.msg)
-    except Exception:  # noqa: BLE001
-        return f"<a message of type {type(record.msg).__name__} that cannot be printed>"
-
-
-def exception_line(kind: type[BaseException], value: BaseException | None) -> str:
-    """Return ``Type: message`` of an exception."""
-    try:
-        return "".join(traceback.format_exception_only(kind, value)).strip()
-    except Exception:  # noqa: BLE001 - exceptions with hostile attributes exist
-        return kind.__name__
-
-
-def innermost_frames(tb: TracebackType | None, room: int = _MAX_FRAMES) -> list[str]:
-    """Return where an error happened as ``file:line in function``, the innermost frame first.
-
-    Args:
-        tb: The traceback.
-        room: Lines of a toast to fill; there is always one frame.
-
-    Returns:
-        The application's innermost frames, and a line that counts the others; where the application has none, the
-        innermost of whatever there is.
-    """
-    own: deque[tuple[str, int, str]] = deque(maxlen=_MAX_FRAMES)
-    any_: deque[tuple[str, int, str]] = deque(maxlen=_MAX_FRAMES)
-    count = libraries = 0
-    while tb is not None:
-        code = tb.tb_frame.f_code
-        frame = (code.co_filename, tb.tb_lineno, code.co_name)
-        any_.append(frame)
-        count += 1
-        if fingerprint.is_application(code.co_filename):
-            own.append(frame)
-        else:
-            libraries += 1
-        tb = tb.tb_next
-    if not count:
-        return []
-    lines: list[str] = []
-    for path, number, function in reversed(own or any_):
-        frame_line = f"{_short(path)}:{number} in {function}"
-        if lines and _height(*lines, frame_line) >= room:  # the last line is for the count of the others
-            break
-        lines.append(frame_line)
-    others = count - len(lines) - (libraries if own else 0)
-    counts = [f"+{others} further out" if others else "", _count_of(libraries) if own and libraries else ""]
-    if any(counts):
-        lines.append(f"({', '.join(filter(None, counts))})")
-    return lines
-
-
-def _count_of(libraries: int) -> str:
-    return f"+{libraries} in libraries" if libraries > 1 else "+1 in a library"
-
-
-def cause_line(value: BaseException | None) -> str:
-    """Return in one line what an exception was raised from, or while what was handled; empty when nothing was.
-
-    Args:
-        value: The exception.
-    """
-    causes: list[str] = []
-    while value is not None and len(causes) < _MAX_CAUSES:
-        cause, word = value.__cause__, "caused by"
-        if cause is None and not value.__suppress_context__:
-            cause, word = value.__context__, "while handling"
-        if cause is not None:
-            causes.append(f"{word} {one_line(exception_line(type(cause), cause))}")
-        value = cause
-    return ", ".join(causes)
-
-
-def _short(path: str) -> str:
-    """Keep a file's name and its folder's: enough to know it, short enough for a toast."""
-    return "/".join(path.replace(os.sep, "/").rsplit("/", 2)[-2:])
-
-
-def _formatted(record: logging.LogRecord, formatter: logging.Formatter) -> str | None:
-    """Return what the user's formatter makes of the record, or None when it fails."""
-    try:
-        return formatter.format(copy.copy(record))  # Formatter writes into the record that it formats
-    except Exception:  # noqa: BLE001 - see message()
-        return None
-
-
-def cut(text: str, max_text: int) -> str:
-    """Cut a text to a readable size, and say how much is missing.
-
-    Args:
-        text: Any text.
-        max_text: Characters at most; 0 cuts nothing.
-
-    Returns:
-        The text, or its beginning and the number of lines, or of characters of its last line, that were cut.
-    """
-    if not max_text or len(text) <= max_text:
-        return text
-    if max_text < 2 * _CUT_MARK_SIZE:
-        return text[: boundary(text, max_text - 1)] + "…"
-    kept = text[: boundary(text, max_text - _CUT_MARK_SIZE)]
-    whole = kept.rfind("\n")
-    if "\n" not in text[len(kept) :] and whole < len(kept) // 2:
-        return f"{kept}… (+{len(text) - len(kept):,} characters)"
-    if whole >= len(kept) // 2:
-        kept = text[:whole]
-        return f"{kept}\n{_more_lines(text.count(chr(10), whole))}"
-    return f"{kept}…\n{_more_lines(text.count(chr(10), len(kept)))}"
-
-
-def _more_lines(count: int) -> str:
-    return f"... (+{count:,} lines)" if count > 1 else "... (+1 line)"
-
-
-def boundary(text: str, at: int) -> int:
-    """Return the last place, up to a given one, where a text can be cut without taking a character apart.
-
-    Args:
-        text: Any text.
-        at: Where it should be cut.
-
-    Returns:
-        A place before which there are whole characters as people see them: a letter with its accents, an emoji with
-        its colour and company, a flag.
-    """
-    for place in range(at, max(0, at - _MAX_CLUSTER), -1):
-        if place >= len(text) or not _is_joined(text, place):
-            return place
-    return at
-
-
-_MAX_CLUSTER: Final = 32
-_JOINER: Final = "\u200d"
-
-
-def _is_joined(text: str, place: int) -> bool:
-    before, after = text[place - 1], text[place]
-    if (
-        _JOINER in (before, after)
-        or unicodedata.category(after).startswith("M")
-        or "\U0001f3fb" <= after <= "\U0001f3ff"
-    ):
-        return True
-    if not (_is_flag_half(before) and _is_flag_half(after)):
-        return False
-    begin = place
-    while begin and _is_flag_half(text[begin - 1]):
-        begin -= 1
-    return (place - begin) % 2 == 1
-
-
-def _is_flag_half(character: str) -> bool:
-    return "\U0001f1e6" <= character <= "\U0001f1ff"
-
-
-def one_line(text: str) -> str:
-    """Put a text on one line, cut to a title's length."""
-    line = " ".join(text[: 4 * MAX_TITLE].split())
-    return line if len(line) <= MAX_TITLE else line[: boundary(line, MAX_TITLE - 1)] + "…"
 
 
 # -- What one record wishes ----------------------------------------------------------------------

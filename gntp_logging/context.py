@@ -67,7 +67,11 @@ class Context:
         """
         if len(sys.modules) != self._module_count:
             self._look_for_frameworks()
-        if self._is_constant and "request" not in record.__dict__:
+        attributes = record.__dict__
+        if self._is_constant and (
+            len(attributes) <= _STANDARD_COUNT
+            or len(attributes) - ("message" in attributes) - ("asctime" in attributes) <= _STANDARD_COUNT
+        ):
             return self.constants
         found = dict(self.constants)
         found.update(_pairs(self._changing(record)))
@@ -103,6 +107,7 @@ class Context:
                 yield from source(module)
             except Exception:  # noqa: BLE001, S110 - a framework with other insides than are known here
                 pass
+        yield from _of_extra(record)
 
 
 def _pairs(items: Iterable[tuple[object, object]]) -> Iterator[tuple[str, str]]:
@@ -116,6 +121,46 @@ def _pairs(items: Iterable[tuple[object, object]]) -> Iterator[tuple[str, str]]:
                 yield str(name)[:MAX_VALUE], text if len(text) <= MAX_VALUE else text[: MAX_VALUE - 1] + "…"
         except Exception:  # noqa: BLE001, S112 - values are the application's: str may raise
             continue
+
+
+# -- What the record has of its own --------------------------------------------------------------
+
+
+_STANDARD: Final = frozenset(
+    (
+        *LogRecord("", 0, "", 0, "", None, None).__dict__,
+        "taskName",
+        "message",
+        "asctime",
+        "color_message",
+        "status_code",
+    )
+)
+"""Attributes that logging, formatters and uvicorn give to records, and the status, which stands beside the request."""
+
+_STANDARD_COUNT: Final = len(LogRecord("", 0, "", 0, "", None, None).__dict__)
+
+_OF_STRUCTLOG: Final = frozenset(("event", "exc_info", "stack_info", "level", "logger", "timestamp"))
+
+
+def _of_extra(record: LogRecord) -> Iterator[tuple[str, object]]:
+    """Read what ``extra`` and factories of records have added, as far as it is text, numbers and truth.
+
+    What else there may be, an application's objects, would run its code to be shown.
+    """
+    yield from _scalars(record.__dict__, _STANDARD)
+    yield from _scalars(record.__dict__.get("extra"))  # loguru's bound values
+    yield from _scalars(record.msg, _OF_STRUCTLOG)
+
+
+_SCALARS: Final = (str, int, float, bool)
+
+
+def _scalars(values: object, left_out: frozenset[str] = frozenset()) -> Iterator[tuple[str, object]]:
+    if type(values) is dict:
+        for name, value in values.items():
+            if type(value) in _SCALARS and type(name) is str and name not in left_out and not name.startswith("_"):
+                yield name, value
 
 
 # -- Frameworks ----------------------------------------------------------------------------------
@@ -165,11 +210,16 @@ def _of_celery(_state: Any) -> Iterator[tuple[str, object]]:
         yield "task_id", task.request.id
 
 
+def _of_structlog(contextvars: Any) -> Iterator[tuple[str, object]]:
+    yield from _scalars(contextvars.get_contextvars())
+
+
 _SOURCES: Final[Mapping[str, _Source]] = {
     "flask": _of_flask,
     "quart": _of_flask,
     "gntp_logging.asgi": _of_asgi,
     "celery._state": _of_celery,
+    "structlog.contextvars": _of_structlog,
 }
 """Who is asked when which module has been imported."""
 

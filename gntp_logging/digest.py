@@ -9,9 +9,10 @@ import time
 from collections import Counter
 from typing import Final
 
-from .alert import Alert, one_line
+from .alert import Alert
 from .context import Pairs
 from .fingerprint import Kind
+from .text import one_line
 
 MAX_KINDS: Final = 1000
 """Kinds that are counted apart; each keeps one alert."""

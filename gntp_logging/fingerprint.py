@@ -10,6 +10,7 @@ import functools
 import logging
 import os
 import re
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final
 
@@ -70,6 +71,22 @@ def of_exception(level: int, exception: type[BaseException], traceback: Tracebac
             in_application = is_application(file)
         traceback = traceback.tb_next
     return (level, exception.__module__, exception.__qualname__, file, function)
+
+
+def of_formatted(level: int, name: str, frames: Sequence[tuple[str, int, str]]) -> Kind:
+    """Return the kind of a record whose exception was formatted before: the same as that of the exception itself.
+
+    Args:
+        level: The record's level number.
+        name: The exception's type, with its module where it has one.
+        frames: Path, line and function of each frame, the outermost first; at least one.
+
+    Returns:
+        The kind.
+    """
+    module, _, qualname = name.rpartition(".")
+    file, _, function = next((frame for frame in reversed(frames) if is_application(frame[0])), frames[-1])
+    return (level, module or "builtins", qualname, file, function)
 
 
 def of_key(key: str) -> Kind:

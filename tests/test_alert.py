@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gntp_logging.alert import MAX_TITLE, Alert, AlertFactory, boundary, cut, one_line, title
+from gntp_logging.alert import Alert, AlertFactory
 from gntp_logging.context import Context
 from gntp_logging.levels import LevelMap
 from gntp_logging.templates import Template
@@ -277,51 +277,6 @@ def test_the_text_is_cut_and_says_so() -> None:
 def test_max_text_0_cuts_nothing() -> None:
     """0 switches the cut off."""
     assert len(alert(record("x" * 50_000), max_text=0).text) == 50_000
-
-
-def test_a_text_of_many_lines_is_cut_between_lines() -> None:
-    """And says how many more there are."""
-    text = "\n".join(f"line {number}" for number in range(100))
-    assert cut(text, 120).split("\n")[-2:] == ["line 11", "... (+88 lines)"]
-    assert cut("x" * 100 + "\ny", 80) == "x" * 48 + "…\n... (+1 line)"
-
-
-@pytest.mark.parametrize("character", ["e\u0301", "👍🏽", "👩\u200d👩\u200d👧", "🇩🇪", "க\u0bbf", "❤\ufe0f"], ids=ascii)
-def test_a_character_is_never_taken_apart(character: str) -> None:
-    """A letter keeps its accents, an emoji its colour and company, a flag its other half."""
-    size = len(character)
-    for at in range(size, 12 * size):
-        place = boundary(character * 20, at)
-        assert place % size == 0
-        assert at - size < place <= at
-
-
-@given(st.text(), st.integers(0, 300))
-def test_a_place_to_cut_is_always_found(text: str, at: int) -> None:
-    """Not behind the one that was asked for, and not far before it."""
-    assert max(0, at - 32) <= boundary(text, at) <= at
-
-
-@given(st.text(), st.integers(1, 300))
-def test_a_cut_text_is_never_too_long(text: str, size: int) -> None:
-    """Whatever the text and the size, the result fits, and a text that fits is left alone."""
-    result = cut(text, size)
-    assert len(result) <= size
-    assert len(text) > size or result == text
-
-
-@given(st.text())
-def test_a_title_is_one_short_line(text: str) -> None:
-    """Whatever a logger is called, the title is one line of bounded length, and never blank."""
-    made = title("ERROR", "app", text)
-    assert len(made.splitlines()) == 1
-    assert len(made) <= MAX_TITLE
-    assert made.strip()
-
-
-def test_one_line_joins_lines() -> None:
-    """Line ends of every kind become one blank."""
-    assert one_line("a\r\nb\rc\nd\u2028e") == "a b c d e"
 
 
 def wishing(**wishes: object) -> Alert:

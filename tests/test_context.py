@@ -90,6 +90,32 @@ def test_values_are_bounded_strings_on_one_line() -> None:
     assert len(line(pairs)) <= MAX_LINE
 
 
+def test_what_extra_adds_is_told_as_far_as_it_is_plain() -> None:
+    """Text, numbers and truth; an object would run somebody's code to be shown."""
+    extra = {"order": 7, "paid": False, "basket": object(), "items": [1], "_private": 1, "gntp": {"key": "x"}}
+    assert found(Context(), record(**extra)) == {"order": "7", "paid": "False"}
+    assert found(Context({"order": None}), record(**extra)) == {"paid": "False"}
+
+
+def test_what_formatters_and_servers_add_is_nothing_to_tell() -> None:
+    """The message is told already, and uvicorn's is for terminals."""
+    assert found(Context(), record(message="x", asctime="now", color_message="x", taskName="Task-1")) == {}
+
+
+def test_what_loguru_binds_is_told() -> None:
+    """It hands over its bound values as one attribute."""
+    assert found(Context(), record(extra={"order": 7, "basket": object()})) == {"order": "7"}
+
+
+def test_structlogs_context_variables_are_told() -> None:
+    """Of records too that did not come through structlog."""
+    contextvars_ = pytest.importorskip("structlog.contextvars")
+    context = Context()
+    with contextvars_.bound_contextvars(request_id="a-1", user=object()):
+        assert found(context) == {"request_id": "a-1"}
+    assert found(context) == {}
+
+
 # -- Django --------------------------------------------------------------------------------------
 
 

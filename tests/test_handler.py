@@ -391,7 +391,7 @@ def test_any_message_arrives(receiver: RunningReceiver, text: str) -> None:
     assert handler.flush(10)
     handler.close()
     (toast,) = receiver.toasts[already:]
-    assert said(toast) == safe_value(text if text.strip() else "(empty message)")
+    assert said(toast).rstrip() == safe_value(text if text.strip() else "(empty message)").rstrip()
 
 
 def test_message_arguments_that_fail_do_not_cost_the_alert(receiver: RunningReceiver) -> None:

@@ -1,0 +1,318 @@
+"""What an alert says: the exception, the message, the innermost frames; on a toast of nine lines. Pure."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import os
+import re
+import traceback
+import unicodedata
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from . import fingerprint
+
+MAX_TITLE: Final = 120
+"""Characters. Toasts show about 30; four lines of them is still a title."""
+
+_CUT_MARK_SIZE: Final = 32
+"""Characters kept free for "… (+1,000,000,000 characters)"."""
+
+_MAX_CAUSES: Final = 3
+"""Links of a chain of exceptions that are told."""
+
+_TOAST_LINES: Final = 9
+_TOAST_WIDTH: Final = 30
+"""What growl-for-linux shows of a text; Growl shows a little more."""
+
+_KEPT_LINES: Final = 2
+"""Lines of a toast for the context and, of a folded alert, its count."""
+
+_MAX_FRAMES: Final = 5
+_MAX_HEAD: Final = 4
+"""Lines of an exception's text, and of the message beside it, so that the frames can be seen."""
+
+
+def title(level_name: str, app_name: str, logger_name: str) -> str:
+    """Return level, application and logger in one line; what says nothing new is left out."""
+    parts = [level_name, app_name]
+    if logger_name not in ("", "root", app_name):
+        parts.append(logger_name)
+    return one_line(" · ".join(parts))
+
+
+class FormattedError(NamedTuple):
+    """What is left of an exception whose traceback was formatted before it came here.
+
+    Attributes:
+        name: The exception's type, with its module.
+        line: ``Type: message``.
+        frames: Path, line and function of each frame, the outermost first.
+        cause: What was raised before it, and how they hang together; empty when nothing was.
+    """
+
+    name: str
+    line: str
+    frames: tuple[tuple[str, int, str], ...]
+    cause: str = ""
+
+
+def of_exception(record: logging.LogRecord, said: str, max_text: int = 0) -> str:
+    """Return the text of a record with an exception.
+
+    Args:
+        record: The record.
+        said: Its message.
+        max_text: Characters to which the text will be cut; 0 for no limit. Neither the exception nor the message takes
+            more than a third of them, so that it is not the frames that are cut.
+
+    Returns:
+        The exception, the message, the innermost frames, the cause.
+    """
+    exc_info = record.exc_info
+    assert exc_info
+    assert exc_info[0] is not None
+    if _TRACEBACK in said:  # loguru writes it into the message as well
+        said = said.partition(_TRACEBACK)[0]
+    frames: list[tuple[str, int, str]] = []
+    tb = exc_info[2]
+    while tb is not None:
+        frames.append((tb.tb_frame.f_code.co_filename, tb.tb_lineno, tb.tb_frame.f_code.co_name))
+        tb = tb.tb_next
+    return _in_order(exception_line(exc_info[0], exc_info[1]), said, frames, cause_line(exc_info[1]), max_text)
+
+
+def of_formatted(error: FormattedError, said: str, max_text: int = 0) -> str:
+    """Return the text of a record whose exception was formatted before.
+
+    Args:
+        error: What was found of it.
+        said: The message before it.
+        max_text: As for :func:`of_exception`.
+    """
+    return _in_order(error.line, said, error.frames, error.cause, max_text)
+
+
+def _in_order(first: str, said: str, frames: Sequence[tuple[str, int, str]], cause: str, max_text: int) -> str:
+    said = said.strip()
+    if said in first:
+        said = ""
+    lines = [_head(part, max_text // 3) for part in (first, said) if part]
+    room = _TOAST_LINES - _KEPT_LINES - _height(*lines, cause)
+    lines += innermost_frames(frames, room)
+    return "\n".join([*lines, cause] if cause else lines)
+
+
+_TRACEBACK: Final = "Traceback (most recent call last):"
+_FRAME: Final = re.compile(r'^[> ]*File "([^"\n]+)", line (\d+), in ([^\n]+)$', re.MULTILINE)
+
+
+def parse_traceback(text: str) -> tuple[str, FormattedError] | None:
+    """Find a traceback in a text: QueueHandler and others leave nothing else of an exception.
+
+    Args:
+        text: A message, perhaps with a traceback at its end.
+
+    Returns:
+        The message before it, and the exception; None where there is none.
+    """
+    said, *tracebacks = text.split(_TRACEBACK)
+    errors = [error for error in map(_parsed, tracebacks) if error is not None]
+    if not errors:
+        return None
+    last = errors[-1]
+    if len(errors) > 1:
+        word = "caused by" if "direct cause" in tracebacks[-2] else "while handling"
+        last = last._replace(cause=f"{word} {one_line(errors[-2].line)}")
+    return said, last
+
+
+def _parsed(text: str) -> FormattedError | None:
+    frames = list(_FRAME.finditer(text))
+    if not frames:
+        return None
+    lines = text[frames[-1].end() :].split("\n")
+    # The first line that is not indented is the exception's; what follows it, up to an empty line, is its message's.
+    begin = next((number for number, line in enumerate(lines) if line.strip() and not line[:1].isspace()), None)
+    if begin is None:
+        return None
+    end = next((number for number in range(begin, len(lines)) if not lines[number].strip()), len(lines))
+    line = "\n".join(lines[begin:end])
+    return FormattedError(line.partition(":")[0], line, tuple((each[1], int(each[2]), each[3]) for each in frames))
+
+
+def _head(text: str, max_text: int) -> str:
+    """Return the first lines of a text, and how many more it has."""
+    lines = text.split("\n")
+    if len(lines) > _MAX_HEAD:
+        return f"{cut(chr(10).join(lines[: _MAX_HEAD - 1]), max_text)}\n{_more_lines(len(lines) - _MAX_HEAD + 1)}"
+    return cut(text, max_text)
+
+
+def _height(*texts: str) -> int:
+    """Return how many lines of a toast some texts take."""
+    return sum(-(-len(line) // _TOAST_WIDTH) for text in texts for line in text.split("\n"))
+
+
+def message(record: logging.LogRecord) -> str:
+    """Return the record's message; the raw template where its arguments do not fit or cannot be printed."""
+    msg = record.msg
+    if type(msg) is dict and "event" in msg:  # structlog hands its whole event on, for its own formatter
+        msg = msg["event"]
+    elif type(msg) is str and not record.args:
+        return msg
+    else:
+        try:
+            return record.getMessage()
+        except Exception:  # noqa: BLE001, S110 - application code runs here, and whatever it raises, the alert goes out
+            pass
+    try:
+        return str(msg)
+    except Exception:  # noqa: BLE001
+        return f"<a message of type {type(msg).__name__} that cannot be printed>"
+
+
+def exception_line(kind: type[BaseException], value: BaseException | None) -> str:
+    """Return ``Type: message`` of an exception."""
+    try:
+        return "".join(traceback.format_exception_only(kind, value)).strip()
+    except Exception:  # noqa: BLE001 - exceptions with hostile attributes exist
+        return kind.__name__
+
+
+def innermost_frames(frames: Sequence[tuple[str, int, str]], room: int = _MAX_FRAMES) -> list[str]:
+    """Return where an error happened as ``file:line in function``, the innermost frame first.
+
+    Args:
+        frames: Path, line and function of each frame, the outermost first.
+        room: Lines of a toast to fill; there is always one frame.
+
+    Returns:
+        The application's innermost frames, and a line that counts the others; where the application has none, the
+        innermost of whatever there is.
+    """
+    if not frames:
+        return []
+    own = [frame for frame in frames if fingerprint.is_application(frame[0])]
+    libraries = len(frames) - len(own) if own else 0
+    lines: list[str] = []
+    for path, number, function in reversed((own or frames)[-_MAX_FRAMES:]):
+        frame_line = f"{_short(path)}:{number} in {function}"
+        if lines and _height(*lines, frame_line) >= room:  # the last line is for the count of the others
+            break
+        lines.append(frame_line)
+    others = len(frames) - libraries - len(lines)
+    counts = [f"+{others} further out" if others else "", _count_of(libraries) if libraries else ""]
+    if any(counts):
+        lines.append(f"({', '.join(filter(None, counts))})")
+    return lines
+
+
+def _count_of(libraries: int) -> str:
+    return f"+{libraries} in libraries" if libraries > 1 else "+1 in a library"
+
+
+def cause_line(value: BaseException | None) -> str:
+    """Return in one line what an exception was raised from, or while what was handled; empty when nothing was.
+
+    Args:
+        value: The exception.
+    """
+    causes: list[str] = []
+    while value is not None and len(causes) < _MAX_CAUSES:
+        cause, word = value.__cause__, "caused by"
+        if cause is None and not value.__suppress_context__:
+            cause, word = value.__context__, "while handling"
+        if cause is not None:
+            causes.append(f"{word} {one_line(exception_line(type(cause), cause))}")
+        value = cause
+    return ", ".join(causes)
+
+
+def _short(path: str) -> str:
+    """Keep a file's name and its folder's: enough to know it, short enough for a toast."""
+    return "/".join(path.replace(os.sep, "/").rsplit("/", 2)[-2:])
+
+
+def formatted(record: logging.LogRecord, formatter: logging.Formatter) -> str | None:
+    """Return what the user's formatter makes of the record, or None when it fails."""
+    try:
+        return formatter.format(copy.copy(record))  # Formatter writes into the record that it formats
+    except Exception:  # noqa: BLE001 - see message()
+        return None
+
+
+def cut(text: str, max_text: int) -> str:
+    """Cut a text to a readable size, and say how much is missing.
+
+    Args:
+        text: Any text.
+        max_text: Characters at most; 0 cuts nothing.
+
+    Returns:
+        The text, or its beginning and the number of lines, or of characters of its last line, that were cut.
+    """
+    if not max_text or len(text) <= max_text:
+        return text
+    if max_text < 2 * _CUT_MARK_SIZE:
+        return text[: boundary(text, max_text - 1)] + "…"
+    kept = text[: boundary(text, max_text - _CUT_MARK_SIZE)]
+    whole = kept.rfind("\n")
+    if "\n" not in text[len(kept) :] and whole < len(kept) // 2:
+        return f"{kept}… (+{len(text) - len(kept):,} characters)"
+    if whole >= len(kept) // 2:
+        kept = text[:whole]
+        return f"{kept}\n{_more_lines(text.count(chr(10), whole))}"
+    return f"{kept}…\n{_more_lines(text.count(chr(10), len(kept)))}"
+
+
+def _more_lines(count: int) -> str:
+    return f"... (+{count:,} lines)" if count > 1 else "... (+1 line)"
+
+
+def boundary(text: str, at: int) -> int:
+    """Return the last place, up to a given one, where a text can be cut without taking a character apart.
+
+    Args:
+        text: Any text.
+        at: Where it should be cut.
+
+    Returns:
+        A place before which there are whole characters as people see them: a letter with its accents, an emoji with
+        its colour and company, a flag.
+    """
+    for place in range(at, max(0, at - _MAX_CLUSTER), -1):
+        if place >= len(text) or not _is_joined(text, place):
+            return place
+    return at
+
+
+_MAX_CLUSTER: Final = 32
+_JOINER: Final = "\u200d"
+
+
+def _is_joined(text: str, place: int) -> bool:
+    before, after = text[place - 1], text[place]
+    if (
+        _JOINER in (before, after)
+        or unicodedata.category(after).startswith("M")
+        or "\U0001f3fb" <= after <= "\U0001f3ff"
+    ):
+        return True
+    if not (_is_flag_half(before) and _is_flag_half(after)):
+        return False
+    begin = place
+    while begin and _is_flag_half(text[begin - 1]):
+        begin -= 1
+    return (place - begin) % 2 == 1
+
+
+def _is_flag_half(character: str) -> bool:
+    return "\U0001f1e6" <= character <= "\U0001f1ff"
+
+
+def one_line(text: str) -> str:
+    """Put a text on one line, cut to a title's length."""
+    line = " ".join(text[: 4 * MAX_TITLE].split())
+    return line if len(line) <= MAX_TITLE else line[: boundary(line, MAX_TITLE - 1)] + "…"

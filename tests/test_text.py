@@ -1,0 +1,163 @@
+"""text: what an alert says, cut to what can be read; tracebacks that were formatted before."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import queue
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gntp_logging.alert import Alert, AlertFactory
+from gntp_logging.levels import LevelMap
+from gntp_logging.text import MAX_TITLE, boundary, cut, one_line, parse_traceback, title
+
+
+def test_a_text_of_many_lines_is_cut_between_lines() -> None:
+    """And says how many more there are."""
+    text = "\n".join(f"line {number}" for number in range(100))
+    assert cut(text, 120).split("\n")[-2:] == ["line 11", "... (+88 lines)"]
+    assert cut("x" * 100 + "\ny", 80) == "x" * 48 + "…\n... (+1 line)"
+
+
+@pytest.mark.parametrize("character", ["e\u0301", "👍🏽", "👩\u200d👩\u200d👧", "🇩🇪", "க\u0bbf", "❤\ufe0f"], ids=ascii)
+def test_a_character_is_never_taken_apart(character: str) -> None:
+    """A letter keeps its accents, an emoji its colour and company, a flag its other half."""
+    size = len(character)
+    for at in range(size, 12 * size):
+        place = boundary(character * 20, at)
+        assert place % size == 0
+        assert at - size < place <= at
+
+
+@given(st.text(), st.integers(0, 300))
+def test_a_place_to_cut_is_always_found(text: str, at: int) -> None:
+    """Not behind the one that was asked for, and not far before it."""
+    assert max(0, at - 32) <= boundary(text, at) <= at
+
+
+@given(st.text(), st.integers(1, 300))
+def test_a_cut_text_is_never_too_long(text: str, size: int) -> None:
+    """Whatever the text and the size, the result fits, and a text that fits is left alone."""
+    result = cut(text, size)
+    assert len(result) <= size
+    assert len(text) > size or result == text
+
+
+@given(st.text())
+def test_a_title_is_one_short_line(text: str) -> None:
+    """Whatever a logger is called, the title is one line of bounded length, and never blank."""
+    made = title("ERROR", "app", text)
+    assert len(made.splitlines()) == 1
+    assert len(made) <= MAX_TITLE
+    assert made.strip()
+
+
+def test_one_line_joins_lines() -> None:
+    """Line ends of every kind become one blank."""
+    assert one_line("a\r\nb\rc\nd\u2028e") == "a b c d e"
+
+
+# -- Tracebacks that were formatted before -------------------------------------------------------
+
+
+def alert(record: logging.LogRecord) -> Alert:
+    """Make an alert of a record."""
+    return AlertFactory("shop", LevelMap(), 1000).from_record(record)
+
+
+def broken(exc_info: Any, message: str = "cannot pay") -> logging.LogRecord:
+    """Make a record with an exception."""
+    return logging.LogRecord("shop", logging.ERROR, __file__, 1, message, None, exc_info)
+
+
+def queued(record: logging.LogRecord) -> logging.LogRecord:
+    """Send a record through QueueHandler, as programs do whose handlers run in another thread or process."""
+    waiting: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
+    logging.handlers.QueueHandler(waiting).handle(record)
+    return waiting.get()
+
+
+def failure() -> Any:
+    """Return the exc_info of an exception with a cause and a message of two lines."""
+    try:
+        try:
+            dict[str, int]()["total"]
+        except KeyError as error:
+            raise LookupError("no total\nin the basket") from error
+    except LookupError:
+        return sys.exc_info()
+
+
+def test_what_queue_handler_makes_of_an_exception_is_shown_like_the_exception() -> None:
+    """The same text but for what only the exception knows, and the same kind, so that both fold together."""
+    record = broken(failure())
+    direct = alert(record)
+    indirect = alert(queued(record))
+    assert indirect.text == direct.text
+    assert indirect.text.split("\n")[:3] == ["LookupError: no total", "in the basket", "cannot pay"]
+    assert indirect.text.endswith("caused by KeyError: 'total'")
+    assert indirect.kind == direct.kind
+
+
+def test_a_context_of_exceptions_is_told_from_the_formatted_text() -> None:
+    """While handling which other."""
+
+    def chained() -> Any:
+        try:
+            try:
+                dict[str, int]()["total"]
+            except KeyError:
+                raise ValueError("no")  # noqa: B904 - without from, as people write it
+        except ValueError:
+            return sys.exc_info()
+
+    record = broken(chained())
+    assert alert(queued(record)).text == alert(record).text
+    assert "while handling KeyError: 'total'" in alert(record).text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Traceback (most recent call last):",
+        "Traceback (most recent call last):\nValueError: no frames",
+        'Traceback (most recent call last):\n  File "a.py", line 1, in f\n    x\n',
+        "it broke\nTraceback (most recent call last): none",
+    ],
+)
+def test_what_only_looks_like_a_traceback_is_left_as_it_is(text: str) -> None:
+    """The message is shown."""
+    assert parse_traceback(text) is None
+    record = broken(None, text.ljust(80))
+    assert alert(record).text == text.ljust(80)
+
+
+_LINES = ['  File "a.py", line 1, in f', "    x", "ValueError: y", "", "Traceback (most recent call last):"]
+
+
+@given(st.lists(st.sampled_from(_LINES)))
+def test_any_lines_can_be_looked_at(lines: list[str]) -> None:
+    """Whatever a message holds, there is an alert."""
+    assert alert(broken(None, "\n".join(["x" * 80, *lines]))).text
+
+
+def test_structlogs_whole_event_is_told_by_its_event() -> None:
+    """What wrap_for_formatter hands on to a handler without structlog's formatter."""
+    record = logging.LogRecord("shop", 40, __file__, 1, "x", None, None)
+    record.__dict__["msg"] = {"event": "order failed", "order": 7, "level": "error", "_record": object()}
+    made = alert(record)
+    assert made.text == "order failed"
+    assert dict(made.context)["order"] == "7"
+    assert "level" not in dict(made.context)
+
+
+def test_loguru_writes_the_traceback_into_the_message_and_it_is_not_told_twice() -> None:
+    """Its own has decorations."""
+    record = broken(failure(), 'cannot pay\nTraceback (most recent call last):\n\n> File "x", line 1, in y\n')
+    assert alert(record).text.split("\n")[:3] == ["LookupError: no total", "in the basket", "cannot pay"]
+    assert "Traceback" not in alert(record).text
