@@ -13,6 +13,7 @@ from threading import Timer
 
 import pytest
 
+from tests.running import StartProgram, starting
 from tests.support import RunningReceiver, running_receiver
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -53,6 +54,13 @@ def run_example(environment: Mapping[str, str]) -> RunExample:
         )
 
     return run
+
+
+@pytest.fixture
+def start(tmp_path: Path, environment: Mapping[str, str]) -> Iterator[StartProgram]:
+    """Starts programs that find the examples as their modules, and sees to it that they end."""
+    with starting(tmp_path, environment, EXAMPLES) as start:
+        yield start
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs.conftest import BOUND, StartProgram
+from tests.running import BOUND, StartProgram
 from tests.support import RunningReceiver, said
 
 pytest.importorskip("celery", reason="needs Celery: pip install celery")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs.conftest import StartProgram, get
+from tests.running import StartProgram, get
 from tests.support import RunningReceiver, said, wait_until
 
 pytest.importorskip("gunicorn", reason="needs gunicorn: pip install gunicorn")

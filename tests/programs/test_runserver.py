@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs.conftest import BOUND, StartProgram, get
+from tests.running import BOUND, StartProgram, get
 from tests.support import RunningReceiver, free_port, said
 
 pytest.importorskip("django", reason="needs Django: pip install 'django>=5.2'")

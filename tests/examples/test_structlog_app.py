@@ -1,0 +1,26 @@
+"""The program with structlog in front shows an event and an exception."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.examples.conftest import RunExample
+from tests.support import RunningReceiver
+
+pytest.importorskip("structlog", reason="needs structlog: pip install structlog")
+
+
+def test_shows_the_event_and_the_exception(desktop: RunningReceiver, run_example: RunExample) -> None:
+    """With what was bound to the event, and to the context."""
+    finished = run_example("structlog_app.py")
+
+    assert (finished.returncode, finished.stdout, finished.stderr) == (0, "", "")
+    event, exception = desktop.wait_for(2)
+    assert event.title == exception.title == "ERROR · shop · shop.orders"
+    assert event.text.split("\n")[0] == "order was not paid"
+    assert (event.headers["Data-Order"], event.headers["Data-Request-Id"]) == ("4711", "a-1")
+    assert event.text.split("\n")[-1].endswith("request_id a-1 · order 4711")
+    lines = exception.text.split("\n")
+    assert lines[:2] == ["KeyError: 'total'", "cannot add up the basket"]
+    assert "structlog_app.py" in lines[2]
+    assert exception.headers["Data-Order"] == "4712"
