@@ -26,6 +26,8 @@ _STANDARD_LIBRARY: Final = (
     os.path.dirname(os.__file__) + os.sep,
     os.path.dirname(os.path.realpath(os.__file__)) + os.sep,
 )
+_OWN: Final = os.path.dirname(__file__) + os.sep
+"""This package, which is no application wherever it is installed."""
 _INSTALLED: Final = re.compile(r"[/\\](?:site|dist)-packages[/\\]")
 
 
@@ -97,7 +99,7 @@ def of_key(key: str) -> Kind:
 @functools.lru_cache(maxsize=4096)
 def is_application(path: str) -> bool:
     """Tell whether a file is the application's: outside the standard library and what was installed."""
-    return not (path.startswith(("<frozen ", *_STANDARD_LIBRARY)) or _INSTALLED.search(path))
+    return not (path.startswith(("<frozen ", _OWN, *_STANDARD_LIBRARY)) or _INSTALLED.search(path))
 
 
 # -- On the worker's side ------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.protections import PROTECTIONS, Protection, missing
+from tests.support import run_program
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = {
@@ -30,6 +31,31 @@ def test_a_test_that_is_named_exists(file: str, name: str) -> None:
     """Under that name, in that file."""
     tree = ast.parse((ROOT / file).read_text("utf-8"))
     assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+FRAMEWORKS = sorted((ROOT / "docs" / "frameworks").glob("*.md"))
+
+
+def test_there_is_a_page_for_each_framework() -> None:
+    """An empty folder would hold; so would one that nobody finds."""
+    names = {page.stem for page in FRAMEWORKS}
+    assert names == {"celery", "django", "fastapi", "flask", "loguru", "scripts", "structlog"}
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert set(re.findall(r"docs/frameworks/(\w+)\.md", readme)) == names
+
+
+@pytest.mark.parametrize("page", FRAMEWORKS, ids=lambda page: page.stem)
+def test_the_code_of_a_page_runs_as_it_stands(page: Path) -> None:
+    """With the handler switched off; what it does when it is on, the page's example shows, which a test runs."""
+    text = page.read_text("utf-8")
+    for example in re.findall(r"\.\./\.\./(examples/\w+\.\w+)", text):
+        assert (ROOT / example).is_file()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    pytest.importorskip(page.stem, reason=f"needs {page.stem}") if page.stem != "scripts" else None
+    prelude = "import os; os.environ |= {'GNTP_LOGGING_DISABLED': '1', 'GNTP_PASSWORD': 'secret'}\n"
+    ending = "\nimport logging.config\nif 'LOGGING' in globals(): logging.config.dictConfig(LOGGING)\n"
+    result = run_program(prelude + code + ending + "print('done')")
+    assert (result.returncode, result.stdout) == (0, "done\n"), result.stderr
 
 
 @pytest.mark.parametrize("protection", PROTECTIONS, ids=lambda protection: protection.name)

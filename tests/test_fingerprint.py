@@ -146,3 +146,11 @@ def test_what_is_at_hand_is_part_of_the_kind(message: str) -> None:
     """The thread that logs counts by place, which is coarser than the kind, never finer."""
     raw = FACTORY.from_record(logging.LogRecord("shop", 40, "/x.py", 1, message, None, None)).kind
     assert settled(raw)[: len(at_hand(raw))] == at_hand(raw)
+
+
+def test_this_package_is_no_application() -> None:
+    """Wherever it is installed: its middleware stands in every traceback of an ASGI application."""
+    from gntp_logging import asgi
+
+    assert not is_application(asgi.__file__)
+    assert is_application(__file__)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+
 import pytest
 
 from tests.examples.conftest import RequestOnce, RunExample
@@ -19,7 +21,7 @@ def test_shows_the_exception_of_a_view(
     """One real HTTP request to a view that fails is one alert with the exception and the view's name."""
     environment["DJANGO_SETTINGS_MODULE"] = "django_settings"
 
-    status, errors = request_once("django.core.wsgi:get_wsgi_application()", "/checkout/")
+    status, errors = request_once("django.core.wsgi:get_wsgi_application()", "/checkout/?token=secret")
 
     assert (status, errors) == (500, "")
     (toast,) = desktop.wait_for(1)
@@ -31,6 +33,8 @@ def test_shows_the_exception_of_a_view(
     assert lines[0] == "KeyError: 'total'"
     assert any("/checkout/" in line for line in lines)
     assert any("django_settings.py" in line and line.endswith("in checkout") for line in lines)
+    assert toast.text.endswith(f"\n{platform.node()} · GET /checkout/ · status 500")
+    assert "secret" not in str(toast)
 
 
 def test_a_view_that_is_not_there_is_no_alert(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+
 import pytest
 
 from tests.examples.conftest import RequestOnce
@@ -29,6 +31,7 @@ def test_shows_the_exception_of_a_view(desktop: RunningReceiver, request_once: R
     assert lines[0] == "KeyError: 'total'"
     assert any("/checkout" in line for line in lines)
     assert any("flask_app.py" in line and line.endswith("in checkout") for line in lines)
+    assert toast.text.endswith(f"\n{platform.node()} · GET /checkout")
 
 
 def test_a_page_that_is_not_there_is_no_alert(desktop: RunningReceiver, request_once: RequestOnce) -> None:
