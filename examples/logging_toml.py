@@ -19,3 +19,4 @@ path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("log
 logging.config.dictConfig(tomllib.loads(path.read_text(encoding="utf-8")))
 
 logging.getLogger("disk").warning("Only %d %% of the backup disk is free", 4)
+logging.getLogger("asyncio.sslproto").warning("The file's filter keeps this off the desktop")

@@ -9,6 +9,7 @@ import socket
 import threading
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -250,6 +251,56 @@ def test_the_same_exception_logged_twice_is_one_toast(logger: logging.Logger, re
         logging.LoggerAdapter(logger, {}).exception("unhandled exception in view")
     assert handler.flush(10)
     assert handler.stats().folded == 1
+
+
+def test_the_users_fingerprint_folds_what_differs(logger: logging.Logger, receiver: RunningReceiver) -> None:
+    """Alerts of one customer, say, whatever they are."""
+    handler = attach(logger, receiver.port, fingerprint=lambda record: record.__dict__["customer"])
+    for number in range(10):
+        logger.log((30, 40)[number % 2], "mistake " + "x" * number, extra={"customer": "ann"})
+    logger.error("another", extra={"customer": "bob"})
+    logger.error("without a customer")
+    assert handler.flush(10)
+    stats = handler.stats()
+    assert (stats.accepted, stats.shown, stats.folded) == (12, 3, 9)
+    assert "10 times" in " ".join(toast.title for toast in receiver.toasts)
+    assert "(fingerprint: KeyError)" in receiver.toasts[-1].text + receiver.toasts[-2].text
+
+
+def test_the_context_arrives_as_a_line_and_as_headers(logger: logging.Logger, receiver: RunningReceiver) -> None:
+    """One line for a person, everything for programs; redacted by name, like the rest."""
+    context = {"environment": "production", "api_key": "hunter2"}
+    handler = attach(logger, receiver.port, context=context, password=None)
+    logger.error("it broke", extra={"order": 4711})
+    assert handler.flush(10)
+    (toast,) = receiver.toasts
+    assert toast.text == f"it broke\n{platform.node()} · production · api_key *** · order 4711"
+    data = {name: value for name, value in toast.headers.items() if name.startswith("Data-")}
+    assert data == {
+        "Data-Machine": platform.node(),
+        "Data-Environment": "production",
+        "Data-Api-Key": "***",
+        "Data-Order": "4711",
+    }
+
+
+def test_title_and_url_are_filled_in_on_their_way(logger: logging.Logger, receiver: RunningReceiver) -> None:
+    """The title on one line, the URL's values redacted and quoted."""
+    handler = attach(
+        logger,
+        receiver.port,
+        title="{levelname} in {environment}: {message}",
+        url="https://tracker/?token=mine&logger={name}&trace={trace_id}&q={message}",
+        context={"environment": "production"},
+    )
+    logger.error("order\npassword=hunter2", extra={"trace_id": "a b"})
+    assert handler.flush(10)
+    (toast,) = receiver.toasts
+    assert toast.title == "ERROR in production: order password=***"
+    logger_name = quote(logger.name, safe="")
+    assert toast.callback_url == (
+        f"https://tracker/?token=mine&logger={logger_name}&trace=a%20b&q=order%0Apassword%3D%2A%2A%2A"
+    )
 
 
 def test_folding_and_cap_can_be_switched_off(logger: logging.Logger, receiver: RunningReceiver) -> None:

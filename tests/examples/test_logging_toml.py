@@ -19,6 +19,7 @@ def test_shows_a_warning(desktop: RunningReceiver, run_example: RunExample, tmp_
 
     assert (finished.returncode, finished.stdout, finished.stderr) == (0, "", "")
     (toast,) = desktop.wait_for(1)
+    assert desktop.toasts == [toast], "the other one is of a logger that the file's filter ignores"
     assert toast.application == "backup"
     assert toast.name == "Warning"
     assert "WARNING" in toast.title
