@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import platform
+import random
 import socket
 import subprocess
 import sys
@@ -220,10 +221,14 @@ class Gate:
 
 
 def free_port() -> int:
-    """Return a loopback port on which nobody listens: bound once, and closed again."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """Return a loopback port on which nobody listens: bound once, and closed again.
+
+    Not one of those that systems give to connections (from 32768 on): it may be bound again later in the test.
+    """
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def wait_until(condition: Callable[[], bool], timeout: float = PATIENCE) -> None:

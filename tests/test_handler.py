@@ -257,7 +257,7 @@ def test_the_users_fingerprint_folds_what_differs(logger: logging.Logger, receiv
     """Alerts of one customer, say, whatever they are."""
     handler = attach(logger, receiver.port, fingerprint=lambda record: record.__dict__["customer"])
     for number in range(10):
-        logger.log((30, 40)[number % 2], "mistake " + "x" * number, extra={"customer": "ann"})
+        logger.log((30, 40)[number % 2], "mistake %s", "x" * number, extra={"customer": "ann"})
     logger.error("another", extra={"customer": "bob"})
     logger.error("without a customer")
     assert handler.flush(10)
