@@ -112,9 +112,9 @@ def soak(chaos: Chaos, seconds: float, seed: str, *, fold: bool) -> int:
     until = time.monotonic() + 30
     while not handler.flush(5) and time.monotonic() < until:
         pass  # each is one attempt
+    handler.close()  # whatever is pending is told now, or dropped
     reports.append((os.getpid(), sum(logged), handler.stats()))
     problems = _differences(chaos.report(), reports)
-    handler.close()
     logger.removeHandler(handler)
     problems += _growth(early)
     total: Counter[str] = Counter()
@@ -167,6 +167,7 @@ def _child(handler: GNTPHandler, logger: logging.Logger, count: int) -> tuple[in
             until = time.monotonic() + 20
             while not handler.flush(2) and time.monotonic() < until:
                 pass  # each is one attempt
+            handler.close()
             with os.fdopen(writer, "w") as pipe:
                 json.dump(vars(handler.stats()), pipe)
             code = 0

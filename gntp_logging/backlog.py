@@ -388,7 +388,7 @@ class Backlog:
         elif fold is None:
             self.losses.add(entry.alert, reason)
         elif entry.is_update:
-            self._flood.not_told(fold, now)
+            self._flood.not_told(fold, now, self.mark())
         else:
             self._flood.forget(fold)
             self._folded -= fold.count - 1

@@ -48,6 +48,7 @@ class Context:
         self._left_out = frozenset(name for name, value in given.items() if value is None)
         self._variables = {name: value for name, value in given.items() if isinstance(value, ContextVar)}
         self._function = function
+        self._is_users = bool(self._variables or function)
         constants = {MACHINE: platform.node()} | {
             name: value for name, value in given.items() if name not in self._variables
         }
@@ -68,46 +69,40 @@ class Context:
         if len(sys.modules) != self._module_count:
             self._look_for_frameworks()
         attributes = record.__dict__
-        if self._is_constant and (
-            len(attributes) <= _STANDARD_COUNT
-            or len(attributes) - ("message" in attributes) - ("asctime" in attributes) <= _STANDARD_COUNT
-        ):
+        found: list[tuple[object, object]] = []
+        if len(attributes) > _STANDARD_COUNT:
+            found += _of_record(record)
+        elif self._is_constant:
             return self.constants
-        found = dict(self.constants)
-        found.update(_pairs(self._changing(record)))
-        return tuple(found.items())[:MAX_ITEMS]
+        for module, source in self._sources:
+            try:
+                found += source(module)
+            except Exception:  # noqa: BLE001, S110 - a framework with other insides than are known here
+                pass
+        if self._left_out:
+            found = [pair for pair in found if pair[0] not in self._left_out]
+        if self._is_users:
+            found += self._of_user(record)
+        if not found:
+            return self.constants
+        return tuple({**dict(self.constants), **dict(_pairs(found))}.items())[:MAX_ITEMS]
 
     def _look_for_frameworks(self) -> None:
         """Find those that were imported since: a comparison of two numbers is what most records have time for."""
         modules = sys.modules
         self._module_count = len(modules)
         self._sources = tuple((modules[name], source) for name, source in _SOURCES.items() if modules.get(name))
-        self._is_constant = not (self._sources or self._variables or self._function)
+        self._is_constant = not (self._sources or self._is_users)
 
-    def _changing(self, record: LogRecord) -> Iterator[tuple[object, object]]:
-        for name, value in self._of_frameworks(record):
-            if name not in self._left_out:
-                yield name, value
-        for name, variable in self._variables.items():
-            yield name, variable.get(None)
+    def _of_user(self, record: LogRecord) -> list[tuple[object, object]]:
+        found: list[tuple[object, object]] = [(name, variable.get(None)) for name, variable in self._variables.items()]
         if self._function is not None:
             try:
                 more = self._function(record)
-                yield from more.items() if isinstance(more, Mapping) else ()
+                found += more.items() if isinstance(more, Mapping) else ()
             except Exception as error:  # noqa: BLE001 - the application's: the alert goes out, and its author is told
-                yield "context", f"{type(error).__name__} while it was made"
-
-    def _of_frameworks(self, record: LogRecord) -> Iterator[tuple[str, object]]:
-        try:
-            yield from _of_django(record)
-        except Exception:  # noqa: BLE001, S110 - whatever a record has as its request
-            pass
-        for module, source in self._sources:
-            try:
-                yield from source(module)
-            except Exception:  # noqa: BLE001, S110 - a framework with other insides than are known here
-                pass
-        yield from _of_extra(record)
+                found.append(("context", f"{type(error).__name__} while it was made"))
+        return found
 
 
 def _pairs(items: Iterable[tuple[object, object]]) -> Iterator[tuple[str, str]]:
@@ -143,75 +138,91 @@ _STANDARD_COUNT: Final = len(LogRecord("", 0, "", 0, "", None, None).__dict__)
 _OF_STRUCTLOG: Final = frozenset(("event", "exc_info", "stack_info", "level", "logger", "timestamp"))
 
 
-def _of_extra(record: LogRecord) -> Iterator[tuple[str, object]]:
-    """Read what ``extra`` and factories of records have added, as far as it is text, numbers and truth.
+def _of_record(record: LogRecord) -> list[tuple[object, object]]:
+    """Read what frameworks, ``extra`` and factories of records have added.
 
-    What else there may be, an application's objects, would run its code to be shown.
+    Text, numbers and truth only: what else there may be, an application's objects, would run its code to be shown.
     """
-    yield from _scalars(record.__dict__, _STANDARD)
-    yield from _scalars(record.__dict__.get("extra"))  # loguru's bound values
-    yield from _scalars(record.msg, _OF_STRUCTLOG)
+    attributes = record.__dict__
+    found: list[tuple[object, object]] = []
+    if "request" in attributes:
+        try:
+            found += _of_django(attributes["request"], attributes)
+        except Exception:  # noqa: BLE001, S110 - whatever a record has as its request
+            pass
+    found += _scalars(attributes, attributes.keys() - _STANDARD)
+    bound = attributes.get("extra")
+    if type(bound) is dict:  # loguru's
+        found += _scalars(bound, bound)
+    if type(record.msg) is dict:  # structlog's
+        found += _scalars(record.msg, record.msg.keys() - _OF_STRUCTLOG)
+    return found
 
 
 _SCALARS: Final = (str, int, float, bool)
 
 
-def _scalars(values: object, left_out: frozenset[str] = frozenset()) -> Iterator[tuple[str, object]]:
-    if type(values) is dict:
-        for name, value in values.items():
-            if type(value) in _SCALARS and type(name) is str and name not in left_out and not name.startswith("_"):
-                yield name, value
+def _scalars(values: Mapping[Any, object], names: Iterable[Any]) -> list[tuple[object, object]]:
+    """Return those of some values that can be read without running anybody's code, in their order."""
+    wanted = set(names)
+    return [
+        (name, value)
+        for name, value in values.items()
+        if name in wanted and type(value) in _SCALARS and type(name) is str and not name.startswith("_")
+    ]
 
 
 # -- Frameworks ----------------------------------------------------------------------------------
 
 
-_Source = Callable[[Any], Iterable[tuple[str, object]]]  # a framework's module, which has no type here
+_Found = Iterable[tuple[str, object]]
+_Source = Callable[[Any], _Found]  # a framework's module, which has no type here
 
 
-def _of_django(record: LogRecord) -> Iterator[tuple[str, object]]:
+def _of_django(request: Any, attributes: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     """Read what Django gives with its records; ``django.server`` gives a socket as the request."""
-    request = record.__dict__.get("request")
     method = getattr(request, "method", None)
     if not isinstance(method, str):
         return
     yield "method", method
     yield "path", getattr(request, "path", None)
-    yield "status", record.__dict__.get("status_code")
+    yield "status", attributes.get("status_code")
     user = request.__dict__.get("user")
     # request.user is lazy: only who has been loaded already is told, or this would ask the database.
     yield "user", getattr(user.__dict__.get("_wrapped", user), "pk", None) if user is not None else None
 
 
-def _of_flask(flask: Any) -> Iterator[tuple[str, object]]:
+def _of_flask(flask: Any) -> _Found:
     """Read the request of Flask, or of Quart, which is its twin."""
-    if flask.has_request_context():
-        request = flask.request
-        yield "method", request.method
-        yield "path", request.path
-        # Flask-Login keeps the user here once it has looked. The session itself stays unread.
-        yield "user", getattr(flask.g.get("_login_user"), "id", None)
+    if not flask.has_request_context():
+        return ()
+    request = flask.request
+    # Flask-Login keeps the user here once it has looked. The session itself stays unread.
+    user = getattr(flask.g.get("_login_user"), "id", None)
+    return ("method", request.method), ("path", request.path), ("user", user)
 
 
-def _of_asgi(asgi: Any) -> Iterator[tuple[str, object]]:
+def _of_asgi(asgi: Any) -> _Found:
     scope = asgi.current_scope.get()
-    if scope is not None:
-        yield "method", scope.get("method", "WEBSOCKET")
-        yield "path", scope.get("path")
-        user = scope.get("user")  # of Starlette's AuthenticationMiddleware
-        if getattr(user, "is_authenticated", False):
-            yield "user", getattr(user, "identity", None)
+    return () if scope is None else _of_scope(scope)
 
 
-def _of_celery(_state: Any) -> Iterator[tuple[str, object]]:
+def _of_scope(scope: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    yield "method", scope.get("method", "WEBSOCKET")
+    yield "path", scope.get("path")
+    user = scope.get("user")  # of Starlette's AuthenticationMiddleware
+    if getattr(user, "is_authenticated", False):
+        yield "user", getattr(user, "identity", None)
+
+
+def _of_celery(_state: Any) -> _Found:
     task = _state.get_current_task()
-    if task is not None:
-        yield "task", task.name
-        yield "task_id", task.request.id
+    return () if task is None else (("task", task.name), ("task_id", task.request.id))
 
 
-def _of_structlog(contextvars: Any) -> Iterator[tuple[str, object]]:
-    yield from _scalars(contextvars.get_contextvars())
+def _of_structlog(contextvars: Any) -> _Found:
+    bound = contextvars.get_contextvars()
+    return _scalars(bound, bound) if bound else ()  # type: ignore[return-value]  # names are strings
 
 
 _SOURCES: Final[Mapping[str, _Source]] = {

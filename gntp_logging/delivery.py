@@ -161,7 +161,11 @@ class Delivery:
     def _register(self, timeout: float | None) -> None:
         self._registered = False
         request = RegisterRequest(self._app_name, self._app_icon, tuple(self._events.values()))
-        self._exchange(request, timeout, lambda request, seconds: self.client.process_request(request, timeout=seconds))
+        try:
+            self._exchange(request, timeout, lambda same, seconds: self.client.process_request(same, timeout=seconds))
+        except GNTPResponseError as error:
+            if error.error_code != ErrorCode.ALREADY_PROCESSED:  # which would be taken for the alert's answer
+                raise
         self._registered = True
 
     def _exchange(self, request: _R, timeout: float | None, process: Callable[[_R, float], object]) -> None:

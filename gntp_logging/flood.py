@@ -143,10 +143,16 @@ class Fold:
         if not self.untold:
             self.since = None
 
-    def was_not_told(self, now: float) -> None:
-        """Take notice that an update failed: the next comes when more has happened, or with the end of the window."""
+    def was_not_told(self, now: float, sequence: int) -> None:
+        """Take notice that an update failed: the next comes when more has happened, or with the end of the window.
+
+        Args:
+            now: The time.
+            sequence: The highest there is. Who waits in flush does not wait for it, which would send it again and
+                again; the next flush asks for it once more.
+        """
         self._wait_for(self.count, now)
-        self.since = None  # flush need not wait for it: that would send it again and again
+        self.since = sequence
 
     def _wait_for(self, count: int, now: float) -> None:
         self._is_late = False
@@ -287,9 +293,15 @@ class Flood:
         fold.was_told(count, now)
         self._next = min(self._next, fold.due())
 
-    def not_told(self, fold: Fold, now: float) -> None:
-        """Take notice that an update was given up: its count goes into the next."""
-        fold.was_not_told(now)
+    def not_told(self, fold: Fold, now: float, sequence: int) -> None:
+        """Take notice that an update was given up: its count goes into the next.
+
+        Args:
+            fold: The fold.
+            now: The time.
+            sequence: The highest sequence number there is.
+        """
+        fold.was_not_told(now, sequence)
         self._reckon()
 
     def _reckon(self) -> None:

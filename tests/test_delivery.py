@@ -114,6 +114,14 @@ def test_already_processed_counts_as_shown() -> None:
         assert delivery(server.port).send(ALERT, ("id", "id")).verdict is Verdict.SHOWN
 
 
+def test_a_registration_that_is_already_processed_is_one_and_the_alert_is_still_sent() -> None:
+    """Its 403 is not the alert's."""
+    journal = Journal(lambda request, number: 403 if isinstance(request, RegisterRequest) else None)
+    with ScriptedServer(journal) as server:
+        assert delivery(server.port).send(ALERT, ("id", "id")).verdict is Verdict.SHOWN
+    assert journal.types == "RN"
+
+
 def test_a_disabled_type_is_no_failure() -> None:
     """404 says that the user wants no such alerts: nothing to tell anybody."""
     with ScriptedServer(Journal(lambda request, number: 404 if isinstance(request, NotifyRequest) else None)) as server:

@@ -54,7 +54,7 @@ class Desk:
                     self.sent.append((now, fold.alert.text, fold.count))
                     self.flood.told(fold, fold.count, now)
                 else:
-                    self.flood.not_told(fold, now)
+                    self.flood.not_told(fold, now, 10**9)
             assert self.flood.next_due() > now, "the worker would never rest"
 
     def counts(self) -> list[int]:
@@ -181,6 +181,18 @@ def test_an_update_that_always_fails_comes_once_in_a_window() -> None:
     assert len(desk.flood.folds()) == 1
     desk.run(10_000)
     assert desk.counts() == [1, 2]
+
+
+def test_an_update_that_failed_is_asked_for_again_by_the_next_flush_only() -> None:
+    """The flush that saw it fail must not send it again and again."""
+    desk = Desk()
+    desk.offer(0.0)
+    desk.offer(0.1)
+    fold = desk.flood.update_due(0.2, flushed=3)
+    assert fold is not None
+    desk.flood.not_told(fold, 0.2, 4)
+    assert desk.flood.update_due(0.2, flushed=3) is None
+    assert desk.flood.update_due(0.3, flushed=5) is fold
 
 
 def test_flush_tells_what_is_pending_and_keeps_the_window_open() -> None:

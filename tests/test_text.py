@@ -150,6 +150,7 @@ def test_structlogs_whole_event_is_told_by_its_event() -> None:
     """What wrap_for_formatter hands on to a handler without structlog's formatter."""
     record = logging.LogRecord("shop", 40, __file__, 1, "x", None, None)
     record.__dict__["msg"] = {"event": "order failed", "order": 7, "level": "error", "_record": object()}
+    record.__dict__ |= {"_logger": object(), "_name": "error"}
     made = alert(record)
     assert made.text == "order failed"
     assert dict(made.context)["order"] == "7"

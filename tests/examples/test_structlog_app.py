@@ -19,7 +19,7 @@ def test_shows_the_event_and_the_exception(desktop: RunningReceiver, run_example
     assert event.title == exception.title == "ERROR · shop · shop.orders"
     assert event.text.split("\n")[0] == "order was not paid"
     assert (event.headers["Data-Order"], event.headers["Data-Request-Id"]) == ("4711", "a-1")
-    assert event.text.split("\n")[-1].endswith("request_id a-1 · order 4711")
+    assert event.text.split("\n")[-1].endswith("order 4711 · request_id a-1")
     lines = exception.text.split("\n")
     assert lines[:2] == ["KeyError: 'total'", "cannot add up the basket"]
     assert "structlog_app.py" in lines[2]
