@@ -436,8 +436,8 @@ PROTECTIONS: Final = (
     _one(
         "context: objects stay unread",
         "context.py",
-        "if type(value) in _SCALARS and ",
-        "if ",
+        " and type(value) in _SCALARS and ",
+        " and ",
         "tests/test_context.py::test_what_extra_adds_is_told_as_far_as_it_is_plain",
     ),
     _one(
