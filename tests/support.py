@@ -12,7 +12,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gntp_logging.gntp.requests import NotifyRequest, Request, Response
 from gntp_logging.gntp.wire import Limits, RequestReader, encode
@@ -78,11 +78,11 @@ class RunningReceiver:
 
 @contextlib.contextmanager
 def running_receiver(
-    passwords: Sequence[str] = (), port: int = 0, request_timeout: float = PATIENCE
+    passwords: Sequence[str] = (), port: int = 0, request_timeout: float = PATIENCE, **options: Any
 ) -> Iterator[RunningReceiver]:
     """Run the package's receiver for the length of a with block."""
     recorder = Recorder()
-    server = Server([recorder], passwords=passwords, port=port, request_timeout=request_timeout)
+    server = Server([recorder], passwords=passwords, port=port, request_timeout=request_timeout, **options)
     with Receiver(server) as receiver:
         yield RunningReceiver(receiver, recorder)
 

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from gntp_logging.gntp.constants import ErrorCode
 from gntp_logging.gntp.exceptions import GNTPProtocolError
 from gntp_logging.gntp.models import Event, Resource, URLCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest
+
+from .reactions import React, ignore
+
+MAX_PICTURES: Final = 64 * 1024 * 1024
+"""Bytes of pictures remembered, those of all applications together; the ones that were used last stay."""
 
 MAX_APPLICATIONS: Final = 1000
 """Applications remembered; the one not heard of for the longest time is forgotten, and told so by a 401."""
@@ -38,6 +43,7 @@ class Toast:
         encryption: Name of the cipher; empty for clear text.
         hash_: Name of the key's hash; empty without a key.
         peer: Address of the sender.
+        react: Tells the sender what the user did: clicked, closed, or let the toast go. May be called from any thread.
     """
 
     application: str
@@ -54,6 +60,7 @@ class Toast:
     encryption: str = ""
     hash_: str = ""
     peer: str = ""
+    react: React = field(default=ignore, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -62,12 +69,49 @@ class _Application:
     events: Mapping[str, Event]
 
 
+class _Pictures:
+    """Pictures by identifier. An application keeps identifiers, so that what it registers costs a bounded room."""
+
+    def __init__(self) -> None:
+        self._by_id: OrderedDict[str, Resource] = OrderedDict()
+        self._size = 0
+
+    def keep(self, icon: str | Resource | None) -> str | Resource | None:
+        """Remember a picture's bytes; return what stands for it."""
+        if not isinstance(icon, Resource) or icon.data is None:
+            return icon
+        id_ = icon.unique_id() or ""
+        if id_ not in self._by_id:
+            self._by_id[id_] = icon
+            self._size += len(icon.data)
+        self._by_id.move_to_end(id_)
+        while self._size > MAX_PICTURES:
+            _, oldest = self._by_id.popitem(last=False)
+            self._size -= len(oldest.data or b"")
+        return _Kept(id_)
+
+    def find(self, icon: str | Resource | None) -> str | Resource | None:
+        """Return the picture that something stands for; None when it was forgotten."""
+        if not isinstance(icon, _Kept):
+            return icon
+        if icon in self._by_id:
+            self._by_id.move_to_end(icon)
+        return self._by_id.get(icon)
+
+
+class _Kept(str):
+    """The identifier of a picture that is kept elsewhere."""
+
+    __slots__ = ()
+
+
 class Registry:
     """Applications by name."""
 
     def __init__(self) -> None:
         """Begin without any application."""
         self._applications: OrderedDict[str, _Application] = OrderedDict()
+        self._pictures = _Pictures()
 
     def register(self, request: RegisterRequest) -> None:
         """Remember an application; what it registered before is replaced.
@@ -75,8 +119,9 @@ class Registry:
         Args:
             request: The REGISTER request.
         """
-        events = {event.name: event for event in request.events}
-        self._applications[request.app_name] = _Application(request.app_icon, events)
+        keep = self._pictures.keep
+        events = {event.name: replace(event, icon=keep(event.icon)) for event in request.events}
+        self._applications[request.app_name] = _Application(keep(request.app_icon), events)
         self._applications.move_to_end(request.app_name)
         while len(self._applications) > MAX_APPLICATIONS:
             self._applications.popitem(last=False)
@@ -94,7 +139,9 @@ class Registry:
             KeyError: If it was not.
         """
         application = self._applications[app_name]
-        return RegisterRequest(app_name, application.icon, tuple(application.events.values()))
+        find = self._pictures.find
+        events = tuple(replace(event, icon=find(event.icon)) for event in application.events.values())
+        return RegisterRequest(app_name, find(application.icon), events)
 
     def toast(self, request: NotifyRequest) -> Toast:
         """Make a toast of a notification.
@@ -128,5 +175,5 @@ class Registry:
             id_=shown.id_ or "",
             coalescing_id=shown.coalescing_id or "",
             callback_url=shown.callback.url if isinstance(shown.callback, URLCallback) else "",
-            icon=shown.icon or event.icon or application.icon,
+            icon=shown.icon or self._pictures.find(event.icon) or self._pictures.find(application.icon),
         )

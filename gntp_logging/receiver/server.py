@@ -14,24 +14,27 @@ import dataclasses
 import functools
 import platform
 import threading
+from collections import deque
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Protocol
 
 from gntp_logging.gntp import ciphers
+from gntp_logging.gntp.ciphers import Cipher
 from gntp_logging.gntp.constants import RESPONSE_ERROR, RESPONSE_OK, ErrorCode
 from gntp_logging.gntp.exceptions import GNTPProtocolError
+from gntp_logging.gntp.keys import Key
+from gntp_logging.gntp.models import SocketCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, Response, SubscribeRequest
 from gntp_logging.gntp.wire import DEFAULT_LIMITS, Envelope, Limits, RequestReader, encode
 
+from .budget import DEFAULT_BUDGET, Budget, Usage
 from .displays import Display
 from .hub import Hub
+from .reactions import MAX_AWAITED, REPORT_DELAY, Awaited, Reaction
 from .registry import Registry, Toast
 
 _READ_SIZE: Final = 65536
-
-MAX_CONNECTIONS: Final = 200
-"""Connections at once; one more is closed unread. A desktop has some dozens of clients."""
 
 REQUEST_TIMEOUT: Final = 10.0
 """Seconds for one whole request: the specification's clients send theirs in milliseconds."""
@@ -84,6 +87,8 @@ class Server:
         passwords: Sequence[str] = (),
         subscriptions: Sequence[Subscription] = (),
         limits: Limits = DEFAULT_LIMITS,
+        budget: Budget = DEFAULT_BUDGET,
+        encrypt_answers: bool = False,
         request_timeout: float = REQUEST_TIMEOUT,
     ) -> None:
         """Prepare.
@@ -95,17 +100,23 @@ class Server:
             passwords: A request must have a key made from one of them; none for a server without a password.
             subscriptions: Subscribers whose hubs send here. What a hub forwards has a key made from its password and
                 the subscriber's id; as with passwords, every request must then have a key.
-            limits: What is taken from a peer.
+            limits: What is taken of one message.
+            budget: What peers may take of the server.
+            encrypt_answers: Whether an encrypted request is answered with the same key and cipher, as the specification
+                says; Growl for Windows and growl-for-linux answer in clear, and not every client reads anything else.
             request_timeout: Seconds for one whole request.
         """
         self._displays = tuple(displays)
         self._host = host
         self._passwords = (*passwords, *map(_forwarding_password, subscriptions))
         self._limits = limits
+        self._usage = Usage(budget)
+        self._encrypts_answers = encrypt_answers
         self._request_timeout = request_timeout
         self._registry = Registry()
         self._hub = Hub(platform.node())
         self._connections: set[asyncio.Task[None]] = set()
+        self._awaited: deque[Awaited] = deque()
         self._server: asyncio.Server | None = None
         self._closing = False
         self.port = port
@@ -145,27 +156,29 @@ class Server:
         Were this a coroutine, asyncio would make the task, and one that close() cancels before it runs would close
         nothing.
         """
-        if self._closing or len(self._connections) >= MAX_CONNECTIONS:
+        address = writer.get_extra_info("peername")
+        peer = str(address[0] if address else "")
+        if self._closing or not self._usage.connect(peer):
             writer.close()
             return
-        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        wire = RequestReader(self._passwords, self._limits)
+        connection = _Connection(wire, reader, writer, peer, self._usage, self._encrypts_answers)
+        task = asyncio.get_running_loop().create_task(self._serve(connection))
         self._connections.add(task)
-        task.add_done_callback(functools.partial(self._forget, writer))
+        task.add_done_callback(functools.partial(self._forget, connection))
 
-    def _forget(self, writer: asyncio.StreamWriter, task: asyncio.Task[None]) -> None:
+    def _forget(self, connection: _Connection, task: asyncio.Task[None]) -> None:
         """Drop a connection, and what its peer has not read in time; wait_closed would wait for it for ever."""
         self._connections.discard(task)
-        writer.transport.abort()
+        connection.give_back()
+        connection.writer.transport.abort()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        peer = writer.get_extra_info("peername")
-        connection = _Connection(
-            RequestReader(self._passwords, self._limits), reader, writer, str(peer[0] if peer else "")
-        )
+    async def _serve(self, connection: _Connection) -> None:
         timeout = self._request_timeout
         with contextlib.suppress(OSError, asyncio.TimeoutError):  # the peer went away, or does not read
             while await self._exchange(connection, timeout):
                 timeout = IDLE_TIMEOUT
+            await connection.report_reactions()
             await asyncio.wait_for(connection.close(), ANSWER_TIMEOUT)
 
     async def _exchange(self, connection: _Connection, timeout: float) -> bool:
@@ -175,44 +188,60 @@ class Server:
             if request is None:
                 return False
         except GNTPProtocolError as error:  # where the next request begins is not known any more
-            await connection.send(_error_response(error.error_code, str(error)))
+            if error.error_code != ErrorCode.NOT_AUTHORIZED or await connection.serve_penalty():
+                await connection.send(_error_response(error.error_code, str(error)))
             return False
         except asyncio.TimeoutError:  # an OSError from Python 3.11 on, so it is not left to the caller
             if not connection.wire.at_end:
                 await connection.send(_error_response(ErrorCode.TIMED_OUT, f"no whole request within {timeout:g} s"))
             return False
         keep_alive = connection.asks_to_be_kept()
-        await connection.send(self._response(request, connection), keep_alive=keep_alive)
+        secured = connection.secrets()
+        response, awaited = self._response(request, connection)
+        await connection.send(response, keep_alive=keep_alive, secured=secured)
+        if awaited is not None:
+            connection.await_reaction(awaited, keep_alive=keep_alive, secured=secured)
         return keep_alive
 
-    def _response(self, request: Request, connection: _Connection) -> Response:
+    def _response(self, request: Request, connection: _Connection) -> tuple[Response, Awaited | None]:
+        """Return the answer to a request, and the reaction that its sender awaits, if it does."""
         try:
             return self._answer(request, connection)
         except GNTPProtocolError as error:
-            return _error_response(error.error_code, str(error))
+            return _error_response(error.error_code, str(error)), None
         except Exception as error:  # noqa: BLE001 - a mistake of this package's: the client should not wait for it
             context = {"message": "gntp_logging: a request could not be answered", "exception": error}
             asyncio.get_running_loop().call_exception_handler(context)
-            return _error_response(ErrorCode.INTERNAL_SERVER_ERROR, "internal error")
+            return _error_response(ErrorCode.INTERNAL_SERVER_ERROR, "internal error"), None
 
-    def _answer(self, request: Request, connection: _Connection) -> Response:
+    def _answer(self, request: Request, connection: _Connection) -> tuple[Response, Awaited | None]:
         headers = {"Response-Action": request.message_type}
+        awaited = None
         if isinstance(request, SubscribeRequest):
             ttl = self._hub.subscribe(request, connection.envelope, connection.peer)
             headers["Subscription-TTL"] = str(ttl)
         elif not self._hub.has_seen(request):
-            self._take(request, connection)
+            awaited = self._take(request, connection)
         if isinstance(request, NotifyRequest) and request.notification.id_:
             headers["Notification-ID"] = request.notification.id_
-        return Response(RESPONSE_OK, {**headers, **_echoed(request)})
+        return Response(RESPONSE_OK, {**headers, **_echoed(request)}), awaited
 
-    def _take(self, request: RegisterRequest | NotifyRequest, connection: _Connection) -> None:
+    def _take(self, request: RegisterRequest | NotifyRequest, connection: _Connection) -> Awaited | None:
         """Register an application or show a notification, and hand it on to subscribers."""
+        awaited = None
         if isinstance(request, RegisterRequest):
             self._registry.register(request)
         else:
-            self._show(_completed(self._registry.toast(request), connection))
+            toast = _completed(self._registry.toast(request), connection)
+            if isinstance(request.notification.callback, SocketCallback):
+                awaited = Awaited(request, _echoed(request))
+                self._awaited.append(awaited)
+                if len(self._awaited) > MAX_AWAITED:  # else a thousand who have left could take all connections
+                    self._awaited.popleft().react(Reaction.TIMED_OUT)
+                toast = dataclasses.replace(toast, react=awaited.react)
+            self._show(toast)
         self._hub.forward(request, self._registry.registration(request.app_name), connection.peer)
+        return awaited
 
     def _show(self, toast: Toast) -> None:
         for display in self._displays:
@@ -236,7 +265,13 @@ async def _stop_accepting(server: asyncio.Server) -> None:
         await asyncio.sleep(0)
 
 
-@dataclasses.dataclass(frozen=True)
+_Secured = tuple[Key | None, Cipher | None]
+"""What a message is secured with."""
+
+_IN_CLEAR: Final[_Secured] = (None, None)
+
+
+@dataclasses.dataclass
 class _Connection:
     """One client's connection.
 
@@ -245,12 +280,18 @@ class _Connection:
         reader: The bytes they come in.
         writer: Takes the answers.
         peer: Address of the client.
+        usage: What peers have taken of the server.
+        encrypts_answers: Whether encrypted requests are answered so.
     """
 
     wire: RequestReader
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     peer: str
+    usage: Usage
+    encrypts_answers: bool
+    _held: int = 0
+    _reactions: set[asyncio.Task[None]] = dataclasses.field(default_factory=set)
 
     @property
     def envelope(self) -> Envelope:
@@ -263,29 +304,83 @@ class _Connection:
 
         Raises:
             asyncio.TimeoutError: If it is not there in so many seconds.
-            GNTPProtocolError: If what came is none.
+            GNTPProtocolError: If what came is none, or there is no room for it.
         """
         request = self.wire.next_message()  # the one before may have brought it along
         return await asyncio.wait_for(self._read_request(), timeout) if request is None else request
 
     async def _read_request(self) -> Request | None:
-        while (request := self.wire.next_message()) is None:
-            data = await self.reader.read(_READ_SIZE)
-            if not data:
-                self.wire.feed_eof()
-                return self.wire.next_message()
-            self.wire.feed(data)
-        return request
+        try:
+            while (request := self.wire.next_message()) is None:
+                data = await self.reader.read(_READ_SIZE)
+                if not data:
+                    self.wire.feed_eof()
+                    return self.wire.next_message()
+                self._held += len(data)
+                self.usage.hold(self.peer, len(data))
+                self.wire.feed(data)
+            return request
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        self.usage.release(self.peer, self._held)
+        self._held = 0
+
+    def give_back(self) -> None:
+        """Give back what the connection has taken; it is over."""
+        self.usage.disconnect(self.peer)
+        for task in self._reactions:
+            task.cancel()
+
+    async def serve_penalty(self) -> bool:
+        """Wait before a wrong key is refused; return whether it shall be answered at all."""
+        delay = self.usage.delay(self.peer)
+        if delay:
+            try:
+                await asyncio.sleep(delay)
+            finally:
+                self.usage.end_delay(self.peer)
+        return delay is not None
 
     def asks_to_be_kept(self) -> bool:
         """Tell whether the request that was read last wants the connection to be kept."""
         return self.envelope.headers.get("Connection", "").lower() == "keep-alive"
 
-    async def send(self, response: Response, *, keep_alive: bool = False) -> None:
+    def secrets(self) -> _Secured:
+        """Return what the answer to the request that was read last is secured with."""
+        envelope = self.envelope
+        if not self.encrypts_answers or envelope.cipher_id is None:
+            return _IN_CLEAR
+        assert envelope.password is not None
+        assert envelope.hash_id is not None
+        key = Key(envelope.password, envelope.hash_id)
+        return key, Cipher(key, envelope.cipher_id)
+
+    async def send(self, response: Response, *, keep_alive: bool = False, secured: _Secured = _IN_CLEAR) -> None:
         """Send an answer, and wait while the peer does not take it."""
-        self.writer.write(encode(response, keep_alive=keep_alive))
+        key, cipher = secured
+        self.writer.write(encode(response, key=key, cipher=cipher, keep_alive=keep_alive))
         if self.writer.transport.get_write_buffer_size():
             await asyncio.wait_for(self.writer.drain(), ANSWER_TIMEOUT)
+
+    def await_reaction(self, awaited: Awaited, *, keep_alive: bool, secured: _Secured) -> None:
+        """Report a reaction as soon as it comes, beside whatever else happens on the connection."""
+
+        async def report() -> None:
+            await asyncio.sleep(REPORT_DELAY)
+            response = await awaited.response()
+            with contextlib.suppress(OSError, asyncio.TimeoutError):  # the sender went away
+                await self.send(response, keep_alive=keep_alive, secured=secured)
+
+        task = asyncio.get_running_loop().create_task(report())
+        self._reactions.add(task)
+        task.add_done_callback(self._reactions.discard)
+
+    async def report_reactions(self) -> None:
+        """Wait until all reactions that were asked for are reported."""
+        while self._reactions:
+            await asyncio.wait(self._reactions)
 
     async def close(self) -> None:
         """Say that this was all, read what the peer still sends for a moment, and close."""

@@ -22,6 +22,7 @@ from gntp_logging.gntp.models import Event, Notification, Resource
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Response, SubscribeRequest
 from gntp_logging.gntp.wire import END, ResponseReader, encode
 from gntp_logging.receiver import server as server_module
+from gntp_logging.receiver.budget import Budget
 from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.server import Receiver, Server
 from tests.receiver.conftest import ask, connected, error_code, notify, read_answer, register, secured
@@ -302,10 +303,10 @@ def test_a_client_that_resets_harms_nobody(receiver: RunningReceiver, caplog: py
     assert caplog.records == []
 
 
-def test_a_crowd_is_let_in_up_to_the_limit(receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("budget", [Budget(connections=5), Budget(connections_per_peer=5)])
+def test_a_crowd_is_let_in_up_to_the_limit(budget: Budget) -> None:
     """A connection too many is closed unread; when one of the others leaves, there is room again."""
-    monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 5)
-    with contextlib.ExitStack() as crowd:
+    with running_receiver(budget=budget) as receiver, contextlib.ExitStack() as crowd:
         first, *_ = [crowd.enter_context(connected(receiver.port)) for _ in range(5)]
         wait_until(lambda: _open_connections(receiver) == 5)
 

@@ -1,0 +1,139 @@
+"""What peers may take of a server: connections, memory, patience; each peer, and all together."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+from gntp_logging.gntp.exceptions import GNTPProtocolError
+
+MAX_PEERS: Final = 1000
+"""Peers whose failures are remembered; the one that failed longest ago is forgotten first."""
+
+FREE_FAILURES: Final = 3
+"""Keys that are wrong without a delay: people mistype."""
+
+_FIRST_DELAY: Final = 0.1
+_LAST_DELAY: Final = 3.0
+"""Seconds: doubling from the first to the last."""
+
+FORGIVENESS: Final = 60.0
+"""Seconds without a failure after which a peer begins anew."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Bounds. Sizes are bytes of requests that are not complete yet.
+
+    Attributes:
+        connections: Connections of all peers.
+        connections_per_peer: Connections of one address.
+        held: Bytes of all peers.
+        held_per_peer: Bytes of one address; room for one request of the largest size that is read.
+        delayed_per_peer: Refusals of wrong keys that wait at a time; one more connection is closed without an answer.
+    """
+
+    connections: int = 2000
+    connections_per_peer: int = 1500
+    held: int = 256 * 1024 * 1024
+    held_per_peer: int = 96 * 1024 * 1024
+    delayed_per_peer: int = 20
+
+
+DEFAULT_BUDGET: Final = Budget()
+
+
+class Usage:
+    """What is taken of a budget at the moment."""
+
+    def __init__(self, budget: Budget) -> None:
+        """Begin with nothing taken.
+
+        Args:
+            budget: The bounds.
+        """
+        self._budget = budget
+        self._connections: Counter[str] = Counter()
+        self._held: Counter[str] = Counter()
+        self._delayed: Counter[str] = Counter()
+        self._all_connections = 0
+        self._all_held = 0
+        self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
+
+    def connect(self, peer: str) -> bool:
+        """Take a connection.
+
+        Args:
+            peer: Address of the peer.
+
+        Returns:
+            False when there is none left; nothing is taken then.
+        """
+        budget = self._budget
+        if self._all_connections >= budget.connections or self._connections[peer] >= budget.connections_per_peer:
+            return False
+        self._all_connections += 1
+        self._connections[peer] += 1
+        return True
+
+    def disconnect(self, peer: str) -> None:
+        """Give a connection back."""
+        self._all_connections -= 1
+        _lessen(self._connections, peer, 1)
+
+    def hold(self, peer: str, size: int) -> None:
+        """Take room for bytes of a request that is not complete.
+
+        Args:
+            peer: Address of the peer.
+            size: How many.
+
+        Raises:
+            GNTPProtocolError: With 300, if there is no room; the bytes count as taken all the same.
+        """
+        self._all_held += size
+        self._held[peer] += size
+        if self._all_held > self._budget.held or self._held[peer] > self._budget.held_per_peer:
+            raise GNTPProtocolError("too much at once: this server has no room for the request")
+
+    def release(self, peer: str, size: int) -> None:
+        """Give room back."""
+        self._all_held -= size
+        _lessen(self._held, peer, size)
+
+    # -- Wrong keys ------------------------------------------------------------------------------
+
+    def delay(self, peer: str) -> float | None:
+        """Take notice of a wrong key, and begin to delay its refusal; right keys are not asked about.
+
+        Args:
+            peer: Address of the peer.
+
+        Returns:
+            Seconds to wait before the answer; None when so many wait already that there shall be no answer.
+        """
+        now = time.monotonic()
+        failures, last = self._failures.pop(peer, (0, now))
+        failures = 1 if now - last > FORGIVENESS else failures + 1
+        self._failures[peer] = (failures, now)
+        while len(self._failures) > MAX_PEERS:
+            self._failures.popitem(last=False)
+        if failures <= FREE_FAILURES:
+            return 0.0
+        if self._delayed[peer] >= self._budget.delayed_per_peer:
+            return None
+        self._delayed[peer] += 1
+        return min(_LAST_DELAY, _FIRST_DELAY * 2.0 ** min(failures - FREE_FAILURES - 1, 10))
+
+    def end_delay(self, peer: str) -> None:
+        """Take notice that a delayed refusal was sent."""
+        _lessen(self._delayed, peer, 1)
+
+
+def _lessen(counter: Counter[str], peer: str, size: int) -> None:
+    """Subtract, and keep no zeros: addresses come and go."""
+    counter[peer] -= size
+    if counter[peer] <= 0:
+        del counter[peer]
