@@ -16,6 +16,7 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from . import listen
 from .gntp.constants import DEFAULT_PORT, VERSION, random_hex_string
 from .handler import DISABLING_VARIABLE, GNTPHandler
 
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--port", type=_port, help=f"its port (default {DEFAULT_PORT})")
     demo.add_argument("--password", type=_text, help="its password; with one, alerts are encrypted (AES, SHA256)")
     demo.set_defaults(run=demo_command)
+    listen.add_parser(commands)
     return parser
 
 
@@ -227,7 +229,7 @@ class _TimedDisplay:
     """Shows toasts in the terminal, each with the time since its record was logged. One toast at a time."""
 
     def __init__(self, stream: TextIO) -> None:
-        from .receiver.displays import ConsoleDisplay
+        from .receiver.console import ConsoleDisplay
 
         self._console = ConsoleDisplay(stream, remark=self._remark)
         self._outcomes: queue.SimpleQueue[float | OSError] = queue.SimpleQueue()

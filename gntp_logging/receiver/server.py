@@ -29,7 +29,7 @@ from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, 
 from gntp_logging.gntp.wire import DEFAULT_LIMITS, Envelope, Limits, RequestReader, encode
 
 from .budget import DEFAULT_BUDGET, Budget, Usage
-from .displays import Display
+from .displays import Display, Notice, Observer
 from .hub import Hub
 from .reactions import MAX_AWAITED, REPORT_DELAY, Awaited, Reaction
 from .registry import Registry, Toast
@@ -133,6 +133,7 @@ class Server:
         self._server = await asyncio.start_server(self._accept, self._host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         self._hub.name = f"{platform.node() or self._host}:{self.port}"
+        self._notice("listening", host=self._host, port=self.port)
 
     async def close(self) -> None:
         """Stop listening, and end the connections. Closing twice is harmless."""
@@ -188,6 +189,7 @@ class Server:
             if request is None:
                 return False
         except GNTPProtocolError as error:  # where the next request begins is not known any more
+            self._notice_error(error, connection)
             if error.error_code != ErrorCode.NOT_AUTHORIZED or await connection.serve_penalty():
                 await connection.send(_error_response(error.error_code, str(error)))
             return False
@@ -208,6 +210,7 @@ class Server:
         try:
             return self._answer(request, connection)
         except GNTPProtocolError as error:
+            self._notice_error(error, connection)
             return _error_response(error.error_code, str(error)), None
         except Exception as error:  # noqa: BLE001 - a mistake of this package's: the client should not wait for it
             context = {"message": "gntp_logging: a request could not be answered", "exception": error}
@@ -220,6 +223,7 @@ class Server:
         if isinstance(request, SubscribeRequest):
             ttl = self._hub.subscribe(request, connection.envelope, connection.peer)
             headers["Subscription-TTL"] = str(ttl)
+            self._notice("subscribe", id=request.id_, name=request.name, port=request.port, ttl=ttl, **_way(connection))
         elif not self._hub.has_seen(request):
             awaited = self._take(request, connection)
         if isinstance(request, NotifyRequest) and request.notification.id_:
@@ -231,6 +235,14 @@ class Server:
         awaited = None
         if isinstance(request, RegisterRequest):
             self._registry.register(request)
+            self._notice(
+                "register",
+                application=request.app_name,
+                icon=request.app_icon,
+                notifications=list(request.events),
+                headers=dict(connection.envelope.headers),
+                **_way(connection),
+            )
         else:
             toast = _completed(self._registry.toast(request), connection)
             if isinstance(request.notification.callback, SocketCallback):
@@ -242,6 +254,19 @@ class Server:
             self._show(toast)
         self._hub.forward(request, self._registry.registration(request.app_name), connection.peer)
         return awaited
+
+    def _notice_error(self, error: GNTPProtocolError, connection: _Connection) -> None:
+        self._notice("error", code=int(error.error_code), description=str(error), peer=connection.peer)
+
+    def _notice(self, event: str, **fields: object) -> None:
+        """Tell the displays that want to know it."""
+        notice = Notice(event, fields)
+        for display in self._displays:
+            if isinstance(display, Observer):
+                try:
+                    display.notice(notice)
+                except Exception:  # noqa: BLE001 - see _show
+                    self.display_failures += 1
 
     def _show(self, toast: Toast) -> None:
         for display in self._displays:
@@ -407,6 +432,12 @@ def _completed(toast: Toast, connection: _Connection) -> Toast:
         hash_=envelope.hash_id or "",
         peer=connection.peer,
     )
+
+
+def _way(connection: _Connection) -> dict[str, str]:
+    """Tell how a request came."""
+    envelope = connection.envelope
+    return {"encryption": envelope.cipher_id or "", "hash": envelope.hash_id or "", "peer": connection.peer}
 
 
 def _echoed(request: Request) -> dict[str, str]:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gntp_logging.receiver.displays import ConsoleDisplay, cells, has_colours, visible, wrap
+from gntp_logging.receiver.console import ConsoleDisplay, cells, has_colours, visible, wrap
 from gntp_logging.receiver.registry import Toast
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")

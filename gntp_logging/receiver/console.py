@@ -1,0 +1,322 @@
+"""The display for a terminal: framed boxes.
+
+Whatever a toast holds was sent by a stranger: control characters are shown, never obeyed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, NamedTuple, TextIO
+
+from gntp_logging.gntp.headers import safe_value
+
+from .displays import Notice
+from .registry import Toast
+
+# -- Text in a terminal --------------------------------------------------------------------------
+
+_JOINERS: Final = "\u200c\u200d"
+"""Invisible characters that emoji, Persian and Indic scripts need; every other invisible one is shown as U+FFFD."""
+
+
+def visible(text: str) -> str:
+    """Make a text that a stranger sent harmless for a terminal.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        The text with line feeds kept, tabs and every other kind of space as spaces, and each character that is not
+        printable in a visible form: control characters by their pictures, the rest (direction overrides, say) as
+        U+FFFD.
+    """
+    text = safe_value(text).expandtabs(4)
+    return "\n".join(
+        line if line.isprintable() else "".join(map(_visible_char, line))  # nearly every line is
+        for line in text.split("\n")
+    )
+
+
+def _visible_char(char: str) -> str:
+    if char.isprintable() or char in _JOINERS:
+        return char
+    # French puts a no-break space before a colon, Japanese has a space as wide as its letters.
+    return " " * cells(char) if unicodedata.category(char) == "Zs" else "\ufffd"
+
+
+def cells(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    return sum(map(_cells_of, text))
+
+
+def _cells_of(char: str) -> int:
+    if char < "\x7f":
+        return 1
+    is_mark = unicodedata.category(char) in ("Mn", "Me")  # written over the character before
+    if is_mark or char in _JOINERS or "\u1160" <= char <= "\u11ff":  # Hangul vowels and finals join their initial
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def wrap(text: str, width: int) -> Iterator[str]:
+    """Break a text into lines that fit a number of columns, between words where there are any.
+
+    Args:
+        text: A visible text.
+        width: Columns of a line; at least 2, which is what the widest character takes.
+
+    Yields:
+        The lines, without spaces at their ends.
+    """
+    for paragraph in text.split("\n"):
+        yield from _wrap_paragraph(paragraph.rstrip(" "), width)
+
+
+def _wrap_paragraph(text: str, width: int) -> Iterator[str]:
+    begin = 0
+    while (end := _fitting(text, width, begin)) < len(text):
+        space = text.rfind(" ", begin, end + 1)
+        if space > begin and text[begin:space].strip(" "):  # else it is the indentation of a long word
+            end = space
+        yield text[begin:end].rstrip(" ")
+        begin = end
+        while text[begin] == " ":  # there is a word: spaces at the end have been stripped
+            begin += 1
+    yield text[begin:]
+
+
+def _fitting(text: str, width: int, begin: int = 0) -> int:
+    """Return the index up to which a text fits, read from another index; one character always does."""
+    used = 0
+    for index in range(begin, len(text)):
+        used += _cells_of(text[index])
+        if used > width and index > begin:
+            return index
+    return len(text)
+
+
+# -- Boxes ---------------------------------------------------------------------------------------
+
+
+class _Frame(NamedTuple):
+    top_left: str
+    top_right: str
+    bottom_left: str
+    bottom_right: str
+    across: str
+    down: str
+    dot: str
+    cut: str
+
+
+_LINES: Final = _Frame("╭", "╮", "╰", "╯", "─", "│", "·", "…")
+_ASCII: Final = _Frame("+", "+", "+", "+", "-", "|", "-", "~")
+
+# What titles of this package and of prose are made with, for terminals that cannot show it: dots, dashes, quotes.
+_ASCII_FORMS: Final = str.maketrans(
+    {
+        "\u00b7": "-",
+        "\u2022": "*",
+        "\u2026": "...",
+        "\u2013": "-",
+        "\u2014": "-",
+        "\u2018": "'",
+        "\u2019": "'",
+        "\u201c": '"',
+        "\u201d": '"',
+    }
+)
+
+PRIORITY_NAMES: Final[Mapping[int, str]] = {-2: "very low", -1: "low", 0: "normal", 1: "high", 2: "emergency"}
+
+_BOLD: Final = "\x1b[1m"
+_DIM: Final = "\x1b[2m"
+_RESET: Final = "\x1b[0m"
+
+# Of what every terminal has, those that are readable on dark and on light ground.
+_COLOURS: Final[Mapping[int, str]] = {-2: _DIM, -1: "\x1b[36m", 0: "\x1b[33m", 1: "\x1b[31m", 2: "\x1b[1;35m"}
+
+_MAX_WIDTH: Final = 76
+_MIN_WIDTH: Final = 16
+"""Columns of a box. A narrower terminal breaks its lines, and nothing is lost."""
+
+_LEAST_LABEL: Final = 12
+"""Columns below which a label at the left of an edge says too little: then the one at the right gives way."""
+
+_COMPLAINT_INTERVAL: Final = 5.0
+"""Seconds between two lines about refused requests."""
+
+_MAX_LINES: Final = 30
+_MAX_CHARACTERS: Final = 8000
+"""What is looked at of a title, a text or a label: thirty lines of characters and marks. A peer may send megabytes."""
+
+
+class ConsoleDisplay:
+    """Shows each toast as a framed box in a terminal, coloured by priority."""
+
+    def __init__(
+        self, stream: TextIO, *, colour: bool | None = None, remark: Callable[[Toast], str] = lambda _: ""
+    ) -> None:
+        """Look at what the stream can show.
+
+        Args:
+            stream: Where to write.
+            colour: Whether to colour; None finds out.
+            remark: Makes a short remark for the lower edge of a toast's box.
+        """
+        self._stream = stream
+        self._colour = has_colours(stream, os.environ) if colour is None else colour
+        self._frame = _LINES if _can_show(stream, "".join(_LINES)) else _ASCII
+        self._remark = remark
+        self._last: tuple[str, str] = ("", "")  # application and coalescing id of the lowest box
+        self._last_size = (0, 0)  # its lines, and the terminal's columns
+        self._complained = -_COMPLAINT_INTERVAL
+        self._kept_quiet = 0
+
+    def show(self, toast: Toast) -> None:
+        """Write a toast's box; one that updates the toast above takes its place, where the stream is a terminal.
+
+        Args:
+            toast: The toast.
+        """
+        terminal = shutil.get_terminal_size()
+        width = max(_MIN_WIDTH, min(_MAX_WIDTH, terminal.columns - 1))
+        lines = list(self._box(toast, width))
+        height, columns = self._last_size
+        is_update = bool(toast.coalescing_id) and self._last == (toast.application, toast.coalescing_id)
+        if is_update and columns == terminal.columns > width and height < terminal.lines and self._stream.isatty():
+            self._stream.write(f"\x1b[{height}F\x1b[J")  # to its first line, and all below is gone
+        self._stream.write("".join(line + "\n" for line in lines))
+        self._stream.flush()
+        self._last, self._last_size = (toast.application, toast.coalescing_id), (len(lines), terminal.columns)
+
+    def notice(self, notice: Notice) -> None:
+        """Write a line about what else happens: where the server listens, who subscribes, what was refused.
+
+        Args:
+            notice: The event.
+        """
+        fields = notice.fields
+        if notice.event == "listening":
+            self._say(f"Listening on {fields['host']}:{fields['port']}. Ctrl-C ends it.")
+        elif notice.event == "subscribe":
+            self._say(f"{fields['name']} ({fields['peer']}) subscribes for {fields['ttl']} s")
+        elif notice.event == "error":
+            self._complain(f"refused: {fields['description']} (error {fields['code']}, from {fields['peer']})")
+
+    def _complain(self, line: str) -> None:
+        """Write a line about a refusal, or count it, so that a stranger cannot fill the terminal."""
+        now = time.monotonic()
+        if now < self._complained + _COMPLAINT_INTERVAL:
+            self._kept_quiet += 1
+            return
+        more = f", and {self._kept_quiet:,} more before" if self._kept_quiet else ""
+        self._complained, self._kept_quiet = now, 0
+        self._say(line + more)
+
+    def _say(self, line: str) -> None:
+        self._last = ("", "")
+        self._stream.write(self._styled(self._label(line), _DIM if self._colour else "") + "\n")
+        self._stream.flush()
+
+    def _box(self, toast: Toast, width: int) -> Iterator[str]:
+        frame = self._frame
+        paint = _COLOURS[toast.priority] if self._colour else ""
+        side = self._styled(frame.down, paint)
+        top = self._edge(_origin(toast), _weight(toast), width, paint, paint)
+        yield self._styled(frame.top_left, paint) + top + self._styled(frame.top_right, paint)
+        for line, style in self._lines(toast, width - 4, paint):
+            padding = " " * (width - 4 - cells(line))
+            yield f"{side} {self._styled(line, style)}{padding} {side}"
+        bottom = self._edge(_way(toast), self._remark(toast), width, paint, paint and _DIM)
+        yield self._styled(frame.bottom_left, paint) + bottom + self._styled(frame.bottom_right, paint)
+
+    def _lines(self, toast: Toast, width: int, paint: str) -> Iterator[tuple[str, str]]:
+        """Yield the lines inside the box and their styles: the title, then as much of the text as there is room for."""
+        bold = paint and _BOLD + paint
+        title = [(line, bold) for line in wrap(self._readable(toast.title), width)]
+        text = [(line, "") for line in wrap(self._readable(toast.text), width)] if toast.text else []
+        lines = title + text
+        yield from lines[:_MAX_LINES]
+        hidden = max(0, len(lines) - _MAX_LINES)
+        unread = sum(max(0, len(value) - _MAX_CHARACTERS) for value in (toast.title, toast.text))
+        counts = [f"{count:,} {unit}" for count, unit in ((hidden, "lines"), (unread, "characters")) if count]
+        if counts:
+            yield from ((line, "") for line in wrap(f"(more: {' and '.join(counts)})", width))
+
+    def _edge(self, left: tuple[str, ...], right: str, width: int, paint: str, style: str) -> str:
+        """Return a horizontal edge without its corners, with a label near each of them."""
+        frame = self._frame
+        room = width - 6  # two corners, and a piece of line and a space beside each
+        right = self._label(right)
+        taken = cells(right) + 2
+        if not right or room - taken < _LEAST_LABEL:
+            right, taken = "", 0
+        label = f" {frame.dot} ".join(map(self._label, left))
+        longest = room - taken - 1 if right else room  # a piece of line stays between the two
+        if cells(label) > longest:
+            label = label[: _fitting(label, longest - 1)] + frame.cut
+        gap = frame.across * (room - taken - cells(label))
+        edge = self._styled(frame.across, paint) + f" {self._styled(label, style)} " + self._styled(gap, paint)
+        if right:
+            edge += f" {self._styled(right, style)} "
+        return edge + self._styled(frame.across, paint)
+
+    def _label(self, text: str) -> str:
+        return self._readable(text).replace("\n", " ")
+
+    def _readable(self, text: str) -> str:
+        """Return what the terminal can show of a text, and what it must not obey in visible form."""
+        text = visible(text[:_MAX_CHARACTERS])
+        if self._frame is _ASCII:
+            text = text.translate(_ASCII_FORMS)
+        encoding = self._stream.encoding or "utf-8"
+        return text.encode(encoding, "replace").decode(encoding)
+
+    @staticmethod
+    def _styled(text: str, style: str) -> str:
+        return f"{style}{text}{_RESET}" if style else text
+
+
+def _origin(toast: Toast) -> tuple[str, ...]:
+    """Name the application, unless the title does, and the type."""
+    in_title = f" {toast.application} " in f" {toast.title} "
+    return (toast.name,) if in_title else (toast.application, toast.name)
+
+
+def _weight(toast: Toast) -> str:
+    return PRIORITY_NAMES[toast.priority] + (", sticky" if toast.sticky else "")
+
+
+def _way(toast: Toast) -> tuple[str, ...]:
+    """Tell how a toast came."""
+    return tuple(part for part in (toast.encryption or "clear", toast.hash_ or "no key", toast.peer) if part)
+
+
+def has_colours(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """Tell whether to colour what is written to a stream.
+
+    Args:
+        stream: The stream.
+        environ: Environment variables; ``NO_COLOR`` and ``TERM=dumb`` say no, ``FORCE_COLOR`` says yes.
+
+    Returns:
+        Whether to colour.
+    """
+    if environ.get("NO_COLOR"):
+        return False
+    if environ.get("FORCE_COLOR"):
+        return True
+    return stream.isatty() and environ.get("TERM", "") != "dumb"
+
+
+def _can_show(stream: TextIO, text: str) -> bool:
+    try:
+        text.encode(stream.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

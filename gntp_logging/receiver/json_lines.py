@@ -1,0 +1,97 @@
+"""The display for scripts: each event is one JSON object on a line of its own.
+
+Every object has ``event``. All other texts are strings, ``""`` where there is nothing; bytes are counted and hashed,
+never written.
+
+* ``listening``: ``host``, ``port``.
+* ``notify``: ``application``, ``name`` (the type), ``title``, ``text``, ``priority`` (-2 to 2), ``sticky``, ``id``,
+  ``coalescing_id``, ``callback_url``, ``icon`` (``{"bytes": n, "sha256": hex}``, ``{"url": text}`` or null),
+  ``headers`` (all of them, as sent), ``encryption`` (AES, 3DES or DES), ``hash`` (MD5, SHA1, SHA256 or SHA512),
+  ``peer``.
+* ``register``: ``application``, ``icon``, ``notifications`` (a list, each with ``name``, ``display_name``, ``enabled``
+  and ``icon``), ``headers``, ``encryption``, ``hash``, ``peer``.
+* ``subscribe``: ``id``, ``name``, ``port``, ``ttl`` (seconds), ``encryption``, ``hash``, ``peer``.
+* ``error``: ``code``, ``description``, ``peer``: a request that was refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TextIO
+
+from gntp_logging.gntp.models import Event, Resource
+
+from .displays import Notice
+from .registry import Toast
+
+
+class JsonDisplay:
+    """Writes each event as a line of JSON, in ASCII, and flushes it at once."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Keep the stream.
+
+        Args:
+            stream: Where to write.
+        """
+        self._stream = stream
+
+    def show(self, toast: Toast) -> None:
+        """Write a toast.
+
+        Args:
+            toast: The toast.
+        """
+        self._write(
+            {
+                "event": "notify",
+                "application": toast.application,
+                "name": toast.name,
+                "title": toast.title,
+                "text": toast.text,
+                "priority": toast.priority,
+                "sticky": toast.sticky,
+                "id": toast.id_,
+                "coalescing_id": toast.coalescing_id,
+                "callback_url": toast.callback_url,
+                "icon": _icon(toast.icon),
+                "headers": toast.headers,
+                "encryption": toast.encryption,
+                "hash": toast.hash_,
+                "peer": toast.peer,
+            }
+        )
+
+    def notice(self, notice: Notice) -> None:
+        """Write an event.
+
+        Args:
+            notice: The event.
+        """
+        fields = dict(notice.fields)
+        if "icon" in fields:
+            fields["icon"] = _icon(fields["icon"])
+        self._write({"event": notice.event, **fields})
+
+    def _write(self, fields: Mapping[str, object]) -> None:
+        self._stream.write(json.dumps(fields, default=_plain) + "\n")
+        self._stream.flush()
+
+
+def _plain(value: object) -> object:
+    """Return what stands in JSON for what JSON does not know."""
+    if isinstance(value, Event):
+        name, icon = value.name, _icon(value.icon)
+        return {"name": name, "display_name": value.display_name or "", "enabled": value.enabled, "icon": icon}
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+def _icon(icon: object) -> dict[str, object] | None:
+    """Return what is said of a picture."""
+    if isinstance(icon, Resource) and icon.data is not None:
+        return {"bytes": len(icon.data), "sha256": icon.unique_id()}
+    url = icon.url if isinstance(icon, Resource) else icon
+    return {"url": url} if url else None
