@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 import unicodedata
 from itertools import pairwise
 
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gntp_logging.receiver.console import ConsoleDisplay, cells, has_colours, visible, wrap
+from gntp_logging.receiver.displays import Notice
 from gntp_logging.receiver.registry import Toast
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
@@ -385,3 +387,92 @@ def test_the_display_looks_at_its_stream(is_terminal: bool) -> None:
     ConsoleDisplay(stream).show(Toast("shop", "Error", "title", "text"))
 
     assert (b"\x1b[" in stream.bytes.getvalue()) is is_terminal
+
+
+# -- Updates and notices -------------------------------------------------------------------------
+
+
+def shown(*toasts: Toast, is_terminal: bool = True) -> str:
+    """Return what a display writes for some toasts."""
+    stream = _Terminal("utf-8", is_terminal=is_terminal)
+    display = ConsoleDisplay(stream, colour=False)
+    for toast in toasts:
+        display.show(toast)
+    return stream.bytes.getvalue().decode()
+
+
+FOLDED = Toast("shop", "Error", "ERROR · shop · 10 times", "it broke", coalescing_id="fold-1")
+MORE = Toast("shop", "Error", "ERROR · shop · 100 times", "it broke", coalescing_id="fold-1")
+
+
+def test_an_update_takes_the_place_of_the_box_above() -> None:
+    """A live count: the cursor goes up by the old box's lines, and all below it is gone."""
+    first, up, rest = shown(FOLDED, MORE).partition("\x1b[4F\x1b[J")
+    assert up
+    assert "10 times" in first
+    assert len(first.splitlines()) == 4
+    assert "100 times" in rest
+
+
+@pytest.mark.parametrize(
+    "toasts",
+    [
+        (FOLDED, Toast("other", "Error", "x", "y", coalescing_id="fold-1")),
+        (FOLDED, Toast("shop", "Error", "x", "y", coalescing_id="fold-2")),
+        (FOLDED, Toast("shop", "Error", "x", "y"), MORE),
+        (Toast("shop", "Error", "x", "y"), Toast("shop", "Error", "x", "y")),
+    ],
+)
+def test_what_is_no_update_of_the_lowest_box_is_a_box_of_its_own(toasts: tuple[Toast, ...]) -> None:
+    """Nothing else is ever taken back."""
+    assert "\x1b" not in shown(*toasts)
+
+
+def test_a_file_keeps_every_count() -> None:
+    """Only a terminal has a cursor."""
+    written = shown(FOLDED, MORE, is_terminal=False)
+    assert "\x1b" not in written
+    assert written.count("╭") == 2
+
+
+def test_a_box_that_has_scrolled_away_or_was_reflowed_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cursor cannot reach it, or its lines are not where they were."""
+    monkeypatch.setenv("LINES", "4")
+    assert "\x1b" not in shown(FOLDED, MORE)
+    monkeypatch.setenv("LINES", "24")
+    stream = _Terminal("utf-8", is_terminal=True)
+    display = ConsoleDisplay(stream, colour=False)
+    display.show(FOLDED)
+    monkeypatch.setenv("COLUMNS", "60")
+    display.show(MORE)
+    assert "\x1b" not in stream.bytes.getvalue().decode()
+
+
+def test_notices_are_lines_that_obey_nothing() -> None:
+    """What a stranger calls himself, and what he sent, are shown."""
+    stream = _Terminal("utf-8")
+    display = ConsoleDisplay(stream, colour=False)
+    display.notice(Notice("listening", {"host": "127.0.0.1", "port": 23053}))
+    display.notice(Notice("subscribe", {"name": "de\x1b[2Jsk", "peer": "10.0.0.7", "ttl": 300}))
+    display.notice(Notice("error", {"code": 400, "description": "no\nkey", "peer": "10.0.0.7"}))
+    display.notice(Notice("register", {"application": "shop"}))
+    assert stream.bytes.getvalue().decode().splitlines() == [
+        "Listening on 127.0.0.1:23053. Ctrl-C ends it.",
+        "de␛[2Jsk (10.0.0.7) subscribes for 300 s",
+        "refused: no key (error 400, from 10.0.0.7)",
+    ]
+
+
+def test_a_stranger_cannot_fill_the_terminal_with_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line in five seconds says how many there were."""
+    stream = _Terminal("utf-8")
+    display = ConsoleDisplay(stream, colour=False)
+    refusal = Notice("error", {"code": 300, "description": "no request", "peer": "10.0.0.7"})
+    for _ in range(1000):
+        display.notice(refusal)
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 6)
+    display.notice(refusal)
+    lines = stream.bytes.getvalue().decode().splitlines()
+    assert len(lines) == 2
+    assert lines[1].endswith(", and 999 more before")

@@ -1,0 +1,168 @@
+"""Throw mutated requests at a receiver, and see that it stands: ``python tests/receiver/fuzz.py``. No test itself.
+
+Requests of other people's clients and of ours are cut, joined, doubled, and changed byte by byte, and sent in pieces of
+any size, with and without a password, in clear and encrypted. Afterwards the server must answer as before, hold nothing
+for anybody, and not have grown. ``--seconds`` and ``--seed`` bound and repeat it; a test runs it for two seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gc
+import random
+import socket
+import sys
+import time
+import tracemalloc
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # where the repository is not installed
+
+from gntp_logging.gntp.ciphers import Cipher
+from gntp_logging.gntp.keys import Key
+from gntp_logging.gntp.models import Event, Notification, Resource, SocketCallback
+from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, SubscribeRequest
+from gntp_logging.gntp.wire import encode
+from gntp_logging.receiver.reactions import Reaction
+from gntp_logging.receiver.registry import Toast
+from gntp_logging.receiver.server import Receiver, Server
+
+PASSWORD = "secret"
+PICTURE = Resource(bytes(range(256)) * 8)
+REQUESTS: list[Request] = [
+    RegisterRequest("app", PICTURE, [Event("event", "Event", icon=PICTURE), Event("other", enabled=False)]),
+    NotifyRequest("app", Notification("event", "title", "text\nmore", id_="1", icon=PICTURE, coalescing_id="c")),
+    NotifyRequest("app", Notification("event", "tïtle", "x" * 2000, callback=SocketCallback("context", "type"))),
+    SubscribeRequest("sub-1", "desk", 9),
+]
+PIECES = [
+    b"\r\n",
+    b"\r\n\r\n",
+    b"GNTP/1.0 NOTIFY NONE\r\n",
+    b"GNTP/1.0 END\r\n\r\n",
+    b"Notifications-Count: 999999999\r\n",
+    b"Length: 99999999999\r\n",
+    b"Identifier: x\r\n",
+    b"x-growl-resource://x",
+    b"\x00",
+    b"\xff\xfe",
+    b":",
+    b"\n",
+]
+GROWTH = 4 * 1024 * 1024
+"""Bytes by which the process may have grown in the second half: applications and pictures are remembered, in bounds."""
+
+
+class _Silent:
+    def show(self, toast: Toast) -> None:
+        """Show nothing, and let the toast be closed."""
+        toast.react(Reaction.CLOSED)
+
+
+def corpus() -> list[bytes]:
+    """Return whole requests: in clear, keyed, and encrypted in each way."""
+    found = []
+    for request in REQUESTS:
+        found.append(encode(request))
+        found.append(encode(request, keep_alive=True) * 3)
+        for hash_id in ("MD5", "SHA256", "SHA512"):
+            key = Key(PASSWORD, hash_id)
+            found.append(encode(request, key=key))
+            ciphers = ["DES"] if hash_id == "MD5" else ["AES", "3DES", "DES"]
+            found += [encode(request, key=key, cipher=Cipher(key, cipher_id)) for cipher_id in ciphers]
+    return found
+
+
+def mutated(data: bytes, choose: random.Random, others: list[bytes]) -> bytes:
+    """Return a request with some mistakes in it."""
+    changed = bytearray(data)
+    for _ in range(choose.choice([0, 1, 1, 2, 5])):
+        at = choose.randrange(len(changed) + 1)
+        kind = choose.randrange(6)
+        if kind == 0 and changed:
+            changed[at % len(changed)] ^= 1 << choose.randrange(8)
+        elif kind == 1:
+            del changed[at : at + choose.choice([1, 2, 30, 500])]
+        elif kind == 2:
+            changed[at:at] = choose.choice(PIECES)
+        elif kind == 3:
+            changed[at:at] = changed[at : at + choose.choice([1, 20, 300])]
+        elif kind == 4:
+            changed[at:] = choose.choice(others)[choose.randrange(50) :]
+        else:
+            changed[at:at] = bytes(choose.randrange(256) for _ in range(choose.randrange(20)))
+    return bytes(changed)
+
+
+def throw(port: int, data: bytes, choose: random.Random) -> None:
+    """Send bytes in pieces, read a little of what comes, or nothing, and leave in one way or another."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as sock, contextlib.suppress(OSError):
+        while data:
+            size = choose.choice([1, 7, 100, 1024, len(data)])
+            sock.sendall(data[:size])
+            data = data[size:]
+        if choose.random() < 0.5:
+            sock.shutdown(socket.SHUT_WR)
+        sock.settimeout(choose.choice([0.001, 0.02]))
+        sock.recv(4096)
+
+
+def fuzz(seconds: float, seed: str) -> list[str]:
+    """Throw until the time is over; return what was wrong afterwards."""
+    choose = random.Random(seed)
+    known = corpus()
+    server = Server([_Silent()], passwords=[PASSWORD], request_timeout=0.5)
+    open_server = Server([_Silent()], request_timeout=0.5)
+    problems = []
+    tracemalloc.start()
+    thrown = 0
+    with Receiver(server) as keyed, Receiver(open_server) as clear:
+        half = 0
+        began = time.monotonic()
+        while (passed := time.monotonic() - began) < seconds:
+            throw(choose.choice([keyed.port, clear.port]), mutated(choose.choice(known), choose, known), choose)
+            thrown += 1
+            if not half and passed > seconds / 2:
+                gc.collect()
+                half = tracemalloc.get_traced_memory()[0]
+        for running in (keyed, clear):
+            if not answers(running.port, PASSWORD if running is keyed else None):
+                problems.append("the server does not answer any more")
+            usage = running.server._usage
+            until = time.monotonic() + 30
+            while (usage._all_connections or usage._all_held) and time.monotonic() < until:
+                time.sleep(0.05)
+            if usage._all_connections or usage._all_held or usage._delayed:
+                problems.append(f"still held: {usage._all_connections} connections, {usage._all_held} bytes")
+            if running.server.display_failures:
+                problems.append(f"{running.server.display_failures} failures of the display")
+        gc.collect()
+        grown = tracemalloc.get_traced_memory()[0] - half
+    tracemalloc.stop()
+    if grown > GROWTH:
+        problems.append(f"grown by {grown:,} bytes in the second half")
+    print(f"{thrown:,} requests in {seconds:g} s, seed {seed}: {'; '.join(problems) or 'it stands'}")
+    return problems
+
+
+def answers(port: int, password: str | None) -> bool:
+    """Tell whether a server registers an application, whatever came before."""
+    key = None if password is None else Key(password, "SHA256")
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+        sock.sendall(encode(REQUESTS[0], key=key))
+        sock.shutdown(socket.SHUT_WR)
+        return sock.recv(4096).startswith(b"GNTP/1.0 -OK")
+
+
+def main() -> int:
+    """Run it; return 1 if anything was wrong."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long (default %(default)s)")
+    parser.add_argument("--seed", default=str(random.randrange(10**6)), help="makes the same mistakes again")
+    arguments = parser.parse_args()
+    return 1 if fuzz(arguments.seconds, arguments.seed) else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
