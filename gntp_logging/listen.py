@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from .receiver.displays import Display, Notice
     from .receiver.registry import Toast
 
-_DISPLAY_NAMES: Final = ("console", "json")
+_DISPLAY_NAMES: Final = ("console", "json", "web")
 
 _DESCRIPTION: Final = """\
 Show what GNTP clients send, on this machine: a GNTPHandler, or any other program that speaks GNTP.
 
   gntp-logging listen                                    boxes in this terminal, from programs on this machine
   gntp-logging listen --bind 0.0.0.0 --password-file F   from other machines as well
+  gntp-logging listen --display web                      a page in the browser
   gntp-logging listen --display json | jq .title         one JSON object a line, for scripts
   gntp-logging listen --bind 0.0.0.0 --password-file F --subscribe-to hub.example
                                                          what the hub gets
@@ -125,20 +126,27 @@ def listen_command(arguments: argparse.Namespace) -> int:
 
 def _serve(arguments: argparse.Namespace, passwords: Sequence[str], stop: Stop) -> None:
     from .gntp.exceptions import GNTPError  # asyncio and the rest only where they are used
-    from .receiver.displays import DISPLAYS
+    from .receiver.displays import Running
     from .receiver.server import Receiver, Server
 
-    names = dict.fromkeys(arguments.display or ["console"])
     subscriber = _subscriber(arguments, passwords)
+    displays = [_made(name) for name in dict.fromkeys(arguments.display or ["console"])]
     server = Server(
-        [_UntilClosed(DISPLAYS[name](sys.stdout), stop) for name in names],
+        [_UntilClosed(display, stop) for display in displays],
         host=arguments.bind,
         port=arguments.port,
         passwords=passwords,
         subscriptions=[subscriber] if subscriber else [],
         encrypt_answers=arguments.encrypt_answers,
     )
-    with Receiver(server) as receiver, contextlib.ExitStack() as at_the_end:
+    with contextlib.ExitStack() as at_the_end:
+        for display in displays:
+            if isinstance(display, Running):
+                display.start()
+                at_the_end.callback(display.close)
+            if url := getattr(display, "url", ""):
+                _warn(f"alerts are shown at {url}")
+        receiver = at_the_end.enter_context(Receiver(server))
         if subscriber is not None:
             subscriber.port = receiver.port
             at_the_end.callback(subscriber.close)
@@ -159,12 +167,22 @@ def _subscriber(arguments: argparse.Namespace, passwords: Sequence[str]) -> Subs
     return Subscriber(f"{name}-{random_hex_string(4)}", name, arguments.subscribe_to, passwords[0])
 
 
+def _made(name: str) -> Display:
+    from .receiver.displays import DISPLAYS, MissingExtraError
+
+    try:
+        return DISPLAYS[name](sys.stdout)
+    except MissingExtraError as error:
+        raise OSError(f"--display {name} {error}") from error
+
+
 class _UntilClosed:
     """A display that ends the program when nobody reads what it writes."""
 
     def __init__(self, display: Display, closed: Stop) -> None:
         self._display = display
         self._closed = closed
+        self.patience: float = getattr(display, "patience", 0.0)
 
     def show(self, toast: Toast) -> None:
         with self._watching():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -245,3 +246,14 @@ def test_a_hub_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str])
     port = free_port()
     assert main(["listen", "--port", "0", "--password", "x", "--subscribe-to", f"127.0.0.1:{port}"]) == 1
     assert f"cannot subscribe to 127.0.0.1:{port}" in capsys.readouterr().err
+
+
+def test_the_documents_table_names_every_argument(capsys: pytest.CaptureFixture[str]) -> None:
+    """And none that is not there."""
+    with pytest.raises(SystemExit):
+        main(["listen", "--help"])
+    known = set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--help"}
+    table = Path(__file__).parents[1].joinpath("docs", "receiver.md").read_text("utf-8").split("## In the terminal")[0]
+    cells = " ".join(re.findall(r"^\| (`--.*?) \|", table, re.MULTILINE))
+    rows = set(re.findall(r"--[a-z-]+", cells))
+    assert rows == known

@@ -18,6 +18,8 @@ class Display(Protocol):
     def show(self, toast: Toast) -> None:
         """Show a toast. Called on the receiver's thread; what it raises is counted and harms nobody.
 
+        A display that lets people react has an attribute ``patience``: the seconds for which they can.
+
         Args:
             toast: The toast.
         """
@@ -60,5 +62,44 @@ def _json(stream: TextIO) -> Display:
     return JsonDisplay(stream)
 
 
-DISPLAYS: Final[Mapping[str, Callable[[TextIO], Display]]] = {"console": _console, "json": _json}
-"""What makes a display, by its name; each gets the stream that the program writes to."""
+def _web(_stream: TextIO) -> Display:
+    try:
+        from .web import WebDisplay
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("web", error.name or "") from error
+    return WebDisplay()
+
+
+class MissingExtraError(Exception):
+    """A display needs packages that are not installed."""
+
+    def __init__(self, extra: str, missing: str) -> None:
+        """Say what to do.
+
+        Args:
+            extra: The extra of this package that brings them.
+            missing: The package that was missed.
+        """
+        super().__init__(f"needs {missing}: pip install 'gntp-logging[{extra}]'")
+
+
+@runtime_checkable
+class Running(Protocol):
+    """A display that must be started before the server, and closed after it."""
+
+    def start(self) -> None:
+        """Start.
+
+        Raises:
+            OSError: If it cannot have what it needs.
+        """
+
+    def close(self) -> None:
+        """End. Closing twice is harmless."""
+
+
+DISPLAYS: Final[Mapping[str, Callable[[TextIO], Display]]] = {"console": _console, "json": _json, "web": _web}
+"""What makes a display, by its name; each gets the stream that the program writes to.
+
+Raises MissingExtraError where a display's packages are not installed.
+"""

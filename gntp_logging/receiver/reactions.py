@@ -46,14 +46,16 @@ def ignore(_reaction: Reaction) -> None:
 class Awaited:
     """One reaction that a sender has asked for. Lives in the server's event loop."""
 
-    def __init__(self, request: NotifyRequest, echoed: Mapping[str, str]) -> None:
+    def __init__(self, request: NotifyRequest, echoed: Mapping[str, str], patience: float = 0.0) -> None:
         """Begin to wait.
 
         Args:
             request: The notification.
             echoed: Headers that go back to its sender.
+            patience: Seconds for which displays show a toast, where that is longer than usual.
         """
         self._request = request
+        self._timeout = max(patience, STICKY_TIMEOUT if request.notification.sticky else REACTION_TIMEOUT)
         self._echoed = echoed
         self._loop = asyncio.get_running_loop()
         self._reaction: asyncio.Future[Reaction] = self._loop.create_future()
@@ -79,9 +81,8 @@ class Awaited:
         Returns:
             What the sender is told.
         """
-        timeout = STICKY_TIMEOUT if self._request.notification.sticky else REACTION_TIMEOUT
         try:
-            reaction = await asyncio.wait_for(asyncio.shield(self._reaction), timeout)
+            reaction = await asyncio.wait_for(asyncio.shield(self._reaction), self._timeout)
         except asyncio.TimeoutError:
             reaction = Reaction.TIMED_OUT
         return self.told(reaction)

@@ -107,6 +107,7 @@ class Server:
             request_timeout: Seconds for one whole request.
         """
         self._displays = tuple(displays)
+        self._patience = max((getattr(display, "patience", 0.0) for display in displays), default=0.0)
         self._host = host
         self._passwords = (*passwords, *map(_forwarding_password, subscriptions))
         self._limits = limits
@@ -246,7 +247,7 @@ class Server:
         else:
             toast = _completed(self._registry.toast(request), connection)
             if isinstance(request.notification.callback, SocketCallback):
-                awaited = Awaited(request, _echoed(request))
+                awaited = Awaited(request, _echoed(request), self._patience)
                 self._awaited.append(awaited)
                 if len(self._awaited) > MAX_AWAITED:  # else a thousand who have left could take all connections
                     self._awaited.popleft().react(Reaction.TIMED_OUT)

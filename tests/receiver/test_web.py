@@ -1,0 +1,298 @@
+"""The display for a browser: its page in a real Chromium, and its doors, tried by strangers."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from gntp_logging import icons
+from gntp_logging.gntp.models import Event, Notification, SocketCallback
+from gntp_logging.gntp.requests import NotifyRequest
+from gntp_logging.gntp.wire import ResponseReader, encode
+from gntp_logging.receiver.reactions import Reaction
+from gntp_logging.receiver.registry import Toast
+from gntp_logging.receiver.server import Receiver, Server
+from tests.receiver.conftest import ask, connected, register
+
+pytest.importorskip("aiohttp", reason="needs aiohttp: pip install 'gntp-logging[web]'")
+
+from gntp_logging.receiver.web import MAX_PAGES, MAX_TOASTS, WebDisplay
+from tests.receiver.chromium import Page, chromium
+
+HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>\x1b[2J\u202e"
+
+
+@pytest.fixture
+def display() -> Iterator[WebDisplay]:
+    """A display that serves."""
+    made = WebDisplay()
+    made.start()
+    yield made
+    made.close()
+
+
+def toast(title: str = "title", text: str = "text", **more: Any) -> Toast:
+    """Make a toast."""
+    return Toast(more.pop("application", "shop"), more.pop("name", "Error"), title, text, **more)
+
+
+TITLES = "[...document.querySelectorAll('article:not([hidden]) h2')].map(e => e.textContent).join('|')"
+
+
+def test_toasts_appear_live_update_in_place_and_obey_nothing(display: WebDisplay, tmp_path: Path) -> None:
+    """In a real Chromium: what was there before, what comes now, a count that grows, a text that wants to be markup."""
+
+    async def look() -> None:
+        display.show(toast("before", coalescing_id="fold", priority=1, icon=icons.picture("Error")))
+        async with chromium(tmp_path, display.url) as page:
+            await page.until(f"{TITLES} === 'before'")
+            assert await page.evaluate("document.querySelector('article').dataset.priority") == "1"
+            await page.until("document.querySelector('img').naturalWidth === 64")
+            display.show(toast(HOSTILE, HOSTILE, priority=2, sticky=True, icon="https://elsewhere.example/x.png"))
+            await page.until("document.querySelectorAll('article').length === 2")
+            display.show(toast("before · 100 times", coalescing_id="fold", priority=1))
+            await page.until(f"{TITLES} === {json.dumps(HOSTILE + '|before · 100 times')}")
+            assert await page.evaluate("document.title") == "(2) Alerts"
+            assert await page.evaluate("document.querySelectorAll('article script, article h2 img').length") == 0
+            assert await page.evaluate("document.querySelector('article').classList.contains('sticky')")
+            origin = display.url.partition("?")[0]
+            assert [url for url in page.requested if not url.startswith(origin)] == []
+            assert [line for line in page.complaints if "favicon" not in line and "404" not in line] == []
+
+    asyncio.run(look())
+
+
+def test_search_and_filters_hide_what_is_not_wanted(display: WebDisplay, tmp_path: Path) -> None:
+    """By words in any order, by application, by level; Escape shows all again."""
+
+    async def look() -> None:
+        display.show(toast("disk full", "on web-3", application="backup", priority=1))
+        display.show(toast("order 7", "not paid", application="shop", priority=1))
+        display.show(toast("slow", "query", application="shop", priority=0))
+        async with chromium(tmp_path, display.url) as page:
+            await page.until(f"{TITLES} === 'slow|order 7|disk full'")
+            await page.press("/")
+            for key in "paid ord":
+                await page.press(key)
+            await page.until(f"{TITLES} === 'order 7'")
+            assert await page.evaluate("document.getElementById('state').textContent") == "1 of 3 alerts"
+            await page.press("Escape")
+            await page.until(f"{TITLES} === 'slow|order 7|disk full'")
+            choose = "(id, value) => {{ const e = document.getElementById(id); e.value = value;"
+            choose = choose.replace("{{", "{") + " e.dispatchEvent(new Event('input')); }"
+            await page.evaluate(f"({choose})('application', 'shop')")
+            await page.until(f"{TITLES} === 'slow|order 7'")
+            await page.evaluate(f"({choose})('level', '1')")
+            await page.until(f"{TITLES} === 'order 7'")
+
+    asyncio.run(look())
+
+
+def test_click_and_close_go_back_by_keyboard_alone(tmp_path: Path) -> None:
+    """The sender, on its socket, hears of what a person does in the page."""
+    display = WebDisplay()
+    display.start()
+    heard: dict[str, str] = {}
+
+    def send(port: int, title: str) -> None:
+        shown = Notification("event", title, "text", id_=title, callback=SocketCallback("context", "type"))
+        reader = ResponseReader()
+        with connected(port) as sock:
+            sock.settimeout(60)
+            sock.sendall(encode(NotifyRequest("app", shown)))
+            while "Notification-Callback-Result" not in heard.get(title, ""):
+                reader.feed(sock.recv(65536))
+                while (response := reader.next_message()) is not None:
+                    if response.message_type == "-CALLBACK":
+                        heard[title] = response.headers["Notification-Callback-Result"]
+                        return
+
+    async def look(port: int) -> None:
+        async with chromium(tmp_path, display.url) as page:
+            await page.until(f"{TITLES}.split('|').length === 2")
+            await page.press("ArrowDown")
+            first = await page.evaluate("document.activeElement.querySelector('h2').textContent")
+            await page.press("Enter")
+            await page.press("ArrowDown")
+            second = await page.evaluate("document.activeElement.querySelector('h2').textContent")
+            await page.press("Delete")
+            await page.until(f"{TITLES} === {json.dumps(first)}")
+            for thread in threads:
+                await asyncio.to_thread(thread.join, 60)
+            assert heard == {first: "CLICKED", second: "CLOSED"}
+
+    try:
+        with Receiver(Server([display])) as receiver:
+            assert ask(receiver.port, register(Event("event"))).message_type == "-OK"
+            threads = [threading.Thread(target=send, args=(receiver.port, title)) for title in ("one", "other")]
+            for thread in threads:
+                thread.start()
+            asyncio.run(look(receiver.port))
+    finally:
+        display.close()
+
+
+def test_a_page_finds_back_to_a_receiver_that_was_started_again(display: WebDisplay, tmp_path: Path) -> None:
+    """It says that nobody answers, and forgets what is not there any more."""
+
+    async def look(page: Page) -> None:
+        await page.until(f"{TITLES} === 'one'")
+        await asyncio.to_thread(display.close)
+        await page.until("document.getElementById('state').classList.contains('lost')")
+        again = WebDisplay(port=urlsplit(display.url).port or 0, token=display._token)
+        await asyncio.to_thread(again.start)
+        again.show(toast("two"))
+        try:
+            await page.until(f"{TITLES} === 'two'")
+        finally:
+            await asyncio.to_thread(again.close)
+
+    async def run() -> None:
+        display.show(toast("one"))
+        async with chromium(tmp_path, display.url) as page:
+            await look(page)
+
+    asyncio.run(run())
+
+
+# -- Strangers -----------------------------------------------------------------------------------
+
+
+def request(display: WebDisplay, method: str, path: str, body: str = "") -> tuple[int, dict[str, str], bytes]:
+    """Make a request as any program could."""
+    parts = urlsplit(display.url)
+    connection = http.client.HTTPConnection("127.0.0.1", parts.port or 0, timeout=10)
+    try:
+        connection.request(method, path, body or None)
+        response = connection.getresponse()
+        return (
+            response.status,
+            dict(response.headers),
+            response.read() if "event-stream" not in str(response.headers) else b"",
+        )
+    finally:
+        connection.close()
+
+
+def token(display: WebDisplay) -> str:
+    """Return the token in the address."""
+    return parse_qs(urlsplit(display.url).query)["token"][0]
+
+
+@pytest.mark.parametrize("path", ["/events", "/react", "/picture/x"])
+@pytest.mark.parametrize("query", ["", "?token=", "?token=guess", "?token=%00"])
+def test_nobody_without_the_token_sees_or_does_anything(display: WebDisplay, path: str, query: str) -> None:
+    """Other users of the machine, and pages of other sites."""
+    assert request(display, "POST" if path == "/react" else "GET", path + query)[0] == 403
+
+
+@pytest.mark.parametrize("path", ["/", "/page.js", "/page.css", "/events", "/nothing"])
+def test_every_answer_keeps_strangers_texts_harmless(display: WebDisplay, path: str) -> None:
+    """Errors too."""
+    _, headers, _ = request(display, "GET", path)
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ("", 400), ("[]", 400), ('{"number": 1}', 400), ('{"number": "x", "reaction": "CLICKED"}', 400),
+        ('{"number": 1, "reaction": "OWNED"}', 400), ('{"number": 1, "reaction": "CLICKED"}', 404),
+    ],
+)  # fmt: skip
+def test_bad_reactions_are_refused(display: WebDisplay, body: str, status: int) -> None:
+    """With what is allowed."""
+    assert request(display, "POST", f"/react?token={token(display)}", body)[0] == status
+
+
+def test_what_is_kept_is_bounded(display: WebDisplay) -> None:
+    """Sticky toasts stay longest; pictures go with their toasts; texts are cut."""
+    display.show(toast("sticky", sticky=True, icon=icons.picture("Critical")))
+    for number in range(MAX_TOASTS + 50):
+        display.show(toast(str(number), "x" * 100_000, icon=icons.picture(icons.NAMES[number % 2])))
+    display.show(toast("last"))
+    done = threading.Event()
+    assert display._loop is not None
+    display._loop.call_soon_threadsafe(done.set)
+    assert done.wait(10)
+    assert len(display._shown) == MAX_TOASTS
+    titles = [shown.toast.title for shown in display._shown.values()]
+    assert titles[0] == "sticky"
+    assert titles[-1] == "last"
+    assert len(display._pictures) <= 3
+    assert all(len(str(shown.message())) < 50_000 for shown in display._shown.values())
+
+
+def test_a_picture_that_could_hold_a_program_is_not_served(display: WebDisplay) -> None:
+    """An SVG may; what no browser knows is no picture."""
+    from gntp_logging.gntp.models import Resource
+
+    assert display._keep_picture(Resource(b"<svg onload='x'/>")) == ""
+    assert display._keep_picture(Resource(b"MZ")) == ""
+    assert display._keep_picture("https://elsewhere.example/x.png") == ""
+    id_ = display._keep_picture(icons.picture("Error"))
+    status, headers, body = request(display, "GET", f"/picture/{id_}?token={token(display)}")
+    assert (status, headers["Content-Type"], body) == (200, "image/png", icons.picture("Error").data)
+
+
+def test_too_many_pages_are_turned_away(display: WebDisplay) -> None:
+    """One that was left open in each of a hundred windows takes no more than its share."""
+    import socket
+
+    pages = []
+    parts = urlsplit(display.url)
+    try:
+        for _ in range(MAX_PAGES):
+            sock = socket.create_connection(("127.0.0.1", parts.port or 0), timeout=10)
+            sock.sendall(f"GET /events?token={token(display)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert b"200" in sock.recv(100)
+            pages.append(sock)
+        assert request(display, "GET", f"/events?token={token(display)}")[0] == 503
+    finally:
+        for sock in pages:
+            sock.close()
+
+
+def test_a_url_that_is_none_is_not_opened(display: WebDisplay) -> None:
+    """javascript: is a program, file: is somebody's disk."""
+    from gntp_logging.receiver.web import _Shown
+
+    for url, told in [("https://x/", "https://x/"), ("javascript:alert(1)", ""), ("file:///etc/passwd", ""), ("", "")]:
+        assert _Shown(1, toast(callback_url=url), 0.0, "").message()["url"] == told
+
+
+def test_start_says_when_the_port_is_taken_and_close_twice_is_harmless(display: WebDisplay) -> None:
+    """As servers do."""
+    other = WebDisplay(port=urlsplit(display.url).port or 0)
+    with pytest.raises(OSError, match=r"in use|only one usage"):
+        other.start()
+    other.close()
+    display.close()
+    display.close()
+    display.show(toast())
+
+
+def test_reactions_reach_the_toast(display: WebDisplay) -> None:
+    """Without a browser: what the page posts."""
+    reactions: list[Reaction] = []
+    reacted = threading.Event()
+
+    def react(reaction: Reaction) -> None:
+        reactions.append(reaction)
+        reacted.set()
+
+    display.show(toast(react=react))
+    assert request(display, "POST", f"/react?token={token(display)}", '{"number": 1, "reaction": "CLOSED"}')[0] == 200
+    assert reacted.wait(10)
+    assert reactions == [Reaction.CLOSED]
+    assert request(display, "POST", f"/react?token={token(display)}", '{"number": 1, "reaction": "CLOSED"}')[0] == 404
