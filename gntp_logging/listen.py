@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .receiver.displays import Display, Notice
     from .receiver.registry import Toast
 
-_DISPLAY_NAMES: Final = ("console", "json", "web")
+_DISPLAY_NAMES: Final = ("console", "json", "web", "desktop")
 
 _DESCRIPTION: Final = """\
 Show what GNTP clients send, on this machine: a GNTPHandler, or any other program that speaks GNTP.
@@ -27,6 +27,7 @@ Show what GNTP clients send, on this machine: a GNTPHandler, or any other progra
   gntp-logging listen                                    boxes in this terminal, from programs on this machine
   gntp-logging listen --bind 0.0.0.0 --password-file F   from other machines as well
   gntp-logging listen --display web                      a page in the browser
+  gntp-logging listen --display desktop                  toasts of the desktop
   gntp-logging listen --display json | jq .title         one JSON object a line, for scripts
   gntp-logging listen --bind 0.0.0.0 --password-file F --subscribe-to hub.example
                                                          what the hub gets

@@ -70,6 +70,14 @@ def _web(_stream: TextIO) -> Display:
     return WebDisplay()
 
 
+def _desktop(_stream: TextIO) -> Display:
+    try:
+        from .desktop import DesktopDisplay
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("desktop", error.name or "") from error
+    return DesktopDisplay()
+
+
 class MissingExtraError(Exception):
     """A display needs packages that are not installed."""
 
@@ -98,7 +106,12 @@ class Running(Protocol):
         """End. Closing twice is harmless."""
 
 
-DISPLAYS: Final[Mapping[str, Callable[[TextIO], Display]]] = {"console": _console, "json": _json, "web": _web}
+DISPLAYS: Final[Mapping[str, Callable[[TextIO], Display]]] = {
+    "console": _console,
+    "json": _json,
+    "web": _web,
+    "desktop": _desktop,
+}
 """What makes a display, by its name; each gets the stream that the program writes to.
 
 Raises MissingExtraError where a display's packages are not installed.

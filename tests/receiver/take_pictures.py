@@ -1,18 +1,25 @@
-"""Takes the web display's pictures: ``python -m tests.receiver.take_pictures docs``. Needs Chromium and aiohttp."""
+"""Takes the pictures of docs/receiver.md: ``python -m tests.receiver.take_pictures docs``.
+
+Needs Chromium and aiohttp for those of the page; dunst, xvfb, dbus, imagemagick and desktop-notifier for the toasts.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from gntp_logging import GNTPHandler
+from gntp_logging.receiver.desktop import DesktopDisplay
 from gntp_logging.receiver.server import Receiver, Server
 from gntp_logging.receiver.web import WebDisplay
 from tests.receiver.chromium import chromium
-from tests.support import PATIENCE
+from tests.receiver.dunst import Dunst
+from tests.support import PATIENCE, wait_until
 
 PROGRAM = """
 import types
@@ -31,6 +38,37 @@ def order(logger):
 
 
 def main(folder: Path) -> None:
+    """Take all of them."""
+    _photograph_toasts(folder / "toasts.png")
+    _photograph_pages(folder)
+
+
+def _photograph_toasts(path: Path) -> None:
+    """Show some alerts on a desktop, and photograph its screen."""
+    with tempfile.TemporaryDirectory() as folder:
+        dunst = Dunst(Path(folder))
+        try:
+            dunst.start()
+            os.environ["DBUS_SESSION_BUS_ADDRESS"] = dunst.address
+            display = DesktopDisplay()
+            display.start()
+            with Receiver(Server([display])) as receiver:
+                _log_some_errors(receiver.port)
+                pictures: list[bytes] = []
+                wait_until(lambda: _stands_still(dunst, path, pictures))
+            display.close()
+        finally:
+            dunst.stop()
+    subprocess.run(["mogrify", "-trim", str(path)], check=True)
+
+
+def _stands_still(dunst: Dunst, path: Path, pictures: list[bytes]) -> bool:
+    dunst.picture(path)
+    pictures.append(path.read_bytes())
+    return len(pictures) > 10 and len(set(pictures[-5:])) == 1
+
+
+def _photograph_pages(folder: Path) -> None:
     """Show some alerts, and photograph the page in light and in dark."""
     display = WebDisplay()
     display.start()
@@ -61,10 +99,11 @@ def _log_some_errors(port: int) -> None:
         logger.error("Payment provider answered %d", 503)
     assert handler.flush(PATIENCE)
     handler.close()
+    logger.removeHandler(handler)
 
 
 async def _photograph(url: str, scheme: str, path: Path) -> None:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # Chromium's children end after it
         async with chromium(Path(folder), url, size="820,760") as page:
             features = [
                 {"name": "prefers-color-scheme", "value": scheme},

@@ -1,0 +1,220 @@
+"""The display for the desktop: native toasts on Linux, macOS and Windows, by desktop-notifier (the extra ``desktop``).
+
+The library wants an event loop of its own, in which it hears of clicks. Toasts wait for it in a bounded queue; for what
+does not fit, one toast says how many there were.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import tempfile
+import threading
+import webbrowser
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from desktop_notifier import DesktopNotifier, Icon, Urgency
+
+from gntp_logging.gntp.models import Resource
+
+from .console import visible
+from .reactions import Reaction
+from .registry import Toast
+
+QUEUE_SIZE: Final = 50
+"""Toasts that wait to be shown. More of them would be no help to anybody."""
+
+MAX_TEXT: Final = 2000
+"""Characters: services cut sooner, and some stop showing at nine thousand."""
+
+MAX_REMEMBERED: Final = 200
+"""Toasts that an update can replace, and pictures that are kept as files."""
+
+_TIMEOUT: Final = 10.0
+"""Seconds for the desktop's service to take a toast."""
+
+_URGENCIES: Final = {-2: Urgency.Low, -1: Urgency.Low, 0: Urgency.Normal, 1: Urgency.Normal, 2: Urgency.Critical}
+
+
+class DesktopDisplay:
+    """Shows toasts by the desktop's own service.
+
+    Attributes:
+        patience: Seconds for which a click is still told to the sender: services keep toasts in a list.
+        failures: How many toasts the service has not taken.
+    """
+
+    patience: Final = 60.0
+
+    def __init__(self) -> None:
+        """Prepare."""
+        self.failures = 0
+        self._missed = 0
+        self._notifier: Any = None  # made in the loop, and made again after a failure
+        self._shown: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._pictures: OrderedDict[str, Path] = OrderedDict()
+        self._pictures_in = Path()
+        self._waiting: asyncio.Queue[Toast | None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._failure: BaseException | None = None
+
+    # -- The receiver's side ---------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Find the desktop's service.
+
+        Raises:
+            OSError: If there is none.
+        """
+        ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(ready,), name="gntp-desktop", daemon=True)
+        self._thread.start()
+        ready.wait()
+        if self._failure is not None:
+            self._thread.join()
+            reason = " ".join(str(self._failure).split()) or type(self._failure).__name__
+            raise OSError(f"--display desktop: no notification service can be reached: {reason}") from self._failure
+
+    def close(self) -> None:
+        """End. What is shown stays; closing twice, or before the start, is harmless."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._in_loop(self._end)
+            thread.join()
+
+    def show(self, toast: Toast) -> None:
+        """Show a toast as soon as those before it are.
+
+        Args:
+            toast: The toast.
+        """
+        self._in_loop(lambda: self._put(toast))
+
+    def _in_loop(self, function: Callable[[], object]) -> None:
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(function)
+
+    # -- In the loop -----------------------------------------------------------------------------
+
+    def _run(self, ready: threading.Event) -> None:
+        try:
+            asyncio.run(self._show_all(ready))
+        except BaseException as error:  # noqa: BLE001 - it is raised where start() waits
+            self._failure = error
+        finally:
+            ready.set()
+
+    async def _show_all(self, ready: threading.Event) -> None:
+        self._loop, self._waiting = asyncio.get_running_loop(), asyncio.Queue(QUEUE_SIZE + 1)
+        await asyncio.wait_for(self._connect(), _TIMEOUT)
+        with tempfile.TemporaryDirectory(prefix="gntp-logging-") as folder:
+            self._pictures_in = Path(folder)
+            ready.set()
+            try:
+                while (toast := await self._waiting.get()) is not None:
+                    await self._attempt(toast)
+                    if self._missed and self._waiting.empty():
+                        missed, self._missed = self._missed, 0
+                        rest = Toast("gntp-logging", "", f"{missed:,} more alerts", "They came too fast to be shown.")
+                        await self._attempt(rest)
+            finally:
+                self._disconnect()
+
+    def _put(self, toast: Toast) -> None:
+        assert self._waiting is not None
+        if self._waiting.qsize() >= QUEUE_SIZE:
+            self._missed += 1
+        else:
+            self._waiting.put_nowait(toast)
+
+    def _end(self) -> None:
+        assert self._waiting is not None
+        self._waiting.put_nowait(None)  # one place is kept free for it
+
+    async def _connect(self) -> None:
+        """Find the service; the library would only do so with the first toast."""
+        self._notifier = DesktopNotifier(app_name="gntp-logging", app_icon=None)
+        await self._notifier.get_capabilities()
+
+    def _disconnect(self) -> None:
+        """Let go of the service; the library has no way to say so, and would leave its connection open."""
+        notifier, self._notifier = self._notifier, None
+        bus = getattr(getattr(notifier, "_backend", None), "bus", None)  # on Linux only
+        if bus is not None:
+            bus.disconnect()
+
+    async def _attempt(self, toast: Toast) -> None:
+        try:
+            await asyncio.wait_for(self._send(toast), _TIMEOUT)
+        except Exception:  # noqa: BLE001 - the service's, and the library's: the next toast begins anew
+            self.failures += 1
+            self._disconnect()
+
+    async def _send(self, toast: Toast) -> None:
+        if self._notifier is None:
+            await self._connect()
+        key = (toast.application, toast.coalescing_id)
+        if toast.coalescing_id and key in self._shown:
+            with contextlib.suppress(KeyError):  # somebody has closed it
+                await self._notifier.clear(self._shown.pop(key))
+        id_ = await self._notifier.send(
+            title=harmless(_title(toast)),
+            message=harmless(toast.text),
+            urgency=_URGENCIES[toast.priority],
+            icon=self._icon(toast.icon),
+            timeout=0 if toast.sticky else -1,
+            on_clicked=lambda: _clicked(toast),
+            on_dismissed=lambda: toast.react(Reaction.CLOSED),
+        )
+        if toast.coalescing_id:
+            self._shown[key] = id_
+            while len(self._shown) > MAX_REMEMBERED:
+                self._shown.popitem(last=False)
+
+    def _icon(self, icon: str | Resource | None) -> Icon | None:
+        """Write a picture to a file, which is what services take; a picture that is only a URL is left out."""
+        if not isinstance(icon, Resource) or icon.data is None:
+            return None
+        name = icon.unique_id() or ""
+        if name not in self._pictures:
+            path = self._pictures_in / f"{name}.png"  # services look at the bytes, some at the ending first
+            path.write_bytes(icon.data)
+            self._pictures[name] = path
+            while len(self._pictures) > MAX_REMEMBERED:
+                _, oldest = self._pictures.popitem(last=False)
+                oldest.unlink(missing_ok=True)
+        return Icon(path=self._pictures[name])
+
+
+def harmless(text: str) -> str:
+    """Make a text that a stranger sent harmless for the desktop's service.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        The text, cut, with control characters in visible form. Linux services may take markup: there, angle brackets
+        become such as mean nothing, because whether a service would show them escaped is not known.
+    """
+    cut = text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
+    shown = visible(cut)
+    return shown.replace("<", "‹").replace(">", "›") if sys.platform.startswith("linux") else shown
+
+
+def _title(toast: Toast) -> str:
+    """Return the title, with the application where it does not tell that itself."""
+    line = " ".join(toast.title.split()) or "(no title)"
+    return line if toast.application in line else f"{toast.application}: {line}"
+
+
+def _clicked(toast: Toast) -> None:
+    toast.react(Reaction.CLICKED)
+    if toast.callback_url.lower().startswith(("http://", "https://")):
+        # Starting a browser may take seconds, which the loop has not.
+        threading.Thread(target=webbrowser.open, args=(toast.callback_url,), daemon=True).start()

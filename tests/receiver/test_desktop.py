@@ -1,0 +1,193 @@
+"""The display for the desktop, with a real notification daemon on a D-Bus of its own."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import webbrowser
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gntp_logging import icons
+from gntp_logging.receiver.reactions import Reaction
+from gntp_logging.receiver.registry import Toast
+from tests.receiver.dunst import Dunst
+from tests.support import PATIENCE, wait_until
+
+pytest.importorskip("desktop_notifier", reason="needs desktop-notifier: pip install 'gntp-logging[desktop]'")
+if not sys.platform.startswith("linux"):
+    pytest.skip("the daemon is one for Linux", allow_module_level=True)
+
+from gntp_logging.receiver import desktop
+from gntp_logging.receiver.desktop import DesktopDisplay, harmless
+
+
+@pytest.fixture
+def dunst(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dunst]:
+    """A daemon, to which this process would talk."""
+    daemon = Dunst(tmp_path)
+    try:
+        daemon.start()
+        monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", daemon.address)
+        yield daemon
+    finally:
+        daemon.stop()
+
+
+@pytest.fixture
+def display(dunst: Dunst) -> Iterator[DesktopDisplay]:
+    """A display that has found the daemon."""
+    made = DesktopDisplay()
+    made.start()
+    yield made
+    made.close()
+
+
+class Told:
+    """What the sender was told."""
+
+    def __init__(self) -> None:
+        self.reactions: list[Reaction] = []
+        self.came = threading.Event()
+
+    def __call__(self, reaction: Reaction) -> None:
+        self.reactions.append(reaction)
+        self.came.set()
+
+
+def toast(title: str = "ERROR · shop", text: str = "it broke", **more: Any) -> Toast:
+    """Make a toast of shop."""
+    return Toast("shop", "Error", title, text, **more)
+
+
+def test_a_toast_has_its_title_its_text_and_its_picture(dunst: Dunst, display: DesktopDisplay, tmp_path: Path) -> None:
+    """And can be seen: a picture of the screen is not of one colour."""
+    display.show(toast(text="it broke\nshop/cart.py:4 in pay", priority=2, sticky=True, icon=icons.picture("Critical")))
+    wait_until(lambda: dunst.shown() == 1)
+    picture = tmp_path / "screen.png"
+    wait_until(lambda: _is_seen(dunst, picture))
+    dunst.close()
+    wait_until(lambda: len(dunst.history()) == 1)
+    (shown,) = dunst.history()
+    assert (shown["summary"], shown["appname"]) == ("ERROR · shop", "gntp-logging")
+    assert "it broke\nshop/cart.py:4 in pay" in shown["body"]
+    assert shown["timeout"] == 0
+    assert icons.picture("Critical").unique_id() in shown["icon_path"]
+
+
+def _is_seen(dunst: Dunst, path: Path) -> bool:
+    dunst.picture(path)
+    return len(path.read_bytes()) > 2000  # a black screen takes some hundred
+
+
+def test_a_click_goes_back_and_opens_the_url(
+    dunst: Dunst, display: DesktopDisplay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the browser, which a web page may open and nothing else."""
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    for url in ("javascript:alert(1)", "https://tracker.example/7"):
+        told = Told()
+        display.show(toast(url, callback_url=url, react=told))
+        wait_until(lambda: dunst.shown() == 1)
+        dunst.click()
+        assert told.came.wait(PATIENCE)
+        assert told.reactions == [Reaction.CLICKED]
+        dunst.close()  # this daemon leaves what was clicked for a while
+        wait_until(lambda: dunst.shown() == 0)
+    wait_until(lambda: opened == ["https://tracker.example/7"])
+
+
+def test_a_close_goes_back(dunst: Dunst, display: DesktopDisplay) -> None:
+    """To the sender of that toast."""
+    one, other = Told(), Told()
+    display.show(toast("one", react=one))
+    wait_until(lambda: dunst.shown() == 1)
+    display.show(toast("other", react=other))
+    wait_until(lambda: dunst.shown() == 2)
+    dunst.close()
+    wait_until(lambda: one.came.is_set() or other.came.is_set())
+    assert [one.reactions, other.reactions].count([Reaction.CLOSED]) == 1
+
+
+def test_an_update_takes_the_place_of_its_toast(dunst: Dunst, display: DesktopDisplay) -> None:
+    """And that is no close by a person."""
+    told = Told()
+    display.show(toast("1 time", coalescing_id="fold", react=told))
+    wait_until(lambda: dunst.shown() == 1)
+    display.show(toast("100 times", coalescing_id="fold"))
+    wait_until(lambda: [entry["summary"] for entry in dunst.history()] == ["shop: 1 time"])
+    wait_until(lambda: dunst.shown() == 1)
+    assert told.reactions == []
+
+
+def test_markup_of_strangers_is_text(dunst: Dunst, display: DesktopDisplay) -> None:
+    """Whatever the daemon would make of it."""
+    display.show(toast("<b>bold</b>", "<a href='https://evil.example'>click</a> & \x1b[2J \u202e"))
+    wait_until(lambda: dunst.shown() == 1)
+    dunst.close()
+    wait_until(lambda: len(dunst.history()) == 1)
+    (shown,) = dunst.history()
+    assert "<a" not in shown["body"]
+    assert "‹a href='https://evil.example'›click‹/a›" in shown["body"]
+    assert "\x1b" not in shown["body"]
+
+
+def test_what_comes_too_fast_is_counted_and_told(
+    dunst: Dunst, display: DesktopDisplay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand toasts help nobody; that there were so many does."""
+    monkeypatch.setattr(desktop, "QUEUE_SIZE", 3)
+    release = threading.Event()
+    display._in_loop(lambda: release.wait(PATIENCE))
+    for number in range(20):
+        display.show(toast(str(number)))
+    release.set()
+    wait_until(lambda: dunst.shown() == 4)
+    for _ in range(4):
+        dunst.close()
+    wait_until(lambda: len(dunst.history()) == 4)
+    assert "gntp-logging: 17 more alerts" in {entry["summary"] for entry in dunst.history()}
+
+
+def test_a_daemon_that_was_started_again_is_found(dunst: Dunst, display: DesktopDisplay) -> None:
+    """What it did not take meanwhile is counted."""
+    display.show(toast("before"))
+    wait_until(lambda: dunst.shown() == 1)
+    dunst.start_again()
+    display.show(toast("after"))
+    display.show(toast("and again"))
+    wait_until(lambda: dunst.shown() + display.failures >= 2)
+    assert dunst.shown() >= 1
+
+
+def test_without_a_service_start_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """On a server without a desktop, say."""
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={tmp_path}/nothing")
+    display = DesktopDisplay()
+    with pytest.raises(OSError, match="no notification service can be reached"):
+        display.start()
+    display.close()
+    display.show(toast())
+
+
+def test_a_long_text_is_cut() -> None:
+    """Services stop showing at nine thousand characters."""
+    assert len(harmless("x" * 100_000)) == desktop.MAX_TEXT
+
+
+def test_pictures_are_kept_up_to_a_bound(
+    dunst: Dunst, display: DesktopDisplay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As files, which go with the display."""
+    monkeypatch.setattr(desktop, "MAX_REMEMBERED", 2)
+    for name in icons.NAMES:
+        display.show(toast(name, icon=icons.picture(name)))
+    wait_until(lambda: dunst.shown() == len(icons.NAMES))
+    folder = display._pictures_in
+    assert len(list(folder.iterdir())) == 2
+    display.close()
+    assert not folder.exists()
