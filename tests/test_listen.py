@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -257,3 +259,46 @@ def test_the_documents_table_names_every_argument(capsys: pytest.CaptureFixture[
     cells = " ".join(re.findall(r"^\| (`--.*?) \|", table, re.MULTILINE))
     rows = set(re.findall(r"--[a-z-]+", cells))
     assert rows == known
+
+
+def test_several_displays_show_the_same() -> None:
+    """JSON for a script, and a page for a person, whose address is said."""
+    pytest.importorskip("aiohttp", reason="needs aiohttp: pip install 'gntp-logging[web]'")
+    listening = Listening("--display", "web")
+    try:
+        with listening.client() as client:
+            client.process_request(REGISTER)
+            client.process_request(NotifyRequest("shop", Notification("Info", "to both")))
+        assert listening.next_of("notify")["title"] == "to both"
+        assert listening.process.stderr is not None
+        url = listening.process.stderr.readline().split()[-1]
+        parts = urlsplit(url)
+        connection = http.client.HTTPConnection("127.0.0.1", parts.port or 0, timeout=10)
+        connection.request("GET", f"/events?{parts.query}")
+        assert "to both" in connection.getresponse().readline().decode()
+        connection.close()
+    finally:
+        assert listening.end() == (0, "")
+
+
+@pytest.mark.parametrize(("display", "module"), [("web", "aiohttp"), ("desktop", "desktop_notifier")])
+def test_a_display_whose_packages_are_missing_says_what_to_install(
+    display: str, module: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one line."""
+    for name in [name for name in sys.modules if name.startswith(f"gntp_logging.receiver.{display}")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)
+    assert main(["listen", "--port", "0", "--display", display]) == 1
+    assert capsys.readouterr().err.strip().endswith(f"pip install 'gntp-logging[{display}]'")
+
+
+def test_a_desktop_without_a_service_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """With 1."""
+    pytest.importorskip("desktop_notifier", reason="needs desktop-notifier: pip install 'gntp-logging[desktop]'")
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={tmp_path}/nothing")
+    assert main(["listen", "--port", "0", "--display", "desktop"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "no notification service can be reached" in line

@@ -104,9 +104,14 @@ def pointer_line(name: str, identifier: str) -> str:
     return f"{name}: {RESOURCE_SCHEME}{identifier}\r\n"
 
 
+def is_name(name: str) -> bool:
+    """Tell whether a header can have this name; peers send others, too."""
+    return bool(_NAME.fullmatch(name))
+
+
 @functools.lru_cache(maxsize=1024)
 def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise GNTPValidationError(f"{name!r} is no header name; allowed: letters, digits, '-', '_' and '.'")
 
 

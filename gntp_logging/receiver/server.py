@@ -23,6 +23,7 @@ from gntp_logging.gntp import ciphers
 from gntp_logging.gntp.ciphers import Cipher
 from gntp_logging.gntp.constants import RESPONSE_ERROR, RESPONSE_OK, ErrorCode
 from gntp_logging.gntp.exceptions import GNTPProtocolError
+from gntp_logging.gntp.headers import is_name
 from gntp_logging.gntp.keys import Key
 from gntp_logging.gntp.models import SocketCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, Response, SubscribeRequest
@@ -442,8 +443,10 @@ def _way(connection: _Connection) -> dict[str, str]:
 
 
 def _echoed(request: Request) -> dict[str, str]:
-    """Return the Data- headers, which go back to the sender; a picture's bytes do not."""
-    return {name: value for name, value in request.app_specific_headers or () if isinstance(value, str)}
+    """Return the Data- headers, which go back to the sender; a picture's bytes, and what has no proper name, do not."""
+    return {
+        name: value for name, value in request.app_specific_headers or () if isinstance(value, str) and is_name(name)
+    }
 
 
 def _error_response(code: int, description: str) -> Response:

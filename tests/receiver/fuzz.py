@@ -1,8 +1,9 @@
 """Throw mutated requests at a receiver, and see that it stands: ``python tests/receiver/fuzz.py``. No test itself.
 
-Requests of other people's clients and of ours are cut, joined, doubled, and changed byte by byte, and sent in pieces of
-any size, with and without a password, in clear and encrypted. Afterwards the server must answer as before, hold nothing
-for anybody, and not have grown. ``--seconds`` and ``--seed`` bound and repeat it; a test runs it for two seconds.
+Requests are cut, joined, doubled, and changed byte by byte, and sent in pieces of any size, with and without a
+password, in clear and encrypted: ours, and with ``--requests FOLDER`` recorded ones of other people's clients.
+Afterwards the server must answer as before, hold nothing for anybody, have logged no mistake of its own, and not have
+grown. ``--seconds`` and ``--seed`` bound and repeat it; a test runs it for two seconds.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
+import logging
 import random
 import socket
 import sys
@@ -34,6 +36,9 @@ REQUESTS: list[Request] = [
     RegisterRequest("app", PICTURE, [Event("event", "Event", icon=PICTURE), Event("other", enabled=False)]),
     NotifyRequest("app", Notification("event", "title", "text\nmore", id_="1", icon=PICTURE, coalescing_id="c")),
     NotifyRequest("app", Notification("event", "tïtle", "x" * 2000, callback=SocketCallback("context", "type"))),
+    NotifyRequest(
+        "app", Notification("event", "title"), [("X-Thing", "1")], [("Data-Thing", "2"), ("Data-It", PICTURE)]
+    ),
     SubscribeRequest("sub-1", "desk", 9),
 ]
 PIECES = [
@@ -60,9 +65,21 @@ class _Silent:
         toast.react(Reaction.CLOSED)
 
 
-def corpus() -> list[bytes]:
-    """Return whole requests: in clear, keyed, and encrypted in each way."""
-    found = []
+class _Mistakes(logging.Handler):
+    """What the event loop has to say of exceptions that nobody has caught."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Remember it."""
+        self.told.append(record.getMessage())
+
+
+def corpus(folder: Path | None) -> list[bytes]:
+    """Return whole requests: in clear, keyed, and encrypted in each way; and those that a folder has."""
+    found = [] if folder is None else [path.read_bytes() for path in sorted(folder.glob("*.bin"))]
     for request in REQUESTS:
         found.append(encode(request))
         found.append(encode(request, keep_alive=True) * 3)
@@ -108,13 +125,15 @@ def throw(port: int, data: bytes, choose: random.Random) -> None:
         sock.recv(4096)
 
 
-def fuzz(seconds: float, seed: str) -> list[str]:
+def fuzz(seconds: float, seed: str, folder: Path | None = None) -> list[str]:
     """Throw until the time is over; return what was wrong afterwards."""
     choose = random.Random(seed)
-    known = corpus()
+    known = corpus(folder)
     server = Server([_Silent()], passwords=[PASSWORD], request_timeout=0.5)
     open_server = Server([_Silent()], request_timeout=0.5)
     problems = []
+    mistakes = _Mistakes()
+    logging.getLogger("asyncio").addHandler(mistakes)
     tracemalloc.start()
     thrown = 0
     with Receiver(server) as keyed, Receiver(open_server) as clear:
@@ -140,6 +159,8 @@ def fuzz(seconds: float, seed: str) -> list[str]:
         gc.collect()
         grown = tracemalloc.get_traced_memory()[0] - half
     tracemalloc.stop()
+    logging.getLogger("asyncio").removeHandler(mistakes)
+    problems += mistakes.told
     if grown > GROWTH:
         problems.append(f"grown by {grown:,} bytes in the second half")
     print(f"{thrown:,} requests in {seconds:g} s, seed {seed}: {'; '.join(problems) or 'it stands'}")
@@ -160,8 +181,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60.0, help="how long (default %(default)s)")
     parser.add_argument("--seed", default=str(random.randrange(10**6)), help="makes the same mistakes again")
+    parser.add_argument(
+        "--requests", type=Path, metavar="FOLDER", help="files *.bin with recorded requests to mutate too"
+    )
     arguments = parser.parse_args()
-    return 1 if fuzz(arguments.seconds, arguments.seed) else 0
+    return 1 if fuzz(arguments.seconds, arguments.seed, arguments.requests) else 0
 
 
 if __name__ == "__main__":

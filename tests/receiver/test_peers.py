@@ -28,11 +28,15 @@ def test_gntp(hash_id: str | None) -> None:
         growl.passwordHash = hash_id or "MD5"
 
         assert growl.register() is True
-        assert growl.notify("event", "Tïtle", "téxt\nmore", icon=PICTURE, sticky=True, priority=2) is True
+        shown = growl.notify(
+            "event", "Tïtle", "téxt\nmore", icon=PICTURE, sticky=True, priority=2, callback="https://tracker.example/7"
+        )
+        assert shown is True
 
         (toast,) = receiver.wait_for(1)
     assert (toast.application, toast.name, toast.title, toast.text) == ("gntp", "event", "Tïtle", "téxt\nmore")
     assert (toast.sticky, toast.priority, toast.icon) == (True, 2, Resource(data=PICTURE))
+    assert toast.callback_url == "https://tracker.example/7"
     assert (toast.encryption, toast.hash_) == ("", hash_id or "")
 
 
@@ -94,6 +98,17 @@ def test_gntp_send(password: str | None, with_picture: bool, tmp_path: Path) -> 
     assert (toast.application, toast.name, toast.title, toast.text) == ("sender", "event", "Tïtle", "téxt")
     assert toast.icon == (Resource(data=PICTURE) if with_picture else None)
     assert (toast.encryption, toast.hash_) == ("", "MD5" if password else "")
+
+
+def test_gntp_sends_url_opens_on_a_click(tmp_path: Path) -> None:
+    """Its fourth argument; it knows neither priorities nor stickiness."""
+    picture = tmp_path / "picture.png"
+    picture.write_bytes(PICTURE)
+    with running_receiver() as receiver:
+        _gntp_send(receiver.port, "Tïtle", "téxt", str(picture), "https://tracker.example/7")
+        (toast,) = receiver.wait_for(1)
+    assert toast.callback_url == "https://tracker.example/7"
+    assert (toast.priority, toast.sticky, toast.icon) == (0, False, Resource(data=PICTURE))
 
 
 def test_gntp_send_with_a_wrong_password() -> None:

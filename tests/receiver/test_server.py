@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import functools
 import gc
 import logging
 import socket
@@ -22,7 +23,7 @@ from gntp_logging.gntp.models import Event, Notification, Resource
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Response, SubscribeRequest
 from gntp_logging.gntp.wire import END, ResponseReader, encode
 from gntp_logging.receiver import server as server_module
-from gntp_logging.receiver.budget import Budget
+from gntp_logging.receiver.budget import Budget, Usage
 from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.server import Receiver, Server
 from tests.receiver.conftest import ask, connected, error_code, notify, read_answer, register, secured
@@ -227,6 +228,26 @@ def test_a_request_may_come_byte_by_byte(cipher_id: str | None) -> None:
 
         (toast,) = receiver.wait_for(1)
     assert toast.icon == picture
+
+
+@pytest.mark.parametrize("cipher_id", [None, "AES", "DES"])
+def test_a_request_may_be_cut_anywhere_and_come_late(cipher_id: str | None) -> None:
+    """In two pieces, cut at every place: the second comes when the server has seen the first."""
+    data = secured(NOTIFY, "secret", "SHA256", cipher_id)
+    with running_receiver(["secret"]) as receiver:
+        ask(receiver.port, secured(REGISTER, "secret", "SHA256", cipher_id))
+        usage = receiver.receiver.server._usage
+        for at in range(1, len(data)):
+            with connected(receiver.port) as sock:
+                sock.sendall(data[:at])
+                wait_until(functools.partial(_holds, usage, at))
+                sock.sendall(data[at:])
+                assert read_answer(sock).message_type == "-OK"
+        assert len(receiver.toasts) == len(data) - 1
+
+
+def _holds(usage: Usage, size: int) -> bool:
+    return usage._all_held == size
 
 
 def test_what_follows_a_request_is_read_and_dropped(receiver: RunningReceiver) -> None:
@@ -608,6 +629,15 @@ def test_an_idle_connection_ends_after_a_while(
         while data := sock.recv(65536):
             received += data
     assert (b"Error-Code: 200" in received) == bool(rest)
+
+
+def test_a_data_header_with_an_odd_name_costs_only_itself(receiver: RunningReceiver) -> None:
+    """Peers send any bytes before a colon; what is no name does not go back."""
+    ask(receiver.port, register())
+    data = notify().replace(b"Notification-Title", b"Data-Th\x00ing: 1\r\nData-Good: 2\r\nNotification-Title")
+    answer = ask(receiver.port, data)
+    assert answer.message_type == "-OK"
+    assert [name for name in answer.headers if name.startswith("Data-")] == ["Data-Good"]
 
 
 def test_data_headers_come_back(receiver: RunningReceiver) -> None:
