@@ -219,8 +219,10 @@ def _passwords(arguments: argparse.Namespace) -> list[str]:
     if not passwords and not is_loopback(arguments.bind):
         hint = "give --password-file or --password, or leave --bind out"
         raise _UsageError(f"--bind {arguments.bind} without a password would show what anybody sends: {hint}")
-    if not passwords and arguments.subscribe_to:
+    if arguments.subscribe_to and not passwords:
         raise _UsageError("--subscribe-to needs the hub's password: give --password-file or --password")
+    if arguments.subscribe_to and is_loopback(arguments.bind) and not is_loopback(arguments.subscribe_to[0]):
+        raise _UsageError("--subscribe-to a hub on another machine needs --bind with an address that the hub can reach")
     return passwords
 
 

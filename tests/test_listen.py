@@ -174,6 +174,7 @@ def test_a_handler_finds_it_and_its_alert_is_a_box(tmp_path: Path) -> None:
         (["--bind", "::"], "without a password"),
         (["--bind", "desk.example"], "without a password"),
         (["--subscribe-to", "hub"], "--subscribe-to needs the hub's password"),
+        (["--subscribe-to", "hub", "--password", "x"], "needs --bind with an address that the hub can reach"),
         (["--password-file", "/dev/null"], "there is no password in it"),
     ],
 )

@@ -103,7 +103,7 @@ class WebDisplay:
         patience: Seconds for which a click is still told to the sender.
     """
 
-    patience: Final = 300.0
+    patience: Final = 60.0
 
     def __init__(self, *, host: str = "127.0.0.1", port: int = 0, token: str | None = None) -> None:
         """Prepare.
