@@ -16,7 +16,8 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from . import listen
+from . import arguments as args
+from . import listen, send
 from .gntp.constants import DEFAULT_PORT, VERSION, random_hex_string
 from .handler import DISABLING_VARIABLE, GNTPHandler
 
@@ -70,24 +71,13 @@ def _parser() -> argparse.ArgumentParser:
             " server."
         ),
     )
-    demo.add_argument("--host", type=_text, help="host of a real GNTP server (default localhost)")
-    demo.add_argument("--port", type=_port, help=f"its port (default {DEFAULT_PORT})")
-    demo.add_argument("--password", type=_text, help="its password; with one, alerts are encrypted (AES, SHA256)")
+    demo.add_argument("--host", type=args.text, help="host of a real GNTP server (default localhost)")
+    demo.add_argument("--port", type=args.port, help=f"its port (default {DEFAULT_PORT})")
+    demo.add_argument("--password", type=args.text, help="its password; with one, alerts are encrypted (AES, SHA256)")
     demo.set_defaults(run=demo_command)
+    send.add_parser(commands)
     listen.add_parser(commands)
     return parser
-
-
-def _port(text: str) -> int:
-    if not (text.isdecimal() and len(text) <= 5 and 1 <= int(text) <= 65535):
-        raise argparse.ArgumentTypeError(f"allowed is 1 to 65535, not {text!r:.40}")
-    return int(text)
-
-
-def _text(text: str) -> str:
-    if not text.strip():
-        raise argparse.ArgumentTypeError("must not be blank")
-    return text
 
 
 def _say(line: str, stream: TextIO) -> None:

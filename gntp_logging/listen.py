@@ -12,6 +12,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, TextIO
 
+from . import arguments as args
+from .arguments import UsageError
 from .gntp.constants import DEFAULT_PORT, random_hex_string
 
 if TYPE_CHECKING:
@@ -47,14 +49,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--port", type=_port, default=DEFAULT_PORT, help="TCP port; 0 takes a free one (default %(default)s)"
+        "--port", type=args.port_or_0, default=DEFAULT_PORT, help="TCP port; 0 takes a free one (default %(default)s)"
     )
     parser.add_argument(
         "--bind", default="127.0.0.1", metavar="ADDRESS",
         help="address to listen on; beyond this machine only with a password (default %(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--password", action="append", default=[], type=_secret,
+        "--password", action="append", default=[], type=args.secret,
         help="a password that clients must have; may be repeated. Other users of this machine can see it in the list of"
         " processes: --password-file is better",
     )  # fmt: skip
@@ -71,36 +73,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="answer encrypted requests encrypted, as the specification says; not every client can read that",
     )  # fmt: skip
     parser.add_argument(
-        "--subscribe-to", metavar="HUB[:PORT]", type=_hub,
+        "--subscribe-to", metavar="HUB[:PORT]", type=args.host_and_port,
         help="show what this hub gets as well; the hub's password is the first that is given here",
     )  # fmt: skip
     parser.set_defaults(run=listen_command)
-
-
-def _port(text: str) -> int:
-    if not (text.isdecimal() and len(text) <= 5 and int(text) <= 65535):
-        raise argparse.ArgumentTypeError(f"allowed is 0 to 65535, not {text!r:.40}")
-    return int(text)
-
-
-def _secret(text: str) -> str:
-    if not text:
-        raise argparse.ArgumentTypeError("must not be empty")
-    return text
-
-
-def _hub(text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    if not colon or (host.count(":") and not host.endswith("]")):  # an IPv6 address without a port
-        host, port = text, str(DEFAULT_PORT)
-    host = host.removeprefix("[").removesuffix("]")
-    if not host.strip() or not (port.isdecimal() and 1 <= int(port) <= 65535):
-        raise argparse.ArgumentTypeError(f"allowed is a host, or HOST:PORT, not {text!r:.60}")
-    return host, int(port)
-
-
-class _UsageError(Exception):
-    """Arguments that do not go together; the text says why."""
 
 
 def listen_command(arguments: argparse.Namespace) -> int:
@@ -117,7 +93,7 @@ def listen_command(arguments: argparse.Namespace) -> int:
     """
     try:
         passwords = _passwords(arguments)
-    except _UsageError as error:
+    except UsageError as error:
         print(f"gntp-logging listen: {error}", file=sys.stderr)
         return 2
     with _until_told_to_stop() as stop:
@@ -212,17 +188,17 @@ def _passwords(arguments: argparse.Namespace) -> list[str]:
             with open(path, encoding="utf-8") as file:
                 found = [line.rstrip("\r\n") for line in file if line.strip()]
         except UnicodeDecodeError:
-            raise _UsageError(f"--password-file {path}: it is no text in UTF-8") from None
+            raise UsageError(f"--password-file {path}: it is no text in UTF-8") from None
         if not found:
-            raise _UsageError(f"--password-file {path}: there is no password in it")
+            raise UsageError(f"--password-file {path}: there is no password in it")
         passwords += found
     if not passwords and not is_loopback(arguments.bind):
         hint = "give --password-file or --password, or leave --bind out"
-        raise _UsageError(f"--bind {arguments.bind} without a password would show what anybody sends: {hint}")
+        raise UsageError(f"--bind {arguments.bind} without a password would show what anybody sends: {hint}")
     if arguments.subscribe_to and not passwords:
-        raise _UsageError("--subscribe-to needs the hub's password: give --password-file or --password")
+        raise UsageError("--subscribe-to needs the hub's password: give --password-file or --password")
     if arguments.subscribe_to and is_loopback(arguments.bind) and not is_loopback(arguments.subscribe_to[0]):
-        raise _UsageError("--subscribe-to a hub on another machine needs --bind with an address that the hub can reach")
+        raise UsageError("--subscribe-to a hub on another machine needs --bind with an address that the hub can reach")
     return passwords
 
 

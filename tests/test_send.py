@@ -1,0 +1,171 @@
+"""The command ``gntp-logging send``, with a real receiver."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gntp_logging import icons
+from gntp_logging.cli import main
+from gntp_logging.receiver.reactions import Reaction
+from gntp_logging.receiver.registry import Toast
+from gntp_logging.receiver.server import Receiver, Server
+from tests.support import Recorder, RunningReceiver, free_port, running_receiver
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variables of whoever runs the tests, and no input."""
+    for name in ("HOST", "PORT", "PASSWORD", "PASSWORD_FILE", "ENCRYPTION", "KEY_HASHING"):
+        monkeypatch.delenv(f"GNTP_{name}", raising=False)
+    monkeypatch.setattr(sys, "stdin", None)
+
+
+def send(receiver: RunningReceiver, *arguments: str) -> int:
+    """Run the command against a receiver."""
+    return main(["send", "--port", str(receiver.port), *arguments])
+
+
+def test_a_title_alone_is_shown(receiver: RunningReceiver, capsys: pytest.CaptureFixture[str]) -> None:
+    """And nothing is printed."""
+    assert send(receiver, "Backup done") == 0
+    (toast,) = receiver.toasts
+    assert (toast.application, toast.name, toast.title, toast.text) == ("gntp-logging", "Message", "Backup done", "")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_everything_can_be_said(receiver: RunningReceiver, tmp_path: Path) -> None:
+    """Each argument arrives."""
+    picture = tmp_path / "x.png"
+    picture.write_bytes(icons.picture("Error").data or b"")
+    options = ["--app", "make", "--event", "Build", "--priority", "-2", "--sticky", "--icon", str(picture)]
+    assert send(receiver, "Tïtle", "two\nlines", *options, "--url", "https://x/?a={b}") == 0
+    (toast,) = receiver.toasts
+    assert (toast.application, toast.name, toast.title, toast.text) == ("make", "Build", "Tïtle", "two\nlines")
+    assert (toast.priority, toast.sticky, toast.icon) == (-2, True, icons.picture("Error"))
+    assert toast.callback_url == "https://x/?a={b}"
+
+
+@pytest.mark.parametrize("arguments", [["title"], ["title", "-"]])
+def test_the_text_may_come_from_standard_input(receiver: RunningReceiver, arguments: list[str]) -> None:
+    """``make | gntp-logging send "make has ended"``; whatever bytes there are."""
+    command = [sys.executable, "-m", "gntp_logging", "send", "--port", str(receiver.port), *arguments]
+    subprocess.run(command, input=b"one\ntwo \xff\n", check=True, timeout=30)
+    assert receiver.toasts[0].text == "one\ntwo \ufffd"
+
+
+def test_a_terminal_is_not_waited_for(receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody would know that it waits."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdin", Terminal("never read"))
+    assert send(receiver, "title") == 0
+    assert receiver.toasts[0].text == ""
+
+
+class Reacting(Recorder):
+    """A display whose user does one thing."""
+
+    def __init__(self, reaction: Reaction) -> None:
+        super().__init__()
+        self.reaction = reaction
+
+    def show(self, toast: Toast) -> None:
+        """Do it."""
+        super().show(toast)
+        toast.react(self.reaction)
+
+
+@pytest.mark.parametrize("reaction", list(Reaction))
+def test_what_the_user_did_is_printed(reaction: Reaction, capsys: pytest.CaptureFixture[str]) -> None:
+    """In a word that a script can compare."""
+    with Receiver(Server([Reacting(reaction)])) as receiver:
+        assert main(["send", "--port", str(receiver.port), "Deploy?", "--wait-callback", "20"]) == 0
+    assert capsys.readouterr().out == f"{reaction.value}\n"
+
+
+def test_no_reaction_in_time_is_1(receiver: RunningReceiver, capsys: pytest.CaptureFixture[str]) -> None:
+    """With one line that says so."""
+    assert send(receiver, "Deploy?", "--wait-callback", "0.2") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("gntp-logging send: ")
+
+
+@pytest.mark.parametrize("how", ["argument", "environment", "file", "argument before environment"])
+def test_the_password_comes_from_wherever_it_was_given(
+    how: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """And the server's address, too."""
+    (tmp_path / "password").write_text("sesame\n", encoding="utf-8")
+    arguments = ["--password", "sesame"] if how.startswith("argument") else []
+    if how == "file":
+        arguments = ["--password-file", str(tmp_path / "password")]
+        monkeypatch.setenv("GNTP_PASSWORD", "another")
+    elif how == "environment":
+        monkeypatch.setenv("GNTP_PASSWORD", "sesame")
+    elif how == "argument before environment":
+        monkeypatch.setenv("GNTP_PASSWORD", "another")
+        monkeypatch.setenv("GNTP_PASSWORD_FILE", "/nonexistent")
+    with running_receiver(["sesame"]) as receiver:
+        monkeypatch.setenv("GNTP_HOST", "127.0.0.1")
+        monkeypatch.setenv("GNTP_PORT", str(receiver.port))
+        monkeypatch.setenv("GNTP_ENCRYPTION", "AES")
+        assert main(["send", "title", "--key-hashing", "SHA512", *arguments]) == 0
+        (toast,) = receiver.toasts
+    assert (toast.encryption, toast.hash_) == ("AES", "SHA512")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "words"),
+    [
+        (["--encryption", "ROT13"], {}, "encryption: allowed is"),
+        (["--encryption", "AES"], {}, "needs a password"),
+        ([], {"GNTP_PORT": "x"}, "GNTP_PORT: allowed is 1 to 65535"),
+        (["--icon", "/nonexistent.png"], {}, "--icon: cannot read"),
+        (["--url", "no url"], {}, "url: allowed is"),
+        (["--url", "https://x/", "--wait-callback"], {}, "give one of them"),
+        (["--password", "x", "--password-file", "y"], {}, "give one of them"),
+        (["--host", "two words"], {}, "host: allowed is"),
+    ],
+)
+def test_wrong_usage_is_2_and_says_what_is_allowed(
+    arguments: list[str],
+    variables: dict[str, str],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Before anything is sent."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert main(["send", "title", *arguments]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], [" "], ["t", "--priority", "3"], ["t", "--timeout", "0"], ["t", "--wait-callback", "nan"]]
+)
+def test_bad_arguments_are_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """As every command's."""
+    with pytest.raises(SystemExit) as ended:
+        main(["send", *arguments])
+    assert ended.value.code == 2
+    assert "error:" in capsys.readouterr().err
+
+
+def test_what_is_not_shown_is_1(capsys: pytest.CaptureFixture[str]) -> None:
+    """No server; a password that is not the server's, which is in no line."""
+    assert main(["send", "--host", "127.0.0.1", "--port", str(free_port()), "title"]) == 1
+    with running_receiver(["sesame"]) as receiver:
+        assert main(["send", "--port", str(receiver.port), "--password", "guess", "title"]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert "guess" not in "".join(lines)
