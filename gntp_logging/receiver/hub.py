@@ -16,9 +16,10 @@ from gntp_logging.gntp import ciphers, keys
 from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.constants import VERSION, ErrorCode
 from gntp_logging.gntp.exceptions import GNTPError, GNTPProtocolError, GNTPResponseError
+from gntp_logging.gntp.headers import is_name
 from gntp_logging.gntp.models import Received
 from gntp_logging.gntp.origin import SOFTWARE_NAME
-from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, SubscribeRequest
+from gntp_logging.gntp.requests import ExtraHeaders, NotifyRequest, RegisterRequest, SubscribeRequest
 from gntp_logging.gntp.wire import Envelope
 
 TTL: Final = 300
@@ -115,7 +116,12 @@ class Hub:
             return
         date = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime())
         hop = Received(peer, self.name, date, f"{SOFTWARE_NAME}/{VERSION}")
-        handed_on = dataclasses.replace(request, received=(hop, *request.received))
+        handed_on = dataclasses.replace(
+            request,
+            custom_headers=_proper(request.custom_headers),
+            app_specific_headers=_proper(request.app_specific_headers),
+            received=(hop, *request.received),
+        )
         for forwarder in self._forwarders.values():
             forwarder.take(handed_on, registration)
 
@@ -135,6 +141,11 @@ class Hub:
             if forwarder.has_ended():
                 forwarder.stop()
                 del self._forwarders[id_]
+
+
+def _proper(headers: ExtraHeaders | None) -> ExtraHeaders | None:
+    """Leave out headers with names that cannot be sent on: peers use any bytes."""
+    return None if headers is None else [(name, value) for name, value in headers if is_name(name)]
 
 
 class Forwarder:

@@ -12,13 +12,15 @@ import pytest
 
 from gntp_logging.gntp import ciphers, keys
 from gntp_logging.gntp.exceptions import GNTPAuthenticationError, GNTPProtocolError, GNTPResponseError
+from gntp_logging.gntp.keys import Key
 from gntp_logging.gntp.lib import Publisher, Subscriber
 from gntp_logging.gntp.models import Event, Notification, Received, Resource
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, SubscribeRequest
-from gntp_logging.gntp.wire import Envelope
+from gntp_logging.gntp.wire import Envelope, encode
 from gntp_logging.receiver import hub as hub_module
 from gntp_logging.receiver.hub import Hub
 from gntp_logging.receiver.server import Receiver, Server
+from tests.receiver.conftest import ask
 from tests.support import PATIENCE, Recorder, ScriptedServer, free_port, wait_until
 
 KEYED = Envelope("SHA256", None, {}, "secret")
@@ -93,6 +95,19 @@ def test_what_arrives_is_handed_on(hub: Desk) -> None:
         hop = Received.parse(one.recorder.toasts[0].headers["Received"])
     assert hop is not None
     assert (hop.from_host, hop.by_host) == ("127.0.0.1", hub.hub.name)
+    assert hub.hub.lost == 0
+
+
+def test_a_header_with_an_odd_name_costs_only_itself(hub: Desk) -> None:
+    """Peers send any bytes before a colon; what cannot be sent on stays here."""
+    with subscribed(hub) as one:
+        with publisher(hub.port) as sender:
+            sender.register()
+        shown = NotifyRequest("app", Notification("event", "title"), app_specific_headers=[("Data-Good", "1")])
+        data = encode(shown, key=Key("secret", "SHA256")).replace(b"Data-Good", b"Data-Od\x00d: 2\r\nData-Good")
+        assert ask(hub.port, data).message_type == "-OK"
+        (toast,) = one.recorder.wait_for(1)
+    assert [name for name in toast.headers if name.startswith("Data-")] == ["Data-Good"]
     assert hub.hub.lost == 0
 
 
