@@ -1,15 +1,17 @@
 """What the commands' arguments have in common: their types, and the server that they name.
 
-An argument comes before the environment variable ``GNTP_`` and its name in capitals, and that before the default.
+An argument comes before the environment variable ``GNTP_`` and its name in capitals, that before a configuration file,
+and that before the default.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
-from . import options
+from . import config, options
 from .gntp import ciphers, keys
 from .gntp.constants import DEFAULT_PORT
 
@@ -79,6 +81,24 @@ def host_and_port(value: str) -> tuple[str, int]:
     return host, int(number)
 
 
+def seconds(value: str) -> float:
+    """Read a number of seconds, a day at most.
+
+    Raises:
+        argparse.ArgumentTypeError: If it is none.
+    """
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= _LONGEST:
+        raise argparse.ArgumentTypeError(f"allowed is a number of seconds up to {_LONGEST:g}, not {value!r:.40}")
+    return number
+
+
+_LONGEST: Final = 86_400.0
+
+
 # -- The server ----------------------------------------------------------------------------------
 
 
@@ -88,6 +108,7 @@ class Target(NamedTuple):
     Attributes:
         host: Its host.
         port: Its port.
+        timeout: Seconds that one exchange may take.
         password: Its password; None sends without a key.
         key_hashing: Hash of the keys.
         encryption: Cipher; None sends in clear.
@@ -95,9 +116,14 @@ class Target(NamedTuple):
 
     host: str
     port: int
+    timeout: float
     password: str | None
     key_hashing: keys.Algorithm
     encryption: ciphers.Algorithm | None
+
+
+_TARGET: Final = ("host", "port", "timeout", "password", "password_file", "key_hashing", "encryption")
+"""The arguments that :func:`add_target` adds beside the file; each is an option of the handler."""
 
 
 def add_target(parser: argparse.ArgumentParser) -> None:
@@ -107,10 +133,16 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         parser: The command's parser.
     """
     group = parser.add_argument_group(
-        "server", "each also from the environment: GNTP_HOST, GNTP_PORT, GNTP_PASSWORD, ..."
+        "server",
+        "An argument comes before the environment (GNTP_HOST, GNTP_PORT, GNTP_PASSWORD, ...), that before the file.",
     )
+    group.add_argument(
+        "--config", metavar="FILE",
+        help="a TOML file with a logging configuration, a table [gntp], or [tool.gntp_logging] (pyproject.toml)",
+    )  # fmt: skip
     group.add_argument("--host", type=text, help="host of the GNTP server (default localhost)")
     group.add_argument("--port", type=port, help=f"its port (default {DEFAULT_PORT})")
+    group.add_argument("--timeout", type=seconds, metavar="SECONDS", help="for one exchange (default 5)")
     group.add_argument(
         "--password", type=secret,
         help="its password; other users of this machine can see it in the list of processes: GNTP_PASSWORD and"
@@ -121,8 +153,24 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--encryption", metavar="CIPHER", help="AES, 3DES or DES; needs a password (default: in clear)")
 
 
+def given(arguments: argparse.Namespace) -> dict[str, object]:
+    """Return the options that arguments and environment give; the first come before the second.
+
+    Args:
+        arguments: What :func:`add_target` has added.
+
+    Returns:
+        Options of the handler.
+
+    Raises:
+        config.ConfigurationError: If a variable cannot be used.
+    """
+    named = {name: getattr(arguments, name) for name in _TARGET if getattr(arguments, name) is not None}
+    return config.override(config.environment_options(os.environ), named)
+
+
 def target(arguments: argparse.Namespace) -> Target:
-    """Return the server that arguments and environment name.
+    """Return the server that arguments, environment and file name.
 
     Args:
         arguments: What :func:`add_target` has added.
@@ -133,30 +181,33 @@ def target(arguments: argparse.Namespace) -> Target:
     Raises:
         UsageError: If a value is not allowed; the text names it.
     """
-    number: int | None = arguments.port
-    if number is None and (variable := os.environ.get("GNTP_PORT")):
-        try:
-            number = port(variable)
-        except argparse.ArgumentTypeError as error:
-            raise UsageError(f"GNTP_PORT: {error}") from error
-    word, file = _given(arguments, "password"), _given(arguments, "password_file")
-    if arguments.password is not None and arguments.password_file is None:
-        file = None  # an argument comes before a variable, of the other name too
-    elif arguments.password_file is not None and arguments.password is None:
-        word = None
     try:
-        return Target(
-            options.host(_given(arguments, "host") or "localhost"),
-            DEFAULT_PORT if number is None else number,
-            options.password(word, None, file),
-            options.key_hashing(_given(arguments, "key_hashing") or "SHA256"),
-            options.encryption(_given(arguments, "encryption")),
-        )
-    except ValueError as error:
+        stronger = given(arguments)
+        with config.naming_variables([name for name in stronger if getattr(arguments, name, None) is None]):
+            return _target(config.override(_in_file(arguments.config), stronger))
+    except (ValueError, OSError) as error:
         raise UsageError(str(error)) from error
 
 
-def _given(arguments: argparse.Namespace, name: str) -> str | None:
-    """Return an argument, else its variable; a variable that is empty is none."""
-    value: str | None = getattr(arguments, name)
-    return os.environ.get(f"GNTP_{name.upper()}") or None if value is None else value
+def _in_file(path: str | None) -> Mapping[str, object]:
+    """Return the options of the one handler that a file describes."""
+    if path is None:
+        return {}
+    handlers = config.read(path).handlers()
+    if len(handlers) != 1:
+        described = ", ".join(handlers) or "none"
+        raise UsageError(f"{path}: allowed is a file with one handler of this package, this has {described}")
+    (options_of_it,) = handlers.values()
+    return options_of_it
+
+
+def _target(given: Mapping[str, Any]) -> Target:  # options of the handler, each checked here
+    chosen = {**config.DEFAULTS, **given}
+    return Target(
+        options.host(chosen["host"]),
+        options.integer("port", chosen["port"], 1, 65535),
+        options.seconds("timeout", chosen["timeout"], positive=True),
+        options.password(chosen["password"], chosen["password_env"], chosen["password_file"]),
+        options.key_hashing(chosen["key_hashing"]),
+        options.encryption(chosen["encryption"]),
+    )

@@ -12,7 +12,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextvars import ContextVar
 from typing import Any, Final, TypeVar, cast
 
@@ -45,6 +45,39 @@ def refusal(option: str, allowed: str, value: object) -> ValueError:
     except Exception:  # noqa: BLE001 - the value is the caller's, and so is its repr
         shown = f"this {type(value).__name__}"
     return ValueError(f"{option}: allowed is {allowed}, not {shown}")
+
+
+def unknown(key: str, known: Collection[str], what: str = "key") -> str:
+    """Say that a key is unknown, which one may be meant, and what is allowed.
+
+    Args:
+        key: The key.
+        known: Those that are allowed.
+        what: What it is, in words.
+
+    Returns:
+        The sentence.
+    """
+    meant = nearest(key, known)
+    hint = f"; did you mean {meant!r}?" if meant else ";"
+    return f"{key!r} is no {what}{hint} Allowed: {', '.join(known) or 'none, there is no such table'}"
+
+
+def nearest(key: str, known: Collection[str]) -> str:
+    """Return the allowed key that looks most like a given one; empty when none does.
+
+    Args:
+        key: The given one.
+        known: Those that are allowed.
+
+    Returns:
+        The nearest, or an empty string.
+    """
+    import difflib  # only for who has made a mistake
+
+    by_folded = {name.casefold().replace("-", "_"): name for name in known}
+    found = difflib.get_close_matches(key.casefold().replace("-", "_"), by_folded, 1)
+    return by_folded[found[0]] if found else ""
 
 
 def text(option: str, value: object) -> str:
@@ -158,7 +191,12 @@ def level_number(option: str, value: object) -> int:
         number = logging.getLevelName(value.upper())
         if isinstance(number, int):
             return number
-    raise refusal(option, "a level's number or name such as 40, '40' or 'ERROR'", value)
+    meant = nearest(value, _LEVEL_NAMES) if isinstance(value, str) else ""
+    error = refusal(option, "a level's number or name such as 40, '40' or 'ERROR'", value)
+    raise ValueError(f"{error}; did you mean {meant!r}?") if meant else error
+
+
+_LEVEL_NAMES: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 # -- Trust ---------------------------------------------------------------------------------------
@@ -453,7 +491,7 @@ def _style(option: str, fields: object, before: LevelStyle) -> LevelStyle:
     given = _plain(fields, option)
     for field in given:
         if field not in _STYLE_FIELDS:
-            raise refusal(option, " or ".join(map(repr, _STYLE_FIELDS)), field)
+            raise ValueError(f"{option}: {unknown(str(field), _STYLE_FIELDS)}")
     return LevelStyle(
         event=text(f"{option}['event']", given.get("event", before.event)),
         priority=integer(f"{option}['priority']", given.get("priority", before.priority), -2, 2),

@@ -23,7 +23,6 @@ Show one notification on a desktop, as growlnotify and gntp-send do.
 """
 
 _DEFAULT_WAIT: Final = 30.0
-_LONGEST_WAIT: Final = 86_400.0
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -54,22 +53,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--icon", metavar="PICTURE", help="a file, or a URL that the server fetches")
     parser.add_argument("--url", help="what opens on a click")
     parser.add_argument(
-        "--wait-callback", nargs="?", type=_seconds, const=_DEFAULT_WAIT, metavar="SECONDS",
+        "--wait-callback", nargs="?", type=args.seconds, const=_DEFAULT_WAIT, metavar="SECONDS",
         help=f"wait for the click or close, and print which it was (default {_DEFAULT_WAIT:g} s)",
     )  # fmt: skip
-    parser.add_argument("--timeout", type=_seconds, default=5.0, metavar="SECONDS", help="for one exchange (default 5)")
     args.add_target(parser)
     parser.set_defaults(run=send_command)
-
-
-def _seconds(value: str) -> float:
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= _LONGEST_WAIT:
-        raise argparse.ArgumentTypeError(f"allowed is a number of seconds up to {_LONGEST_WAIT:g}, not {value!r:.40}")
-    return seconds
 
 
 def send_command(arguments: argparse.Namespace) -> int:
@@ -115,7 +103,7 @@ def _send(arguments: argparse.Namespace) -> str:
 
     callback = SocketCallback("send", "text", on_click=tell, on_close=tell, on_timeout=tell)
     try:
-        publisher = Publisher(arguments.app, [arguments.event], timeout=arguments.timeout, **target._asdict())
+        publisher = Publisher(arguments.app, [arguments.event], **target._asdict())
     except GNTPEncryptionError as error:
         raise UsageError(f"--encryption: {error}") from error
     with publisher:

@@ -127,7 +127,7 @@ def test_the_password_comes_from_wherever_it_was_given(
     [
         (["--encryption", "ROT13"], {}, "encryption: allowed is"),
         (["--encryption", "AES"], {}, "needs a password"),
-        ([], {"GNTP_PORT": "x"}, "GNTP_PORT: allowed is 1 to 65535"),
+        ([], {"GNTP_PORT": "x"}, "GNTP_PORT: allowed is an integer from 1 to 65535"),
         (["--icon", "/nonexistent.png"], {}, "--icon: cannot read"),
         (["--url", "no url"], {}, "url: allowed is"),
         (["--url", "https://x/", "--wait-callback"], {}, "give one of them"),
