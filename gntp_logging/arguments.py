@@ -14,6 +14,8 @@ from typing import Any, Final, NamedTuple
 from . import config, options
 from .gntp import ciphers, keys
 from .gntp.constants import DEFAULT_PORT
+from .gntp.exceptions import GNTPEncryptionError
+from .gntp.packing import PackerFactory
 
 
 class UsageError(Exception):
@@ -170,7 +172,7 @@ def given(arguments: argparse.Namespace) -> dict[str, object]:
 
 
 def target(arguments: argparse.Namespace) -> Target:
-    """Return the server that arguments, environment and file name.
+    """Return the one server that arguments, environment and file name.
 
     Args:
         arguments: What :func:`add_target` has added.
@@ -179,31 +181,44 @@ def target(arguments: argparse.Namespace) -> Target:
         The server.
 
     Raises:
-        UsageError: If a value is not allowed; the text names it.
+        UsageError: If a value is not allowed, or the file describes several handlers; the text says which.
+    """
+    found = targets(arguments)
+    if len(found) > 1:
+        described = ", ".join(found)
+        raise UsageError(
+            f"{arguments.config}: allowed is a file with one handler of this package, this has {described}"
+        )
+    (only,) = found.values()
+    return only
+
+
+def targets(arguments: argparse.Namespace) -> dict[str, Target]:
+    """Return the servers that arguments, environment and file name.
+
+    Args:
+        arguments: What :func:`add_target` has added.
+
+    Returns:
+        A server for each handler that the file describes, by the name of its table; without a file one, without a name.
+
+    Raises:
+        UsageError: If a value is not allowed, or the file describes no handler; the text says which.
     """
     try:
         stronger = given(arguments)
+        handlers = {"": {}} if arguments.config is None else config.read(arguments.config).handlers()
+        if not handlers:
+            raise UsageError(f"{arguments.config}: has no handler with class = 'gntp_logging.GNTPHandler'")
         with config.naming_variables([name for name in stronger if getattr(arguments, name, None) is None]):
-            return _target(config.override(_in_file(arguments.config), stronger))
+            return {name: _target(config.override(options, stronger)) for name, options in handlers.items()}
     except (ValueError, OSError) as error:
         raise UsageError(str(error)) from error
 
 
-def _in_file(path: str | None) -> Mapping[str, object]:
-    """Return the options of the one handler that a file describes."""
-    if path is None:
-        return {}
-    handlers = config.read(path).handlers()
-    if len(handlers) != 1:
-        described = ", ".join(handlers) or "none"
-        raise UsageError(f"{path}: allowed is a file with one handler of this package, this has {described}")
-    (options_of_it,) = handlers.values()
-    return options_of_it
-
-
 def _target(given: Mapping[str, Any]) -> Target:  # options of the handler, each checked here
     chosen = {**config.DEFAULTS, **given}
-    return Target(
+    target = Target(
         options.host(chosen["host"]),
         options.integer("port", chosen["port"], 1, 65535),
         options.seconds("timeout", chosen["timeout"], positive=True),
@@ -211,3 +226,8 @@ def _target(given: Mapping[str, Any]) -> Target:  # options of the handler, each
         options.key_hashing(chosen["key_hashing"]),
         options.encryption(chosen["encryption"]),
     )
+    try:
+        PackerFactory(*target[3:])
+    except GNTPEncryptionError as error:
+        raise ValueError(f"encryption: {error}") from error
+    return target

@@ -17,7 +17,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from . import arguments as args
-from . import listen, send
+from . import check, listen, send
 from .gntp.constants import DEFAULT_PORT, VERSION, random_hex_string
 from .handler import DISABLING_VARIABLE, GNTPHandler
 
@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(run=demo_command)
     send.add_parser(commands)
     listen.add_parser(commands)
+    check.add_parser(commands)
     return parser
 
 

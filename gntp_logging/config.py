@@ -139,6 +139,18 @@ class LoggingFile:
         }
         return LoggingFile(self.path, self.table, {**self.content, "handlers": handlers})
 
+    def handlers_alone(self) -> LoggingFile:
+        """Return a configuration of this package's handlers, their filters and formatters, and nothing else."""
+        if not self.is_whole:
+            return self
+        handlers = {name: table for name, table in self.content.get("handlers", {}).items() if _is_ours(table)}
+        kept: Table = {
+            name: self.content[name] for name in ("version", "formatters", "filters") if name in self.content
+        }
+        # A handler that no logger has would be forgotten at once.
+        loggers = {"gntp_logging": {"handlers": list(handlers)}}
+        return LoggingFile(self.path, self.table, {**kept, "handlers": handlers, "loggers": loggers})
+
     def apply(self) -> list[GNTPHandler]:
         """Configure logging so.
 

@@ -84,7 +84,6 @@ def send_command(arguments: argparse.Namespace) -> int:
 
 def _send(arguments: argparse.Namespace) -> str:
     """Send it, and return what is to be printed."""
-    from .gntp.exceptions import GNTPEncryptionError
     from .gntp.lib import Publisher
     from .gntp.models import SocketCallback
 
@@ -102,11 +101,7 @@ def _send(arguments: argparse.Namespace) -> str:
         told.append(response.headers["Notification-Callback-Result"])
 
     callback = SocketCallback("send", "text", on_click=tell, on_close=tell, on_timeout=tell)
-    try:
-        publisher = Publisher(arguments.app, [arguments.event], **target._asdict())
-    except GNTPEncryptionError as error:
-        raise UsageError(f"--encryption: {error}") from error
-    with publisher:
+    with Publisher(arguments.app, [arguments.event], **target._asdict()) as publisher:
         publisher.register()
         publisher.publish(
             arguments.event,

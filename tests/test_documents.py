@@ -39,7 +39,7 @@ FRAMEWORKS = sorted((ROOT / "docs" / "frameworks").glob("*.md"))
 def test_there_is_a_page_for_each_framework() -> None:
     """An empty folder would hold; so would one that nobody finds."""
     names = {page.stem for page in FRAMEWORKS}
-    assert names == {"celery", "django", "fastapi", "flask", "loguru", "scripts", "structlog"}
+    assert names == {"celery", "django", "fastapi", "flask", "gunicorn", "loguru", "scripts", "structlog", "uvicorn"}
     readme = (ROOT / "README.md").read_text("utf-8")
     assert set(re.findall(r"docs/frameworks/(\w+)\.md", readme)) == names
 
@@ -48,11 +48,14 @@ def test_there_is_a_page_for_each_framework() -> None:
 def test_the_code_of_a_page_runs_as_it_stands(page: Path) -> None:
     """With the handler switched off; what it does when it is on, the page's example shows, which a test runs."""
     text = page.read_text("utf-8")
-    for example in re.findall(r"\.\./\.\./(examples/\w+\.\w+)", text):
+    for example in re.findall(r"\.\./\.\./(examples/[\w.]+)", text):
         assert (ROOT / example).is_file()
-    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    ((language, code),) = re.findall(r"```(python|json)\n(.*?)```", text, re.DOTALL)
+    code = code if language == "python" else f"import json\nLOGGING = json.loads(r'''{code}''')"
     pytest.importorskip(page.stem, reason=f"needs {page.stem}") if page.stem != "scripts" else None
     prelude = "import os; os.environ |= {'GNTP_LOGGING_DISABLED': '1', 'GNTP_PASSWORD': 'secret'}\n"
+    prelude += "from gunicorn.glogging import CONFIG_DEFAULTS\n" if page.stem == "gunicorn" else ""
+    code += "\nLOGGING = {**CONFIG_DEFAULTS, **logconfig_dict}" if page.stem == "gunicorn" else ""
     ending = "\nimport logging.config\nif 'LOGGING' in globals(): logging.config.dictConfig(LOGGING)\n"
     result = run_program(prelude + code + ending + "print('done')")
     assert (result.returncode, result.stdout) == (0, "done\n"), result.stderr
