@@ -90,7 +90,8 @@ def test_with_a_file_it_sends_through_the_files_handler(capsys: pytest.CaptureFi
             f"version = 1\n[formatters.short]\nformat = 'short %(message)s'\n"
             f"[handlers.desktop]\nclass = 'gntp_logging.GNTPHandler'\nport = {receiver.port}\napp_name = 'shop'\n"
             f"formatter = 'short'\nlevel = 'CRITICAL'\n"
-            f"[handlers.file]\nclass = 'logging.FileHandler'\nfilename = '{log}'\n[root]\nhandlers = ['desktop', 'file']\n",
+            f"[handlers.file]\nclass = 'logging.FileHandler'\nfilename = '{log}'\n"
+            f"[root]\nhandlers = ['desktop', 'file']\n",
             "utf-8",
         )
         code, steps = check(capsys, "--config", str(path), "--wait-callback", "0")
