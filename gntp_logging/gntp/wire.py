@@ -60,7 +60,7 @@ def encode(
         half_close: Whether the sender shuts down its side after this message. If not, requests get a length at which
             growl-for-linux does not stall.
         keep_alive: Whether the message says that its connection is to be kept: the header and the semaphore END.
-        more_lines: Lines of :func:`~gntp_logging.gntp.headers.header_line` for the end of its first block.
+        more_lines: Lines as :mod:`.headers` makes them, for the end of its first block.
 
     Returns:
         The message's bytes.
