@@ -1,4 +1,4 @@
-"""Sessions: ``nox`` runs the suite on every supported Python and the linters; ``nox -s suite`` on one Python."""
+"""Sessions: ``nox`` runs the suite on every supported Python and the linters; ``nox -s docs`` builds the documents."""
 
 import nox
 
@@ -25,6 +25,13 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documents in build/docs; a link that leads nowhere is an error."""
+    session.install("-e", ".[docs]")
+    session.run("sphinx-build", "-nWE", "--keep-going", "docs", "build/docs")
 
 
 def _suite(session: nox.Session) -> None:

@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 when all went well, 1 when not, 2 for wrong usage.
     """
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     run: Callable[[argparse.Namespace], int] = arguments.run
     try:
         return run(arguments)
@@ -58,10 +58,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=_PROGRAM, description="Log records as desktop notifications, through GNTP.")
-    parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the command line; the namespace that it makes has the command's function in ``run``."""
+    whole = argparse.ArgumentParser(prog=_PROGRAM, description="Log records as desktop notifications, through GNTP.")
+    whole.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
+    commands = whole.add_subparsers(title="commands", required=True, metavar="COMMAND")
     demo = commands.add_parser(
         "demo",
         help="log a few records and show the alerts",
@@ -78,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     send.add_parser(commands)
     listen.add_parser(commands)
     check.add_parser(commands)
-    return parser
+    return whole
 
 
 def _say(line: str, stream: TextIO) -> None:

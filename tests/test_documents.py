@@ -1,17 +1,17 @@
-"""docs/conformance.md and docs/reliability.md: what they say is shown by a test is shown by one that exists."""
+"""The documents: links lead somewhere, and what is said to be shown by a test is shown by one that exists."""
 
 from __future__ import annotations
 
 import ast
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
+from tests.documents import PAGES, ROOT, anchors, links
 from tests.protections import PROTECTIONS, Protection, missing
-from tests.support import run_program
 
-ROOT = Path(__file__).parents[1]
 DOCUMENTS = {
     name: re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / name).read_text("utf-8"))
     for name in ("conformance.md", "reliability.md")
@@ -33,32 +33,34 @@ def test_a_test_that_is_named_exists(file: str, name: str) -> None:
     assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
-FRAMEWORKS = sorted((ROOT / "docs" / "frameworks").glob("*.md"))
-
-
 def test_there_is_a_page_for_each_framework() -> None:
     """An empty folder would hold; so would one that nobody finds."""
-    names = {page.stem for page in FRAMEWORKS}
+    names = {page.stem for page in (ROOT / "docs" / "frameworks").glob("*.md")}
     assert names == {"celery", "django", "fastapi", "flask", "gunicorn", "loguru", "scripts", "structlog", "uvicorn"}
     readme = (ROOT / "README.md").read_text("utf-8")
     assert set(re.findall(r"docs/frameworks/(\w+)\.md", readme)) == names
 
 
-@pytest.mark.parametrize("page", FRAMEWORKS, ids=lambda page: page.stem)
-def test_the_code_of_a_page_runs_as_it_stands(page: Path) -> None:
-    """With the handler switched off; what it does when it is on, the page's example shows, which a test runs."""
-    text = page.read_text("utf-8")
-    for example in re.findall(r"\.\./\.\./(examples/[\w.]+)", text):
-        assert (ROOT / example).is_file()
-    ((language, code),) = re.findall(r"```(python|json)\n(.*?)```", text, re.DOTALL)
-    code = code if language == "python" else f"import json\nLOGGING = json.loads(r'''{code}''')"
-    pytest.importorskip(page.stem, reason=f"needs {page.stem}") if page.stem != "scripts" else None
-    prelude = "import os; os.environ |= {'GNTP_LOGGING_DISABLED': '1', 'GNTP_PASSWORD': 'secret'}\n"
-    prelude += "from gunicorn.glogging import CONFIG_DEFAULTS\n" if page.stem == "gunicorn" else ""
-    code += "\nLOGGING = {**CONFIG_DEFAULTS, **logconfig_dict}" if page.stem == "gunicorn" else ""
-    ending = "\nimport logging.config\nif 'LOGGING' in globals(): logging.config.dictConfig(LOGGING)\n"
-    result = run_program(prelude + code + ending + "print('done')")
-    assert (result.returncode, result.stdout) == (0, "done\n"), result.stderr
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    """In the checkout, where people read the pages before they are built. What lies elsewhere is not asked for."""
+    for link in links(page):
+        path, _, anchor = link.partition("#")
+        if re.match(r"https?://", link):
+            assert urlsplit(link).hostname, link
+            continue
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{link}: no such file"
+        assert target.is_relative_to(ROOT), link
+        assert not anchor or anchor in anchors(target), f"{link}: no such heading"
+
+
+def test_every_page_is_in_the_contents() -> None:
+    """A page that no list names is found by nobody."""
+    index = (ROOT / "docs" / "index.md").read_text("utf-8")
+    listed = set(re.findall(r"^[\w/]+$", index, re.MULTILINE))
+    there = {page.relative_to(ROOT / "docs").with_suffix("").as_posix() for page in (ROOT / "docs").rglob("*.md")}
+    assert listed == there - {"index"}
 
 
 @pytest.mark.parametrize("protection", PROTECTIONS, ids=lambda protection: protection.name)

@@ -1,0 +1,60 @@
+"""The documents as tests see them: their pages, links, headings and blocks of code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final, NamedTuple
+
+ROOT: Final = Path(__file__).parents[1]
+PAGES: Final = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")))
+"""Every page that people read; the CHANGELOG and a part of the README are pages of the built documents as well."""
+
+_FENCE: Final = re.compile(r"^( *)```(\S*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
+
+
+class Block(NamedTuple):
+    """A block of code in a page.
+
+    Attributes:
+        page: Path of the page from the project's root.
+        line: Number of its first line in the page.
+        language: What stands behind its fence: ``python``, ``toml``, ``sh``, ...; empty where nothing does.
+        text: The code, without the indentation of the list that it may stand in.
+    """
+
+    page: str
+    line: int
+    language: str
+    text: str
+
+
+def blocks(page: Path) -> list[Block]:
+    """Return the blocks of code of a page."""
+    text = page.read_text("utf-8")
+    return [
+        Block(
+            page.relative_to(ROOT).as_posix(),
+            text.count("\n", 0, match.start(3)) + 1,
+            match[2],
+            re.sub(rf"^{match[1]}", "", match[3], flags=re.MULTILINE),
+        )
+        for match in _FENCE.finditer(text)
+    ]
+
+
+def links(page: Path) -> list[str]:
+    """Return where the links and pictures of a page point to; code is no link."""
+    return re.findall(r"\]\(([^()\s]+)\)", _prose(page))
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the names that links to a page's headings end in, as hosts of Markdown and Sphinx make them."""
+    headings = re.findall(r"^#+ (.+)$", _prose(page), re.MULTILINE)
+    if page == ROOT / "docs" / "handler.md":  # it shows a part of the README
+        headings += re.findall(r"^#+ (.+)$", _prose(ROOT / "README.md"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def _prose(page: Path) -> str:
+    return _FENCE.sub("", page.read_text("utf-8"))

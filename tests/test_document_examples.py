@@ -1,0 +1,201 @@
+"""What documents tell people to type does what they say: each block of code runs, or is read by what reads it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from gntp_logging import config
+from gntp_logging.cli import parser
+from tests.documents import PAGES, ROOT, Block, blocks
+from tests.running import starting
+from tests.support import run_program
+
+BLOCKS: Final = [block for page in PAGES for block in blocks(page)]
+
+_CONFIGURES: Final = "import logging.config\nlogging.config.dictConfig(LOGGING)\n"
+_WRAPPED: Final[dict[tuple[str, str], Callable[[str], str]]] = {
+    ("README.md", 'logger.info("release 7"'): lambda code: f"import logging; logger = logging.getLogger()\n{code}",
+    ("README.md", '"filters"'): lambda code: f"LOGGING = {{'version': 1, {code}}}\n{_CONFIGURES}",
+    ("docs/frameworks/django.md", "LOGGING"): lambda code: code + _CONFIGURES,
+    ("docs/frameworks/gunicorn.md", "# gunicorn.conf.py"): lambda code: (
+        f"from gunicorn.glogging import CONFIG_DEFAULTS\n{code}\nLOGGING = CONFIG_DEFAULTS | logconfig_dict\n"
+        f"{_CONFIGURES}"
+    ),
+}
+"""What stands around code that is a part of a program, by page and the code's beginning."""
+
+_TESTED_BELOW: Final = {("README.md", "def test_"), ("docs/tutorial.md", "import logging\n\nimport gntp_logging")}
+
+
+def _name(block: Block) -> str:
+    return f"{block.page}:{block.line}"
+
+
+def _of(language: str) -> list[Block]:
+    return [block for block in BLOCKS if block.language == language]
+
+
+def _begins(block: Block, key: tuple[str, str]) -> bool:
+    return block.page == key[0] and block.text.startswith(key[1])
+
+
+def test_every_block_has_a_language_that_is_checked() -> None:
+    """Or none, or that of a text that programs print."""
+    checked = {"python", "toml", "json", "ini", "sh"}
+    assert {block.language for block in BLOCKS} <= checked | {"", "text", "{toctree}", "{eval-rst}", "{include}"}
+    for key in [*_WRAPPED, *_TESTED_BELOW]:
+        assert [block for block in BLOCKS if _begins(block, key)], key
+
+
+@pytest.mark.parametrize("block", _of("python"), ids=_name)
+def test_a_program_runs_as_it_stands(block: Block) -> None:
+    """With the handler switched off; what it does when it is on is what the other tests are about."""
+    if any(_begins(block, key) for key in _TESTED_BELOW):
+        pytest.skip("runs in a test of its own, below")
+    page = Path(block.page)
+    if page.parent.name == "frameworks" and page.stem != "scripts":
+        pytest.importorskip(page.stem, reason=f"needs {page.stem}: pip install {page.stem}")
+    wrap = next((wrap for key, wrap in _WRAPPED.items() if _begins(block, key)), str)
+    prelude = "import os; os.environ |= {'GNTP_LOGGING_DISABLED': '1', 'GNTP_PASSWORD': 'secret'}\n"
+    result = run_program(f"{prelude}{wrap(block.text)}\nprint('done')")
+    assert (result.returncode, result.stdout) == (0, "done\n"), result.stderr
+
+
+@pytest.mark.parametrize("block", _of("toml"), ids=_name)
+def test_a_toml_file_is_one_that_load_takes(block: Block, tmp_path: Path) -> None:
+    """Every key and value, with the files that it names."""
+    (tmp_path / "eye.png").write_bytes(b"a picture")
+    (tmp_path / "password").write_text("secret\n", "utf-8")
+    text = block.text.replace("/run/secrets/gntp", (tmp_path / "password").as_posix())
+    (tmp_path / "alerts.toml").write_text(text, "utf-8")
+    program = "import sys; from gntp_logging import config; print(*config.load(sys.argv[1]))"
+    result = subprocess.run(
+        [sys.executable, "-c", program, "alerts.toml"], cwd=tmp_path, capture_output=True, encoding="utf-8",
+        timeout=30, check=False,
+    )  # fmt: skip
+    assert result.stdout.startswith("<GNTPHandler 'shop' to "), result.stderr
+
+
+@pytest.mark.parametrize("block", _of("json"), ids=_name)
+def test_a_json_file_is_one_that_dictconfig_takes(block: Block) -> None:
+    """In a process of its own: it replaces what was configured."""
+    pytest.importorskip("uvicorn", reason="needs uvicorn, whose configuration it is: pip install uvicorn")
+    json.loads(block.text)
+    result = run_program("import json, logging.config, sys; logging.config.dictConfig(json.loads(sys.argv[1]))", block.text)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("block", _of("ini"), ids=_name)
+def test_a_section_is_one_that_fileconfig_takes(block: Block, tmp_path: Path) -> None:
+    """Beside the sections that every such file must have."""
+    (section,) = re.findall(r"^\[handler_(\w+)\]$", block.text, re.MULTILINE)
+    rest = f"[loggers]\nkeys=root\n[handlers]\nkeys={section}\n[formatters]\nkeys=\n[logger_root]\nhandlers={section}\n"
+    (tmp_path / "logging.ini").write_text(rest + block.text, "utf-8")
+    program = "import logging.config, sys; logging.config.fileConfig(sys.argv[1]); print(*logging.getLogger().handlers)"
+    result = run_program(program, tmp_path / "logging.ini")
+    assert result.stdout.startswith("<GNTPHandler 'shop' to "), result.stderr
+
+
+_COMMANDS: Final = [
+    (_name(block), words)
+    for block in _of("sh")
+    for line in block.text.splitlines()
+    for words in re.findall(r"(?:^|\| |&& )(?:\S+/)?gntp-logging (.*?)(?: \| .*)?$", line.partition(" #")[0].rstrip())
+]
+
+
+def test_there_are_commands() -> None:
+    """None would be fine with the next test."""
+    assert len(_COMMANDS) >= 20
+    assert {words.split()[0] for _, words in _COMMANDS} == {"demo", "send", "listen", "check"}
+
+
+@pytest.mark.parametrize(("where", "words"), _COMMANDS)
+def test_a_commands_arguments_are_taken(where: str, words: str) -> None:
+    """The parser would end the test with 2."""
+    assert callable(parser().parse_args(shlex.split(words)).run), where
+
+
+def test_scripts_that_are_named_exist() -> None:
+    """``python bench/emit.py`` and its like."""
+    named = {name for page in PAGES for name in re.findall(r"\bpython ([\w/]+\.py)\b", page.read_text("utf-8"))}
+    assert len(named - {"shop.py"}) >= 6
+    for name in named - {"shop.py"}:  # which readers write
+        assert (ROOT / name).is_file(), name
+
+
+def test_the_readmes_test_of_an_alert_passes(tmp_path: Path) -> None:
+    """With a function that logs, under pytest, with nothing but the installed fixture."""
+    (block,) = [block for block in BLOCKS if _begins(block, ("README.md", "def test_"))]
+    pay = (
+        "import logging, gntp_logging\n"
+        "logging.getLogger().addHandler(gntp_logging.GNTPHandler(enabled=False))\n"
+        "def pay(amount):\n    logging.getLogger('shop').error('amount must not be negative')\n"
+    )
+    (tmp_path / "test_shop.py").write_text(f"{pay}{block.text}", "utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=60, check=False)
+    assert "1 passed" in result.stdout, result.stdout
+
+
+def test_the_documented_error_is_the_one_that_comes(tmp_path: Path) -> None:
+    """Up to the dots."""
+    (shown,) = [block.text.strip() for block in _of("text") if block.page == "docs/configuration.md"]
+    (tmp_path / "alerts.toml").write_text('[gntp]\npasword = "x"\n', "utf-8")
+    with pytest.raises(config.ConfigurationError) as caught:
+        config.read(tmp_path / "alerts.toml")
+    assert str(caught.value).replace(str(tmp_path) + os.sep, "").startswith(shown.removesuffix("..."))
+
+
+# -- The tutorial --------------------------------------------------------------------------------
+
+
+def _tutorial(language: str) -> list[str]:
+    return [block.text for block in _of(language) if block.page == "docs/tutorial.md"]
+
+
+def _python(arguments: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("GNTP_")}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=variables, capture_output=True, encoding="utf-8", timeout=60,
+        check=False,
+    )  # fmt: skip
+
+
+def test_the_tutorial_shows_what_appears(tmp_path: Path) -> None:
+    """Word for word, each step typed as it stands, but for the port and the machine's name."""
+    (program,), (settings,), (hello, alerts) = _tutorial("python"), _tutorial("toml"), _tutorial("text")
+    (send,) = [shlex.split(words) for _, words in _COMMANDS if "Hello" in words]
+    (check,) = [shlex.split(words) for where, words in _COMMANDS if "tutorial" in where and words.startswith("check")]
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    with starting(tmp_path, {**os.environ, "PYTHONIOENCODING": "utf-8"}, tmp_path) as start:
+        listen = start("-m", "gntp_logging", "listen", "--port", "0")
+        port = listen.number_after("Listening on 127.0.0.1:")
+        (folder / "shop.py").write_text(program.replace("GNTPHandler(", f"GNTPHandler(port={port}, "), "utf-8")
+        (folder / "alerts.toml").write_text(f"{settings}port = {port}\n", "utf-8")
+        assert _python(["-m", "gntp_logging", *send, "--port", str(port)], folder).returncode == 0
+        ran = _python(["shop.py"], folder)
+        assert ran.stderr.rstrip().endswith("KeyError: 'scone'")
+        checked = _python(["-m", "gntp_logging", *check, "--wait-callback", "0"], folder)
+        assert (checked.returncode, "handler gntp" in checked.stdout) == (0, True), checked.stdout
+        listen.wait_for("Uncaught exception")
+        shown = listen.output
+    for box in re.findall(r"╭.*?╯", hello + alerts, re.DOTALL):
+        assert _here(box) in shown, shown
+
+
+def _here(box: str) -> str:
+    """Put this machine's name in the place of the documents'; the frame stays where it is."""
+    return re.sub("web-3 *", lambda match: platform.node().ljust(len(match[0])), box)
