@@ -38,13 +38,11 @@ nitpick_ignore_regex = [
 ]
 
 
-def _without_inherited(
-    _app: Sphinx, what: str, _name: str, obj: object, _options: object, lines: list[str]
-) -> None:
+def _without_inherited(_app: Sphinx, what: str, _name: str, obj: object, _options: object, lines: list[str]) -> None:
     """Leave out what a class only inherits from a builtin: it tells nothing of ours."""
-    if what == "class" and isinstance(obj, type) and obj.__doc__ is None:
-        lines[:] = []
-    elif what == "method" and not inspect.getdoc(obj):
+    if (what == "class" and isinstance(obj, type) and obj.__doc__ is None) or (
+        what == "method" and not inspect.getdoc(obj)
+    ):
         lines[:] = []
 
 

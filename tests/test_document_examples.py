@@ -92,7 +92,9 @@ def test_a_json_file_is_one_that_dictconfig_takes(block: Block) -> None:
     """In a process of its own: it replaces what was configured."""
     pytest.importorskip("uvicorn", reason="needs uvicorn, whose configuration it is: pip install uvicorn")
     json.loads(block.text)
-    result = run_program("import json, logging.config, sys; logging.config.dictConfig(json.loads(sys.argv[1]))", block.text)
+    result = run_program(
+        "import json, logging.config, sys; logging.config.dictConfig(json.loads(sys.argv[1]))", block.text
+    )
     assert result.returncode == 0, result.stderr
 
 
