@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from .gntp.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from . import config, gntp, testing
     from .asgi import RequestContextMiddleware
     from .filters import IgnoreFilter
     from .gntp import ciphers, keys
@@ -33,10 +34,13 @@ __all__ = [
     "UnhandledHooks",
     "__version__",
     "ciphers",
+    "config",
+    "gntp",
     "keys",
     "log_unhandled",
     "publish",
     "subscribe",
+    "testing",
 ]
 
 _HOMES: Final = {
@@ -53,10 +57,14 @@ _HOMES: Final = {
     "UnhandledHooks": "unhandled",
     "__version__": "gntp.constants:VERSION",
     "ciphers": "gntp.ciphers:",
+    "config": "config:",
+    "gntp": "gntp:",
     "keys": "gntp.keys:",
     "log_unhandled": "unhandled",
     "publish": "gntp.lib",
     "subscribe": "gntp.lib",
+    "testing": "testing:",
 }
 
-__getattr__, __dir__ = lazy_names(__name__, _HOMES)
+if not TYPE_CHECKING:  # type checkers would take every misspelt name for one that __getattr__ knows
+    __getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -158,7 +158,9 @@ class Backlog:
         self._last_digest = -DIGEST_INTERVAL
         self._shown = self._folded = self._digested = self._notifications = 0
         # What a full queue has no room for is redacted when it is handed over, not on the thread that logs.
-        self.losses = Losses(on_error and (lambda alert, reason: on_error(self._without_secrets(alert), reason)), size)
+        self.losses: Losses = Losses(
+            on_error and (lambda alert, reason: on_error(self._without_secrets(alert), reason)), size
+        )
 
     # -- Inside the application ----------------------------------------------------------------
 

@@ -38,9 +38,10 @@ class Tally:
 
     def __init__(self, alert: Alert) -> None:
         """Count the first one."""
-        self.count = 1
-        self.first = self.last = alert.created
-        self.newest = alert
+        self.count: int = 1
+        self.first: float = alert.created
+        self.last: float = alert.created
+        self.newest: Alert = alert
 
     def add(self, other: Tally) -> None:
         """Count another tally's alerts too."""
@@ -63,7 +64,7 @@ class Digest:
     def __init__(self) -> None:
         """Begin empty."""
         self.tallies: dict[Kind, Tally] = {}
-        self.count = 0
+        self.count: int = 0
         self.since: int | None = None
         self.unanswered = 0
 

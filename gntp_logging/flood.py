@@ -71,15 +71,16 @@ class Fold:
             window: Seconds that the first window lasts.
             now: The time.
         """
-        self.kind = kind
-        self.alert = alert
-        self.count = 1
-        self.told = 0
+        self.kind: Kind = kind
+        self.alert: Alert = alert
+        self.count: int = 1
+        self.told: int = 0
         self.since: int | None = None
-        self.first = self.last = alert.created
-        self.id_ = ""
-        self.updates = 0
-        self.unanswered = 0
+        self.first: float = alert.created
+        self.last: float = alert.created
+        self.id_: str = ""
+        self.updates: int = 0
+        self.unanswered: int = 0
         self._window = window
         self._closes = now + window
         self._repeated = False

@@ -111,9 +111,9 @@ class GNTPHandler(logging.Handler):
             ValueError: If an option's value is not allowed; the text begins with the option's name.
         """
         level_number = options.level_number("level", level)
-        self.app_name = options.program_name() if app_name is None else options.text("app_name", app_name)
+        self.app_name: str = options.program_name() if app_name is None else options.text("app_name", app_name)
         switched_off = os.environ.get(DISABLING_VARIABLE, "") not in ("", "0")
-        self.enabled = options.flag("enabled", enabled) and not switched_off
+        self.enabled: bool = options.flag("enabled", enabled) and not switched_off
         app_icon = options.icon("icon", icon)
         level_map = options.levels(levels, pictures=app_icon is None)
         self._alerts = AlertFactory(

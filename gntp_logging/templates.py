@@ -57,7 +57,7 @@ class Template:
                     raise ValueError(f"the field {{{field}}} has no name")
                 self._pieces.append((self._end, field, spec or "", conversion))
                 self._end = ""
-        self.has_fields = bool(self._pieces)
+        self.has_fields: bool = bool(self._pieces)
         if self.has_fields:
             import urllib.parse  # noqa: F401 - for link, which runs where nothing may be imported
         self.parts({})  # formats inside formats, and conversions, fail only when they are used

@@ -132,7 +132,7 @@ class Worker:
 
         Whatever was queued, held or under way at the fork is the parent's, and is delivered there.
         """
-        self.pid = os.getpid()
+        self.pid: int = os.getpid()
         self._backlog = Backlog(self._queue_size, self._max_age, self._make_flood(), self._redact, self._on_error)
         self._make_locks()
         self._starting = threading.Lock()

@@ -129,4 +129,5 @@ _HOMES: Final = {
     "validate_priority": "constants",
 }
 
-__getattr__, __dir__ = lazy_names(__name__, _HOMES)
+if not TYPE_CHECKING:  # type checkers would take every misspelt name for one that __getattr__ knows
+    __getattr__, __dir__ = lazy_names(__name__, _HOMES)

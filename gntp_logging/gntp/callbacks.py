@@ -46,7 +46,7 @@ class CallbackWatcher:
 
     def __init__(self) -> None:
         """Begin with nothing to wait for, and without a thread."""
-        self.lost = 0
+        self.lost: int = 0
         self._start_fresh()
 
     def _start_fresh(self) -> None:

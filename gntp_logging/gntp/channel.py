@@ -80,7 +80,7 @@ class Connection:
             stream: A stream on which nothing was sent yet.
         """
         self.stream = stream
-        self.reader = ResponseReader()
+        self.reader: ResponseReader = ResponseReader()
         self._idle_since: float | None = None
 
     def exchange(self, data: bytes, key: Key | None, deadline: Deadline, *, half_close: bool = False) -> Response:
@@ -209,7 +209,7 @@ class Channel:
         self.addresses: list[Address] = known_addresses(*address)
         self._address = address
         self._packer_factory = packer_factory
-        self.sendings = 0
+        self.sendings: int = 0
         self._start_fresh()
 
     def _start_fresh(self) -> None:

@@ -53,6 +53,7 @@ class Cipher:
             GNTPEncryptionError: If the algorithm is unknown, pycryptodomex is missing, the key is too short or
                 the initialization vector has the wrong length.
         """
+        self.algorithm: ModuleType
         self.algorithm, self._padding = _load(algorithm_id)
         parameters = _PARAMETERS[algorithm_id]
         require_key_size(algorithm_id, parameters.key_size, key.algorithm_id, len(key.key))
@@ -62,9 +63,9 @@ class Cipher:
             )
         self.key = key
         self.algorithm_id = algorithm_id
-        self.key_size = parameters.key_size
-        self.block_size = parameters.block_size
-        self.iv = random_bytes(parameters.block_size) if iv is None else iv
+        self.key_size: int = parameters.key_size
+        self.block_size: int = parameters.block_size
+        self.iv: bytes = random_bytes(parameters.block_size) if iv is None else iv
 
     @property
     def iv_hex(self) -> bytes:

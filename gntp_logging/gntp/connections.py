@@ -138,7 +138,7 @@ class GNTPConnection(BaseGNTPConnection):
         super().__init__(final_callback, socket_callback)
         self._deadline = Deadline.after(timeout)
         self._stream = Stream(known_addresses(*address) or look_up(*address), self._deadline)
-        self.sock = self._stream.sock
+        self.sock: socket.socket = self._stream.sock
         self._messages = _split_messages(lambda: self._stream.receive(self._deadline))
 
     def write_message(self, message: bytes) -> None:
@@ -265,10 +265,10 @@ class GNTPClient:
         Raises:
             GNTPEncryptionError: If encryption was asked for without a password, or the hash is too short for it.
         """
-        self.address = (host, port)
+        self.address: tuple[str, int] = (host, port)
         self.timeout = timeout
         self.connection_class = connection_class
-        self.packer_factory = PackerFactory(password, key_hashing or keys.SHA256, encryption)
+        self.packer_factory: PackerFactory = PackerFactory(password, key_hashing or keys.SHA256, encryption)
         self._channel = Channel(self.address, self.packer_factory)
         self._watcher = CallbackWatcher()
         # A client that is forgotten closes its connection. What it awaits in the background it still awaits.

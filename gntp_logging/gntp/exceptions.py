@@ -51,7 +51,7 @@ class GNTPProtocolError(GNTPError):
         """
         super().__init__(description, int(error_code))
         self.description = description
-        self.error_code = int(error_code)
+        self.error_code: int = int(error_code)
 
     def __str__(self) -> str:
         """Return the description."""

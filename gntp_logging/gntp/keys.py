@@ -50,11 +50,11 @@ class Key:
         """
         if algorithm_id not in _HASHES:
             raise ValueError(f"hash algorithm {algorithm_id!r} is not supported; allowed: {', '.join(_HASHES)}")
-        self.password = encode_utf8(password)
+        self.password: bytes = encode_utf8(password)
         self.algorithm_id = algorithm_id
-        self.salt = random_bytes(SALT_SIZE) if salt is None else salt
-        self.key = _digest(algorithm_id, self.password + self.salt)
-        self.key_hash = _digest(algorithm_id, self.key)
+        self.salt: bytes = random_bytes(SALT_SIZE) if salt is None else salt
+        self.key: bytes = _digest(algorithm_id, self.password + self.salt)
+        self.key_hash: bytes = _digest(algorithm_id, self.key)
 
     @property
     def salt_hex(self) -> bytes:

@@ -91,7 +91,7 @@ class BaseApp:
         """
         self.custom_headers = custom_headers
         self.app_specific_headers = app_specific_headers
-        self.gntp_client = (gntp_client_class or GNTPClient)(**kwargs)
+        self.gntp_client: GNTPClient = (gntp_client_class or GNTPClient)(**kwargs)
 
     def close(self) -> None:
         """Close the client. Closing twice is harmless; what is sent afterwards opens another connection."""
@@ -146,7 +146,7 @@ class Publisher(BaseApp):
         """
         self.name = name
         self.icon = icon
-        self.events = coerce_to_events(event_defs)
+        self.events: list[Event] = coerce_to_events(event_defs)
         if not self.events:
             raise GNTPValidationError("a Publisher needs at least one event")
         super().__init__(custom_headers, app_specific_headers, gntp_client_class, **kwargs)
@@ -263,10 +263,10 @@ class Subscriber(BaseApp):
         """
         self.id_ = id_
         self.name = name
-        self.hub = (hub, DEFAULT_PORT) if isinstance(hub, str) else (hub[0], hub[1])
+        self.hub: tuple[str, int] = (hub, DEFAULT_PORT) if isinstance(hub, str) else (hub[0], hub[1])
         self.password = password
         self.port = port
-        self.ttl = 0
+        self.ttl: int = 0
         self._renewal: Renewal | None = None
         host, hub_port = self.hub
         options = {"host": host, "port": hub_port, "password": password, **kwargs}

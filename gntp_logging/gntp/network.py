@@ -183,10 +183,10 @@ class Stream:
             GNTPConnectionError: If none takes the connection.
         """
         try:
-            self.sock = _connect(addresses, deadline)
+            self.sock: socket.socket = _connect(addresses, deadline)
         except (OSError, OverflowError) as error:
             raise network_error(error, deadline) from error
-        self.send_failed = False
+        self.send_failed: bool = False
         close_after_fork(self)
 
     def send(self, data: bytes, deadline: Deadline, *, half_close: bool) -> None:

@@ -25,7 +25,7 @@ class Source:
     """
 
     def __init__(self) -> None:
-        self.data = bytearray()
+        self.data: bytearray = bytearray()
         self.eof = False
 
     def need(self) -> Steps[None]:

@@ -206,7 +206,7 @@ class _Reader(Generic[_Message]):
         self._source = Source()
         self._parser = self._messages()
         self._failure: GNTPProtocolError | None = None
-        self.at_end = False
+        self.at_end: bool = False
 
     def feed(self, data: bytes) -> None:
         """Take bytes from the peer.

@@ -52,7 +52,7 @@ class DesktopDisplay:
 
     def __init__(self) -> None:
         """Prepare."""
-        self.failures = 0
+        self.failures: int = 0
         self._missed = 0
         self._notifier: Any = None  # made in the loop, and made again after a failure
         self._shown: OrderedDict[tuple[str, str], str] = OrderedDict()

@@ -162,7 +162,7 @@ class Forwarder:
             client: Client of the subscriber.
             ttl: Seconds until the subscription ends.
         """
-        self.lost = 0
+        self.lost: int = 0
         self._client = client
         self._ends_at = time.monotonic() + ttl
         self._registered: dict[str, RegisterRequest] = {}

@@ -121,8 +121,8 @@ class Server:
         self._awaited: deque[Awaited] = deque()
         self._server: asyncio.Server | None = None
         self._closing = False
-        self.port = port
-        self.display_failures = 0
+        self.port: int = port
+        self.display_failures: int = 0
 
     async def start(self) -> None:
         """Listen.

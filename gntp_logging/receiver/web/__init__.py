@@ -113,7 +113,7 @@ class WebDisplay:
             port: TCP port; 0 takes a free one.
             token: What the page's address must hold; None draws one.
         """
-        self.url = ""
+        self.url: str = ""
         self._host = host
         self._port = port
         self._token = random_hex_string(16) if token is None else token
