@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+import sys
+from typing import Final
 
-from . import config, options
-from .gntp import ciphers, keys
+from . import destination
+from .environment import DEFAULTS, environment_options, override, variable
 from .gntp.constants import DEFAULT_PORT
-from .gntp.exceptions import GNTPEncryptionError
-from .gntp.packing import PackerFactory
+from .logging_file import LoggingFile, read
 
 
 class UsageError(Exception):
@@ -44,6 +43,18 @@ def _port(value: str, low: int) -> int:
     if not (value.isdecimal() and len(value) <= 5 and low <= int(value) <= 65535):
         raise argparse.ArgumentTypeError(f"allowed is {low} to 65535, not {value!r:.40}")
     return int(value)
+
+
+def host(value: str) -> str:
+    """Read the host of a server to talk to.
+
+    Raises:
+        argparse.ArgumentTypeError: If no host can be called so.
+    """
+    try:
+        return destination.check_host(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error).partition(": ")[2]) from error
 
 
 def text(value: str) -> str:
@@ -104,32 +115,8 @@ _LONGEST: Final = 86_400.0
 # -- The server ----------------------------------------------------------------------------------
 
 
-class Target(NamedTuple):
-    """A server, and how it is talked to.
-
-    Attributes:
-        host: Its host.
-        port: Its port.
-        timeout: Seconds that one exchange may take.
-        password: Its password; None sends without a key.
-        key_hashing: Hash of the keys.
-        encryption: Cipher; None sends in clear.
-    """
-
-    host: str
-    port: int
-    timeout: float
-    password: str | None
-    key_hashing: keys.Algorithm
-    encryption: ciphers.Algorithm | None
-
-
-_TARGET: Final = ("host", "port", "timeout", "password", "password_file", "key_hashing", "encryption")
-"""The arguments that :func:`add_target` adds beside the file; each is an option of the handler."""
-
-
-def add_target(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that name a server.
+def add_server(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that name a server, and how it is talked to; each is an option of the handler.
 
     Args:
         parser: The command's parser.
@@ -140,94 +127,50 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--config", metavar="FILE",
-        help="a TOML file with a logging configuration, a table [gntp], or [tool.gntp_logging] (pyproject.toml)",
+        help="a file with a logging configuration, a table [gntp], or [tool.gntp_logging] (pyproject.toml); TOML, or"
+        " what its name ends in: .json, .yaml",
     )  # fmt: skip
-    group.add_argument("--host", type=text, help="host of the GNTP server (default localhost)")
+    group.add_argument("-H", "--host", type=host, help="host of the GNTP server (default localhost)")
     group.add_argument("--port", type=port, help=f"its port (default {DEFAULT_PORT})")
     group.add_argument("--timeout", type=seconds, metavar="SECONDS", help="for one exchange (default 5)")
-    group.add_argument(
-        "--password", type=secret,
+    one_of = group.add_mutually_exclusive_group()
+    one_of.add_argument(
+        "-P", "--password", type=secret,
         help="its password; other users of this machine can see it in the list of processes: GNTP_PASSWORD and"
         " --password-file are better",
     )  # fmt: skip
-    group.add_argument("--password-file", metavar="FILE", help="a file whose first line is the password")
-    group.add_argument("--key-hashing", metavar="HASH", help="MD5, SHA1, SHA256 or SHA512 (default SHA256)")
-    group.add_argument("--encryption", metavar="CIPHER", help="AES, 3DES or DES; needs a password (default: in clear)")
+    one_of.add_argument("--password-file", metavar="FILE", help="a file whose first line is the password")
+    hashes, ciphers = (" or ".join(names) for names in (destination.HASHES, destination.CIPHERS))
+    group.add_argument("--key-hashing", metavar="HASH", help=f"{hashes} (default SHA256)")
+    group.add_argument("--encryption", metavar="CIPHER", help=f"{ciphers}; needs a password (default: in clear)")
 
 
-def given(arguments: argparse.Namespace) -> dict[str, object]:
-    """Return the options that arguments and environment give; the first come before the second.
-
-    Args:
-        arguments: What :func:`add_target` has added.
-
-    Returns:
-        Options of the handler.
-
-    Raises:
-        config.ConfigurationError: If a variable cannot be used.
-    """
-    named = {name: getattr(arguments, name) for name in _TARGET if getattr(arguments, name) is not None}
-    return config.override(config.environment_options(os.environ), named)
-
-
-def target(arguments: argparse.Namespace) -> Target:
-    """Return the one server that arguments, environment and file name.
+def configuration(arguments: argparse.Namespace) -> LoggingFile:
+    """Return what file, environment and arguments say together.
 
     Args:
-        arguments: What :func:`add_target` has added.
+        arguments: What :func:`add_server` has added; others that are called like an option of the handler are one.
 
     Returns:
-        The server.
+        The file's configuration, or an empty one, with what comes before it.
 
     Raises:
-        UsageError: If a value is not allowed, or the file describes several handlers; the text says which.
+        UsageError: If one of them cannot be used; the text says which.
     """
-    found = targets(arguments)
-    if len(found) > 1:
-        described = ", ".join(found)
-        raise UsageError(
-            f"{arguments.config}: allowed is a file with one handler of this package, this has {described}"
-        )
-    (only,) = found.values()
-    return only
-
-
-def targets(arguments: argparse.Namespace) -> dict[str, Target]:
-    """Return the servers that arguments, environment and file name.
-
-    Args:
-        arguments: What :func:`add_target` has added.
-
-    Returns:
-        A server for each handler that the file describes, by the name of its table; without a file one, without a name.
-
-    Raises:
-        UsageError: If a value is not allowed, or the file describes no handler; the text says which.
-    """
+    named = {name: value for name, value in vars(arguments).items() if name in DEFAULTS and value is not None}
     try:
-        stronger = given(arguments)
-        handlers = {"": {}} if arguments.config is None else config.read(arguments.config).handlers()
-        if not handlers:
-            raise UsageError(f"{arguments.config}: has no handler with class = 'gntp_logging.GNTPHandler'")
-        with config.naming_variables([name for name in stronger if getattr(arguments, name, None) is None]):
-            return {name: _target(config.override(options, stronger)) for name, options in handlers.items()}
-    except (ValueError, OSError) as error:
+        from_environment = environment_options(os.environ)
+        file = LoggingFile("", "", {}, is_whole=False) if arguments.config is None else _read(arguments.config)
+    except ValueError as error:
         raise UsageError(str(error)) from error
+    labels = {option: variable(option) for option in from_environment}
+    labels |= {option: f"--{option.replace('_', '-')}" for option in named}
+    return file.with_options(override(from_environment, named), labels)
 
 
-def _target(given: Mapping[str, Any]) -> Target:  # options of the handler, each checked here
-    chosen = {**config.DEFAULTS, **given}
-    target = Target(
-        options.host(chosen["host"]),
-        options.integer("port", chosen["port"], 1, 65535),
-        options.seconds("timeout", chosen["timeout"], positive=True),
-        options.password(chosen["password"], chosen["password_env"], chosen["password_file"]),
-        options.key_hashing(chosen["key_hashing"]),
-        options.encryption(chosen["encryption"]),
-    )
+def _read(path: str) -> LoggingFile:
+    sys.path.append(os.getcwd())  # the file may name functions of the program, as it would find them
     try:
-        PackerFactory(*target[3:])
-    except GNTPEncryptionError as error:
-        raise ValueError(f"encryption: {error}") from error
-    return target
+        return read(path)
+    except OSError as error:
+        raise UsageError(f"--config: cannot read {path!r}: {error.strerror}") from error

@@ -1,34 +1,22 @@
-"""The command ``gntp-logging``."""
+"""The command ``gntp-logging``: which command is meant, and how each one's failures end."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import logging
-import logging.config
 import os
-import queue
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
-from statistics import median
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from collections.abc import Callable, Sequence
+from typing import Final
 
-from . import arguments as args
-from . import check, listen, send
-from .gntp.constants import DEFAULT_PORT, VERSION, random_hex_string
-from .handler import DISABLING_VARIABLE, GNTPHandler
-
-if TYPE_CHECKING:
-    from .receiver.registry import Toast
+from . import check, demo, listen, send
+from .arguments import UsageError
+from .gntp.constants import VERSION
+from .terminal import all_streams, complain
 
 _PROGRAM: Final = "gntp-logging"
-_DEMO_LOGGER: Final = "shop.orders"
-_DEMO_APPLICATION: Final = "gntp-logging demo"
-_TIMEOUT: Final = 5.0
-"""Seconds that the demo waits for one alert to be shown."""
+_COMMANDS: Final = (demo, send, listen, check)
+"""Rooms with a function ``add_parser``; the function that it sets as ``run`` returns the exit code."""
 
 _INTERRUPTED: Final = 130
 """What shells report for a program that Ctrl-C ended: 128 and the signal's number."""
@@ -43,16 +31,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 when all went well, 1 when not, 2 for wrong usage.
     """
-    arguments = parser().parse_args(argv)
+    with all_streams():
+        return _run(parser().parse_args(argv))
+
+
+def _run(arguments: argparse.Namespace) -> int:
     run: Callable[[argparse.Namespace], int] = arguments.run
     try:
         return run(arguments)
+    except UsageError as error:
+        complain(f"{_PROGRAM} {arguments.command}: {error}")
+        return 2
     except BrokenPipeError:  # the reader of our output has seen enough: "gntp-logging demo | head -1"
         _discard_output()
         return 1
     except OSError as error:
         _discard_output()
-        _say(f"{_PROGRAM}: {error}", sys.stderr)
+        complain(f"{_PROGRAM} {arguments.command}: {error}")
         return 1
     except KeyboardInterrupt:
         return _INTERRUPTED
@@ -60,32 +55,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return what reads the command line; the namespace that it makes has the command's function in ``run``."""
-    whole = argparse.ArgumentParser(prog=_PROGRAM, description="Log records as desktop notifications, through GNTP.")
-    whole.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
-    commands = whole.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    demo = commands.add_parser(
-        "demo",
-        help="log a few records and show the alerts",
-        description=(
-            "Log a record of each level, an exception and a Unicode message through a GNTPHandler. Without --host and"
-            " --port, a receiver on this machine shows the alerts in the terminal; with one of them, they go to a GNTP"
-            " server."
-        ),
+    whole = argparse.ArgumentParser(
+        prog=_PROGRAM,
+        description="Log records as desktop notifications, through GNTP.",
+        epilog="Begin with 'gntp-logging demo'. 'gntp-logging COMMAND --help' tells of each, with examples.",
     )
-    demo.add_argument("--host", type=args.text, help="host of a real GNTP server (default localhost)")
-    demo.add_argument("--port", type=args.port, help=f"its port (default {DEFAULT_PORT})")
-    demo.add_argument("--password", type=args.text, help="its password; with one, alerts are encrypted (AES, SHA256)")
-    demo.set_defaults(run=demo_command)
-    send.add_parser(commands)
-    listen.add_parser(commands)
-    check.add_parser(commands)
+    whole.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
+    commands = whole.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="command")
+    for command in _COMMANDS:
+        command.add_parser(commands)
     return whole
-
-
-def _say(line: str, stream: TextIO) -> None:
-    """Print a line, with a question mark for what the stream cannot show."""
-    encoding = stream.encoding or "utf-8"
-    print(line.encode(encoding, "replace").decode(encoding), file=stream, flush=True)
 
 
 def _discard_output() -> None:
@@ -96,224 +75,3 @@ def _discard_output() -> None:
             os.dup2(nowhere, sys.stdout.fileno())
         finally:
             os.close(nowhere)
-
-
-# -- demo ----------------------------------------------------------------------------------------
-
-
-class _NotShownError(Exception):
-    """An alert was not shown; the text says why."""
-
-
-@dataclass(frozen=True)
-class _Target:
-    """Where the demo's alerts go.
-
-    Attributes:
-        host: Host of the server.
-        port: Its port.
-        password: Its password; None when it has none.
-        show: Logs one record, waits until its alert is shown, and returns how many seconds that took.
-        until: What is measured, in words.
-    """
-
-    host: str
-    port: int
-    password: str | None
-    show: Callable[[GNTPHandler, Callable[[], None]], float]
-    until: str
-
-    @property
-    def server(self) -> str:
-        """Host and port, for people."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-def demo_command(arguments: argparse.Namespace) -> int:
-    """Run ``gntp-logging demo``.
-
-    Args:
-        arguments: host, port, password.
-
-    Returns:
-        The exit code.
-    """
-    if arguments.host is None and arguments.port is None:
-        with _own_receiver(arguments.password) as target:
-            return _demo(target)
-    host = arguments.host or "localhost"
-    return _demo(_Target(host, arguments.port or DEFAULT_PORT, arguments.password, _show_elsewhere, "the answer"))
-
-
-def _demo(target: _Target) -> int:
-    logging.config.dictConfig(demo_config(target.host, target.port, target.password))
-    logger = logging.getLogger(_DEMO_LOGGER)
-    (handler,) = logger.handlers
-    assert isinstance(handler, GNTPHandler)
-    try:
-        return _log_and_show(target, logger, handler)
-    finally:
-        logger.removeHandler(handler)
-
-
-def demo_config(host: str, port: int, password: str | None) -> dict[str, Any]:  # dictConfig's own type
-    """Return the demo's logging configuration: what a program of one's own would hand to dictConfig.
-
-    Args:
-        host: Host of the server.
-        port: Its port.
-        password: Its password; None sends in clear, without a key.
-
-    Returns:
-        A configuration for :func:`logging.config.dictConfig`.
-    """
-    handler = {"class": "gntp_logging.GNTPHandler", "app_name": _DEMO_APPLICATION, "host": host, "port": port}
-    if password is not None:
-        handler |= {"password": password, "encryption": "AES"}
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "handlers": {"desktop": handler},
-        "loggers": {_DEMO_LOGGER: {"level": "DEBUG", "handlers": ["desktop"], "propagate": False}},
-    }
-
-
-def _log_and_show(target: _Target, logger: logging.Logger, handler: GNTPHandler) -> int:
-    if not handler.enabled:
-        _say(f"{_PROGRAM}: the environment variable {DISABLING_VARIABLE} switches alerts off", sys.stderr)
-        return 1
-    times: list[float] = []
-    try:
-        with _silent_handlers(), contextlib.closing(handler):
-            for log in _DEMO_RECORDS:
-                times.append(target.show(handler, partial(log, logger)))  # noqa: PERF401 - a failure keeps the first
-    except _NotShownError as error:
-        shown = f"{len(times)} of {len(_DEMO_RECORDS)} alerts shown on {target.server}"
-        _say(f"{_PROGRAM}: {shown}: {error}", sys.stderr)
-        return 1
-    _say("\n" + _summary(target, times), sys.stdout)
-    return 0
-
-
-@contextlib.contextmanager
-def _silent_handlers() -> Iterator[None]:
-    """Keep handlers from reporting failures on stderr: the demo tells of them itself, in its one line."""
-    before = logging.raiseExceptions
-    logging.raiseExceptions = False
-    try:
-        yield
-    finally:
-        logging.raiseExceptions = before
-
-
-@contextlib.contextmanager
-def _own_receiver(password: str | None) -> Iterator[_Target]:
-    """Run this package's receiver on a free port of this machine, showing alerts on stdout."""
-    from .receiver.server import Receiver, Server  # asyncio only where it is used
-
-    password = password or random_hex_string(8)
-    display = _TimedDisplay(sys.stdout)
-    with Receiver(Server([display], passwords=[password])) as receiver:
-        yield _Target("127.0.0.1", receiver.port, password, display.show_next, "the display")
-
-
-class _TimedDisplay:
-    """Shows toasts in the terminal, each with the time since its record was logged. One toast at a time."""
-
-    def __init__(self, stream: TextIO) -> None:
-        from .receiver.console import ConsoleDisplay
-
-        self._console = ConsoleDisplay(stream, remark=self._remark)
-        self._outcomes: queue.SimpleQueue[float | OSError] = queue.SimpleQueue()
-        self._logged_at = 0.0
-        self._taken = 0.0
-
-    def show_next(self, handler: GNTPHandler, log: Callable[[], None]) -> float:
-        """Log one record, and wait until its alert is shown.
-
-        Args:
-            handler: The handler that sends it.
-            log: Logs the record.
-
-        Returns:
-            Seconds from the logging call to the display.
-
-        Raises:
-            OSError: If stdout cannot be written.
-        """
-        self._logged_at = time.perf_counter()
-        log()
-        try:
-            outcome = self._outcomes.get(timeout=_TIMEOUT)
-        except queue.Empty:
-            raise _NotShownError(_reason(handler)) from None
-        if isinstance(outcome, OSError):
-            raise outcome
-        return outcome
-
-    def show(self, toast: Toast) -> None:
-        """Show a toast, on the receiver's thread."""
-        try:
-            self._console.show(toast)
-        except OSError as error:
-            self._outcomes.put(error)
-        else:
-            self._outcomes.put(self._taken)
-
-    def _remark(self, _toast: Toast) -> str:
-        self._taken = time.perf_counter() - self._logged_at
-        return _milliseconds(self._taken) + " ms"
-
-
-def _show_elsewhere(handler: GNTPHandler, log: Callable[[], None]) -> float:
-    """Log one record, and wait until a server elsewhere has acknowledged its alert."""
-    lost = sum(handler.stats().dropped.values())
-    logged_at = time.perf_counter()
-    log()
-    settled = handler.flush(_TIMEOUT)
-    taken = time.perf_counter() - logged_at
-    if not settled or sum(handler.stats().dropped.values()) > lost:
-        raise _NotShownError(_reason(handler))
-    return taken
-
-
-def _reason(handler: GNTPHandler) -> str:
-    """Say why an alert was not shown."""
-    stats = handler.stats()
-    return stats.last_error or ", ".join(stats.dropped) or f"no answer within {_TIMEOUT:g} s"
-
-
-def _summary(target: _Target, times: Sequence[float]) -> str:
-    """Say in one line what was sent, how, and how long each took."""
-    how = "AES, key hashed with SHA256" if target.password is not None else "in clear, without a key"
-    return (
-        f"{len(times)} alerts sent to {target.server} by GNTP ({how}); from the logging call to {target.until}:"
-        f" {' '.join(map(_milliseconds, times))} ms, median {_milliseconds(median(times))} ms."
-    )
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{seconds * 1000:.1f}"
-
-
-def _log_exception(logger: logging.Logger) -> None:
-    try:
-        _charge(order=4711, amount=-3)
-    except ValueError:
-        logger.exception("Could not charge order %d", 4711)
-
-
-def _charge(order: int, amount: int) -> None:
-    if amount < 0:
-        raise ValueError(f"amount of order {order} must not be negative: {amount}")
-
-
-_DEMO_RECORDS: Final[Sequence[Callable[[logging.Logger], None]]] = (
-    lambda logger: logger.debug("Cache miss for basket %s", "b-17"),
-    lambda logger: logger.info("Order %d was placed", 4711),
-    lambda logger: logger.warning("Payment took %.1f s", 7.5),
-    lambda logger: logger.error("Payment provider answered %d", 503),
-    lambda logger: logger.critical("Cannot reach the database; orders are refused"),
-    _log_exception,
-    lambda logger: logger.error("Ünïcödé: 注文を処理できません — заказ не выполнен — 🛒🔥"),
-)

@@ -11,14 +11,14 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from . import options
+from . import checks, options
 from .alert import Alert, AlertFactory
 from .delivery import Delivery
+from .destination import Destination
 from .flood import Flood
 from .gntp import ciphers, keys
 from .gntp.connections import GNTPClient
 from .gntp.constants import DEFAULT_PORT
-from .gntp.exceptions import GNTPEncryptionError
 from .gntp.models import Event, Resource
 from .worker import Stats, Worker
 
@@ -38,6 +38,7 @@ class GNTPHandler(logging.Handler):
     Attributes:
         app_name: The application's name on the desktop.
         enabled: Whether records are handed on at all.
+        destination: The server that it sends to, and how; its password is no part of its repr.
     """
 
     def __init__(
@@ -110,48 +111,50 @@ class GNTPHandler(logging.Handler):
         Raises:
             ValueError: If an option's value is not allowed; the text begins with the option's name.
         """
-        level_number = options.level_number("level", level)
-        self.app_name: str = options.program_name() if app_name is None else options.text("app_name", app_name)
+        level_number = checks.level_number("level", level)
+        self.app_name: str = options.program_name() if app_name is None else checks.text("app_name", app_name)
         switched_off = os.environ.get(DISABLING_VARIABLE, "") not in ("", "0")
-        self.enabled: bool = options.flag("enabled", enabled) and not switched_off
+        self.enabled: bool = checks.flag("enabled", enabled) and not switched_off
         app_icon = options.icon("icon", icon)
         level_map = options.levels(levels, pictures=app_icon is None)
         self._alerts = AlertFactory(
             self.app_name,
             level_map,
-            options.integer("max_text", max_text, 0),
+            checks.integer("max_text", max_text, 0),
             url=options.url(url),
             title=options.title(title),
-            fingerprint=options.function("fingerprint", fingerprint),
+            fingerprint=checks.function("fingerprint", fingerprint),
             context=options.context(context),
         )
-        client = _client(
-            host=options.host(host),
-            port=options.integer("port", port, 1, 65535),
-            timeout=options.seconds("timeout", timeout, positive=True),
-            password=options.password(password, password_env, password_file),
-            key_hashing=options.key_hashing(key_hashing),
-            encryption=options.encryption(encryption),
+        self.destination: Destination = Destination.from_options(
+            host=host,
+            port=port,
+            timeout=timeout,
+            password=password,
+            password_env=password_env,
+            password_file=password_file,
+            key_hashing=key_hashing,
+            encryption=encryption,
         )
         self._make_worker = functools.partial(
             _worker,
             app_name=self.app_name,
             app_icon=app_icon,
             events=level_map.events(),
-            queue_size=options.integer("queue_size", queue_size, 1),
-            max_age=options.seconds("max_age", max_age, positive=False),
-            shutdown_timeout=options.seconds("shutdown_timeout", shutdown_timeout, positive=False),
+            queue_size=checks.integer("queue_size", queue_size, 1, 10_000_000),
+            max_age=checks.seconds("max_age", max_age, positive=False),
+            shutdown_timeout=checks.seconds("shutdown_timeout", shutdown_timeout, positive=False),
             make_flood=functools.partial(
                 Flood,
-                options.seconds("repeat_window", repeat_window, positive=False),
-                options.integer("burst", burst, 1),
-                options.number("rate", rate),
+                checks.seconds("repeat_window", repeat_window, positive=False),
+                checks.integer("burst", burst, 1),
+                checks.number("rate", rate),
             ),
             redact=options.redactor(redact),
             report=_report,
-            on_error=options.function("on_error", on_error),
+            on_error=checks.function("on_error", on_error),
         )
-        self._worker = self._own_worker = self._make_worker(client)
+        self._worker = self._own_worker = self._make_worker(self.destination.client())
         self._end_of_redirected: weakref.finalize[..., GNTPHandler] | None = None
         # Last: from here on logging knows this handler, and would flush and close one that was never finished.
         super().__init__(level_number)
@@ -190,6 +193,14 @@ class GNTPHandler(logging.Handler):
             self._worker.submit(self._alerts.from_record(record, self._own_formatter()))
         except Exception:  # noqa: BLE001 - logging's contract: a handler reports its errors by handleError
             self.handleError(record)
+
+    def preview(self, record: logging.LogRecord) -> Alert:
+        """Return what a record would look like, before secrets are masked; nothing is sent or counted.
+
+        Args:
+            record: The record; it is not changed.
+        """
+        return self._alerts.from_record(record, self._own_formatter())
 
     def flush(self, timeout: float | None = None) -> bool:  # type: ignore[override]  # logging's returns nothing
         """Wait until everything that was logged before is delivered or counted.
@@ -268,21 +279,6 @@ def _worker(
 ) -> Worker:
     """Make what delivers to one server; the options are the worker's."""
     return Worker(Delivery(client, app_name, app_icon, events), **options)
-
-
-def _client(
-    *,
-    host: str,
-    port: int,
-    timeout: float,
-    password: str | None,
-    key_hashing: keys.Algorithm,
-    encryption: ciphers.Algorithm | None,
-) -> GNTPClient:
-    try:
-        return GNTPClient(host, port, timeout, password, key_hashing, encryption)
-    except GNTPEncryptionError as error:
-        raise ValueError(f"encryption: {error}") from error
 
 
 def _is_own(name: object) -> bool:

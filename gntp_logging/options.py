@@ -6,282 +6,42 @@ part of a message.
 
 from __future__ import annotations
 
-import importlib
-import ipaddress
 import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import Any, Final, TypeVar, cast
+from typing import Final
 
 from . import icons, redact
 from .alert import Alert
+from .checks import flag, function, integer, level_number, plain, refusal, text, unknown
 from .context import Context
-from .gntp import ciphers, keys
 from .gntp.exceptions import GNTPResourceError
 from .gntp.models import Resource
 from .levels import DEFAULT_STYLES, LevelMap, LevelStyle
 from .templates import Template
 
-HASHES: Final[Mapping[str, keys.Algorithm]] = {
-    algorithm.algorithm_id: algorithm for algorithm in (keys.MD5, keys.SHA1, keys.SHA256, keys.SHA512)
-}
-CIPHERS: Final[Mapping[str, ciphers.Algorithm]] = {
-    algorithm.algorithm_id: algorithm for algorithm in (ciphers.AES, ciphers.DES, ciphers.DES3)
-}
-
-MAX_SECONDS: Final = 1_000_000
-"""Eleven days. Sockets and locks take no numbers without end."""
-
-_A = TypeVar("_A", keys.Algorithm, ciphers.Algorithm)
+MAY_BE_TABLES: Final = frozenset({"levels", "context", "redact"})
+"""Options that take a mapping or a list, beside other things."""
 
 
-def refusal(option: str, allowed: str, value: object) -> ValueError:
-    """Return the error for a value that an option does not take."""
-    try:
-        shown = f"{value!r:.80}"
-    except Exception:  # noqa: BLE001 - the value is the caller's, and so is its repr
-        shown = f"this {type(value).__name__}"
-    return ValueError(f"{option}: allowed is {allowed}, not {shown}")
-
-
-def unknown(key: str, known: Collection[str], what: str = "key") -> str:
-    """Say that a key is unknown, which one may be meant, and what is allowed.
+def program_name(argv: list[str] | None = None) -> str:
+    """Return the running program's name, for people who gave their application none.
 
     Args:
-        key: The key.
-        known: Those that are allowed.
-        what: What it is, in words.
+        argv: The command line; None means the process's.
 
     Returns:
-        The sentence.
+        The script's name without folder and ``.py``; the package's name for ``python -m package``; else ``python``.
     """
-    meant = nearest(key, known)
-    hint = f"; did you mean {meant!r}?" if meant else ";"
-    return f"{key!r} is no {what}{hint} Allowed: {', '.join(known) or 'none, there is no such table'}"
-
-
-def nearest(key: str, known: Collection[str]) -> str:
-    """Return the allowed key that looks most like a given one; empty when none does.
-
-    Args:
-        key: The given one.
-        known: Those that are allowed.
-
-    Returns:
-        The nearest, or an empty string.
-    """
-    import difflib  # only for who has made a mistake
-
-    by_folded = {name.casefold().replace("-", "_"): name for name in known}
-    found = difflib.get_close_matches(key.casefold().replace("-", "_"), by_folded, 1)
-    return by_folded[found[0]] if found else ""
-
-
-def text(option: str, value: object) -> str:
-    """Check a string that must not be blank.
-
-    Args:
-        option: The option's name.
-        value: What was given.
-
-    Returns:
-        The string.
-
-    Raises:
-        ValueError: If it is none, or blank.
-    """
-    if not isinstance(value, str) or not value.strip():
-        raise refusal(option, "a string that is not blank", value)
-    return value
-
-
-def flag(option: str, value: object) -> bool:
-    """Check a boolean.
-
-    Raises:
-        ValueError: If it is none.
-    """
-    if not isinstance(value, bool):
-        raise refusal(option, "true or false", value)
-    return value
-
-
-def integer(option: str, value: object, low: int, high: int | None = None) -> int:
-    """Check an integer.
-
-    Args:
-        option: The option's name.
-        value: What was given.
-        low: The smallest allowed value.
-        high: The largest; None for no bound.
-
-    Returns:
-        The integer.
-
-    Raises:
-        ValueError: If it is none, or out of range.
-    """
-    allowed = f"an integer from {low} to {high}" if high is not None else f"an integer of {low} or more"
-    if type(value) is not int or value < low or (high is not None and value > high):
-        raise refusal(option, allowed, value)
-    return value
-
-
-def seconds(option: str, value: object, *, positive: bool) -> float:
-    """Check a number of seconds.
-
-    Args:
-        option: The option's name.
-        value: What was given.
-        positive: Whether zero is refused.
-
-    Returns:
-        The seconds.
-
-    Raises:
-        ValueError: If it is no finite number, or out of range.
-    """
-    allowed = f"a number of seconds {'above 0' if positive else 'from 0'} to {MAX_SECONDS}"
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise refusal(option, allowed, value)
-    if not 0 <= value <= MAX_SECONDS or (positive and value == 0):  # NaN is in no range
-        raise refusal(option, allowed, value)
-    return float(value)
-
-
-def number(option: str, value: object) -> float:
-    """Check a number that is not negative.
-
-    Args:
-        option: The option's name.
-        value: What was given.
-
-    Returns:
-        The number.
-
-    Raises:
-        ValueError: If it is none, or too large to mean anything.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= MAX_SECONDS:
-        raise refusal(option, f"a number from 0 to {MAX_SECONDS}", value)
-    return float(value)
-
-
-def level_number(option: str, value: object) -> int:
-    """Read a level: a number, a number in a string, or a name that logging knows.
-
-    Args:
-        option: The option's name.
-        value: What was given.
-
-    Returns:
-        The level's number.
-
-    Raises:
-        ValueError: If it is none of them.
-    """
-    if type(value) is int and value >= 0:
-        return value
-    if isinstance(value, str):
-        if value.isdecimal():
-            return int(value)
-        number = logging.getLevelName(value.upper())
-        if isinstance(number, int):
-            return number
-    meant = nearest(value, _LEVEL_NAMES) if isinstance(value, str) else ""
-    error = refusal(option, "a level's number or name such as 40, '40' or 'ERROR'", value)
-    raise ValueError(f"{error}; did you mean {meant!r}?") if meant else error
-
-
-_LEVEL_NAMES: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-
-
-# -- Trust ---------------------------------------------------------------------------------------
-
-
-def password(value: object, env: object, file: object) -> str | None:
-    """Find the password: given, in an environment variable, or in a file's first line.
-
-    Args:
-        value: The option ``password``.
-        env: The option ``password_env``, a variable's name.
-        file: The option ``password_file``, a path.
-
-    Returns:
-        The password; None when none of the three is given.
-
-    Raises:
-        ValueError: If more than one is given, or the one that is gives no password.
-    """
-    given = {
-        name: option
-        for name, option in (("password", value), ("password_env", env), ("password_file", file))
-        if option is not None
-    }
-    if len(given) > 1:
-        raise ValueError(f"{', '.join(given)}: give one of them, not {len(given)}")
-    if env is not None:
-        name = text("password_env", env)
-        return _secret(f"password_env: the environment variable {name!r}", os.environ.get(name))
-    if file is not None:
-        return _secret(
-            f"password_file: the first line of {os.fspath(_path('password_file', file))!r}", _first_line(file)
-        )
-    return None if value is None else _secret("password", value)
-
-
-def _secret(what: str, value: object) -> str:
-    if not isinstance(value, str) or not value:
-        state = "is not set" if value is None else "is empty" if isinstance(value, str) else "must be a string"
-        raise ValueError(f"{what} {state}; for a server without a password leave the option out")
-    return value
-
-
-def _first_line(path: object) -> str:
-    try:
-        with open(_path("password_file", path), encoding="utf-8") as file:
-            return file.readline().rstrip("\r\n")
-    except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a path with a NUL
-        reason = getattr(error, "strerror", None) or error
-        raise ValueError(f"password_file: cannot read {path!r}: {reason}") from error
-
-
-def _path(option: str, value: object) -> str | os.PathLike[str]:
-    if isinstance(value, os.PathLike) or (isinstance(value, str) and value.strip()):
-        return value
-    raise refusal(option, "the path of a file", value)
-
-
-def key_hashing(value: object) -> keys.Algorithm:
-    """Read the option ``key_hashing``: a name or an algorithm.
-
-    Raises:
-        ValueError: If it is neither.
-    """
-    return _algorithm("key_hashing", value, keys.Algorithm, HASHES)
-
-
-def encryption(value: object) -> ciphers.Algorithm | None:
-    """Read the option ``encryption``: a name, an algorithm, or None for clear text.
-
-    Raises:
-        ValueError: If it is none of them.
-    """
-    return None if value is None else _algorithm("encryption", value, ciphers.Algorithm, CIPHERS)
-
-
-def _algorithm(option: str, value: object, kind: type[_A], known: Mapping[str, _A]) -> _A:
-    if isinstance(value, kind):
-        return value
-    if isinstance(value, str) and value.upper() in known:
-        return known[value.upper()]
-    raise refusal(option, " or ".join(map(repr, known)), value)
-
-
-# -- Looks ---------------------------------------------------------------------------------------
+    path = ((sys.argv if argv is None else argv) or [""])[0]
+    folder, name = os.path.split(path)
+    stem = name[:-3] if name.endswith((".py", ".pyw")) else name
+    if stem == "__main__":
+        stem = os.path.basename(folder)
+    return stem if stem.strip() and not stem.startswith("-") else "python"
 
 
 def icon(option: str, value: object) -> Resource | None:
@@ -383,7 +143,7 @@ def context(value: object) -> Context:
     if value is None:
         return Context()
     if isinstance(value, Mapping):
-        values = _plain(value, "context")
+        values = plain("context", value)
         for name, item in values.items():
             if not isinstance(name, str) or not name.strip():
                 raise refusal("context", "names that are strings and not blank", name)
@@ -429,33 +189,6 @@ def _regular_expression(value: object) -> re.Pattern[str]:
         raise ValueError(f"redact: {value!r} is no regular expression: {error}") from error
 
 
-def function(option: str, value: object) -> Callable[..., object] | None:
-    """Read a function: itself, or its dotted path, which is imported here and now.
-
-    Args:
-        option: The option's name.
-        value: What was given.
-
-    Returns:
-        The function; None when none was given.
-
-    Raises:
-        ValueError: If it is neither, or cannot be imported.
-    """
-    if value is None or callable(value):
-        return value
-    if not isinstance(value, str) or not re.fullmatch(r"\w+(\.\w+)+", value):
-        raise refusal(option, "a function, or a dotted path to one such as 'shop.alerts.lost'", value)
-    module_name, _, name = value.rpartition(".")
-    try:
-        found = getattr(importlib.import_module(module_name), name)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"{option}: cannot import {value!r}: {error}") from error
-    if not callable(found):
-        raise refusal(option, "a dotted path to a function", value)
-    return cast("Callable[..., object]", found)
-
-
 _STYLE_FIELDS: Final = ("event", "priority", "sticky", "icon")
 
 
@@ -476,7 +209,7 @@ def levels(value: object, *, pictures: bool = True) -> LevelMap:
     """
     styles = icons.with_pictures(DEFAULT_STYLES) if pictures else dict(DEFAULT_STYLES)
     table: dict[int, object] = {}
-    for level, fields in _plain({} if value is None else value, "levels").items():
+    for level, fields in plain("levels", {} if value is None else value).items():
         number = level_number("levels", level)
         if number in table:
             raise ValueError(f"levels: {level!r} is there twice; allowed is each level once, by name or by number")
@@ -488,7 +221,7 @@ def levels(value: object, *, pictures: bool = True) -> LevelMap:
 
 
 def _style(option: str, fields: object, before: LevelStyle) -> LevelStyle:
-    given = _plain(fields, option)
+    given = plain(option, fields)
     for field in given:
         if field not in _STYLE_FIELDS:
             raise ValueError(f"{option}: {unknown(str(field), _STYLE_FIELDS)}")
@@ -498,59 +231,3 @@ def _style(option: str, fields: object, before: LevelStyle) -> LevelStyle:
         sticky=flag(f"{option}['sticky']", given.get("sticky", before.sticky)),
         icon=icon(f"{option}['icon']", given["icon"]) if "icon" in given else before.icon,
     )
-
-
-def _plain(table: object, option: str) -> dict[Any, Any]:
-    """Copy a mapping into a dict, item by item: dictConfig's own dicts resolve ``ext://`` only when indexed."""
-    if not isinstance(table, Mapping):
-        raise refusal(option, "a mapping", table)
-    return {key: table[key] for key in table}
-
-
-# -- Where ---------------------------------------------------------------------------------------
-
-
-def host(value: object) -> str:
-    """Check a host name or address; whether it exists is found out when the first alert is sent.
-
-    Args:
-        value: What was given; an IPv6 address may stand in brackets.
-
-    Returns:
-        The host.
-
-    Raises:
-        ValueError: If no host can be called so.
-    """
-    allowed = "a host name or an IP address (the port is an option of its own)"
-    if not isinstance(value, str):
-        raise refusal("host", allowed, value)
-    name = value[1:-1] if value.startswith("[") and value.endswith("]") else value
-    try:
-        if ":" in name:
-            ipaddress.IPv6Address(name)
-        elif not name.encode("idna") or not _HOST.fullmatch(name):
-            raise refusal("host", allowed, value)
-    except ValueError:  # of which UnicodeError is one
-        raise refusal("host", allowed, value) from None
-    return name
-
-
-_HOST: Final = re.compile(r"[\w.-]+")
-
-
-def program_name(argv: list[str] | None = None) -> str:
-    """Return the running program's name, for people who gave their application none.
-
-    Args:
-        argv: The command line; None means the process's.
-
-    Returns:
-        The script's name without folder and ``.py``; the package's name for ``python -m package``; else ``python``.
-    """
-    path = ((sys.argv if argv is None else argv) or [""])[0]
-    folder, name = os.path.split(path)
-    stem = name[:-3] if name.endswith((".py", ".pyw")) else name
-    if stem == "__main__":
-        stem = os.path.basename(folder)
-    return stem if stem.strip() and not stem.startswith("-") else "python"

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Final
 from . import arguments as args
 from . import options
 from .arguments import UsageError
+from .terminal import complain, say
 
 if TYPE_CHECKING:
+    from .destination import Destination
+    from .gntp.models import Resource
     from .gntp.requests import Response
 
 _DESCRIPTION: Final = """\
@@ -19,10 +22,23 @@ Show one notification on a desktop, as growlnotify and gntp-send do.
   gntp-logging send "Backup done"
   gntp-logging send "Backup failed" "$(tail -3 backup.log)" --priority 2 --sticky
   make 2>&1 | tail -5 | gntp-logging send "make has ended" --app make
-  gntp-logging send "Deploy release 7?" --wait-callback 60      prints CLICKED, CLOSED or TIMEDOUT
+  gntp-logging send "Deploy release 7?" --wait 60      prints CLICKED, CLOSED or TIMEDOUT
+
+Without TEXT, what is piped into it is the text, up to its end. In a loop that reads standard input itself, and wherever
+standard input stays open, give a TEXT, be it "".
 """
 
+_EPILOG: Final = (
+    "Exit codes: 0 shown, and clicked or closed if that was waited for; 1 not shown, or nobody reacted in time; 2 wrong"
+    " usage; 130 Ctrl-C. The short forms are growlnotify's."
+)
+_DEFAULT_APP: Final = "gntp-logging"
 _DEFAULT_WAIT: Final = 30.0
+_MAX_TEXT: Final = 65_536
+"""Characters. No desktop shows a tenth of that, and growl-for-linux takes no more (measured)."""
+
+_PRIORITIES: Final = {"very-low": -2, "low": -1, "moderate": -1, "normal": 0, "high": 1, "emergency": 2}
+"""The names that Growl gave them; ``low`` is what everybody tries for ``moderate``."""
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -36,28 +52,52 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="show one notification",
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="Exit codes: 0 shown; 1 not shown, or no reaction in time; 2 wrong usage.",
+        epilog=_EPILOG,
     )
     parser.add_argument("title", type=args.text, help="the title")
+    text = parser.add_mutually_exclusive_group()
+    text.add_argument("text", nargs="?", help="the text; - is standard input")
+    text.add_argument("-m", "--message", metavar="TEXT", help="the text, too")
     parser.add_argument(
-        "text", nargs="?", help="the text; without it, and with - , standard input if that is no terminal"
-    )
-    parser.add_argument(
-        "--app", type=args.text, default="gntp-logging", help="the application's name (default %(default)s)"
+        "-n",
+        "--app",
+        "--name",
+        type=args.text,
+        dest="app_name",
+        help=f"the application (default {_DEFAULT_APP})",
     )
     parser.add_argument(
         "--event", type=args.text, default="Message", help="the type of notification (default %(default)s)"
     )
-    parser.add_argument("--priority", type=int, choices=range(-2, 3), default=0, help="from -2 to 2 (default 0)")
-    parser.add_argument("--sticky", action="store_true", help="stay until it is dismissed")
-    parser.add_argument("--icon", metavar="PICTURE", help="a file, or a URL that the server fetches")
-    parser.add_argument("--url", help="what opens on a click")
     parser.add_argument(
-        "--wait-callback", nargs="?", type=args.seconds, const=_DEFAULT_WAIT, metavar="SECONDS",
-        help=f"wait for the click or close, and print which it was (default {_DEFAULT_WAIT:g} s)",
+        "-p", "--priority", type=_priority, default=0, metavar="-2..2",
+        help="or very-low, moderate, normal, high, emergency (default 0, normal)",
     )  # fmt: skip
-    args.add_target(parser)
+    parser.add_argument("-s", "--sticky", action="store_true", help="stay until it is dismissed")
+    parser.add_argument("--icon", "--image", metavar="PICTURE", help="a file, or a URL that the server fetches")
+    parser.add_argument("--url", type=_url, dest="link", help="what opens on a click")
+    parser.add_argument(
+        "-w", "--wait-callback", action="store_true",
+        help=f"wait for the click or close, {_DEFAULT_WAIT:g} seconds at most, and print which it was",
+    )  # fmt: skip
+    parser.add_argument("--wait", type=args.seconds, metavar="SECONDS", help="wait for it so long")
+    args.add_server(parser)
     parser.set_defaults(run=send_command)
+
+
+def _priority(value: str) -> int:
+    number = _PRIORITIES.get(value.lower().replace(" ", "-").replace("_", "-"))
+    if number is not None:
+        return number
+    if value in {"-2", "-1", "0", "1", "2"}:
+        return int(value)
+    raise argparse.ArgumentTypeError(f"allowed is -2 to 2, or {', '.join(_PRIORITIES)}, not {value!r:.40}")
+
+
+def _url(value: str) -> str:
+    if "://" not in value[1:] or not value.isprintable() or " " in value:
+        raise argparse.ArgumentTypeError(f"allowed is a URL such as https://example.com/, not {value!r:.80}")
+    return value
 
 
 def send_command(arguments: argparse.Namespace) -> int:
@@ -67,63 +107,90 @@ def send_command(arguments: argparse.Namespace) -> int:
         arguments: What :func:`add_parser` has added.
 
     Returns:
-        The exit code: 0 when it is shown, 1 when it is not or no reaction came in time, 2 for wrong usage.
+        The exit code: 0 when it is shown, 1 when it is not or no reaction came in time.
+
+    Raises:
+        UsageError: If an argument, a variable or the file cannot be used.
     """
     from .gntp.exceptions import GNTPError
 
+    destination, app_name, icon = _settings(arguments)
+    wait: float | None = arguments.wait or (_DEFAULT_WAIT if arguments.wait_callback else None)
+    if arguments.link is not None and wait is not None:
+        raise UsageError("--url and --wait-callback: give one of them, a notification has one callback")
+    text = _text(arguments)
     try:
-        print(_send(arguments), end="", flush=True)
-    except UsageError as error:
-        print(f"gntp-logging send: {error}", file=sys.stderr)
-        return 2
+        reaction = _send(arguments, destination, app_name or _DEFAULT_APP, icon, text, wait)
     except GNTPError as error:
-        print(f"gntp-logging send: {error}", file=sys.stderr)
+        complain(f"gntp-logging send: {destination}: {error}")
         return 1
-    return 0
+    if reaction:
+        say(reaction)
+    return 0 if reaction != _TIMED_OUT else 1
 
 
-def _send(arguments: argparse.Namespace) -> str:
-    """Send it, and return what is to be printed."""
+def _settings(arguments: argparse.Namespace) -> tuple[Destination, str | None, Resource | None]:
+    """Return where to send to, the application's name, and its picture."""
+    tables = args.configuration(arguments).handlers()
+    if len(tables) != 1:
+        described = f"this has {', '.join(table.name for table in tables) or 'none'}"
+        raise UsageError(f"{arguments.config}: allowed is a file with one handler of this package, {described}")
+    try:
+        given = tables[0].options()
+        name: str | None = given.get("app_name")
+        return tables[0].destination(), name, options.icon("--icon", given.get("icon"))
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _send(
+    arguments: argparse.Namespace,
+    destination: Destination,
+    app_name: str,
+    icon: Resource | None,
+    text: str,
+    wait: float | None,
+) -> str:
+    """Send it, and return what the user did; empty if nobody waits for that."""
     from .gntp.lib import Publisher
     from .gntp.models import SocketCallback
 
-    target = args.target(arguments)
-    if arguments.url is not None and arguments.wait_callback is not None:
-        raise UsageError("--url and --wait-callback: give one of them, a notification has one callback")
-    try:
-        icon = options.icon("--icon", arguments.icon)
-        url = arguments.url if options.url(arguments.url) else None
-    except ValueError as error:
-        raise UsageError(str(error)) from error
     told: list[str] = []
 
     def tell(response: Response) -> None:
-        told.append(response.headers["Notification-Callback-Result"])
+        told.append(response.headers["Notification-Callback-Result"].upper())
 
     callback = SocketCallback("send", "text", on_click=tell, on_close=tell, on_timeout=tell)
-    with Publisher(arguments.app, [arguments.event], **target._asdict()) as publisher:
+    with Publisher(app_name, [arguments.event], gntp_client_class=lambda **_: destination.client()) as publisher:
         publisher.register()
         publisher.publish(
             arguments.event,
             arguments.title,
-            _text(arguments),
+            text,
             sticky=arguments.sticky,
             priority=arguments.priority,
             icon=icon,
-            gntp_callback=url if arguments.wait_callback is None else callback,
-            callback_timeout=arguments.wait_callback,
+            gntp_callback=arguments.link if wait is None else callback,
+            callback_timeout=wait,
         )
-    return "".join(f"{_WORDS.get(word.upper(), word)}\n" for word in told)
+    return "".join(_WORDS.get(word, word) for word in told)
 
 
-_WORDS: Final = {"CLICK": "CLICKED", "CLOSE": "CLOSED", "TIMEOUT": "TIMEDOUT"}
+_TIMED_OUT: Final = "TIMEDOUT"
+_WORDS: Final = {"CLICK": "CLICKED", "CLOSE": "CLOSED", "TIMEOUT": _TIMED_OUT}
 
 
 def _text(arguments: argparse.Namespace) -> str:
-    """Return the text: the argument, or what stands in standard input."""
-    given: str | None = arguments.text
-    if given is not None and given != "-":
-        return given
-    if given is None and (sys.stdin is None or sys.stdin.isatty()):
+    """Return the text: the argument, or what is piped into standard input."""
+    given: str | None = arguments.text if arguments.message is None else arguments.message
+    if given is None and sys.stdin.isatty():
         return ""
-    return sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\n")
+    text = given if given is not None and given != "-" else _standard_input()
+    if len(text) > _MAX_TEXT:
+        raise UsageError(f"the text: allowed are {_MAX_TEXT:,} characters; cut it, for example with tail -20")
+    return text
+
+
+def _standard_input() -> str:
+    # utf-8-sig: PowerShell marks what it pipes.
+    return sys.stdin.buffer.read(4 * _MAX_TEXT + 4).decode("utf-8-sig", "replace").rstrip("\r\n")

@@ -3,18 +3,62 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from gntp_logging.environment import DEFAULTS
 from gntp_logging.gntp.channel import forget_servers
 from tests.support import RunningReceiver, running_receiver
+
+Write = Callable[..., Path]
 
 
 @pytest.fixture(autouse=True)
 def _no_server_is_known() -> None:
     """A test's free port may have been another test's, whose server closed its connections."""
     forget_servers()
+
+
+@pytest.fixture
+def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No options in the environment of whoever runs the tests."""
+    for name in DEFAULTS:
+        monkeypatch.delenv(f"GNTP_{name.upper()}", raising=False)
+
+
+@pytest.fixture
+def no_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standard input is closed, as under many supervisors."""
+    monkeypatch.setattr(sys, "stdin", None)
+
+
+@pytest.fixture
+def root_as_it_was() -> Iterator[None]:
+    """The root logger has the handlers and the level that it had; what it got is closed."""
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    yield
+    root.setLevel(level)
+    for handler in [handler for handler in root.handlers if handler not in before]:
+        root.removeHandler(handler)
+        handler.close()
+    root.handlers[:] = before
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes a file and returns its path."""
+
+    def to(text: str, name: str = "shop.toml") -> Path:
+        path = tmp_path / name
+        path.write_text(textwrap.dedent(text), encoding="utf-8")
+        return path
+
+    return to
 
 
 @pytest.fixture

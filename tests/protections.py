@@ -255,7 +255,7 @@ PROTECTIONS: Final = (
     ),
     _one(
         "options: errors name the option",
-        "options.py",
+        "checks.py",
         "    if not isinstance(value, bool):\n        raise refusal(option,",
         "    if not isinstance(value, bool):\n        raise refusal('',",
         "tests/test_options.py::test_a_bad_value_is_refused_by_name",
@@ -400,7 +400,7 @@ PROTECTIONS: Final = (
     ),
     _one(
         "password: in an error",
-        "options.py",
+        "destination.py",
         "def _secret(what: str, value: object) -> str:\n",
         "def _secret(what: str, value: object) -> str:\n    what = f'{what} {value}'\n",
         "tests/test_program.py::test_the_password_appears_nowhere",

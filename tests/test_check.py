@@ -1,84 +1,26 @@
-"""The command ``gntp-logging check``, with real receivers and servers that fail."""
+"""The command ``gntp-logging check``: handlers of files, and the table."""
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from gntp_logging import config
+from gntp_logging.check import _WIDE, _lines
 from gntp_logging.cli import main
-from gntp_logging.receiver.reactions import Reaction
-from gntp_logging.receiver.registry import Toast
-from gntp_logging.receiver.server import Receiver, Server
-from tests.support import Recorder, ScriptedServer, answer_ok, free_port, running_receiver
+from gntp_logging.walk import Status, Step
+from tests.support import (
+    RunningReceiver,
+    running_receiver,
+)
+from tests.test_walk import check
 
+Configure = Callable[..., "tuple[int, dict[str, str], str]"]
+"""Runs the command with a configuration of one handler."""
 
-@pytest.fixture(autouse=True)
-def _clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No variables of whoever runs the tests; logging as it was before."""
-    for name in config.DEFAULTS:
-        monkeypatch.delenv(f"GNTP_{name.upper()}", raising=False)
-    root = logging.getLogger()
-    before = list(root.handlers)
-    yield
-    root.handlers[:] = before
-
-
-def check(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, str]]:
-    """Run the command; return the exit code and the verdict of each step."""
-    code = main(["check", *arguments])
-    lines = re.findall(r"^  (ok|FAIL|note|-) +(.+?)(?: {2,}|$)", capsys.readouterr().out, re.MULTILINE)
-    return code, {name: verdict for verdict, name in lines}
-
-
-class Clicking(Recorder):
-    """A display whose user clicks."""
-
-    def show(self, toast: Toast) -> None:
-        """Click."""
-        super().show(toast)
-        toast.react(Reaction.CLICKED)
-
-
-def test_a_server_that_takes_everything(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each step, up to the click."""
-    with Receiver(Server([Clicking()], passwords=["secret"])) as receiver:
-        arguments = ["--port", str(receiver.port), "--password", "secret", "--encryption", "AES"]
-        code, steps = check(capsys, *arguments)
-    assert code == 0
-    assert {name for name, verdict in steps.items() if verdict == "note"} == {"no password", "wrong password"}
-    expected = {"name look-up", "connect", "REGISTER", "NOTIFY", "password", "Keep-Alive", "callback"}
-    expected |= {f"hash {name}" for name in ("MD5", "SHA1", "SHA256", "SHA512")}
-    expected |= {f"cipher {name}" for name in ("AES", "DES", "3DES")}
-    assert {name for name, verdict in steps.items() if verdict == "ok"} == expected
-
-
-def test_a_wrong_password(capsys: pytest.CaptureFixture[str]) -> None:
-    """It fails there, and says what to do."""
-    with running_receiver(["secret"]) as receiver:
-        code = main(["check", "--port", str(receiver.port), "--wait-callback", "0"])
-    output = capsys.readouterr().out
-    assert code == 1
-    assert "FAIL  REGISTER" in output
-    assert "-> give the server's own password: GNTP_PASSWORD or --password-file" in output
-
-
-def test_nobody_listens(capsys: pytest.CaptureFixture[str]) -> None:
-    """What could only fail too is not tried."""
-    code, steps = check(capsys, "--port", str(free_port()))
-    assert (code, steps) == (1, {"name look-up": "ok", "connect": "FAIL"})
-
-
-def test_a_server_that_closes(capsys: pytest.CaptureFixture[str]) -> None:
-    """That is no failure."""
-    with ScriptedServer(answer_ok) as server:
-        code, steps = check(capsys, "--port", str(server.port), "--wait-callback", "0")
-    assert code == 0
-    assert steps["Keep-Alive"] == "note"
+pytestmark = pytest.mark.usefixtures("no_variables", "root_as_it_was")
 
 
 def test_with_a_file_it_sends_through_the_files_handler(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -94,7 +36,7 @@ def test_with_a_file_it_sends_through_the_files_handler(capsys: pytest.CaptureFi
             f"[root]\nhandlers = ['desktop', 'file']\n",
             "utf-8",
         )
-        code, steps = check(capsys, "--config", str(path), "--wait-callback", "0")
+        code, steps = check(capsys, "--config", str(path), "--wait", "0")
         toast = receiver.toasts[-1]
     assert (code, steps["handler desktop"]) == (0, "ok")
     assert (toast.application, toast.name) == ("shop", "Critical")
@@ -109,7 +51,7 @@ def test_a_handler_that_is_switched_off(
     monkeypatch.setenv("GNTP_LOGGING_DISABLED", "1")
     with running_receiver() as receiver:
         (tmp_path / "x.toml").write_text(f"[gntp]\nport = {receiver.port}\n", "utf-8")
-        code, steps = check(capsys, "--config", str(tmp_path / "x.toml"), "--wait-callback", "0")
+        code, steps = check(capsys, "--config", str(tmp_path / "x.toml"), "--wait", "0")
     assert (code, steps["handler gntp"]) == (1, "FAIL")
 
 
@@ -125,3 +67,109 @@ def test_wrong_usage(capsys: pytest.CaptureFixture[str], arguments: list[str], w
     assert main(["check", *arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert words in line
+
+
+@pytest.fixture
+def configured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
+) -> Configure:
+    """Runs the command with a file that has a handler ``d``; returns code, steps, and the handler's line."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(lines: str, rest: str = "[root]\nhandlers = ['d']\n") -> tuple[int, dict[str, str], str]:
+        handler = "class = 'gntp_logging.GNTPHandler'\n" if "class =" not in lines and "'()'" not in lines else ""
+        text = f"version = 1\n[handlers.d]\n{handler}port = {receiver.port}\n{lines}\n{rest}"
+        (tmp_path / "x.toml").write_text(text, "utf-8")
+        code = main(["check", "--config", "x.toml", "--wait", "0"])
+        output = capsys.readouterr().out
+        found = re.findall(r"^  (ok|FAIL|note|-) +(.+?)(?: {2,}|$)", output, re.MULTILINE)
+        return code, {name: status for status, name in found}, output[output.find("handler d") :]
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("formatter = 'f'\n[formatters.f]\nformat = '%(nope)s'", "its formatter fails: "),
+        ("title = '{name:%d}'", "its title fails: ValueError"),
+        ("fingerprint = 'json.dumps'", "its fingerprint fails: TypeError"),
+        ("context = 'json.dumps'", "its context fails: TypeError while it was made"),
+        ("enabled = false", "it is switched off"),
+    ],
+)
+def test_a_part_of_the_handler_that_fails(configured: Configure, lines: str, words: str) -> None:
+    """Alerts go out without it, which is no reason to call the configuration right."""
+    code, steps, line = configured(lines)
+    assert (code, steps["handler d"]) == (1, "FAIL")
+    assert words in line
+
+
+def test_a_filter_that_keeps_the_alert_off(configured: Configure) -> None:
+    """May be meant. One that lets through what its logger says is passed by a record of that logger."""
+    code, steps, line = configured("filters = ['o']", "[filters.o]\nname = 'other'\n[root]\nhandlers = ['d']\n")
+    assert (code, steps["handler d"]) == (0, "note")
+    assert "a filter of the handler keeps off" in line
+    code, steps, _ = configured("filters = ['o']", "[filters.o]\nname = 'shop'\n[loggers.shop]\nhandlers = ['d']\n")
+    assert (code, steps["handler d"]) == (0, "ok")
+
+
+def test_a_handler_that_no_logger_has(configured: Configure) -> None:
+    """It works, and gets nothing."""
+    code, steps, line = configured("", "")
+    assert code == 1
+    assert "no logger has it" in line
+    behind = "[handlers.m]\nclass = 'logging.handlers.MemoryHandler'\ncapacity = 1\ntarget = 'd'\n"
+    code, steps, _ = configured("", f"{behind}[root]\nhandlers = ['m']\n")
+    assert (code, steps["handler d"]) == (0, "ok")
+
+
+@pytest.mark.parametrize(
+    "line", ["class = 'shop_alerts.Mine'", "'()' = 'shop_alerts.make'", "'()' = 'gntp_logging.config.from_env'"]
+)
+def test_a_handler_of_ones_own(configured: Configure, tmp_path: Path, line: str) -> None:
+    """A subclass, or what a factory makes, is walked to as well."""
+    (tmp_path / "shop_alerts.py").write_text(
+        "import gntp_logging\nclass Mine(gntp_logging.GNTPHandler): pass\n"
+        "def make(port: int) -> Mine: return Mine(port=port)\n",
+        "utf-8",
+    )
+    code, steps, _ = configured(line)
+    assert (code, steps["REGISTER"], steps["handler d"]) == (0, "ok", "ok")
+
+
+def test_references_are_followed(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The walk uses what the handler uses."""
+    (tmp_path / "secrets_of_shop.py").write_text("PASSWORD = 'sesame'\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    with running_receiver(["sesame"]) as receiver:
+        text = f"[gntp]\nport = {receiver.port}\npassword = 'ext://secrets_of_shop.PASSWORD'\nencryption = 'AES'\n"
+        (tmp_path / "x.toml").write_text(text, "utf-8")
+        code, steps = check(capsys, "--config", "x.toml", "--wait", "0")
+        assert main(["send", "t", "x", "--config", "x.toml"]) == 0
+    assert (code, steps["password"], steps["cipher AES"]) == (0, "ok", "ok")
+
+
+def test_what_the_environment_says_is_told(
+    configured: Configure, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A variable that was forgotten explains much; a bad one is not taken for a mistake in the file."""
+    monkeypatch.setenv("GNTP_LEVEL", "40")
+    assert configured("")[0] == 0
+    assert main(["check", "--config", "x.toml", "--wait", "0"]) == 0
+    assert "(the environment has a say: GNTP_LEVEL)" in capsys.readouterr().out
+    monkeypatch.setenv("GNTP_REPEAT_WINDOW", "-1")
+    assert main(["check", "--config", "x.toml"]) == 2
+    assert "the environment: GNTP_REPEAT_WINDOW: allowed is" in capsys.readouterr().err
+
+
+def test_it_fits_the_terminal() -> None:
+    """Answer and advice are wrapped beside the names of the steps."""
+    step = Step("REGISTER", Status.FAILED, "the server answered -ERROR 400: " + "no " * 20, 0.0123, "ask " * 20)
+    lines = _lines(step, 60)
+    assert max(map(len, lines)) <= 60
+    assert lines[0].startswith("  FAIL  REGISTER              12.3 ms  the server")
+    assert all(line.startswith(" " * 39) for line in lines[1:])
+    assert len(_lines(step, _WIDE)) == 2

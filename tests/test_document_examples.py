@@ -15,8 +15,9 @@ from typing import Final
 
 import pytest
 
-from gntp_logging import config
 from gntp_logging.cli import parser
+from gntp_logging.config import ConfigurationError
+from gntp_logging.logging_file import read
 from tests.documents import PAGES, ROOT, Block, blocks
 from tests.running import starting
 from tests.support import run_program
@@ -155,8 +156,8 @@ def test_the_documented_error_is_the_one_that_comes(tmp_path: Path) -> None:
     """Up to the dots."""
     (shown,) = [block.text.strip() for block in _of("text") if block.page == "docs/configuration.md"]
     (tmp_path / "alerts.toml").write_text('[gntp]\npasword = "x"\n', "utf-8")
-    with pytest.raises(config.ConfigurationError) as caught:
-        config.read(tmp_path / "alerts.toml")
+    with pytest.raises(ConfigurationError) as caught:
+        read(tmp_path / "alerts.toml")
     assert str(caught.value).replace(str(tmp_path) + os.sep, "").startswith(shown.removesuffix("..."))
 
 
@@ -190,7 +191,7 @@ def test_the_tutorial_shows_what_appears(tmp_path: Path) -> None:
         assert _python(["-m", "gntp_logging", *send, "--port", str(port)], folder).returncode == 0
         ran = _python(["shop.py"], folder)
         assert ran.stderr.rstrip().endswith("KeyError: 'scone'")
-        checked = _python(["-m", "gntp_logging", *check, "--wait-callback", "0"], folder)
+        checked = _python(["-m", "gntp_logging", *check, "--wait", "0"], folder)
         assert (checked.returncode, "handler gntp" in checked.stdout) == (0, True), checked.stdout
         listen.wait_for("Uncaught exception")
         shown = listen.output

@@ -16,13 +16,7 @@ from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.server import Receiver, Server
 from tests.support import Recorder, RunningReceiver, free_port, running_receiver
 
-
-@pytest.fixture(autouse=True)
-def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No variables of whoever runs the tests, and no input."""
-    for name in ("HOST", "PORT", "PASSWORD", "PASSWORD_FILE", "ENCRYPTION", "KEY_HASHING"):
-        monkeypatch.delenv(f"GNTP_{name}", raising=False)
-    monkeypatch.setattr(sys, "stdin", None)
+pytestmark = pytest.mark.usefixtures("no_variables", "no_input")
 
 
 def send(receiver: RunningReceiver, *arguments: str) -> int:
@@ -87,13 +81,14 @@ class Reacting(Recorder):
 def test_what_the_user_did_is_printed(reaction: Reaction, capsys: pytest.CaptureFixture[str]) -> None:
     """In a word that a script can compare."""
     with Receiver(Server([Reacting(reaction)])) as receiver:
-        assert main(["send", "--port", str(receiver.port), "Deploy?", "--wait-callback", "20"]) == 0
+        code = main(["send", "--port", str(receiver.port), "Deploy?", "--wait", "20"])
+    assert code == (1 if reaction is Reaction.TIMED_OUT else 0)
     assert capsys.readouterr().out == f"{reaction.value}\n"
 
 
 def test_no_reaction_in_time_is_1(receiver: RunningReceiver, capsys: pytest.CaptureFixture[str]) -> None:
     """With one line that says so."""
-    assert send(receiver, "Deploy?", "--wait-callback", "0.2") == 1
+    assert send(receiver, "Deploy?", "--wait", "0.2") == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("gntp-logging send: ")
 
@@ -129,10 +124,10 @@ def test_the_password_comes_from_wherever_it_was_given(
         (["--encryption", "AES"], {}, "needs a password"),
         ([], {"GNTP_PORT": "x"}, "GNTP_PORT: allowed is an integer from 1 to 65535"),
         (["--icon", "/nonexistent.png"], {}, "--icon: cannot read"),
-        (["--url", "no url"], {}, "url: allowed is"),
         (["--url", "https://x/", "--wait-callback"], {}, "give one of them"),
-        (["--password", "x", "--password-file", "y"], {}, "give one of them"),
-        (["--host", "two words"], {}, "host: allowed is"),
+        ([], {"GNTP_PASSWORD": "x", "GNTP_PASSWORD_FILE": "y"}, "GNTP_PASSWORD, GNTP_PASSWORD_FILE: give one of them"),
+        ([], {"GNTP_HOST": "two words"}, "the environment: GNTP_HOST: allowed is"),
+        (["--key-hashing", "SHA3"], {}, "--key-hashing: allowed is"),
     ],
 )
 def test_wrong_usage_is_2_and_says_what_is_allowed(
@@ -151,7 +146,19 @@ def test_wrong_usage_is_2_and_says_what_is_allowed(
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], [" "], ["t", "--priority", "3"], ["t", "--timeout", "0"], ["t", "--wait-callback", "nan"]]
+    "arguments",
+    [
+        [],
+        [" "],
+        ["t", "--priority", "3"],
+        ["t", "--timeout", "0"],
+        ["t", "--wait", "nan"],
+        ["t", "--password", "x", "--password-file", "y"],
+        ["t", "--url", "no url"],
+        ["t", "--host", "two words"],
+        ["t", "--priority", "urgent"],
+        ["t", "x", "-m", "y"],
+    ],
 )
 def test_bad_arguments_are_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """As every command's."""

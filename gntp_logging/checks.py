@@ -1,0 +1,215 @@
+"""Checks of values that people write in configurations: types, ranges, and what a misspelt name may mean. Pure.
+
+Every failure is a ValueError that begins with the option's name and says what is allowed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final, cast
+
+MAX_NUMBER: Final = 1_000_000
+"""Eleven days. Sockets and locks take no numbers without end."""
+
+
+def refusal(option: str, allowed: str, value: object) -> ValueError:
+    """Return the error for a value that an option does not take; a password before an @ is no part of it."""
+    try:
+        shown = f"{_USER_INFO.sub(':***@', repr(value)):.80}"
+    except Exception:  # noqa: BLE001 - the value is the caller's, and so is its repr
+        shown = f"this {type(value).__name__}"
+    return ValueError(f"{option}: allowed is {allowed}, not {shown}")
+
+
+_USER_INFO: Final = re.compile(r":[^\s:@]+@")
+
+
+def unknown(key: str, known: Collection[str], what: str = "key") -> str:
+    """Say that a key is unknown, which one may be meant, and what is allowed.
+
+    Args:
+        key: The key.
+        known: Those that are allowed.
+        what: What it is, in words.
+
+    Returns:
+        The sentence.
+    """
+    meant = nearest(key, known)
+    hint = f"; did you mean {meant!r}?" if meant else ";"
+    return f"{key!r} is no {what}{hint} Allowed: {', '.join(known) or 'none, there is no such table'}"
+
+
+def nearest(key: str, known: Collection[str]) -> str:
+    """Return the allowed key that looks most like a given one; empty when none does.
+
+    Args:
+        key: The given one.
+        known: Those that are allowed.
+
+    Returns:
+        The nearest, or an empty string.
+    """
+    import difflib  # only for who has made a mistake
+
+    by_folded = {name.casefold().replace("-", "_"): name for name in known}
+    found = difflib.get_close_matches(key.casefold().replace("-", "_"), by_folded, 1, _NEAR)
+    return by_folded[found[0]] if found else ""
+
+
+_NEAR: Final = 0.7
+"""Similarity from which a name may be meant; at difflib's own 0.6, ``rate`` is near to ``formatter``."""
+
+
+def text(option: str, value: object) -> str:
+    """Check a string that must not be blank.
+
+    Args:
+        option: The option's name.
+        value: What was given.
+
+    Returns:
+        The string.
+
+    Raises:
+        ValueError: If it is none, or blank.
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise refusal(option, "a string that is not blank", value)
+    return value
+
+
+def flag(option: str, value: object) -> bool:
+    """Check a boolean.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    if not isinstance(value, bool):
+        raise refusal(option, "true or false", value)
+    return value
+
+
+def integer(option: str, value: object, low: int, high: int | None = None) -> int:
+    """Check an integer.
+
+    Args:
+        option: The option's name.
+        value: What was given.
+        low: The smallest allowed value.
+        high: The largest; None for no bound.
+
+    Returns:
+        The integer.
+
+    Raises:
+        ValueError: If it is none, or out of range.
+    """
+    allowed = f"an integer from {low} to {high}" if high is not None else f"an integer of {low} or more"
+    if type(value) is not int or value < low or (high is not None and value > high):
+        raise refusal(option, allowed, value)
+    return value
+
+
+def seconds(option: str, value: object, *, positive: bool) -> float:
+    """Check a number of seconds; see :func:`number`.
+
+    Raises:
+        ValueError: If it is no finite number, or out of range.
+    """
+    return number(option, value, "a number of seconds", positive=positive)
+
+
+def number(option: str, value: object, what: str = "a number", *, positive: bool = False) -> float:
+    """Check a number that is not negative.
+
+    Args:
+        option: The option's name.
+        value: What was given.
+        what: What is allowed, in words.
+        positive: Whether zero is refused.
+
+    Returns:
+        The number.
+
+    Raises:
+        ValueError: If it is no finite number, or out of range.
+    """
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not 0 <= value <= MAX_NUMBER  # NaN is in no range
+        or (positive and value == 0)
+    ):
+        raise refusal(option, f"{what} {'above 0' if positive else 'from 0'} to {MAX_NUMBER}", value)
+    return float(value)
+
+
+def level_number(option: str, value: object) -> int:
+    """Read a level: a number, a number in a string, or a name that logging knows.
+
+    Args:
+        option: The option's name.
+        value: What was given.
+
+    Returns:
+        The level's number.
+
+    Raises:
+        ValueError: If it is none of them.
+    """
+    if type(value) is int and value >= 0:
+        return value
+    if isinstance(value, str):
+        if value.isdecimal():
+            return int(value)
+        number = logging.getLevelName(value.upper())
+        if isinstance(number, int):
+            return number
+    meant = nearest(value, _LEVEL_NAMES) if isinstance(value, str) else ""
+    error = refusal(option, "a level's number or name such as 40, '40' or 'ERROR'", value)
+    raise ValueError(f"{error}; did you mean {meant!r}?") if meant else error
+
+
+_LEVEL_NAMES: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+def function(option: str, value: object) -> Callable[..., object] | None:
+    """Read a function: itself, or its dotted path, which is imported here and now.
+
+    Args:
+        option: The option's name.
+        value: What was given.
+
+    Returns:
+        The function; None when none was given.
+
+    Raises:
+        ValueError: If it is neither, or cannot be imported.
+    """
+    if value is None or callable(value):
+        return value
+    if not isinstance(value, str) or not re.fullmatch(r"\w+(\.\w+)+", value):
+        raise refusal(option, "a function, or a dotted path to one such as 'shop.alerts.lost'", value)
+    module_name, _, name = value.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module_name), name)
+    except Exception as error:  # an application's module may raise anything, Django's AppRegistryNotReady for one
+        raise ValueError(f"{option}: cannot import {value!r}: {error}") from error
+    if not callable(found):
+        raise refusal(option, "a dotted path to a function", value)
+    return cast("Callable[..., object]", found)
+
+
+def plain(option: str, table: object) -> dict[Any, Any]:
+    """Copy a mapping into a dict, item by item: dictConfig's own dicts resolve ``ext://`` only when indexed.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    if not isinstance(table, Mapping):
+        raise refusal(option, "a mapping", table)
+    return {key: table[key] for key in table}

@@ -1,0 +1,204 @@
+"""Where a handler's alerts go, and how they are secured on the way: six options, checked as one.
+
+Every failure is a ValueError that begins with the option's name and says what is allowed. Values of secrets are never
+part of a message.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from .checks import integer, refusal, seconds, text
+from .gntp import ciphers, keys
+from .gntp.connections import GNTPClient
+from .gntp.exceptions import GNTPEncryptionError
+
+HASHES: Final[Mapping[str, keys.Algorithm]] = {
+    algorithm.algorithm_id: algorithm for algorithm in (keys.MD5, keys.SHA1, keys.SHA256, keys.SHA512)
+}
+CIPHERS: Final[Mapping[str, ciphers.Algorithm]] = {
+    algorithm.algorithm_id: algorithm for algorithm in (ciphers.AES, ciphers.DES, ciphers.DES3)
+}
+
+_A = TypeVar("_A", keys.Algorithm, ciphers.Algorithm)
+
+
+@dataclass(frozen=True)
+class Destination:
+    """A GNTP server, and how it is talked to.
+
+    Attributes:
+        host: Its host.
+        port: Its port.
+        timeout: Seconds that one exchange may take.
+        password: Its password; None sends without a key.
+        key_hashing: Hash of the keys.
+        encryption: Cipher; None sends in clear.
+    """
+
+    host: str
+    port: int
+    timeout: float
+    password: str | None = field(repr=False)
+    key_hashing: keys.Algorithm
+    encryption: ciphers.Algorithm | None
+
+    @classmethod
+    def from_options(
+        cls,
+        *,
+        host: object,
+        port: object,
+        timeout: object,
+        password: object,
+        password_env: object,
+        password_file: object,
+        key_hashing: object,
+        encryption: object,
+    ) -> Destination:
+        """Check the handler's options of these names.
+
+        Raises:
+            ValueError: If one is not allowed, or the cipher cannot be had with the others.
+        """
+        destination = cls(
+            check_host(host),
+            integer("port", port, 1, 65535),
+            seconds("timeout", timeout, positive=True),
+            _password(password, password_env, password_file),
+            _algorithm("key_hashing", key_hashing, keys.Algorithm, HASHES),
+            None if encryption is None else _algorithm("encryption", encryption, ciphers.Algorithm, CIPHERS),
+        )
+        try:
+            destination.client()
+        except GNTPEncryptionError as error:
+            raise ValueError(f"encryption: {error}") from error
+        return destination
+
+    def client(self) -> GNTPClient:
+        """Return a client of the server; it connects when it has something to send.
+
+        Raises:
+            GNTPEncryptionError: If the cipher cannot be had with the password and the hash.
+        """
+        return GNTPClient(self.host, self.port, self.timeout, self.password, self.key_hashing, self.encryption)
+
+    @property
+    def manner(self) -> str:
+        """How it is talked to, in words that follow on "an alert"."""
+        if self.password is None:
+            return "without a password"
+        if self.encryption is None:
+            return f"with a password ({self.key_hashing.algorithm_id}), in clear"
+        return f"encrypted ({self.encryption.algorithm_id}, {self.key_hashing.algorithm_id})"
+
+    def __str__(self) -> str:
+        """Name the server."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+OPTIONS: Final = (
+    "host", "port", "timeout", "password", "password_env", "password_file", "key_hashing", "encryption",
+)  # fmt: skip
+"""The handler's options of which a destination is made."""
+
+
+def check_host(value: object) -> str:
+    """Check a host name or address; whether it exists is found out when the first alert is sent.
+
+    Args:
+        value: What was given; an IPv6 address may stand in brackets.
+
+    Returns:
+        The host.
+
+    Raises:
+        ValueError: If no host can be called so.
+    """
+    allowed = "a host name or an IP address (the port is an option of its own)"
+    if not isinstance(value, str):
+        raise refusal("host", allowed, value)
+    name = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+    try:
+        if ":" in name:
+            ipaddress.IPv6Address(name)
+        elif not name.encode("idna") or not _HOST.fullmatch(name):
+            raise refusal("host", allowed, value)
+    except ValueError:  # of which UnicodeError is one
+        raise refusal("host", allowed, value) from None
+    return name
+
+
+_HOST: Final = re.compile(r"[\w.-]+")
+
+
+def _password(value: object, env: object, file: object) -> str | None:
+    """Find the password: given, in an environment variable, or in a file's first line.
+
+    Args:
+        value: The option ``password``.
+        env: The option ``password_env``, a variable's name.
+        file: The option ``password_file``, a path.
+
+    Returns:
+        The password; None when none of the three is given.
+
+    Raises:
+        ValueError: If more than one is given, or the one that is gives no password.
+    """
+    given = {
+        name: option
+        for name, option in (("password", value), ("password_env", env), ("password_file", file))
+        if option is not None
+    }
+    if len(given) > 1:
+        raise ValueError(f"{', '.join(given)}: give one of them, not {len(given)}")
+    if env is not None:
+        return _from_environment(text("password_env", env))
+    if file is not None:
+        return _secret(
+            f"password_file: the first line of {os.fspath(_path('password_file', file))!r}", _first_line(file)
+        )
+    return None if value is None else _secret("password", value)
+
+
+def _from_environment(name: str) -> str:
+    if name in os.environ or name.isupper():
+        return _secret(f"password_env: the environment variable {name!r}", os.environ.get(name))
+    # It may be the password itself, by mistake.
+    raise ValueError("password_env: allowed is the name of an environment variable, and none is called so")
+
+
+def _secret(what: str, value: object) -> str:
+    if not isinstance(value, str) or not value:
+        state = "is not set" if value is None else "is empty" if isinstance(value, str) else "must be a string"
+        raise ValueError(f"{what} {state}; for a server without a password leave the option out")
+    return value
+
+
+def _first_line(path: object) -> str:
+    try:
+        with open(_path("password_file", path), encoding="utf-8-sig") as file:  # Windows marks it
+            return file.readline().rstrip("\r\n")
+    except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a path with a NUL
+        reason = getattr(error, "strerror", None) or error
+        raise ValueError(f"password_file: cannot read {path!r:.200}: {reason}") from error
+
+
+def _path(option: str, value: object) -> str | os.PathLike[str]:
+    if isinstance(value, os.PathLike) or (isinstance(value, str) and value.strip()):
+        return value
+    raise refusal(option, "the path of a file", value)
+
+
+def _algorithm(option: str, value: object, kind: type[_A], known: Mapping[str, _A]) -> _A:
+    if isinstance(value, kind):
+        return value
+    if isinstance(value, str) and value.upper() in known:
+        return known[value.upper()]
+    raise refusal(option, " or ".join(map(repr, known)), value)

@@ -1,0 +1,148 @@
+"""Options that the environment gives, and what comes before what.
+
+On the command line: argument, environment, file, default. Variables are ``GNTP_`` and an option's name in capitals.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
+
+from . import options
+from .checks import level_number, nearest
+from .handler import GNTPHandler
+
+DEFAULTS: Final[Mapping[str, Any]] = GNTPHandler.__init__.__kwdefaults__ or {}
+"""The handler's options and their defaults."""
+
+PREFIX: Final = "GNTP_"
+"""What the environment's variables begin with; the rest is the option's name in capitals."""
+
+_NO_OPTION: Final = "GNTP_LOGGING_"
+"""What variables begin with that are switches of this package, not options."""
+
+_SECRETS: Final = ("password", "password_env", "password_file")
+"""Of these one at most is allowed, so who gives one takes back the others."""
+
+
+class ConfigurationError(ValueError):
+    """A configuration that cannot be used; the text names the file, the table, the key, and what is allowed."""
+
+
+def from_env(**options: Any) -> GNTPHandler:
+    """Make a handler from the environment: ``GNTP_HOST``, ``GNTP_PASSWORD_FILE`` and so on, a variable for each option.
+
+    In ``dictConfig`` it stands for the class: ``"()": "gntp_logging.config.from_env"``. An empty variable is none.
+    Flags are ``true``, ``false``, ``1`` or ``0``; tables and lists are JSON. ``GNTP_LOGGING_DISABLED`` is no option.
+
+    Args:
+        **options: What holds where the environment says nothing.
+
+    Returns:
+        The handler, which no logger has yet.
+
+    Raises:
+        ConfigurationError: If there is a variable ``GNTP_...`` that is no option, or a value that is not allowed.
+        ValueError: If one of the given options is not allowed.
+    """
+    given = environment_options(os.environ)
+    with naming({option: variable(option) for option in given}):
+        return GNTPHandler(**override(options, given))
+
+
+def environment_options(environment: Mapping[str, str]) -> dict[str, object]:
+    """Return the options that an environment gives.
+
+    Args:
+        environment: Variables and their values.
+
+    Returns:
+        Options and values of the types that they need. Their ranges are the handler's to check.
+
+    Raises:
+        ConfigurationError: If a variable is no option, or its value cannot be read.
+    """
+    variables = {variable(option): option for option in DEFAULTS}
+    found: dict[str, object] = {}
+    for name in sorted(environment):
+        if not name.startswith(PREFIX) or name.startswith(_NO_OPTION):
+            continue
+        if name not in variables:
+            meant = nearest(name.removeprefix(PREFIX), [option.upper() for option in DEFAULTS])
+            hint = f"; did you mean {PREFIX + meant!r}?" if meant else ";"
+            allowed = f"Allowed: {', '.join(variables)}"
+            raise ConfigurationError(f"the environment: {name!r} is no variable of this package{hint} {allowed}")
+        option, value = variables[name], environment[name].strip()
+        if value:
+            with naming({option: variable(option)}):
+                found[option] = _value(DEFAULTS[option], option, value)
+    return found
+
+
+def variable(option: str) -> str:
+    """Return the name of an option's variable."""
+    return PREFIX + option.upper()
+
+
+def _value(default: object, option: str, value: str) -> object:
+    """Read a variable's value: of the default's type, or JSON where an option takes tables or lists.
+
+    What cannot be read stays as it is: who checks the option knows what is allowed.
+    """
+    if option in options.MAY_BE_TABLES and value[:1] in {"{", "["}:
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{option}: allowed is JSON, and this is none: {error}") from error
+    if option == "level":
+        return level_number(option, value)  # a number, because dictConfig takes no "40"
+    if isinstance(default, bool):
+        return {"true": True, "1": True, "false": False, "0": False}.get(value.lower(), value)
+    if isinstance(default, (int, float)):
+        with contextlib.suppress(ValueError):
+            return type(default)(value)
+    return value
+
+
+@contextlib.contextmanager
+def naming(labels: Mapping[str, str]) -> Iterator[None]:
+    """Let errors about options say where those were given.
+
+    Args:
+        labels: What to call an option, by its name.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        ConfigurationError: For an error about one of the options; others pass.
+    """
+    try:
+        yield
+    except ConfigurationError:
+        raise
+    except ValueError as error:
+        options, colon, reason = str(error).partition(":")
+        named = re.sub(r"(?<!['\w])\w+", lambda word: labels.get(word[0], word[0]), options)  # not what is quoted
+        if named == options:
+            raise
+        where = "the environment: " if PREFIX in named else ""
+        raise ConfigurationError(f"{where}{named}{colon}{reason}") from error
+
+
+def override(options: Mapping[str, object], stronger: Mapping[str, object]) -> dict[str, Any]:
+    """Return options with others that come before them.
+
+    Args:
+        options: Options.
+        stronger: Those that come before them; one that gives a password takes back all that the first say of it.
+
+    Returns:
+        All of them.
+    """
+    taken_back: Collection[str] = _SECRETS if any(name in stronger for name in _SECRETS) else ()
+    return {**{name: value for name, value in options.items() if name not in taken_back}, **stronger}

@@ -1,0 +1,341 @@
+"""The walk of ``gntp-logging check``: one step after another to a server, and what to do where one fails."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Final
+
+from .destination import CIPHERS, HASHES, Destination
+from .gntp import ciphers, keys
+from .gntp.channel import Connection
+from .gntp.constants import ErrorCode, random_hex_string
+from .gntp.exceptions import (
+    GNTPAuthenticationError,
+    GNTPConnectionError,
+    GNTPEncryptionError,
+    GNTPError,
+    GNTPProtocolError,
+    GNTPResponseError,
+    GNTPTimeoutError,
+)
+from .gntp.models import Event, Notification, SocketCallback
+from .gntp.network import Address, Deadline, Stream, known_addresses, look_up
+from .gntp.packing import PackerFactory
+from .gntp.requests import NotifyRequest, RegisterRequest, Request
+
+APPLICATION: Final = "gntp-logging check"
+_EVENT: Final = "Check"
+
+
+class Status(Enum):
+    """What became of a step."""
+
+    OK = "ok"
+    FAILED = "FAIL"
+    NOTE = "note"
+    """Something that this server does not do, and that is not needed."""
+    LEFT_OUT = "-"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of the table.
+
+    Attributes:
+        name: What was tried.
+        status: What became of it.
+        answer: What the server, or the system, answered.
+        seconds: How long that took; None when it was not tried.
+        advice: What to do about it; empty when there is nothing to do.
+        error: What it failed with.
+    """
+
+    name: str
+    status: Status
+    answer: str
+    seconds: float | None = None
+    advice: str = ""
+    error: GNTPError | None = None
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether it went as it should."""
+        return self.status is Status.OK
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the server has not accepted the key."""
+        return isinstance(self.error, GNTPAuthenticationError)
+
+
+def walk(destination: Destination, wait: float) -> Iterator[Step]:
+    """Try one thing after another.
+
+    Args:
+        destination: The server, and how it is to be talked to.
+        wait: Seconds to wait for the user's reaction; 0 leaves that out.
+
+    Yields:
+        What became of each. After a step that nothing can do without there are no others.
+    """
+    addresses: list[Address] = []
+    for step in (
+        _try("name look-up", lambda: _look_up(destination, addresses), advice=_NO_SUCH_NAME),
+        *([_try("connect", lambda: _connect(destination, addresses))] if addresses else []),
+    ):
+        yield step
+        if not step.is_ok:
+            return
+    registered = _try("REGISTER", lambda: _register(destination))
+    yield registered
+    if not registered.is_ok and not isinstance(registered.error, GNTPResponseError):
+        return  # what does not answer in GNTP answers nothing else either
+    if registered.is_ok:
+        yield _try("NOTIFY", lambda: _notify(destination))
+    else:
+        yield Step("NOTIFY", Status.LEFT_OUT, "REGISTER was refused")
+    passwords = _passwords(destination, registered)
+    yield from passwords
+    yield from _algorithms(destination, registered, is_checked=passwords[0].status is not Status.NOTE)
+    if not registered.is_ok:
+        yield from (Step(name, Status.LEFT_OUT, "REGISTER was refused") for name in ("Keep-Alive", "callback"))
+        return
+    yield _try("Keep-Alive", lambda: _keep_alive(destination, addresses), otherwise=Status.NOTE, advice="")
+    yield _callback(destination, wait) if wait else Step("callback", Status.LEFT_OUT, "left out")
+
+
+_Answer = tuple[Status, str, str]
+"""Status, answer, advice."""
+
+
+def _try(
+    name: str, attempt: Callable[[], str | _Answer], otherwise: Status = Status.FAILED, advice: str | None = None
+) -> Step:
+    """Try one thing, and make a line of what becomes of it."""
+    began = time.perf_counter()
+    try:
+        found = attempt()
+    except GNTPError as error:
+        taken = time.perf_counter() - began
+        return Step(name, otherwise, str(error), taken, _advice(error) if advice is None else advice, error)
+    status, answer, hint = (Status.OK, found, "") if isinstance(found, str) else found
+    return Step(name, status, answer, time.perf_counter() - began, hint)
+
+
+def _advice(error: GNTPError) -> str:
+    """Say what to do about an error."""
+    if isinstance(error, GNTPResponseError):
+        return _ADVICE_BY_CODE.get(error.error_code or 0, _OTHER_REFUSAL)
+    return next((advice for kind, advice in _ADVICE.items() if isinstance(error, kind)), "")
+
+
+_NO_SUCH_NAME: Final = "check how the name is spelt, or give an address"
+_NO_NAME_SERVER: Final = "check the name servers, or give an address"
+_OTHER_REFUSAL: Final = (
+    "the server understood and refused: its own log may say why; try without a password and without encryption"
+)
+_MISUNDERSTOOD: Final = (
+    "the server does not understand this request: please report it, with the server's name and version"
+)
+_FORGOTTEN: Final = "the server has forgotten at once what was registered: look at its settings and its log"
+_ADVICE_BY_CODE: Final[dict[int, str]] = {
+    ErrorCode.NOT_AUTHORIZED: (
+        "give the server's own password: GNTP_PASSWORD or --password-file; some servers know only MD5 and no cipher"
+    ),
+    ErrorCode.UNKNOWN_APPLICATION: _FORGOTTEN,
+    ErrorCode.UNKNOWN_NOTIFICATION: _FORGOTTEN,
+    ErrorCode.NOTIFICATION_DISABLED: f"enable the notification {_EVENT!r} of {APPLICATION!r} in the server's settings",
+    ErrorCode.INVALID_REQUEST: _MISUNDERSTOOD,
+    ErrorCode.UNKNOWN_PROTOCOL: _MISUNDERSTOOD,
+    ErrorCode.UNKNOWN_PROTOCOL_VERSION: _MISUNDERSTOOD,
+    ErrorCode.REQUIRED_HEADER_MISSING: _MISUNDERSTOOD,
+    ErrorCode.INTERNAL_SERVER_ERROR: "the server itself has failed: its own log says more; restart it",
+}
+_ADVICE: Final[dict[type[GNTPError], str]] = {
+    GNTPTimeoutError: "check host, port and firewalls; what listens there may be no GNTP server",
+    GNTPConnectionError: (
+        "check host and port; start a server there (gntp-logging listen is one), and let it listen to the network"
+    ),
+    GNTPProtocolError: "what listens there does not answer in GNTP: check the port",
+    GNTPEncryptionError: "the server may have another password, or encrypt in another way: try without encryption",
+}
+"""By kind of error; the first that fits."""
+
+
+# -- The steps -----------------------------------------------------------------------------------
+
+
+def _look_up(destination: Destination, found: list[Address]) -> str | _Answer:
+    """Look the name up, in a thread of its own: the system has no bound for it."""
+    found += known_addresses(destination.host, destination.port)
+    if found:
+        return "no look-up is needed"
+    outcome: queue.SimpleQueue[list[Address] | GNTPConnectionError] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            outcome.put(look_up(destination.host, destination.port))
+        except GNTPConnectionError as error:
+            outcome.put(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        answer = outcome.get(timeout=destination.timeout)
+    except queue.Empty:
+        return (
+            Status.FAILED,
+            f"no answer within {destination.timeout:g} s",
+            _NO_NAME_SERVER,
+        )
+    if isinstance(answer, GNTPConnectionError):
+        raise answer
+    found += answer
+    return ", ".join(sorted({str(address.sockaddr[0]) for address in answer}))
+
+
+def _connect(destination: Destination, addresses: list[Address]) -> str:
+    stream = Stream(addresses, Deadline.after(destination.timeout))
+    try:
+        return str(stream.sock.getpeername()[0])
+    finally:
+        stream.close()
+
+
+def _registration() -> RegisterRequest:
+    return RegisterRequest(APPLICATION, None, (Event(_EVENT),))
+
+
+def _notification(text: str, callback: SocketCallback | None = None) -> NotifyRequest:
+    shown = Notification(_EVENT, APPLICATION, text, id_=random_hex_string(8), callback=callback)
+    return NotifyRequest(APPLICATION, shown)
+
+
+def _exchange(destination: Destination, request: Request) -> str:
+    with destination.client() as client:
+        response = client.process_request(request)
+    return f"{response.message_type} {response.headers.get('Response-Action', '')}".strip() if response else "-OK"
+
+
+def _register(destination: Destination) -> str:
+    return _exchange(destination, _registration())
+
+
+def _notify(destination: Destination) -> str:
+    return _exchange(destination, _notification(f"An alert {destination.manner}."))
+
+
+def _passwords(destination: Destination, registered: Step) -> Sequence[Step]:
+    """Tell whether the password is accepted, and whether that means anything."""
+    if destination.password is None:
+        return [Step("password", Status.LEFT_OUT, "none was given")]
+    bare = _try("no password", lambda: _register(replace(destination, password=None, encryption=None)))
+    others: list[Step] = [_foreign(bare, "accepted too: the server lets everybody in, at least from here")]
+    if not registered.is_ok:
+        if not registered.is_refused:
+            first = Step("password", Status.LEFT_OUT, "not found out: REGISTER failed otherwise")
+        else:
+            advice = _NONE_WANTED if bare.is_ok else _ON_REFUSAL
+            first = Step("password", Status.FAILED, "not accepted", None, advice)
+        return [first, *others]
+    guess = replace(destination, password=destination.password + random_hex_string(4), encryption=None)
+    wrong = _try("wrong password", lambda: _register(guess))
+    others.append(_foreign(wrong, "accepted too"))
+    if wrong.is_ok:
+        answer = "accepted, as any other is: this server does not check passwords of those who come from here"
+        return [Step("password", Status.NOTE, answer, None, _UNCHECKED), *others]
+    return [Step("password", Status.OK, "accepted"), *others]
+
+
+_ON_REFUSAL: Final = "compare it with the server's; hash and cipher must be known to the server too, see below"
+_NONE_WANTED: Final = "the server wants none, at least from here: leave the password out, or set one there"
+_UNCHECKED: Final = "nothing here can tell whether it is right: compare it with the server's settings"
+
+
+def _foreign(step: Step, words: str) -> Step:
+    """Make a line of a try with what is not the server's password: whatever comes of it is only worth knowing."""
+    answer = words if step.is_ok else f"{'refused' if step.is_refused else 'not found out'}: {step.answer}"
+    return Step(step.name, Status.NOTE, answer, step.seconds)
+
+
+def _algorithms(destination: Destination, registered: Step, *, is_checked: bool) -> Iterator[Step]:
+    """Try each hash in clear, and each cipher with a hash that is long enough for it.
+
+    Only as long as keys are accepted: servers, this package's for one, answer wrong ones ever more slowly.
+    """
+    if destination.password is None:
+        for name in (*(f"hash {name}" for name in HASHES), *(f"cipher {name}" for name in CIPHERS)):
+            yield Step(name, Status.LEFT_OUT, "needs a password")
+        return
+    any_accepted = registered.is_ok
+    for name, hash_ in HASHES.items():
+        way = replace(destination, key_hashing=hash_, encryption=None)
+        step = registered if way == destination else _try("", lambda way=way: _register(way))  # type: ignore[misc]
+        any_accepted |= step.is_ok
+        yield _of_algorithm(f"hash {name}", step, hash_ is destination.key_hashing, is_checked=is_checked)
+    for name, cipher in CIPHERS.items():
+        if not any_accepted:
+            yield Step(f"cipher {name}", Status.LEFT_OUT, "no key is accepted")
+            continue
+        way = replace(destination, key_hashing=_long_enough(destination, cipher), encryption=cipher)
+        step = registered if way == destination else _try("", lambda way=way: _register(way))  # type: ignore[misc]
+        yield _of_algorithm(f"cipher {name}", step, cipher is destination.encryption, is_checked=is_checked)
+
+
+def _long_enough(destination: Destination, cipher: ciphers.Algorithm) -> keys.Algorithm:
+    return destination.key_hashing if destination.key_hashing.key_size >= cipher.key_size else keys.SHA256
+
+
+def _of_algorithm(name: str, step: Step, is_configured: bool, *, is_checked: bool) -> Step:
+    """Make a line of a try with one hash or cipher; one that is not used may fail."""
+    if step.is_ok and not is_checked:
+        return replace(step, name=name, status=Status.NOTE, answer=f"{step.answer}, which means nothing, see password")
+    status = step.status if step.is_ok or is_configured else Status.NOTE
+    return replace(step, name=name, status=status, advice="")  # which stands at REGISTER
+
+
+def _keep_alive(destination: Destination, addresses: list[Address]) -> _Answer:
+    deadline = Deadline.after(destination.timeout)
+    packer = PackerFactory(destination.password, destination.key_hashing, destination.encryption).create()
+    connection = Connection(Stream(addresses, deadline))
+    try:
+        data = packer.pack(_registration(), half_close=False, keep_alive=True)
+        response = connection.exchange(data, packer.key, deadline)
+        if response.message_type != "-OK":
+            return Status.NOTE, f"not found out: {response.message_type}", ""
+        kept = connection.is_kept()
+    finally:
+        connection.close()
+    if kept:
+        return Status.OK, "the connection is kept", ""
+    words = "the server closes" if kept is False else "the server neither closes nor keeps"
+    return Status.NOTE, f"{words}: each alert has a connection of its own, which is slower and works as well", ""
+
+
+def _callback(destination: Destination, wait: float) -> Step:
+    step = _try("callback", lambda: _reaction(destination, wait), otherwise=Status.NOTE)
+    if isinstance(step.error, GNTPTimeoutError):
+        advice = "click on the notification next time; only send --wait-callback needs this"
+        return replace(step, answer=f"nothing came within {wait:g} s", advice=advice)
+    if step.error is not None:
+        words = "this server does not tell of clicks, which alerts do not need"
+        return replace(step, answer=f"{words} ({step.answer})", advice="")
+    return step
+
+
+def _reaction(destination: Destination, wait: float) -> str:
+    told: list[str] = []
+    callback = SocketCallback(
+        "check", "text",
+        on_click=lambda _: told.append("clicked"),
+        on_close=lambda _: told.append("closed"),
+        on_timeout=lambda _: told.append("timed out on the screen"),
+    )  # fmt: skip
+    with destination.client() as client:
+        request = _notification("Click me: that completes the walk.", callback)
+        client.process_request(request, socket_callback=callback, callback_timeout=wait)
+    return f"the server tells: {', '.join(told)}"

@@ -1,0 +1,165 @@
+"""The walk of ``gntp-logging check``, to real receivers and to servers that fail."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gntp_logging.cli import main
+from gntp_logging.receiver.reactions import Reaction
+from gntp_logging.receiver.registry import Toast
+from gntp_logging.receiver.server import Receiver, Server
+from tests.support import (
+    Recorder,
+    ScriptedServer,
+    answer_error,
+    answer_ok,
+    free_port,
+    running_receiver,
+    send_response,
+)
+
+Configure = Callable[..., "tuple[int, dict[str, str], str]"]
+"""Runs the command with a configuration of one handler."""
+
+pytestmark = pytest.mark.usefixtures("no_variables", "root_as_it_was")
+
+
+def check(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, str]]:
+    """Run the command; return the exit code and the verdict of each step."""
+    code = main(["check", *arguments])
+    lines = re.findall(r"^  (ok|FAIL|note|-) +(.+?)(?: {2,}|$)", capsys.readouterr().out, re.MULTILINE)
+    return code, {name: verdict for verdict, name in lines}
+
+
+class Clicking(Recorder):
+    """A display whose user clicks."""
+
+    def show(self, toast: Toast) -> None:
+        """Click."""
+        super().show(toast)
+        toast.react(Reaction.CLICKED)
+
+
+def test_a_server_that_takes_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each step, up to the click."""
+    with Receiver(Server([Clicking()], passwords=["secret"])) as receiver:
+        arguments = ["--port", str(receiver.port), "--password", "secret", "--encryption", "AES"]
+        code, steps = check(capsys, *arguments)
+    assert code == 0
+    assert {name for name, verdict in steps.items() if verdict == "note"} == {"no password", "wrong password"}
+    expected = {"name look-up", "connect", "REGISTER", "NOTIFY", "password", "Keep-Alive", "callback"}
+    expected |= {f"hash {name}" for name in ("MD5", "SHA1", "SHA256", "SHA512")}
+    expected |= {f"cipher {name}" for name in ("AES", "DES", "3DES")}
+    assert {name for name, verdict in steps.items() if verdict == "ok"} == expected
+
+
+def test_a_wrong_password(capsys: pytest.CaptureFixture[str]) -> None:
+    """It fails there, and says what to do."""
+    with running_receiver(["secret"]) as receiver:
+        code = main(["check", "--port", str(receiver.port), "--wait", "0"])
+    output = capsys.readouterr().out
+    assert code == 1
+    assert "FAIL  REGISTER" in output
+    assert "-> give the server's own password: GNTP_PASSWORD or --password-file" in output
+
+
+def test_nobody_listens(capsys: pytest.CaptureFixture[str]) -> None:
+    """What could only fail too is not tried."""
+    code, steps = check(capsys, "--port", str(free_port()))
+    assert (code, steps) == (1, {"name look-up": "ok", "connect": "FAIL"})
+
+
+def test_a_server_that_closes(capsys: pytest.CaptureFixture[str]) -> None:
+    """That is no failure."""
+    with ScriptedServer(answer_ok) as server:
+        code, steps = check(capsys, "--port", str(server.port), "--wait", "0")
+    assert code == 0
+    assert steps["Keep-Alive"] == "note"
+
+
+def test_a_wrong_password_is_not_guessed_at(capsys: pytest.CaptureFixture[str]) -> None:
+    """Servers slow down who guesses, so what cannot succeed is not tried; whoever lets everybody in is told."""
+    with running_receiver(["secret"]) as receiver:
+        code, steps = check(capsys, "--port", str(receiver.port), "--password", "guess", "--encryption", "AES")
+    assert code == 1
+    assert (steps["REGISTER"], steps["NOTIFY"], steps["password"]) == ("FAIL", "-", "FAIL")
+    assert {steps[f"cipher {name}"] for name in ("AES", "DES", "3DES")} == {"-"}
+    assert "wrong password" not in steps
+
+
+def accept_anything(sock: socket.socket, _number: int) -> None:
+    """Answer -OK to whatever comes, and look at no key, as growl-for-linux does."""
+    sock.recv(65536)
+    send_response(sock, Response_Action="REGISTER")
+
+
+def test_a_server_that_checks_no_password(capsys: pytest.CaptureFixture[str]) -> None:
+    """An answer that means nothing is not called ok."""
+    with ScriptedServer(accept_anything) as server:
+        code, steps = check(capsys, "--port", str(server.port), "--password", "x", "--wait", "0")
+    assert code == 0
+    assert (steps["REGISTER"], steps["NOTIFY"]) == ("ok", "ok")
+    assert {steps[name] for name in ("password", "hash SHA256", "hash MD5", "cipher AES")} == {"note"}
+
+
+def hang(sock: socket.socket, _number: int) -> None:
+    """Never answer."""
+    while sock.recv(65536):
+        pass
+    sock.recv(1)
+
+
+def speak_http(sock: socket.socket, _number: int) -> None:
+    """Answer in another protocol."""
+    sock.recv(65536)
+    sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("serve", "advice"),
+    [(hang, "what listens there may be no GNTP server"), (speak_http, "does not answer in GNTP: check the port")],
+)
+def test_what_speaks_no_gntp_ends_the_walk(
+    capsys: pytest.CaptureFixture[str], serve: Callable[[socket.socket, int], None], advice: str, tmp_path: Path
+) -> None:
+    """After one line with what to do, rather than after a time-out for each step."""
+    with ScriptedServer(serve) as server:
+        path = tmp_path / "x.toml"
+        path.write_text(f"[gntp]\nport = {server.port}\ntimeout = 0.3\n", "utf-8")
+        code = main(["check", "--config", str(path)])
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
+    assert code == 1
+    assert len(lines) == 5, lines
+    assert lines[2].startswith("  FAIL  REGISTER")
+    assert advice in lines[3]
+    assert "its server cannot be reached, see above" in lines[4]
+
+
+def test_a_name_that_nobody_knows(capsys: pytest.CaptureFixture[str]) -> None:
+    """The advice is about names, not about servers."""
+    assert main(["check", "--host", "nobody.invalid", "--timeout", "20"]) == 1
+    output = capsys.readouterr().out
+    assert "FAIL  name look-up" in output
+    assert "-> check how the name is spelt, or give an address" in output
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        (401, "the server has forgotten at once what was registered"),
+        (303, "the server does not understand this request: please report it"),
+        (404, "enable the notification 'Check'"),
+        (500, "the server itself has failed"),
+        (999, "the server understood and refused"),
+    ],
+)
+def test_the_advice_fits_the_code(capsys: pytest.CaptureFixture[str], code: int, advice: str) -> None:
+    """Somebody whose site is on fire does what it says."""
+    with ScriptedServer(answer_error(code)) as server:
+        assert main(["check", "--port", str(server.port), "--wait", "0"]) == 1
+    assert f"-> {advice}" in capsys.readouterr().out
