@@ -9,13 +9,8 @@ nox.options.default_venv_backend = "venv"
 @nox.session(python=["3.10", "3.11", "3.12", "3.13"])
 def tests(session: nox.Session) -> None:
     """Run the suite on each supported Python."""
-    _suite(session)
-
-
-@nox.session
-def suite(session: nox.Session) -> None:
-    """Run the suite on the Python that ``--force-python`` names."""
-    _suite(session)
+    session.install("-e", ".[test]")
+    session.run("pytest", "-p", "no:cacheprovider", *session.posargs)
 
 
 @nox.session
@@ -32,8 +27,3 @@ def docs(session: nox.Session) -> None:
     """Build the documents in build/docs; a link that leads nowhere is an error."""
     session.install("-e", ".[docs]")
     session.run("sphinx-build", "-nWE", "--keep-going", "docs", "build/docs")
-
-
-def _suite(session: nox.Session) -> None:
-    session.install("-e", ".[test]")
-    session.run("pytest", "-p", "no:cacheprovider", *session.posargs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -49,9 +50,43 @@ def test_the_protocol_library_stands_alone() -> None:
 
 def test_the_version_is_the_one_that_is_installed() -> None:
     """One place says which version this is."""
-    from importlib.metadata import version
+    assert gntp_logging.__version__ == metadata.version("gntp-logging")
 
-    assert gntp_logging.__version__ == version("gntp-logging")
+
+def test_the_changes_begin_with_this_version() -> None:
+    """Who upgrades reads them first."""
+    versions = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert versions[0] == gntp_logging.__version__
+
+
+def _requirements() -> dict[str, str]:
+    """Return what the installed package needs, with the extra that needs it; empty for all."""
+    found = {}
+    for line in metadata.requires("gntp-logging") or ():
+        name = re.match(r"[\w.-]+", line)
+        extra = re.search(r"extra == ['\"](\w+)", line)
+        assert name is not None
+        if name[0] != "gntp-logging":
+            found[name[0]] = extra[1] if extra else ""
+    return found
+
+
+def test_plain_use_pulls_little() -> None:
+    """The ciphers; and on Python 3.10 what reads TOML."""
+    assert {name for name, extra in _requirements().items() if not extra} == {"pycryptodomex", "tomli"}
+    marker = next(line.partition(";")[2] for line in metadata.requires("gntp-logging") or () if "tomli" in line)
+    assert marker.replace('"', "'").strip() == "python_version < '3.11'"
+
+
+def test_what_others_have_written_is_named() -> None:
+    """Each package that users get, with its licence; both files are part of what is installed."""
+    notices = (ROOT / "THIRD_PARTY_NOTICES.md").read_text("utf-8")
+    for name, extra in _requirements().items():
+        if extra in ("", "web", "desktop"):
+            row = next((line for line in notices.splitlines() if re.match(rf"\|.*\b{re.escape(name)} \|", line)), "")
+            assert re.search(r"BSD|MIT|Apache", row), name
+    installed = {str(file).rpartition("/")[2] for file in metadata.files("gntp-logging") or ()}
+    assert {"LICENSE", "THIRD_PARTY_NOTICES.md"} <= installed
 
 
 @pytest.mark.parametrize("ending", ["gntp-logging demo", "pytest"])
