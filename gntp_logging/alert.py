@@ -39,7 +39,6 @@ class Alert(NamedTuple):
         text: The body, never blank.
         icon: Picture of this alert alone: a path, a URL or the bytes; None uses the level's.
         url: What opens on a click; None opens nothing.
-        key: Alerts with the same key share one toast on the desktop; None gives each its own.
         level_name: The level's name.
         created: When the record was made, in seconds since 1970.
         kind: What alerts of the same mistake have in common, to be settled by :func:`.fingerprint.settled`.
@@ -56,7 +55,6 @@ class Alert(NamedTuple):
     text: str
     icon: str | bytes | None = None
     url: str | None = None
-    key: str | None = None
     level_name: str = ""
     created: float = 0.0
     kind: Kind = ()
@@ -166,7 +164,6 @@ class AlertFactory:
                 cut(text, self._max_text) if text.strip() else "(empty message)",
                 None,
                 self._url,
-                None,
                 look.level_name,
                 created if type(created) is float else time.time(),
                 kind,
@@ -311,5 +308,5 @@ _WISHES: Final = {
     ),
     "icon": _Wish("a path, a URL or bytes", _is_icon, _with_icon),
     "url": _Wish(_TEXT, _is_text, lambda alert, url: alert._replace(url=url, url_parts=())),
-    "key": _Wish(_TEXT, _is_text, lambda alert, key: alert._replace(key=key, kind=fingerprint.of_key(key))),
+    "key": _Wish(_TEXT, _is_text, lambda alert, key: alert._replace(kind=fingerprint.of_key(key))),
 }

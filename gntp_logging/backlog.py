@@ -24,7 +24,7 @@ from .alert import Alert
 from .digest import Digest, Tally
 from .flood import Decision, Flood, Fold
 from .gntp.constants import random_hex_string
-from .losses import Losses
+from .losses import QUEUE_FULL, Losses
 
 _PRIORITIES: Final = 5
 """GNTP's priorities, -2 to 2: one lane of the queue for each."""
@@ -194,7 +194,7 @@ class Backlog:
                     if entry.fold is not None:
                         self._to_digest(entry)
                     elif not add(at_hand(entry.alert.kind), entry.alert, entry.sequence):
-                        self.losses.add(entry.alert, "queue full")
+                        self.losses.add(entry.alert, QUEUE_FULL)
                     surplus -= 1
         finally:
             self._ledger.__exit__()

@@ -22,9 +22,9 @@ from .gntp.exceptions import (
     GNTPResourceError,
     GNTPResponseError,
 )
-from .gntp.models import Event, Notification, Resource, URLCallback
+from .gntp.models import Event, Notification, Resource, URLCallback, is_web_url
 from .gntp.requests import NotifyRequest, RegisterRequest
-from .options import is_web_url
+from .losses import DISABLED, INVALID, NOT_AUTHORIZED
 
 MAX_EVENTS: Final = 200
 """Notification types at most. Records can name new ones; a name made from data must not grow the list for ever."""
@@ -67,9 +67,6 @@ class Outcome(NamedTuple):
     hint: str = ""
     unanswered: int = 0
 
-
-DISABLED: Final = "disabled on the server"
-"""The reason that is no failure: the user has switched the notification type off."""
 
 _DISABLED: Final = Outcome(Verdict.DROPPED, DISABLED)
 
@@ -131,7 +128,7 @@ class Delivery:
             self._ensure_event(alert.event)
             self._notify(self._request(alert, ids), timeout)
         except GNTPAuthenticationError as error:
-            return Outcome(Verdict.REFUSED, "not authorized", self._describe_refusal(error))
+            return Outcome(Verdict.REFUSED, NOT_AUTHORIZED, self._describe_refusal(error))
         except GNTPResponseError as error:
             return self._outcome_of_answer(error, alert.event)
         except GNTPConnectionError as error:
@@ -139,7 +136,7 @@ class Delivery:
         except GNTPProtocolError as error:
             return self._worth_another_try("protocol", f"the answer is not GNTP ({error}); is the port right?")
         except GNTPError as error:
-            return Outcome(Verdict.DROPPED, "invalid", str(error))
+            return Outcome(Verdict.DROPPED, INVALID, str(error))
         return Outcome(Verdict.SHOWN)
 
     def _worth_another_try(self, reason: str, hint: str) -> Outcome:

@@ -148,7 +148,6 @@ class Digest:
             text="\n".join(lines),
             created=newest.created,
             icon=None,
-            key=None,
             kind=(),
             context=_shared_context(tallies),
             url_parts=(),

@@ -5,9 +5,24 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
+from typing import Final
 
 from .alert import Alert
-from .delivery import DISABLED
+
+# Reasons, as stats(), on_error and the next alert tell them. What a server answers is a reason too.
+DISABLED: Final = "disabled on the server"
+"""The one that is no failure: the user has switched the notification type off."""
+
+INTERNAL_ERROR: Final = "internal error"
+INVALID: Final = "invalid"
+"""No GNTP message can hold it."""
+
+LATE: Final = "not delivered in time"
+"""The handler was closed, or the program ended, before a server took it."""
+
+NOT_AUTHORIZED: Final = "not authorized"
+NO_ANSWER: Final = "no answer"
+QUEUE_FULL: Final = "queue full"
 
 
 class Losses:

@@ -19,7 +19,7 @@ from .alert import Alert
 from .checks import flag, function, integer, level_number, plain, refusal, text, unknown
 from .context import Context
 from .gntp.exceptions import GNTPResourceError
-from .gntp.models import Resource
+from .gntp.models import Resource, is_web_url
 from .levels import DEFAULT_STYLES, LevelMap, LevelStyle
 from .templates import Template
 
@@ -69,11 +69,6 @@ def icon(option: str, value: object) -> Resource | None:
         return Resource.from_file(value)
     except GNTPResourceError as error:
         raise ValueError(f"{option}: {error}") from error
-
-
-def is_web_url(value: str) -> bool:
-    """Tell whether a string is a URL that a GNTP server can fetch."""
-    return value.lower().startswith(("http://", "https://"))
 
 
 def url(value: object) -> Template | None:

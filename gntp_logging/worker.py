@@ -1,4 +1,4 @@
-"""The way from the application's threads to the desktop: a background thread, flush, fork and exit.
+"""The way from the application's threads to the desktop: a background thread, and waiting for it.
 
 What may happen in :meth:`Worker.submit` is little, because it runs inside the application: it appends to the backlog
 and releases a lock that serves as a wake-up flag. Both are safe when a signal handler, a ``__del__`` or a ``__str__``
@@ -13,22 +13,21 @@ Locks, and what they guard, beside the backlog's own:
 from __future__ import annotations
 
 import _thread
-import atexit
 import os
 import sys
 import threading
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from .alert import Alert
 from .backlog import Backlog, Entry
 from .delivery import MAX_SENDINGS, Delivery, Outcome, Verdict
 from .flood import Flood
-from .losses import with_losses
+from .losses import INTERNAL_ERROR, LATE, NO_ANSWER, NOT_AUTHORIZED, with_losses
+from .process import add_worker, complaint_about, drain_at_the_end_of_a_child, exit_
 from .threads import start_thread
 
 _FIRST_RETRY: Final = 1.0
@@ -125,7 +124,7 @@ class Worker:
         self._report = report
         self._on_error = on_error
         self.start_fresh()
-        _workers.add(self)
+        add_worker(self)
 
     def start_fresh(self) -> None:
         """Set everything that belongs to one process: at construction, and in a forked child.
@@ -136,7 +135,8 @@ class Worker:
         self._backlog = Backlog(self._queue_size, self._max_age, self._make_flood(), self._redact, self._on_error)
         self._make_locks()
         self._starting = threading.Lock()
-        self._complained = _complaint_about(self._delivery)
+        client = self._delivery.client
+        self._complained = complaint_about((client.address, client.packer_factory))
         inherited, self._waiters = getattr(self, "_waiters", ()), deque[_Waiter]()
         for waiter in inherited:  # forked inside flush, by a signal handler: what it waited for is not delivered here
             waiter.release(settled=False)
@@ -179,8 +179,8 @@ class Worker:
             self._start_thread()
         if not self._is_backing_off:  # else the thread would wake for each record, to find that it must not try yet
             self._wake_up()
-        if _exit.begun:
-            self.finish(_exit.deadline)
+        if exit_.begun:
+            self.finish(exit_.deadline)
         elif not self._running and not self._starting.locked() and not self._pause():
             self._deliver_inline(time.monotonic() + self.shutdown_timeout)  # threads are refused here
         return True
@@ -211,7 +211,7 @@ class Worker:
         if self.pid != os.getpid():
             self.start_fresh()
         own_deadline = self._spent_until or time.monotonic() + self.shutdown_timeout
-        self.finish(_exit.deadline if _exit.begun else own_deadline)
+        self.finish(exit_.deadline if exit_.begun else own_deadline)
         self._generation += 1
         self._running = False
         self._wake_up()
@@ -255,11 +255,11 @@ class Worker:
     def _start_thread(self) -> None:
         """Start the thread, unless it runs or somebody is starting it."""
         starting = self._starting
-        if _exit.begun or not starting.acquire(blocking=False):
+        if exit_.begun or not starting.acquire(blocking=False):
             return
         try:
             if not self._running:
-                _drain_at_the_end_of_a_child()
+                drain_at_the_end_of_a_child()
                 if self._kind_of_lock is not threading.Lock:
                     self._make_locks()
                 start_thread(self._run, self._generation)
@@ -326,7 +326,7 @@ class Worker:
         if entry is None:
             return False
         if self._refused and time.monotonic() < self._retry_at:
-            self._backlog.settle(entry, "not authorized")
+            self._backlog.settle(entry, NOT_AUTHORIZED)
             return True
         untold = self._backlog.untold()
         try:
@@ -334,7 +334,7 @@ class Worker:
             ids = (entry.id_, entry.coalescing_id)
             outcome = self._delivery.send(alert, ids, timeout, unanswered=entry.unanswered)
         except Exception as error:  # noqa: BLE001 - no alert can end the thread
-            outcome = Outcome(Verdict.DROPPED, "internal error", f"{type(error).__name__}: {error}")
+            outcome = Outcome(Verdict.DROPPED, INTERNAL_ERROR, f"{type(error).__name__}: {error}")
         if outcome.verdict is Verdict.SHOWN:
             self._backlog.were_told(untold)
         return self._account(entry, outcome)
@@ -346,7 +346,7 @@ class Worker:
             self._complain(outcome.hint)
         if outcome.verdict is Verdict.RETRY:
             if outcome.unanswered >= MAX_SENDINGS:
-                self._backlog.settle(entry, "no answer")
+                self._backlog.settle(entry, NO_ANSWER)
             else:
                 self._backlog.put_back(entry, outcome.unanswered)
             self._back_off()
@@ -428,7 +428,7 @@ class Worker:
         self._flush_until(deadline)
         if self._inline_thread_id == _thread.get_ident():
             return  # interrupted while it delivers: the interrupted code goes on with what is left
-        lost = self._backlog.abandon("not delivered in time")
+        lost = self._backlog.abandon(LATE)
         if lost:
             self._complain(f"no answer within {self.shutdown_timeout:g} s, {_alerts(lost)} not delivered")
         self._backlog.losses.hand_over()
@@ -466,79 +466,3 @@ class Worker:
 
 def _alerts(count: int) -> str:
     return "1 alert" if count == 1 else f"{count:,} alerts"
-
-
-# -- The process ---------------------------------------------------------------------------------
-
-
-class _Exit:
-    """The end of the process: from its begin on, alerts are delivered before the logging call returns."""
-
-    begun = False
-    deadline = 0.0
-    is_forked = False
-    hooked_child: int | None = None
-    """Number of the child process whose end has a hook."""
-
-
-_exit = _Exit()
-_workers: weakref.WeakSet[Worker] = weakref.WeakSet()
-_complaints: weakref.WeakValueDictionary[object, Any] = weakref.WeakValueDictionary()  # plain locks have no public type
-
-
-def _complaint_about(delivery: Delivery) -> Any:  # see above
-    """Return the lock that is held while people know of a server's failure.
-
-    Handlers with the same server and the same password share it: they fail for the same reason, and one line says it.
-    """
-    client = delivery.client
-    return _complaints.setdefault((client.address, client.packer_factory), threading.Lock())
-
-
-def _drain_at_exit() -> None:
-    """Let all workers deliver what they have, side by side, within one budget for the process."""
-    if _exit.begun:
-        return  # a multiprocessing child of Python 3.13.0 runs both its own exit code and atexit's
-    workers = [worker for worker in _workers if worker.pid == os.getpid()]
-    budget = max((worker.shutdown_timeout for worker in workers), default=0.0)
-    _exit.deadline = time.monotonic() + budget
-    _exit.begun = True
-    for worker in workers:
-        worker.finish(_exit.deadline)
-
-
-def _drain_at_the_end_of_a_child() -> None:
-    """Hook into the end of a child of multiprocessing or Celery: it is os._exit, which runs no functions of atexit.
-
-    Done at the child's first alert, because multiprocessing forgets what was registered before its child began. Nothing
-    is imported: a process that is such a child has the modules. Celery's children do not call themselves children of
-    multiprocessing, and run none of its exit code: their parent ends them as soon as they say that they are done. What
-    they run before is a signal of Celery's.
-    """
-    if _exit.hooked_child == os.getpid():
-        return
-    util, process = sys.modules.get("multiprocessing.util"), sys.modules.get("multiprocessing.process")
-    if util is not None and process is not None and (_exit.is_forked or process.parent_process() is not None):
-        _exit.hooked_child = os.getpid()
-        util.Finalize(None, _drain_at_exit, exitpriority=0)
-    celery_signals = sys.modules.get("celery.signals")
-    if celery_signals is not None and _exit.is_forked:
-        _exit.hooked_child = os.getpid()
-        celery_signals.worker_process_shutdown.connect(_drain_at_exit_of_celery, weak=False)
-
-
-def _drain_at_exit_of_celery(**_: object) -> None:
-    _drain_at_exit()
-
-
-def _start_fresh_in_child() -> None:
-    _exit.begun = False
-    _exit.is_forked = True
-    _complaints.clear()  # what the parent has printed, the child has not; and another thread may hold the lock
-    for worker in list(_workers):
-        worker.start_fresh()
-
-
-atexit.register(_drain_at_exit)
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_start_fresh_in_child)

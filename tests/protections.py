@@ -44,7 +44,7 @@ def _one(name: str, file: str, before: str, after: str, *tests: str, runs: int =
     return Protection(name, ((f"gntp_logging/{file}", before, after),), tests, runs)
 
 
-FORK_HOOK: Final = ("gntp_logging/worker.py", "    for worker in list(_workers):\n        worker.start_fresh()\n", "")
+FORK_HOOK: Final = ("gntp_logging/process.py", "    for worker in list(_workers):\n        worker.start_fresh()\n", "")
 
 PROTECTIONS: Final = (
     Protection(
@@ -76,7 +76,7 @@ PROTECTIONS: Final = (
     ),
     _one(
         "fork: a child of multiprocessing ends without exit code",
-        "worker.py",
+        "process.py",
         "        util.Finalize(None, _drain_at_exit, exitpriority=0)",
         "        pass",
         "tests/test_exit.py::test_a_multiprocessing_childs_last_error_is_delivered",
@@ -84,7 +84,7 @@ PROTECTIONS: Final = (
     ),
     _one(
         "fork: Celery ends its children",
-        "worker.py",
+        "process.py",
         "        celery_signals.worker_process_shutdown.connect(_drain_at_exit_of_celery, weak=False)",
         "        pass",
         "tests/programs/test_celery.py",
@@ -107,8 +107,8 @@ PROTECTIONS: Final = (
     ),
     _one(
         "exit: one budget for all handlers",
-        "worker.py",
-        "        worker.finish(_exit.deadline)\n",
+        "process.py",
+        "        worker.finish(exit_.deadline)\n",
         "        worker.finish(time.monotonic() + worker.shutdown_timeout)\n",
         "tests/test_exit.py::test_two_dead_servers_share_one_budget",
     ),
@@ -124,10 +124,10 @@ PROTECTIONS: Final = (
         (
             (
                 "gntp_logging/worker.py",
-                "        if _exit.begun:\n            self.finish(_exit.deadline)\n        elif",
+                "        if exit_.begun:\n            self.finish(exit_.deadline)\n        elif",
                 "        if",
             ),
-            ("gntp_logging/worker.py", "if _exit.begun or not starting.acquire", "if not starting.acquire"),
+            ("gntp_logging/worker.py", "if exit_.begun or not starting.acquire", "if not starting.acquire"),
         ),
         (
             "tests/test_exit.py::test_exit_code_that_logs_is_delivered",
@@ -136,7 +136,7 @@ PROTECTIONS: Final = (
     ),
     _one(
         "exit: a handler that is in no list of logging's",
-        "worker.py",
+        "process.py",
         "atexit.register(_drain_at_exit)",
         "",
         "tests/test_exit.py::test_a_handler_that_dict_config_has_replaced_is_drained",

@@ -289,13 +289,13 @@ def test_a_record_can_wish_for_everything() -> None:
     made = wishing(
         title="Deployed", event="Deploy", priority=-1, sticky=True, icon="deploy.png", url="https://x/y", key="deploys"
     )
-    assert made[:9] == (logging.ERROR, "Deploy", -1, True, "Deployed", "text", "deploy.png", "https://x/y", "deploys")
+    assert made[:8] == (logging.ERROR, "Deploy", -1, True, "Deployed", "text", "deploy.png", "https://x/y")
     assert made.kind == ("key", "deploys")
 
 
 def test_a_wish_of_none_is_no_wish() -> None:
     """Code that passes on what it may not have gets the default."""
-    assert wishing(title=None, icon=None, priority=None)[:9] == alert(record("text"))[:9]
+    assert wishing(title=None, icon=None, priority=None)[:8] == alert(record("text"))[:8]
 
 
 def test_an_icon_may_be_bytes_or_a_path() -> None:

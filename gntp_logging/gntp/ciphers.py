@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Final, NamedTuple
 
@@ -125,23 +127,17 @@ class Cipher:
         return True
 
 
+@dataclass(frozen=True, repr=False)
 class Algorithm:
     """A cipher algorithm from which ciphers are made.
 
     Attributes:
-        algorithm_id: Name in the information line.
+        algorithm_id: Name in the information line: ``AES``, ``DES`` or ``3DES``.
         key_size: Bytes of key it needs; the hash must be at least as long.
     """
 
-    def __init__(self, algorithm_id: str, key_size: int) -> None:
-        """Name the algorithm.
-
-        Args:
-            algorithm_id: ``AES``, ``DES`` or ``3DES``.
-            key_size: Bytes of key it needs.
-        """
-        self.algorithm_id = algorithm_id
-        self.key_size = key_size
+    algorithm_id: str
+    key_size: int
 
     def cipher(self, key: Key) -> Cipher:
         """Make a cipher with a fresh initialization vector.
@@ -209,3 +205,6 @@ def _load(algorithm_id: str) -> tuple[ModuleType, ModuleType]:
 AES = Algorithm("AES", 24)
 DES = Algorithm("DES", 8)
 DES3 = Algorithm("3DES", 24)
+
+ALGORITHMS: Final[Mapping[str, Algorithm]] = {algorithm.algorithm_id: algorithm for algorithm in (AES, DES, DES3)}
+"""All of them, by their names."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from .constants import encode_utf8, random_bytes
@@ -23,7 +25,7 @@ _HASHES: Final = {
     "SHA384": hashlib.sha384,
     "SHA512": hashlib.sha512,
 }
-"""SHA384 is not in the specification; Growl for Windows reads and writes it."""
+"""What computes each. SHA384 is not in the specification; Growl for Windows reads and writes it."""
 
 
 class Key:
@@ -109,23 +111,17 @@ class Key:
         return hash((self.algorithm_id, self.salt, self.key_hash))
 
 
+@dataclass(frozen=True, repr=False)
 class Algorithm:
     """A hash algorithm from which keys are made.
 
     Attributes:
-        algorithm_id: Name in the information line, such as ``"SHA256"``.
+        algorithm_id: Name in the information line: ``MD5``, ``SHA1``, ``SHA256`` or ``SHA512``.
         key_size: Bytes of the digest.
     """
 
-    def __init__(self, algorithm_id: str, key_size: int) -> None:
-        """Name the algorithm.
-
-        Args:
-            algorithm_id: ``MD5``, ``SHA1``, ``SHA256`` or ``SHA512``.
-            key_size: Bytes of its digest.
-        """
-        self.algorithm_id = algorithm_id
-        self.key_size = key_size
+    algorithm_id: str
+    key_size: int
 
     def key(self, password: str, salt: bytes | None = None) -> Key:
         """Make a key with this algorithm.
@@ -155,4 +151,10 @@ def _digest(algorithm_id: str, data: bytes) -> bytes:
 MD5 = Algorithm("MD5", 16)
 SHA1 = Algorithm("SHA1", 20)
 SHA256 = Algorithm("SHA256", 32)
+SHA384 = Algorithm("SHA384", 48)
 SHA512 = Algorithm("SHA512", 64)
+
+ALGORITHMS: Final[Mapping[str, Algorithm]] = {
+    algorithm.algorithm_id: algorithm for algorithm in (MD5, SHA1, SHA256, SHA384, SHA512)
+}
+"""All of them, by their names; what is read. What is sent is better one of the specification's four."""

@@ -79,6 +79,18 @@ class Resource:
         return None if self.data is None else hashlib.sha256(self.data).hexdigest()
 
 
+def is_web_url(value: str) -> bool:
+    """Tell whether a text is a URL that may be fetched or opened for a stranger: http or https, and nothing else.
+
+    Args:
+        value: Any text.
+
+    Returns:
+        True if it is one.
+    """
+    return value.lower().startswith(("http://", "https://"))
+
+
 @dataclass(frozen=True)
 class Event:
     """A notification type that an application registers.

@@ -14,8 +14,6 @@ from gntp_logging.gntp.models import Event, Notification, Received, Resource, So
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, Response, SubscribeRequest
 
 PASSWORD = "secret"
-SHA384 = keys.Algorithm("SHA384", 48)
-"""Growl for Windows's own."""
 
 hostile_texts = st.text(st.characters(codec=None), max_size=60) | st.sampled_from(
     [
@@ -89,11 +87,11 @@ responses = st.builds(
 @st.composite
 def securities(draw: st.DrawFn) -> tuple[Key | None, Cipher | None]:
     """Draw a key, and a cipher that it is long enough for; or neither."""
-    algorithm = draw(st.none() | st.sampled_from([keys.MD5, keys.SHA1, keys.SHA256, SHA384, keys.SHA512]))
+    algorithm = draw(st.none() | st.sampled_from(list(keys.ALGORITHMS.values())))
     if algorithm is None:
         return None, None
     key = algorithm.key(PASSWORD)
-    fitting = [one for one in (ciphers.AES, ciphers.DES, ciphers.DES3) if one.key_size <= algorithm.key_size]
+    fitting = [one for one in ciphers.ALGORITHMS.values() if one.key_size <= algorithm.key_size]
     chosen = draw(st.none() | st.sampled_from(fitting))
     return key, chosen.cipher(key) if chosen else None
 

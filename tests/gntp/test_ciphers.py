@@ -15,8 +15,8 @@ from gntp_logging.gntp.exceptions import GNTPEncryptionError
 from tests.support import run_program
 
 CAPTURES = Path(__file__).parent / "captures"
-ALGORITHMS = [ciphers.AES, ciphers.DES, ciphers.DES3]
-HASHES = [keys.MD5, keys.SHA1, keys.SHA256, keys.SHA512]
+ALGORITHMS = list(ciphers.ALGORITHMS.values())
+HASHES = list(keys.ALGORITHMS.values())
 
 
 def test_known_answer() -> None:
@@ -165,3 +165,11 @@ def test_nothing_secret_is_shown() -> None:
     """The repr holds no key."""
     assert repr(ciphers.AES.cipher(keys.SHA256.key("hunter2"))) == "<Cipher AES>"
     assert repr(ciphers.DES3) == "Algorithm('3DES', 24)"
+
+
+def test_algorithms_are_values_and_are_found_by_their_names() -> None:
+    """And nobody can change what the others share."""
+    assert ciphers.ALGORITHMS == {"AES": ciphers.AES, "DES": ciphers.DES, "3DES": ciphers.DES3}
+    assert ciphers.Algorithm("AES", 24) == ciphers.AES != ciphers.Algorithm("AES", 16)
+    with pytest.raises(AttributeError):
+        ciphers.AES.key_size = 8  # type: ignore[misc]  # which is what is tried

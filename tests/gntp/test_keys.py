@@ -14,7 +14,7 @@ from gntp_logging.gntp import keys
 from gntp_logging.gntp.keys import Key
 
 CAPTURES = Path(__file__).parent / "captures"
-ALGORITHMS = [keys.MD5, keys.SHA1, keys.SHA256, keys.SHA512]
+ALGORITHMS = list(keys.ALGORITHMS.values())
 
 
 def test_known_answer() -> None:
@@ -113,3 +113,19 @@ def test_nothing_secret_is_shown() -> None:
     key = Key("hunter2")
     assert repr(key) == f"{key}" == "<Key SHA256>"
     assert repr(keys.SHA256) == "Algorithm('SHA256', 32)"
+
+
+def test_algorithms_are_found_by_their_names() -> None:
+    """Each name that the information line may have, and the one of Growl for Windows; with the size of its digest."""
+    names = {"MD5": keys.MD5, "SHA1": keys.SHA1, "SHA256": keys.SHA256, "SHA384": keys.SHA384, "SHA512": keys.SHA512}
+    assert names == keys.ALGORITHMS
+    for name, algorithm in names.items():
+        assert algorithm == keys.Algorithm(name, len(Key("secret", name).key))
+
+
+def test_an_algorithm_is_a_value() -> None:
+    """Equal to one with the same name and size; nobody can change what the others share."""
+    assert keys.Algorithm("SHA256", 31) != keys.SHA256
+    assert len({keys.SHA256, keys.Algorithm("SHA256", 32)}) == 1
+    with pytest.raises(AttributeError):
+        keys.SHA256.key_size = 8  # type: ignore[misc]  # which is what is tried

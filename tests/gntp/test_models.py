@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gntp_logging.gntp.exceptions import GNTPResourceError, GNTPValidationError
-from gntp_logging.gntp.models import Event, Notification, Resource, SocketCallback, URLCallback
+from gntp_logging.gntp.models import Event, Notification, Resource, SocketCallback, URLCallback, is_web_url
 from gntp_logging.gntp.requests import Response
 
 
@@ -47,6 +47,18 @@ def test_a_resource_is_data_or_a_url() -> None:
 def test_a_resources_repr_does_not_show_its_bytes() -> None:
     """A picture in a debugger is a line, not a page."""
     assert len(repr(Resource(data=b"x" * 10_000))) < 60
+
+
+@pytest.mark.parametrize(
+    ("value", "is_one"),
+    [
+        ("http://127.0.0.1:9/icon.png", True), ("HTTPS://x", True), ("javascript:alert(1)", False), ("", False),
+        ("file:///etc/passwd", False), (" https://x", False), ("https:/x", False), ("icon.png", False),
+    ],
+)  # fmt: skip
+def test_only_http_and_https_are_urls_of_the_web(value: str, is_one: bool) -> None:
+    """Everything else could be a program, or somebody's disk."""
+    assert is_web_url(value) is is_one
 
 
 def test_an_event_needs_a_name() -> None:

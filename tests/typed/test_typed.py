@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -43,7 +44,10 @@ def test_the_library_is_used_so(is_there: bool) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [["mypy", "--strict", "accepted.py", "refused.py"], ["pyright", "-p", ".", "--pythonpath", sys.executable]],
+    [
+        ["mypy", "--strict", "--cache-dir", os.devnull, "accepted.py", "refused.py"],
+        ["pyright", "-p", ".", "--pythonpath", sys.executable],
+    ],
     ids=lambda command: command[0],
 )
 def test_a_checker_finds_what_it_must(command: list[str]) -> None:
