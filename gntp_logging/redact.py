@@ -22,6 +22,9 @@ _NAME: Final = r"""
 """
 """What secrets are called. Names in which these are part of another word, such as ``max_tokens``, are other things."""
 
+_NAME_WORDS: Final = ("pass", "pwd", "secret", "token", "credential", "key", "session")
+"""One of these is part of every such name."""
+
 _IDENTIFIER: Final = rf"(?<![\w.-]) [\w.-]{{0,40}}? {_NAME} (?: [_-]? (?: \d+ | hash | value ) )? (?!\w)"
 _NOTHING: Final = r"(?: none | null | nil | true | false | undefined | \*+ | <[^>\n]*> | \[[^\]\n]*\] ) (?! \w )"
 """Values that say that there is no secret, or that somebody has masked it."""
@@ -44,7 +47,7 @@ _RULES: Final[Sequence[tuple[tuple[str, ...], re.Pattern[str]]]] = (
     (("://",), _rule(r"\b [a-z][a-z0-9+.-]{0,20} :// [^\s/:@\"']{0,100} : ([^\s/\"']{1,200}) @")),
     # name=value, in queries, shells and reprs
     (
-        ("pass", "pwd", "secret", "token", "credential", "key", "session"),
+        _NAME_WORDS,
         _rule(
             rf"{_IDENTIFIER} [\"']? \s? = (?!=) \s? (?! {_NOTHING} )"
             r"(?: \"([^\"\n]+)\" | '([^'\n]+)' | ([^\s\"'&,;)}\]]+) )"
@@ -52,7 +55,7 @@ _RULES: Final[Sequence[tuple[tuple[str, ...], re.Pattern[str]]]] = (
     ),
     # "name": "value", in JSON and reprs; name: value, where nothing but the value follows
     (
-        ("pass", "pwd", "secret", "token", "credential", "key", "session"),
+        _NAME_WORDS,
         _rule(
             rf"{_IDENTIFIER} [\"']? \s? : \s? (?! {_NOTHING} )"
             r"(?: \"([^\"\n]+)\" | '([^'\n]+)' | ([^\s\"'&,;)}\]{(\[:]+) (?= [ ]* (?: [,;)}\]] | $ ) ) )",

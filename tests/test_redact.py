@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gntp_logging.alert import Alert
-from gntp_logging.redact import redact, redactor
+from gntp_logging.redact import _NAME, redact, redactor
 
 SECRETS = [
     # what is logged, and what is left of it
@@ -145,3 +145,10 @@ def test_context_and_values_of_the_url_are_redacted() -> None:
     masked = redactor([])(alert)
     assert masked.context == (("machine", "web-3"), ("api_key", "***"), ("note", "sent ***"))
     assert masked.target() == "https://t/?token=mine&q=password%3D%2A%2A%2A"
+
+
+@given(st.from_regex(re.compile(_NAME, re.VERBOSE | re.IGNORECASE | re.ASCII), fullmatch=True))
+def test_every_name_of_a_secret_is_looked_for(name: str) -> None:
+    """One that holds none of the words by which texts are sorted out would never be found."""
+    assert redact(f"{name}=hunter2") == f"{name}=***"
+    assert redact(f'"{name}": "hunter2"') == f'"{name}": "***"'

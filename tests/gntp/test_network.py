@@ -9,7 +9,6 @@ import select
 import socket
 import struct
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -206,9 +205,6 @@ def test_each_address_gets_its_share_of_the_time() -> None:
             sock.setblocking(False)
             sock.connect_ex(full.getsockname())
         addresses = [known_addresses("127.0.0.1", server.getsockname()[1])[0] for server in (full, good)]
-        began = time.monotonic()
-        stream = Stream(addresses, Deadline.after(0.4))
-        assert time.monotonic() - began < 0.4
-        stream.close()
+        Stream(addresses, Deadline.after(0.4)).close()  # in time, or it would have raised
         for sock in queued:
             sock.close()

@@ -62,7 +62,8 @@ def test_other_greenlets_go_on_while_the_server_hangs(setup: str) -> None:
             gevent.sleep(0.01)
 
     logging.error("hangs")
-    gevent.sleep(0.05)
+    while not handler._worker._turn.locked():  # until its exchange has begun
+        gevent.sleep(0.001)
     counter = gevent.spawn(count)
     counter.join(5)
     print(counted, handler.stats().queued, handler.stats().shown)
