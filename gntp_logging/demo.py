@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from . import arguments as args
 from .gntp.constants import DEFAULT_PORT, random_hex_string
+from .gntp.network import host_and_port
 from .handler import DISABLING_VARIABLE, GNTPHandler
 from .terminal import complain, say
 
@@ -80,7 +81,7 @@ class _Stage:
     @property
     def server(self) -> str:
         """Host and port, for people."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return host_and_port(self.host, self.port)
 
 
 def demo_command(arguments: argparse.Namespace) -> int:

@@ -17,6 +17,7 @@ from .checks import integer, refusal, seconds, text
 from .gntp import ciphers, keys
 from .gntp.connections import GNTPClient
 from .gntp.exceptions import GNTPEncryptionError
+from .gntp.network import host_and_port
 
 HASHES: Final[Mapping[str, keys.Algorithm]] = {
     algorithm.algorithm_id: algorithm for algorithm in (keys.MD5, keys.SHA1, keys.SHA256, keys.SHA512)
@@ -99,7 +100,7 @@ class Destination:
 
     def __str__(self) -> str:
         """Name the server."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return host_and_port(self.host, self.port)
 
 
 OPTIONS: Final = (

@@ -26,6 +26,7 @@ from .alert import Alert
 from .backlog import Backlog, Entry
 from .delivery import MAX_SENDINGS, Delivery, Outcome, Verdict
 from .flood import Flood
+from .gntp.network import host_and_port
 from .losses import INTERNAL_ERROR, LATE, NO_ANSWER, NOT_AUTHORIZED, with_losses
 from .process import add_worker, complaint_about, drain_at_the_end_of_a_child, exit_
 from .threads import start_thread
@@ -100,7 +101,7 @@ class Worker:
         make_flood: Callable[[], Flood],
         redact: Callable[[Alert], Alert],
         report: Callable[[str], None],
-        on_error: Callable[[Alert, str], object] | None = None,
+        on_error: Callable[[Alert, str], object] | None,
     ) -> None:
         """Prepare. No thread is started before the first alert.
 
@@ -162,14 +163,11 @@ class Worker:
 
     # -- The application's side ----------------------------------------------------------------
 
-    def submit(self, alert: Alert) -> bool:
-        """Take an alert. Does no I/O and waits for nothing, except while the interpreter exits.
+    def submit(self, alert: Alert) -> None:
+        """Take an alert: it will be delivered, or counted. No I/O and no waiting, except while the interpreter exits.
 
         Args:
             alert: The alert.
-
-        Returns:
-            True: it will be delivered, or counted as dropped.
         """
         if self.pid != os.getpid():  # uWSGI forks without Python's hooks
             self.start_fresh()
@@ -183,7 +181,6 @@ class Worker:
             self.finish(exit_.deadline)
         elif not self._running and not self._starting.locked() and not self._pause():
             self._deliver_inline(time.monotonic() + self.shutdown_timeout)  # threads are refused here
-        return True
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until everything submitted before is delivered or counted.
@@ -438,8 +435,7 @@ class Worker:
     @property
     def server(self) -> str:
         """Host and port of the server, for people."""
-        host, port = self._delivery.client.address
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return host_and_port(*self._delivery.client.address)
 
     def _complain(self, reason: str) -> None:
         """Report a failure, once until the next success; for all handlers of one server together."""

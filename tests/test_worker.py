@@ -289,10 +289,12 @@ def test_what_not_even_a_digest_has_room_for_is_dropped_and_told(
 def test_many_threads_lose_nothing(workers: Callable[..., Worker], receiver: RunningReceiver) -> None:
     """Alerts of threads that log at once are all delivered, each once."""
     worker = workers(receiver.port)
-    threads = [
-        threading.Thread(target=lambda name=name: [worker.submit(alert(f"{name}.{n}")) for n in range(50)])
-        for name in range(8)
-    ]
+
+    def log(name: int) -> None:
+        for number in range(50):
+            worker.submit(alert(f"{name}.{number}"))
+
+    threads = [threading.Thread(target=log, args=(name,)) for name in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

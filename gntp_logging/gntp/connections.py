@@ -27,7 +27,7 @@ from .constants import (
 )
 from .exceptions import GNTPConnectionError, GNTPError, GNTPValidationError
 from .models import SocketCallback
-from .network import Deadline, Stream, known_addresses, look_up, network_error
+from .network import Deadline, Stream, host_and_port, known_addresses, look_up, network_error
 from .packing import PackerFactory
 from .requests import NotifyRequest, Request, Response, check_type, parse_response
 
@@ -94,6 +94,9 @@ class BaseGNTPConnection:
 
         Args:
             message: The message's bytes.
+
+        Raises:
+            NotImplementedError: Unless a subclass does it.
         """
         raise NotImplementedError
 
@@ -102,11 +105,18 @@ class BaseGNTPConnection:
 
         Args:
             callback: Called with the message's bytes.
+
+        Raises:
+            NotImplementedError: Unless a subclass does it.
         """
         raise NotImplementedError
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection.
+
+        Raises:
+            NotImplementedError: Unless a subclass does it.
+        """
         raise NotImplementedError
 
 
@@ -465,8 +475,7 @@ class GNTPClient:
 
     def __repr__(self) -> str:
         """Show the address; the password stays secret."""
-        host, port = self.address
-        return f"<GNTPClient {host}:{port}>"
+        return f"<GNTPClient {host_and_port(*self.address)}>"
 
 
 def _asks_for_reaction(request: Request) -> bool:

@@ -10,6 +10,7 @@ from .connections import GNTPClient
 from .constants import DEFAULT_PORT, DEFAULT_TTL, safe_int_conversion
 from .exceptions import GNTPError, GNTPValidationError
 from .models import Event, Notification, Resource, SocketCallback, URLCallback
+from .network import host_and_port
 from .renewal import Renewal
 from .requests import ExtraHeaders, NotifyRequest, RegisterRequest, Request, Response, SubscribeRequest
 
@@ -334,8 +335,7 @@ class Subscriber(BaseApp):
 
     def __repr__(self) -> str:
         """Name the subscriber and the hub; the password stays secret."""
-        host, port = self.hub
-        return f"<Subscriber {self.name!r} of {host}:{port}>"
+        return f"<Subscriber {self.name!r} of {host_and_port(*self.hub)}>"
 
 
 def coerce_to_events(items: Iterable[EventDefinition]) -> list[Event]:

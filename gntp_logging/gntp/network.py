@@ -101,6 +101,19 @@ def known_addresses(host: str, port: int) -> list[Address]:
     return [Address(socket.AF_INET if number.version == 4 else socket.AF_INET6, (host, port))]
 
 
+def host_and_port(host: str, port: int) -> str:
+    """Return a server's host and port in one, for people.
+
+    Args:
+        host: A name or an address.
+        port: The port.
+
+    Returns:
+        ``host:port``, with an IPv6 address in brackets.
+    """
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def look_up(host: str, port: int) -> list[Address]:
     """Ask the system for a name's addresses. Nothing bounds the time this takes.
 

@@ -172,7 +172,7 @@ class Limits:
         types: Notification types in one REGISTER; the largest seen in the wild are some dozens.
         section: One binary section: a picture no toast would show is refused.
         sections: Binary sections in one message: each type may have a picture.
-        message: All binary sections of one message together.
+        all_sections: All binary sections of one message together.
     """
 
     information_line: int = 1024
@@ -181,7 +181,7 @@ class Limits:
     types: int = 1024
     section: int = 16 * 1024 * 1024
     sections: int = 1100
-    message: int = 64 * 1024 * 1024
+    all_sections: int = 64 * 1024 * 1024
 
 
 DEFAULT_LIMITS: Final = Limits()
@@ -242,6 +242,15 @@ class _Reader(Generic[_Message]):
 
     def _messages(self) -> Generator[_Message | None, None, None]:
         """Yield each message, and None whenever more bytes are needed."""
+        while True:
+            yield from self._between_messages()
+            while not self._source.data:
+                yield None
+            line = yield from self._source.until(LINE_DELIMITER, self._limits.information_line, "the information line")
+            yield (yield from self._message(line))
+
+    def _message(self, first_line: bytes) -> Steps[_Message]:
+        """Read the rest of a message, whose information line has been read."""
         raise NotImplementedError
 
     def _between_messages(self) -> Steps[None]:
@@ -329,7 +338,7 @@ class _Reader(Generic[_Message]):
     def _sections(self, wanted: set[str], cipher: Cipher | None) -> Steps[dict[str, bytes]]:
         """Read binary sections until each wanted identifier has its own."""
         sections: dict[str, bytes] = {}
-        budget = self._limits.message
+        budget = self._limits.all_sections
         for _ in range(self._limits.sections):
             if wanted <= sections.keys():
                 return sections
@@ -448,18 +457,10 @@ class RequestReader(_Reader[Request]):
         self._passwords = tuple(passwords)
         self.envelope: Envelope | None = None
 
-    def _messages(self) -> Generator[Request | None, None, None]:
-        while True:
-            yield from self._between_messages()
-            while not self._source.data:
-                yield None
-            raw = yield from self._source.until(LINE_DELIMITER, self._limits.information_line, "the information line")
-            line = headers.parse_information_line(raw)
-            if line.message_type not in REQUEST_TYPES:
-                raise GNTPProtocolError(f"unknown request; allowed: {', '.join(REQUEST_TYPES)}")
-            yield (yield from self._request(line))
-
-    def _request(self, line: InformationLine) -> Steps[Request]:
+    def _message(self, first_line: bytes) -> Steps[Request]:
+        line = headers.parse_information_line(first_line)
+        if line.message_type not in REQUEST_TYPES:
+            raise GNTPProtocolError(f"unknown request; allowed: {', '.join(REQUEST_TYPES)}")
         key = self._authenticated_key(line)
         cipher = None
         if line.cipher_id is not None:
@@ -523,29 +524,20 @@ class ResponseReader(_Reader[Response]):
         key: Key of the request that is answered next, for an encrypted response.
     """
 
-    def __init__(self, key: Key | None = None, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, key: Key | None = None) -> None:
         """Prepare for the first response.
 
         Args:
             key: Key of the request, for an encrypted response.
-            limits: What is taken from a peer.
         """
-        super().__init__(limits)
+        super().__init__(DEFAULT_LIMITS)
         self.key = key
 
-    def _messages(self) -> Generator[Response | None, None, None]:
-        while True:
-            yield from self._between_messages()
-            while not self._source.data:
-                yield None
-            raw = yield from self._source.until(LINE_DELIMITER, self._limits.information_line, "the information line")
-            line = headers.parse_information_line(raw, response=True)
-            if line.message_type not in RESPONSE_TYPES:
-                raise GNTPProtocolError(f"unknown response; allowed: {', '.join(sorted(RESPONSE_TYPES))}")
-            yield (yield from self._response(line))
-
-    def _response(self, line: InformationLine) -> Steps[Response]:
+    def _message(self, first_line: bytes) -> Steps[Response]:
         """Read the headers. A pointer stays a text: servers echo Data- headers, and the section may never come."""
+        line = headers.parse_information_line(first_line, response=True)
+        if line.message_type not in RESPONSE_TYPES:
+            raise GNTPProtocolError(f"unknown response; allowed: {', '.join(sorted(RESPONSE_TYPES))}")
         if line.cipher_id is not None:
             (block, *_) = yield from self._encrypted_blocks(_cipher_for(line, self._response_key(line)))
         else:

@@ -841,12 +841,12 @@ def test_a_ciphertext_that_does_not_decrypt_is_refused(monkeypatch: pytest.Monke
         (Limits(sections=1), encode(RegisterRequest("a", Resource(data=b"png"), [Event("x")])), True),
         (Limits(sections=0), encode(RegisterRequest("a", Resource(data=b"png"), [Event("x")])), False),
         (
-            Limits(message=5),
+            Limits(all_sections=5),
             encode(RegisterRequest("a", Resource(data=b"png"), [Event("x", icon=Resource(data=b"gi"))])),
             True,
         ),
         (
-            Limits(message=4),
+            Limits(all_sections=4),
             encode(RegisterRequest("a", Resource(data=b"png"), [Event("x", icon=Resource(data=b"gi"))])),
             False,
         ),
