@@ -20,11 +20,11 @@ from .gntp.exceptions import GNTPEncryptionError
 from .gntp.network import host_and_port
 
 HASHES: Final[Mapping[str, keys.Algorithm]] = {
-    algorithm.algorithm_id: algorithm for algorithm in (keys.MD5, keys.SHA1, keys.SHA256, keys.SHA512)
+    name: algorithm for name, algorithm in keys.ALGORITHMS.items() if algorithm is not keys.SHA384
 }
-CIPHERS: Final[Mapping[str, ciphers.Algorithm]] = {
-    algorithm.algorithm_id: algorithm for algorithm in (ciphers.AES, ciphers.DES, ciphers.DES3)
-}
+"""By name. SHA384 is what Growl for Windows and this package's receiver know beside the specification's four."""
+
+CIPHERS: Final = ciphers.ALGORITHMS
 
 _A = TypeVar("_A", keys.Algorithm, ciphers.Algorithm)
 

@@ -5,34 +5,42 @@ from __future__ import annotations
 import argparse
 import contextlib
 import ipaddress
+import os
 import platform
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Final, TextIO
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
 from . import arguments as args
 from .arguments import UsageError
+from .environment import environment_options, variable
 from .gntp.constants import DEFAULT_PORT, random_hex_string
+from .receiver.displays import DISPLAYS, Addressed, Display, MissingExtraError, Notice, Running
+from .receiver.seldom import Seldom
+from .terminal import complain
 
 if TYPE_CHECKING:
     from .gntp.lib import Subscriber
-    from .receiver.displays import Display, Notice
     from .receiver.registry import Toast
 
-_DISPLAY_NAMES: Final = ("console", "json", "web", "desktop")
+_DEFAULT_DISPLAY: Final = "console"
+
+_COMPLAINT_INTERVAL: Final = 60.0
+"""Seconds between two lines about an output that cannot be written: a disk stays full for a while."""
 
 _DESCRIPTION: Final = """\
 Show what GNTP clients send, on this machine: a GNTPHandler, or any other program that speaks GNTP.
 
   gntp-logging listen                                    boxes in this terminal, from programs on this machine
   gntp-logging listen --bind 0.0.0.0 --password-file F   from other machines as well
-  gntp-logging listen --display web                      a page in the browser
-  gntp-logging listen --display desktop                  toasts of the desktop
-  gntp-logging listen --display json | jq .title         one JSON object a line, for scripts
+  gntp-logging listen --display web --display desktop    a page in the browser, and toasts of the desktop
+  gntp-logging listen --display json | jq .title         for scripts
   gntp-logging listen --bind 0.0.0.0 --password-file F --subscribe-to hub.example
                                                          what the hub gets
+
+Of the environment, GNTP_PORT, GNTP_PASSWORD and GNTP_PASSWORD_FILE count where there is no such argument.
 """
 
 
@@ -48,9 +56,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--port", type=args.port_or_0, default=DEFAULT_PORT, help="TCP port; 0 takes a free one (default %(default)s)"
-    )
+    parser.add_argument("--port", type=args.port_or_0, help=f"TCP port; 0 takes a free one (default {DEFAULT_PORT})")
     parser.add_argument(
         "--bind", default="127.0.0.1", metavar="ADDRESS",
         help="address to listen on; beyond this machine only with a password (default %(default)s)",
@@ -58,15 +64,16 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--password", action="append", default=[], type=args.secret,
         help="a password that clients must have; may be repeated. Other users of this machine can see it in the list of"
-        " processes: --password-file is better",
+        " processes: GNTP_PASSWORD and --password-file are better",
     )  # fmt: skip
     parser.add_argument(
         "--password-file", action="append", default=[], metavar="FILE",
         help="a file with a password on each line; may be repeated",
     )  # fmt: skip
+    kinds = "; ".join(f"{name}: {kind.summary}" for name, kind in DISPLAYS.items())
     parser.add_argument(
-        "--display", action="append", default=[], choices=_DISPLAY_NAMES,
-        help="what shows the alerts; may be repeated (default console)",
+        "--display", action="append", default=[], choices=tuple(DISPLAYS),
+        help=f"what shows the alerts; may be repeated (default {_DEFAULT_DISPLAY}). {kinds}",
     )  # fmt: skip
     parser.add_argument(
         "--encrypt-answers", action="store_true",
@@ -86,43 +93,53 @@ def listen_command(arguments: argparse.Namespace) -> int:
         arguments: What :func:`add_parser` has added.
 
     Returns:
-        The exit code: 0, or 2 for arguments that do not go together.
+        The exit code.
 
     Raises:
-        OSError: If the port is taken, or a file cannot be read.
+        UsageError: If arguments or variables cannot be used, or do not go together.
+        OSError: If the port is taken, or a display cannot have what it needs.
     """
-    try:
-        passwords = _passwords(arguments)
-    except UsageError as error:
-        print(f"gntp-logging listen: {error}", file=sys.stderr)
-        return 2
+    environment = _environment()
+    port, passwords = _port(arguments.port, environment), _passwords(arguments, environment)
+    _refuse_what_is_open_or_cannot_work(arguments, passwords)
     with _until_told_to_stop() as stop:
-        _serve(arguments, passwords, stop)
+        _serve(arguments, port, passwords, stop)
     return 0
 
 
-def _serve(arguments: argparse.Namespace, passwords: Sequence[str], stop: Stop) -> None:
+def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], stop: Stop) -> None:
     from .gntp.exceptions import GNTPError  # asyncio and the rest only where they are used
-    from .receiver.displays import Running
     from .receiver.server import Receiver, Server
 
     subscriber = _subscriber(arguments, passwords)
-    displays = [_made(name) for name in dict.fromkeys(arguments.display or ["console"])]
+    displays = {name: _made(name) for name in arguments.display or [_DEFAULT_DISPLAY]}
+    writing = [display for name, display in displays.items() if DISPLAYS[name].writes]
+    seldom = Seldom(_COMPLAINT_INTERVAL)
+
+    def failed(display: Display, error: Exception) -> None:
+        if display not in writing:
+            return
+        if isinstance(error, BrokenPipeError):  # nobody reads any more
+            stop.set()
+        elif seldom.happened() is not None:  # the one that would tell of it is the one that fails
+            _warn(f"standard output cannot be written: {error}")
+
     server = Server(
-        [_UntilClosed(display, stop) for display in displays],
+        [*displays.values(), *([] if writing else [_Complaints()])],
         host=arguments.bind,
-        port=arguments.port,
+        port=port,
         passwords=passwords,
         subscriptions=[subscriber] if subscriber else [],
         encrypt_answers=arguments.encrypt_answers,
+        on_failure=failed,
     )
     with contextlib.ExitStack() as at_the_end:
-        for display in displays:
+        for name, display in displays.items():
             if isinstance(display, Running):
-                display.start()
+                _start(name, display)
                 at_the_end.callback(display.close)
-            if url := getattr(display, "url", ""):
-                _warn(f"alerts are shown at {url}")
+            if isinstance(display, Addressed):
+                _warn(f"alerts are shown at {display.url}")
         receiver = at_the_end.enter_context(Receiver(server))
         if subscriber is not None:
             subscriber.port = receiver.port
@@ -145,53 +162,78 @@ def _subscriber(arguments: argparse.Namespace, passwords: Sequence[str]) -> Subs
 
 
 def _made(name: str) -> Display:
-    from .receiver.displays import DISPLAYS, MissingExtraError
-
+    kind = DISPLAYS[name]
+    if kind.writes and sys.__stdout__ is None:  # sys.stdout leads nowhere then
+        raise OSError(f"--display {name} writes to standard output, and that is closed")
     try:
-        return DISPLAYS[name](sys.stdout)
+        return kind(sys.stdout)
     except MissingExtraError as error:
         raise OSError(f"--display {name} {error}") from error
 
 
-class _UntilClosed:
-    """A display that ends the program when nobody reads what it writes."""
+def _start(name: str, display: Running) -> None:
+    try:
+        display.start()
+    except OSError as error:
+        raise OSError(f"--display {name}: {error}") from error
 
-    def __init__(self, display: Display, closed: Stop) -> None:
-        self._display = display
-        self._closed = closed
-        self.patience: float = getattr(display, "patience", 0.0)
+
+class _Complaints:
+    """Says on stderr what goes wrong, where no display writes to the terminal. What strangers can cause is left out."""
 
     def show(self, toast: Toast) -> None:
-        with self._watching():
-            self._display.show(toast)
+        """Leave it to the others."""
 
     def notice(self, notice: Notice) -> None:
-        from .receiver.displays import Observer
-
-        if isinstance(self._display, Observer):
-            with self._watching():
-                self._display.notice(notice)
-
-    @contextlib.contextmanager
-    def _watching(self) -> Iterator[None]:
-        try:
-            yield
-        except BrokenPipeError:
-            self._closed.set()
-            raise
+        if notice.event in {"failure", "lost"}:
+            _warn(notice.trouble)
 
 
-def _passwords(arguments: argparse.Namespace) -> list[str]:
-    passwords = list(arguments.password)
-    for path in arguments.password_file:
-        try:
-            with open(path, encoding="utf-8") as file:
-                found = [line.rstrip("\r\n") for line in file if line.strip()]
-        except UnicodeDecodeError:
-            raise UsageError(f"--password-file {path}: it is no text in UTF-8") from None
-        if not found:
-            raise UsageError(f"--password-file {path}: there is no password in it")
-        passwords += found
+# -- What arguments and environment say together -------------------------------------------------
+
+
+def _environment() -> Mapping[str, object]:
+    try:
+        return environment_options(os.environ)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _port(given: int | None, environment: Mapping[str, object]) -> int:
+    if given is not None:
+        return given
+    try:
+        return args.port_or_0(str(environment.get("port", DEFAULT_PORT)))
+    except argparse.ArgumentTypeError as error:
+        raise UsageError(f"{variable('port')}: {error}") from error
+
+
+def _passwords(arguments: argparse.Namespace, environment: Mapping[str, object]) -> list[str]:
+    """Return the passwords that the arguments give; when they give none, those of the environment."""
+    passwords, paths, option = list(arguments.password), arguments.password_file, "--password-file"
+    if not passwords and not paths:
+        option = variable("password_file")
+        passwords, paths = (
+            [str(environment[name])] if name in environment else [] for name in ("password", "password_file")
+        )
+    for path in paths:
+        passwords += _passwords_in(path, option)
+    return passwords
+
+
+def _passwords_in(path: str, option: str) -> list[str]:
+    try:
+        with open(path, encoding="utf-8-sig") as file:  # Windows marks it
+            found = [line.rstrip("\r\n") for line in file if line.strip()]
+    except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a path with a NUL
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{option}: cannot read {path!r}: {reason}") from error
+    if not found:
+        raise UsageError(f"{option}: there is no password in {path!r}")
+    return found
+
+
+def _refuse_what_is_open_or_cannot_work(arguments: argparse.Namespace, passwords: Sequence[str]) -> None:
     if not passwords and not is_loopback(arguments.bind):
         hint = "give --password-file or --password, or leave --bind out"
         raise UsageError(f"--bind {arguments.bind} without a password would show what anybody sends: {hint}")
@@ -199,7 +241,6 @@ def _passwords(arguments: argparse.Namespace) -> list[str]:
         raise UsageError("--subscribe-to needs the hub's password: give --password-file or --password")
     if arguments.subscribe_to and is_loopback(arguments.bind) and not is_loopback(arguments.subscribe_to[0]):
         raise UsageError("--subscribe-to a hub on another machine needs --bind with an address that the hub can reach")
-    return passwords
 
 
 def is_loopback(address: str) -> bool:
@@ -255,5 +296,5 @@ def _until_told_to_stop() -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
-def _warn(line: str, stream: TextIO | None = None) -> None:
-    print(f"gntp-logging listen: {' '.join(line.split())}", file=stream or sys.stderr, flush=True)
+def _warn(line: str) -> None:
+    complain(f"gntp-logging listen: {line}")

@@ -101,7 +101,7 @@ class Worker:
         make_flood: Callable[[], Flood],
         redact: Callable[[Alert], Alert],
         report: Callable[[str], None],
-        on_error: Callable[[Alert, str], object] | None,
+        on_error: Callable[[Alert, str], object] | None = None,
     ) -> None:
         """Prepare. No thread is started before the first alert.
 

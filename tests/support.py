@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import platform
 import random
 import socket
@@ -14,13 +15,23 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
+from gntp_logging.alert import Alert
 from gntp_logging.gntp.requests import NotifyRequest, Request, Response
 from gntp_logging.gntp.wire import Limits, RequestReader, encode
+from gntp_logging.levels import DEFAULT_STYLES
 from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.server import Receiver, Server
 
 PATIENCE = 10.0
 """Seconds that a test waits for something that should come at once: only a failing test ever waits so long."""
+
+
+def make_alert(text: str = "text", level: int = logging.ERROR, **changes: Any) -> Alert:
+    """Return an alert that looks like its level, but for what a test wants otherwise."""
+    style = DEFAULT_STYLES[level]
+    name = logging.getLevelName(level)
+    made = Alert(level, style.event, style.priority, style.sticky, "title", text, level_name=name)
+    return made._replace(**changes)
 
 
 class Recorder:

@@ -14,11 +14,12 @@ from gntp_logging import backlog as backlogs
 from gntp_logging.alert import Alert
 from gntp_logging.backlog import Backlog, Entry
 from gntp_logging.flood import Flood
+from tests.support import make_alert
 
 
 def alert(kind: str = "a", priority: int = 1, level: int = logging.ERROR) -> Alert:
     """Make an alert."""
-    return Alert(level, "Error", priority, False, "title", f"text {kind}", created=time.time(), kind=(kind,))
+    return make_alert(f"text {kind}", level, priority=priority, created=time.time(), kind=(kind,))
 
 
 def as_it_is(one: Alert) -> Alert:

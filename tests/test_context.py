@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gntp_logging import RequestContextMiddleware, asgi
 from gntp_logging.context import MAX_ITEMS, MAX_LINE, MAX_VALUE, Context, headers, line
 from gntp_logging.gntp.headers import safe_value
 from gntp_logging.gntp.models import Notification
@@ -190,84 +189,6 @@ def test_the_request_of_flask_and_quart_is_told_while_it_is_served(name: str) ->
         told = asyncio.run(serve())
     assert told == {"method": "POST", "path": "/checkout", "user": "7"}
     assert found(context) == {}
-
-
-def run_asgi(app: asgi.Application, scope: dict[str, Any]) -> None:
-    """Serve one request, as a server does: in a task of its own."""
-
-    async def receive() -> dict[str, Any]:
-        return {}
-
-    async def send(_message: Any) -> None:
-        pass
-
-    asyncio.run(RequestContextMiddleware(app)(scope, receive, send))
-
-
-def scope(kind: str = "http", **more: Any) -> dict[str, Any]:
-    """Return what a server says of a request."""
-    return {"type": kind, "method": "GET", "path": "/pay", "query_string": b"token=secret", **more}
-
-
-def telling(told: list[dict[str, str]], context: Context) -> asgi.Application:
-    """Return an application that keeps what is told while it serves."""
-
-    async def app(_scope: Any, _receive: Any, _send: Any) -> None:
-        told.append(found(context))
-
-    return app
-
-
-def test_the_request_of_an_asgi_application_is_told() -> None:
-    """Of Starlette and FastAPI; in any number of requests at once, because it is a context variable."""
-    told: list[dict[str, str]] = []
-    user = types.SimpleNamespace(is_authenticated=True, identity="ada")
-    app = telling(told, Context())
-    run_asgi(app, scope())
-    run_asgi(app, scope(user=user))
-    run_asgi(app, {"type": "websocket", "path": "/live"})
-    run_asgi(app, {"type": "lifespan"})
-    assert told == [
-        {"method": "GET", "path": "/pay"},
-        {"method": "GET", "path": "/pay", "user": "ada"},
-        {"method": "WEBSOCKET", "path": "/live"},
-        {},
-    ]
-
-
-def test_a_request_that_failed_is_told_until_its_task_ends() -> None:
-    """The server logs the exception after the application has raised it; one that is served leaves nothing behind."""
-    context = Context()
-
-    async def fail(*_: Any) -> None:
-        raise ValueError("no")
-
-    async def serve(app: asgi.Application) -> dict[str, str]:
-        try:
-            await RequestContextMiddleware(app)(scope(), fail, fail)  # type: ignore[arg-type]  # is not called
-        except ValueError:
-            pass
-        return found(context)
-
-    async def server() -> list[dict[str, str]]:
-        return [await asyncio.create_task(serve(fail)), await asyncio.create_task(serve(telling([], context)))]
-
-    assert asyncio.run(server()) == [{"method": "GET", "path": "/pay"}, {}]
-
-
-def test_a_user_without_an_identity_costs_only_itself() -> None:
-    """Starlette's own raises NotImplementedError."""
-
-    class User:
-        is_authenticated = True
-
-        @property
-        def identity(self) -> str:
-            raise NotImplementedError
-
-    told: list[dict[str, str]] = []
-    run_asgi(telling(told, Context()), scope(user=User()))
-    assert told == [{"method": "GET", "path": "/pay"}]
 
 
 def test_a_celery_task_is_told_by_name_and_id() -> None:

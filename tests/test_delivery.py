@@ -15,9 +15,9 @@ from gntp_logging.gntp import ciphers
 from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.models import Event, Resource
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request
-from tests.support import ScriptedServer, answer_error, free_port, receive_request, send_response
+from tests.support import ScriptedServer, answer_error, free_port, make_alert, receive_request, send_response
 
-ALERT = Alert(logging.ERROR, "Error", 1, False, "title", "text")
+ALERT = make_alert()
 
 
 def delivery(port: int, **options: object) -> Delivery:

@@ -10,28 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gntp_logging import digest as digests
-from gntp_logging.alert import Alert
 from gntp_logging.digest import Digest, Tally, span
-from gntp_logging.levels import DEFAULT_STYLES
+from tests.support import make_alert
 
 NAMES = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
-
-
-def alert(text: str = "text", level: int = 40, created: float = 0.0) -> Alert:
-    """Make an alert as its level looks."""
-    style = DEFAULT_STYLES[level]
-    return Alert(
-        level, style.event, style.priority, style.sticky, "t", text, level_name=NAMES[level], created=created, kind=()
-    )
 
 
 def test_it_tells_how_many_of_which_level_when_and_the_newest() -> None:
     """And looks like the most urgent of them."""
     digest = Digest()
     for number in range(20):
-        digest.add(("db",), alert(f"no connection {number}\nsecond line", 40, 1000 + number), number)
+        digest.add(("db",), make_alert(f"no connection {number}\nsecond line", 40, created=1000 + number), number)
     for number in range(3):
-        digest.add(("disk",), alert("disk full", 50, 900 + number), number)
+        digest.add(("disk",), make_alert("disk full", 50, created=900 + number), number)
     told = digest.as_alert()
     assert told.title == "23 alerts not shown one by one"
     levels, newest, *kinds = told.text.split("\n")
@@ -44,9 +35,9 @@ def test_it_tells_how_many_of_which_level_when_and_the_newest() -> None:
 def test_one_alert_is_told_as_it_is() -> None:
     """With its time: a summary of one says less than the one."""
     digest = Digest()
-    digest.add((), alert("disk full", created=0.0), 1)
+    digest.add((), make_alert("disk full", created=0.0), 1)
     told = digest.as_alert()
-    assert told.title == "t"
+    assert told.title == "title"
     assert re.fullmatch(r"disk full\n\(logged at \d\d:\d\d:00\)", told.text)
 
 
@@ -55,7 +46,7 @@ def test_many_kinds_are_named_by_number() -> None:
     digest = Digest()
     for number in range(10):
         for _ in range(10 - number):
-            digest.add((number,), alert(f"kind {number}", created=float(number)), number)
+            digest.add((number,), make_alert(f"kind {number}", created=float(number)), number)
     assert digest.as_alert().text.split("\n")[2:] == ["10 × kind 0", "9 × kind 1", "8 × kind 2", "28 × other kinds"]
 
 
@@ -68,7 +59,7 @@ def test_a_span_over_midnight_says_the_days() -> None:
 def test_a_time_that_is_none_costs_only_itself(created: float) -> None:
     """Records are made by anybody."""
     digest = Digest()
-    digest.add((), alert(created=created), 1)
+    digest.add((), make_alert(created=created), 1)
     assert "at an unknown time" in digest.as_alert().text
 
 
@@ -84,7 +75,7 @@ def test_the_numbers_add_up(offered: list[tuple[int, int, int]], cut: int) -> No
         refused: Counter[int] = Counter()
         for sequence, (kind, level, created) in enumerate(offered, 1):
             part = parts[sequence > cut]
-            if not part.add((kind,), alert(level=level, created=float(created)), sequence):
+            if not part.add((kind,), make_alert(level=level, created=float(created)), sequence):
                 refused[kind] += 1
         first, second = parts
         first.merge(second)
@@ -103,7 +94,7 @@ def test_beyond_its_bound_a_digest_counts_by_level_only() -> None:
     """A hundred thousand different alerts are told exactly, and remembered in little."""
     digest = Digest()
     for number in range(100_000):
-        digest.take_in((number,), Tally(alert(f"kind {number}", 40 if number % 2 else 50)), number)
+        digest.take_in((number,), Tally(make_alert(f"kind {number}", 40 if number % 2 else 50)), number)
     assert len(digest.tallies) <= digests.MAX_KINDS + 2
     assert digest.as_alert().title == "100,000 alerts not shown one by one"
     assert digest.as_alert().text.startswith("50,000 CRITICAL, 50,000 ERROR")

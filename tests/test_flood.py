@@ -13,13 +13,12 @@ from gntp_logging import flood as floods
 from gntp_logging.alert import Alert
 from gntp_logging.digest import Tally
 from gntp_logging.flood import UPDATE_INTERVAL, Decision, Flood, Fold, duration
-from gntp_logging.levels import DEFAULT_STYLES
+from tests.support import make_alert
 
 
 def alert(text: str = "no connection", created: float = 0.0, level: int = logging.ERROR) -> Alert:
     """Make an alert."""
-    style = DEFAULT_STYLES[level]
-    return Alert(level, style.event, style.priority, style.sticky, "ERROR · shop", text, created=created)
+    return make_alert(text, level, title="ERROR · shop", created=created)
 
 
 class Desk:

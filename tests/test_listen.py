@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import http.client
 import json
+import logging
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,14 +19,18 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from gntp_logging import GNTPHandler
+from gntp_logging import GNTPHandler, listen
 from gntp_logging.cli import main
 from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.exceptions import GNTPAuthenticationError
-from gntp_logging.gntp.models import Event, Notification, Resource, URLCallback
+from gntp_logging.gntp.models import Event, Notification
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, SubscribeRequest
 from gntp_logging.listen import Stop, is_loopback
-from tests.support import PATIENCE, free_port
+from gntp_logging.receiver.displays import DISPLAYS, Kind
+from gntp_logging.receiver.registry import Toast
+from tests.support import PATIENCE, ScriptedServer, free_port, wait_until
+
+pytestmark = pytest.mark.usefixtures("no_variables")
 
 TIMEOUT = 30.0
 
@@ -31,8 +38,9 @@ TIMEOUT = 30.0
 class Listening:
     """The command, running with a JSON display."""
 
-    def __init__(self, *arguments: str) -> None:
-        command = [sys.executable, "-W", "error", "-m", "gntp_logging", "listen", "--port", "0", "--display", "json"]
+    def __init__(self, *arguments: str, port: str | None = "0") -> None:
+        command = [sys.executable, "-W", "error", "-m", "gntp_logging", "listen", "--display", "json"]
+        command += [] if port is None else ["--port", port]
         self.process = subprocess.Popen(
             [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
         )
@@ -71,38 +79,16 @@ def listening() -> Iterator[Listening]:
     running.process.communicate()
 
 
-REGISTER = RegisterRequest("shop", Resource(b"icon"), [Event("Error", "Errors", icon="https://x/y.png"), Event("Info")])
+REGISTER = RegisterRequest("shop", None, [Event("Error"), Event("Info")])
 
 
-def test_json_has_each_event_on_a_line(listening: Listening) -> None:
-    """Every field is there, whatever the sender has left out."""
-    shown = Notification(
-        "Error", "title", "text\nmore \x1b[2J", id_="1", sticky=True, priority=2, icon=Resource(b"picture"),
-        coalescing_id="c", callback=URLCallback("https://x/"),
-    )  # fmt: skip
+def test_each_event_comes_at_once(listening: Listening) -> None:
+    """A script that reads has it before the next one comes."""
     with listening.client() as client:
         client.process_request(REGISTER)
-        client.process_request(NotifyRequest("shop", shown, app_specific_headers=[("Data-Order", "7")]))
+        assert listening.next()["event"] == "register"
         client.process_request(NotifyRequest("shop", Notification("Info", "plain")))
-    registered = listening.next()
-    assert registered["event"] == "register"
-    assert registered["icon"]["bytes"] == 4
-    assert registered["notifications"] == [
-        {"name": "Error", "display_name": "Errors", "enabled": True, "icon": {"url": "https://x/y.png"}},
-        {"name": "Info", "display_name": "", "enabled": True, "icon": None},
-    ]
-    full, plain = listening.next(), listening.next()
-    headers = full.pop("headers")
-    assert headers["Data-Order"] == "7"
-    assert full == {
-        "event": "notify", "application": "shop", "name": "Error", "title": "title", "text": "text\nmore ␛[2J",
-        "priority": 2, "sticky": True, "id": "1", "coalescing_id": "c", "callback_url": "https://x/",
-        "icon": {"bytes": 7, "sha256": Resource(b"picture").unique_id()}, "encryption": "", "hash": "",
-        "peer": "127.0.0.1",
-    }  # fmt: skip
-    assert plain["icon"]["bytes"] == 4
-    assert (plain["text"], plain["id"], plain["coalescing_id"], plain["callback_url"]) == ("", "", "", "")
-    assert (plain["priority"], plain["sticky"]) == (0, False)
+        assert listening.next()["title"] == "plain"
 
 
 def test_refusals_and_subscriptions_are_events_too(tmp_path: Path) -> None:
@@ -152,12 +138,8 @@ def test_a_handler_finds_it_and_its_alert_is_a_box(tmp_path: Path) -> None:
         environment = {**os.environ, "PYTHONIOENCODING": "utf-8", "COLUMNS": "80", "NO_COLOR": "1"}
         process = subprocess.Popen(command, stdout=file, stderr=file, env=environment)
     try:
-        from tests.support import wait_until
-
         wait_until(lambda: f"Listening on 127.0.0.1:{port}. Ctrl-C ends it." in output.read_text("utf-8"))
         handler = GNTPHandler(app_name="shop", port=port, host="127.0.0.1")
-        import logging
-
         handler.handle(logging.LogRecord("shop", logging.ERROR, __file__, 1, "order %d", (7,), None))
         assert handler.flush(PATIENCE)
         handler.close()
@@ -175,7 +157,9 @@ def test_a_handler_finds_it_and_its_alert_is_a_box(tmp_path: Path) -> None:
         (["--bind", "desk.example"], "without a password"),
         (["--subscribe-to", "hub"], "--subscribe-to needs the hub's password"),
         (["--subscribe-to", "hub", "--password", "x"], "needs --bind with an address that the hub can reach"),
-        (["--password-file", "/dev/null"], "there is no password in it"),
+        (["--password-file", "/dev/null"], "--password-file: there is no password in '/dev/null'"),
+        (["--password-file", "/nonexistent"], "--password-file: cannot read '/nonexistent': No such file or directory"),
+        (["--password-file", "/no\x1b[2J"], "cannot read '/no\\x1b[2J'"),
     ],
 )
 def test_what_does_not_go_together_is_refused(
@@ -199,16 +183,203 @@ def test_bad_arguments_are_refused(arguments: list[str], capsys: pytest.CaptureF
     assert arguments[0] in capsys.readouterr().err
 
 
-def test_a_file_that_is_not_there_and_a_port_that_is_taken_are_one_line(
-    listening: Listening, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_port_that_is_taken_is_one_line(listening: Listening, capsys: pytest.CaptureFixture[str]) -> None:
     """With 1."""
-    assert main(["listen", "--password-file", "/nonexistent"]) == 1
     assert main(["listen", "--port", str(listening.port)]) == 1
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 2
-    assert "/nonexistent" in lines[0]
-    assert str(listening.port) in lines[1]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(listening.port) in line
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With 2, as by every command."""
+    (tmp_path / "passwords").write_bytes(b"\xff\xfe")
+    assert main(["listen", "--password-file", str(tmp_path / "passwords")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--password-file: cannot read" in line
+
+
+# -- The environment -----------------------------------------------------------------------------
+
+
+def opens(listening: Listening, password: str) -> bool:
+    """Tell whether a password opens the door."""
+    try:
+        with listening.client(password) as client:
+            client.process_request(REGISTER)
+    except GNTPAuthenticationError:
+        return False
+    return True
+
+
+def test_the_environment_gives_passwords_and_the_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no such argument."""
+    file = tmp_path / "passwords"
+    file.write_text("\ufeffone\ntwo\n", encoding="utf-8")
+    monkeypatch.setenv("GNTP_PASSWORD", "three")
+    monkeypatch.setenv("GNTP_PASSWORD_FILE", str(file))
+    monkeypatch.setenv("GNTP_PORT", str(free_port()))
+    listening = Listening(port=None)
+    try:
+        assert str(listening.port) == os.environ["GNTP_PORT"]
+        assert [opens(listening, password) for password in ("one", "two", "three", "four")] == [True] * 3 + [False]
+    finally:
+        listening.end()
+
+
+@pytest.mark.parametrize("argument", ["--password", "--password-file"])
+def test_an_argument_comes_before_the_environment(
+    argument: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A password that is given takes back all that the environment says of passwords."""
+    file = tmp_path / "passwords"
+    file.write_text("given", encoding="utf-8")
+    monkeypatch.setenv("GNTP_PASSWORD", "from the environment")
+    monkeypatch.setenv("GNTP_PASSWORD_FILE", "/nonexistent")
+    monkeypatch.setenv("GNTP_PORT", "1")
+    listening = Listening(argument, "given" if argument == "--password" else str(file))
+    try:
+        assert [opens(listening, password) for password in ("given", "from the environment")] == [True, False]
+    finally:
+        listening.end()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("GNTP_PASSWORD_FILE", "/nonexistent", "GNTP_PASSWORD_FILE: cannot read '/nonexistent': No such file"),
+        ("GNTP_PORT", "70000", "GNTP_PORT: allowed is 0 to 65535, not '70000'"),
+        ("GNTP_PASWORD", "x", "did you mean 'GNTP_PASSWORD'?"),
+    ],
+)
+def test_a_variable_that_cannot_be_used_is_refused(
+    variable: str, value: str, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With 2, and its name."""
+    monkeypatch.setenv(variable, value)
+    assert main(["listen"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line
+
+
+def test_a_password_of_the_environment_opens_the_bind_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a password like another."""
+    monkeypatch.setenv("GNTP_PASSWORD", "secret")
+    listening = Listening("--bind", "0.0.0.0")
+    assert listening.end() == (0, "")
+
+
+# -- Streams -------------------------------------------------------------------------------------
+
+
+def without_stdout(display: str) -> subprocess.Popen[str]:
+    """Start the command as a shell does with ``>&-``."""
+    command = f"exec {sys.executable} -W error -m gntp_logging listen --port 0 --display {display} >&-"
+    return subprocess.Popen(["sh", "-c", command], stderr=subprocess.PIPE, encoding="utf-8")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell's closed streams")
+@pytest.mark.parametrize("display", ["console", "json"])
+def test_a_display_without_the_stream_that_it_writes_to_is_one_line(display: str) -> None:
+    """Rather than a server that shows nothing."""
+    with without_stdout(display) as process:
+        _, errors = process.communicate(timeout=TIMEOUT)
+    words = f"gntp-logging listen: --display {display} writes to standard output, and that is closed"
+    assert (process.returncode, errors.splitlines()) == (1, [words])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell's closed streams")
+def test_a_display_that_needs_no_stream_runs_without() -> None:
+    """It says on stderr where it is seen."""
+    pytest.importorskip("aiohttp", reason="needs aiohttp: pip install 'gntp-logging[web]'")
+    with without_stdout("web") as process:
+        assert process.stderr is not None
+        assert "alerts are shown at http://127.0.0.1:" in process.stderr.readline()
+        process.terminate()
+        assert process.wait(TIMEOUT) == 0
+        assert process.stderr.read() == ""
+
+
+def test_what_hubs_say_cannot_write_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is shown, not obeyed."""
+
+    def refuse(sock: socket.socket, _number: int) -> None:
+        sock.recv(65536)
+        sock.sendall(b"GNTP/1.0 -ERROR NONE\r\nError-Code: 300\r\nError-Description: \x1b[2Jgone\r\n\r\n")
+
+    with ScriptedServer(refuse) as hub:
+        assert main(["listen", "--port", "0", "--password", "x", "--subscribe-to", f"127.0.0.1:{hub.port}"]) == 1
+    error = capsys.readouterr().err
+    assert "␛[2Jgone" in error
+    assert "\x1b" not in error
+
+
+# -- Troubles ------------------------------------------------------------------------------------
+
+
+class _Failing:
+    """A display that can show nothing."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def show(self, toast: Toast) -> None:
+        """Fail."""
+        raise self.error
+
+
+def test_a_display_that_fails_is_told_of_on_stderr_where_no_other_writes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its user would wait for toasts that never come."""
+    kind = Kind("fails", "nowhere.Nothing")
+    monkeypatch.setattr(Kind, "__call__", lambda *_: _Failing(BrokenPipeError("the \x1bservice is gone")))
+    monkeypatch.setitem(DISPLAYS, "failing", kind)
+    port = free_port()
+    stop = Stop()
+    monkeypatch.setattr(listen, "Stop", lambda: stop)
+    codes: list[int] = []
+    thread = threading.Thread(
+        target=lambda: codes.append(main(["listen", "--port", str(port), "--display", "failing"]))
+    )
+    thread.start()
+    try:
+        wait_until(lambda: _is_open(port))
+        with GNTPClient("127.0.0.1", port, PATIENCE) as client:
+            client.process_request(REGISTER)
+            for _ in range(3):
+                client.process_request(NotifyRequest("shop", Notification("Info", "plain")))
+    finally:
+        stop.set()
+        thread.join(TIMEOUT)
+    assert codes == [0]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "gntp-logging listen: the display _failing fails: the ␛service is gone (1 so far)"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_an_output_that_cannot_be_written_is_told_of_on_stderr() -> None:
+    """Once in a while; the server goes on, for the sake of other displays."""
+    port = free_port()
+    command = [sys.executable, "-m", "gntp_logging", "listen", "--port", str(port), "--display", "json"]
+    with (
+        open("/dev/full", "w") as full,
+        subprocess.Popen(command, stdout=full, stderr=subprocess.PIPE, encoding="utf-8") as process,
+    ):
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        assert line.startswith("gntp-logging listen: standard output cannot be written: [Errno 28]")
+        wait_until(lambda: _is_open(port))
+        with GNTPClient("127.0.0.1", port, PATIENCE) as client:
+            client.process_request(REGISTER)
+        process.terminate()
+        rest = process.stderr.read()
+        process.wait(TIMEOUT)
+    assert "gntp-logging listen" not in rest
+
+
+def _is_open(port: int) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.mark.parametrize(
@@ -302,4 +473,4 @@ def test_a_desktop_without_a_service_is_one_line(
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={tmp_path}/nothing")
     assert main(["listen", "--port", "0", "--display", "desktop"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert "no notification service can be reached" in line
+    assert line.startswith("gntp-logging listen: --display desktop: no notification service can be reached")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 
 import pytest
@@ -11,11 +10,7 @@ from hypothesis import strategies as st
 
 from gntp_logging.alert import Alert
 from gntp_logging.losses import Losses, with_losses
-
-
-def alert(text: str = "text") -> Alert:
-    """Make an alert."""
-    return Alert(logging.ERROR, "Error", 1, False, "title", text)
+from tests.support import make_alert
 
 
 @pytest.mark.parametrize(
@@ -29,7 +24,7 @@ def alert(text: str = "text") -> Alert:
 )
 def test_losses_are_told_in_words(losses: dict[str, int], line: str) -> None:
     """In the last line; none say nothing."""
-    assert with_losses(alert(), Counter(losses)).text == "text" + line
+    assert with_losses(make_alert(), Counter(losses)).text == "text" + line
 
 
 @given(reasons=st.lists(st.sampled_from(["queue full", "too old", "disabled on the server"])), shown=st.data())
@@ -37,7 +32,7 @@ def test_each_loss_is_told_once(reasons: list[str], shown: st.DataObject) -> Non
     """However the alerts that tell of them come between; what the user has switched off is never told."""
     losses, told = Losses(None, 10), Counter[str]()
     for reason in reasons:
-        losses.add(alert(), reason)
+        losses.add(make_alert(), reason)
         if shown.draw(st.booleans()):
             untold = losses.untold()
             losses.were_told(untold)
@@ -56,8 +51,8 @@ def test_each_loss_is_handed_over_once() -> None:
         raise ValueError(reason)
 
     losses = Losses(on_error, 10)
-    losses.add(alert("a"), "queue full")
-    losses.add(alert("b"), "too old")
+    losses.add(make_alert("a"), "queue full")
+    losses.add(make_alert("b"), "too old")
     for _ in range(2):
         losses.hand_over()
     assert got == [("a", "queue full"), ("b", "too old")]
@@ -69,11 +64,11 @@ def test_what_the_function_loses_itself_waits_for_the_next_time() -> None:
 
     def on_error(one: Alert, _reason: str) -> None:
         got.append(one.text)
-        losses.add(alert(one.text + "!"), "queue full")
+        losses.add(make_alert(one.text + "!"), "queue full")
         losses.hand_over()
 
     losses = Losses(on_error, 10)
-    losses.add(alert("a"), "queue full")
+    losses.add(make_alert("a"), "queue full")
     losses.hand_over()
     assert got == ["a"]
     losses.hand_over()
@@ -85,7 +80,7 @@ def test_there_is_room_for_so_many() -> None:
     got: list[str] = []
     losses = Losses(lambda one, _reason: got.append(one.text), 2)
     for text in "abc":
-        losses.add(alert(text), "queue full")
+        losses.add(make_alert(text), "queue full")
     losses.hand_over()
     assert got == ["b", "c"]
     assert losses.by_reason == {"queue full": 3}

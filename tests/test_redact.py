@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gntp_logging.alert import Alert
 from gntp_logging.redact import _NAME, redact, redactor
+from tests.support import make_alert
 
 SECRETS = [
     # what is logged, and what is left of it
@@ -128,7 +128,7 @@ def test_the_users_patterns_are_masked_too() -> None:
 
 def test_title_and_text_of_an_alert_are_redacted() -> None:
     """One without secrets is left as it is."""
-    clean = Alert(40, "Error", 1, False, "title", "text")
+    clean = make_alert()
     assert redactor([])(clean) is clean
     dirty = clean._replace(title="token=abc", text="password=x")
     assert redactor([])(dirty)[4:6] == ("token=***", "password=***")
@@ -137,8 +137,7 @@ def test_title_and_text_of_an_alert_are_redacted() -> None:
 def test_context_and_values_of_the_url_are_redacted() -> None:
     """By what they hold, and by what they are called; what the user wrote into the URL is left alone."""
     token = "ghp_" + "a" * 36
-    alert = Alert(40, "Error", 1, False, "title", "text")
-    alert = alert._replace(
+    alert = make_alert(
         context=(("machine", "web-3"), ("api_key", "hunter2"), ("note", f"sent {token}")),
         url_parts=("https://t/?token=mine&q=", f"password={token}", ""),
     )

@@ -30,6 +30,7 @@ from tests.support import (
     answer_error,
     answer_ok,
     free_port,
+    make_alert,
     receive_request,
     running_receiver,
     send_response,
@@ -42,9 +43,7 @@ EVENTS = [Event(name) for name in ("Debug", "Info", "Warning", "Error", "Critica
 def alert(text: str = "text", priority: int = 1) -> Alert:
     """Make an alert."""
     event = EVENTS[priority + 2].name
-    return Alert(
-        logging.ERROR, event, priority, False, "title", text, level_name="ERROR", created=time.time(), kind=("k",)
-    )
+    return make_alert(text, event=event, priority=priority, created=time.time(), kind=("k",))
 
 
 class Lines:

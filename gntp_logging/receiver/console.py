@@ -7,99 +7,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
-import unicodedata
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple, TextIO
 
-from gntp_logging.gntp.headers import safe_value
-
-from .displays import Notice
+from .protocols import Notice
 from .registry import Toast
-
-# -- Text in a terminal --------------------------------------------------------------------------
-
-_JOINERS: Final = "\u200c\u200d"
-"""Invisible characters that emoji, Persian and Indic scripts need; every other invisible one is shown as U+FFFD."""
-
-
-def visible(text: str) -> str:
-    """Make a text that a stranger sent harmless for a terminal.
-
-    Args:
-        text: Any text.
-
-    Returns:
-        The text with line feeds kept, tabs and every other kind of space as spaces, and each character that is not
-        printable in a visible form: control characters by their pictures, the rest (direction overrides, say) as
-        U+FFFD.
-    """
-    text = safe_value(text).expandtabs(4)
-    return "\n".join(
-        line if line.isprintable() else "".join(map(_visible_char, line))  # nearly every line is
-        for line in text.split("\n")
-    )
-
-
-def _visible_char(char: str) -> str:
-    if char.isprintable() or char in _JOINERS:
-        return char
-    # French puts a no-break space before a colon, Japanese has a space as wide as its letters.
-    return " " * cells(char) if unicodedata.category(char) == "Zs" else "\ufffd"
-
-
-def cells(text: str) -> int:
-    """Return how many columns of a terminal a text takes."""
-    return sum(map(_cells_of, text))
-
-
-def _cells_of(char: str) -> int:
-    if char < "\x7f":
-        return 1
-    is_mark = unicodedata.category(char) in ("Mn", "Me")  # written over the character before
-    if is_mark or char in _JOINERS or "\u1160" <= char <= "\u11ff":  # Hangul vowels and finals join their initial
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
-
-
-def wrap(text: str, width: int) -> Iterator[str]:
-    """Break a text into lines that fit a number of columns, between words where there are any.
-
-    Args:
-        text: A visible text.
-        width: Columns of a line; at least 2, which is what the widest character takes.
-
-    Yields:
-        The lines, without spaces at their ends.
-    """
-    for paragraph in text.split("\n"):
-        yield from _wrap_paragraph(paragraph.rstrip(" "), width)
-
-
-def _wrap_paragraph(text: str, width: int) -> Iterator[str]:
-    begin = 0
-    while (end := _fitting(text, width, begin)) < len(text):
-        space = text.rfind(" ", begin, end + 1)
-        if space > begin and text[begin:space].strip(" "):  # else it is the indentation of a long word
-            end = space
-        yield text[begin:end].rstrip(" ")
-        begin = end
-        while text[begin] == " ":  # there is a word: spaces at the end have been stripped
-            begin += 1
-    yield text[begin:]
-
-
-def _fitting(text: str, width: int, begin: int = 0) -> int:
-    """Return the index up to which a text fits, read from another index; one character always does."""
-    used = 0
-    for index in range(begin, len(text)):
-        used += _cells_of(text[index])
-        if used > width and index > begin:
-            return index
-    return len(text)
-
-
-# -- Boxes ---------------------------------------------------------------------------------------
+from .seldom import Seldom
+from .terminal_text import cells, fitting, visible, wrap
 
 
 class _Frame(NamedTuple):
@@ -148,7 +63,7 @@ _LEAST_LABEL: Final = 12
 """Columns below which a label at the left of an edge says too little: then the one at the right gives way."""
 
 _COMPLAINT_INTERVAL: Final = 5.0
-"""Seconds between two lines about refused requests."""
+"""Seconds between two lines about troubles of one kind: refused requests, say."""
 
 _MAX_LINES: Final = 30
 _MAX_CHARACTERS: Final = 8000
@@ -174,8 +89,7 @@ class ConsoleDisplay:
         self._remark = remark
         self._last: tuple[str, str] = ("", "")  # application and coalescing id of the lowest box
         self._last_size = (0, 0)  # its lines, and the terminal's columns
-        self._complained = -_COMPLAINT_INTERVAL
-        self._kept_quiet = 0
+        self._seldom: defaultdict[str, Seldom] = defaultdict(lambda: Seldom(_COMPLAINT_INTERVAL))
 
     def show(self, toast: Toast) -> None:
         """Write a toast's box; one that updates the toast above takes its place, where the stream is a terminal.
@@ -195,7 +109,7 @@ class ConsoleDisplay:
         self._last, self._last_size = (toast.application, toast.coalescing_id), (len(lines), terminal.columns)
 
     def notice(self, notice: Notice) -> None:
-        """Write a line about what else happens: where the server listens, who subscribes, what was refused.
+        """Write a line about what else happens: where the server listens, who subscribes, what went wrong.
 
         Args:
             notice: The event.
@@ -205,18 +119,14 @@ class ConsoleDisplay:
             self._say(f"Listening on {fields['host']}:{fields['port']}. Ctrl-C ends it.")
         elif notice.event == "subscribe":
             self._say(f"{fields['name']} ({fields['peer']}) subscribes for {fields['ttl']} s")
-        elif notice.event == "error":
-            self._complain(f"refused: {fields['description']} (error {fields['code']}, from {fields['peer']})")
+        elif notice.trouble:
+            self._complain(notice)
 
-    def _complain(self, line: str) -> None:
-        """Write a line about a refusal, or count it, so that a stranger cannot fill the terminal."""
-        now = time.monotonic()
-        if now < self._complained + _COMPLAINT_INTERVAL:
-            self._kept_quiet += 1
-            return
-        more = f", and {self._kept_quiet:,} more before" if self._kept_quiet else ""
-        self._complained, self._kept_quiet = now, 0
-        self._say(line + more)
+    def _complain(self, notice: Notice) -> None:
+        """Write a line about a trouble, or count it, so that a stranger cannot fill the terminal."""
+        quiet = self._seldom[notice.event].happened()
+        if quiet is not None:
+            self._say(notice.trouble + (f", and {quiet:,} more before" if quiet else ""))
 
     def _say(self, line: str) -> None:
         self._last = ("", "")
@@ -259,7 +169,7 @@ class ConsoleDisplay:
         label = f" {frame.dot} ".join(map(self._label, left))
         longest = room - taken - 1 if right else room  # a piece of line stays between the two
         if cells(label) > longest:
-            label = label[: _fitting(label, longest - 1)] + frame.cut
+            label = label[: fitting(label, longest - 1)] + frame.cut
         gap = frame.across * (room - taken - cells(label))
         edge = self._styled(frame.across, paint) + f" {self._styled(label, style)} " + self._styled(gap, paint)
         if right:

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import sys
 import tempfile
 import threading
 import webbrowser
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from desktop_notifier import DesktopNotifier, Icon, Urgency
 
-from gntp_logging.gntp.models import Resource
+from gntp_logging.gntp.models import Resource, is_web_url
 
-from .console import visible
+from .loop_thread import LoopThread
 from .reactions import Reaction
 from .registry import Toast
+from .terminal_text import visible
 
 QUEUE_SIZE: Final = 50
 """Toasts that wait to be shown. More of them would be no help to anybody."""
@@ -53,15 +55,15 @@ class DesktopDisplay:
     def __init__(self) -> None:
         """Prepare."""
         self.failures: int = 0
+        self._report: Callable[[Exception], None] = lambda _: None
         self._missed = 0
         self._notifier: Any = None  # made in the loop, and made again after a failure
+        self._unsaid = _Unsaid()
         self._shown: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._pictures: OrderedDict[str, Path] = OrderedDict()
         self._pictures_in = Path()
-        self._waiting: asyncio.Queue[Toast | None] | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._failure: BaseException | None = None
+        self._waiting: asyncio.Queue[Toast | None] = asyncio.Queue()  # made again in the loop
+        self._loop = LoopThread("gntp-desktop", self._running)
 
     # -- The receiver's side ---------------------------------------------------------------------
 
@@ -71,21 +73,19 @@ class DesktopDisplay:
         Raises:
             OSError: If there is none.
         """
-        ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(ready,), name="gntp-desktop", daemon=True)
-        self._thread.start()
-        ready.wait()
-        if self._failure is not None:
-            self._thread.join()
-            reason = " ".join(str(self._failure).split()) or type(self._failure).__name__
-            raise OSError(f"--display desktop: no notification service can be reached: {reason}") from self._failure
+        self._loop.start()
 
     def close(self) -> None:
-        """End. What is shown stays; closing twice, or before the start, is harmless."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            self._in_loop(self._end)
-            thread.join()
+        """End, when what waits has been shown. That stays; closing twice, or before the start, is harmless."""
+        self._loop.stop()
+
+    def report_failures(self, to: Callable[[Exception], None]) -> None:
+        """Take what is called with each failure, in the display's thread.
+
+        Args:
+            to: The function.
+        """
+        self._report = to
 
     def show(self, toast: Toast) -> None:
         """Show a toast as soon as those before it are.
@@ -93,49 +93,47 @@ class DesktopDisplay:
         Args:
             toast: The toast.
         """
-        self._in_loop(lambda: self._put(toast))
-
-    def _in_loop(self, function: Callable[[], object]) -> None:
-        if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended
-                self._loop.call_soon_threadsafe(function)
+        self._loop.call(lambda: self._put(toast))
 
     # -- In the loop -----------------------------------------------------------------------------
 
-    def _run(self, ready: threading.Event) -> None:
+    @contextlib.asynccontextmanager
+    async def _running(self) -> AsyncIterator[None]:
+        self._waiting = asyncio.Queue(QUEUE_SIZE + 1)
         try:
-            asyncio.run(self._show_all(ready))
-        except BaseException as error:  # noqa: BLE001 - it is raised where start() waits
-            self._failure = error
+            await self._find_service()
+            with tempfile.TemporaryDirectory(prefix="gntp-logging-") as folder, self._unsaid.listening():
+                self._pictures_in = Path(folder)
+                showing = asyncio.create_task(self._show_all())
+                yield
+                self._waiting.put_nowait(None)  # one place is kept free for it
+                await showing
         finally:
-            ready.set()
+            self._disconnect()
+            self._shown.clear()
+            self._pictures.clear()
 
-    async def _show_all(self, ready: threading.Event) -> None:
-        self._loop, self._waiting = asyncio.get_running_loop(), asyncio.Queue(QUEUE_SIZE + 1)
-        await asyncio.wait_for(self._connect(), _TIMEOUT)
-        with tempfile.TemporaryDirectory(prefix="gntp-logging-") as folder:
-            self._pictures_in = Path(folder)
-            ready.set()
-            try:
-                while (toast := await self._waiting.get()) is not None:
-                    await self._attempt(toast)
-                    if self._missed and self._waiting.empty():
-                        missed, self._missed = self._missed, 0
-                        rest = Toast("gntp-logging", "", f"{missed:,} more alerts", "They came too fast to be shown.")
-                        await self._attempt(rest)
-            finally:
-                self._disconnect()
+    async def _find_service(self) -> None:
+        try:
+            await asyncio.wait_for(self._connect(), _TIMEOUT)
+        except Exception as error:  # the service's, and the library's
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise OSError(f"no notification service can be reached: {reason}") from error
+
+    async def _show_all(self) -> None:
+        while (toast := await self._waiting.get()) is not None:
+            await self._attempt(toast)
+            if self._missed and self._waiting.empty():
+                missed, self._missed = self._missed, 0
+                await self._attempt(
+                    Toast("gntp-logging", "", f"{missed:,} more alerts", "They came too fast to be shown.")
+                )
 
     def _put(self, toast: Toast) -> None:
-        assert self._waiting is not None
         if self._waiting.qsize() >= QUEUE_SIZE:
             self._missed += 1
         else:
             self._waiting.put_nowait(toast)
-
-    def _end(self) -> None:
-        assert self._waiting is not None
-        self._waiting.put_nowait(None)  # one place is kept free for it
 
     async def _connect(self) -> None:
         """Find the service; the library would only do so with the first toast."""
@@ -147,14 +145,16 @@ class DesktopDisplay:
         notifier, self._notifier = self._notifier, None
         bus = getattr(getattr(notifier, "_backend", None), "bus", None)  # on Linux only
         if bus is not None:
-            bus.disconnect()
+            with contextlib.suppress(OSError):  # it is gone
+                bus.disconnect()
 
     async def _attempt(self, toast: Toast) -> None:
         try:
             await asyncio.wait_for(self._send(toast), _TIMEOUT)
-        except Exception:  # noqa: BLE001 - the service's, and the library's: the next toast begins anew
+        except Exception as error:  # noqa: BLE001 - the service's, and the library's: the next toast begins anew
             self.failures += 1
             self._disconnect()
+            self._report(error)
 
     async def _send(self, toast: Toast) -> None:
         if self._notifier is None:
@@ -172,6 +172,7 @@ class DesktopDisplay:
             on_clicked=lambda: _clicked(toast),
             on_dismissed=lambda: toast.react(Reaction.CLOSED),
         )
+        self._unsaid.raise_it()
         if toast.coalescing_id:
             self._shown[key] = id_
             while len(self._shown) > MAX_REMEMBERED:
@@ -190,6 +191,37 @@ class DesktopDisplay:
                 _, oldest = self._pictures.popitem(last=False)
                 oldest.unlink(missing_ok=True)
         return Icon(path=self._pictures[name])
+
+
+class _Unsaid(logging.Handler):
+    """What the library logs instead of raising it: why a toast could not be sent."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._error: Exception | None = None
+        self._thread = 0
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Listen to what is logged in this thread: other displays have theirs."""
+        logger = logging.getLogger("desktop_notifier")
+        self._thread = threading.get_ident()
+        logger.addHandler(self)
+        try:
+            yield
+        finally:
+            logger.removeHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if threading.get_ident() == self._thread and isinstance(error, Exception):
+            self._error = error
+
+    def raise_it(self) -> None:
+        """Raise what was logged since the last time, if anything was."""
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
 
 
 def harmless(text: str) -> str:
@@ -215,6 +247,6 @@ def _title(toast: Toast) -> str:
 
 def _clicked(toast: Toast) -> None:
     toast.react(Reaction.CLICKED)
-    if toast.callback_url.lower().startswith(("http://", "https://")):
+    if is_web_url(toast.callback_url):
         # Starting a browser may take seconds, which the loop has not.
         threading.Thread(target=webbrowser.open, args=(toast.callback_url,), daemon=True).start()

@@ -1,81 +1,29 @@
-"""What shows toasts: small objects behind one protocol, made by name.
+"""The displays that there are, by name. A new one is a module, and a line in the table below.
 
-Whatever a toast holds was sent by a stranger: a display shows control characters and markup, it never obeys them.
+Importing this loads none of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Final, Protocol, TextIO, runtime_checkable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Final, TextIO
 
-from .registry import Toast
+from .protocols import Addressed, Display, Notice, Observer, Patient, Reporting, Running
 
-
-class Display(Protocol):
-    """Something that shows toasts."""
-
-    def show(self, toast: Toast) -> None:
-        """Show a toast. Called on the receiver's thread; what it raises is counted and harms nobody.
-
-        A display that lets people react has an attribute ``patience``: the seconds for which they can.
-
-        Args:
-            toast: The toast.
-        """
-
-
-@dataclass(frozen=True)
-class Notice:
-    """Something that happened to the server, beside toasts.
-
-    Attributes:
-        event: ``listening``, ``register``, ``subscribe`` or ``error``.
-        fields: What is to be said of it: texts, numbers and lists of them. Texts of peers are untrusted.
-    """
-
-    event: str
-    fields: Mapping[str, object] = field(default_factory=dict)
-
-
-@runtime_checkable
-class Observer(Protocol):
-    """A display that wants to know what else happens."""
-
-    def notice(self, notice: Notice) -> None:
-        """Take notice of an event. Called on the receiver's thread, like ``show``.
-
-        Args:
-            notice: The event.
-        """
-
-
-def _console(stream: TextIO) -> Display:
-    from .console import ConsoleDisplay
-
-    return ConsoleDisplay(stream)
-
-
-def _json(stream: TextIO) -> Display:
-    from .json_lines import JsonDisplay
-
-    return JsonDisplay(stream)
-
-
-def _web(_stream: TextIO) -> Display:
-    try:
-        from .web import WebDisplay
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("web", error.name or "") from error
-    return WebDisplay()
-
-
-def _desktop(_stream: TextIO) -> Display:
-    try:
-        from .desktop import DesktopDisplay
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("desktop", error.name or "") from error
-    return DesktopDisplay()
+__all__ = [
+    "DISPLAYS",
+    "Addressed",
+    "Display",
+    "Kind",
+    "MissingExtraError",
+    "Notice",
+    "Observer",
+    "Patient",
+    "Reporting",
+    "Running",
+]
 
 
 class MissingExtraError(Exception):
@@ -91,28 +39,49 @@ class MissingExtraError(Exception):
         super().__init__(f"needs {missing}: pip install 'gntp-logging[{extra}]'")
 
 
-@runtime_checkable
-class Running(Protocol):
-    """A display that must be started before the server, and closed after it."""
+@dataclass(frozen=True)
+class Kind:
+    """One kind of display; called with the stream that the program writes to, it makes one.
 
-    def start(self) -> None:
-        """Start.
+    Attributes:
+        summary: What it is, in a few words.
+        place: Its module in this package and its class.
+        writes: Whether it writes to the stream, which is its only argument then; others have none.
+        extra: The extra of this package that brings what it needs; empty when it needs nothing.
+    """
+
+    summary: str
+    place: str
+    writes: bool = False
+    extra: str = ""
+
+    def __call__(self, stream: TextIO) -> Display:
+        """Make one.
+
+        Args:
+            stream: What the program writes to.
+
+        Returns:
+            The display; one that is Running was not started.
 
         Raises:
-            OSError: If it cannot have what it needs.
+            MissingExtraError: If its packages are not installed.
         """
+        module, _, name = self.place.rpartition(".")
+        try:
+            made: Any = getattr(import_module(f".{module}", __package__), name)  # a test sees that each is a Display
+        except ModuleNotFoundError as error:
+            if not self.extra:
+                raise
+            raise MissingExtraError(self.extra, error.name or "") from error
+        display: Display = made(stream) if self.writes else made()
+        return display
 
-    def close(self) -> None:
-        """End. Closing twice is harmless."""
 
-
-DISPLAYS: Final[Mapping[str, Callable[[TextIO], Display]]] = {
-    "console": _console,
-    "json": _json,
-    "web": _web,
-    "desktop": _desktop,
+DISPLAYS: Final[Mapping[str, Kind]] = {
+    "console": Kind("boxes in this terminal", "console.ConsoleDisplay", writes=True),
+    "json": Kind("one JSON object a line, for scripts", "json_lines.JsonDisplay", writes=True),
+    "web": Kind("a page in the browser", "web.WebDisplay", extra="web"),
+    "desktop": Kind("toasts of the desktop", "desktop.DesktopDisplay", extra="desktop"),
 }
-"""What makes a display, by its name; each gets the stream that the program writes to.
-
-Raises MissingExtraError where a display's packages are not installed.
-"""
+"""What makes a display, by its name."""

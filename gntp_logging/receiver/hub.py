@@ -7,9 +7,11 @@ thread ends with its subscription.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import queue
 import threading
 import time
+from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from gntp_logging.gntp import ciphers, keys
@@ -21,6 +23,9 @@ from gntp_logging.gntp.models import Received
 from gntp_logging.gntp.origin import SOFTWARE_NAME
 from gntp_logging.gntp.requests import ExtraHeaders, NotifyRequest, RegisterRequest, SubscribeRequest
 from gntp_logging.gntp.wire import Envelope
+
+from .protocols import Notice
+from .seldom import Seldom
 
 TTL: Final = 300
 """Seconds of a subscription: one that is renewed at its half sends a request every two and a half minutes."""
@@ -37,6 +42,9 @@ MAX_HOPS: Final = 16
 FORWARD_TIMEOUT: Final = 5.0
 """Seconds of one exchange with a subscriber."""
 
+LOSS_INTERVAL: Final = 60.0
+"""Seconds between two notices of one subscriber's losses: what is gone loses every message."""
+
 Forwardable: TypeAlias = "RegisterRequest | NotifyRequest"
 
 
@@ -47,13 +55,15 @@ class Hub:
         name: How the server calls itself in Received headers.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, tell: Callable[[Notice], None] = lambda _: None) -> None:
         """Begin without subscribers.
 
         Args:
             name: Host and port of the server; no other hub may have the same.
+            tell: Takes notice of what subscribers did not get, in any thread.
         """
         self.name = name
+        self._tell = tell
         self._forwarders: dict[str, Forwarder] = {}
 
     def subscribe(self, request: SubscribeRequest, envelope: Envelope, host: str) -> int:
@@ -78,8 +88,8 @@ class Hub:
             request.port,
             FORWARD_TIMEOUT,
             envelope.password + request.id_,
-            keys.Algorithm(envelope.hash_id, len(keys.Key("", envelope.hash_id, b"").key)),
-            _ALGORITHMS[envelope.cipher_id] if envelope.cipher_id else None,
+            keys.ALGORITHMS[envelope.hash_id],
+            ciphers.ALGORITHMS[envelope.cipher_id] if envelope.cipher_id else None,
         )
         known = self._forwarders.get(request.id_)
         if known is not None and known.sends_like(client):
@@ -89,8 +99,11 @@ class Hub:
             raise GNTPProtocolError(f"this hub has its {MAX_SUBSCRIBERS} subscribers")
         if known is not None:
             known.stop()
-        self._forwarders[request.id_] = Forwarder(client, TTL)
+        self._forwarders[request.id_] = Forwarder(client, TTL, functools.partial(self._tell_loss, request.id_, host))
         return TTL
+
+    def _tell_loss(self, id_: str, peer: str, reason: str, count: int) -> None:
+        self._tell(Notice("lost", {"id": id_, "peer": peer, "reason": reason, "count": count}))
 
     def has_seen(self, request: Forwardable) -> bool:
         """Tell whether a message has passed here before: then it is neither shown nor handed on again.
@@ -155,15 +168,18 @@ class Forwarder:
         lost: How many messages did not reach the subscriber.
     """
 
-    def __init__(self, client: GNTPClient, ttl: float) -> None:
+    def __init__(self, client: GNTPClient, ttl: float, tell: Callable[[str, int], None]) -> None:
         """Start the thread.
 
         Args:
             client: Client of the subscriber.
             ttl: Seconds until the subscription ends.
+            tell: Called with the reason and the number so far, in any thread, when messages are lost; not with each.
         """
         self.lost: int = 0
         self._client = client
+        self._tell = tell
+        self._seldom = Seldom(LOSS_INTERVAL)
         self._ends_at = time.monotonic() + ttl
         self._registered: dict[str, RegisterRequest] = {}
         self._waiting: queue.Queue[tuple[Forwardable, RegisterRequest] | None] = queue.Queue(QUEUE_SIZE)
@@ -179,13 +195,7 @@ class Forwarder:
         Returns:
             True if it would.
         """
-        ours, theirs = self._client.packer_factory, client.packer_factory
-        same_secrets = (ours.password, repr(ours.key_hashing), repr(ours.encryption)) == (
-            theirs.password,
-            repr(theirs.key_hashing),
-            repr(theirs.encryption),
-        )
-        return same_secrets and self._client.address == client.address
+        return (self._client.packer_factory, self._client.address) == (client.packer_factory, client.address)
 
     def renew(self, ttl: float) -> None:
         """Let the subscription last so many seconds from now.
@@ -209,7 +219,12 @@ class Forwarder:
         try:
             self._waiting.put_nowait((request, registration))
         except queue.Full:
-            self.lost += 1
+            self._lose("it takes them more slowly than they come")
+
+    def _lose(self, reason: str) -> None:
+        self.lost += 1
+        if self._seldom.happened() is not None:
+            self._tell(reason, self.lost)
 
     def stop(self) -> None:
         """Let the thread end after what it is sending; the rest is dropped. Stopping twice is harmless."""
@@ -224,8 +239,8 @@ class Forwarder:
             while (item := self._waiting.get()) is not None and not self._stopped:
                 try:
                     self._send(*item)
-                except GNTPError:
-                    self.lost += 1
+                except GNTPError as error:
+                    self._lose(str(error))
 
     def _send(self, request: Forwardable, registration: RegisterRequest) -> None:
         """Send a message to a subscriber that may not know the application, or know it no longer."""
@@ -246,6 +261,3 @@ class Forwarder:
     def _register(self, registration: RegisterRequest, because_of: NotifyRequest) -> None:
         self._client.process_request(dataclasses.replace(registration, received=because_of.received))
         self._registered[registration.app_name] = registration
-
-
-_ALGORITHMS: Final = {algorithm.algorithm_id: algorithm for algorithm in (ciphers.AES, ciphers.DES, ciphers.DES3)}

@@ -6,12 +6,15 @@ never written.
 * ``listening``: ``host``, ``port``.
 * ``notify``: ``application``, ``name`` (the type), ``title``, ``text``, ``priority`` (-2 to 2), ``sticky``, ``id``,
   ``coalescing_id``, ``callback_url``, ``icon`` (``{"bytes": n, "sha256": hex}``, ``{"url": text}`` or null),
-  ``headers`` (all of them, as sent), ``encryption`` (AES, 3DES or DES), ``hash`` (MD5, SHA1, SHA256 or SHA512),
-  ``peer``.
+  ``headers`` (all of them, as sent), ``encryption`` (AES, 3DES or DES), ``hash`` (MD5, SHA1, SHA256,
+  SHA384 or SHA512), ``peer``.
 * ``register``: ``application``, ``icon``, ``notifications`` (a list, each with ``name``, ``display_name``, ``enabled``
   and ``icon``), ``headers``, ``encryption``, ``hash``, ``peer``.
 * ``subscribe``: ``id``, ``name``, ``port``, ``ttl`` (seconds), ``encryption``, ``hash``, ``peer``.
 * ``error``: ``code``, ``description``, ``peer``: a request that was refused.
+* ``failure``: ``display``, ``reason``, ``count``: a display could not show something, for so many times.
+* ``lost``: ``id``, ``peer``, ``reason``, ``count``: so many messages did not reach a subscriber. Both are said at most
+  once a minute, of each display and each subscriber.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from typing import TextIO
 
 from gntp_logging.gntp.models import Event, Resource
 
-from .displays import Notice
+from .protocols import Notice
 from .registry import Toast
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 
 from tests.peers import require_program
+from tests.receiver.processes import end
 
 BOUND = 60.0
 """Seconds to start, and for one thing on the page, on a machine that does much else."""
@@ -112,12 +113,7 @@ async def chromium(folder: Path, url: str, *, size: str = "900,700") -> AsyncIte
                 await page.call("Page.navigate", url=url)
                 yield page
     finally:
-        process.terminate()
-        try:
-            process.wait(BOUND)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(BOUND)
+        end(process, BOUND)
 
 
 async def _port_of(path: Path, process: subprocess.Popen[bytes]) -> int:

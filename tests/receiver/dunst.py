@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.peers import require_program
+from tests.receiver.processes import end
 from tests.support import PATIENCE, wait_until
 
 
@@ -53,12 +54,7 @@ class Dunst:
 
     def _end_last(self) -> None:
         process = self._processes.pop()
-        process.terminate()
-        try:
-            process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(PATIENCE)
+        end(process, PATIENCE)
         if process.stdout is not None:
             process.stdout.close()
 

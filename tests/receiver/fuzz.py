@@ -3,7 +3,8 @@
 Requests are cut, joined, doubled, and changed byte by byte, and sent in pieces of any size, with and without a
 password, in clear and encrypted: ours, and with ``--requests FOLDER`` recorded ones of other people's clients.
 Afterwards the server must answer as before, hold nothing for anybody, have logged no mistake of its own, and not have
-grown. ``--seconds`` and ``--seed`` bound and repeat it; a test runs it for two seconds.
+grown. ``--seconds`` bounds it, and ``--seed`` makes the same mistakes in the same order again. A test counts requests
+instead of seconds, so that it does the same each time.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import socket
 import sys
 import time
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # where the repository is not installed
@@ -77,17 +79,20 @@ class _Mistakes(logging.Handler):
         self.told.append(record.getMessage())
 
 
-def corpus(folder: Path | None) -> list[bytes]:
+def corpus(choose: random.Random, folder: Path | None) -> list[bytes]:
     """Return whole requests: in clear, keyed, and encrypted in each way; and those that a folder has."""
     found = [] if folder is None else [path.read_bytes() for path in sorted(folder.glob("*.bin"))]
     for request in REQUESTS:
         found.append(encode(request))
         found.append(encode(request, keep_alive=True) * 3)
         for hash_id in ("MD5", "SHA256", "SHA512"):
-            key = Key(PASSWORD, hash_id)
+            key = Key(PASSWORD, hash_id, choose.randbytes(16))
             found.append(encode(request, key=key))
-            ciphers = ["DES"] if hash_id == "MD5" else ["AES", "3DES", "DES"]
-            found += [encode(request, key=key, cipher=Cipher(key, cipher_id)) for cipher_id in ciphers]
+            sizes = {"DES": 8} if hash_id == "MD5" else {"AES": 16, "3DES": 8, "DES": 8}
+            found += [
+                encode(request, key=key, cipher=Cipher(key, cipher_id, choose.randbytes(size)))
+                for cipher_id, size in sizes.items()
+            ]
     return found
 
 
@@ -125,46 +130,54 @@ def throw(port: int, data: bytes, choose: random.Random) -> None:
         sock.recv(4096)
 
 
-def fuzz(seconds: float, seed: str, folder: Path | None = None) -> list[str]:
-    """Throw until the time is over; return what was wrong afterwards."""
-    choose = random.Random(seed)
-    known = corpus(folder)
-    server = Server([_Silent()], passwords=[PASSWORD], request_timeout=0.5)
-    open_server = Server([_Silent()], request_timeout=0.5)
-    problems = []
+def fuzz(
+    seed: str, *, seconds: float = float("inf"), requests: int = sys.maxsize, folder: Path | None = None
+) -> list[str]:
+    """Throw until the time is over, or so many requests are thrown; return what was wrong afterwards."""
+    known = corpus(random.Random(seed), folder)
+    servers = [Server([_Silent()], passwords=passwords, request_timeout=0.5) for passwords in ([PASSWORD], [])]
     mistakes = _Mistakes()
+    gc.collect()  # of what others have left asyncio would tell meanwhile
     logging.getLogger("asyncio").addHandler(mistakes)
     tracemalloc.start()
-    thrown = 0
-    with Receiver(server) as keyed, Receiver(open_server) as clear:
-        half = 0
-        began = time.monotonic()
-        while (passed := time.monotonic() - began) < seconds:
+    half = thrown = 0
+    began = time.monotonic()
+    with Receiver(servers[0]) as keyed, Receiver(servers[1]) as clear:
+        while (passed := time.monotonic() - began) < seconds and thrown < requests:
+            # Each has its own: how often one chooses depends on when the server closes.
+            choose = random.Random(f"{seed} {thrown}")
             throw(choose.choice([keyed.port, clear.port]), mutated(choose.choice(known), choose, known), choose)
             thrown += 1
-            if not half and passed > seconds / 2:
-                gc.collect()
-                half = tracemalloc.get_traced_memory()[0]
-        for running in (keyed, clear):
-            if not answers(running.port, PASSWORD if running is keyed else None):
-                problems.append("the server does not answer any more")
-            usage = running.server._usage
-            until = time.monotonic() + 30
-            while (usage._all_connections or usage._all_held) and time.monotonic() < until:
-                time.sleep(0.05)
-            if usage._all_connections or usage._all_held or usage._delayed:
-                problems.append(f"still held: {usage._all_connections} connections, {usage._all_held} bytes")
-            if running.server.display_failures:
-                problems.append(f"{running.server.display_failures} failures of the display")
-        gc.collect()
-        grown = tracemalloc.get_traced_memory()[0] - half
+            if not half and (passed > seconds / 2 or thrown > requests / 2):
+                half = _memory()
+        problems = [*_left_over(keyed, PASSWORD), *_left_over(clear, None)]
+        grown = _memory() - half
     tracemalloc.stop()
     logging.getLogger("asyncio").removeHandler(mistakes)
     problems += mistakes.told
     if grown > GROWTH:
         problems.append(f"grown by {grown:,} bytes in the second half")
-    print(f"{thrown:,} requests in {seconds:g} s, seed {seed}: {'; '.join(problems) or 'it stands'}")
+    print(f"{thrown:,} requests in {passed:.1f} s, seed {seed}: {'; '.join(problems) or 'it stands'}")
     return problems
+
+
+def _memory() -> int:
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0]
+
+
+def _left_over(running: Receiver, password: str | None) -> Iterator[str]:
+    """Yield what is wrong with a server after all that."""
+    if not answers(running.port, password):
+        yield "the server does not answer any more"
+    usage = running.server._usage
+    until = time.monotonic() + 30
+    while (usage._all_connections or usage._all_held) and time.monotonic() < until:
+        time.sleep(0.05)
+    if usage._all_connections or usage._all_held or usage._delayed:
+        yield f"still held: {usage._all_connections} connections, {usage._all_held} bytes"
+    if running.server.display_failures:
+        yield f"{running.server.display_failures} failures of the display"
 
 
 def answers(port: int, password: str | None) -> bool:
@@ -185,7 +198,7 @@ def main() -> int:
         "--requests", type=Path, metavar="FOLDER", help="files *.bin with recorded requests to mutate too"
     )
     arguments = parser.parse_args()
-    return 1 if fuzz(arguments.seconds, arguments.seed, arguments.requests) else 0
+    return 1 if fuzz(arguments.seed, seconds=arguments.seconds, folder=arguments.requests) else 0
 
 
 if __name__ == "__main__":

@@ -6,15 +6,15 @@ import io
 import re
 import time
 import unicodedata
-from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gntp_logging.receiver.console import ConsoleDisplay, cells, has_colours, visible, wrap
-from gntp_logging.receiver.displays import Notice
+from gntp_logging.receiver.console import ConsoleDisplay, has_colours
+from gntp_logging.receiver.protocols import Notice
 from gntp_logging.receiver.registry import Toast
+from gntp_logging.receiver.terminal_text import cells
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 _BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -152,31 +152,6 @@ def test_a_label_that_is_too_long_is_cut(monkeypatch: pytest.MonkeyPatch) -> Non
 # -- Untrusted text ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("sent", "shown"),
-    [
-        ("\x1b[2Jgone", "␛[2Jgone"),
-        ("\x1b]0;title\x07", "␛]0;title␇"),
-        ("\x9b2J", "\\x9b2J"),
-        ("nul\x00", "nul␀"),
-        ("a\x08b\x7f", "a␈b␡"),
-        ("file\u202egnp.exe", "file\ufffdgnp.exe"),
-        ("hidden\u200btext\ufeff.", "hidden\ufffdtext\ufffd."),
-        ("lone \ud800 surrogate", "lone \ufffd surrogate"),
-        ("para\u2029graph", "para\ufffdgraph"),
-        ("one\r\ntwo\rthree", "one\ntwo\nthree"),
-        ("tab\tstop", "tab stop"),
-        ("montant\u00a0: 5\u202f€", "montant : 5 €"),
-        ("全角\u3000空白", "全角  空白"),
-        ("می\u200cرود", "می\u200cرود"),
-        ("👩\u200d💻 ❤\ufe0f", "👩\u200d💻 ❤\ufe0f"),
-    ],
-)
-def test_what_a_terminal_would_obey_is_shown_instead(sent: str, shown: str) -> None:
-    """Escape sequences, direction overrides and invisible characters become visible; text stays text."""
-    assert visible(sent) == shown
-
-
 @given(st.text(alphabet=st.one_of(st.characters(), st.sampled_from("\x00\x1b\x9b\r\n\t\u202e\u200d\u00a0\ud800"))))
 def test_no_text_reaches_the_terminal_as_a_command(text: str) -> None:
     """Whatever is sent in whichever field: no control character and no direction override is written."""
@@ -228,84 +203,6 @@ def test_a_flood_of_marks_on_one_letter_is_cut() -> None:
 
     assert len(box) < 20_000
     assert _inside(box)[-1] == "(more: 92,001 characters)"
-
-
-# -- Width ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "columns"),
-    [
-        ("", 0),
-        ("abc", 3),
-        ("é", 1),
-        ("e\u0301", 1),
-        ("注文", 4),
-        ("ｶﾞ", 2),
-        ("\uff21", 2),
-        ("한국어", 6),
-        ("\u1112\u1161\u11ab", 2),
-        ("🛒", 2),
-        ("👩\u200d💻", 4),
-        ("สวัสดี", 4),
-        ("न्य", 2),
-        ("1\u20e3", 1),
-        ("заказ", 5),
-        ("─│╭", 3),
-    ],
-)
-def test_width_in_a_terminal(text: str, columns: int) -> None:
-    """Wide characters take two columns, marks and joiners none."""
-    assert cells(text) == columns
-
-
-_WORDS = st.text(alphabet=st.sampled_from("ab \n注e\u0301🛒\u200d-"), max_size=200)
-
-
-@given(_WORDS, st.integers(2, 30))
-def test_no_line_is_too_wide(text: str, width: int) -> None:
-    """Whatever the text, each line fits."""
-    assert all(cells(line) <= width for line in wrap(text, width))
-
-
-@given(_WORDS, st.integers(2, 30))
-def test_wrapping_loses_nothing_but_spaces(text: str, width: int) -> None:
-    """The characters of all words are there, in their order, and no line ends with a space."""
-    lines = list(wrap(text, width))
-
-    assert "".join(lines).replace(" ", "") == text.replace(" ", "").replace("\n", "")
-    assert all(line == line.rstrip(" ") for line in lines)
-
-
-@given(st.lists(st.text(alphabet="abcé注", min_size=1, max_size=5), max_size=40), st.integers(10, 30))
-def test_words_that_fit_are_never_broken(words: list[str], width: int) -> None:
-    """Joined with spaces the lines are the text again, and each line is as full as it can be."""
-    lines = list(wrap(" ".join(words), width))
-
-    assert " ".join(lines) == " ".join(words)
-    for line, following in pairwise(lines):
-        assert cells(line) + 1 + cells(following.split(" ")[0]) > width
-
-
-@pytest.mark.parametrize(
-    ("text", "lines"),
-    [
-        ("", [""]),
-        ("    ", [""]),
-        ("a\n\nb", ["a", "", "b"]),
-        ("1234567890", ["1234567890"]),
-        ("12345678901", ["1234567890", "1"]),
-        ("  indented text", ["  indented", "text"]),
-        ("    indentation", ["    indent", "ation"]),
-        ("1234567890 next", ["1234567890", "next"]),
-        ("words     apart", ["words", "apart"]),
-        ("注文を処理できません", ["注文を処理", "できません"]),
-        ("a注文を処理", ["a注文を処", "理"]),
-    ],
-)
-def test_lines_of_ten_columns(text: str, lines: list[str]) -> None:
-    """Lines break between words, inside words that are too long, and keep the indentation."""
-    assert list(wrap(text, 10)) == lines
 
 
 # -- Streams -------------------------------------------------------------------------------------
@@ -476,3 +373,18 @@ def test_a_stranger_cannot_fill_the_terminal_with_refusals(monkeypatch: pytest.M
     lines = stream.bytes.getvalue().decode().splitlines()
     assert len(lines) == 2
     assert lines[1].endswith(", and 999 more before")
+
+
+def test_each_kind_of_trouble_has_its_turn() -> None:
+    """Strangers who are refused do not hide that a display fails."""
+    stream = _Terminal("utf-8")
+    display = ConsoleDisplay(stream, colour=False)
+    for _ in range(3):
+        display.notice(Notice("error", {"code": 300, "description": "no request", "peer": "10.0.0.7"}))
+        display.notice(Notice("failure", {"display": "desktop", "reason": "it is \x1bgone", "count": 1}))
+        display.notice(Notice("lost", {"id": "s", "peer": "10.0.0.8", "reason": "no answer", "count": 2}))
+    assert stream.bytes.getvalue().decode().splitlines() == [
+        "refused: no request (error 300, from 10.0.0.7)",
+        "the display desktop fails: it is ␛gone (1 so far)",
+        "not handed on to 10.0.0.8: no answer (2 so far)",
+    ]

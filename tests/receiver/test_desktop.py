@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import gc
 import sys
 import threading
 import webbrowser
@@ -142,7 +144,7 @@ def test_what_comes_too_fast_is_counted_and_told(
     """A thousand toasts help nobody; that there were so many does."""
     monkeypatch.setattr(desktop, "QUEUE_SIZE", 3)
     release = threading.Event()
-    display._in_loop(lambda: release.wait(PATIENCE))
+    display._loop.call(lambda: release.wait(PATIENCE))
     for number in range(20):
         display.show(toast(str(number)))
     release.set()
@@ -162,6 +164,45 @@ def test_a_daemon_that_was_started_again_is_found(dunst: Dunst, display: Desktop
     display.show(toast("and again"))
     wait_until(lambda: dunst.shown() + display.failures >= 2)
     assert dunst.shown() >= 1
+
+
+def test_what_the_service_does_not_take_is_reported(
+    dunst: Dunst, display: DesktopDisplay, caplog: pytest.LogCaptureFixture
+) -> None:
+    """To whoever wants to know; the display alone would only count it."""
+    reported: list[str] = []
+    display.report_failures(lambda error: reported.append(str(error)))
+    display.show(toast("before"))
+    wait_until(lambda: dunst.shown() == 1)
+    dunst.stop()
+    display.show(toast("after"))  # the library only logs why it fails
+    wait_until(lambda: len(reported) == 1)
+    display.show(toast("and again"))
+    wait_until(lambda: len(reported) == 2)
+    assert display.failures == 2
+    assert all(reported)
+    display.close()
+    caplog.clear()  # it holds a future that the library has forgotten
+    gc.collect()  # now asyncio complains of that, not in another test
+
+
+def test_a_start_that_failed_can_be_tried_again(dunst: Dunst, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """When the service is there, toasts are shown; and a display that was closed starts again as well."""
+    display = DesktopDisplay()
+    with monkeypatch.context() as without:
+        without.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={tmp_path}/nothing")
+        for _ in range(2):
+            with pytest.raises(OSError, match="no notification service can be reached"):
+                display.start()
+    for count in (1, 2):
+        display.start()
+        display.show(toast(str(count), icon=icons.picture("Error")))
+        wait_until(functools.partial(_shows, dunst, count))
+        display.close()
+
+
+def _shows(dunst: Dunst, count: int) -> bool:
+    return dunst.shown() == count
 
 
 def test_without_a_service_start_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

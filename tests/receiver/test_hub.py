@@ -19,6 +19,7 @@ from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Subscribe
 from gntp_logging.gntp.wire import Envelope, encode
 from gntp_logging.receiver import hub as hub_module
 from gntp_logging.receiver.hub import Hub
+from gntp_logging.receiver.protocols import Notice
 from gntp_logging.receiver.server import Receiver, Server
 from tests.receiver.conftest import ask
 from tests.support import PATIENCE, Recorder, ScriptedServer, free_port, wait_until
@@ -42,6 +43,22 @@ class Desk:
     def texts(self, count: int) -> list[str]:
         """Return the texts it has shown, once there are so many."""
         return [toast.text for toast in self.recorder.wait_for(count)]
+
+
+class Watching(Recorder):
+    """A display that remembers what else happens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.notices: list[Notice] = []
+
+    def notice(self, notice: Notice) -> None:
+        """Remember it."""
+        self.notices.append(notice)
+
+    def lost(self) -> list[Notice]:
+        """Return the notices of what was lost."""
+        return [notice for notice in self.notices if notice.event == "lost"]
 
 
 @contextlib.contextmanager
@@ -197,6 +214,23 @@ def test_a_queue_that_is_full_drops_and_counts(hub: Desk, monkeypatch: pytest.Mo
             sender.publish("event", "title", str(number))
         assert hub.hub.lost == 7
         released.set()
+
+
+def test_what_a_subscriber_does_not_get_is_told() -> None:
+    """At once, to the displays that want to know; and not with each message."""
+    watching = Watching()
+    with Receiver(Server([watching], passwords=["secret"])) as receiver:
+        running = Desk(receiver, watching)
+        with member(running, free_port(), "dead") as subscriber, publisher(running.port) as sender:
+            subscriber.subscribe()
+            sender.register()
+            for number in range(5):
+                sender.publish("event", "title", str(number))
+            wait_until(lambda: running.hub.lost == 6)
+        wait_until(lambda: bool(watching.lost()))
+    (notice,) = watching.lost()
+    assert (notice.fields["id"], notice.fields["peer"], notice.fields["count"]) == ("dead", "127.0.0.1", 1)
+    assert "refused" in str(notice.fields["reason"]).lower()
 
 
 def test_a_subscription_ends(hub: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

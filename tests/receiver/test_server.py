@@ -22,6 +22,7 @@ from gntp_logging.gntp.lib import Subscriber
 from gntp_logging.gntp.models import Event, Notification, Resource
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Response, SubscribeRequest
 from gntp_logging.gntp.wire import END, ResponseReader, encode
+from gntp_logging.receiver import connection as connection_module
 from gntp_logging.receiver import server as server_module
 from gntp_logging.receiver.budget import Budget, Usage
 from gntp_logging.receiver.registry import Toast
@@ -280,7 +281,7 @@ def test_an_answer_that_nobody_reads_does_not_hold_its_connection(
     receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A peer has so many seconds to take its answer, then the connection is cut."""
-    monkeypatch.setattr(server_module, "ANSWER_TIMEOUT", 0.05)
+    monkeypatch.setattr(connection_module, "ANSWER_TIMEOUT", 0.05)
     ask(receiver.port, register())
     with _slow_reader(receiver.port) as sock:
         sock.sendall(notify(id_="x" * 3_900_000))
@@ -367,14 +368,16 @@ class _Broken:
 
 def test_a_display_that_raises_harms_nobody() -> None:
     """The other displays show the toast, the client hears -OK, and the failure is counted."""
-    before, after = Recorder(), Recorder()
-    server = Server([before, _Broken(), after])
+    before, broken, after = Recorder(), _Broken(), Recorder()
+    failed: list[object] = []
+    server = Server([before, broken, after], on_failure=lambda display, error: failed.append((display, str(error))))
     with Receiver(server) as receiver:
         ask(receiver.port, register())
         assert ask(receiver.port, notify()).message_type == "-OK"
 
     assert len(before.toasts) == len(after.toasts) == 1
     assert server.display_failures == 1
+    assert failed == [(broken, "no such screen")]
 
 
 # -- Start and stop ------------------------------------------------------------------------------
@@ -418,7 +421,7 @@ def test_stop_cancels_again_what_has_lost_its_cancellation(monkeypatch: pytest.M
                 if len(swallowed) == 3:
                     raise
 
-    monkeypatch.setattr(server_module._Connection, "next_request", next_request)
+    monkeypatch.setattr(connection_module.Connection, "next_request", next_request)
     with Receiver(Server([])) as receiver, connected(receiver.port):
         assert waiting.wait(PATIENCE)
         receiver.stop()
@@ -489,6 +492,9 @@ def test_start_raises_when_the_port_is_taken(receiver: RunningReceiver) -> None:
     assert caught.value.errno == errno.EADDRINUSE
     assert set(_receiver_threads()) == threads
     second.stop()
+    receiver.receiver.stop()
+    with second:  # now it is free
+        assert ask(second.port, register()).message_type == "-OK"
 
 
 def test_start_raises_when_the_address_is_not_ours() -> None:

@@ -17,6 +17,7 @@ from gntp_logging import icons
 from gntp_logging.gntp.models import Event, Notification, SocketCallback
 from gntp_logging.gntp.requests import NotifyRequest
 from gntp_logging.gntp.wire import ResponseReader, encode
+from gntp_logging.receiver.protocols import Notice
 from gntp_logging.receiver.reactions import Reaction
 from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.server import Receiver, Server
@@ -222,8 +223,7 @@ def test_what_is_kept_is_bounded(display: WebDisplay) -> None:
         display.show(toast(str(number), "x" * 100_000, icon=icons.picture(icons.NAMES[number % 2])))
     display.show(toast("last"))
     done = threading.Event()
-    assert display._loop is not None
-    display._loop.call_soon_threadsafe(done.set)
+    display._loop.call(done.set)
     assert done.wait(10)
     assert len(display._shown) == MAX_TOASTS
     titles = [shown.toast.title for shown in display._shown.values()]
@@ -276,10 +276,40 @@ def test_start_says_when_the_port_is_taken_and_close_twice_is_harmless(display: 
     other = WebDisplay(port=urlsplit(display.url).port or 0)
     with pytest.raises(OSError, match=r"in use|only one usage"):
         other.start()
+    assert other.url == ""
     other.close()
     display.close()
     display.close()
     display.show(toast())
+
+
+def test_a_start_that_failed_can_be_tried_again(display: WebDisplay) -> None:
+    """When the port is free, the page is there."""
+    other = WebDisplay(port=urlsplit(display.url).port or 0)
+    for _ in range(2):
+        with pytest.raises(OSError, match=r"in use|only one usage"):
+            other.start()
+    display.close()
+    other.start()
+    try:
+        assert request(other, "GET", "/")[0] == 200
+    finally:
+        other.close()
+
+
+def test_what_went_wrong_is_told_on_the_page(display: WebDisplay) -> None:
+    """Refusals, and displays that fail; what is none is not."""
+    parts = urlsplit(display.url)
+    connection = http.client.HTTPConnection("127.0.0.1", parts.port or 0, timeout=10)
+    connection.request("GET", f"/events?token={token(display)}")
+    response = connection.getresponse()
+    assert b'"all"' in response.readline()
+    response.readline()
+    display.notice(Notice("register", {"application": "shop"}))
+    display.notice(Notice("failure", {"display": "desktop", "reason": "it is gone", "count": 1}))
+    line = response.readline().decode()
+    connection.close()
+    assert json.loads(line.removeprefix("data: ")) == {"trouble": "the display desktop fails: it is gone (1 so far)"}
 
 
 def test_reactions_reach_the_toast(display: WebDisplay) -> None:

@@ -13,18 +13,18 @@ import contextlib
 import hmac
 import json
 import os
-import threading
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from aiohttp import web
 
 from gntp_logging.gntp.constants import random_hex_string
-from gntp_logging.gntp.models import Resource
-from gntp_logging.receiver.displays import Notice
+from gntp_logging.gntp.models import Resource, is_web_url
+from gntp_logging.receiver.loop_thread import LoopThread
+from gntp_logging.receiver.protocols import Notice
 from gntp_logging.receiver.reactions import Reaction
 from gntp_logging.receiver.registry import Toast
 
@@ -87,7 +87,7 @@ class _Shown:
             "text": toast.text[:MAX_TEXT],
             "priority": toast.priority,
             "sticky": toast.sticky,
-            "url": toast.callback_url if toast.callback_url.lower().startswith(("http://", "https://")) else "",
+            "url": toast.callback_url if is_web_url(toast.callback_url) else "",
             "arrived": self.arrived,
             "picture": self.picture,
             "peer": toast.peer,
@@ -121,10 +121,7 @@ class WebDisplay:
         self._pictures: dict[str, bytes] = {}
         self._number = 0
         self._pages: set[asyncio.Queue[str]] = set()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
-        self._thread: threading.Thread | None = None
-        self._failure: BaseException | None = None
+        self._loop = LoopThread("gntp-web", self._serving)
 
     # -- The receiver's side ---------------------------------------------------------------------
 
@@ -134,20 +131,11 @@ class WebDisplay:
         Raises:
             OSError: If the address or the port is not to be had.
         """
-        ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(ready,), name="gntp-web", daemon=True)
-        self._thread.start()
-        ready.wait()
-        if self._failure is not None:
-            self._thread.join()
-            raise self._failure
+        self._loop.start()
 
     def close(self) -> None:
         """Stop serving. Closing twice, or before the start, is harmless."""
-        thread, self._thread = self._thread, None
-        if thread is not None and self._stop is not None:
-            self._in_loop(self._stop.set)
-            thread.join()
+        self._loop.stop()
 
     def show(self, toast: Toast) -> None:
         """Show a toast on all pages.
@@ -155,36 +143,22 @@ class WebDisplay:
         Args:
             toast: The toast.
         """
-        self._in_loop(lambda: self._add(toast))
+        self._loop.call(lambda: self._add(toast))
 
     def notice(self, notice: Notice) -> None:
-        """Take notice of an event; only refusals are for people.
+        """Take notice of an event; only what went wrong is for people.
 
         Args:
             notice: The event.
         """
-        if notice.event == "error":
-            fields = notice.fields
-            line = f"refused: {fields['description']} (error {fields['code']}, from {fields['peer']})"
-            self._in_loop(lambda: self._tell({"refused": line[:MAX_TEXT]}))
-
-    def _in_loop(self, function: Callable[[], object]) -> None:
-        if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended
-                self._loop.call_soon_threadsafe(function)
+        trouble = notice.trouble[:MAX_TEXT]
+        if trouble:
+            self._loop.call(lambda: self._tell({"trouble": trouble}))
 
     # -- In the loop -----------------------------------------------------------------------------
 
-    def _run(self, ready: threading.Event) -> None:
-        try:
-            asyncio.run(self._serve(ready))
-        except BaseException as error:  # noqa: BLE001 - it is raised where start() waits
-            self._failure = error
-        finally:
-            ready.set()
-
-    async def _serve(self, ready: threading.Event) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+    @contextlib.asynccontextmanager
+    async def _serving(self) -> AsyncIterator[None]:
         app = web.Application(middlewares=[_secured])
         for path in _FILES:
             app.router.add_get(path, _file)
@@ -199,8 +173,7 @@ class WebDisplay:
             port = runner.addresses[0][1]
             host = f"[{self._host}]" if ":" in self._host else self._host
             self.url = f"http://{host}:{port}/?token={self._token}"
-            ready.set()
-            await self._stop.wait()
+            yield
             for page in list(self._pages):
                 _put(page, "")
         finally:

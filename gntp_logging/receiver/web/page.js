@@ -197,7 +197,7 @@ events.onmessage = (event) => {
     show(message.toast, true);
   } else if (message.closed) {
     remove(message.closed);
-  } else if (message.refused) {
-    state.textContent = message.refused;
+  } else if (message.trouble) {
+    state.textContent = message.trouble;
   }
 };

@@ -1,0 +1,179 @@
+"""One client's connection: its requests are read one after the other, within a time and a budget, and answered."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+from typing import Final
+
+from gntp_logging.gntp.ciphers import Cipher
+from gntp_logging.gntp.keys import Key
+from gntp_logging.gntp.requests import Request, Response
+from gntp_logging.gntp.wire import Envelope, RequestReader, encode
+
+from .budget import Usage
+from .reactions import REPORT_DELAY, Awaited
+from .registry import Toast
+
+_READ_SIZE: Final = 65536
+
+ANSWER_TIMEOUT: Final = 5.0
+"""Seconds for the peer to take the answer, which fits into any socket's buffer unless it echoes a huge id."""
+
+_LINGER: Final = 1.0
+"""Seconds to read on after an early answer, so that closing does not reset the connection before it is read."""
+
+Secured = tuple[Key | None, Cipher | None]
+"""What a message is secured with."""
+
+_IN_CLEAR: Final[Secured] = (None, None)
+
+
+@dataclasses.dataclass
+class Connection:
+    """One client's connection.
+
+    Attributes:
+        wire: Reads the requests.
+        reader: The bytes they come in.
+        writer: Takes the answers.
+        peer: Address of the client.
+        usage: What peers have taken of the server.
+        encrypts_answers: Whether encrypted requests are answered so.
+    """
+
+    wire: RequestReader
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    peer: str
+    usage: Usage
+    encrypts_answers: bool
+    _held: int = 0
+    _reactions: set[asyncio.Task[None]] = dataclasses.field(default_factory=set)
+
+    @property
+    def envelope(self) -> Envelope:
+        """How the request came that was read last."""
+        assert self.wire.envelope is not None
+        return self.wire.envelope
+
+    async def next_request(self, timeout: float) -> Request | None:
+        """Read one request; None when the peer closes without one.
+
+        Raises:
+            asyncio.TimeoutError: If it is not there in so many seconds.
+            GNTPProtocolError: If what came is none, or there is no room for it.
+        """
+        request = self.wire.next_message()  # the one before may have brought it along
+        return await asyncio.wait_for(self._read_request(), timeout) if request is None else request
+
+    async def _read_request(self) -> Request | None:
+        try:
+            while (request := self.wire.next_message()) is None:
+                data = await self.reader.read(_READ_SIZE)
+                if not data:
+                    self.wire.feed_eof()
+                    return self.wire.next_message()
+                self._held += len(data)
+                self.usage.hold(self.peer, len(data))
+                self.wire.feed(data)
+            return request
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        self.usage.release(self.peer, self._held)
+        self._held = 0
+
+    def completed(self, toast: Toast) -> Toast:
+        """Return a toast of the request that was read last, with what only the connection knows."""
+        envelope = self.envelope
+        return dataclasses.replace(
+            toast,
+            headers=envelope.headers,
+            encryption=envelope.cipher_id or "",
+            hash_=envelope.hash_id or "",
+            peer=self.peer,
+        )
+
+    def way(self) -> dict[str, str]:
+        """Return how the request came that was read last, as displays are told."""
+        envelope = self.envelope
+        return {"encryption": envelope.cipher_id or "", "hash": envelope.hash_id or "", "peer": self.peer}
+
+    def give_back(self) -> None:
+        """Give back what the connection has taken; it is over."""
+        self.usage.disconnect(self.peer)
+        for task in self._reactions:
+            task.cancel()
+
+    async def serve_penalty(self) -> bool:
+        """Wait before a wrong key is refused; return whether it shall be answered at all."""
+        delay = self.usage.delay(self.peer)
+        if delay:
+            try:
+                await asyncio.sleep(delay)
+            finally:
+                self.usage.end_delay(self.peer)
+        return delay is not None
+
+    def asks_to_be_kept(self) -> bool:
+        """Tell whether the request that was read last wants the connection to be kept."""
+        return self.envelope.headers.get("Connection", "").lower() == "keep-alive"
+
+    def secrets(self) -> Secured:
+        """Return what the answer to the request that was read last is secured with."""
+        envelope = self.envelope
+        if not self.encrypts_answers or envelope.cipher_id is None:
+            return _IN_CLEAR
+        assert envelope.password is not None
+        assert envelope.hash_id is not None
+        key = Key(envelope.password, envelope.hash_id)
+        return key, Cipher(key, envelope.cipher_id)
+
+    async def send(self, response: Response, *, keep_alive: bool = False, secured: Secured = _IN_CLEAR) -> None:
+        """Send an answer, and wait while the peer does not take it."""
+        key, cipher = secured
+        self.writer.write(encode(response, key=key, cipher=cipher, keep_alive=keep_alive))
+        if self.writer.transport.get_write_buffer_size():
+            await asyncio.wait_for(self.writer.drain(), ANSWER_TIMEOUT)
+
+    def await_reaction(self, awaited: Awaited, *, keep_alive: bool, secured: Secured) -> None:
+        """Report a reaction as soon as it comes, beside whatever else happens on the connection."""
+
+        async def report() -> None:
+            await asyncio.sleep(REPORT_DELAY)
+            response = await awaited.response()
+            with contextlib.suppress(OSError, asyncio.TimeoutError):  # the sender went away
+                await self.send(response, keep_alive=keep_alive, secured=secured)
+
+        task = asyncio.get_running_loop().create_task(report())
+        self._reactions.add(task)
+        task.add_done_callback(self._reactions.discard)
+
+    async def report_reactions(self) -> None:
+        """Wait until all reactions that were asked for are reported."""
+        while self._reactions:
+            await asyncio.wait(self._reactions)
+
+    async def close(self) -> None:
+        """Say that this was all, read what the peer still sends for a moment, and close.
+
+        Raises:
+            asyncio.TimeoutError: If the peer does not take what is still to be sent.
+        """
+        await asyncio.wait_for(self._close(), ANSWER_TIMEOUT)
+
+    async def _close(self) -> None:
+        await self.writer.drain()
+        if self.writer.can_write_eof():
+            self.writer.write_eof()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._discard(), _LINGER)
+        self.writer.close()
+        await self.writer.wait_closed()  # drain leaves the last of a long answer in the buffer
+
+    async def _discard(self) -> None:
+        while await self.reader.read(_READ_SIZE):
+            pass

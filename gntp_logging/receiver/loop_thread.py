@@ -1,0 +1,87 @@
+"""An event loop in a thread of its own: what runs in it is started and stopped from outside, as often as is wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+
+class LoopThread:
+    """Runs an asynchronous context manager: entered by ``start``, left by ``stop``."""
+
+    def __init__(self, name: str, running: Callable[[], AbstractAsyncContextManager[object]]) -> None:
+        """Prepare.
+
+        Args:
+            name: The thread's name.
+            running: Makes what runs in the loop, once for each start.
+        """
+        self._name = name
+        self._running = running
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._failure: BaseException | None = None
+
+    def start(self) -> None:
+        """Start the thread, and return once what runs in it has been entered.
+
+        Raises:
+            RuntimeError: If it runs already.
+            Exception: What was raised in the thread; it has ended then, and can be started again.
+        """
+        if self._thread is not None:
+            raise RuntimeError(f"{self._name} runs already")
+        ready = threading.Event()
+        thread = threading.Thread(target=self._run, args=(ready,), name=self._name, daemon=True)
+        thread.start()
+        self._thread = thread
+        ready.wait()
+        if self._failure is not None:
+            self.stop()
+
+    def stop(self) -> None:
+        """Leave what runs, and return when the thread has ended. Stopping twice, or before the start, is harmless.
+
+        Raises:
+            Exception: What was raised in the thread.
+        """
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        stop = self._stop
+        if stop is not None:
+            self.call(stop.set)
+        thread.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Call a function in the loop, soon; where no loop runs, nothing happens. May be called from any thread.
+
+        Args:
+            function: The function.
+        """
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(function)
+
+    def _run(self, ready: threading.Event) -> None:
+        self._failure = None
+        try:
+            asyncio.run(self._main(ready))
+        except BaseException as error:  # noqa: BLE001 - it is raised where start() or stop() waits
+            self._failure = error
+        finally:
+            self._loop = self._stop = None  # with all that may still hang on them
+            ready.set()
+
+    async def _main(self, ready: threading.Event) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        async with self._running():
+            ready.set()
+            await self._stop.wait()

@@ -1,0 +1,97 @@
+"""Texts of strangers in terminals and on desktops: what must not be obeyed made visible, widths, and lines. Pure."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from typing import Final
+
+from gntp_logging.gntp.headers import safe_value
+
+_JOINERS: Final = "\u200c\u200d"
+"""Invisible characters that emoji, Persian and Indic scripts need; every other invisible one is shown as U+FFFD."""
+
+
+def visible(text: str) -> str:
+    """Make a text that a stranger sent harmless for a terminal.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        The text with line feeds kept, tabs and every other kind of space as spaces, and each character that is not
+        printable in a visible form: control characters by their pictures, the rest (direction overrides, say) as
+        U+FFFD.
+    """
+    text = safe_value(text).expandtabs(4)
+    return "\n".join(
+        line if line.isprintable() else "".join(map(_visible_char, line))  # nearly every line is
+        for line in text.split("\n")
+    )
+
+
+def _visible_char(char: str) -> str:
+    if char.isprintable() or char in _JOINERS:
+        return char
+    # French puts a no-break space before a colon, Japanese has a space as wide as its letters.
+    return " " * cells(char) if unicodedata.category(char) == "Zs" else "\ufffd"
+
+
+def cells(text: str) -> int:
+    """Return how many columns of a terminal a visible text takes."""
+    return sum(map(_cells_of, text))
+
+
+def _cells_of(char: str) -> int:
+    if char < "\x7f":
+        return 1
+    is_mark = unicodedata.category(char) in ("Mn", "Me")  # written over the character before
+    if is_mark or char in _JOINERS or "\u1160" <= char <= "\u11ff":  # Hangul vowels and finals join their initial
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def wrap(text: str, width: int) -> Iterator[str]:
+    """Break a text into lines that fit a number of columns, between words where there are any.
+
+    Args:
+        text: A visible text.
+        width: Columns of a line; at least 2, which is what the widest character takes.
+
+    Yields:
+        The lines, without spaces at their ends.
+    """
+    for paragraph in text.split("\n"):
+        yield from _wrap_paragraph(paragraph.rstrip(" "), width)
+
+
+def _wrap_paragraph(text: str, width: int) -> Iterator[str]:
+    begin = 0
+    while (end := fitting(text, width, begin)) < len(text):
+        space = text.rfind(" ", begin, end + 1)
+        if space > begin and text[begin:space].strip(" "):  # else it is the indentation of a long word
+            end = space
+        yield text[begin:end].rstrip(" ")
+        begin = end
+        while text[begin] == " ":  # there is a word: spaces at the end have been stripped
+            begin += 1
+    yield text[begin:]
+
+
+def fitting(text: str, width: int, begin: int = 0) -> int:
+    """Find out how much of a text fits a number of columns.
+
+    Args:
+        text: A visible text.
+        width: The columns.
+        begin: Where to begin to read.
+
+    Returns:
+        The index up to which it fits; one character always does.
+    """
+    used = 0
+    for index in range(begin, len(text)):
+        used += _cells_of(text[index])
+        if used > width and index > begin:
+            return index
+    return len(text)
