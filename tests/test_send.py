@@ -176,3 +176,58 @@ def test_what_is_not_shown_is_1(capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
     assert "guess" not in "".join(lines)
+
+
+def test_the_application_and_its_picture_may_come_from_elsewhere(
+    receiver: RunningReceiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An argument before the environment, that before the file."""
+    (tmp_path / "x.png").write_bytes(icons.picture("Error").data or b"")
+    (tmp_path / "x.toml").write_text(
+        f"[gntp]\napp_name = 'file'\nicon = '{(tmp_path / 'x.png').as_posix()}'\n", "utf-8"
+    )
+    arguments = ["t", "x", "--config", str(tmp_path / "x.toml")]
+    assert send(receiver, *arguments) == 0
+    monkeypatch.setenv("GNTP_APP_NAME", "environment")
+    assert send(receiver, *arguments) == 0
+    assert send(receiver, *arguments, "--app", "argument") == 0
+    assert [toast.application for toast in receiver.toasts] == ["file", "environment", "argument"]
+    assert {toast.icon for toast in receiver.toasts} == {icons.picture("Error")}
+
+
+@pytest.mark.parametrize(
+    ("word", "number"), [("-2", -2), ("Very Low", -2), ("moderate", -1), ("NORMAL", 0), ("high", 1), ("emergency", 2)]
+)
+def test_a_priority_has_a_number_and_a_name(receiver: RunningReceiver, word: str, number: int) -> None:
+    """Growl's own, as growlnotify took them."""
+    assert send(receiver, "t", "x", "-p", word) == 0
+    assert receiver.toasts[0].priority == number
+
+
+def test_growlnotifys_short_options(receiver: RunningReceiver) -> None:
+    """For scripts that are older than this package."""
+    assert main(["send", "t", "-m", "x", "-s", "-n", "app", "-H", "127.0.0.1", "--port", str(receiver.port)]) == 0
+    (toast,) = receiver.toasts
+    assert (toast.text, toast.sticky, toast.application) == ("x", True, "app")
+
+
+@pytest.mark.parametrize("piped", [False, True])
+def test_a_text_that_no_desktop_shows(receiver: RunningReceiver, piped: bool) -> None:
+    """Is told before anything is sent, however much is piped in."""
+    text = "x" * 300_000
+    command = [sys.executable, "-m", "gntp_logging", "send", "--port", str(receiver.port), "t"]
+    command += [] if piped else [text[:100_000]]
+    ended = subprocess.run(
+        command, input=text if piped else "", capture_output=True, encoding="utf-8", check=False, timeout=30
+    )
+    assert (ended.returncode, receiver.toasts) == (2, [])
+    assert ended.stderr == (
+        "gntp-logging send: the text: allowed are 65,536 characters; cut it, for example with tail -20\n"
+    )
+
+
+def test_what_powershell_pipes(receiver: RunningReceiver) -> None:
+    """Its mark and its line ends are no part of the text."""
+    command = [sys.executable, "-m", "gntp_logging", "send", "--port", str(receiver.port), "t"]
+    subprocess.run(command, input="\ufeffbüro\r\n".encode(), check=True, timeout=30)
+    assert receiver.toasts[0].text == "büro"
