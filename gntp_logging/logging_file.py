@@ -22,7 +22,7 @@ from typing import Any, Final, TypeVar
 from .checks import nearest, unknown
 from .destination import OPTIONS, Destination
 from .environment import DEFAULTS, ConfigurationError, from_env, naming, override
-from .handler import GNTPHandler, all_handlers
+from .handler import GNTPHandler
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -127,13 +127,14 @@ class LoggingFile:
             table.try_out()
         if not self.is_whole:
             return [_attach(tables[0].make())]
-        before = set(all_handlers())
+        # As dictConfig does it, but what it has made can be asked for: a handler that no logger has is kept nowhere.
+        configurator = logging.config.dictConfigClass(self._ours(tables) if ours_alone else self._with_stronger(tables))
         try:
-            logging.config.dictConfig(self._ours(tables) if ours_alone else self._with_stronger(tables))
+            configurator.configure()
         except ValueError as error:
             raise self._explained(error) from error
-        made = [handler for handler in all_handlers() if handler not in before]
-        return sorted(made, key=lambda handler: handler.name or "")
+        made = dict(configurator.config.get("handlers", {}))
+        return [made[key] for key in sorted(made) if isinstance(made[key], GNTPHandler)]
 
     def _with_stronger(self, tables: Collection[HandlerTable]) -> Table:
         changed = {table.key: override(table.content, table.stronger) for table in tables}
@@ -144,8 +145,7 @@ class LoggingFile:
         whole = self._with_stronger(tables)
         handlers = {key: table for key, table in whole["handlers"].items() if key not in others}
         kept = {name: value for name, value in whole.items() if name not in ("root", "loggers")}
-        # A handler that no logger has would be forgotten at once.
-        return {**kept, "handlers": handlers, "loggers": {"gntp_logging": {"handlers": list(handlers)}}}
+        return {**kept, "handlers": handlers}
 
     def error(self, table: str, reason: str) -> ConfigurationError:
         """Return an error that names the file and a table, as far as there are any."""
