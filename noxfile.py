@@ -27,3 +27,10 @@ def docs(session: nox.Session) -> None:
     """Build the documents in build/docs; a link that leads nowhere is an error."""
     session.install("-e", ".[docs]")
     session.run("sphinx-build", "-nWE", "--keep-going", "docs", "build/docs")
+
+
+@nox.session
+def comparison(session: nox.Session) -> None:
+    """Measure docs/comparison.md's table again; alone on the machine, because it measures waiting."""
+    session.install("-e", ".[comparison]")
+    session.run("python", "tools/compare.py", "--check", "docs/comparison.md")

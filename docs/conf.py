@@ -17,6 +17,8 @@ version = release = gntp_logging.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 html_title = f"gntp-logging {release}"
 myst_heading_anchors = 3
 suppress_warnings = ["myst.header"]  # a page that shows a part of the README begins below its title

@@ -1,0 +1,39 @@
+"""docs/comparison.md: what it says of this package is measured here; the others are measured by tools/compare.py."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.documents import ROOT
+
+pytest.importorskip("packaging", reason="needs packaging: pip install packaging")
+from tools.compare import ROWS, table
+from tools.compare_peers import PEERS
+
+
+def _page() -> list[list[str]]:
+    """Return the cells of the page's table, by row."""
+    block = (ROOT / "docs" / "comparison.md").read_text("utf-8").partition("<!-- the table begins -->")[2]
+    rows = [line for line in block.partition("<!-- the table ends -->")[0].splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
+def test_the_page_has_each_row_and_each_column() -> None:
+    """In the program's order; each row says below the table what it does."""
+    heads, _, *rows = _page()
+    assert heads[1:] == [peer.name for peer in PEERS]
+    assert [row[0] for row in rows] == [row.question for row in ROWS]
+    assert all(len(row) == len(heads) and all(row) for row in rows)
+    page = (ROOT / "docs" / "comparison.md").read_text("utf-8")
+    assert re.findall(r"^\* \*\*(.+):\*\*", page.partition("## What each row does")[2], re.MULTILINE) == [
+        row.question for row in ROWS
+    ]
+
+
+def test_what_the_page_says_of_this_package() -> None:
+    """By the same probes."""
+    ours = next(peer for peer in PEERS if peer.name == "gntp_logging")
+    measured = [line.strip("|").split("|") for line in table(ROWS, [ours])[2:]]
+    assert {row[0].strip(): row[1].strip() for row in measured} == {row[0]: row[1] for row in _page()[2:]}
