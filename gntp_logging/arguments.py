@@ -79,7 +79,7 @@ def secret(value: str) -> str:
     return value
 
 
-def host_and_port(value: str) -> tuple[str, int]:
+def hub(value: str) -> tuple[str, int]:
     """Read ``HOST`` or ``HOST:PORT``; an IPv6 address with a port stands in brackets.
 
     Raises:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, TypeVar
 from .alert import Alert
 from .context import headers
 from .gntp.connections import GNTPClient
-from .gntp.constants import ErrorCode
+from .gntp.constants import NOT_REGISTERED, ErrorCode
 from .gntp.exceptions import (
     GNTPAuthenticationError,
     GNTPConnectionError,
@@ -28,7 +28,6 @@ from .losses import DISABLED, INVALID, NOT_AUTHORIZED
 
 MAX_EVENTS: Final = 200
 """Notification types at most. Records can name new ones; a name made from data must not grow the list for ever."""
-
 
 MAX_SENDINGS: Final = 2
 """How often an alert is sent to a server that answers everything but that: it may be shown each time."""
@@ -150,7 +149,7 @@ class Delivery:
         try:
             self._exchange(request, timeout, self._process_notification)
         except GNTPResponseError as error:
-            if error.error_code not in (ErrorCode.UNKNOWN_APPLICATION, ErrorCode.UNKNOWN_NOTIFICATION):
+            if error.error_code not in NOT_REGISTERED:
                 raise
             self._register(timeout)
             self._exchange(request, timeout, self._process_notification)

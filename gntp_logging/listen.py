@@ -17,6 +17,7 @@ from . import arguments as args
 from .arguments import UsageError
 from .environment import environment_options, variable
 from .gntp.constants import DEFAULT_PORT, random_hex_string
+from .gntp.network import host_and_port
 from .receiver.displays import DISPLAYS, Addressed, Display, MissingExtraError, Notice, Running
 from .receiver.seldom import Seldom
 from .terminal import complain
@@ -80,7 +81,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="answer encrypted requests encrypted, as the specification says; not every client can read that",
     )  # fmt: skip
     parser.add_argument(
-        "--subscribe-to", metavar="HUB[:PORT]", type=args.host_and_port,
+        "--subscribe-to", metavar="HUB[:PORT]", type=args.hub,
         help="show what this hub gets as well; the hub's password is the first that is given here",
     )  # fmt: skip
     parser.set_defaults(run=listen_command)
@@ -147,8 +148,7 @@ def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], s
             try:
                 subscriber.start_renewing(lambda error: _warn(f"cannot renew the subscription: {error}"))
             except GNTPError as error:
-                host, port = subscriber.hub
-                raise OSError(f"cannot subscribe to {host}:{port}: {error}") from error
+                raise OSError(f"cannot subscribe to {host_and_port(*subscriber.hub)}: {error}") from error
         stop.wait()
 
 

@@ -202,7 +202,7 @@ def levels(value: object, *, pictures: bool = True) -> LevelMap:
     Raises:
         ValueError: If a level, a field or a field's value is not allowed.
     """
-    styles = icons.with_pictures(DEFAULT_STYLES) if pictures else dict(DEFAULT_STYLES)
+    styles = icons.default_styles() if pictures else dict(DEFAULT_STYLES)
     table: dict[int, object] = {}
     for level, fields in plain("levels", {} if value is None else value).items():
         number = level_number("levels", level)

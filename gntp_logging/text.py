@@ -58,7 +58,7 @@ class FormattedError(NamedTuple):
     cause: str = ""
 
 
-def of_exception(record: logging.LogRecord, said: str, max_text: int = 0) -> str:
+def of_exception(record: logging.LogRecord, said: str, max_text: int) -> str:
     """Return the text of a record with an exception.
 
     Args:
@@ -83,7 +83,7 @@ def of_exception(record: logging.LogRecord, said: str, max_text: int = 0) -> str
     return _in_order(exception_line(exc_info[0], exc_info[1]), said, frames, cause_line(exc_info[1]), max_text)
 
 
-def of_formatted(error: FormattedError, said: str, max_text: int = 0) -> str:
+def of_formatted(error: FormattedError, said: str, max_text: int) -> str:
     """Return the text of a record whose exception was formatted before.
 
     Args:
@@ -181,7 +181,7 @@ def exception_line(kind: type[BaseException], value: BaseException | None) -> st
         return kind.__name__
 
 
-def innermost_frames(frames: Sequence[tuple[str, int, str]], room: int = _MAX_FRAMES) -> list[str]:
+def innermost_frames(frames: Sequence[tuple[str, int, str]], room: int) -> list[str]:
     """Return where an error happened as ``file:line in function``, the innermost frame first.
 
     Args:

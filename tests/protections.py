@@ -299,7 +299,7 @@ PROTECTIONS: Final = (
     _one(
         "answers: 401 and 402 register again",
         "delivery.py",
-        "            if error.error_code not in (ErrorCode.UNKNOWN_APPLICATION, ErrorCode.UNKNOWN_NOTIFICATION):\n",
+        "            if error.error_code not in NOT_REGISTERED:\n",
         "            if True:\n",
         "tests/test_reliability.py::test_a_server_that_does_not_know_the_application_is_told_again",
     ),

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 from tests.support import PATIENCE, wait_until
 
@@ -99,8 +100,24 @@ def starting(folder: Path, environment: Mapping[str, str], path: Path) -> Iterat
             program.kill()
 
 
-def get(port: int, path: str = "/") -> str:
-    """Make one HTTP request, and return the body."""
+def end(process: subprocess.Popen[Any], bound: float = PATIENCE) -> None:
+    """End a program: asked first, killed when it has not ended after so many seconds."""
+    process.terminate()
+    try:
+        process.wait(bound)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(bound)
+
+
+def request(port: int, path: str = "/") -> tuple[int, str]:
+    """Make one HTTP request, and return status and body."""
     with contextlib.closing(HTTPConnection("127.0.0.1", port, timeout=BOUND)) as connection:
         connection.request("GET", path)
-        return connection.getresponse().read().decode()
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+
+
+def get(port: int, path: str = "/") -> str:
+    """Make one HTTP request, and return the body."""
+    return request(port, path)[1]

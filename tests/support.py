@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
+from gntp_logging import GNTPHandler
 from gntp_logging.alert import Alert
 from gntp_logging.gntp.requests import NotifyRequest, Request, Response
 from gntp_logging.gntp.wire import Limits, RequestReader, encode
@@ -32,6 +33,34 @@ def make_alert(text: str = "text", level: int = logging.ERROR, **changes: Any) -
     name = logging.getLevelName(level)
     made = Alert(level, style.event, style.priority, style.sticky, "title", text, level_name=name)
     return made._replace(**changes)
+
+
+Attach = Callable[..., GNTPHandler]
+"""Gives a test's logger a handler for a loopback port."""
+
+
+@contextlib.contextmanager
+def attaching(logger: logging.Logger, **defaults: Any) -> Iterator[Attach]:
+    """Give a logger handlers of its own for the length of a with block, whose end waits for no delivery.
+
+    Args:
+        logger: The logger.
+        defaults: Options that all of them have, unless one is told otherwise.
+
+    Yields:
+        What gives it one: ``attach(port, **options)``.
+    """
+    made: list[GNTPHandler] = []
+
+    def attach(port: int, **options: Any) -> GNTPHandler:
+        made.append(GNTPHandler(**{"host": "127.0.0.1", "port": port, "app_name": "shop", **defaults, **options}))
+        logger.handlers[:] = made  # without pytest's, which call __str__ of arguments and keep records, too
+        return made[-1]
+
+    yield attach
+    for handler in made:
+        handler._worker.shutdown_timeout = 0.0
+        handler.close()
 
 
 class Recorder:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 
 import pytest
@@ -17,9 +16,9 @@ from gntp_logging.flood import Flood
 from tests.support import make_alert
 
 
-def alert(kind: str = "a", priority: int = 1, level: int = logging.ERROR) -> Alert:
+def alert(kind: str = "a", priority: int = 1) -> Alert:
     """Make an alert."""
-    return make_alert(f"text {kind}", level, priority=priority, created=time.time(), kind=(kind,))
+    return make_alert(f"text {kind}", priority=priority, created=time.time(), kind=(kind,))
 
 
 def as_it_is(one: Alert) -> Alert:

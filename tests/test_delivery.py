@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 import time
 from collections.abc import Callable
 
 import pytest
 
-from gntp_logging.alert import Alert
 from gntp_logging.delivery import MAX_EVENTS, MUTE, Delivery, Outcome, Verdict
 from gntp_logging.gntp import ciphers
 from gntp_logging.gntp.connections import GNTPClient

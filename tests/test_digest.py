@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from gntp_logging import digest as digests
 from gntp_logging.digest import Digest, Tally, span
+from gntp_logging.levels import DEFAULT_STYLES
 from tests.support import make_alert
-
-NAMES = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
 
 
 def test_it_tells_how_many_of_which_level_when_and_the_newest() -> None:
@@ -64,7 +63,7 @@ def test_a_time_that_is_none_costs_only_itself(created: float) -> None:
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 12), st.sampled_from(list(NAMES)), st.integers(0, 100)), min_size=1),
+    st.lists(st.tuples(st.integers(0, 12), st.sampled_from(list(DEFAULT_STYLES)), st.integers(0, 100)), min_size=1),
     st.integers(0, 30),
 )
 def test_the_numbers_add_up(offered: list[tuple[int, int, int]], cut: int) -> None:
@@ -79,7 +78,7 @@ def test_the_numbers_add_up(offered: list[tuple[int, int, int]], cut: int) -> No
                 refused[kind] += 1
         first, second = parts
         first.merge(second)
-    assert len(first.tallies) <= 8 + len(NAMES)
+    assert len(first.tallies) <= 8 + len(DEFAULT_STYLES)
     assert first.count + refused.total() == len(offered)
     assert first.count == sum(tally.count for tally in first.tallies.values())
     if not refused and len(first.tallies) < 8:

@@ -64,17 +64,23 @@ def test_exit_code_that_logs_is_delivered() -> None:
 
 
 def test_the_first_record_at_exit_is_delivered_too() -> None:
-    """A handler that was never used has no thread, and at exit none is started."""
+    """A handler that was never used has no thread, and at exit none is started: the logging call itself delivers."""
     program = """
         import atexit, logging, sys
-        atexit.register(lambda: logging.getLogger("orders").error("the only one"))
+
+        def log():
+            logging.getLogger("orders").error("the only one")
+            print(handler.stats().shown)
+
+        atexit.register(log)
         import gntp_logging
-        logging.getLogger().addHandler(gntp_logging.GNTPHandler(port=int(sys.argv[1])))
+        handler = gntp_logging.GNTPHandler(port=int(sys.argv[1]))
+        logging.getLogger().addHandler(handler)
     """
     with running_receiver() as receiver:
         result = run_program(program, receiver.port)
         assert [said(toast) for toast in receiver.toasts] == ["the only one"]
-    assert result.stderr == ""
+    assert (result.stdout, result.stderr) == ("1\n", "")
 
 
 def test_a_handler_that_dict_config_has_replaced_is_drained() -> None:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
 from gntp_logging import GNTPHandler
 from tests.support import (
     PATIENCE,
+    Attach,
     Gate,
     RunningReceiver,
     ScriptedServer,
+    attaching,
     run_program,
     running_receiver,
     said,
@@ -31,19 +33,10 @@ pytestmark = [
 
 
 @pytest.fixture
-def attach(logger: logging.Logger) -> Iterator[Callable[..., GNTPHandler]]:
-    """Give the test's logger handlers that are closed at its end."""
-    made: list[GNTPHandler] = []
-
-    def make(port: int, **options: Any) -> GNTPHandler:
-        made.append(GNTPHandler(**{"host": "127.0.0.1", "port": port, "repeat_window": 0, "rate": 0, **options}))
-        logger.addHandler(made[-1])
-        return made[-1]
-
-    yield make
-    for handler in made:
-        handler._worker.shutdown_timeout = 0.0
-        handler.close()
+def attach(logger: logging.Logger) -> Iterator[Attach]:
+    """Give the test's logger handlers that fold nothing, so that each alert is seen."""
+    with attaching(logger, repeat_window=0, rate=0) as attach:
+        yield attach
 
 
 def in_child(work: Callable[[], bool]) -> int:
@@ -59,19 +52,24 @@ def in_child(work: Callable[[], bool]) -> int:
 
 
 def exit_code(child: int) -> int:
-    """Wait for a child; one that hangs is killed by the test run's own end, and fails the test before."""
-    deadline = threading.Event()
-    for _ in range(int(PATIENCE / 0.01)):
+    """Wait for a child; one that hangs is killed, and fails the test."""
+    ended = status = 0
+
+    def has_ended() -> bool:
+        nonlocal ended, status
         ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            return os.waitstatus_to_exitcode(status)
-        deadline.wait(0.01)
-    os.kill(child, 9)
-    os.waitpid(child, 0)
-    raise AssertionError("the child hangs")
+        return bool(ended)
+
+    try:
+        wait_until(has_ended)
+    finally:
+        if not ended:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status)
 
 
-def test_what_waits_at_the_fork_is_the_parents(attach: Callable[..., GNTPHandler], logger: logging.Logger) -> None:
+def test_what_waits_at_the_fork_is_the_parents(attach: Attach, logger: logging.Logger) -> None:
     """Forked while an alert is being sent: the parent delivers it, once; the child its own, on its own thread."""
     gate = Gate()
     with ScriptedServer(gate) as hung, running_receiver() as works:
@@ -122,7 +120,7 @@ def test_a_fork_inside_emit_lets_both_deliver_once(receiver: RunningReceiver) ->
 
 
 def test_a_fork_while_another_thread_is_in_flush_does_not_hang_the_child(
-    attach: Callable[..., GNTPHandler], logger: logging.Logger
+    attach: Attach, logger: logging.Logger
 ) -> None:
     """Whatever flush waits on, the child's first call does not."""
     gate = Gate()
@@ -146,12 +144,8 @@ def test_a_fork_while_another_thread_is_in_flush_does_not_hang_the_child(
         assert not flusher.is_alive()
 
 
-def test_a_fork_inside_flush_lets_the_childs_flush_return(
-    attach: Callable[..., GNTPHandler], logger: logging.Logger
-) -> None:
+def test_a_fork_inside_flush_lets_the_childs_flush_return(attach: Attach, logger: logging.Logger) -> None:
     """A signal handler forks while the main thread waits in flush; the child comes back into that very wait."""
-    import signal
-
     gate = Gate()
     parent = os.getpid()
     children: list[int] = []
@@ -186,7 +180,7 @@ def test_a_fork_inside_flush_lets_the_childs_flush_return(
 
 
 def test_a_fork_that_skips_the_hooks_is_noticed(
-    attach: Callable[..., GNTPHandler], logger: logging.Logger, receiver: RunningReceiver
+    attach: Attach, logger: logging.Logger, receiver: RunningReceiver
 ) -> None:
     """UWSGI forks without Python's hooks: the process's number tells."""
     handler = attach(receiver.port)
@@ -200,7 +194,7 @@ def test_a_fork_that_skips_the_hooks_is_noticed(
 
 
 def test_many_children_at_once_lose_and_double_nothing(
-    attach: Callable[..., GNTPHandler], logger: logging.Logger, receiver: RunningReceiver
+    attach: Attach, logger: logging.Logger, receiver: RunningReceiver
 ) -> None:
     """While a thread of the parent goes on logging."""
     handler = attach(receiver.port)

@@ -25,10 +25,12 @@ from gntp_logging.gntp import ciphers, keys
 from gntp_logging.gntp.connections import GNTPClient
 from tests.support import (
     PATIENCE,
+    Attach,
     Gate,
     RunningReceiver,
     ScriptedServer,
     answer_error,
+    attaching,
     free_port,
     run_program,
     running_receiver,
@@ -37,23 +39,12 @@ from tests.support import (
     without_context,
 )
 
-Attach = Callable[..., GNTPHandler]
-
 
 @pytest.fixture
 def attach(logger: logging.Logger) -> Iterator[Attach]:
-    """Give the test's logger handlers that do not wait at the test's end."""
-    made: list[GNTPHandler] = []
-
-    def make(port: int, **options: Any) -> GNTPHandler:
-        made.append(GNTPHandler(**{"host": "127.0.0.1", "port": port, "repeat_window": 0, "rate": 0, **options}))
-        logger.handlers[:] = made  # without pytest's, which call __str__ of arguments and keep records, too
-        return made[-1]
-
-    yield make
-    for handler in made:
-        handler._worker.shutdown_timeout = 0.0
-        handler.close()
+    """Give the test's logger handlers that fold nothing, so that each alert is seen."""
+    with attaching(logger, repeat_window=0, rate=0) as attach:
+        yield attach
 
 
 # -- Logging while logging -----------------------------------------------------------------------

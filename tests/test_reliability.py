@@ -18,8 +18,10 @@ from gntp_logging.gntp import network
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request
 from tests.support import (
     PATIENCE,
+    Attach,
     RunningReceiver,
     ScriptedServer,
+    attaching,
     free_port,
     receive_request,
     running_receiver,
@@ -30,23 +32,13 @@ from tests.support import (
 )
 
 Fault = Callable[[socket.socket], None]
-Attach = Callable[..., GNTPHandler]
 
 
 @pytest.fixture
 def attach(logger: logging.Logger, capsys: pytest.CaptureFixture[str]) -> Iterator[Attach]:
-    """Give the test's logger handlers that do not wait at the test's end."""
-    made: list[GNTPHandler] = []
-
-    def make(port: int, **options: Any) -> GNTPHandler:
-        made.append(GNTPHandler(**{"host": "127.0.0.1", "port": port, "app_name": "shop", **options}))
-        logger.addHandler(made[-1])
-        return made[-1]
-
-    yield make
-    for handler in made:
-        handler._worker.shutdown_timeout = 0.0
-        handler.close()
+    """Give the test's logger handlers; they fold, as handlers do."""
+    with attaching(logger) as attach:
+        yield attach
 
 
 def reset(sock: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""worker: queue, thread, flush, close, fork; the end of the process is in test_exit.py."""
+"""worker: queue, thread, flush, close; the end of the process is in test_exit.py, its children in test_fork.py."""
 
 from __future__ import annotations
 

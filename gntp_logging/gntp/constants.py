@@ -74,6 +74,10 @@ class ErrorCode(enum.IntEnum):
     INTERNAL_SERVER_ERROR = 500
 
 
+NOT_REGISTERED: Final = frozenset({ErrorCode.UNKNOWN_APPLICATION, ErrorCode.UNKNOWN_NOTIFICATION})
+"""Answers of a server that does not know, or has forgotten, what notifies: one that registers may notify again."""
+
+
 def random_bytes(num_bytes: int) -> bytes:
     """Generate cryptographically secure random bytes.
 

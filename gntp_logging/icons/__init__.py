@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
 from gntp_logging.gntp.models import Resource
-from gntp_logging.levels import LevelStyle
+from gntp_logging.levels import DEFAULT_STYLES, LevelStyle
 
 NAMES: Final = ("Debug", "Info", "Warning", "Error", "Critical")
 """Events of the standard levels, each with a picture of its name in lower case."""
@@ -31,16 +30,9 @@ def picture(name: str) -> Resource:
     return Resource(data=data)
 
 
-def with_pictures(styles: Mapping[int, LevelStyle]) -> dict[int, LevelStyle]:
-    """Give the standard levels their pictures.
-
-    Args:
-        styles: Styles by level.
-
-    Returns:
-        The same with pictures.
-    """
+def default_styles() -> dict[int, LevelStyle]:
+    """Return the standard levels' styles with their pictures."""
     return {
         level: replace(style, icon=picture(style.event)) if style.event in NAMES else style
-        for level, style in styles.items()
+        for level, style in DEFAULT_STYLES.items()
     }

@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 
 from gntp_logging.gntp import ciphers, keys
 from gntp_logging.gntp.connections import GNTPClient
-from gntp_logging.gntp.constants import VERSION, ErrorCode
+from gntp_logging.gntp.constants import NOT_REGISTERED, VERSION, ErrorCode
 from gntp_logging.gntp.exceptions import GNTPError, GNTPProtocolError, GNTPResponseError
 from gntp_logging.gntp.headers import is_name
 from gntp_logging.gntp.models import Received
@@ -250,7 +250,7 @@ class Forwarder:
             try:
                 self._client.process_request(request)
             except GNTPResponseError as error:
-                if error.error_code not in (ErrorCode.UNKNOWN_APPLICATION, ErrorCode.UNKNOWN_NOTIFICATION):
+                if error.error_code not in NOT_REGISTERED:
                     raise
                 self._register(registration, request)
                 self._client.process_request(request)

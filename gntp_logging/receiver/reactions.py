@@ -46,7 +46,7 @@ def ignore(_reaction: Reaction) -> None:
 class Awaited:
     """One reaction that a sender has asked for. Lives in the server's event loop."""
 
-    def __init__(self, request: NotifyRequest, echoed: Mapping[str, str], patience: float = 0.0) -> None:
+    def __init__(self, request: NotifyRequest, echoed: Mapping[str, str], patience: float) -> None:
         """Begin to wait.
 
         Args:

@@ -6,20 +6,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
-from http.client import HTTPConnection
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
 
 import pytest
 
-from tests.running import StartProgram, starting
+from tests.running import BOUND, StartProgram, request, starting
 from tests.support import RunningReceiver, running_receiver
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PASSWORD = "correct horse"
-TIMEOUT = 60.0
-"""Seconds for one program, on a machine that does much else."""
 
 RunExample = Callable[..., "subprocess.CompletedProcess[str]"]
 """Runs ``examples/<name>`` with arguments to its end."""
@@ -50,7 +47,7 @@ def run_example(environment: Mapping[str, str]) -> RunExample:
     def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-W", "error", str(EXAMPLES / name), *arguments]
         return subprocess.run(
-            command, env=environment, capture_output=True, encoding="utf-8", timeout=TIMEOUT, check=False
+            command, env=environment, capture_output=True, encoding="utf-8", timeout=BOUND, check=False
         )
 
     return run
@@ -67,19 +64,17 @@ def start(tmp_path: Path, environment: Mapping[str, str]) -> Iterator[StartProgr
 def request_once(environment: Mapping[str, str]) -> RequestOnce:
     """Serves a WSGI application of an example with wsgiref, and makes one HTTP request to it."""
 
-    def request(application: str, path: str) -> tuple[int, str]:
+    def serve(application: str, path: str) -> tuple[int, str]:
         with _serving(application, environment) as process:
             assert process.stdout is not None
             port = process.stdout.readline()
-            assert port.strip().isdecimal(), process.communicate(timeout=TIMEOUT)
-            with closing(HTTPConnection("127.0.0.1", int(port), timeout=TIMEOUT)) as connection:
-                connection.request("GET", path)
-                status = connection.getresponse().status
-            _, errors = process.communicate(timeout=TIMEOUT)
+            assert port.strip().isdecimal(), process.communicate(timeout=BOUND)
+            status, _ = request(int(port), path)
+            _, errors = process.communicate(timeout=BOUND)
         assert process.returncode == 0, errors
         return status, errors
 
-    return request
+    return serve
 
 
 @contextmanager
@@ -93,7 +88,7 @@ def _serving(application: str, environment: Mapping[str, str]) -> Iterator[subpr
         stderr=subprocess.PIPE,
         encoding="utf-8",
     ) as process:
-        watchdog = Timer(TIMEOUT, process.kill)
+        watchdog = Timer(BOUND, process.kill)
         watchdog.start()
         try:
             yield process

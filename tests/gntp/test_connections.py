@@ -516,6 +516,7 @@ def test_nothing_secret_is_shown() -> None:
     """Neither by the client nor by what it holds."""
     made = GNTPClient(password="hunter2", encryption=ciphers.AES)
     assert repr(made) == "<GNTPClient localhost:23053>"
+    assert repr(GNTPClient("::1")) == "<GNTPClient [::1]:23053>"
     assert "hunter2" not in repr(made.packer_factory) + repr(made.packer_factory.create()) + repr(vars(made))
 
 

@@ -89,3 +89,4 @@ def test_error_codes_are_those_that_servers_send() -> None:
         404: "NOTIFICATION_DISABLED",
         500: "INTERNAL_SERVER_ERROR",
     }
+    assert {401, 402} == constants.NOT_REGISTERED

@@ -185,3 +185,4 @@ def test_nothing_secret_is_shown() -> None:
     """Names and addresses, no password."""
     assert repr(Publisher("MyApp", ["a"], password="hunter2")) == "<Publisher 'MyApp' ['a']>"
     assert repr(Subscriber("id", "name", "hub.example", "hunter2")) == "<Subscriber 'name' of hub.example:23053>"
+    assert repr(Subscriber("id", "name", "::1", "hunter2")) == "<Subscriber 'name' of [::1]:23053>"

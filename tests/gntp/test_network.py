@@ -15,7 +15,7 @@ import pytest
 
 from gntp_logging.gntp import network
 from gntp_logging.gntp.exceptions import GNTPConnectionError, GNTPTimeoutError
-from gntp_logging.gntp.network import Address, Deadline, Stream, known_addresses, look_up
+from gntp_logging.gntp.network import Address, Deadline, Stream, host_and_port, known_addresses, look_up
 from tests.support import PATIENCE, free_port
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left_open")
@@ -52,6 +52,12 @@ def test_a_deadline_that_has_passed_is_a_timeout() -> None:
 def test_a_deadline_may_be_endless() -> None:
     """Infinity is left for ever, and no system call chokes on it."""
     assert Deadline.after(math.inf).remaining() == math.inf
+
+
+@pytest.mark.parametrize(("host", "said"), [("desk", "desk:7"), ("127.0.0.1", "127.0.0.1:7"), ("::1", "[::1]:7")])
+def test_people_can_tell_host_and_port_apart(host: str, said: str) -> None:
+    """An IPv6 address has brackets, as in URLs."""
+    assert host_and_port(host, 7) == said
 
 
 def test_known_addresses_need_no_look_up() -> None:

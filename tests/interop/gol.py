@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.peers import require_program
+from tests.running import end
 from tests.support import PATIENCE, wait_until
 
 PORT = 23053
@@ -80,13 +81,7 @@ class Gol:
     def stop(self) -> None:
         """End gol, then its X server."""
         while self._processes:
-            process = self._processes.pop()
-            process.terminate()
-            try:
-                process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(PATIENCE)
+            end(self._processes.pop())
 
     def notifications(self) -> list[GolNotification]:
         """Return what it has shown; each row is there before its request is answered."""

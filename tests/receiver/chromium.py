@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 
 from tests.peers import require_program
-from tests.receiver.processes import end
+from tests.running import end
 
 BOUND = 60.0
 """Seconds to start, and for one thing on the page, on a machine that does much else."""

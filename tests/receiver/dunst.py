@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.peers import require_program
-from tests.receiver.processes import end
+from tests.running import end
 from tests.support import PATIENCE, wait_until
 
 

@@ -23,6 +23,7 @@ from aiohttp import web
 
 from gntp_logging.gntp.constants import random_hex_string
 from gntp_logging.gntp.models import Resource, is_web_url
+from gntp_logging.gntp.network import host_and_port
 from gntp_logging.receiver.loop_thread import LoopThread
 from gntp_logging.receiver.protocols import Notice
 from gntp_logging.receiver.reactions import Reaction
@@ -170,9 +171,7 @@ class WebDisplay:
         try:
             site = web.TCPSite(runner, self._host, self._port)
             await site.start()
-            port = runner.addresses[0][1]
-            host = f"[{self._host}]" if ":" in self._host else self._host
-            self.url = f"http://{host}:{port}/?token={self._token}"
+            self.url = f"http://{host_and_port(self._host, runner.addresses[0][1])}/?token={self._token}"
             yield
             for page in list(self._pages):
                 _put(page, "")
