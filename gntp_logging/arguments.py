@@ -12,7 +12,7 @@ import sys
 from typing import Final
 
 from . import destination
-from .environment import DEFAULTS, environment_options, override, variable
+from .environment import environment_options, override, variable
 from .gntp.constants import DEFAULT_PORT
 from .logging_file import LoggingFile, read
 
@@ -145,11 +145,15 @@ def add_server(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--encryption", metavar="CIPHER", help=f"{ciphers}; needs a password (default: in clear)")
 
 
+_OPTIONS: Final = (*destination.OPTIONS, "app_name", "icon")
+"""The handler's options that arguments may be; ``send`` has a title, and means its notification's."""
+
+
 def configuration(arguments: argparse.Namespace) -> LoggingFile:
     """Return what file, environment and arguments say together.
 
     Args:
-        arguments: What :func:`add_server` has added; others that are called like an option of the handler are one.
+        arguments: What :func:`add_server` has added, and ``app_name`` and ``icon`` if they are there.
 
     Returns:
         The file's configuration, or an empty one, with what comes before it.
@@ -157,7 +161,7 @@ def configuration(arguments: argparse.Namespace) -> LoggingFile:
     Raises:
         UsageError: If one of them cannot be used; the text says which.
     """
-    named = {name: value for name, value in vars(arguments).items() if name in DEFAULTS and value is not None}
+    named = {name: value for name, value in vars(arguments).items() if name in _OPTIONS and value is not None}
     try:
         from_environment = environment_options(os.environ)
         file = LoggingFile("", "", {}, is_whole=False) if arguments.config is None else _read(arguments.config)

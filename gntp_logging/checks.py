@@ -24,10 +24,10 @@ def refusal(option: str, allowed: str, value: object) -> ValueError:
     return ValueError(f"{option}: allowed is {allowed}, not {shown}")
 
 
-_USER_INFO: Final = re.compile(r":[^\s:@]+@")
+_USER_INFO: Final = re.compile(r":.*@", re.DOTALL)
 
 
-def unknown(key: str, known: Collection[str], what: str = "key") -> str:
+def unknown(key: object, known: Collection[str], what: str = "key") -> str:
     """Say that a key is unknown, which one may be meant, and what is allowed.
 
     Args:
@@ -38,7 +38,7 @@ def unknown(key: str, known: Collection[str], what: str = "key") -> str:
     Returns:
         The sentence.
     """
-    meant = nearest(key, known)
+    meant = nearest(str(key), known)
     hint = f"; did you mean {meant!r}?" if meant else ";"
     return f"{key!r} is no {what}{hint} Allowed: {', '.join(known) or 'none, there is no such table'}"
 

@@ -169,7 +169,7 @@ def _password(value: object, env: object, file: object) -> str | None:
 
 
 def _from_environment(name: str) -> str:
-    if name in os.environ or name.isupper():
+    if name in os.environ or re.fullmatch("[A-Z_][A-Z0-9_]*", name):
         return _secret(f"password_env: the environment variable {name!r}", os.environ.get(name))
     # It may be the password itself, by mistake.
     raise ValueError("password_env: allowed is the name of an environment variable, and none is called so")

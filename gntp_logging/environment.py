@@ -76,7 +76,9 @@ def environment_options(environment: Mapping[str, str]) -> dict[str, object]:
             hint = f"; did you mean {PREFIX + meant!r}?" if meant else ";"
             allowed = f"Allowed: {', '.join(variables)}"
             raise ConfigurationError(f"the environment: {name!r} is no variable of this package{hint} {allowed}")
-        option, value = variables[name], environment[name].strip()
+        option, value = variables[name], environment[name]
+        if option != "password":  # whose blanks may be part of it
+            value = value.strip()
         if value:
             with naming({option: variable(option)}):
                 found[option] = _value(DEFAULTS[option], option, value)

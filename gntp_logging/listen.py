@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from . import arguments as args
 from .arguments import UsageError
-from .environment import environment_options, variable
+from .checks import nearest
+from .environment import DEFAULTS, PREFIX, environment_options, variable
 from .gntp.constants import DEFAULT_PORT, random_hex_string
 from .gntp.network import host_and_port
 from .receiver.displays import DISPLAYS, Addressed, Display, MissingExtraError, Notice, Running
@@ -100,7 +101,7 @@ def listen_command(arguments: argparse.Namespace) -> int:
         UsageError: If arguments or variables cannot be used, or do not go together.
         OSError: If the port is taken, or a display cannot have what it needs.
     """
-    environment = _environment()
+    environment = _environment(os.environ)
     port, passwords = _port(arguments.port, environment), _passwords(arguments, environment)
     _refuse_what_is_open_or_cannot_work(arguments, passwords)
     with _until_told_to_stop() as stop:
@@ -192,9 +193,19 @@ class _Complaints:
 # -- What arguments and environment say together -------------------------------------------------
 
 
-def _environment() -> Mapping[str, object]:
+def _environment(variables: Mapping[str, str]) -> Mapping[str, object]:
+    """Return what the variables say that count here, and refuse one that may be meant to; others are not for us."""
+    known = [variable(option) for option in ("port", "password", "password_file")]
+    options = {variable(option) for option in DEFAULTS}
+    words = [name.removeprefix(PREFIX) for name in known]
+    meant = {
+        name
+        for name in variables
+        if name in known
+        or (name.startswith(PREFIX) and name not in options and nearest(name.removeprefix(PREFIX), words))
+    }
     try:
-        return environment_options(os.environ)
+        return environment_options({name: variables[name] for name in meant})
     except ValueError as error:
         raise UsageError(str(error)) from error
 

@@ -13,6 +13,7 @@ import logging.config
 import os
 import re
 import sys
+import threading
 import typing
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -57,9 +58,9 @@ class LoggingFile:
 
     path: str
     table: str
-    content: Table
+    content: Table = field(repr=False)  # there may be a password in it, and in these
     is_whole: bool
-    stronger: Mapping[str, object] = field(default_factory=dict)
+    stronger: Mapping[str, object] = field(default_factory=dict, repr=False)
     labels: Mapping[str, str] = field(default_factory=dict)
 
     def with_options(self, stronger: Mapping[str, object], labels: Mapping[str, str]) -> LoggingFile:
@@ -137,7 +138,7 @@ class LoggingFile:
         return [made[key] for key in sorted(made) if isinstance(made[key], GNTPHandler)]
 
     def _with_stronger(self, tables: Collection[HandlerTable]) -> Table:
-        changed = {table.key: override(table.content, table.stronger) for table in tables}
+        changed = {table.key: table.with_stronger() for table in tables}
         return {**self.content, "handlers": {**self._handler_tables(), **changed}}
 
     def _ours(self, tables: Collection[HandlerTable]) -> Table:
@@ -154,7 +155,7 @@ class LoggingFile:
 
     def name(self, *names: str) -> str:
         """Return the whole name of a table."""
-        return ".".join(filter(None, [self.table, *names]))
+        return ".".join(filter(None, [self.table, *map(str, names)]))
 
     def _explained(self, error: ValueError) -> ConfigurationError:
         """Say with the file's words where dictConfig has failed, and with those of the cause why."""
@@ -196,6 +197,8 @@ class LoggingFile:
 
     def _tables(self, kind: str) -> Iterator[tuple[str, Table]]:
         for entry, table in self._table(kind, self.content.get(kind, {})).items():
+            if not isinstance(entry, str):
+                raise self.error(self.name(kind), f"{entry!r:.40}: a name must be a text; put it in quotation marks")
             yield self.name(kind, entry), self._table(f"{kind}.{entry}", table)
 
     def _table(self, name: str, value: object) -> Table:
@@ -235,6 +238,8 @@ class LoggingFile:
         for key, kind in (("handlers", "handlers"), ("filters", "filters"), ("formatter", "formatters")):
             value = table.get(key, [])
             named = value if key != "formatter" else [value] if value else []
+            if named is None or (isinstance(named, str) and named.startswith(_REFERENCES)):
+                continue
             if not isinstance(named, list):
                 raise self.error(name, f"{key}: allowed is a list of names, not {_shown(value)}")
             there = self._table(kind, self.content.get(kind, {}))
@@ -260,13 +265,32 @@ class HandlerTable:
     file: LoggingFile
     key: str
     name: str
-    content: Table
+    content: Table = field(repr=False)
     factory: Factory
 
     @property
     def stronger(self) -> Mapping[str, object]:
-        """The options that come before the table's own."""
-        return self.file.stronger if isinstance(self.factory, type) or self.factory is from_env else {}
+        """The options that come before the table's own, as far as what makes the handler takes them.
+
+        Raises:
+            ConfigurationError: If an argument names one that it does not take.
+        """
+        taken = _takes(self.factory, self.content) if isinstance(self.factory, type) or self._is_from_env else ()
+        for option, label in self.file.labels.items():
+            if option not in taken and label.startswith("--"):
+                raise self.file.error(self.name, f"{label}: what makes this handler takes no {option!r}")
+        return {option: value for option, value in self.file.stronger.items() if option in taken}
+
+    @property
+    def _is_from_env(self) -> bool:
+        return self.factory is from_env
+
+    def with_stronger(self) -> Table:
+        """Return the table with the options that come before its own."""
+        changed = override(self.content, self.stronger)
+        if self._is_from_env and self.file.labels:  # it would put the environment before an argument again
+            changed["()"] = "gntp_logging.GNTPHandler"
+        return changed
 
     def options(self) -> Table:
         """Return the handler's options, with what ``ext://`` and ``cfg://`` stand for.
@@ -293,10 +317,12 @@ class HandlerTable:
         Raises:
             ConfigurationError: If a value is not allowed.
         """
-        return self._made(self.factory, self.options())
+        # What the environment says is in there, if there are labels, and an argument comes before it.
+        factory = GNTPHandler if self._is_from_env and self.file.labels else self.factory
+        return self._made(factory, self.options())
 
     def destination(self) -> Destination:
-        """Return where the handler sends to; one that does not do as it likes is not made for that.
+        """Return where the handler sends to; for that, a handler of this package's own class is not made.
 
         Raises:
             ConfigurationError: If a value is not allowed.
@@ -316,15 +342,31 @@ class HandlerTable:
             reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
             raise self.file.error(self.name, reason) from error
 
+    def option(self, name: str, check: Callable[[str, object], _T]) -> _T | None:
+        """Return one of the handler's options, checked.
+
+        Args:
+            name: The option.
+            check: Checks its value; gets its name, too.
+
+        Returns:
+            The value; None where there is none.
+
+        Raises:
+            ConfigurationError: If the value is not allowed.
+        """
+        value = self.options().get(name)
+        return None if value is None else self._made(lambda: check(name, value), {})
+
     def try_out(self) -> None:
         """Make the handler and throw it away, so that a mistake is found before anything is changed.
 
-        A function is not called: it may do more than make a handler.
+        What is not of this package is not called twice: it may do more than make a handler.
 
         Raises:
             ConfigurationError: If a value is not allowed.
         """
-        if isinstance(self.factory, type):
+        if self.factory is GNTPHandler or self._is_from_env:
             self.make().close()
 
 
@@ -332,14 +374,21 @@ _attached: weakref.WeakSet[GNTPHandler] = weakref.WeakSet()
 """Handlers that tables of files describe, which the next :func:`load` of one replaces."""
 
 
+_attaching: Final = threading.Lock()
+
+
 def _attach(handler: GNTPHandler) -> GNTPHandler:
-    root = logging.getLogger()
-    for attached in [one for one in root.handlers if one in _attached]:
-        root.removeHandler(attached)
-        attached.close()
+    """Put a handler in the place of the one before; what is logged meanwhile goes to one of them, or to both."""
     handler.name = _ATTACHED
-    _attached.add(handler)
-    root.addHandler(handler)
+    root = logging.getLogger()
+    with _attaching:
+        before = [one for one in root.handlers if one in _attached]
+        _attached.add(handler)
+        root.addHandler(handler)
+        for attached in before:
+            root.removeHandler(attached)
+    for attached in before:
+        attached.close()
     return handler
 
 
@@ -389,8 +438,8 @@ def read(path: str | os.PathLike[str]) -> LoggingFile:
         raise ConfigurationError(f"{name}: needs PyYAML: pip install pyyaml") from error
     except RecursionError as error:
         raise ConfigurationError(f"{name}: is nested too deeply") from error
-    except Exception as error:  # each parser has errors of its own
-        raise ConfigurationError(f"{name}: is no {language}: {' '.join(str(error).split())}") from error
+    except Exception as error:  # noqa: BLE001 - each parser has errors of its own
+        raise ConfigurationError(f"{name}: is no {language}: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise ConfigurationError(f"{name}: {_no_table(content)}")
     found = find(name, content)
@@ -405,7 +454,12 @@ def _toml(text: str) -> object:
 def _yaml(text: str) -> object:
     import yaml
 
-    content: object = yaml.safe_load(text)
+    try:
+        content: object = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:  # whose text shows the line, and a password that may stand there
+        mark = error.problem_mark
+        where = f" (at line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+        raise ValueError(f"{error.problem}{where}") from None
     return content
 
 

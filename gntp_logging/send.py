@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from . import arguments as args
-from . import options
+from . import checks, options
 from .arguments import UsageError
 from .terminal import complain, say
 
@@ -136,9 +136,8 @@ def _settings(arguments: argparse.Namespace) -> tuple[Destination, str | None, R
         described = f"this has {', '.join(table.name for table in tables) or 'none'}"
         raise UsageError(f"{arguments.config}: allowed is a file with one handler of this package, {described}")
     try:
-        given = tables[0].options()
-        name: str | None = given.get("app_name")
-        return tables[0].destination(), name, options.icon("--icon", given.get("icon"))
+        (table,) = tables
+        return table.destination(), table.option("app_name", checks.text), table.option("icon", options.icon)
     except ValueError as error:
         raise UsageError(str(error)) from error
 

@@ -276,14 +276,14 @@ def _algorithms(destination: Destination, registered: Step, *, is_checked: bool)
         way = replace(destination, key_hashing=hash_, encryption=None)
         step = registered if way == destination else _try("", lambda way=way: _register(way))  # type: ignore[misc]
         any_accepted |= step.is_ok
-        yield _of_algorithm(f"hash {name}", step, hash_ is destination.key_hashing, is_checked=is_checked)
+        yield _of_algorithm(f"hash {name}", step, hash_ == destination.key_hashing, is_checked=is_checked)
     for name, cipher in CIPHERS.items():
         if not any_accepted:
             yield Step(f"cipher {name}", Status.LEFT_OUT, "no key is accepted")
             continue
         way = replace(destination, key_hashing=_long_enough(destination, cipher), encryption=cipher)
         step = registered if way == destination else _try("", lambda way=way: _register(way))  # type: ignore[misc]
-        yield _of_algorithm(f"cipher {name}", step, cipher is destination.encryption, is_checked=is_checked)
+        yield _of_algorithm(f"cipher {name}", step, cipher == destination.encryption, is_checked=is_checked)
 
 
 def _long_enough(destination: Destination, cipher: ciphers.Algorithm) -> keys.Algorithm:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
+from pathlib import Path
+
 import pytest
 
+from gntp_logging import arguments
 from gntp_logging.cli import main
 from tests.conftest import Write
-from tests.support import running_receiver
+from tests.support import RunningReceiver, running_receiver
 
 pytestmark = pytest.mark.usefixtures("no_variables", "no_input")
 
@@ -49,3 +53,85 @@ class TestWhatComesFirst:
         assert main(["send", "a", "--config", str(path)]) == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert str(path) in line
+
+
+class TestHandlersOfOnesOwn:
+    """What makes the handler gets only what it takes."""
+
+    @pytest.fixture
+    def team(self, write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+        """A file with a handler that takes a team, and nothing else."""
+        write(
+            "import gntp_logging\nclass Team(gntp_logging.GNTPHandler):\n"
+            "    def __init__(self, team, port):\n        super().__init__(port=port)\n",
+            "team_alerts.py",
+        )
+        monkeypatch.chdir(tmp_path)
+        handler = "[handlers.x]\nclass = 'team_alerts.Team'\nteam = 'red'\nport = {port}\n"
+        return f"version = 1\n{handler}[root]\nhandlers = ['x']"
+
+    def test_the_environment_is_taken_as_far_as_it_fits(
+        self, team: str, write: Write, receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It speaks to other handlers as well."""
+        monkeypatch.setenv("GNTP_RATE", "3")
+        path = str(write(team.format(port=receiver.port)))
+        assert main(["send", "50% {", "x", "--config", path]) == 0
+        assert main(["check", "--config", path, "--wait", "0"]) == 0
+        assert receiver.toasts[0].title == "50% {"
+
+    def test_an_argument_that_it_does_not_take_is_refused(
+        self, team: str, write: Write, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Rather than passed over."""
+        path = str(write(team.format(port=1)))
+        assert main(["check", "--config", path, "--host", "desk"]) == 2
+        assert "--host: what makes this handler takes no 'host'" in capsys.readouterr().err
+
+    def test_an_argument_comes_before_the_environment_of_from_env(
+        self, write: Write, monkeypatch: pytest.MonkeyPatch, receiver: RunningReceiver
+    ) -> None:
+        """Which reads it itself."""
+        path = str(write("version = 1\n[handlers.x]\n'()' = 'gntp_logging.config.from_env'\n[root]\nhandlers = ['x']"))
+        monkeypatch.setenv("GNTP_PORT", "9")
+        assert main(["send", "t", "x", "--config", path, "--port", str(receiver.port)]) == 0
+        assert main(["check", "--config", path, "--port", str(receiver.port), "--wait", "0"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("app_name = 5", "[gntp] app_name: allowed is a string that is not blank, not 5"),
+        ("app_name = ' '", "[gntp] app_name: allowed is"),
+        ("icon = '/nope.png'", "[gntp] icon: cannot read '/nope.png'"),
+    ],
+)
+def test_a_mistake_in_a_file_is_named_as_the_files(
+    write: Write, capsys: pytest.CaptureFixture[str], line: str, words: str
+) -> None:
+    """By the command that needs no handler, too."""
+    path = write(f"[gntp]\n{line}")
+    assert main(["send", "t", "x", "--config", str(path)]) == 2
+    assert f"send: {path}: {words}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("desk", ("desk", 23053)),
+        ("desk:24000", ("desk", 24000)),
+        ("::1", ("::1", 23053)),
+        ("[::1]:24000", ("::1", 24000)),
+        ("[::1]", ("::1", 23053)),
+    ],
+)
+def test_a_hub(text: str, found: tuple[str, int]) -> None:
+    """A host, and perhaps a port; an IPv6 address with one stands in brackets."""
+    assert arguments.hub(text) == found
+
+
+@pytest.mark.parametrize("text", ["", ":24000", "desk:0", "desk:x", "desk:65536"])
+def test_what_is_no_hub(text: str) -> None:
+    """Says what is allowed."""
+    with pytest.raises(argparse.ArgumentTypeError, match="allowed is a host, or HOST:PORT"):
+        arguments.hub(text)

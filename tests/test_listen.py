@@ -243,6 +243,13 @@ def test_an_argument_comes_before_the_environment(
         listening.end()
 
 
+def test_other_variables_are_not_for_this_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor are other programs' that begin alike."""
+    monkeypatch.setenv("GNTP_LEVEL", "bogus")
+    monkeypatch.setenv("GNTP_SEND_SERVER", "x")
+    Listening().end()
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "words"),
     [

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import re
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from gntp_logging import GNTPHandler
 from gntp_logging.config import ConfigurationError, load
-from gntp_logging.logging_file import find
+from gntp_logging.logging_file import find, read
 from tests.conftest import Write
 
 pytestmark = pytest.mark.usefixtures("no_variables", "root_as_it_was")
@@ -286,3 +287,94 @@ def test_yaml_that_is_not_installed(write: Write, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "yaml", None)
     with pytest.raises(ConfigurationError, match="needs PyYAML: pip install pyyaml"):
         load(write("gntp: {}", "x.yaml"))
+
+
+class TestYAML:
+    """What its files can hold, and others cannot."""
+
+    @pytest.fixture(autouse=True)
+    def _yaml(self) -> None:
+        pytest.importorskip("yaml", reason="needs PyYAML: pip install pyyaml")
+
+    @pytest.mark.parametrize("line", ["password: hunter2: secret", 'password: "hunter2', "- password: hunter2\n  x"])
+    def test_a_line_that_cannot_be_read_is_not_shown(self, write: Write, line: str) -> None:
+        """There may be a password in it."""
+        with pytest.raises(ConfigurationError, match=r"is no YAML: .*\(at line \d+, column \d+\)") as caught:
+            load(write(f"gntp:\n  {line}\n", "x.yaml"))
+        assert "hunter2" not in str(caught.value)
+        assert caught.value.__cause__ is None
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ("version: 1\nhandlers: {1: {class: gntp_logging.GNTPHandler}}", "[handlers] 1: a name must be a text"),
+            ("gntp: {1: 2}", "[gntp] 1 is no key"),
+            ("gntp: {on: true}", "[gntp] True is no key"),
+            ("[1, 2]", "must be a table of keys and values, not a list"),
+        ],
+    )
+    def test_keys_that_are_no_texts(self, write: Write, text: str, words: str) -> None:
+        """Are mistakes like any other."""
+        with pytest.raises(ConfigurationError, match=re.escape(words)):
+            load(write(text, "x.yaml"))
+
+    def test_levels_may_be_numbers(self, write: Write) -> None:
+        """As in Python."""
+        (handler,) = load(write("gntp:\n  levels: {35: {event: Odd}}", "x.yaml"))
+        record = logging.LogRecord("shop", 36, "", 0, "x", None, None)
+        assert handler.preview(record).event == "Odd"
+
+
+class Single(GNTPHandler):
+    """A handler of which there may be one at a time."""
+
+    alive = 0
+
+    def __init__(self, **options: Any) -> None:
+        assert not Single.alive
+        Single.alive += 1
+        super().__init__(**options)
+
+    def close(self) -> None:
+        """Let the next one be."""
+        Single.alive = 0
+        super().close()
+
+
+def test_a_class_of_somebody_elses_is_called_once(write: Write) -> None:
+    """It may hold what only one can have."""
+    path = write("version = 1\n[handlers.x]\nclass = 'tests.test_logging_file.Single'\n[root]\nhandlers = ['x']")
+    for _ in range(2):
+        (handler,) = load(path)
+        assert Single.alive == 1
+    handler.close()
+
+
+def test_a_mistake_in_the_environment_changes_nothing_either(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where ``from_env`` makes the handler."""
+    monkeypatch.setenv("GNTP_PORT", "x")
+    before = logging.FileHandler(tmp_path / "app.log", "w")
+    logging.getLogger().addHandler(before)
+    with pytest.raises(ConfigurationError, match="the environment: GNTP_PORT: allowed is"):
+        load(write("version = 1\n[handlers.x]\n'()' = 'gntp_logging.config.from_env'\n"))
+    assert before.stream is not None
+    assert before in logging.getLogger().handlers
+
+
+def test_many_threads_may_load(write: Write) -> None:
+    """One handler is there in the end."""
+    path = write("[gntp]\nport = 1\n")
+    threads = [threading.Thread(target=load, args=(path,)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len([one for one in logging.getLogger().handlers if isinstance(one, GNTPHandler)]) == 1
+
+
+def test_a_configuration_shows_no_password_in_its_repr(write: Write) -> None:
+    """Reprs stand in tracebacks and in logs."""
+    file = read(write("[gntp]\npassword = 'hunter2'")).with_options({"password": "hunter3"}, {"password": "--password"})
+    assert "hunter" not in repr(file) + repr(file.handlers())

@@ -88,14 +88,22 @@ class Audience:
 
     def _failed(self, member: _Member, error: Exception, *, is_told: bool = True) -> None:
         member.failures += 1
-        self._on_failure(member.display, error)
+        with contextlib.suppress(Exception):  # who wants to know of failures must not make more of them
+            self._on_failure(member.display, error)
         if is_told and member.seldom.happened() is not None:
-            reason = " ".join(str(error).split()) or type(error).__name__
-            self.notice(
-                Notice("failure", {"display": _name(member.display), "reason": reason, "count": member.failures})
-            )
+            fields = {"display": _name(member.display), "reason": _reason(error), "count": member.failures}
+            self.notice(Notice("failure", fields))
 
 
 def _name(display: Display) -> str:
     """Return what people call a display: for those of this package the name on the command line."""
-    return type(display).__name__.removesuffix("Display").lower()
+    name = type(display).__name__
+    return (name.removesuffix("Display") or name).lower()
+
+
+def _reason(error: Exception) -> str:
+    """Say why, whatever an error of somebody else's does when it is asked."""
+    try:
+        return " ".join(str(error).split()) or type(error).__name__
+    except Exception:  # noqa: BLE001
+        return type(error).__name__

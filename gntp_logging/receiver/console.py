@@ -65,6 +65,9 @@ _LEAST_LABEL: Final = 12
 _COMPLAINT_INTERVAL: Final = 5.0
 """Seconds between two lines about troubles of one kind: refused requests, say."""
 
+_MOST_TROUBLES: Final = 1000
+"""Kinds of troubles that are told apart: subscribers give themselves their names."""
+
 _MAX_LINES: Final = 30
 _MAX_CHARACTERS: Final = 8000
 """What is looked at of a title, a text or a label: thirty lines of characters and marks. A peer may send megabytes."""
@@ -89,7 +92,7 @@ class ConsoleDisplay:
         self._remark = remark
         self._last: tuple[str, str] = ("", "")  # application and coalescing id of the lowest box
         self._last_size = (0, 0)  # its lines, and the terminal's columns
-        self._seldom: defaultdict[str, Seldom] = defaultdict(lambda: Seldom(_COMPLAINT_INTERVAL))
+        self._seldom: defaultdict[tuple[object, ...], Seldom] = defaultdict(lambda: Seldom(_COMPLAINT_INTERVAL))
 
     def show(self, toast: Toast) -> None:
         """Write a toast's box; one that updates the toast above takes its place, where the stream is a terminal.
@@ -124,7 +127,9 @@ class ConsoleDisplay:
 
     def _complain(self, notice: Notice) -> None:
         """Write a line about a trouble, or count it, so that a stranger cannot fill the terminal."""
-        quiet = self._seldom[notice.event].happened()
+        if len(self._seldom) > _MOST_TROUBLES:
+            self._seldom.clear()
+        quiet = self._seldom[notice.event, notice.fields.get("display"), notice.fields.get("id")].happened()
         if quiet is not None:
             self._say(notice.trouble + (f", and {quiet:,} more before" if quiet else ""))
 

@@ -174,9 +174,12 @@ class Forwarder:
         Args:
             client: Client of the subscriber.
             ttl: Seconds until the subscription ends.
-            tell: Called with the reason and the number so far, in any thread, when messages are lost; not with each.
+            tell: Called with the reason and the number so far, in any thread, when messages are lost; not with each,
+                but with the last number at the end.
         """
         self.lost: int = 0
+        self._told = 0
+        self._reason = ""
         self._client = client
         self._tell = tell
         self._seldom = Seldom(LOSS_INTERVAL)
@@ -223,8 +226,10 @@ class Forwarder:
 
     def _lose(self, reason: str) -> None:
         self.lost += 1
+        self._reason = reason
         if self._seldom.happened() is not None:
             self._tell(reason, self.lost)
+            self._told = self.lost
 
     def stop(self) -> None:
         """Let the thread end after what it is sending; the rest is dropped. Stopping twice is harmless."""
@@ -241,6 +246,8 @@ class Forwarder:
                     self._send(*item)
                 except GNTPError as error:
                     self._lose(str(error))
+        if self.lost > self._told:
+            self._tell(self._reason, self.lost)
 
     def _send(self, request: Forwardable, registration: RegisterRequest) -> None:
         """Send a message to a subscriber that may not know the application, or know it no longer."""

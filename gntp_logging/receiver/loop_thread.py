@@ -25,6 +25,7 @@ class LoopThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._failure: BaseException | None = None
+        self._is_wanted = False
 
     def start(self) -> None:
         """Start the thread, and return once what runs in it has been entered.
@@ -35,6 +36,7 @@ class LoopThread:
         """
         if self._thread is not None:
             raise RuntimeError(f"{self._name} runs already")
+        self._is_wanted = True
         ready = threading.Event()
         thread = threading.Thread(target=self._run, args=(ready,), name=self._name, daemon=True)
         thread.start()
@@ -52,6 +54,7 @@ class LoopThread:
         thread, self._thread = self._thread, None
         if thread is None:
             return
+        self._is_wanted = False  # for a thread that has no loop yet
         stop = self._stop
         if stop is not None:
             self.call(stop.set)
@@ -82,6 +85,8 @@ class LoopThread:
 
     async def _main(self, ready: threading.Event) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        if not self._is_wanted:  # looked at after the two are there for stop() to see
+            return
         async with self._running():
             ready.set()
             await self._stop.wait()

@@ -47,7 +47,7 @@ class Notice:
 _TROUBLES: Mapping[str, str] = {
     "error": "refused: {description} (error {code}, from {peer})",
     "failure": "the display {display} fails: {reason} ({count:,} so far)",
-    "lost": "not handed on to {peer}: {reason} ({count:,} so far)",
+    "lost": "not handed on to {id} at {peer}: {reason} ({count:,} so far)",
 }
 
 

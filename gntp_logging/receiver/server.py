@@ -343,8 +343,8 @@ class Receiver:
 
     @contextlib.asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
-        await self.server.start()
         try:
+            await self.server.start()
             yield
         finally:
             await self.server.close()

@@ -162,3 +162,33 @@ def test_the_most_patient_display_counts() -> None:
     """One without patience has none."""
     assert audience(Silent(), LateDisplay()).patience == 60.0
     assert audience(Silent()).patience == 0.0
+
+
+class Unspeakable(Exception):
+    """An error that cannot be shown."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+class Wordless:
+    """A display that fails with it."""
+
+    def show(self, toast: Toast) -> None:
+        """Fail."""
+        raise Unspeakable
+
+
+def test_neither_an_errors_text_nor_who_hears_of_it_harms_the_others() -> None:
+    """Both are somebody else's code."""
+
+    def hear(_display: Display, _error: Exception) -> None:
+        raise OSError("stderr is full, too")
+
+    watching = WatchingDisplay()
+    audience = Audience([Wordless(), watching], hear)
+    audience.show(TOAST)
+    assert watching.toasts == [TOAST]
+    (notice,) = watching.notices
+    assert (notice.fields["display"], notice.fields["reason"]) == ("wordless", "Unspeakable")
+    assert audience.failures == 1

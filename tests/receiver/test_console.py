@@ -386,5 +386,17 @@ def test_each_kind_of_trouble_has_its_turn() -> None:
     assert stream.bytes.getvalue().decode().splitlines() == [
         "refused: no request (error 300, from 10.0.0.7)",
         "the display desktop fails: it is ␛gone (1 so far)",
-        "not handed on to 10.0.0.8: no answer (2 so far)",
+        "not handed on to s at 10.0.0.8: no answer (2 so far)",
     ]
+
+
+def test_each_display_and_each_subscriber_has_its_turn() -> None:
+    """One that fails does not keep the others from being told of."""
+    stream = io.StringIO()
+    display = ConsoleDisplay(stream)
+    for name in ("web", "desktop", "web"):
+        display.notice(Notice("failure", {"display": name, "reason": "gone", "count": 1}))
+        display.notice(Notice("lost", {"id": name, "peer": "10.0.0.8", "reason": "gone", "count": 1}))
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 4
+    assert "not handed on to desktop at 10.0.0.8" in lines[3]

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gntp_logging.receiver.loop_thread import LoopThread
-from tests.support import PATIENCE
+from tests.support import PATIENCE, wait_until
 
 
 class Script:
@@ -128,4 +128,31 @@ def test_stopping_what_was_not_started_is_harmless(script: Script) -> None:
     loop = LoopThread("test-loop", script.run)
     loop.stop()
     loop.stop()
+    assert script.events == []
+
+
+def test_a_stop_while_it_starts_is_not_lost(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though there is no loop yet that could be told."""
+    loop = LoopThread("test-loop", script.run)
+    begun, go_on = threading.Event(), threading.Event()
+    run = loop._run
+
+    def slowly(ready: threading.Event) -> None:
+        begun.set()
+        assert go_on.wait(PATIENCE)
+        run(ready)
+
+    monkeypatch.setattr(loop, "_run", slowly)
+    starting = threading.Thread(target=loop.start)
+    starting.start()
+    assert begun.wait(PATIENCE)
+    wait_until(lambda: loop._thread is not None)
+    stopping = threading.Thread(target=loop.stop)
+    stopping.start()
+    wait_until(lambda: not loop._is_wanted)
+    go_on.set()
+    for thread in (starting, stopping):
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+    assert not threads()
     assert script.events == []

@@ -20,7 +20,7 @@ from gntp_logging.receiver.protocols import Notice
         ),
         (
             Notice("lost", {"id": "s", "peer": "10.0.0.7", "reason": "no answer", "count": 1}),
-            "not handed on to 10.0.0.7: no answer (1 so far)",
+            "not handed on to s at 10.0.0.7: no answer (1 so far)",
         ),
         (Notice("listening", {"host": "127.0.0.1", "port": 1}), ""),
         (Notice("register", {"application": "shop"}), ""),
