@@ -98,13 +98,13 @@ def _steps_alone(file: LoggingFile, wait: float) -> Iterator[Step]:
         destination = file.handlers()[0].destination()
     except ValueError as error:
         raise UsageError(str(error)) from error
-    _print_server(destination, file)
+    _print_server(destination, file, wait)
     yield from walk(destination, wait)
 
 
 def _steps_with(handler: GNTPHandler, file: LoggingFile, wait: float) -> Iterator[Step]:
     """Walk to the server of a handler, and then through the handler itself."""
-    _print_server(handler.destination, file, handler.name or "")
+    _print_server(handler.destination, file, wait, handler.name or "")
     last = None
     for last in walk(handler.destination, wait):
         yield last
@@ -125,12 +125,14 @@ _NEEDED: Final = ("name look-up", "connect", "REGISTER")
 # -- The table -----------------------------------------------------------------------------------
 
 
-def _print_server(destination: Destination, file: LoggingFile, handler: str = "") -> None:
+def _print_server(destination: Destination, file: LoggingFile, wait: float, handler: str = "") -> None:
     name = f"[{file.name('handlers', handler) if file.is_whole else file.table}] " if handler else ""
     say(f"{name}{destination.host}, port {destination.port}, {destination.manner}")
     variables = [label for label in file.labels.values() if label.startswith(PREFIX)]
     if variables:
         say(f"  (the environment has a say: {', '.join(variables)})")
+    if wait:
+        say(f"  (at the end it waits up to {wait:g} s for a click on the last notification; --wait 0 leaves that out)")
 
 
 def _print_all(steps: Iterator[Step]) -> bool:

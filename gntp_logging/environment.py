@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from . import options
 from .checks import level_number, nearest
-from .handler import GNTPHandler
+from .handler import DISABLING_VARIABLE, GNTPHandler
 
 DEFAULTS: Final[Mapping[str, Any]] = GNTPHandler.__init__.__kwdefaults__ or {}
 """The handler's options and their defaults."""
@@ -69,7 +69,11 @@ def environment_options(environment: Mapping[str, str]) -> dict[str, object]:
     variables = {variable(option): option for option in DEFAULTS}
     found: dict[str, object] = {}
     for name in sorted(environment):
-        if not name.startswith(PREFIX) or name.startswith(_NO_OPTION):
+        if name.startswith(_NO_OPTION):
+            if name != DISABLING_VARIABLE and nearest(name.removeprefix(_NO_OPTION), ["DISABLED"]):
+                raise ConfigurationError(f"the environment: {name!r}: did you mean {DISABLING_VARIABLE!r}?")
+            continue
+        if not name.startswith(PREFIX):
             continue
         if name not in variables:
             meant = nearest(name.removeprefix(PREFIX), [option.upper() for option in DEFAULTS])

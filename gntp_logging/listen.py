@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import ipaddress
 import os
 import platform
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from . import arguments as args
 from .arguments import UsageError
 from .checks import nearest
+from .destination import CIPHERS
 from .environment import DEFAULTS, PREFIX, environment_options, variable
 from .gntp.constants import DEFAULT_PORT, random_hex_string
 from .gntp.network import host_and_port
@@ -57,6 +59,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="show what arrives, on a machine without a Growl",
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="Exit codes: 0 told to end (Ctrl-C, SIGTERM), or nobody reads its output; 1 it cannot; 2 wrong usage.",
     )
     parser.add_argument("--port", type=args.port_or_0, help=f"TCP port; 0 takes a free one (default {DEFAULT_PORT})")
     parser.add_argument(
@@ -84,6 +87,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--subscribe-to", metavar="HUB[:PORT]", type=args.hub,
         help="show what this hub gets as well; the hub's password is the first that is given here",
+    )  # fmt: skip
+    parser.add_argument(
+        "--encryption", metavar="CIPHER", choices=tuple(CIPHERS),
+        help=f"cipher of the subscription, and so of what the hub sends: {', '.join(CIPHERS)} (default: in clear)",
     )  # fmt: skip
     parser.set_defaults(run=listen_command)
 
@@ -142,7 +149,15 @@ def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], s
                 at_the_end.callback(display.close)
             if isinstance(display, Addressed):
                 _warn(f"alerts are shown at {display.url}")
-        receiver = at_the_end.enter_context(Receiver(server))
+        try:
+            receiver = at_the_end.enter_context(Receiver(server))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            hint = "perhaps by another 'gntp-logging listen', or by a Growl; choose another with --port"
+            raise OSError(f"{host_and_port(arguments.bind, port)} is taken, {hint}") from error
+        if not writing:
+            _warn(f"listening on {host_and_port(arguments.bind, receiver.port)}")
         if subscriber is not None:
             subscriber.port = receiver.port
             at_the_end.callback(subscriber.close)
@@ -159,7 +174,8 @@ def _subscriber(arguments: argparse.Namespace, passwords: Sequence[str]) -> Subs
     from .gntp.lib import Subscriber
 
     name = platform.node() or "gntp-logging"
-    return Subscriber(f"{name}-{random_hex_string(4)}", name, arguments.subscribe_to, passwords[0])
+    cipher = CIPHERS.get(arguments.encryption)
+    return Subscriber(f"{name}-{random_hex_string(4)}", name, arguments.subscribe_to, passwords[0], encryption=cipher)
 
 
 def _made(name: str) -> Display:

@@ -224,6 +224,8 @@ class LoggingFile:
         for key in ("()", "class"):
             if not isinstance(table.get(key, ""), str):
                 raise self.error(name, f"{key}: allowed is a dotted path, not {_shown(table[key])}")
+            if _OURS.match(table.get(key, "")) and _factory(table) is None:
+                raise self.error(name, f"{key}: there is no {table[key]!r}; did you mean 'gntp_logging.GNTPHandler'?")
         factory = _factory(table)
         if factory is not None:
             self._check_keys(name, table, (*_OF_DICT_CONFIG, *_takes(factory, table)))
@@ -369,6 +371,8 @@ class HandlerTable:
         if self.factory is GNTPHandler or self._is_from_env:
             self.make().close()
 
+
+_OURS: Final = re.compile(r"(ext://)?gntp_logging\.")
 
 _attached: weakref.WeakSet[GNTPHandler] = weakref.WeakSet()
 """Handlers that tables of files describe, which the next :func:`load` of one replaces."""

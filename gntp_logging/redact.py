@@ -34,6 +34,25 @@ def _rule(pattern: str, *, flags: int = 0) -> re.Pattern[str]:
     return re.compile(pattern, re.VERBOSE | re.IGNORECASE | flags)
 
 
+_SHAPES: Final[Sequence[tuple[str, str]]] = (
+    # What is in each, in lower case, and its pattern, in which the letters' case matters.
+    ("gh", r"gh[pousr]_[A-Za-z0-9]{20,}"),
+    ("github_pat_", r"github_pat_\w{20,}"),
+    ("glpat-", r"glpat-[\w-]{16,}"),
+    ("xox", r"xox[abeoprs]-[\w-]{10,}"),
+    ("akia", r"AKIA[A-Z0-9]{16}\b"),
+    ("asia", r"ASIA[A-Z0-9]{16}\b"),
+    ("sk-", r"sk-[\w-]{20,}"),
+    ("k_live_", r"[rs]k_live_[A-Za-z0-9]{16,}"),
+    ("k_test_", r"[rs]k_test_[A-Za-z0-9]{16,}"),
+    ("aiza", r"AIza[\w-]{30,}"),
+    ("eyj", r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"),
+    ("npm_", r"npm_[A-Za-z0-9]{30,}"),
+    ("pypi-", r"pypi-[\w-]{20,}"),
+    ("hooks.slack", r"hooks\.slack\.com/services/[\w/]+"),
+)
+"""Shapes of keys and tokens of well-known services. A new one is a line."""
+
 _RULES: Final[Sequence[tuple[tuple[str, ...], re.Pattern[str]]]] = (
     # Each with words of which one is in every text that it can match, in lower case: most texts hold none of them.
     # The groups of a match are masked.
@@ -64,16 +83,7 @@ _RULES: Final[Sequence[tuple[tuple[str, ...], re.Pattern[str]]]] = (
     ),
     # --name value
     (("--",), _rule(rf"(?<!\S) --? [\w-]{{0,40}}? {_NAME} [ ]+ (?! - ) ([^\s\"']+)")),
-    # Shapes of keys and tokens. Their letters' case matters.
-    (
-        ("gh", "glpat", "xox", "akia", "asia", "sk-", "sk_", "rk_", "aiza", "eyj", "npm_", "pypi-", "hooks.slack"),
-        re.compile(
-            r"\b(gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[abeoprs]-[\w-]{10,}"
-            r"|(?:AKIA|ASIA)[A-Z0-9]{16}\b|sk-[\w-]{20,}|[rs]k_(?:live|test)_[A-Za-z0-9]{16,}|AIza[\w-]{30,}"
-            r"|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|npm_[A-Za-z0-9]{30,}|pypi-[\w-]{20,}"
-            r"|hooks\.slack\.com/services/[\w/]+)"
-        ),
-    ),
+    (tuple(word for word, _ in _SHAPES), re.compile(rf"\b({'|'.join(pattern for _, pattern in _SHAPES)})")),
 )
 
 

@@ -112,7 +112,7 @@ def send_command(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: If an argument, a variable or the file cannot be used.
     """
-    from .gntp.exceptions import GNTPError
+    from .gntp.exceptions import GNTPConnectionError, GNTPError
 
     destination, app_name, icon = _settings(arguments)
     wait: float | None = arguments.wait or (_DEFAULT_WAIT if arguments.wait_callback else None)
@@ -122,7 +122,8 @@ def send_command(arguments: argparse.Namespace) -> int:
     try:
         reaction = _send(arguments, destination, app_name or _DEFAULT_APP, icon, text, wait)
     except GNTPError as error:
-        complain(f"gntp-logging send: {destination}: {error}")
+        hint = "; is a GNTP server running there?" if isinstance(error, GNTPConnectionError) and wait is None else ""
+        complain(f"gntp-logging send: {destination}: {error}{hint}")
         return 1
     if reaction:
         say(reaction)

@@ -92,6 +92,8 @@ def walk(destination: Destination, wait: float) -> Iterator[Step]:
         if not step.is_ok:
             return
     registered = _try("REGISTER", lambda: _register(destination))
+    if type(registered.error) is GNTPConnectionError:  # though connecting has worked
+        registered = replace(registered, advice=_SOMETHING_ELSE)
     yield registered
     if not registered.is_ok and not isinstance(registered.error, GNTPResponseError):
         return  # what does not answer in GNTP answers nothing else either
@@ -134,6 +136,7 @@ def _advice(error: GNTPError) -> str:
     return next((advice for kind, advice in _ADVICE.items() if isinstance(error, kind)), "")
 
 
+_SOMETHING_ELSE: Final = "what listens there closes without an answer: it may be no GNTP server, or want encryption"
 _NO_SUCH_NAME: Final = "check how the name is spelt, or give an address"
 _NO_NAME_SERVER: Final = "check the name servers, or give an address"
 _OTHER_REFUSAL: Final = (

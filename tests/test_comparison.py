@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+import gntp_logging
 from tests.documents import ROOT
 
 pytest.importorskip("packaging", reason="needs packaging: pip install packaging")
@@ -30,6 +31,12 @@ def test_the_page_has_each_row_and_each_column() -> None:
     assert re.findall(r"^\* \*\*(.+):\*\*", page.partition("## What each row does")[2], re.MULTILINE) == [
         row.question for row in ROWS
     ]
+
+
+def test_the_page_names_this_version() -> None:
+    """Of which it speaks."""
+    page = (ROOT / "docs" / "comparison.md").read_text("utf-8")
+    assert f"gntp_logging {gntp_logging.__version__}, " in page
 
 
 def test_what_the_page_says_of_this_package() -> None:

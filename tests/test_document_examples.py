@@ -112,6 +112,14 @@ def test_a_section_is_one_that_fileconfig_takes(block: Block, tmp_path: Path) ->
     assert result.stdout.startswith("<GNTPHandler 'shop' to "), result.stderr
 
 
+def test_no_configuration_switches_off_what_was_there() -> None:
+    """As dictConfig does unless it is told not to: readers paste these into programs that log."""
+    whole = [block for block in BLOCKS if re.search(r"""["']?version["']?\s*[:=]\s*1""", block.text)]
+    assert len(whole) >= 8
+    for block in whole:
+        assert "disable_existing_loggers" in block.text, _name(block)
+
+
 _COMMANDS: Final = [
     (_name(block), words)
     for block in _of("sh")

@@ -64,6 +64,7 @@ class TestTheEnvironment:
         ("name", "value", "words"),
         [
             ("GNTP_PROT", "1", "'GNTP_PROT' is no variable of this package; did you mean 'GNTP_PORT'?"),
+            ("GNTP_LOGGING_DISABLE", "1", "did you mean 'GNTP_LOGGING_DISABLED'?"),
             ("GNTP_PORT", "x", "GNTP_PORT: allowed is an integer from 1 to 65535, not 'x'"),
             ("GNTP_PORT", "70000", "GNTP_PORT: allowed is an integer from 1 to 65535, not 70000"),
             ("GNTP_ENABLED", "yes", "GNTP_ENABLED: allowed is true or false, not 'yes'"),

@@ -296,11 +296,12 @@ def test_a_display_without_the_stream_that_it_writes_to_is_one_line(display: str
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell's closed streams")
 def test_a_display_that_needs_no_stream_runs_without() -> None:
-    """It says on stderr where it is seen."""
+    """It says on stderr where it is seen, and where it listens."""
     pytest.importorskip("aiohttp", reason="needs aiohttp: pip install 'gntp-logging[web]'")
     with without_stdout("web") as process:
         assert process.stderr is not None
         assert "alerts are shown at http://127.0.0.1:" in process.stderr.readline()
+        assert "listening on 127.0.0.1:" in process.stderr.readline()
         process.terminate()
         assert process.wait(TIMEOUT) == 0
         assert process.stderr.read() == ""
@@ -359,7 +360,8 @@ def test_a_display_that_fails_is_told_of_on_stderr_where_no_other_writes(
         stop.set()
         thread.join(TIMEOUT)
     assert codes == [0]
-    (line,) = capsys.readouterr().err.splitlines()
+    place, line = capsys.readouterr().err.splitlines()
+    assert place == f"gntp-logging listen: listening on 127.0.0.1:{port}"
     assert line == "gntp-logging listen: the display _failing fails: the ␛service is gone (1 so far)"
 
 
@@ -481,3 +483,19 @@ def test_a_desktop_without_a_service_is_one_line(
     assert main(["listen", "--port", "0", "--display", "desktop"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("gntp-logging listen: --display desktop: no notification service can be reached")
+
+
+@pytest.mark.parametrize("encryption", [[], ["--encryption", "AES"]])
+def test_a_subscription_is_encrypted_if_that_is_wanted(encryption: list[str], tmp_path: Path) -> None:
+    """And so is what the hub hands on."""
+    hub = Listening("--password", "secret")
+    desk = Listening("--password", "secret", "--subscribe-to", f"127.0.0.1:{hub.port}", *encryption)
+    try:
+        assert hub.next_of("subscribe")["encryption"] == "".join(encryption[1:])
+        with hub.client("secret") as client:
+            client.process_request(REGISTER)
+            client.process_request(NotifyRequest("shop", Notification("Info", "plain")))
+        assert desk.next_of("notify")["encryption"] == "".join(encryption[1:])
+    finally:
+        desk.end()
+        hub.end()

@@ -45,7 +45,9 @@ BAD = {
     OURS + "prot = 1": "[handlers.x] 'prot' is no key; did you mean",
     FACTORY + "prot = 1": "[handlers.x] 'prot' is no key; did you mean",
     OURS + "port = true": "[handlers.x] port: allowed is an integer",
-    "version = 1\n[handlers.x]\nclass = 'gntp_logging.GNTPHandlr'": "[handlers.x] ",
+    "version = 1\n[handlers.x]\nclass = 'gntp_logging.GNTPHandlr'": (
+        "[handlers.x] class: there is no 'gntp_logging.GNTPHandlr'; did you mean 'gntp_logging.GNTPHandler'?"
+    ),
     OTHER + "level = 'LOUD'": "[handlers.x] level: allowed is a level's number",
     "version = 1\n[root]\nhandlers = ['desktpo']\n[handlers.desktop]\nclass = 'logging.NullHandler'": (
         "[root] handlers: 'desktpo' is no name of a table [handlers.…]; did you mean 'desktop'?"

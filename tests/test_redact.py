@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gntp_logging.redact import _NAME, redact, redactor
+from gntp_logging.redact import _NAME, _SHAPES, redact, redactor
 from tests.support import make_alert
 
 SECRETS = [
@@ -152,3 +152,12 @@ def test_every_name_of_a_secret_is_looked_for(name: str) -> None:
     """One that holds none of the words by which texts are sorted out would never be found."""
     assert redact(f"{name}=hunter2") == f"{name}=***"
     assert redact(f'"{name}": "hunter2"') == f'"{name}": "***"'
+
+
+@pytest.mark.parametrize(("word", "pattern"), _SHAPES)
+@given(data=st.data())
+def test_every_shape_of_a_token_is_looked_for(word: str, pattern: str, data: st.DataObject) -> None:
+    """With the word by which texts are sorted out."""
+    token = data.draw(st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True))
+    assert word in token.lower()
+    assert redact(f"sent {token} to x") == "sent *** to x"

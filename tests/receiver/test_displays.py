@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -91,3 +92,15 @@ def test_the_protocols_can_be_had_from_here() -> None:
     for name in ("Display", "Notice", "Observer", "Running", "MissingExtraError", "DISPLAYS"):
         assert name in displays.__all__
         assert hasattr(displays, name)
+
+
+def test_each_is_in_the_documents() -> None:
+    """In the list of the command's arguments, and in the reference."""
+    docs = Path(__file__).parents[2] / "docs"
+    row = next(
+        line for line in (docs / "receiver.md").read_text("utf-8").splitlines() if line.startswith("| `--display`")
+    )
+    reference = (docs / "reference" / "receiver.md").read_text("utf-8")
+    for name, kind in DISPLAYS.items():
+        assert f"`{name}`" in row
+        assert f"gntp_logging.receiver.{kind.place.partition('.')[0]}\n" in reference
