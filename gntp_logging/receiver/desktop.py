@@ -145,7 +145,7 @@ class DesktopDisplay:
         notifier, self._notifier = self._notifier, None
         bus = getattr(getattr(notifier, "_backend", None), "bus", None)  # on Linux only
         if bus is not None:
-            with contextlib.suppress(OSError):  # it is gone
+            with contextlib.suppress(Exception):  # it is gone, or the library says so in its own way
                 bus.disconnect()
 
     async def _attempt(self, toast: Toast) -> None:
@@ -157,6 +157,7 @@ class DesktopDisplay:
             self._report(error)
 
     async def _send(self, toast: Toast) -> None:
+        self._unsaid.forget()  # what came of a toast that took too long was told then
         if self._notifier is None:
             await self._connect()
         key = (toast.application, toast.coalescing_id)
@@ -216,6 +217,10 @@ class _Unsaid(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         if threading.get_ident() == self._thread and isinstance(error, Exception):
             self._error = error
+
+    def forget(self) -> None:
+        """Forget what was logged before."""
+        self._error = None
 
     def raise_it(self) -> None:
         """Raise what was logged since the last time, if anything was."""
