@@ -41,8 +41,8 @@ class Exit:
         deadline: Until when all workers may deliver, in seconds of :func:`time.monotonic`.
     """
 
-    begun = False
-    deadline = 0.0
+    begun: bool = False
+    deadline: float = 0.0
 
 
 class _Child:

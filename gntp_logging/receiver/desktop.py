@@ -212,6 +212,7 @@ class _Unsaid(logging.Handler):
             yield
         finally:
             logger.removeHandler(self)
+            self.forget()  # an error holds all that was going on when it came
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None

@@ -46,6 +46,8 @@ def display(dunst: Dunst) -> Iterator[DesktopDisplay]:
     made.start()
     yield made
     made.close()
+    del made
+    gc.collect()  # asyncio complains of what the library has forgotten: now, not while something else is parsed
 
 
 class Told:
