@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import re
+import textwrap
 import threading
 import time
 from collections.abc import Callable
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.documents import ROOT, blocks
 from tests.running import BOUND, StartProgram, get
 from tests.support import RunningReceiver, free_port, said
 
@@ -40,7 +43,11 @@ SITE = """
     def fail(request):
         raise ValueError(f"round {1}")
 
-    urlpatterns = [path("pid", lambda request: HttpResponse(f"{os.getpid()} round {1}")), path("fail", fail)]
+    def gone(request):
+        raise KeyError(request.path)
+
+    urlpatterns = [path("gone", gone)]
+    urlpatterns += [path("pid", lambda request: HttpResponse(f"{os.getpid()} round {1}")), path("fail", fail)]
 
     if __name__ == "__main__":
         os.environ["DJANGO_SETTINGS_MODULE"] = "site_of_one_file"
@@ -68,6 +75,30 @@ def test_alerts_come_once_before_and_after_a_reload(
     texts = [said(toast).split("\n")[0] for toast in receiver.toasts]
     assert texts == ["ValueError: round 1", "ValueError: round 2"], program.output
     assert "gntp_logging:" not in program.output
+
+
+def test_the_pages_configuration_brings_each_error_once(
+    start: StartProgram, write: Callable[[str, str], Path], receiver: RunningReceiver
+) -> None:
+    """Though Django's server logs failed requests too, with their queries."""
+    (page,) = (block.text for block in blocks(ROOT / "docs" / "frameworks" / "django.md") if block.language == "python")
+    for there, here in (
+        ('"host": "desk.example",', '"port": int(os.environ["GNTP_PORT"]),'),
+        ('"password_env": "GNTP_PASSWORD",', ""),
+        ('"encryption": "AES",', ""),
+    ):
+        assert there in page
+        page = page.replace(there, here)
+    site = re.sub(r" {4}LOGGING = \{.*?\n {4}\}\n", lambda _: textwrap.indent(page, "    "), SITE, flags=re.DOTALL)
+    write("site_of_one_file.py", site)
+    port = free_port()
+    program = start("site_of_one_file.py", "runserver", "--noreload", f"127.0.0.1:{port}")
+    assert _pid_in_round(port, 1)
+    get(port, "/fail?email=ada@shop.example")
+    get(port, "/gone?email=ada@shop.example")
+    assert [toast.title for toast in receiver.wait_for(2)] == ["ERROR · shop · django.request"] * 2
+    assert "ada" not in "".join(toast.text for toast in receiver.toasts)
+    program.wait_for('"GET /gone?email=ada@shop.example HTTP/1.1" 500')  # the terminal has its log still
 
 
 def _pid_in_round(port: int, number: int, patience: float = BOUND) -> str:
