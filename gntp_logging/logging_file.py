@@ -66,7 +66,7 @@ class LoggingFile:
     def with_options(self, stronger: Mapping[str, object], labels: Mapping[str, str]) -> LoggingFile:
         """Return the configuration with options that come before the file's own, in each of this package's handlers.
 
-        A factory of the user's own gets none: nobody knows what it takes.
+        Each gets those that it takes; of a factory of the user's own nobody knows.
 
         Args:
             stronger: Options and values.
@@ -97,8 +97,11 @@ class LoggingFile:
         """
         if not self.is_whole:
             return [""]
-        loggers = {**self.content.get("loggers", {}), "": self.content.get("root", {})}
-        return [name for name, table in loggers.items() if handler in table.get("handlers", [])]
+        converting = logging.config.BaseConfigurator(self.content).config  # a list may be spoken of by cfg://
+        tables = {name: converting["loggers"][name] for name in self.content.get("loggers", {})}
+        if "root" in self.content:
+            tables[""] = converting["root"]
+        return [name for name, table in tables.items() if "handlers" in table and handler in (table["handlers"] or [])]
 
     def is_fed_by_another(self, handler: str) -> bool:
         """Tell whether another handler hands its records on to a handler, as MemoryHandler and QueueHandler do.
@@ -275,11 +278,11 @@ class HandlerTable:
         """The options that come before the table's own, as far as what makes the handler takes them.
 
         Raises:
-            ConfigurationError: If an argument names one that it does not take.
+            ConfigurationError: If an argument names a server, and it does not take that.
         """
         taken = _takes(self.factory, self.content) if isinstance(self.factory, type) or self._is_from_env else ()
         for option, label in self.file.labels.items():
-            if option not in taken and label.startswith("--"):
+            if option in OPTIONS and option not in taken and label.startswith("--"):
                 raise self.file.error(self.name, f"{label}: what makes this handler takes no {option!r}")
         return {option: value for option, value in self.file.stronger.items() if option in taken}
 
@@ -345,7 +348,7 @@ class HandlerTable:
             raise self.file.error(self.name, reason) from error
 
     def option(self, name: str, check: Callable[[str, object], _T]) -> _T | None:
-        """Return one of the handler's options, checked.
+        """Return an option, checked, whether what makes the handler takes it or not: for what is not the handler's.
 
         Args:
             name: The option.
@@ -357,7 +360,7 @@ class HandlerTable:
         Raises:
             ConfigurationError: If the value is not allowed.
         """
-        value = self.options().get(name)
+        value = {**self.options(), **self.file.stronger}.get(name)
         return None if value is None else self._made(lambda: check(name, value), {})
 
     def try_out(self) -> None:

@@ -80,6 +80,16 @@ class TestHandlersOfOnesOwn:
         assert main(["check", "--config", path, "--wait", "0"]) == 0
         assert receiver.toasts[0].title == "50% {"
 
+    def test_what_is_the_notifications_is_none_of_its_business(
+        self, team: str, write: Write, receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The application's name of ``send`` goes to no constructor."""
+        path = str(write(team.format(port=receiver.port)))
+        assert main(["send", "t", "x", "--config", path, "--app", "make"]) == 0
+        monkeypatch.setenv("GNTP_APP_NAME", "environment")
+        assert main(["send", "t", "x", "--config", path]) == 0
+        assert [toast.application for toast in receiver.toasts] == ["make", "environment"]
+
     def test_an_argument_that_it_does_not_take_is_refused(
         self, team: str, write: Write, capsys: pytest.CaptureFixture[str]
     ) -> None:

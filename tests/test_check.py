@@ -119,6 +119,10 @@ def test_a_handler_that_no_logger_has(configured: Configure) -> None:
     code, steps, line = configured("", "")
     assert code == 1
     assert "no logger has it" in line
+    spoken_of = "[my]\nhandlers = ['d']\n[root]\nhandlers = 'cfg://my.handlers'\n"
+    code, steps, _ = configured("", spoken_of)
+    assert (code, steps["handler d"]) == (0, "ok")
+    assert "no logger has it" in configured("", spoken_of.replace("['d']", "[]"))[2]
     behind = "[handlers.m]\nclass = 'logging.handlers.MemoryHandler'\ncapacity = 1\ntarget = 'd'\n"
     code, steps, _ = configured("", f"{behind}[root]\nhandlers = ['m']\n")
     assert (code, steps["handler d"]) == (0, "ok")

@@ -320,6 +320,13 @@ class TestYAML:
         with pytest.raises(ConfigurationError, match=re.escape(words)):
             load(write(text, "x.yaml"))
 
+    def test_a_list_that_is_left_empty(self, write: Write) -> None:
+        """Is none, as for dictConfig."""
+        text = "version: 1\nhandlers: {x: {class: gntp_logging.GNTPHandler, filters: }}\nroot: {handlers: }\n"
+        path = write(text, "x.yaml")
+        assert read(path).attached_to("x") == []
+        assert len(load(path)) == 1
+
     def test_levels_may_be_numbers(self, write: Write) -> None:
         """As in Python."""
         (handler,) = load(write("gntp:\n  levels: {35: {event: Odd}}", "x.yaml"))
