@@ -8,7 +8,7 @@ has none of these: what must not be shown should not be logged.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from .alert import Alert
@@ -98,23 +98,39 @@ def redact(text: str, patterns: Iterable[re.Pattern[str]] = ()) -> str:
         The text with ``***`` for each secret.
     """
     lowered = text.lower()
-    for words, rule in _RULES:
-        if any(word in lowered for word in words):
-            text = rule.sub(_masked, text)
-    for pattern in patterns:
-        text = pattern.sub(_masked, text)
-    return text
+    rules = [rule for words, rule in _RULES if any(word in lowered for word in words)]
+    # All look at the text as it was. After one has masked its part, another might not find its own any more.
+    spans = sorted(span for rule in (*rules, *patterns) for match in rule.finditer(text) for span in _secrets(match))
+    masked: list[str] = []
+    end = 0
+    for first, last in _merged(spans):
+        masked += text[end:first], MASK
+        end = last
+    return "".join((*masked, text[end:]))
 
 
-def _masked(match: re.Match[str]) -> str:
-    """Mask the groups of a match; all of it when it has none."""
-    if not match.re.groups:
-        return MASK
-    text, begin = match[0], match.start()
-    for group in range(match.re.groups, 0, -1):  # from the end, so that the positions before stay right
-        if match[group] is not None:
-            text = text[: match.start(group) - begin] + MASK + text[match.end(group) - begin :]
-    return text
+def _secrets(match: re.Match[str]) -> Iterator[tuple[int, int]]:
+    """Yield where the groups of a match are, or the match itself where its pattern has no groups.
+
+    A group may lie outside of the match, in a look-ahead, and inside another group.
+    """
+    for group in range(1, match.re.groups + 1) if match.re.groups else (0,):
+        first, last = match.span(group)
+        if first < last:  # neither empty nor a group that took no part
+            yield first, last
+
+
+def _merged(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield spans, sorted by their beginning, without those that overlap or touch: these become one."""
+    begin = end = -1
+    for first, last in spans:
+        if first > end:
+            if end > 0:
+                yield begin, end
+            begin = first
+        end = max(end, last)
+    if end > 0:
+        yield begin, end
 
 
 def _value(name: str, value: str, patterns: Sequence[re.Pattern[str]]) -> str:

@@ -126,6 +126,67 @@ def test_the_users_patterns_are_masked_too() -> None:
     assert redact("card 4111 and IBAN DE12", patterns) == "card *** and ***"
 
 
+@pytest.mark.parametrize(
+    ("pattern", "text", "redacted"),
+    [
+        (r"pin ((\d)\d+)", "the pin 1234567 was wrong", "the pin *** was wrong"),
+        (r"(?:id) (([A-Z])\w+) end", "id X9secretvalue end", "id *** end"),
+        (r"card (([0-9]{4})-[0-9]+) exp", "card 1234-5678 exp", "card *** exp"),
+        (r"card ([0-9]+(-[0-9]{4})) exp", "card 1234-5678 exp", "card *** exp"),
+        (r"(((a)b)c)(d)", "abcd", "***"),
+        (r"(?P<all>k(?P<inner>\d+))!", "k123!", "***!"),
+        (r"(a)-(b)", "a-b", "***-***"),
+        (r"pin (?=(\d+))", "pin 1234", "pin ***"),
+        (r"(?<=pin=(\d{4}))!", "pin=1234!", "pin=***!"),
+        (r"(?=(\d{4}))\d", "a 123456 b", "a *** b"),
+        (r"pin (\d*)", "pin , pin 12", "pin , pin ***"),
+        (r"no(pe)?|pin (\d+)", "no pin 12", "no pin ***"),
+        (r"\d*", "a 12 b", "a *** b"),
+    ],
+)
+def test_of_groups_that_overlap_the_union_is_masked(pattern: str, text: str, redacted: str) -> None:
+    """Wherever they are: inside each other, side by side, before or after the match."""
+    assert redact(text, [re.compile(pattern)]) == redacted
+
+
+@pytest.mark.parametrize(
+    ("patterns", "text", "redacted"),
+    [
+        ([r"user (\w+) token=\w+"], "user ann token=abc", "user *** token=***"),
+        ([r"a(bc)", r"ab(cd)"], "abcd", "a***"),
+        ([r"password"], "password=hunter2", "***=***"),
+        ([], "Cookie: a=b; PASSWORD = 'hunter 2'", "Cookie: ***'***'"),
+    ],
+)
+def test_no_pattern_hides_anothers_secret_from_it(patterns: list[str], text: str, redacted: str) -> None:
+    """Each looks at the text as it was, not at what another has left."""
+    assert redact(text, [re.compile(pattern) for pattern in patterns]) == redacted
+
+
+@given(
+    st.lists(
+        st.recursive(
+            st.sampled_from(["a", "b", r"\d", "[ab]+", "b?"]),
+            lambda inner: st.lists(inner, min_size=1, max_size=3).map(lambda parts: f"({''.join(parts)})"),
+            max_leaves=6,
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    st.text("ab12", max_size=12),
+)
+def test_exactly_the_characters_of_groups_are_masked(patterns: list[str], text: str) -> None:
+    """Whatever the groups are: what is left are the characters in none of them, in order."""
+    compiled = [re.compile(pattern) for pattern in patterns]
+    hidden: set[int] = set()
+    for pattern in compiled:
+        for match in pattern.finditer(text):
+            for group in range(1, pattern.groups + 1) if pattern.groups else [0]:
+                hidden.update(range(*match.span(group)))
+    expected = "".join("*" if index in hidden else character for index, character in enumerate(text))
+    assert redact(text, compiled) == re.sub(r"\*+", "***", expected)
+
+
 def test_title_and_text_of_an_alert_are_redacted() -> None:
     """One without secrets is left as it is."""
     clean = make_alert()
