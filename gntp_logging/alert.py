@@ -45,6 +45,7 @@ class Alert(NamedTuple):
         context: What the program was doing, as names and values; shown in the last line, and sent as ``Data-`` headers.
         url_parts: What opens on a click, where values are part of it: see :meth:`.templates.Template.parts`.
         is_formatted: Whether the user's formatter made the text, to which no line of context is added then.
+        logger: The logger's name; empty where an alert stands for several.
     """
 
     level: int
@@ -61,6 +62,7 @@ class Alert(NamedTuple):
     context: Pairs = ()
     url_parts: tuple[str, ...] = ()
     is_formatted: bool = False
+    logger: str = ""
 
     def body(self) -> str:
         """Return the text as it is shown, with the line of context."""
@@ -70,6 +72,19 @@ class Alert(NamedTuple):
     def target(self) -> str | None:
         """Return the URL that opens on a click, its values quoted; None when nothing does."""
         return link(self.url_parts) if self.url_parts else self.url
+
+    def withheld(self) -> Alert:
+        """Return what may be shown of an alert that could not be looked through for secrets: its level and logger."""
+        where = " of ".join(filter(None, (self.level_name, self.logger)))
+        return self._replace(
+            title=" · ".join(filter(None, (self.level_name, self.logger))) or "Alert",
+            text=f"An alert ({where or 'unknown'}) is withheld: looking for secrets in it has failed",
+            icon=None,
+            url=None,
+            context=(),
+            url_parts=(),
+            is_formatted=True,
+        )
 
 
 _new_tuple: Final = tuple.__new__
@@ -170,6 +185,7 @@ class AlertFactory:
                 self._context.of(record),
                 (),
                 own_text is not None,
+                look.logger,
             )
             alert = _new_tuple(Alert, fields)  # Alert(...) takes twice as long
             if self._has_templates:
@@ -210,6 +226,7 @@ class AlertFactory:
             created=time.time(),
             kind=(level, text[:MAX_TITLE]),
             context=self._context.constants,
+            logger=record.name[:MAX_TITLE] if type(record.name) is str else "",
         )
 
     def _with_templates(self, alert: Alert, record: logging.LogRecord, plain: str) -> Alert:

@@ -22,9 +22,10 @@ from typing import Final, NamedTuple
 from . import fingerprint
 from .alert import Alert
 from .digest import Digest, Tally
+from .fingerprint import Kind
 from .flood import Decision, Flood, Fold
 from .gntp.constants import random_hex_string
-from .losses import QUEUE_FULL, Losses
+from .losses import INTERNAL_ERROR, QUEUE_FULL, Losses
 
 _PRIORITIES: Final = 5
 """GNTP's priorities, -2 to 2: one lane of the queue for each."""
@@ -128,6 +129,7 @@ class Backlog:
         flood: Flood,
         redact: Callable[[Alert], Alert],
         on_error: Callable[[Alert, str], object] | None,
+        note: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Begin empty.
 
@@ -137,6 +139,7 @@ class Backlog:
             flood: Folds, and caps the rate.
             redact: Takes the secrets out of an alert.
             on_error: Gets what is given up.
+            note: Takes what goes wrong here, for ``last_error``.
         """
         self._size = size
         # A large queue is looked at after each 16 alerts, and makes room for them and some more at once: doing both for
@@ -146,6 +149,7 @@ class Backlog:
         self._max_age = max_age
         self._flood = flood
         self._redact = redact
+        self._note = note
         self._incoming: tuple[deque[Entry], ...] = tuple(deque() for _ in range(_PRIORITIES))
         self._outgoing: tuple[deque[Entry], ...] = tuple(deque() for _ in range(_PRIORITIES))
         self._sequence = itertools.count(1)
@@ -221,6 +225,8 @@ class Backlog:
         """
         now = time.monotonic()
         with self._ledger:
+            if self._in_hand is not None:  # an exception has ended its delivery halfway
+                self._return(self._in_hand, self._in_hand.unanswered)
             self._take_in(now)
             lane = min((lane for lane in self._outgoing if lane), key=lambda lane: lane[0].sequence, default=None)
             if self._is_digest_next(lane[0].sequence if lane else None, flushed, now):
@@ -242,12 +248,7 @@ class Backlog:
         if self._evicted.count:
             evicted, self._evicted = self._evicted, Digest()
             for kind, tally in evicted.tallies.items():
-                tally.newest = self._without_secrets(tally.newest)
-                if self._flood.absorb(kind, tally, evicted.since or 0):
-                    self._folded += tally.count
-                else:
-                    self._digest_due = now
-                    self._digest.take_in(kind, tally, evicted.since or 0)
+                self._take_in_evicted(kind, tally, evicted.since or 0, now)
         while lanes := [lane for lane in self._incoming if lane]:
             lane = min(lanes, key=lambda lane: lane[0].sequence)
             self._sort_out(lane.popleft(), now)
@@ -260,17 +261,33 @@ class Backlog:
     def _is_too_old(self, entry: Entry, now: float) -> bool:
         return bool(self._max_age) and now - entry.submitted > self._max_age
 
+    def _take_in_evicted(self, kind: Kind, tally: Tally, sequence: int, now: float) -> None:
+        """Count what a full queue had no room for: in its fold, or in the digest."""
+        try:
+            tally.newest = self._without_secrets(tally.newest)
+            if self._flood.absorb(kind, tally, sequence):
+                self._folded += tally.count
+            else:
+                self._digest.take_in(kind, tally, sequence)
+                self._digest_due = now
+        except Exception as error:  # noqa: BLE001 - no alert keeps the others from being sent, and each is counted
+            self._note(f"{INTERNAL_ERROR}: {type(error).__name__}")
+            self.losses.add(tally.newest, INTERNAL_ERROR, tally.count)
+
     def _without_secrets(self, alert: Alert) -> Alert:
         try:
             return self._redact(alert)
-        except Exception:  # noqa: BLE001 - an alert with what could not be looked for is better than none
-            return alert
+        except Exception as error:  # noqa: BLE001 - what cannot be looked through is hidden
+            # Only the error's type: its text may quote what it should have masked.
+            self._note(f"secrets could not be looked for in an alert: {type(error).__name__}")
+            return alert.withheld()
 
     def _sort_out(self, entry: Entry, now: float) -> None:
         entry = entry._replace(alert=self._without_secrets(entry.alert))
         try:
             decision, fold = self._flood.offer(entry.alert, fingerprint.settled(entry.alert.kind), entry.sequence, now)
-        except Exception:  # noqa: BLE001 - whatever fails here, the alert is shown plainly
+        except Exception as error:  # noqa: BLE001 - whatever fails here, the alert is shown plainly
+            self._note(f"{INTERNAL_ERROR}: {type(error).__name__}")
             decision, fold = Decision.SHOW, None
         if decision is Decision.FOLD:
             self._folded += 1
@@ -315,12 +332,14 @@ class Backlog:
         return now >= self._digest_due + DIGEST_INTERVAL
 
     def _digest_entry(self, now: float) -> Entry:
-        digest, self._digest = self._digest, Digest()
-        self._last_digest = now
+        digest = self._digest
         id_ = f"{self._id_prefix}-d{digest.since}"
-        return Entry(
+        entry = Entry(
             digest.since or 0, now, digest.as_alert(), digest.unanswered, digest=digest, id_=id_, coalescing_id=id_
         )
+        self._digest = Digest()
+        self._last_digest = now
+        return entry
 
     def _to_digest(self, entry: Entry) -> None:
         """Let a digest tell of an alert and its repeats."""
@@ -350,19 +369,21 @@ class Backlog:
             unanswered: How often it was sent without an answer so far.
         """
         with self._ledger:
-            if self._in_hand is not entry:
-                return
-            if entry.digest is not None:
-                later, self._digest = self._digest, entry.digest
-                self._digest.unanswered = unanswered
-                self._digest.merge(later)
-            elif entry.is_update:
-                assert entry.fold is not None
-                entry.fold.unanswered = unanswered
-                entry.fold.updates -= 1  # the next one is this one, with a later count
-            else:
-                self._outgoing[entry.alert.priority + 2].appendleft(entry._replace(unanswered=unanswered))
-            self._in_hand = None
+            if self._in_hand is entry:
+                self._return(entry, unanswered)
+
+    def _return(self, entry: Entry, unanswered: int) -> None:
+        if entry.digest is not None:
+            later, self._digest = self._digest, entry.digest
+            self._digest.unanswered = unanswered
+            self._digest.merge(later)
+        elif entry.is_update:
+            assert entry.fold is not None
+            entry.fold.unanswered = unanswered
+            entry.fold.updates -= 1  # the next one is this one, with a later count
+        else:
+            self._outgoing[entry.alert.priority + 2].appendleft(entry._replace(unanswered=unanswered))
+        self._in_hand = None
 
     def settle(self, entry: Entry, reason: str | None = None) -> None:
         """Count an alert as shown, or as dropped for a reason; unless close has counted it already."""
@@ -429,6 +450,13 @@ class Backlog:
             rest = (self._digest.since, self._evicted.since, self._flood.oldest_untold())
             waiting += [sequence for sequence in rest if sequence is not None]
             return all(sequence > mark for sequence in waiting)
+
+    def has_work(self) -> bool:
+        """Tell whether there is something to send; counts that the server has just refused are not."""
+        with self._ledger:
+            if self._waiting() or self._in_hand is not None or self._digest.count or self._evicted.count:
+                return True
+            return any(fold.told and fold.untold and not fold.is_refused for fold in self._flood.folds())
 
     def untold(self) -> Counter[str]:
         """Return the losses that no alert has told of yet."""

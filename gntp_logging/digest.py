@@ -152,6 +152,7 @@ class Digest:
             context=_shared_context(tallies),
             url_parts=(),
             is_formatted=False,
+            logger="",
         )
 
 

@@ -55,11 +55,12 @@ class Fold:
         id_: The first one's Notification-ID and the Coalescing-ID of all of them; empty until it is sent.
         updates: How many updates were sent.
         unanswered: How often the next update was sent without an answer.
+        is_refused: Whether the server did not take the newest update, and nothing has happened since.
     """
 
     __slots__ = (
         "_closes", "_is_late", "_last_sent", "_milestone", "_repeated", "_window", "alert", "count", "first", "id_",
-        "kind", "last", "since", "told", "unanswered", "updates",
+        "is_refused", "kind", "last", "since", "told", "unanswered", "updates",
     )  # fmt: skip
 
     def __init__(self, kind: Kind, alert: Alert, window: float, now: float) -> None:
@@ -81,6 +82,7 @@ class Fold:
         self.id_: str = ""
         self.updates: int = 0
         self.unanswered: int = 0
+        self.is_refused: bool = False
         self._window = window
         self._closes = now + window
         self._repeated = False
@@ -101,6 +103,7 @@ class Fold:
             sequence: The place of the oldest in the order of submission.
         """
         self.count += tally.count
+        self.is_refused = False
         self.first = min(self.first, tally.first)
         if tally.last >= self.last:
             self.last, self.alert = tally.last, tally.newest
@@ -154,6 +157,7 @@ class Fold:
         """
         self._wait_for(self.count, now)
         self.since = sequence
+        self.is_refused = True
 
     def _wait_for(self, count: int, now: float) -> None:
         self._is_late = False

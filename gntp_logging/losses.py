@@ -82,8 +82,10 @@ class Losses:
                 alert, reason = self._kept.popleft()
                 try:
                     self._on_error(alert, reason)
-                except Exception:  # noqa: BLE001, S110 - the application's function cannot hurt the worker
-                    pass
+                except BaseException as error:  # noqa: BLE001 - sys.exit() in it ends neither the worker nor a logging call
+                    # A person ends an on_error that hangs: with the next alert it would hang again.
+                    if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+                        return
         finally:
             self._handing_over.release()
 

@@ -39,10 +39,12 @@ class Exit:
     Attributes:
         begun: Whether it has.
         deadline: Until when all workers may deliver, in seconds of :func:`time.monotonic`.
+        interrupted: Whether a person has ended the waiting with Ctrl-C.
     """
 
     begun: bool = False
     deadline: float = 0.0
+    interrupted: bool = False
 
 
 class _Child:
@@ -56,6 +58,7 @@ class _Child:
 exit_: Final = Exit()
 _child: Final = _Child()
 _workers: Final[weakref.WeakSet[Drained]] = weakref.WeakSet()
+_kept: Final[list[Drained]] = []
 _complaints: Final[weakref.WeakValueDictionary[Hashable, Any]] = (
     weakref.WeakValueDictionary()  # plain locks have no public type
 )
@@ -68,6 +71,15 @@ def add_worker(worker: Drained) -> None:
         worker: The worker; it is not kept alive.
     """
     _workers.add(worker)
+
+
+def keep_until_the_end(worker: Drained) -> None:
+    """Keep a worker alive that has alerts and no thread: the end of the process delivers them.
+
+    Args:
+        worker: The worker.
+    """
+    _kept.append(worker)
 
 
 def complaint_about(server: Hashable) -> Any:  # see above
@@ -89,8 +101,16 @@ def _drain_at_exit() -> None:
     budget = max((worker.shutdown_timeout for worker in workers), default=0.0)
     exit_.deadline = time.monotonic() + budget
     exit_.begun = True
+    interruption: BaseException | None = None
     for worker in workers:
-        worker.finish(exit_.deadline)
+        try:
+            worker.finish(exit_.deadline)
+        except BaseException as error:  # noqa: BLE001 - Ctrl-C: nobody waits any more, but what waits is counted
+            exit_.deadline = time.monotonic()
+            exit_.interrupted = True
+            interruption = error
+    if interruption is not None:
+        raise interruption
 
 
 def drain_at_the_end_of_a_child() -> None:
@@ -118,8 +138,9 @@ def _drain_at_exit_of_celery(**_: object) -> None:
 
 
 def _start_fresh_in_child() -> None:
-    exit_.begun = False
+    exit_.begun = exit_.interrupted = False
     _child.is_forked = True
+    _kept.clear()  # what they have is the parent's
     _complaints.clear()  # what the parent has printed, the child has not; and another thread may hold the lock
     for worker in list(_workers):
         worker.start_fresh()

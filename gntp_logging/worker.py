@@ -28,7 +28,7 @@ from .delivery import MAX_SENDINGS, Delivery, Outcome, Verdict
 from .flood import Flood
 from .gntp.network import host_and_port
 from .losses import INTERNAL_ERROR, LATE, NO_ANSWER, NOT_AUTHORIZED, with_losses
-from .process import add_worker, complaint_about, drain_at_the_end_of_a_child, exit_
+from .process import add_worker, complaint_about, drain_at_the_end_of_a_child, exit_, keep_until_the_end
 from .threads import start_thread
 
 _FIRST_RETRY: Final = 1.0
@@ -38,8 +38,17 @@ _LAST_RETRY: Final = 60.0
 _SHORTEST_PAUSE: Final = 0.01
 """Seconds: what is due comes a little late rather than keeping the thread busy until it is."""
 
+_SOON: Final = 1.0
+"""Seconds after a flush in which a close belongs to it: logging.shutdown calls one right after the other."""
+
 _RETRY_AFTER_REFUSAL: Final = 300.0
 """Seconds until a server that refused the password is asked again: people fix passwords in minutes."""
+
+
+_INTERRUPTED: Final = "interrupted, "
+
+_noticing_fork: Final = threading.RLock()
+"""Held while a worker begins anew in a child of a fork without hooks; re-entrant, as a signal handler may log then."""
 
 
 class _Waiter:
@@ -132,8 +141,10 @@ class Worker:
 
         Whatever was queued, held or under way at the fork is the parent's, and is delivered there.
         """
-        self.pid: int = os.getpid()
-        self._backlog = Backlog(self._queue_size, self._max_age, self._make_flood(), self._redact, self._on_error)
+        self._last_error: deque[str] = deque(maxlen=1)
+        self._backlog = Backlog(
+            self._queue_size, self._max_age, self._make_flood(), self._redact, self._on_error, self._last_error.append
+        )
         self._make_locks()
         self._starting = threading.Lock()
         client = self._delivery.client
@@ -142,18 +153,20 @@ class Worker:
         for waiter in inherited:  # forked inside flush, by a signal handler: what it waited for is not delivered here
             waiter.release(settled=False)
         self._generation = 0
-        self._running = False
+        self._started: int | None = None  # the generation that has a thread
         self._is_retired = False
         self._is_backing_off = False
-        self._thread_id: int | None = None
-        self._inline_thread_id: int | None = None
+        self._thread_ids: set[int] = set()  # more than one while an older thread ends its last exchange
+        self._turn_holder: int | None = None
         self._failures = 0
         self._retry_at = 0.0
         self._refused = False
-        self._last_error: str | None = None
+        self._answered_at = 0.0
         self._spent_until = 0.0
+        self._flushed_at = 0.0
         self._told_of_no_thread = False
         self._delivery.forget_registration()
+        self.pid: int = os.getpid()  # last: other threads of this process wait for it
 
     def _make_locks(self) -> None:
         """Make what threads wait on, of the kind that there is now: gevent replaces it."""
@@ -169,17 +182,17 @@ class Worker:
         Args:
             alert: The alert.
         """
-        if self.pid != os.getpid():  # uWSGI forks without Python's hooks
-            self.start_fresh()
+        self._notice_fork()
         self._spent_until = 0.0
         self._backlog.add(alert)
-        if not self._running:
+        if not self._is_running:
             self._start_thread()
         if not self._is_backing_off:  # else the thread would wake for each record, to find that it must not try yet
             self._wake_up()
         if exit_.begun:
-            self.finish(exit_.deadline)
-        elif not self._running and not self._starting.locked() and not self._pause():
+            if not self._flush_until(exit_.deadline):
+                self._give_up(self._why_given_up(exit_.deadline))
+        elif not self._is_running and not self._starting.locked() and not self._pause():
             self._deliver_inline(time.monotonic() + self.shutdown_timeout)  # threads are refused here
 
     def flush(self, timeout: float | None = None) -> bool:
@@ -198,32 +211,42 @@ class Worker:
         settled = self._flush_until(deadline)
         # logging.shutdown calls flush and then close: what this call has spent, that one has not.
         self._spent_until = 0.0 if settled or timeout is not None else deadline
+        self._flushed_at = time.monotonic()
         return settled
 
     def close(self) -> None:
         """Deliver what waits within ``shutdown_timeout``, count the rest as dropped, and stop the thread.
 
-        A worker that gets an alert afterwards starts again.
+        What other threads submit meanwhile waits as well. A worker that gets an alert afterwards starts again.
         """
-        if self.pid != os.getpid():
-            self.start_fresh()
-        own_deadline = self._spent_until or time.monotonic() + self.shutdown_timeout
-        self.finish(exit_.deadline if exit_.begun else own_deadline)
-        self._generation += 1
-        self._running = False
-        self._wake_up()
-        self._delivery.close()
+        self._notice_fork()
+        now = time.monotonic()
+        spent = self._spent_until if now < self._flushed_at + _SOON else 0.0
+        try:
+            self.finish(exit_.deadline if exit_.begun else spent or now + self.shutdown_timeout)
+        finally:
+            self._generation += 1
+            self._wake_up()
+            self._delivery.close()
+            if self._backlog.has_work():  # submitted after the last look, by a thread that took this one for running
+                self._start_thread()
 
     def retire(self) -> None:
         """Deliver what waits, and then end the thread: nobody can hand over more. Waits for nothing."""
         self._is_retired = True
+        if not self._is_running and self._backlog.has_work():
+            self._start_thread()
+            if not self._is_running:
+                keep_until_the_end(self)
         self._wake_up()
 
     def stats(self) -> Stats:
         """Return a snapshot of the counts."""
+        self._notice_fork()
         counts = self._backlog.counts()
         settled = counts.shown + counts.folded + counts.digested + sum(counts.dropped.values())
         state = "refused" if self._refused else "retrying" if self._failures else None
+        last_error = list(self._last_error)
         return Stats(
             accepted=settled + counts.queued,
             shown=counts.shown,
@@ -232,15 +255,28 @@ class Worker:
             dropped=counts.dropped,
             queued=counts.queued,
             notifications=counts.notifications,
-            state=state or ("running" if self._running else "idle"),
-            last_error=self._last_error,
+            state=state or ("running" if self._is_running else "idle"),
+            last_error=last_error[0] if last_error else None,
         )
 
     def is_current_thread(self) -> bool:
         """Tell whether the caller runs on the worker's thread."""
-        return self._thread_id == _thread.get_ident()
+        # A fork without hooks leaves the parent's number, which a thread of the child may have got.
+        return _thread.get_ident() in self._thread_ids and self.pid == os.getpid()
+
+    def _notice_fork(self) -> None:
+        """Begin anew in a child of a fork without hooks, such as uWSGI's."""
+        if self.pid != os.getpid():
+            with _noticing_fork:  # its threads may log their first alerts at once
+                if self.pid != os.getpid():
+                    self.start_fresh()
 
     # -- The thread ----------------------------------------------------------------------------
+
+    @property
+    def _is_running(self) -> bool:
+        """Whether there is a thread that will find what is submitted now."""
+        return self._started == self._generation
 
     def _wake_up(self) -> None:
         try:
@@ -255,13 +291,15 @@ class Worker:
         if exit_.begun or not starting.acquire(blocking=False):
             return
         try:
-            if not self._running:
+            if not self._is_running:
                 drain_at_the_end_of_a_child()
                 if self._kind_of_lock is not threading.Lock:
                     self._make_locks()
-                start_thread(self._run, self._generation)
-                self._running = True
+                # Before the start: the thread may have ended, or close may have been called, when the start returns.
+                generation = self._started = self._generation
+                start_thread(self._run, generation)
         except RuntimeError as error:
+            self._started = None
             if not self._told_of_no_thread:
                 self._told_of_no_thread = True
                 self._tell(f"no thread can be started ({error}): alerts are sent by the thread that logs")
@@ -269,33 +307,57 @@ class Worker:
             starting.release()
 
     def _run(self, generation: int) -> None:
-        self._thread_id = _thread.get_ident()
-        while generation == self._generation:
-            pause = self._work(generation)
-            if self._is_retired and not self._failures:
-                return
-            self._is_backing_off = self._pause() > 0
-            self._wake.acquire(timeout=pause)
-            self._is_backing_off = False
-        self._wake_up()  # what woke this thread may have been meant for its successor
+        ident = _thread.get_ident()
+        self._thread_ids.add(ident)
+        try:
+            while generation == self._generation:
+                pause = self._work(generation)
+                if self._is_retired and not self._failures:
+                    return
+                self._is_backing_off = self._pause() > 0
+                self._wake.acquire(timeout=pause)
+                self._is_backing_off = False
+        finally:
+            # The system gives the number of a thread that has ended to the next one, whose records are not this one's.
+            self._thread_ids.discard(ident)
+            if self._started == generation:
+                self._started = None
+            self._wake_up()  # what woke this thread may have been meant for its successor
 
     def _work(self, generation: int) -> float:
-        """Deliver what can be delivered now.
+        """Deliver what can be delivered now, whatever happens.
 
         Returns:
             Seconds until the next try, or until a count or a digest is due; -1 when only a new alert brings work.
         """
-        while generation == self._generation:
-            self._backlog.losses.hand_over()
-            pause = self._pause()
-            if pause > 0:
-                return pause
-            with self._turn:
-                delivered = generation == self._generation and self._deliver_next()
-            self._release_waiters()
-            if not delivered:
-                return self._pause() or self._until_due()
+        try:
+            while generation == self._generation:
+                self._backlog.losses.hand_over()
+                pause = self._pause()
+                if pause > 0:
+                    return pause
+                with self._turn:
+                    self._turn_holder = _thread.get_ident()
+                    try:
+                        delivered = generation == self._generation and self._deliver_next()
+                    finally:
+                        self._turn_holder = None
+                self._release_waiters()
+                if not delivered:
+                    return self._pause() or self._until_due()
+        except BaseException as error:  # noqa: BLE001 - nothing ends the thread: what waits would wait for ever
+            self._fail(error)
+            return self._pause()
         return -1
+
+    def _fail(self, error: BaseException) -> None:
+        """Try again later, after what should not have happened."""
+        self._note(f"{INTERNAL_ERROR}: {type(error).__name__}: {error}")
+        self._back_off()
+
+    def _note(self, error: str) -> None:
+        self._last_error.append(error)
+        self._complain(error)
 
     def _until_due(self) -> float:
         due = self._backlog.next_due()
@@ -330,7 +392,9 @@ class Worker:
             alert = with_losses(entry.alert, untold)
             ids = (entry.id_, entry.coalescing_id)
             outcome = self._delivery.send(alert, ids, timeout, unanswered=entry.unanswered)
-        except Exception as error:  # noqa: BLE001 - no alert can end the thread
+        except BaseException as error:
+            if not isinstance(error, Exception) and not self.is_current_thread():
+                raise  # Ctrl-C, while this thread delivers itself: the next to deliver finds the alert in hand
             outcome = Outcome(Verdict.DROPPED, INTERNAL_ERROR, f"{type(error).__name__}: {error}")
         if outcome.verdict is Verdict.SHOWN:
             self._backlog.were_told(untold)
@@ -339,8 +403,7 @@ class Worker:
     def _account(self, entry: Entry, outcome: Outcome) -> bool:
         """Draw the consequences of an outcome; return whether to go on with the next alert."""
         if outcome.hint:
-            self._last_error = outcome.hint
-            self._complain(outcome.hint)
+            self._note(outcome.hint)
         if outcome.verdict is Verdict.RETRY:
             if outcome.unanswered >= MAX_SENDINGS:
                 self._backlog.settle(entry, NO_ANSWER)
@@ -348,6 +411,7 @@ class Worker:
                 self._backlog.put_back(entry, outcome.unanswered)
             self._back_off()
             return False
+        self._answered_at = time.monotonic()
         self._refused = outcome.verdict is Verdict.REFUSED
         self._retry_at = time.monotonic() + _RETRY_AFTER_REFUSAL if self._refused else 0.0
         self._failures = 0
@@ -373,24 +437,23 @@ class Worker:
     # -- Waiting -------------------------------------------------------------------------------
 
     def _flush_until(self, deadline: float) -> bool:
-        if self.pid != os.getpid():
-            self.start_fresh()
+        self._notice_fork()
         mark = self._backlog.mark()
         if self._backlog.is_settled(mark):
             return True
-        if self.is_current_thread():
-            return False
-        if not self._running:
+        if not self._is_running or self.is_current_thread():
             self._deliver_inline(deadline, mark)
             return self._backlog.is_settled(mark)
         waiter = _Waiter(mark)
         self._waiters.append(waiter)
-        self._wake_up()
-        waiter.lock.acquire(timeout=max(0.0, deadline - time.monotonic()))
         try:
-            self._waiters.remove(waiter)
-        except ValueError:
-            pass  # the thread took it
+            self._wake_up()
+            waiter.lock.acquire(timeout=max(0.0, deadline - time.monotonic()))
+        finally:
+            try:
+                self._waiters.remove(waiter)
+            except ValueError:
+                pass  # the thread took it
         return waiter.settled or self._backlog.is_settled(mark)
 
     def _deliver_inline(self, deadline: float, flushed: int = 0) -> None:
@@ -398,37 +461,63 @@ class Worker:
 
         A look-up of the host's name would be bounded by nothing, so it is not made here.
         """
-        if self._delivery.client.needs_look_up or sys.is_finalizing():
+        if self._delivery.client.needs_look_up or sys.is_finalizing() or self._is_interrupted():
             return
-        if self._inline_thread_id == _thread.get_ident():
-            return  # a signal handler interrupted this very loop, which will find what it has logged
         left = deadline - time.monotonic()
         turn = self._turn  # a signal handler may fork meanwhile, and the child has another
         if left <= 0 or not turn.acquire(timeout=left):
             return
-        self._inline_thread_id = _thread.get_ident()
+        self._turn_holder = _thread.get_ident()
         try:
             while (left := deadline - time.monotonic()) > 0:
                 if not self._deliver_next(flushed, min(left, self._delivery.client.timeout)):
                     return
+        except Exception as error:  # noqa: BLE001 - a logging call raises nothing
+            self._fail(error)
         finally:
-            self._inline_thread_id = None
+            self._turn_holder = None
             turn.release()
+            self._release_waiters()
             self._backlog.losses.hand_over()
 
+    def _is_interrupted(self) -> bool:
+        """Tell whether the caller has interrupted, on the same thread, a delivery, which will find what is new."""
+        return self._turn_holder == _thread.get_ident()
+
     def finish(self, deadline: float) -> None:
-        """Deliver what waits; count, and tell, what is left.
+        """Deliver what waits, and what other threads submit meanwhile; count, and report, what is left.
 
         Args:
             deadline: When to give up, in seconds of :func:`time.monotonic`.
         """
-        self._flush_until(deadline)
-        if self._inline_thread_id == _thread.get_ident():
-            return  # interrupted while it delivers: the interrupted code goes on with what is left
+        try:
+            # The first try that fails ends it: a server that is away delays nobody's end.
+            while self._flush_until(deadline) and self._backlog.has_work() and time.monotonic() < deadline:
+                pass
+        except BaseException:  # Ctrl-C
+            self._give_up(_INTERRUPTED)
+            raise
+        self._give_up(self._why_given_up(deadline))
+
+    def _give_up(self, why: str) -> None:
+        if self._is_interrupted():
+            return
         lost = self._backlog.abandon(LATE)
         if lost:
-            self._complain(f"no answer within {self.shutdown_timeout:g} s, {_alerts(lost)} not delivered")
+            self._complain(f"{why}{_alerts(lost)} not delivered")
         self._backlog.losses.hand_over()
+
+    def _why_given_up(self, deadline: float) -> str:
+        """Return what people are told of alerts that are given up now; empty when an error was reported before."""
+        if exit_.interrupted:
+            return _INTERRUPTED
+        if time.monotonic() >= deadline:
+            has_answered = self._answered_at > deadline - self.shutdown_timeout
+            budget = f"{self.shutdown_timeout:g} s"
+            return f"{budget} were not enough, " if has_answered else f"no answer within {budget}, "
+        if sys.is_finalizing():
+            return "the program has ended, "
+        return "its address was not looked up before, " if self._delivery.client.needs_look_up else ""
 
     # -- Diagnosis -----------------------------------------------------------------------------
 

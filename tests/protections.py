@@ -49,14 +49,14 @@ FORK_HOOK: Final = ("gntp_logging/process.py", "    for worker in list(_workers)
 PROTECTIONS: Final = (
     Protection(
         "fork: state of the parent in the child",
-        (FORK_HOOK, ("gntp_logging/worker.py", "if self.pid != os.getpid():", "if False:")),
+        (FORK_HOOK, ("gntp_logging/worker.py", "        if self.pid != os.getpid():", "        if False:")),
         ("tests/test_fork.py::test_what_waits_at_the_fork_is_the_parents",),
     ),
     _one(
         "fork: hooks are skipped",
         "worker.py",
-        "if self.pid != os.getpid():  # uWSGI forks without Python's hooks",
-        "if False:",
+        "        if self.pid != os.getpid():",
+        "        if False:",
         "tests/test_fork.py::test_a_fork_that_skips_the_hooks_is_noticed",
     ),
     _one(
@@ -69,8 +69,9 @@ PROTECTIONS: Final = (
     _one(
         "fork: no thread in the child",
         "worker.py",
-        "        self._running = False\n        self._is_retired",
-        "        self._running = getattr(self, '_running', False)\n        self._is_retired",
+        "        self._generation = 0\n        self._started: int | None = None",
+        "        self._generation = getattr(self, '_generation', 0)\n"
+        "        self._started: int | None = getattr(self, '_started', None)",
         "tests/programs/test_gunicorn.py",
         "tests/test_fork.py::test_what_waits_at_the_fork_is_the_parents",
     ),
@@ -108,8 +109,8 @@ PROTECTIONS: Final = (
     _one(
         "exit: one budget for all handlers",
         "process.py",
-        "        worker.finish(exit_.deadline)\n",
-        "        worker.finish(time.monotonic() + worker.shutdown_timeout)\n",
+        "            worker.finish(exit_.deadline)\n",
+        "            worker.finish(time.monotonic() + worker.shutdown_timeout)\n",
         "tests/test_exit.py::test_two_dead_servers_share_one_budget",
     ),
     _one(
@@ -124,7 +125,11 @@ PROTECTIONS: Final = (
         (
             (
                 "gntp_logging/worker.py",
-                "        if exit_.begun:\n            self.finish(exit_.deadline)\n        elif",
+                """\
+        if exit_.begun:
+            if not self._flush_until(exit_.deadline):
+                self._give_up(self._why_given_up(exit_.deadline))
+        elif""",
                 "        if",
             ),
             ("gntp_logging/worker.py", "if exit_.begun or not starting.acquire", "if not starting.acquire"),
@@ -203,6 +208,64 @@ PROTECTIONS: Final = (
         " or self._worker.is_current_thread()",
         "",
         "tests/test_program.py::test_what_is_logged_on_the_workers_thread_is_ignored",
+    ),
+    _one(
+        "own records: a number that is given again",
+        "worker.py",
+        "            self._thread_ids.discard(ident)\n",
+        "",
+        "tests/test_worker.py::test_a_thread_with_the_number_of_one_that_has_ended_is_heard",
+        "tests/test_accounting.py",
+    ),
+    _one(
+        "close: what is submitted meanwhile",
+        "worker.py",
+        "            while self._flush_until(deadline) and",
+        "            if self._flush_until(deadline) and",
+        "tests/test_worker.py::test_close_delivers_what_other_threads_submit_meanwhile",
+    ),
+    _one(
+        "close: what is submitted at its very end",
+        "worker.py",
+        "            if self._backlog.has_work():  # submitted",
+        "            if False:  # submitted",
+        "tests/test_worker.py::test_what_is_submitted_at_the_very_end_of_close_is_delivered",
+    ),
+    _one(
+        "thread: an on_error that ends programs",
+        "losses.py",
+        "                except BaseException as error:",
+        "                except Exception as error:",
+        "tests/test_losses.py::test_whatever_on_error_raises_is_ignored",
+    ),
+    _one(
+        "thread: an error in taking an alert",
+        "worker.py",
+        "        except BaseException as error:  # noqa: BLE001 - nothing ends the thread",
+        "        except () as error:  # noqa: BLE001 - nothing ends the thread",
+        "tests/test_worker.py::test_what_fails_in_taking_an_alert_does_not_end_the_thread",
+    ),
+    _one(
+        "thread: an alert whose delivery was cut off",
+        "backlog.py",
+        "            if self._in_hand is not None:  # an exception",
+        "            if False:  # an exception",
+        "tests/test_worker.py::test_an_alert_that_fails_halfway_out_of_the_queue_is_not_lost",
+        "tests/test_worker.py::test_without_threads_a_delivery_that_is_interrupted_loses_nothing",
+    ),
+    _one(
+        "secrets: of an alert that cannot be looked through",
+        "backlog.py",
+        "            return alert.withheld()",
+        "            return alert",
+        "tests/test_backlog.py::test_an_alert_that_cannot_be_looked_through_is_withheld",
+    ),
+    _one(
+        "secrets: groups inside groups",
+        "redact.py",
+        "        end = max(end, last)",
+        "        end = last",
+        "tests/test_redact.py::test_of_groups_that_overlap_the_union_is_masked",
     ),
     _one(
         "queue: bounded",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -130,6 +131,57 @@ def test_evicted_repeats_are_counted_in_the_fold() -> None:
     backlog.settle(update)
     counts = backlog.counts()
     assert (counts.shown, counts.folded, counts.queued, counts.dropped) == (1, 100_000, 0, {})
+
+
+def test_an_alert_that_cannot_be_looked_through_is_withheld() -> None:
+    """What waits, what a full queue had no room for, and what is given up: nothing of it is shown."""
+    handed: list[Alert] = []
+    notes: list[str] = []
+
+    def fail(one: Alert) -> Alert:
+        raise RuntimeError(one.text)
+
+    def secret(kind: str) -> Alert:
+        return alert(kind)._replace(
+            title="S3CRET", text="S3CRET", logger="shop.orders", url="https://t/S3CRET", context=(("user", "S3CRET"),)
+        )
+
+    backlog = Backlog(
+        1, 0.0, Flood(60.0, 20, 0.0), fail, lambda one, _: handed.append(one._replace(kind=())), notes.append
+    )
+    for kind in "abc":
+        backlog.add(secret(kind))
+    first, digest = taken(backlog), None
+    assert first.alert.title == "ERROR · shop.orders"
+    assert "ERROR of shop.orders" in first.alert.text
+    backlog.settle(first)
+    digest = taken(backlog)
+    assert digest.digest is not None
+    backlog.settle(digest, "error 500")
+    backlog.losses.hand_over()
+    assert len(handed) == 1
+    assert "S3CRET" not in f"{first.alert._replace(kind=())} {digest.alert} {handed} {notes}"
+    assert set(notes) == {"secrets could not be looked for in an alert: RuntimeError"}
+    assert (backlog.counts().shown, backlog.counts().dropped) == (1, {"error 500": 2})
+
+
+def test_what_fails_while_it_is_sorted_out_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An alert is shown plainly; what a full queue had no room for is given up."""
+
+    def fail(*_: object) -> Any:
+        raise MemoryError
+
+    notes: list[str] = []
+    flood = Flood(60.0, 20, 0.0)
+    monkeypatch.setattr(flood, "offer", fail)
+    monkeypatch.setattr(flood, "absorb", fail)
+    backlog = Backlog(1, 0.0, flood, as_it_is, None, notes.append)
+    for kind in "abc":
+        backlog.add(alert(kind))
+    assert taken(backlog).alert.text == "text c"
+    counts = backlog.counts()
+    assert (counts.queued, counts.dropped) == (1, {"internal error": 2})
+    assert set(notes) == {"internal error: MemoryError"}
 
 
 def test_secrets_of_evicted_alerts_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:

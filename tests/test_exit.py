@@ -214,6 +214,79 @@ def test_two_dead_servers_share_one_budget() -> None:
     assert len(result.stderr.splitlines()) == 2
 
 
+def test_what_other_threads_log_at_the_end_is_delivered() -> None:
+    """A daemon thread goes on while the program ends; nothing that it logs is given up while there is time."""
+    program = """
+        import atexit, logging, sys, threading
+        atexit.register(lambda: print(handler.stats().dropped, done.wait(20)))
+        import gntp_logging
+        handler = gntp_logging.GNTPHandler(port=int(sys.argv[1]), repeat_window=0, rate=0, shutdown_timeout=20)
+        logging.getLogger().addHandler(handler)
+        begun, done = threading.Event(), threading.Event()
+
+        def work():
+            for number in range(300):
+                logging.error("%d", number)
+                begun.set()
+            done.set()
+
+        threading.Thread(target=work, daemon=True).start()
+        begun.wait(20)
+    """
+    with running_receiver() as receiver:
+        result = run_program(program, receiver.port)
+        assert len(receiver.toasts) == 300
+    assert (result.stdout, result.stderr) == ("{} True\n", "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot send itself Ctrl-C there")
+def test_ctrl_c_ends_the_waiting_and_every_handler_tells() -> None:
+    """Nobody waits for the second server after Ctrl-C at the first, but what both have is counted and told."""
+    program = """
+        import atexit, logging, os, signal, sys, threading
+        import gntp_logging
+        for port in sys.argv[1:]:
+            logging.getLogger().addHandler(gntp_logging.GNTPHandler(port=int(port), shutdown_timeout=20, timeout=60))
+        workers = [handler._worker for handler in logging.getLogger().handlers]
+
+        def interrupt():
+            while not any(worker._waiters for worker in workers):
+                pass
+            os.kill(os.getpid(), signal.SIGINT)
+
+        atexit.register(lambda: threading.Thread(target=interrupt, daemon=True).start())
+        logging.error("it broke")
+    """
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        began = time.monotonic()
+        result = run_program(program, one.getsockname()[1], other.getsockname()[1])
+        assert time.monotonic() - began < 15
+    lines = [line for line in result.stderr.splitlines() if line.startswith("gntp_logging: ")]
+    assert len(lines) == 2
+    assert all(line.endswith(": interrupted, 1 alert not delivered") for line in lines)
+
+
+def test_a_record_of_the_last_moment_is_reported_with_a_true_reason() -> None:
+    """An object's __del__ logs while the interpreter goes: nothing can be delivered, and no time has passed."""
+    program = """
+        import logging, sys
+        import gntp_logging
+        logging.getLogger().addHandler(gntp_logging.GNTPHandler(port=int(sys.argv[1]), app_name="shop"))
+
+        class Late:
+            def __del__(self, error=logging.error):
+                error("too late")
+
+        sys.modules["late"] = Late()
+    """
+    with running_receiver() as receiver:
+        result = run_program(program, receiver.port)
+        shown = [said(toast) for toast in receiver.toasts]
+    assert "no answer within" not in result.stderr
+    if not shown:  # else it was not too late
+        assert result.stderr.endswith(": the program has ended, 1 alert not delivered\n")
+
+
 def test_sigterm_turned_into_system_exit_delivers() -> None:
     """The two lines that the README gives for SIGTERM."""
     program = (

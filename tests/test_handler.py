@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gntp_logging import GNTPHandler
+from gntp_logging.alert import Alert
 from gntp_logging.gntp.headers import safe_value
 from gntp_logging.gntp.models import Resource
 from tests.support import RunningReceiver, ScriptedServer, answer_error, answer_ok, run_program, running_receiver, said
@@ -337,19 +338,52 @@ def test_redaction_can_be_switched_off(logger: logging.Logger, receiver: Running
     assert said(receiver.toasts[0]) == "password=hunter2"
 
 
-def test_redaction_that_fails_costs_nothing(
+def test_where_redaction_fails_nothing_of_the_alert_is_shown(
     logger: logging.Logger, receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The alert is shown as it is."""
+    """A fixed text names logger and level, to the desktop and to on_error; it counts as shown."""
 
-    def fail(*_: object) -> str:
-        raise RecursionError
+    def fail(text: str, *_: object) -> str:
+        raise RecursionError(text)
 
     monkeypatch.setattr("gntp_logging.redact.redact", fail)
-    handler = attach(logger, receiver.port)
-    logger.error("it broke")
+    seen: list[Alert] = []
+    handler = attach(
+        logger, receiver.port, context={"user": "hunter2"}, url="https://t/?q={message}", title="{message}"
+    )
+    logger.error("password=hunter2", extra={"gntp": {"icon": "/hunter2.png"}})
+    logger.error("password=hunter2 again")
     assert handler.flush(10)
-    assert said(receiver.toasts[0]) == "it broke"
+    for toast in receiver.toasts:
+        assert toast.title == f"ERROR · {logger.name}"
+        withheld = f"An alert (ERROR of {logger.name}) is withheld: looking for secrets in it has failed"
+        assert toast.text == withheld
+        assert "hunter2" not in repr(toast)
+    stats = handler.stats()
+    assert (stats.shown, stats.dropped) == (2, {})
+    assert stats.last_error == "secrets could not be looked for in an alert: RecursionError"
+    with ScriptedServer(answer_error(500)) as refusing:
+        other = attach(logger, refusing.port, on_error=lambda alert, _: seen.append(alert))
+        logger.error("password=hunter2")
+        assert other.flush(10)
+        other.close()
+    assert seen
+    assert "hunter2" not in repr(seen[0]._replace(kind=()))
+
+
+def test_nested_groups_of_a_users_pattern_leave_nothing_of_the_secret(
+    logger: logging.Logger, receiver: RunningReceiver
+) -> None:
+    """In text, title, context and the URL's values."""
+    handler = attach(
+        logger, receiver.port, redact=[r"pin ((\d)\d+)"], context={"note": "pin 1234567"}, url="https://t/?q={message}"
+    )
+    logger.error("the pin 1234567 was wrong", extra={"gntp": {"title": "pin 1234567"}})
+    assert handler.flush(10)
+    (toast,) = receiver.toasts
+    assert toast.title == "pin ***"
+    assert toast.text.startswith("the pin *** was wrong\n")
+    assert "67" not in toast.text + toast.title + toast.callback_url + str(toast.headers["Data-Note"])
 
 
 def test_a_picture_that_cannot_be_read_costs_only_itself(logger: logging.Logger, receiver: RunningReceiver) -> None:

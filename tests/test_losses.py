@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections import Counter
 
 import pytest
@@ -56,6 +58,45 @@ def test_each_loss_is_handed_over_once() -> None:
     for _ in range(2):
         losses.hand_over()
     assert got == [("a", "queue full"), ("b", "too old")]
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, GeneratorExit, ValueError])
+def test_whatever_on_error_raises_is_ignored(error: type[BaseException]) -> None:
+    """On a worker's thread and where the application logs; all are handed over."""
+    got: list[str] = []
+
+    def on_error(one: Alert, _reason: str) -> None:
+        got.append(one.text)
+        raise error
+
+    losses = Losses(on_error, 10)
+    for text in "abc":
+        losses.add(make_alert(text), "queue full")
+    thread = threading.Thread(target=losses.hand_over)
+    thread.start()
+    thread.join()
+    assert got == ["a", "b", "c"]
+    losses.add(make_alert("d"), "queue full")
+    losses.hand_over()
+    assert got == ["a", "b", "c", "d"]
+
+
+def test_ctrl_c_ends_an_on_error_that_hangs() -> None:
+    """Once is enough: the next one would hang as well. It gets its alert with the next loss."""
+    got: list[str] = []
+
+    def on_error(one: Alert, _reason: str) -> None:
+        got.append(one.text)
+        if one.text == "a":
+            signal.raise_signal(signal.SIGINT)
+
+    losses = Losses(on_error, 10)
+    losses.add(make_alert("a"), "queue full")
+    losses.add(make_alert("b"), "queue full")
+    losses.hand_over()
+    assert got == ["a"]
+    losses.hand_over()
+    assert got == ["a", "b"]
 
 
 def test_what_the_function_loses_itself_waits_for_the_next_time() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import re
 import signal
 import socket
@@ -16,11 +17,13 @@ from typing import Any
 import pytest
 
 from gntp_logging.alert import Alert
+from gntp_logging.backlog import Backlog, Entry
 from gntp_logging.delivery import Delivery, Outcome, Verdict
 from gntp_logging.flood import Flood
 from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.models import Event
 from gntp_logging.gntp.requests import NotifyRequest
+from gntp_logging.threads import start_thread
 from gntp_logging.worker import Worker
 from tests.support import (
     PATIENCE,
@@ -677,6 +680,270 @@ def test_a_worker_that_is_used_after_close_starts_again(
     assert len(receiver.toasts) == 20
 
 
+def test_close_delivers_what_other_threads_submit_meanwhile(workers: Callable[..., Worker]) -> None:
+    """One alert after another comes while the one before is sent: close waits for all, within its budget."""
+    shown: list[str] = []
+
+    def serve(sock: socket.socket, number: int) -> None:
+        request = receive_request(sock)
+        if isinstance(request, NotifyRequest):
+            shown.append(request.notification.text)
+            if len(shown) < 20:
+                worker.submit(alert(f"{len(shown)}"))
+        send_response(sock, Response_Action=request.message_type)
+
+    lines = Lines()
+    with ScriptedServer(serve) as server:
+        worker = workers(server.port, lines, shutdown_timeout=PATIENCE)
+        worker.submit(alert("0"))
+        worker.close()
+    assert shown == [str(number) for number in range(20)]
+    stats = worker.stats()
+    assert (stats.accepted, stats.shown, stats.dropped, stats.state) == (20, 20, {}, "idle")
+    assert lines.lines == []
+
+
+def test_close_says_that_the_time_was_too_short_where_the_server_answers(workers: Callable[..., Worker]) -> None:
+    """It would be untrue that there was no answer."""
+    gate = Gate()
+    gate.open.set()
+
+    def serve(sock: socket.socket, number: int) -> None:
+        if number == 2:  # after the REGISTER and the first NOTIFY
+            gate.open.clear()
+        gate(sock, number)
+
+    lines = Lines()
+    with ScriptedServer(serve) as server:
+        worker = workers(server.port, lines, shutdown_timeout=0.5)
+        for number in range(3):
+            worker.submit(alert(f"{number}"))
+        worker.close()
+        (line,) = lines.lines
+        assert line.endswith(": 0.5 s were not enough, 2 alerts not delivered")
+        assert worker.stats().dropped == {"not delivered in time": 2}
+        gate.open.set()
+
+
+def test_close_long_after_a_flush_has_a_budget_of_its_own(
+    workers: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What flush has spent counts for a close right after it, as logging.shutdown makes one."""
+    gate = Gate()
+    with ScriptedServer(gate) as server:
+        worker = workers(server.port, shutdown_timeout=0.01)
+        worker.submit(alert())
+        assert not worker.flush()
+        monkeypatch.setattr("gntp_logging.worker._SOON", 0.0)
+        worker.shutdown_timeout = PATIENCE
+
+        def answer() -> None:
+            wait_until(lambda: bool(worker._waiters))
+            gate.open.set()
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        worker.close()
+        answering.join(PATIENCE)
+    assert (worker.stats().shown, worker.stats().dropped) == (1, {})
+
+
+def test_what_is_submitted_at_the_very_end_of_close_is_delivered(
+    workers: Callable[..., Worker], receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a thread that has seen a running worker, after close has looked for the last time."""
+    real = Backlog.abandon
+
+    def abandon(self: Backlog, reason: str) -> int:
+        lost = real(self, reason)
+        monkeypatch.undo()
+        worker.submit(alert("at the end"))
+        return lost
+
+    worker = workers(receiver.port)
+    worker.submit(alert("before"))
+    monkeypatch.setattr(Backlog, "abandon", abandon)
+    worker.close()
+    assert [toast.text for toast in receiver.wait_for(2)] == ["before", "at the end"]
+
+
+def test_a_close_while_the_thread_is_started_leaves_a_worker_that_starts_again(
+    workers: Callable[..., Worker], receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that was being started ends at once, and must not be taken for one that runs."""
+
+    def start(function: Callable[..., object], *arguments: object) -> None:
+        monkeypatch.undo()
+        worker.close()
+        start_thread(function, *arguments)
+
+    worker = workers(receiver.port, shutdown_timeout=0.0)
+    monkeypatch.setattr("gntp_logging.worker.start_thread", start)
+    worker.submit(alert("one"))
+    worker.submit(alert("two"))
+    (toast,) = receiver.wait_for(1)
+    assert toast.text == "two\n(1 alert was dropped: not delivered in time)"
+
+
+def test_a_close_that_is_interrupted_counts_what_waits(workers: Callable[..., Worker]) -> None:
+    """Ctrl-C ends the waiting, and is raised; the worker works on."""
+    gate = Gate()
+
+    def interrupt() -> None:
+        wait_until(lambda: bool(worker._waiters))
+        signal.raise_signal(signal.SIGINT)
+
+    with ScriptedServer(gate) as server:
+        worker = workers(server.port, shutdown_timeout=PATIENCE)
+        worker.submit(alert("one"))
+        assert gate.reached.wait(PATIENCE)
+        interrupter = threading.Thread(target=interrupt)
+        interrupter.start()
+        with pytest.raises(KeyboardInterrupt):
+            worker.close()
+        interrupter.join(PATIENCE)
+        assert not worker._waiters
+        assert worker.stats().dropped == {"not delivered in time": 1}
+        gate.open.set()
+        worker.submit(alert("two"))
+        assert worker.flush(PATIENCE)
+    assert worker.stats().shown == 1
+
+
+# -- Nothing ends the thread ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, GeneratorExit, ValueError])
+def test_an_on_error_that_raises_does_not_end_the_thread(
+    workers: Callable[..., Worker], error: type[BaseException]
+) -> None:
+    """Whatever it raises, on whatever thread."""
+    handed: list[str] = []
+
+    def on_error(one: Alert, _reason: str) -> None:
+        handed.append(one.text)
+        raise error
+
+    def serve(sock: socket.socket, number: int) -> None:
+        (answer_error(500) if number == 1 else answer_ok)(sock, number)
+
+    with ScriptedServer(serve) as server:
+        worker = workers(server.port, on_error=on_error)
+        worker.submit(alert("refused"))
+        assert worker.flush(PATIENCE)
+        wait_until(lambda: handed == ["refused"])
+        worker.submit(alert("good"))
+        assert worker.flush(PATIENCE)
+        assert (worker.stats().shown, worker.stats().queued) == (1, 0)
+    worker.submit(alert("nobody there"))
+    worker.close()
+    assert handed == ["refused", "nobody there"]
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, MemoryError])
+@pytest.mark.parametrize("where", ["take", "next_due", "is_settled"])
+def test_what_fails_in_taking_an_alert_does_not_end_the_thread(
+    workers: Callable[..., Worker],
+    receiver: RunningReceiver,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[BaseException],
+    where: str,
+) -> None:
+    """It is reported, and tried again."""
+    lines = Lines()
+    worker = workers(receiver.port, lines)
+    real = getattr(Backlog, where)
+    failed = threading.Event()
+
+    def fail(self: Backlog, *rest: Any) -> Any:
+        if worker.is_current_thread() and not failed.is_set():
+            failed.set()
+            raise error("no")
+        return real(self, *rest)
+
+    monkeypatch.setattr(Backlog, where, fail)
+    worker.submit(alert("one"))
+    worker.flush(PATIENCE)
+    assert failed.wait(PATIENCE)
+    assert worker.flush(PATIENCE)
+    assert [toast.text for toast in receiver.toasts] == ["one"]
+    assert worker.stats().queued == 0
+    assert f"internal error: {error.__name__}: no" in lines.lines[0]
+
+
+def test_an_alert_that_fails_halfway_out_of_the_queue_is_not_lost(
+    workers: Callable[..., Worker], receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in hand, and goes out with the next try."""
+    real = Backlog._with_ids
+    failed = threading.Event()
+
+    def fail(self: Backlog, entry: Entry) -> Entry:
+        if not failed.is_set():
+            failed.set()
+            raise MemoryError("no")
+        return real(self, entry)
+
+    monkeypatch.setattr(Backlog, "_with_ids", fail)
+    worker = workers(receiver.port)
+    worker.submit(alert("one"))
+    worker.flush(PATIENCE)
+    assert failed.is_set()
+    worker.submit(alert("two"))
+    assert worker.flush(PATIENCE)
+    assert [toast.text for toast in receiver.toasts] == ["one", "two"]
+    assert (worker.stats().shown, worker.stats().accepted) == (2, 2)
+
+
+def test_an_on_error_that_closes_the_handler_delivers_what_waits(workers: Callable[..., Worker]) -> None:
+    """A call on the worker's own thread cannot wait for that thread, so it delivers itself."""
+    shown: list[str] = []
+
+    def serve(sock: socket.socket, number: int) -> None:
+        request = receive_request(sock)
+        if isinstance(request, NotifyRequest) and request.notification.text == "refused":
+            worker.submit(alert("waits"))
+            send_response(sock, "-ERROR", Error_Code="500", Error_Description="no")
+            return
+        if isinstance(request, NotifyRequest):
+            shown.append(request.notification.text.split("\n")[0])
+        send_response(sock, Response_Action=request.message_type)
+
+    with ScriptedServer(serve) as server:
+        worker: Worker = workers(server.port, on_error=lambda *_: worker.close(), shutdown_timeout=PATIENCE)
+        worker.submit(alert("refused"))
+        wait_until(lambda: shown == ["waits"])
+        wait_until(lambda: worker.stats().state == "idle")
+    assert worker.stats().dropped == {"error 500": 1}
+
+
+def test_a_thread_with_the_number_of_one_that_has_ended_is_heard(
+    workers: Callable[..., Worker], receiver: RunningReceiver
+) -> None:
+    """The system gives numbers of threads again, mostly to the next one."""
+    worker = workers(receiver.port)
+    mistaken: list[bool] = []
+    for _ in range(20):
+        worker.submit(alert())
+        worker.close()
+        wait_until(lambda: not worker._thread_ids)
+        thread = threading.Thread(target=lambda: mistaken.append(worker.is_current_thread()))
+        thread.start()
+        thread.join()
+    assert mistaken == [False] * 20
+
+
+def test_the_parents_thread_is_not_the_childs() -> None:
+    """A fork without hooks leaves its number, which a thread of the child may have got."""
+    worker = make_worker(free_port())
+    worker._thread_ids.add(threading.get_ident())
+    assert worker.is_current_thread()
+    worker.pid = -1
+    assert not worker.is_current_thread()
+    assert worker.stats().accepted == 0
+    assert worker.pid == os.getpid()
+
+
 @pytest.fixture
 def without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no raw thread be started, as uWSGI without threads and limits of the system do; tests' own are others."""
@@ -725,3 +992,41 @@ def test_without_threads_what_is_given_up_is_handed_over_all_the_same(workers: C
         worker = workers(server.port, on_error=lambda _, reason: lost.append(reason))
         worker.submit(alert())
     assert lost == ["error 500"]
+
+
+@pytest.mark.usefixtures("without_threads")
+def test_without_threads_a_delivery_that_is_interrupted_loses_nothing(
+    workers: Callable[..., Worker], receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C is raised where the program logs; the alert goes out with the next one."""
+
+    def send(*_: object, **__: object) -> Outcome:
+        monkeypatch.setattr(Delivery, "send", real)
+        raise KeyboardInterrupt
+
+    real = Delivery.send
+    monkeypatch.setattr(Delivery, "send", send)
+    worker = workers(receiver.port)
+    with pytest.raises(KeyboardInterrupt):
+        worker.submit(alert("one"))
+    assert worker.stats().queued == 1
+    worker.submit(alert("two"))
+    assert [toast.text for toast in receiver.toasts] == ["one", "two"]
+    assert (worker.stats().shown, worker.stats().queued) == (2, 0)
+
+
+@pytest.mark.usefixtures("without_threads")
+def test_without_threads_alerts_of_a_handler_that_was_thrown_away_wait_for_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody else would know of them."""
+    kept: list[Any] = []
+    monkeypatch.setattr("gntp_logging.process._kept", kept)
+    port = free_port()
+    worker = make_worker(port)
+    worker.submit(alert("one"))
+    worker.retire()
+    assert kept == [worker]
+    with running_receiver(port=port) as receiver:
+        worker.finish(time.monotonic() + PATIENCE)
+        assert [toast.text for toast in receiver.toasts] == ["one"]

@@ -1,0 +1,182 @@
+"""Accounting: whatever happens to a handler, each record that it gets is shown, folded, digested, dropped or queued."""
+
+from __future__ import annotations
+
+import _thread
+import logging
+import logging.config
+import os
+import re
+import sys
+import threading
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from gntp_logging import GNTPHandler
+from gntp_logging.receiver.registry import Toast
+from gntp_logging.receiver.server import Receiver, Server
+from tests.support import PATIENCE, Recorder, free_port, wait_until
+from tests.test_fork import exit_code, in_child
+
+TEXTS = ["the disk is full", "no answer from the bank", "order 4711 was not paid"]
+
+
+def sys_exit(*_: object) -> None:
+    """End the program, as an on_error might."""
+    sys.exit("an alert is lost")
+
+
+def told(toast: Toast) -> int:
+    """Return how many records a toast stands for."""
+    count = re.search(r"([\d,]+) times$|^([\d,]+) alerts not shown", toast.title)
+    return int((count[1] or count[2]).replace(",", "")) if count else 1
+
+
+class HandlerMachine(RuleBasedStateMachine):
+    """A handler in a process that logs, forks and configures logging, and a server that comes and goes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.recorder = Recorder()
+        self.port = free_port()
+        self.server: Receiver | None = None
+        self.logged = 0
+        self.is_forgotten = False
+        self.idle_threads = _thread._count()
+
+    @initialize(
+        queue_size=st.sampled_from([1, 3, 10_000]),
+        burst=st.sampled_from([1, 20]),
+        repeat_window=st.sampled_from([0, 60]),
+        on_error=st.sampled_from([None, sys_exit]),
+        is_up=st.booleans(),
+    )
+    def begin(self, *, is_up: bool, **options: Any) -> None:
+        """Make the handler, with any options."""
+        self.handler = GNTPHandler(
+            host="127.0.0.1", port=self.port, app_name="shop", shutdown_timeout=PATIENCE, timeout=PATIENCE, **options
+        )
+        self.logger = logging.Logger("shop")  # noqa: LOG001 - one of its own, that no other test has
+        self.logger.addHandler(self.handler)
+        if is_up:
+            self.server_up()
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the server listens."""
+        return self.server is not None
+
+    def wait_for_the_threads_end(self) -> None:
+        """Wait until the worker's thread is gone, so that the next thread may get its number."""
+        wait_until(lambda: _thread._count() <= self.idle_threads + self.is_up)
+
+    @rule(texts=st.lists(st.sampled_from(TEXTS), min_size=1, max_size=6), level=st.sampled_from([30, 40, 50]))
+    def log(self, texts: list[str], level: int) -> None:
+        """Log in this thread."""
+        for text in texts:
+            self.logger.log(level, text)
+        self.logged += len(texts)
+
+    @rule(texts=st.lists(st.sampled_from(TEXTS), min_size=1, max_size=3))
+    def log_in_a_new_thread(self, texts: list[str]) -> None:
+        """Log in a thread that may have the number of one that has ended."""
+        thread = threading.Thread(target=self.log, args=(texts, logging.ERROR))
+        thread.start()
+        thread.join()
+
+    @rule()
+    def flush(self) -> None:
+        """Wait for all; with a server, all arrives, and the desktop knows the count."""
+        settled = self.handler.flush(PATIENCE)
+        stats = self.handler.stats()
+        if self.is_up:
+            assert settled
+            assert stats.queued == 0
+            on_the_desktop = {toast.coalescing_id: told(toast) for toast in self.recorder.toasts}
+            assert sum(on_the_desktop.values()) == stats.shown + stats.folded + stats.digested
+
+    @rule()
+    def close(self) -> None:
+        """Close the handler, which stays at its logger."""
+        self.handler.close()
+        assert self.handler.stats().queued == 0
+        self.wait_for_the_threads_end()
+
+    @rule()
+    def configure_logging(self) -> None:
+        """Let some library configure logging: the first time, that closes the handler."""
+        logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})
+        if not self.is_forgotten:
+            self.wait_for_the_threads_end()
+        self.is_forgotten = True
+
+    @precondition(lambda self: hasattr(os, "fork"))
+    @rule(number=st.integers(0, 3))
+    def fork(self, number: int) -> None:
+        """Log in a child, which begins at zero and has nothing of the parent's."""
+
+        def work() -> bool:
+            for _ in range(number):
+                self.logger.error("in the child")
+            delivered = self.handler.flush(PATIENCE) or not self.is_up
+            return delivered and self.handler.stats().accepted == number
+
+        if self.is_up:
+            self.flush()  # what arrives from now on is the child's
+        own = list(self.recorder.toasts)
+        assert exit_code(in_child(work)) == 0
+        self.recorder.toasts[:] = own
+
+    @precondition(lambda self: not self.is_up)
+    @rule()
+    def server_up(self) -> None:
+        """Start the server."""
+        self.server = Receiver(Server([self.recorder], port=self.port)).start()
+
+    @precondition(lambda self: self.is_up)
+    @rule()
+    def server_down(self) -> None:
+        """Stop it, in the middle of whatever it does."""
+        assert self.server is not None
+        self.handler.flush(PATIENCE)  # what it has shown without an answer it would show twice
+        self.server.stop()
+        self.server = None
+
+    @invariant()
+    def every_record_is_counted(self) -> None:
+        """As often as it was logged."""
+        if hasattr(self, "handler"):
+            stats = self.handler.stats()
+            parts = (stats.shown, stats.folded, stats.digested, *stats.dropped.values(), stats.queued)
+            assert sum(parts) == self.logged
+            assert min(parts) >= 0
+
+    def teardown(self) -> None:
+        """End the server and the handler."""
+        if self.server is not None:
+            self.flush()
+        self.handler.close()
+        if self.server is not None:
+            self.server.stop()
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
+def test_no_state_of_a_handler_leaves_a_record_uncounted() -> None:
+    """In whatever order it is used."""
+    run_state_machine_as_test(
+        HandlerMachine,
+        settings=settings(
+            max_examples=80, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
