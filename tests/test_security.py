@@ -48,7 +48,7 @@ def display() -> Desktop:
 @pytest.fixture
 def port(display: Desktop) -> Iterator[int]:
     """The port of a receiver with a password, to which an application is registered."""
-    with Receiver(Server([display], passwords=[PASSWORD])) as receiver:
+    with Receiver(Server([display], passwords=[PASSWORD], hub=True)) as receiver:
         assert ask(receiver.port, _with(_seen(), register())).message_type == "-OK"
         yield receiver.port
 

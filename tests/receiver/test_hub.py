@@ -65,7 +65,7 @@ class Watching(Recorder):
 def desk(*subscriptions: Subscriber, port: int = 0) -> Iterator[Desk]:
     """Run a receiver that belongs to subscriptions."""
     recorder = Recorder()
-    server = Server([recorder], passwords=["secret"], subscriptions=subscriptions, port=port)
+    server = Server([recorder], passwords=["secret"], subscriptions=subscriptions, port=port, hub=True)
     with Receiver(server) as receiver:
         yield Desk(receiver, recorder)
 
@@ -219,7 +219,7 @@ def test_a_queue_that_is_full_drops_and_counts(hub: Desk, monkeypatch: pytest.Mo
 def test_what_a_subscriber_does_not_get_is_told() -> None:
     """At once, to the displays that want to know; not with each message, but with the number at the end."""
     watching = Watching()
-    with Receiver(Server([watching], passwords=["secret"])) as receiver:
+    with Receiver(Server([watching], passwords=["secret"], hub=True)) as receiver:
         running = Desk(receiver, watching)
         with member(running, free_port(), "dead") as subscriber, publisher(running.port) as sender:
             subscriber.subscribe()
