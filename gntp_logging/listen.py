@@ -88,7 +88,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )  # fmt: skip
     parser.add_argument(
         "--hub", action="store_true",
-        help="be a hub: let others subscribe, and hand on to them what arrives; needs a password",
+        help="be a hub: let others subscribe, and hand on to them what arrives; needs a password. What came encrypted"
+        " goes only to subscriptions that are encrypted as well",
     )  # fmt: skip
     parser.add_argument(
         "--subscribe-to", metavar="HUB[:PORT]", type=args.hub,
@@ -96,7 +97,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )  # fmt: skip
     parser.add_argument(
         "--encryption", metavar="CIPHER", choices=tuple(CIPHERS),
-        help=f"cipher of the subscription, and so of what the hub sends: {', '.join(CIPHERS)} (default: in clear)",
+        help=f"cipher of the subscription, and so of what the hub sends: {', '.join(CIPHERS)} (default: in clear;"
+        " a hub then holds back what it got encrypted)",
     )  # fmt: skip
     parser.set_defaults(run=listen_command)
 

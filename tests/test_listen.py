@@ -21,6 +21,7 @@ import pytest
 
 from gntp_logging import GNTPHandler, listen
 from gntp_logging.cli import main
+from gntp_logging.gntp.ciphers import AES
 from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.exceptions import GNTPAuthenticationError
 from gntp_logging.gntp.models import Event, Notification
@@ -485,6 +486,29 @@ def test_the_environments_password_makes_a_hub(monkeypatch: pytest.MonkeyPatch) 
         assert hub.next()["event"] == "subscribe"
     finally:
         assert hub.end() == (0, "")
+
+
+def test_an_encrypted_alert_reaches_an_encrypted_subscription_alone() -> None:
+    """The hub tells of the other one, and what to do."""
+    hub = Listening("--hub", "--password", "secret")
+    where = f"127.0.0.1:{hub.port}"
+    in_clear = Listening("--password", "secret", "--subscribe-to", where)
+    safe = Listening("--password", "secret", "--subscribe-to", where, "--encryption", "AES")
+    try:
+        for _ in range(2):
+            hub.next_of("subscribe")
+        with GNTPClient("127.0.0.1", hub.port, PATIENCE, "secret", encryption=AES) as client:
+            client.process_request(REGISTER)
+            client.process_request(NotifyRequest("shop", Notification("Info", "hidden")))
+        assert safe.next_of("notify")["title"] == "hidden"
+        with hub.client("secret") as client:
+            client.process_request(NotifyRequest("shop", Notification("Info", "came in clear")))
+        assert [event["name"] for event in in_clear.next()["notifications"]] == ["Info"]
+        assert in_clear.next()["title"] == "came in clear"
+        assert "subscribe with --encryption AES" in hub.next_of("lost")["reason"]
+    finally:
+        ends = [each.end() for each in (in_clear, safe, hub)]
+    assert ends == [(0, "")] * 3
 
 
 def test_a_hub_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

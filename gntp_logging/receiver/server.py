@@ -29,7 +29,7 @@ from gntp_logging.gntp.wire import DEFAULT_LIMITS, Limits, RequestReader
 from .audience import Audience
 from .budget import DEFAULT_BUDGET, Budget, Usage
 from .connection import Connection
-from .hub import Hub
+from .hub import Hub, Message
 from .loop_thread import LoopThread
 from .protocols import Display, Notice
 from .reactions import MAX_AWAITED, Awaited, Reaction
@@ -248,8 +248,9 @@ class Server:
     def _take(self, request: RegisterRequest | NotifyRequest, connection: Connection) -> Awaited | None:
         """Register an application or show a notification, and hand it on to subscribers."""
         awaited = None
+        came_by = connection.envelope.cipher_id
         if isinstance(request, RegisterRequest):
-            self._registry.register(request)
+            self._registry.register(request, came_by)
             self._notice(
                 "register",
                 application=request.app_name,
@@ -267,7 +268,9 @@ class Server:
                     self._awaited.popleft().react(Reaction.TIMED_OUT)
                 toast = dataclasses.replace(toast, react=awaited.react)
             self._audience.show(toast)
-        self._hub.forward(request, self._registry.registration(request.app_name), connection.peer)
+        registration = self._registry.registration(request.app_name)
+        registered_by = self._registry.registered_by(request.app_name)
+        self._hub.forward(Message(request, came_by, registration, registered_by), connection.peer)
         return awaited
 
     def _notice_error(self, error: GNTPProtocolError, connection: Connection) -> None:
