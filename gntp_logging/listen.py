@@ -41,7 +41,9 @@ Show what GNTP clients send, on this machine: a GNTPHandler, or any other progra
   gntp-logging listen --bind 0.0.0.0 --password-file F   from other machines as well
   gntp-logging listen --display web --display desktop    a page in the browser, and toasts of the desktop
   gntp-logging listen --display json | jq .title         for scripts
-  gntp-logging listen --bind 0.0.0.0 --password-file F --subscribe-to hub.example
+  gntp-logging listen --bind 0.0.0.0 --password-file F --hub
+                                                         a hub, to which desktops subscribe
+  gntp-logging listen --bind 0.0.0.0 --password-file F --subscribe-to hub.example --encryption AES
                                                          what the hub gets
 
 Of the environment, GNTP_PORT, GNTP_PASSWORD and GNTP_PASSWORD_FILE count where there is no such argument.
@@ -85,12 +87,18 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="answer encrypted requests encrypted, as the specification says; not every client can read that",
     )  # fmt: skip
     parser.add_argument(
+        "--hub", action="store_true",
+        help="be a hub: let others subscribe, and hand on to them what arrives; needs a password. What came encrypted"
+        " goes only to subscriptions that are encrypted as well",
+    )  # fmt: skip
+    parser.add_argument(
         "--subscribe-to", metavar="HUB[:PORT]", type=args.hub,
         help="show what this hub gets as well; the hub's password is the first that is given here",
     )  # fmt: skip
     parser.add_argument(
         "--encryption", metavar="CIPHER", choices=tuple(CIPHERS),
-        help=f"cipher of the subscription, and so of what the hub sends: {', '.join(CIPHERS)} (default: in clear)",
+        help=f"cipher of the subscription, and so of what the hub sends: {', '.join(CIPHERS)} (default: in clear;"
+        " a hub then holds back what it got encrypted)",
     )  # fmt: skip
     parser.set_defaults(run=listen_command)
 
@@ -140,6 +148,7 @@ def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], s
         passwords=passwords,
         subscriptions=[subscriber] if subscriber else [],
         encrypt_answers=arguments.encrypt_answers,
+        hub=arguments.hub,
         on_failure=failed,
     )
     with contextlib.ExitStack() as at_the_end:
@@ -162,9 +171,9 @@ def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], s
             subscriber.port = receiver.port
             at_the_end.callback(subscriber.close)
             try:
-                subscriber.start_renewing(lambda error: _warn(f"cannot renew the subscription: {error}"))
+                subscriber.start_renewing(lambda error: _warn(f"cannot renew the subscription: {_why(error)}"))
             except GNTPError as error:
-                raise OSError(f"cannot subscribe to {host_and_port(*subscriber.hub)}: {error}") from error
+                raise OSError(f"cannot subscribe to {host_and_port(*subscriber.hub)}: {_why(error)}") from error
         stop.wait()
 
 
@@ -176,6 +185,15 @@ def _subscriber(arguments: argparse.Namespace, passwords: Sequence[str]) -> Subs
     name = platform.node() or "gntp-logging"
     cipher = CIPHERS.get(arguments.encryption)
     return Subscriber(f"{name}-{random_hex_string(4)}", name, arguments.subscribe_to, passwords[0], encryption=cipher)
+
+
+def _why(error: Exception) -> str:
+    """Return why a subscription failed: what the server said, and only then what to do about it."""
+    from .gntp.exceptions import GNTPAuthenticationError
+
+    if isinstance(error, GNTPAuthenticationError):
+        return f"{error}; the first password that is given here must be the hub's"
+    return str(error)
 
 
 def _made(name: str) -> Display:
@@ -264,6 +282,8 @@ def _refuse_what_is_open_or_cannot_work(arguments: argparse.Namespace, passwords
     if not passwords and not is_loopback(arguments.bind):
         hint = "give --password-file or --password, or leave --bind out"
         raise UsageError(f"--bind {arguments.bind} without a password would show what anybody sends: {hint}")
+    if arguments.hub and not passwords:
+        raise UsageError("--hub needs a password, which subscribers must have: give --password-file or --password")
     if arguments.subscribe_to and not passwords:
         raise UsageError("--subscribe-to needs the hub's password: give --password-file or --password")
     if arguments.subscribe_to and is_loopback(arguments.bind) and not is_loopback(arguments.subscribe_to[0]):

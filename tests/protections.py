@@ -1,5 +1,6 @@
-"""Take out each protection of docs/reliability.md, one at a time, and see that a test notices. No test itself.
+"""Take out each protection of docs/reliability.md, and the hub's, one at a time, and see that a test notices.
 
+This is no test itself.
 ``python tests/protections.py`` copies the repository to a temporary folder for each, changes the copy, and runs the
 tests that are named here; a run that fails or hangs has noticed. ``python tests/protections.py fork gevent`` takes only
 those whose names hold one of the words. A test checks that what is to be taken out is still there.
@@ -467,6 +468,36 @@ PROTECTIONS: Final = (
         "def _secret(what: str, value: object) -> str:\n",
         "def _secret(what: str, value: object) -> str:\n    what = f'{what} {value}'\n",
         "tests/test_program.py::test_the_password_appears_nowhere",
+    ),
+    _one(
+        "hub: what came encrypted leaves encrypted",
+        "receiver/hub.py",
+        "    return _STRENGTHS[came_by] <= _STRENGTHS[subscribed_by]",
+        "    return True",
+        "tests/test_security.py::test_a_hash_that_was_seen_subscribes_to_what_comes_in_clear_and_to_nothing_else",
+    ),
+    _one(
+        "hub: a registration that came encrypted is not told in clear",
+        "receiver/hub.py",
+        "        if may_be_handed_on(message.registered_by, self._cipher_id):",
+        "        if True:",
+        "tests/test_security.py::test_a_hash_that_was_seen_subscribes_to_what_comes_in_clear_and_to_nothing_else",
+        "tests/receiver/test_hub.py::test_names_of_types_are_told_in_clear_as_far_as_clear_alerts_have_told_them",
+    ),
+    _one(
+        "hub: DES is weaker",
+        "receiver/hub.py",
+        '{None: 0, "DES": 1, "AES": 2, "3DES": 2}',
+        '{None: 0, "DES": 2, "AES": 2, "3DES": 2}',
+        "tests/receiver/test_hub.py::test_what_came_encrypted_is_handed_on_encrypted_or_not_at_all",
+    ),
+    _one(
+        "hub: only where it was asked for",
+        "receiver/server.py",
+        "            if not self._is_hub:",
+        "            if False:",
+        "tests/receiver/test_server.py::test_a_server_that_is_no_hub_says_how_it_would_be_one",
+        "tests/test_testing.py::test_it_is_no_hub",
     ),
     _one(
         "hostile text: one place makes it safe",

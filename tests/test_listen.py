@@ -21,6 +21,7 @@ import pytest
 
 from gntp_logging import GNTPHandler, listen
 from gntp_logging.cli import main
+from gntp_logging.gntp.ciphers import AES
 from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.exceptions import GNTPAuthenticationError
 from gntp_logging.gntp.models import Event, Notification
@@ -28,7 +29,7 @@ from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Subscribe
 from gntp_logging.listen import Stop, is_loopback
 from gntp_logging.receiver.displays import DISPLAYS, Kind
 from gntp_logging.receiver.registry import Toast
-from tests.support import PATIENCE, ScriptedServer, free_port, wait_until
+from tests.support import PATIENCE, ScriptedServer, free_port, receive_request, send_response, wait_until
 
 pytestmark = pytest.mark.usefixtures("no_variables")
 
@@ -94,7 +95,7 @@ def test_each_event_comes_at_once(listening: Listening) -> None:
 def test_refusals_and_subscriptions_are_events_too(tmp_path: Path) -> None:
     """And passwords come from wherever they were given."""
     (tmp_path / "passwords").write_text("one\n\ntwo\r\n", encoding="utf-8")
-    listening = Listening("--password", "three", "--password-file", str(tmp_path / "passwords"))
+    listening = Listening("--hub", "--password", "three", "--password-file", str(tmp_path / "passwords"))
     try:
         for password in ("one", "two", "three"):
             with listening.client(password) as client:
@@ -155,6 +156,7 @@ def test_a_handler_finds_it_and_its_alert_is_a_box(tmp_path: Path) -> None:
         (["--bind", "0.0.0.0"], "without a password would show what anybody sends: give --password-file"),
         (["--bind", "::"], "without a password"),
         (["--bind", "desk.example"], "without a password"),
+        (["--hub"], "--hub needs a password, which subscribers must have: give --password-file or --password"),
         (["--subscribe-to", "hub"], "--subscribe-to needs the hub's password"),
         (["--subscribe-to", "hub", "--password", "x"], "needs --bind with an address that the hub can reach"),
         (["--password-file", "/dev/null"], "--password-file: there is no password in '/dev/null'"),
@@ -410,7 +412,7 @@ def test_stop_may_be_set_again_and_from_a_signal_handler() -> None:
 
 def test_it_joins_a_hub_and_shows_what_the_hub_gets() -> None:
     """Subscribed with the first password, renewed, and ended with the program."""
-    hub = Listening("--password", "secret")
+    hub = Listening("--hub", "--password", "secret")
     member = Listening("--password", "secret", "--subscribe-to", f"127.0.0.1:{hub.port}")
     try:
         subscribed = hub.next_of("subscribe")
@@ -422,6 +424,91 @@ def test_it_joins_a_hub_and_shows_what_the_hub_gets() -> None:
     finally:
         ends = member.end(), hub.end()
     assert ends == ((0, ""), (0, ""))
+
+
+FIRST_PASSWORD = "the first password that is given here must be the hub's"
+
+
+@pytest.mark.parametrize(
+    ("password", "said"),
+    [
+        ("secret", "the server answered -ERROR 300: this server is no hub: start it with gntp-logging listen --hub"),
+        ("wrong", f"the server answered -ERROR 400: the key does not match the password; {FIRST_PASSWORD}"),
+    ],
+)
+def test_what_the_server_says_comes_before_advice(password: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The server knows why; this command guesses."""
+    other = Listening("--password", "secret")
+    try:
+        where = f"127.0.0.1:{other.port}"
+        assert main(["listen", "--port", "0", "--password", password, "--subscribe-to", where]) == 1
+        assert capsys.readouterr().err == f"gntp-logging listen: cannot subscribe to {where}: {said}\n"
+        assert other.next()["event"] == "error"
+    finally:
+        assert other.end() == (0, "")
+
+
+def test_what_the_server_says_to_a_renewal_is_shown_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """A hub may be started again without being one."""
+    shown: list[str] = []
+
+    def grant_once(sock: socket.socket, number: int) -> None:
+        request = receive_request(sock, ["x"])
+        if number:
+            send_response(sock, "-ERROR", Error_Code="300", Error_Description="no hub any more")
+        else:
+            send_response(sock, Response_Action=request.message_type, Subscription_TTL="1")
+
+    def is_shown() -> bool:
+        shown.append(capsys.readouterr().err)
+        return "cannot renew the subscription: the server answered -ERROR 300: no hub any more\n" in "".join(shown)
+
+    stop = Stop()
+    with pytest.MonkeyPatch.context() as patch, ScriptedServer(grant_once) as hub:
+        patch.setattr(listen, "Stop", lambda: stop)
+        arguments = ["listen", "--port", "0", "--password", "x", "--subscribe-to", f"127.0.0.1:{hub.port}"]
+        thread = threading.Thread(target=main, args=[arguments])
+        thread.start()
+        try:
+            wait_until(is_shown)
+        finally:
+            stop.set()
+            thread.join(TIMEOUT)
+
+
+def test_the_environments_password_makes_a_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a password like another."""
+    monkeypatch.setenv("GNTP_PASSWORD", "secret")
+    hub = Listening("--hub")
+    try:
+        with hub.client("secret") as client:
+            client.process_request(SubscribeRequest("sub-1", "desk", free_port()))
+        assert hub.next()["event"] == "subscribe"
+    finally:
+        assert hub.end() == (0, "")
+
+
+def test_an_encrypted_alert_reaches_an_encrypted_subscription_alone() -> None:
+    """The hub tells of the other one, and what to do."""
+    hub = Listening("--hub", "--password", "secret")
+    where = f"127.0.0.1:{hub.port}"
+    in_clear = Listening("--password", "secret", "--subscribe-to", where)
+    safe = Listening("--password", "secret", "--subscribe-to", where, "--encryption", "AES")
+    try:
+        for _ in range(2):
+            hub.next_of("subscribe")
+        with GNTPClient("127.0.0.1", hub.port, PATIENCE, "secret", encryption=AES) as client:
+            client.process_request(REGISTER)
+            client.process_request(NotifyRequest("shop", Notification("Info", "hidden")))
+        assert safe.next_of("notify")["title"] == "hidden"
+        with hub.client("secret") as client:
+            client.process_request(NotifyRequest("shop", Notification("Info", "came in clear")))
+        assert [event["name"] for event in in_clear.next()["notifications"]] == ["Info"]
+        assert in_clear.next()["title"] == "came in clear"
+        assert "subscribe with --encryption AES" in hub.next_of("lost")["reason"]
+    finally:
+        ends = [each.end() for each in (in_clear, safe, hub)]
+    assert ends == [(0, "")] * 3
 
 
 def test_a_hub_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -488,7 +575,7 @@ def test_a_desktop_without_a_service_is_one_line(
 @pytest.mark.parametrize("encryption", [[], ["--encryption", "AES"]])
 def test_a_subscription_is_encrypted_if_that_is_wanted(encryption: list[str], tmp_path: Path) -> None:
     """And so is what the hub hands on."""
-    hub = Listening("--password", "secret")
+    hub = Listening("--hub", "--password", "secret")
     desk = Listening("--password", "secret", "--subscribe-to", f"127.0.0.1:{hub.port}", *encryption)
     try:
         assert hub.next_of("subscribe")["encryption"] == "".join(encryption[1:])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,15 +15,16 @@ from typing import Final
 
 import pytest
 
+from gntp_logging import GNTPHandler
 from gntp_logging.gntp.ciphers import Cipher
 from gntp_logging.gntp.keys import Key
-from gntp_logging.gntp.models import Notification
-from gntp_logging.gntp.requests import NotifyRequest, SubscribeRequest
+from gntp_logging.gntp.models import Event, Notification
+from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, SubscribeRequest
 from gntp_logging.gntp.wire import encode
 from gntp_logging.receiver.displays import Notice
 from gntp_logging.receiver.server import Receiver, Server
-from tests.receiver.conftest import ask, register
-from tests.support import Recorder
+from tests.receiver.conftest import Collector, ask, register
+from tests.support import PATIENCE, Recorder, wait_until
 
 PASSWORD: Final = "a word"
 
@@ -48,7 +50,7 @@ def display() -> Desktop:
 @pytest.fixture
 def port(display: Desktop) -> Iterator[int]:
     """The port of a receiver with a password, to which an application is registered."""
-    with Receiver(Server([display], passwords=[PASSWORD])) as receiver:
+    with Receiver(Server([display], passwords=[PASSWORD], hub=True)) as receiver:
         assert ask(receiver.port, _with(_seen(), register())).message_type == "-OK"
         yield receiver.port
 
@@ -78,6 +80,36 @@ def test_a_hash_that_was_seen_opens_the_door_for_another_content(port: int, disp
     assert ask(port, other).message_type == "-ERROR"  # without a key
     assert ask(port, _with(_seen(), other)).message_type == "-OK"
     assert [toast.text for toast in display.toasts] == ["from a stranger"]
+
+
+@pytest.mark.parametrize("encryption", ["AES", "3DES", "DES"])
+def test_a_hash_that_was_seen_subscribes_to_what_comes_in_clear_and_to_nothing_else(
+    display: Desktop, encryption: str
+) -> None:
+    """The key that it takes to read the rest is made from the password, which stays unknown."""
+    record = logging.LogRecord("shop.db", logging.ERROR, __file__, 1, "the hidden %s", ("words",), None)
+    key = Key(PASSWORD, "SHA256")
+    seen = encode(NotifyRequest("app", Notification("event", "title")), key=key, cipher=Cipher(key, encryption))
+    hub = Receiver(Server([display], passwords=[PASSWORD], hub=True))
+    with hub, Collector(f"{PASSWORD}stranger") as stranger:
+        subscription = _with(seen, encode(SubscribeRequest("stranger", "x", stranger.port)))
+        assert ask(hub.port, subscription).message_type == "-OK"
+        handler = GNTPHandler(
+            host="127.0.0.1", port=hub.port, app_name="shop", password=PASSWORD, encryption=encryption
+        )
+        handler.handle(record)
+        assert handler.flush(PATIENCE)
+        handler.close()
+        assert "the hidden words" in display.toasts[0].text
+        in_clear = encode(NotifyRequest("shop", Notification("Error", "title", "in clear")), key=key)
+        assert ask(hub.port, in_clear).message_type == "-OK"
+        registration, alert = stranger.wait_for_text("in clear")
+        wait_until(lambda: any(notice.event == "lost" for notice in display.notices))
+    assert isinstance(registration, RegisterRequest)
+    assert (registration.app_icon, registration.events) == (None, (Event("Error"),))
+    assert isinstance(alert, NotifyRequest)
+    assert b"hidden" not in stranger.seen
+    assert b"Warning" not in stranger.seen  # the other types' names came encrypted
 
 
 def test_a_ciphertext_can_be_changed_without_the_key(port: int, display: Desktop) -> None:

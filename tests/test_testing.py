@@ -16,6 +16,9 @@ from pathlib import Path
 import pytest
 
 from gntp_logging import GNTPHandler, testing
+from gntp_logging.gntp.connections import GNTPClient
+from gntp_logging.gntp.exceptions import GNTPResponseError
+from gntp_logging.gntp.requests import SubscribeRequest
 from gntp_logging.testing import GNTPReceiver
 from tests.support import RunningReceiver, free_port
 
@@ -34,6 +37,13 @@ def test_a_handler_that_is_there_sends_to_the_fixture(logger: logging.Logger) ->
         logger.error("it broke")
         toast = receiver.wait_for("broke")
     assert (toast.application, toast.name, toast.priority) == ("shop", "Error", 1)
+
+
+def test_it_is_no_hub(gntp_receiver: GNTPReceiver) -> None:
+    """Nobody subscribes to the alerts of a test."""
+    with pytest.raises(GNTPResponseError, match="this server is no hub") as refused:
+        GNTPClient("127.0.0.1", gntp_receiver.port).process_request(SubscribeRequest("id", "name", 23053))
+    assert refused.value.error_code == 300
 
 
 def test_a_handler_that_is_made_meanwhile_sends_there_too(logger: logging.Logger, gntp_receiver: GNTPReceiver) -> None:

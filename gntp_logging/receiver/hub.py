@@ -2,6 +2,19 @@
 
 A subscriber that is slow or gone costs the others nothing: what its queue cannot hold is dropped and counted, and its
 thread ends with its subscription.
+
+What came encrypted is handed on encrypted, or not at all:
+
+================  ==========================  ====================  ============================
+came              subscription in clear       subscription by DES   subscription by AES or 3DES
+================  ==========================  ====================  ============================
+in clear          handed on                   handed on             handed on
+by DES            held back                   handed on             handed on
+by AES or 3DES    held back                   held back             handed on
+================  ==========================  ====================  ============================
+
+A NOTIFY that may be handed on, of an application whose registration may not, is preceded by a registration of its own:
+the application's name, and the names of the types of which this subscriber has got a NOTIFY.
 """
 
 from __future__ import annotations
@@ -11,7 +24,9 @@ import functools
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from gntp_logging.gntp import ciphers, keys
@@ -19,12 +34,13 @@ from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.constants import NOT_REGISTERED, VERSION, ErrorCode
 from gntp_logging.gntp.exceptions import GNTPError, GNTPProtocolError, GNTPResponseError
 from gntp_logging.gntp.headers import is_name
-from gntp_logging.gntp.models import Received
+from gntp_logging.gntp.models import Event, Received
 from gntp_logging.gntp.origin import SOFTWARE_NAME
 from gntp_logging.gntp.requests import ExtraHeaders, NotifyRequest, RegisterRequest, SubscribeRequest
 from gntp_logging.gntp.wire import Envelope
 
 from .protocols import Notice
+from .registry import MAX_APPLICATIONS
 from .seldom import Seldom
 
 TTL: Final = 300
@@ -46,6 +62,43 @@ LOSS_INTERVAL: Final = 60.0
 """Seconds between two notices of one subscriber's losses: what is gone loses every message."""
 
 Forwardable: TypeAlias = "RegisterRequest | NotifyRequest"
+
+# DES is below the others because its key of 56 bits can be searched.
+_STRENGTHS: Final[Mapping[str | None, int]] = {None: 0, "DES": 1, "AES": 2, "3DES": 2}
+
+
+def may_be_handed_on(came_by: str | None, subscribed_by: str | None) -> bool:
+    """Tell whether a message may go to a subscriber.
+
+    Args:
+        came_by: Cipher with which the message came to the hub; None for clear text.
+        subscribed_by: Cipher with which the subscriber gets its messages; None for clear text.
+
+    Returns:
+        True if the message is at least as safe on its way out as it was on its way in.
+    """
+    # Whoever has seen one message knows a salt and a hash that fit the password. This is enough for a SUBSCRIBE in
+    # clear, which needs no password then (docs/security.md). Were all messages handed on, one that was overheard would
+    # give a stranger everything that comes later, in clear. A stranger who subscribes with a cipher lacks the key.
+    # What came in clear could be read on its way here: it goes to everybody.
+    return _STRENGTHS[came_by] <= _STRENGTHS[subscribed_by]
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message on its way through the hub.
+
+    Attributes:
+        request: The message.
+        came_by: Cipher with which it came; None for clear text.
+        registration: The registration of its application, for subscribers that do not know it yet.
+        registered_by: Cipher with which the registration came; None for clear text.
+    """
+
+    request: Forwardable
+    came_by: str | None
+    registration: RegisterRequest
+    registered_by: str | None
 
 
 class Hub:
@@ -116,12 +169,11 @@ class Hub:
         """
         return len(request.received) >= MAX_HOPS or any(hop.by_host == self.name for hop in request.received)
 
-    def forward(self, request: Forwardable, registration: RegisterRequest, peer: str) -> None:
-        """Hand a message on to everybody who has subscribed.
+    def forward(self, message: Message, peer: str) -> None:
+        """Hand a message on to everybody who has subscribed, as far as their subscriptions are as safe as its way here.
 
         Args:
-            request: The message.
-            registration: The registration of its application, for subscribers that do not know it yet.
+            message: The message, as it came.
             peer: Address of the sender.
         """
         self._forget_those_who_ended()
@@ -129,14 +181,15 @@ class Hub:
             return
         date = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime())
         hop = Received(peer, self.name, date, f"{SOFTWARE_NAME}/{VERSION}")
-        handed_on = dataclasses.replace(
-            request,
-            custom_headers=_proper(request.custom_headers),
-            app_specific_headers=_proper(request.app_specific_headers),
-            received=(hop, *request.received),
+        request = dataclasses.replace(
+            message.request,
+            custom_headers=_proper(message.request.custom_headers),
+            app_specific_headers=_proper(message.request.app_specific_headers),
+            received=(hop, *message.request.received),
         )
+        handed_on = dataclasses.replace(message, request=request)
         for forwarder in self._forwarders.values():
-            forwarder.take(handed_on, registration)
+            forwarder.take(handed_on)
 
     @property
     def lost(self) -> int:
@@ -161,6 +214,26 @@ def _proper(headers: ExtraHeaders | None) -> ExtraHeaders | None:
     return None if headers is None else [(name, value) for name, value in headers if is_name(name)]
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What a subscriber knows of an application.
+
+    Attributes:
+        registration: What the application had registered at that time.
+        names: The types of which the subscriber was told, where it may not get the registration; None where it has it.
+    """
+
+    registration: RegisterRequest
+    names: Sequence[str] | None = None
+
+    def request(self) -> RegisterRequest:
+        """Return the registration that tells a subscriber so much."""
+        if self.names is None:
+            return self.registration
+        # Pictures and display names came encrypted. The names of the types stood in the NOTIFYs as well.
+        return RegisterRequest(self.registration.app_name, None, [Event(name) for name in self.names])
+
+
 class Forwarder:
     """Sends to one subscriber, in a daemon thread.
 
@@ -180,12 +253,15 @@ class Forwarder:
         self.lost: int = 0
         self._told = 0
         self._reason = ""
+        self._losing = threading.Lock()  # guards the three above: the server's loop and the thread count
         self._client = client
+        encryption = client.packer_factory.encryption
+        self._cipher_id = encryption.algorithm_id if encryption else None
         self._tell = tell
         self._seldom = Seldom(LOSS_INTERVAL)
         self._ends_at = time.monotonic() + ttl
-        self._registered: dict[str, RegisterRequest] = {}
-        self._waiting: queue.Queue[tuple[Forwardable, RegisterRequest] | None] = queue.Queue(QUEUE_SIZE)
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._waiting: queue.Queue[Message | None] = queue.Queue(QUEUE_SIZE)
         self._stopped = False
         threading.Thread(target=self._run, name="gntp-forwarder", daemon=True).start()
 
@@ -212,24 +288,30 @@ class Forwarder:
         """Tell whether the subscription has ended."""
         return time.monotonic() >= self._ends_at
 
-    def take(self, request: Forwardable, registration: RegisterRequest) -> None:
-        """Send a message as soon as those before it are sent.
+    def take(self, message: Message) -> None:
+        """Send a message as soon as those before it are sent. One that this subscriber may not get counts as lost.
 
         Args:
-            request: The message.
-            registration: The registration of its application.
+            message: The message.
         """
+        if not may_be_handed_on(message.came_by, self._cipher_id):
+            subscription = f"has only {self._cipher_id}" if self._cipher_id else "is in clear"
+            came = f"it came encrypted ({message.came_by})"
+            self._lose(f"{came} and the subscription {subscription}: subscribe with --encryption AES")
+            return
         try:
-            self._waiting.put_nowait((request, registration))
+            self._waiting.put_nowait(message)
         except queue.Full:
             self._lose("it takes them more slowly than they come")
 
     def _lose(self, reason: str) -> None:
-        self.lost += 1
-        self._reason = reason
-        if self._seldom.happened() is not None:
-            self._tell(reason, self.lost)
-            self._told = self.lost
+        with self._losing:
+            self.lost += 1
+            self._reason = reason
+            if self._seldom.happened() is None:
+                return
+            count = self._told = self.lost
+        self._tell(reason, count)
 
     def stop(self) -> None:
         """Let the thread end after what it is sending; the rest is dropped. Stopping twice is harmless."""
@@ -241,30 +323,51 @@ class Forwarder:
 
     def _run(self) -> None:
         with self._client:
-            while (item := self._waiting.get()) is not None and not self._stopped:
+            while (message := self._waiting.get()) is not None and not self._stopped:
                 try:
-                    self._send(*item)
+                    self._send(message)
                 except GNTPError as error:
                     self._lose(str(error))
-        if self.lost > self._told:
-            self._tell(self._reason, self.lost)
+        with self._losing:
+            reason, count, told = self._reason, self.lost, self._told
+        if count > told:
+            self._tell(reason, count)
 
-    def _send(self, request: Forwardable, registration: RegisterRequest) -> None:
+    def _send(self, message: Message) -> None:
         """Send a message to a subscriber that may not know the application, or know it no longer."""
-        if isinstance(request, NotifyRequest):
-            if self._registered.get(request.app_name) != registration:
-                self._register(registration, request)
-            try:
-                self._client.process_request(request)
-            except GNTPResponseError as error:
-                if error.error_code not in NOT_REGISTERED:
-                    raise
-                self._register(registration, request)
-                self._client.process_request(request)
-        else:
+        request = message.request
+        if isinstance(request, RegisterRequest):
             self._client.process_request(request)
-            self._registered[request.app_name] = registration
+            self._remember(_Known(message.registration))
+            return
+        needed = self._needed(message, request.notification.name)
+        if self._known.get(request.app_name) != needed:
+            self._register(needed, request)
+        try:
+            self._client.process_request(request)
+        except GNTPResponseError as error:
+            if error.error_code not in NOT_REGISTERED:
+                raise
+            self._register(needed, request)
+            self._client.process_request(request)
 
-    def _register(self, registration: RegisterRequest, because_of: NotifyRequest) -> None:
-        self._client.process_request(dataclasses.replace(registration, received=because_of.received))
-        self._registered[registration.app_name] = registration
+    def _needed(self, message: Message, name: str) -> _Known:
+        """Return what this subscriber has to know before it gets a NOTIFY."""
+        if may_be_handed_on(message.registered_by, self._cipher_id):
+            return _Known(message.registration)
+        # Registering again replaces the list, so the names of before are said again. Those of a registration that was
+        # replaced are not: the list would grow beyond what one request may hold.
+        known = self._known.get(message.registration.app_name)
+        names = known.names or () if known is not None and known.registration == message.registration else ()
+        return _Known(message.registration, names if name in names else (*names, name))
+
+    def _register(self, needed: _Known, because_of: NotifyRequest) -> None:
+        self._client.process_request(dataclasses.replace(needed.request(), received=because_of.received))
+        self._remember(needed)
+
+    def _remember(self, known: _Known) -> None:
+        app_name = known.registration.app_name
+        self._known[app_name] = known
+        self._known.move_to_end(app_name)
+        if len(self._known) > MAX_APPLICATIONS:  # as many as the registry keeps; what is forgotten is told again
+            self._known.popitem(last=False)

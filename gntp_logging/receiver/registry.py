@@ -67,6 +67,7 @@ class Toast:
 class _Application:
     icon: str | Resource | None
     events: Mapping[str, Event]
+    came_by: str | None
 
 
 class _Pictures:
@@ -113,15 +114,16 @@ class Registry:
         self._applications: OrderedDict[str, _Application] = OrderedDict()
         self._pictures = _Pictures()
 
-    def register(self, request: RegisterRequest) -> None:
+    def register(self, request: RegisterRequest, came_by: str | None = None) -> None:
         """Remember an application; what it registered before is replaced.
 
         Args:
             request: The REGISTER request.
+            came_by: Cipher with which it came; None for clear text.
         """
         keep = self._pictures.keep
         events = {event.name: replace(event, icon=keep(event.icon)) for event in request.events}
-        self._applications[request.app_name] = _Application(keep(request.app_icon), events)
+        self._applications[request.app_name] = _Application(keep(request.app_icon), events, came_by)
         self._applications.move_to_end(request.app_name)
         while len(self._applications) > MAX_APPLICATIONS:
             self._applications.popitem(last=False)
@@ -142,6 +144,20 @@ class Registry:
         find = self._pictures.find
         events = tuple(replace(event, icon=find(event.icon)) for event in application.events.values())
         return RegisterRequest(app_name, find(application.icon), events)
+
+    def registered_by(self, app_name: str) -> str | None:
+        """Return how an application's registration came.
+
+        Args:
+            app_name: Name of an application that was registered.
+
+        Returns:
+            The cipher; None for clear text.
+
+        Raises:
+            KeyError: If it was not.
+        """
+        return self._applications[app_name].came_by
 
     def toast(self, request: NotifyRequest) -> Toast:
         """Make a toast of a notification.

@@ -29,7 +29,7 @@ from gntp_logging.gntp.wire import DEFAULT_LIMITS, Limits, RequestReader
 from .audience import Audience
 from .budget import DEFAULT_BUDGET, Budget, Usage
 from .connection import Connection
-from .hub import Hub
+from .hub import Hub, Message
 from .loop_thread import LoopThread
 from .protocols import Display, Notice
 from .reactions import MAX_AWAITED, Awaited, Reaction
@@ -40,6 +40,9 @@ REQUEST_TIMEOUT: Final = 10.0
 
 IDLE_TIMEOUT: Final = 15.0
 """Seconds for the next request on a connection that is kept, as with Growl for Mac 2."""
+
+NO_HUB: Final = "this server is no hub: start it with gntp-logging listen --hub"
+"""What a SUBSCRIBE is told by a server that was not asked to be a hub."""
 
 _CANCEL_INTERVAL: Final = 0.05
 """Seconds after which a connection that goes on though it was cancelled is cancelled again."""
@@ -85,6 +88,7 @@ class Server:
         budget: Budget = DEFAULT_BUDGET,
         encrypt_answers: bool = False,
         request_timeout: float = REQUEST_TIMEOUT,
+        hub: bool = False,
         on_failure: Callable[[Display, Exception], None] = _leave_it,
     ) -> None:
         """Prepare.
@@ -101,6 +105,8 @@ class Server:
             encrypt_answers: Whether an encrypted request is answered with the same key and cipher, as the specification
                 says; Growl for Windows and growl-for-linux answer in clear, and not every client reads anything else.
             request_timeout: Seconds for one whole request.
+            hub: Whether it takes subscriptions, and hands on what arrives. It needs passwords for this: a subscription
+                without a key is refused.
             on_failure: Called in the loop with each display that could not show something, and why. It is counted, and
                 told to the displays that want to know, in any case.
         """
@@ -112,6 +118,7 @@ class Server:
         self._encrypts_answers = encrypt_answers
         self._request_timeout = request_timeout
         self._registry = Registry()
+        self._is_hub = hub
         self._hub = Hub(platform.node(), self._tell_from_thread)
         self._connections: set[asyncio.Task[None]] = set()
         self._awaited: deque[Awaited] = deque()
@@ -226,6 +233,9 @@ class Server:
         headers = {"Response-Action": request.message_type}
         awaited = None
         if isinstance(request, SubscribeRequest):
+            # One message that was overheard is enough to subscribe: a server is a hub only where somebody asked for it.
+            if not self._is_hub:
+                raise GNTPProtocolError(NO_HUB)
             ttl = self._hub.subscribe(request, connection.envelope, connection.peer)
             headers["Subscription-TTL"] = str(ttl)
             self._notice("subscribe", id=request.id_, name=request.name, port=request.port, ttl=ttl, **connection.way())
@@ -238,8 +248,9 @@ class Server:
     def _take(self, request: RegisterRequest | NotifyRequest, connection: Connection) -> Awaited | None:
         """Register an application or show a notification, and hand it on to subscribers."""
         awaited = None
+        came_by = connection.envelope.cipher_id
         if isinstance(request, RegisterRequest):
-            self._registry.register(request)
+            self._registry.register(request, came_by)
             self._notice(
                 "register",
                 application=request.app_name,
@@ -257,7 +268,9 @@ class Server:
                     self._awaited.popleft().react(Reaction.TIMED_OUT)
                 toast = dataclasses.replace(toast, react=awaited.react)
             self._audience.show(toast)
-        self._hub.forward(request, self._registry.registration(request.app_name), connection.peer)
+        registration = self._registry.registration(request.app_name)
+        registered_by = self._registry.registered_by(request.app_name)
+        self._hub.forward(Message(request, came_by, registration, registered_by), connection.peer)
         return awaited
 
     def _notice_error(self, error: GNTPProtocolError, connection: Connection) -> None:

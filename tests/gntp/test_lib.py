@@ -14,7 +14,7 @@ from gntp_logging.gntp.lib import Publisher, Subscriber, coerce_to_callback, coe
 from gntp_logging.gntp.models import Event, Resource, SocketCallback, URLCallback
 from gntp_logging.gntp.requests import Response, SubscribeRequest
 from gntp_logging.gntp.wire import encode
-from tests.support import RunningReceiver, ScriptedServer, receive_request, running_receiver
+from tests.support import PATIENCE, RunningReceiver, ScriptedServer, receive_request, running_receiver, send_response
 
 
 def test_publish_registers_and_shows(receiver: RunningReceiver) -> None:
@@ -140,6 +140,22 @@ def test_a_subscriber_stores_the_length(ttl: str | None, stored: int) -> None:
         seen: list[int] = []
         subscriber.subscribe(lambda response: seen.append(subscriber.ttl))
     assert (subscriber.ttl, seen) == (stored, [stored])
+
+
+@pytest.mark.parametrize("code", [300, 400])
+def test_a_subscriber_tells_what_the_server_said(code: int) -> None:
+    """Its sentence, and nothing that would stand in its place."""
+
+    def refuse(sock: socket.socket, _number: int) -> None:
+        receive_request(sock, ["secret"])
+        send_response(sock, "-ERROR", Error_Code=str(code), Error_Description="start me with --hub")
+
+    with ScriptedServer(refuse) as server:
+        subscriber = Subscriber("id", "name", ("127.0.0.1", server.port), "secret", timeout=PATIENCE)
+        with subscriber, pytest.raises(GNTPResponseError) as refused:
+            subscriber.start_renewing()
+    assert not subscriber.is_renewing
+    assert str(refused.value) == f"the server answered -ERROR {code}: start me with --hub"
 
 
 def test_a_hub_may_be_named_by_its_host_alone() -> None:

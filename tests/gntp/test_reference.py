@@ -21,7 +21,7 @@ def keyed() -> Iterator[RunningReceiver]:
 @pytest.fixture
 def hub() -> Iterator[RunningReceiver]:
     """A hub that grants subscriptions: the package's receiver, with a password."""
-    with running_receiver(["secret"]) as running:
+    with running_receiver(["secret"], hub=True) as running:
         yield running
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import socket
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +13,10 @@ from types import ModuleType
 from gntp_logging.gntp.ciphers import Cipher
 from gntp_logging.gntp.keys import Key
 from gntp_logging.gntp.models import Event, Notification
-from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Response
-from gntp_logging.gntp.wire import ResponseReader, encode
+from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, Response
+from gntp_logging.gntp.wire import RequestReader, ResponseReader, encode
 from tests.peers import missing_peer
-from tests.support import PATIENCE
+from tests.support import PATIENCE, ScriptedServer, send_response
 
 
 def register(*events: str | Event, app: str = "app") -> bytes:
@@ -69,6 +70,42 @@ def error_code(response: Response) -> int:
     assert response.message_type == "-ERROR", response
     assert response.headers["Error-Description"]
     return int(response.headers["Error-Code"])
+
+
+class Collector(ScriptedServer):
+    """A subscriber that keeps what a hub hands on to it, as bytes and as requests; it takes one on each connection."""
+
+    def __init__(self, password: str) -> None:
+        super().__init__(self._take)
+        self.seen = b""
+        self.requests: list[Request] = []
+        self._answered: list[Request] = []  # the hub would count one without an answer as lost
+        self._password = password
+        self._arrived = threading.Condition()
+
+    def _take(self, sock: socket.socket, _number: int) -> None:
+        reader = RequestReader([self._password])
+        while (request := reader.next_message()) is None:
+            data = sock.recv(65536)
+            self.seen += data
+            if not data:
+                return
+            reader.feed(data)
+        self.requests.append(request)
+        send_response(sock, Response_Action=request.message_type)
+        with self._arrived:
+            self._answered.append(request)
+            self._arrived.notify_all()
+
+    def wait_for_text(self, text: str) -> list[Request]:
+        """Return all requests once a NOTIFY with a text is answered."""
+
+        def came() -> bool:
+            return any(isinstance(each, NotifyRequest) and each.notification.text == text for each in self._answered)
+
+        with self._arrived:
+            assert self._arrived.wait_for(came, PATIENCE), self.requests
+            return list(self.requests)
 
 
 # -- Other people's programs ---------------------------------------------------------------------

@@ -136,7 +136,9 @@ def fuzz(
 ) -> list[str]:
     """Throw until the time is over, or so many requests are thrown; return what was wrong afterwards."""
     known = corpus(random.Random(seed), folder)
-    servers = [Server([_Silent()], passwords=passwords, request_timeout=0.5) for passwords in ([PASSWORD], [])]
+    servers = [
+        Server([_Silent()], passwords=passwords, request_timeout=0.5, hub=True) for passwords in ([PASSWORD], [])
+    ]
     mistakes = _Mistakes()
     gc.collect()  # of what others have left asyncio would tell meanwhile
     logging.getLogger("asyncio").addHandler(mistakes)

@@ -18,19 +18,19 @@ from gntp_logging.gntp.models import Event, Notification, Received, Resource
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, SubscribeRequest
 from gntp_logging.gntp.wire import Envelope, encode
 from gntp_logging.receiver import hub as hub_module
-from gntp_logging.receiver.hub import Hub
+from gntp_logging.receiver.hub import Hub, may_be_handed_on
 from gntp_logging.receiver.protocols import Notice
 from gntp_logging.receiver.server import Receiver, Server
-from tests.receiver.conftest import ask
+from tests.receiver.conftest import Collector, ask
 from tests.support import PATIENCE, Recorder, ScriptedServer, free_port, wait_until
 
 KEYED = Envelope("SHA256", None, {}, "secret")
 
 
 class Desk:
-    """A running receiver with a password, and what it has shown."""
+    """A running hub with a password, and what it has shown."""
 
-    def __init__(self, receiver: Receiver, recorder: Recorder) -> None:
+    def __init__(self, receiver: Receiver, recorder: Watching) -> None:
         self.receiver = receiver
         self.recorder = recorder
         self.port = receiver.port
@@ -63,9 +63,9 @@ class Watching(Recorder):
 
 @contextlib.contextmanager
 def desk(*subscriptions: Subscriber, port: int = 0) -> Iterator[Desk]:
-    """Run a receiver that belongs to subscriptions."""
-    recorder = Recorder()
-    server = Server([recorder], passwords=["secret"], subscriptions=subscriptions, port=port)
+    """Run a hub that belongs to subscriptions."""
+    recorder = Watching()
+    server = Server([recorder], passwords=["secret"], subscriptions=subscriptions, port=port, hub=True)
     with Receiver(server) as receiver:
         yield Desk(receiver, recorder)
 
@@ -92,9 +92,10 @@ def subscribed(hub: Desk, id_: str = "sub-1", **options: Any) -> Iterator[Desk]:
         yield running
 
 
-def publisher(port: int, **options: Any) -> Publisher:
+def publisher(port: int, *events: str | Event, app: str = "app", **options: Any) -> Publisher:
     """Return a publisher for a receiver's port."""
-    return Publisher("app", ["event"], host="127.0.0.1", port=port, password="secret", timeout=PATIENCE, **options)
+    server: dict[str, Any] = {"host": "127.0.0.1", "port": port, "password": "secret", "timeout": PATIENCE}
+    return Publisher(app, events or ["event"], **server, **options)
 
 
 def test_what_arrives_is_handed_on(hub: Desk) -> None:
@@ -141,6 +142,227 @@ def test_it_is_secured_as_the_subscription_was(
         sender.publish("event", "title", "text")
         (toast,) = one.recorder.wait_for(1)
     assert (toast.hash_, toast.encryption) == (hashing.algorithm_id, encryption.algorithm_id if encryption else "")
+
+
+# -- What came encrypted -------------------------------------------------------------------------
+
+CIPHERS: tuple[ciphers.Algorithm | None, ...] = (None, ciphers.DES, ciphers.AES, ciphers.DES3)
+
+
+def name_of(cipher: ciphers.Algorithm | None) -> str | None:
+    """Return a cipher's name; None for clear text."""
+    return cipher.algorithm_id if cipher else None
+
+
+@contextlib.contextmanager
+def collecting(hub: Desk, cipher: ciphers.Algorithm | None = None, id_: str = "collector") -> Iterator[Collector]:
+    """Run a subscriber of the hub that keeps every byte that it gets."""
+    with Collector(f"secret{id_}") as collector, member(hub, collector.port, id_, encryption=cipher) as subscriber:
+        subscriber.subscribe()
+        yield collector
+
+
+def registered(collector: Collector) -> list[list[str]]:
+    """Return the names of the types in each REGISTER that a subscriber has got."""
+    found = [request for request in collector.requests if isinstance(request, RegisterRequest)]
+    assert all(request.app_icon is None for request in found)
+    assert all(event.icon is event.display_name is None for request in found for event in request.events)
+    return [[event.name for event in request.events] for request in found]
+
+
+def test_a_message_leaves_the_hub_as_safe_as_it_came() -> None:
+    """AES and 3DES are worth the same, DES less; what came in clear goes everywhere. Every cipher has its place."""
+    assert {cipher.algorithm_id for cipher in CIPHERS if cipher} == set(ciphers.ALGORITHMS)
+    allowed = {
+        came: [to for to in map(name_of, CIPHERS) if may_be_handed_on(came, to)] for came in map(name_of, CIPHERS)
+    }
+    assert allowed == {
+        None: [None, "DES", "AES", "3DES"],
+        "DES": ["DES", "AES", "3DES"],
+        "AES": ["AES", "3DES"],
+        "3DES": ["AES", "3DES"],
+    }
+
+
+@pytest.mark.parametrize("subscribed_by", CIPHERS, ids=name_of)
+@pytest.mark.parametrize("came_by", CIPHERS, ids=name_of)
+def test_what_came_encrypted_is_handed_on_encrypted_or_not_at_all(
+    hub: Desk, came_by: ciphers.Algorithm | None, subscribed_by: ciphers.Algorithm | None
+) -> None:
+    """Its registration too: then a clear alert that follows has one that holds its own name alone."""
+    allowed = may_be_handed_on(name_of(came_by), name_of(subscribed_by))
+    events = Event("event"), Event("hidden type", "hidden display name", icon=Resource(data=b"hidden picture"))
+    more: dict[str, Any] = {"custom_headers": [("Hidden", "hidden header")], "icon": Resource(data=b"hidden icon")}
+    with collecting(hub, subscribed_by) as collector, publisher(hub.port) as in_clear:
+        with publisher(hub.port, *events, encryption=came_by, **more) as sender:
+            sender.register()
+            sender.publish("event", "hidden title", "hidden")
+        in_clear.publish("event", "title", "seen by all")
+        requests = collector.wait_for_text("seen by all")
+    assert hub.hub.lost == (0 if allowed else 2)
+    texts = [request.notification.text for request in requests if isinstance(request, NotifyRequest)]
+    assert texts == (["hidden", "seen by all"] if allowed else ["seen by all"])
+    if not allowed:
+        assert registered(collector) == [["event"]]
+    if came_by is not None:
+        assert b"hidden" not in collector.seen
+
+
+@pytest.mark.parametrize(
+    ("came_by", "subscribed_by", "reason"),
+    [
+        (ciphers.AES, None, "it came encrypted (AES) and the subscription is in clear"),
+        (ciphers.DES, None, "it came encrypted (DES) and the subscription is in clear"),
+        (ciphers.DES3, ciphers.DES, "it came encrypted (3DES) and the subscription has only DES"),
+    ],
+)
+def test_what_is_held_back_is_told_at_the_hub(
+    hub: Desk, came_by: ciphers.Algorithm, subscribed_by: ciphers.Algorithm | None, reason: str
+) -> None:
+    """With what to do; once, and with the number at the end."""
+    with collecting(hub, subscribed_by) as collector, publisher(hub.port, encryption=came_by) as sender:
+        sender.register()
+        for _ in range(4):
+            sender.publish("event", "title", "text")
+        assert not collector.connections
+        wait_until(lambda: bool(hub.recorder.lost()))
+        hub.hub.close()
+        wait_until(lambda: len(hub.recorder.lost()) == 2)
+    expected = {"id": "collector", "peer": "127.0.0.1", "reason": f"{reason}: subscribe with --encryption AES"}
+    assert [notice.fields for notice in hub.recorder.lost()] == [{**expected, "count": 1}, {**expected, "count": 5}]
+
+
+def test_losses_of_both_kinds_are_counted_together(hub: Desk) -> None:
+    """Some are held back in the server's loop, others fail in the subscriber's thread."""
+    with member(hub, free_port(), "dead") as subscriber, publisher(hub.port) as in_clear:
+        subscriber.subscribe()
+        with publisher(hub.port, encryption=ciphers.AES) as sender:
+            sender.register()
+            for _ in range(10):
+                sender.publish("event", "title", "held back")
+                in_clear.publish("event", "title", "not taken")
+        wait_until(lambda: hub.hub.lost == 21)
+
+
+def test_names_of_types_are_told_in_clear_as_far_as_clear_alerts_have_told_them(hub: Desk) -> None:
+    """To each subscriber what it has got itself; registering again replaces the list, so names of before come again."""
+    sender, in_clear = publisher(hub.port, "one", "two", "hidden", encryption=ciphers.AES), publisher(hub.port)
+    with sender, in_clear, collecting(hub) as first:
+        sender.register()
+        for type_ in ("one", "two", "one"):
+            sender.publish("hidden", "title", "hidden")
+            in_clear.publish(type_, "title", f"told of {type_}")
+        with collecting(hub, id_="later") as later:
+            in_clear.publish("two", "title", "last")
+            sender.register()  # the same again
+            in_clear.publish("one", "title", "after it")
+            for collector in (first, later):
+                collector.wait_for_text("after it")
+    assert registered(first) == [["one"], ["one", "two"]]
+    assert registered(later) == [["two"], ["two", "one"]]
+    assert b"hidden" not in first.seen + later.seen
+
+
+def test_what_was_registered_in_clear_first_is_not_told_with_what_came_encrypted(hub: Desk) -> None:
+    """The second registration takes the first one's place, at the hub and in what is told of it."""
+    with collecting(hub) as collector, publisher(hub.port, "one", "two") as in_clear:
+        in_clear.register()
+        with publisher(hub.port, "one", "two", "hidden", encryption=ciphers.AES) as sender:
+            sender.register()
+        in_clear.publish("two", "title", "told of two")
+        collector.wait_for_text("told of two")
+    assert registered(collector) == [["one", "two"], ["two"]]
+    assert b"hidden" not in collector.seen
+
+
+def test_the_same_registration_that_comes_again_encrypted_is_not_told_in_clear_again(hub: Desk) -> None:
+    """Whoever comes later has not seen the first."""
+    with collecting(hub) as collector, publisher(hub.port, "one", "two") as in_clear:
+        in_clear.register()
+        with publisher(hub.port, "one", "two", encryption=ciphers.AES) as sender:
+            sender.register()
+        in_clear.publish("two", "title", "told of two")
+        collector.wait_for_text("told of two")
+    assert registered(collector) == [["one", "two"], ["two"]]
+
+
+def test_what_is_registered_in_clear_afterwards_is_told_whole(hub: Desk) -> None:
+    """It came in clear."""
+    with collecting(hub) as collector, publisher(hub.port, "one", "two") as in_clear:
+        with publisher(hub.port, "one", "two", encryption=ciphers.AES) as sender:
+            sender.register()
+            in_clear.publish("two", "title", "told of two")
+            in_clear.register()
+            in_clear.publish("one", "title", "told of both")
+            sender.publish("one", "title", "hidden")
+        collector.wait_for_text("told of both")
+    assert registered(collector) == [["two"], ["one", "two"]]
+    assert b"hidden" not in collector.seen
+
+
+def test_names_of_a_registration_that_was_replaced_are_not_told_again(hub: Desk) -> None:
+    """Else they would grow, with one registration after the other, beyond what a request may hold."""
+    with collecting(hub) as collector, publisher(hub.port) as in_clear:
+        for number in range(3):
+            with publisher(hub.port, f"type {number}", encryption=ciphers.AES) as sender:
+                sender.register()
+            in_clear.publish(f"type {number}", "title", f"text {number}")
+        collector.wait_for_text("text 2")
+    assert registered(collector) == [["type 0"], ["type 1"], ["type 2"]]
+
+
+def test_a_subscriber_that_has_forgotten_what_it_may_know_is_told_the_same(hub: Desk) -> None:
+    """It answers 401; the registration that came encrypted is not what it gets then, either."""
+    subscriber = member(hub, free_port())
+    with publisher(hub.port, "one", "two", "hidden", encryption=ciphers.AES) as sender, publisher(hub.port) as in_clear:
+        sender.register()
+        for text in ("one", "two"):
+            with desk(subscriber, port=subscriber.port) as running:  # the second time it is a new one, on the same port
+                subscriber.subscribe()
+                in_clear.publish("one", "title", text)
+                in_clear.publish("two", "title", text)
+                assert running.texts(2) == [text, text]
+                notices = [notice.fields for notice in running.recorder.notices if notice.event == "register"]
+            names = [event.name for event in notices[-1]["notifications"]]  # type: ignore[attr-defined]  # a list
+            assert names == ["one", "two"]
+
+
+def test_what_subscribers_know_is_forgotten_where_it_is_too_much(hub: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The application of which a subscriber was told first is registered once more."""
+    monkeypatch.setattr(hub_module, "MAX_APPLICATIONS", 2)
+    with collecting(hub) as collector:
+        for app in ("a", "b", "c"):
+            with publisher(hub.port, app=app) as sender:
+                sender.register()
+        for app in ("c", "a"):
+            with publisher(hub.port, app=app) as sender:
+                sender.publish("event", "title", app)
+        requests = collector.wait_for_text("a")
+    assert [request.app_name for request in requests if isinstance(request, RegisterRequest)] == ["a", "b", "c", "a"]
+
+
+def test_hubs_in_a_row_keep_what_came_encrypted(hub: Desk) -> None:
+    """How it came to the second is how it leaves the second."""
+    first = member(hub, free_port(), "first", encryption=ciphers.AES)
+    with desk(first, port=first.port) as middle, first:
+        first.subscribe()
+        with collecting(middle) as in_clear, collecting(middle, ciphers.AES, "safe") as safe:
+            with publisher(hub.port, encryption=ciphers.AES) as sender, publisher(hub.port) as open_sender:
+                sender.register()
+                sender.publish("event", "title", "hidden")
+                open_sender.publish("event", "title", "came in clear")
+            safe.wait_for_text("came in clear")
+            middle.texts(2)
+            assert middle.hub.lost == 3  # the way to it was encrypted, whatever it was before
+            assert not in_clear.connections
+            with publisher(middle.port) as sender:
+                sender.publish("event", "title", "to the second")
+            in_clear.wait_for_text("to the second")
+    assert registered(in_clear) == [["event"]]
+    assert b"hidden" not in in_clear.seen
+
+
+# -- Who comes and goes --------------------------------------------------------------------------
 
 
 def test_an_application_from_before_the_subscription_is_registered(hub: Desk) -> None:
@@ -219,7 +441,7 @@ def test_a_queue_that_is_full_drops_and_counts(hub: Desk, monkeypatch: pytest.Mo
 def test_what_a_subscriber_does_not_get_is_told() -> None:
     """At once, to the displays that want to know; not with each message, but with the number at the end."""
     watching = Watching()
-    with Receiver(Server([watching], passwords=["secret"])) as receiver:
+    with Receiver(Server([watching], passwords=["secret"], hub=True)) as receiver:
         running = Desk(receiver, watching)
         with member(running, free_port(), "dead") as subscriber, publisher(running.port) as sender:
             subscriber.subscribe()

@@ -134,3 +134,14 @@ def test_the_application_not_heard_of_for_the_longest_time_is_forgotten(
     assert _refusal(registry, "third", "on") == 401
     for app in ("app", "second", "fourth"):
         assert registry.toast(NotifyRequest(app, Notification("on", "title"))).application == app
+
+
+def test_a_registration_remembers_how_it_came(registry: Registry) -> None:
+    """The last one counts; a hub hands it on no less safely."""
+    found = [registry.registered_by("app")]
+    for came_by in ("AES", None):
+        registry.register(RegisterRequest("app", None, [Event("on")]), came_by)
+        found.append(registry.registered_by("app"))
+    assert found == [None, "AES", None]
+    with pytest.raises(KeyError):
+        registry.registered_by("other")

@@ -16,8 +16,10 @@ from collections.abc import Iterator
 import pytest
 
 from gntp_logging.gntp import ciphers
+from gntp_logging.gntp.ciphers import Cipher
 from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.exceptions import GNTPAuthenticationError
+from gntp_logging.gntp.keys import Key
 from gntp_logging.gntp.lib import Subscriber
 from gntp_logging.gntp.models import Event, Notification, Resource
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Response, SubscribeRequest
@@ -26,7 +28,7 @@ from gntp_logging.receiver import connection as connection_module
 from gntp_logging.receiver import server as server_module
 from gntp_logging.receiver.budget import Budget, Usage
 from gntp_logging.receiver.registry import Toast
-from gntp_logging.receiver.server import Receiver, Server
+from gntp_logging.receiver.server import NO_HUB, Receiver, Server
 from tests.receiver.conftest import ask, connected, error_code, notify, read_answer, register, secured
 from tests.support import PATIENCE, Recorder, RunningReceiver, running_receiver, wait_until
 
@@ -96,7 +98,7 @@ def test_pictures_arrive(receiver: RunningReceiver) -> None:
         pytest.param(
             b"GNTP/1.0 NOTIFY NONE MD5:" + b"00" * 16 + b".0011\r\n\r\n", 400, id="400 key without a password"
         ),
-        pytest.param(encode(SubscribeRequest("id", "name", 23053)), 400, id="400 subscription without a key"),
+        pytest.param(encode(SubscribeRequest("id", "name", 23053)), 300, id="300 subscription, and it is no hub"),
     ],
 )
 def test_errors_have_their_codes(receiver: RunningReceiver, request_bytes: bytes, code: int) -> None:
@@ -663,6 +665,27 @@ def test_data_headers_come_back(receiver: RunningReceiver) -> None:
 
 
 # -- Subscriptions -------------------------------------------------------------------------------
+
+
+def test_a_server_that_is_no_hub_says_how_it_would_be_one() -> None:
+    """In a sentence that names the option; the key is looked at first."""
+    with running_receiver(["secret"]) as receiver:
+        for password, code in (("secret", 300), ("wrong", 400)):
+            key = Key(password, "SHA256")
+            for cipher in (None, Cipher(key, "AES")):
+                request = encode(SubscribeRequest("id", "name", 23053), key=key, cipher=cipher)
+                refused = ask(receiver.port, request)
+                assert error_code(refused) == code
+                assert (code == 300) is (refused.headers["Error-Description"] == NO_HUB)
+        assert error_code(ask(receiver.port, encode(SubscribeRequest("id", "name", 23053)))) == 400
+    assert "--hub" in NO_HUB
+
+
+def test_a_hub_without_a_password_takes_no_subscription() -> None:
+    """There is nothing that a key could be made from."""
+    with running_receiver(hub=True) as receiver:
+        for key in (None, Key("any", "SHA256")):
+            assert error_code(ask(receiver.port, encode(SubscribeRequest("id", "name", 23053), key=key))) == 400
 
 
 def test_what_a_hub_forwards_to_a_subscriber_is_shown() -> None:
