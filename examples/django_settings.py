@@ -15,12 +15,16 @@ from django.core.management import execute_from_command_line  # type: ignore[imp
 from django.http import HttpRequest, HttpResponse  # type: ignore[import-untyped]
 from django.urls import path  # type: ignore[import-untyped]
 
+DEBUG = False
 password = os.environ.get("GNTP_PASSWORD")
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"django": {"()": "gntp_logging.IgnoreFilter", "loggers": ["django", "django.*"]}},
     "handlers": {
+        # With DEBUG on, Django prints its own records itself.
+        "terminal": {"class": "logging.StreamHandler", "filters": ["django"] if DEBUG else []},
         "desktop": {
             "class": "gntp_logging.GNTPHandler",
             "level": "ERROR",
@@ -31,6 +35,7 @@ LOGGING = {
             "encryption": "AES" if password else None,
         },
     },
+    "root": {"handlers": ["terminal"]},
     # Django logs exceptions of views here, at ERROR.
     "loggers": {"django.request": {"handlers": ["desktop"]}},
 }

@@ -21,6 +21,7 @@ dictConfig(
         "version": 1,
         "disable_existing_loggers": False,
         "handlers": {
+            "terminal": {"class": "logging.StreamHandler"},
             "desktop": {
                 "class": "gntp_logging.GNTPHandler",
                 "level": "ERROR",
@@ -31,8 +32,8 @@ dictConfig(
                 "encryption": "AES" if password else None,
             },
         },
-        "root": {"handlers": ["desktop"]},
-        # uvicorn logs unhandled exceptions here, and hands them to no logger above "uvicorn".
+        "root": {"handlers": ["terminal", "desktop"]},
+        # uvicorn logs unhandled exceptions here, prints them itself, and hands them to no logger above "uvicorn".
         "loggers": {"uvicorn.error": {"handlers": ["desktop"]}},
     }
 )

@@ -14,12 +14,14 @@ from flask import Flask
 
 password = os.environ.get("GNTP_PASSWORD")
 
-# Before the application is made, as Flask's documentation advises. Flask still writes its own log to stderr.
+# Before the application is made, as Flask's documentation advises. Flask's own log goes to the terminal as well.
 dictConfig(
     {
         "version": 1,
         "disable_existing_loggers": False,
+        "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
         "handlers": {
+            "terminal": {"class": "logging.StreamHandler", "formatter": "line"},
             "desktop": {
                 "class": "gntp_logging.GNTPHandler",
                 "level": "ERROR",
@@ -30,7 +32,7 @@ dictConfig(
                 "encryption": "AES" if password else None,
             },
         },
-        "root": {"level": "INFO", "handlers": ["desktop"]},
+        "root": {"level": "INFO", "handlers": ["terminal", "desktop"]},
     }
 )
 

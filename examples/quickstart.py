@@ -17,6 +17,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "handlers": {
+        "terminal": {"class": "logging.StreamHandler"},
         "desktop": {
             "class": "gntp_logging.GNTPHandler",
             "level": "ERROR",
@@ -27,7 +28,7 @@ LOGGING = {
             "encryption": "AES" if password else None,
         },
     },
-    "root": {"level": "INFO", "handlers": ["desktop"]},
+    "root": {"level": "INFO", "handlers": ["terminal", "desktop"]},
 }
 
 logging.config.dictConfig(LOGGING)

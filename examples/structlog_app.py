@@ -16,16 +16,22 @@ import gntp_logging
 
 password = os.environ.get("GNTP_PASSWORD")
 
-logging.getLogger().addHandler(
-    gntp_logging.GNTPHandler(
-        level="ERROR",
-        app_name="shop",
-        host=os.environ.get("GNTP_HOST", "localhost"),
-        port=int(os.environ.get("GNTP_PORT", "23053")),
-        password=password,
-        encryption="AES" if password else None,
+desktop = gntp_logging.GNTPHandler(
+    level="ERROR",
+    app_name="shop",
+    host=os.environ.get("GNTP_HOST", "localhost"),
+    port=int(os.environ.get("GNTP_PORT", "23053")),
+    password=password,
+    encryption="AES" if password else None,
+)
+terminal = logging.StreamHandler()
+terminal.setFormatter(
+    structlog.stdlib.ProcessorFormatter(
+        processor=structlog.dev.ConsoleRenderer(colors=False),
+        foreign_pre_chain=[structlog.stdlib.add_log_level, structlog.stdlib.ExtraAdder()],
     )
 )
+logging.basicConfig(level="INFO", handlers=[terminal, desktop])
 
 structlog.configure(
     processors=[

@@ -108,6 +108,7 @@ def _steps_with(handler: GNTPHandler, file: LoggingFile, wait: float) -> Iterato
     last = None
     for last in walk(handler.destination, wait):
         yield last
+    yield from _printed_nowhere(handler.name or "", file)
     if last is not None and last.name in _NEEDED and last.status is Status.FAILED:
         yield Step(f"handler {handler.name}", Status.LEFT_OUT, "its server cannot be reached, see above")
         return
@@ -116,6 +117,16 @@ def _steps_with(handler: GNTPHandler, file: LoggingFile, wait: float) -> Iterato
         advice = f"name it in the file: [root] handlers = [{handler.name!r}]"
         yield Step(f"handler {handler.name}", Status.FAILED, "no logger has it, so it gets nothing", None, advice)
     yield through(handler, next(filter(None, loggers), APPLICATION))
+
+
+def _printed_nowhere(handler: str, file: LoggingFile) -> Iterator[Step]:
+    """Tell of loggers whose warnings and errors stderr has lost to a handler."""
+    for logger in file.printed_nowhere(handler):
+        table = file.name("loggers", logger) if logger else file.name("root")
+        answer = f"the program's warnings and errors no longer appear there: [{table}] has no other handler"
+        terminal = f"[{file.name('handlers', 'terminal')}] class = 'logging.StreamHandler'"
+        advice = f"add {terminal}, and name it: [{table}] handlers = ['terminal', {handler!r}]"
+        yield Step("stderr", Status.NOTE, answer, None, advice)
 
 
 _NEEDED: Final = ("name look-up", "connect", "REGISTER")

@@ -19,7 +19,9 @@ def load(path: str | os.PathLike[str]) -> list[GNTPHandler]:
 
     * a whole configuration, in the schema of :func:`logging.config.dictConfig`, which replaces what was configured;
     * any file with a table ``[gntp]``: the options of one handler, which the root logger gets beside those that it has.
-      A handler that an earlier call has added so is replaced. Levels of loggers stay as they are;
+      A handler that an earlier call has added so is replaced. Where the root logger has no other handler, it gets one
+      that prints warnings and errors on stderr as well, as a program without handlers does by itself. Levels of loggers
+      stay as they are;
     * a ``pyproject.toml`` with a table ``[tool.gntp_logging]``, which holds either.
 
     Keys, names and this package's handlers are checked before anything is changed. The environment is not read, but for
@@ -30,7 +32,7 @@ def load(path: str | os.PathLike[str]) -> list[GNTPHandler]:
         path: The file.
 
     Returns:
-        The handlers that it has made.
+        The handlers of this package that it has made.
 
     Raises:
         ConfigurationError: If the file holds none of them, or a key or a value that is not allowed.

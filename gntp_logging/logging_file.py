@@ -97,11 +97,38 @@ class LoggingFile:
         """
         if not self.is_whole:
             return [""]
+        return [name for name, table in self._logger_tables().items() if handler in _handlers_of(table)]
+
+    def printed_nowhere(self, handler: str) -> list[str]:
+        """Return the names of the loggers that have a handler, and whose records reach no handler but this package's.
+
+        A table ``[gntp]`` has none: :meth:`apply` sees to it.
+
+        Args:
+            handler: The key of its table.
+        """
+        if not self.is_whole:
+            return []
+        silent = {table.key for table in self.handlers()}
+        silent |= {key for key, table in self._handler_tables().items() if table.get("class") == "logging.NullHandler"}
+        return [name for name in self.attached_to(handler) if silent.issuperset(self._on_the_way(name))]
+
+    def _on_the_way(self, logger: str) -> Iterator[str]:
+        """Yield the handlers that get a logger's records, in the order of :meth:`logging.Logger.callHandlers`."""
+        tables = self._logger_tables()
+        while True:
+            table = tables.get(logger, {})
+            yield from _handlers_of(table)
+            if not logger or table.get("propagate") is False:
+                return
+            logger = logger.rpartition(".")[0]
+
+    def _logger_tables(self) -> Table:
         converting = logging.config.BaseConfigurator(self.content).config  # a list may be spoken of by cfg://
         tables = {name: converting["loggers"][name] for name in self.content.get("loggers", {})}
         if "root" in self.content:
             tables[""] = converting["root"]
-        return [name for name, table in tables.items() if "handlers" in table and handler in (table["handlers"] or [])]
+        return tables
 
     def is_fed_by_another(self, handler: str) -> bool:
         """Tell whether another handler hands its records on to a handler, as MemoryHandler and QueueHandler do.
@@ -130,7 +157,11 @@ class LoggingFile:
         for table in tables:
             table.try_out()
         if not self.is_whole:
-            return [_attach(tables[0].make())]
+            handler = tables[0].make()
+            handler.name = _ATTACHED
+            if not ours_alone:
+                _attach(handler)
+            return [handler]
         # As dictConfig does it, but what it has made can be asked for: a handler that no logger has is kept nowhere.
         configurator = logging.config.dictConfigClass(self._ours(tables) if ours_alone else self._with_stronger(tables))
         try:
@@ -384,11 +415,11 @@ _attached: weakref.WeakSet[GNTPHandler] = weakref.WeakSet()
 _attaching: Final = threading.Lock()
 
 
-def _attach(handler: GNTPHandler) -> GNTPHandler:
+def _attach(handler: GNTPHandler) -> None:
     """Put a handler in the place of the one before; what is logged meanwhile goes to one of them, or to both."""
-    handler.name = _ATTACHED
     root = logging.getLogger()
     with _attaching:
+        _keep_printing(root)
         before = [one for one in root.handlers if one in _attached]
         _attached.add(handler)
         root.addHandler(handler)
@@ -396,7 +427,21 @@ def _attach(handler: GNTPHandler) -> GNTPHandler:
             root.removeHandler(attached)
     for attached in before:
         attached.close()
-    return handler
+
+
+def _keep_printing(root: logging.Logger) -> None:
+    """Add a handler that prints what :data:`logging.lastResort` has printed: any handler on the root ends that.
+
+    A program that has a handler of its own, or no stderr, or has switched ``lastResort`` off, gets none.
+    """
+    printing = logging.lastResort
+    if printing is None or sys.stderr is None:
+        return
+    if all(isinstance(one, (GNTPHandler, logging.NullHandler)) for one in root.handlers):
+        terminal = logging.StreamHandler()
+        terminal.setLevel(printing.level)
+        terminal.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        root.addHandler(terminal)
 
 
 _CONFIGURATION: Final = (
@@ -562,6 +607,11 @@ def _takes(factory: Factory, table: Table) -> Collection[str]:
 def _spoken_of(content: Table) -> list[str]:
     """Return the keys of tables that are there to be spoken of by ``cfg://``."""
     return re.findall(r"cfg://(\w+)", repr(content))
+
+
+def _handlers_of(table: Table) -> list[str]:
+    """Return the keys of the handlers that a logger's table names; YAML may leave the list empty."""
+    return table.get("handlers") or []
 
 
 def _is_level(value: object) -> bool:

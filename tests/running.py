@@ -28,7 +28,7 @@ class Program:
 
     @property
     def output(self) -> str:
-        """What it has written to stdout and stderr so far."""
+        """What it has written so far."""
         return self._output.read_text("utf-8", "replace")
 
     def wait_for(self, text: str, count: int = 1) -> None:
@@ -61,13 +61,16 @@ StartProgram = Callable[..., Program]
 
 
 @contextlib.contextmanager
-def starting(folder: Path, environment: Mapping[str, str], path: Path) -> Iterator[StartProgram]:
+def starting(
+    folder: Path, environment: Mapping[str, str], path: Path, *, stdout: bool = True
+) -> Iterator[StartProgram]:
     """Start programs, and see to it that they end.
 
     Args:
         folder: Where their output goes, and where they run.
         environment: Their environment variables.
         path: Where their modules are.
+        stdout: Whether their output is what they write to stdout as well, or to stderr alone.
 
     Yields:
         What starts one: ``python arguments...``.
@@ -86,8 +89,8 @@ def starting(folder: Path, environment: Mapping[str, str], path: Path) -> Iterat
                 cwd=folder,
                 env=variables,
                 stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
+                stdout=file if stdout else subprocess.DEVNULL,
+                stderr=file,
                 start_new_session=True,  # so that all of its processes can be ended by one number
             )
         started.append(Program(process, output))

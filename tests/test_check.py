@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from gntp_logging.cli import main
 from gntp_logging.walk import Status, Step
 from tests.support import (
     RunningReceiver,
+    free_port,
     running_receiver,
 )
 from tests.test_walk import check
@@ -73,17 +75,17 @@ def test_wrong_usage(capsys: pytest.CaptureFixture[str], arguments: list[str], w
 def configured(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> Configure:
-    """Runs the command with a file that has a handler ``d``; returns code, steps, and the handler's line."""
+    """Runs the command with a file that has a handler ``d``; returns code, steps, and what it printed."""
     monkeypatch.chdir(tmp_path)
 
     def run(lines: str, rest: str = "[root]\nhandlers = ['d']\n") -> tuple[int, dict[str, str], str]:
         handler = "class = 'gntp_logging.GNTPHandler'\n" if "class =" not in lines and "'()'" not in lines else ""
-        text = f"version = 1\n[handlers.d]\n{handler}port = {receiver.port}\n{lines}\n{rest}"
-        (tmp_path / "x.toml").write_text(text, "utf-8")
+        text = f"version = 1\n[handlers.d]\n{handler}port = PORT\n{lines}\n{rest}"
+        (tmp_path / "x.toml").write_text(text.replace("PORT", str(receiver.port)), "utf-8")
         code = main(["check", "--config", "x.toml", "--wait", "0"])
         output = capsys.readouterr().out
         found = re.findall(r"^  (ok|FAIL|note|-) +(.+?)(?: {2,}|$)", output, re.MULTILINE)
-        return code, {name: status for status, name in found}, output[output.find("handler d") :]
+        return code, {name: status for status, name in found}, output
 
     return run
 
@@ -100,25 +102,79 @@ def configured(
 )
 def test_a_part_of_the_handler_that_fails(configured: Configure, lines: str, words: str) -> None:
     """Alerts go out without it, which is no reason to call the configuration right."""
-    code, steps, line = configured(lines)
+    code, steps, output = configured(lines)
     assert (code, steps["handler d"]) == (1, "FAIL")
-    assert words in line
+    assert words in output
+
+
+ANOTHER_OF_OURS = "[handlers.e]\nclass = 'gntp_logging.GNTPHandler'\nport = PORT\n"
+OTHERS = "[handlers.terminal]\nclass = 'logging.StreamHandler'\n[handlers.nothing]\nclass = 'logging.NullHandler'\n"
+CLOSED = "[loggers.shop]\npropagate = false\n"
+
+
+@pytest.mark.parametrize(
+    ("rest", "table"),
+    [
+        ("[root]\nhandlers = ['d']\n", "root"),
+        (f"{OTHERS}[root]\nhandlers = ['d', 'nothing']\n", "root"),
+        (f"{ANOTHER_OF_OURS}[root]\nhandlers = ['d', 'e']\n", "root"),
+        ("[my]\nhandlers = ['d']\n[root]\nhandlers = 'cfg://my.handlers'\n", "root"),
+        ("[loggers.shop]\nhandlers = ['d']\n", "loggers.shop"),
+        (
+            f"{OTHERS}[root]\nhandlers = ['terminal']\n{CLOSED}[loggers.'shop.a.b']\nhandlers = ['d']\n",
+            "loggers.shop.a.b",
+        ),
+    ],
+)
+def test_a_handler_that_takes_warnings_and_errors_from_stderr(configured: Configure, rest: str, table: str) -> None:
+    """Because the records of its logger reach no other one: worth knowing, and no failure."""
+    code, steps, output = configured("", rest)
+    assert (code, steps["stderr"], steps["handler d"]) == (0, "note", "ok")
+    assert f"no longer appear there: [{table}] has no other handler\n" in output
+    assert f"name it: [{table}] handlers = ['terminal', 'd']\n" in output
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "[root]\nhandlers = ['d', 'terminal']\n",
+        "[root]\nhandlers = ['terminal']\n[loggers.'shop.a.b']\nhandlers = ['d']\n",
+        "[loggers.shop]\nhandlers = ['terminal']\npropagate = false\n[loggers.'shop.a']\nhandlers = ['d']\n",
+    ],
+)
+def test_a_handler_beside_another_takes_nothing(configured: Configure, rest: str) -> None:
+    """Nor does one below it."""
+    code, steps, _ = configured("", OTHERS + rest)
+    assert (code, steps["handler d"]) == (0, "ok")
+    assert "stderr" not in steps
+
+
+def test_it_is_told_when_the_desktop_is_off(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """When an error would be nowhere at all. A table alone gets a handler that prints, as soon as it is loaded."""
+    handlers = list(logging.getLogger().handlers)
+    table = f"class = 'gntp_logging.GNTPHandler'\nport = {free_port()}\n"
+    (tmp_path / "x.toml").write_text(f"version = 1\n[handlers.d]\n{table}[root]\nhandlers = ['d']\n", "utf-8")
+    code, steps = check(capsys, "--config", str(tmp_path / "x.toml"), "--wait", "0")
+    assert (code, steps["connect"], steps["stderr"], steps["handler d"]) == (1, "FAIL", "note", "-")
+    (tmp_path / "x.toml").write_text(f"[gntp]\nport = {free_port()}\n", "utf-8")
+    assert "stderr" not in check(capsys, "--config", str(tmp_path / "x.toml"), "--wait", "0")[1]
+    assert logging.getLogger().handlers == handlers
 
 
 def test_a_filter_that_keeps_the_alert_off(configured: Configure) -> None:
     """May be meant. One that lets through what its logger says is passed by a record of that logger."""
-    code, steps, line = configured("filters = ['o']", "[filters.o]\nname = 'other'\n[root]\nhandlers = ['d']\n")
+    code, steps, output = configured("filters = ['o']", "[filters.o]\nname = 'other'\n[root]\nhandlers = ['d']\n")
     assert (code, steps["handler d"]) == (0, "note")
-    assert "a filter of the handler keeps off" in line
+    assert "a filter of the handler keeps off" in output
     code, steps, _ = configured("filters = ['o']", "[filters.o]\nname = 'shop'\n[loggers.shop]\nhandlers = ['d']\n")
     assert (code, steps["handler d"]) == (0, "ok")
 
 
 def test_a_handler_that_no_logger_has(configured: Configure) -> None:
     """It works, and gets nothing."""
-    code, steps, line = configured("", "")
+    code, steps, output = configured("", "")
     assert code == 1
-    assert "no logger has it" in line
+    assert "no logger has it" in output
     spoken_of = "[my]\nhandlers = ['d']\n[root]\nhandlers = 'cfg://my.handlers'\n"
     code, steps, _ = configured("", spoken_of)
     assert (code, steps["handler d"]) == (0, "ok")

@@ -6,7 +6,9 @@ import json
 import logging
 import logging.config
 import re
+import sys
 import textwrap
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -134,6 +136,101 @@ class TestTheHandlerAlone:
         monkeypatch.setenv("GNTP_NONSENSE", "other")
         (handler,) = load(write("[gntp]\nhost = 'desk'\n"))
         assert handler.app_name != "other"
+
+
+class TestTheTerminal:
+    """What a program without a handler prints by itself, it prints beside a table's handler too."""
+
+    TABLE = "[gntp]\nlevel = 'CRITICAL'\n"
+
+    @staticmethod
+    def without_pytests(*handlers: logging.Handler) -> logging.Logger:
+        """Give the root logger these handlers alone."""
+        root = logging.getLogger()
+        root.handlers[:] = handlers
+        return root
+
+    @staticmethod
+    def printed(capsys: pytest.CaptureFixture[str]) -> list[str]:
+        """Log at three levels, and return the lines on stderr."""
+        logger = logging.getLogger("test.terminal")
+        logger.info("as usual")
+        logger.warning("stock is low")
+        logger.error("no stock")
+        return capsys.readouterr().err.splitlines()
+
+    @pytest.mark.parametrize(
+        ("name", "text"),
+        [
+            ("x.toml", TABLE),
+            ("x.toml", "[gntp]\nenabled = false\n"),
+            ("pyproject.toml", TABLE.replace("gntp", "tool.gntp_logging")),
+            ("x.json", '{"gntp": {"level": "CRITICAL"}}'),
+        ],
+    )
+    def test_warnings_and_errors_are_printed(
+        self, write: Write, capsys: pytest.CaptureFixture[str], name: str, text: str
+    ) -> None:
+        """With time, level and logger; each once, however often the file is loaded."""
+        root = self.without_pytests()
+        root.setLevel("INFO")
+        for _ in range(2):
+            load(write(text, name))
+        warning, error = self.printed(capsys)
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d [\d:,]+ WARNING test\.terminal: stock is low", warning)
+        assert error.endswith(" ERROR test.terminal: no stock")
+        assert root.level == logging.INFO
+
+    def test_with_every_handler_switched_off(
+        self, write: Write, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The environment takes the alerts away, and nothing else."""
+        monkeypatch.setenv("GNTP_LOGGING_DISABLED", "1")
+        self.without_pytests()
+        load(write(self.TABLE))
+        assert len(self.printed(capsys)) == 2
+
+    @pytest.mark.parametrize("make", [lambda: GNTPHandler(enabled=False), logging.NullHandler])
+    def test_a_handler_that_prints_nothing_is_none(
+        self, write: Write, capsys: pytest.CaptureFixture[str], make: Callable[[], logging.Handler]
+    ) -> None:
+        """One of this package, or of the standard library for libraries."""
+        self.without_pytests(make())
+        load(write(self.TABLE))
+        assert len(self.printed(capsys)) == 2
+
+    def test_a_program_with_a_handler_of_its_own_gets_none(self, write: Write) -> None:
+        """Whatever it is."""
+        own = logging.StreamHandler()
+        root = self.without_pytests(own)
+        assert root.handlers == [own, *load(write(self.TABLE))]
+
+    @pytest.mark.parametrize("missing", [(sys, "stderr"), (logging, "lastResort")], ids=["stderr", "lastResort"])
+    def test_where_nothing_is_printed_nothing_will_be(
+        self, write: Write, monkeypatch: pytest.MonkeyPatch, missing: tuple[object, str]
+    ) -> None:
+        """A program without stderr, as under pythonw, or one that has switched off what logging prints."""
+        root = self.without_pytests()
+        monkeypatch.setattr(*missing, None)
+        handlers = load(write(self.TABLE))
+        assert root.handlers == handlers
+
+    def test_the_level_is_the_one_from_which_logging_prints(
+        self, write: Write, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A program may have changed it."""
+        assert logging.lastResort is not None
+        monkeypatch.setattr(logging.lastResort, "level", logging.ERROR)
+        self.without_pytests()
+        load(write(self.TABLE))
+        (line,) = self.printed(capsys)
+        assert line.endswith("no stock")
+
+    def test_a_whole_configuration_says_itself_what_it_wants(self, write: Write) -> None:
+        """It gets nothing that it has not named."""
+        root = self.without_pytests()
+        load(write("version = 1\n[handlers.x]\nclass = 'gntp_logging.GNTPHandler'\n[root]\nhandlers = ['x']\n"))
+        assert [type(handler) for handler in root.handlers] == [GNTPHandler]
 
 
 class TestDictConfig:

@@ -28,13 +28,25 @@ _CONFIGURES: Final = "import logging.config\nlogging.config.dictConfig(LOGGING)\
 _WRAPPED: Final[dict[tuple[str, str], Callable[[str], str]]] = {
     ("README.md", 'logger.info("release 7"'): lambda code: f"import logging; logger = logging.getLogger()\n{code}",
     ("README.md", '"filters"'): lambda code: f"LOGGING = {{'version': 1, {code}}}\n{_CONFIGURES}",
-    ("docs/frameworks/django.md", "LOGGING"): lambda code: code + _CONFIGURES,
+    ("docs/frameworks/django.md", "LOGGING"): lambda code: f"DEBUG = True\n{code}{_CONFIGURES}",
     ("docs/frameworks/gunicorn.md", "# gunicorn.conf.py"): lambda code: (
         f"from gunicorn.glogging import CONFIG_DEFAULTS\n{code}\nLOGGING = CONFIG_DEFAULTS | logconfig_dict\n"
         f"{_CONFIGURES}"
     ),
 }
 """What stands around code that is a part of a program, by page and the code's beginning."""
+
+_ASSERT_PRINTED: Final = """
+import logging, gntp_logging
+for logger in [logging.root, *map(logging.getLogger, sorted(logging.root.manager.loggerDict))]:
+    if any(isinstance(handler, gntp_logging.GNTPHandler) for handler in logger.handlers):
+        way = [logger]
+        while way[-1].propagate and way[-1].parent:
+            way.append(way[-1].parent)
+        kinds = {type(handler) for one in way for handler in one.handlers}
+        assert kinds - {gntp_logging.GNTPHandler, logging.NullHandler}, f"{logger} is printed nowhere"
+"""
+"""Ends a program in which warnings and errors of a logger reach this package's handler, and no other one."""
 
 _TESTED_BELOW: Final = {("README.md", "def test_"), ("docs/tutorial.md", "import logging\n\nimport gntp_logging")}
 
@@ -65,51 +77,52 @@ def test_every_block_has_a_language_that_is_checked() -> None:
     ids=_name,
 )
 def test_a_program_runs_as_it_stands(block: Block) -> None:
-    """With the handler switched off; what it does when it is on is what the other tests are about."""
+    """With the handler switched off, and nowhere alone; what it does when it is on is what other tests are about."""
     page = Path(block.page)
     if page.parent.name == "frameworks" and page.stem != "scripts":
         pytest.importorskip(page.stem, reason=f"needs {page.stem}: pip install {page.stem}")
     wrap = next((wrap for key, wrap in _WRAPPED.items() if _begins(block, key)), str)
     prelude = "import os; os.environ |= {'GNTP_LOGGING_DISABLED': '1', 'GNTP_PASSWORD': 'secret'}\n"
-    result = run_program(f"{prelude}{wrap(block.text)}\nprint('done')")
+    result = run_program(f"{prelude}{wrap(block.text)}\n{_ASSERT_PRINTED}print('done')")
     assert (result.returncode, result.stdout) == (0, "done\n"), result.stderr
 
 
 @pytest.mark.parametrize("block", _of("toml"), ids=_name)
 def test_a_toml_file_is_one_that_load_takes(block: Block, tmp_path: Path) -> None:
-    """Every key and value, with the files that it names."""
+    """Every key and value, with the files that it names; its handler is nowhere alone."""
     (tmp_path / "eye.png").write_bytes(b"a picture")
     (tmp_path / "password").write_text("secret\n", "utf-8")
     text = block.text.replace("/run/secrets/gntp", (tmp_path / "password").as_posix())
     (tmp_path / "alerts.toml").write_text(text, "utf-8")
-    program = "import sys; from gntp_logging import config; print(*config.load(sys.argv[1]))"
+    program = f"import sys; from gntp_logging import config; print(*config.load(sys.argv[1]))\n{_ASSERT_PRINTED}"
     result = subprocess.run(
         [sys.executable, "-c", program, "alerts.toml"], cwd=tmp_path, capture_output=True, encoding="utf-8",
         timeout=30, check=False,
     )  # fmt: skip
     assert result.stdout.startswith("<GNTPHandler 'shop' to "), result.stderr
+    assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.parametrize("block", _of("json"), ids=_name)
 def test_a_json_file_is_one_that_dictconfig_takes(block: Block) -> None:
-    """In a process of its own: it replaces what was configured."""
+    """In a process of its own: it replaces what was configured. The handler is nowhere alone."""
     pytest.importorskip("uvicorn", reason="needs uvicorn, whose configuration it is: pip install uvicorn")
     json.loads(block.text)
-    result = run_program(
-        "import json, logging.config, sys; logging.config.dictConfig(json.loads(sys.argv[1]))", block.text
-    )
+    program = "import json, logging.config, sys; logging.config.dictConfig(json.loads(sys.argv[1]))"
+    result = run_program(f"{program}\n{_ASSERT_PRINTED}", block.text)
     assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.parametrize("block", _of("ini"), ids=_name)
-def test_a_section_is_one_that_fileconfig_takes(block: Block, tmp_path: Path) -> None:
-    """Beside the sections that every such file must have."""
-    (section,) = re.findall(r"^\[handler_(\w+)\]$", block.text, re.MULTILINE)
-    rest = f"[loggers]\nkeys=root\n[handlers]\nkeys={section}\n[formatters]\nkeys=\n[logger_root]\nhandlers={section}\n"
+def test_sections_are_ones_that_fileconfig_takes(block: Block, tmp_path: Path) -> None:
+    """Beside those that every such file must have; the handler is nowhere alone."""
+    sections = ",".join(re.findall(r"^\[handler_(\w+)\]$", block.text, re.MULTILINE))
+    rest = f"[loggers]\nkeys=root\n[handlers]\nkeys={sections}\n[formatters]\nkeys=\n"
     (tmp_path / "logging.ini").write_text(rest + block.text, "utf-8")
     program = "import logging.config, sys; logging.config.fileConfig(sys.argv[1]); print(*logging.getLogger().handlers)"
-    result = run_program(program, tmp_path / "logging.ini")
-    assert result.stdout.startswith("<GNTPHandler 'shop' to "), result.stderr
+    result = run_program(f"{program}\n{_ASSERT_PRINTED}", tmp_path / "logging.ini")
+    assert "<GNTPHandler 'shop' to " in result.stdout, result.stderr
+    assert result.returncode == 0, result.stderr
 
 
 def test_no_configuration_switches_off_what_was_there() -> None:
@@ -200,6 +213,7 @@ def test_the_tutorial_shows_what_appears(tmp_path: Path) -> None:
         (folder / "alerts.toml").write_text(f"{settings}port = {port}\n", "utf-8")
         assert _python(["-m", "gntp_logging", *send, "--port", str(port)], folder).returncode == 0
         ran = _python(["shop.py"], folder)
+        assert "ERROR:shop.orders:No total for a basket of ['tea', 'pie']" in ran.stderr
         assert ran.stderr.rstrip().endswith("KeyError: 'scone'")
         checked = _python(["-m", "gntp_logging", *check, "--wait", "0"], folder)
         assert (checked.returncode, "handler gntp" in checked.stdout) == (0, True), checked.stdout

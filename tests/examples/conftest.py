@@ -77,6 +77,47 @@ def request_once(environment: Mapping[str, str]) -> RequestOnce:
     return serve
 
 
+def copy_of_logging_toml(folder: Path, port: int) -> Path:
+    """Copy the example's configuration into a folder, with another port."""
+    configuration = (EXAMPLES / "logging.toml").read_text(encoding="utf-8")
+    assert configuration.count("port = 23053") == 1
+    copy = folder / "logging.toml"
+    copy.write_text(configuration.replace("port = 23053", f"port = {port}"), encoding="utf-8")
+    return copy
+
+
+_CELERY_APPLICATION = """
+import sys
+from celery_app import app, pay
+
+# A broker of files, in the current folder: the example leaves the choice to its user.
+app.conf.update(
+    broker_url="filesystem://",
+    broker_transport_options={"data_folder_in": "queue", "data_folder_out": "queue", "control_folder": "control"},
+    broker_connection_retry_on_startup=True,
+)
+if __name__ == "__main__":
+    print("sent", pay.delay(4711).id)
+"""
+CELERY_WORKER = (
+    "-m", "celery", "-A", "shop", "worker", "--concurrency", "1", "--without-gossip", "--without-mingle",
+    "--without-heartbeat",
+)  # fmt: skip
+"""Arguments of a program that does the task which that application sends."""
+
+
+def write_celery_application(folder: Path, beginning: str = "") -> None:
+    """Write a program around the example that sends one task, and its broker's folders.
+
+    Args:
+        folder: Where they go.
+        beginning: Code that it begins with.
+    """
+    (folder / "queue").mkdir()
+    (folder / "control").mkdir()
+    (folder / "shop.py").write_text(beginning + _CELERY_APPLICATION, encoding="utf-8")
+
+
 @contextmanager
 def _serving(application: str, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
     """Start the server's program, and see to it that it ends."""

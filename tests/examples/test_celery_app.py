@@ -6,38 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.examples.conftest import CELERY_WORKER, write_celery_application
 from tests.running import BOUND, StartProgram
 from tests.support import RunningReceiver
 
 pytest.importorskip("celery", reason="needs Celery: pip install celery")
 
-BROKER = """
-import sys
-from celery_app import app, pay
-
-# A broker of files, in the current folder: the example leaves the choice to its user.
-app.conf.update(
-    broker_url="filesystem://",
-    broker_transport_options={"data_folder_in": "queue", "data_folder_out": "queue", "control_folder": "control"},
-    broker_connection_retry_on_startup=True,
-)
-if __name__ == "__main__":
-    print("sent", pay.delay(4711).id)
-"""
-
 
 def test_shows_the_exception_of_a_task(desktop: RunningReceiver, start: StartProgram, tmp_path: Path) -> None:
     """A real worker, a real task: one alert with the exception, the function's name, the task's name and id."""
-    (tmp_path / "queue").mkdir()
-    (tmp_path / "control").mkdir()
-    (tmp_path / "shop.py").write_text(BROKER, encoding="utf-8")
-
+    write_celery_application(tmp_path)
     sender = start("shop.py")
     sender.wait_for("sent")
-    start(
-        "-m", "celery", "-A", "shop", "worker", "--concurrency", "1", "--without-gossip", "--without-mingle",
-        "--without-heartbeat",
-    )  # fmt: skip
+    start(*CELERY_WORKER)
 
     (toast,) = desktop.wait_for(1, BOUND)
     assert toast.application == "shop"

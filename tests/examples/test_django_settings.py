@@ -23,7 +23,8 @@ def test_shows_the_exception_of_a_view(
 
     status, errors = request_once("django.core.wsgi:get_wsgi_application()", "/checkout/?token=secret")
 
-    assert (status, errors) == (500, "")
+    assert (status, errors.count("Traceback")) == (500, 1)
+    assert "gntp_logging:" not in errors
     (toast,) = desktop.wait_for(1)
     assert toast.application == "shop"
     assert "django.request" in toast.title
@@ -45,7 +46,7 @@ def test_a_view_that_is_not_there_is_no_alert(
 
     status, errors = request_once("django.core.wsgi:get_wsgi_application()", "/nothing/")
 
-    assert (status, errors) == (404, "")
+    assert (status, errors) == (404, "Not Found: /nothing/\n")
     assert desktop.toasts == []
 
 

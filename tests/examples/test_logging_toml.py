@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.examples.conftest import EXAMPLES, RunExample
+from tests.examples.conftest import RunExample, copy_of_logging_toml
 from tests.support import RunningReceiver, said
 
 
 def test_shows_a_warning(desktop: RunningReceiver, run_example: RunExample, tmp_path: Path) -> None:
     """The file as it is, but for the port, shows the program's warning encrypted."""
-    configuration = (EXAMPLES / "logging.toml").read_text(encoding="utf-8")
-    assert configuration.count("port = 23053") == 1
-    copy = tmp_path / "logging.toml"
-    copy.write_text(configuration.replace("port = 23053", f"port = {desktop.port}"), encoding="utf-8")
+    finished = run_example("logging_toml.py", str(copy_of_logging_toml(tmp_path, desktop.port)))
 
-    finished = run_example("logging_toml.py", str(copy))
-
-    assert (finished.returncode, finished.stdout, finished.stderr) == (0, "", "")
+    assert (finished.returncode, finished.stdout) == (0, "")
+    assert finished.stderr.splitlines()[0] == "Only 4 % of the backup disk is free"
     (toast,) = desktop.wait_for(1)
     assert desktop.toasts == [toast], "the other one is of a logger that the file's filter ignores"
     assert toast.application == "backup"

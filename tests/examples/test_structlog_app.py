@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.examples.conftest import RunExample
@@ -14,7 +16,9 @@ def test_shows_the_event_and_the_exception(desktop: RunningReceiver, run_example
     """With what was bound to the event, and to the context."""
     finished = run_example("structlog_app.py")
 
-    assert (finished.returncode, finished.stdout, finished.stderr) == (0, "", "")
+    assert (finished.returncode, finished.stdout) == (0, "")
+    assert "gntp_logging:" not in finished.stderr
+    assert re.search(r"order was not paid +order=4711 request_id=a-1\n", finished.stderr), finished.stderr
     event, exception = desktop.wait_for(2)
     assert event.title == exception.title == "ERROR · shop · shop.orders"
     assert event.text.split("\n")[0] == "order was not paid"

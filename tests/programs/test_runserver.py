@@ -24,6 +24,7 @@ SITE = """
     from django.http import HttpResponse
     from django.urls import path
 
+    DEBUG = True
     LOGGING = {
         "version": 1,
         "disable_existing_loggers": False,
@@ -35,7 +36,6 @@ SITE = """
         },
         "loggers": {"django.request": {"handlers": ["desktop"]}},
     }
-    DEBUG = True
     SECRET_KEY = "for this test only"
     ALLOWED_HOSTS = ["127.0.0.1"]
     ROOT_URLCONF = "site_of_one_file"
@@ -44,6 +44,7 @@ SITE = """
         raise ValueError(f"round {1}")
 
     def gone(request):
+        logging.getLogger("shop").warning("Somebody looks for what is gone")
         raise KeyError(request.path)
 
     urlpatterns = [path("gone", gone)]
@@ -80,7 +81,7 @@ def test_alerts_come_once_before_and_after_a_reload(
 def test_the_pages_configuration_brings_each_error_once(
     start: StartProgram, write: Callable[[str, str], Path], receiver: RunningReceiver
 ) -> None:
-    """Though Django's server logs failed requests too, with their queries."""
+    """Though Django's server logs failed requests too, with their queries. The terminal has each once as well."""
     (page,) = (block.text for block in blocks(ROOT / "docs" / "frameworks" / "django.md") if block.language == "python")
     for there, here in (
         ('"host": "desk.example",', '"port": int(os.environ["GNTP_PORT"]),'),
@@ -99,6 +100,8 @@ def test_the_pages_configuration_brings_each_error_once(
     assert [toast.title for toast in receiver.wait_for(2)] == ["ERROR · shop · django.request"] * 2
     assert "ada" not in "".join(toast.text for toast in receiver.toasts)
     program.wait_for('"GET /gone?email=ada@shop.example HTTP/1.1" 500')  # the terminal has its log still
+    for words in ("ValueError: round 1\n", "KeyError: '/gone'\n", "Somebody looks for what is gone\n"):
+        assert program.output.count(words) == 1, program.output
 
 
 def _pid_in_round(port: int, number: int, patience: float = BOUND) -> str:
