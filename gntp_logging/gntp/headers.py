@@ -120,32 +120,47 @@ def parse_block(data: bytes, max_headers: int) -> dict[str, str]:
 
     Args:
         data: Lines separated by CRLF, without the empty line that ends the block.
-        max_headers: How many lines a block may have.
+        max_headers: How many headers a block may have.
 
     Returns:
         Values by name, in order, trimmed. Bytes that are no UTF-8 become U+FFFD: a readable alert beats a refused one.
+        A line without a colon, or without a name before it, continues the value before, after a line feed.
         ``Received``, which each hub adds once more, has its values in one, a line for each.
 
     Raises:
-        GNTPProtocolError: If a line has no colon or no name, a header is there twice, or there are too many.
+        GNTPProtocolError: If the first line has no colon or no name, a header is there twice, or there are too many.
     """
-    headers: dict[str, str] = {}
+    headers: dict[str, list[bytes]] = {}
+    value: list[bytes] = []  # of the header before
+    hops: list[list[bytes]] = []
     for line in data.split(LINE_DELIMITER):
         if not line:
             continue
-        name, colon, value = line.partition(b":")
-        key = name.decode("utf-8", "replace").strip()
-        if not colon or not key:
-            raise GNTPProtocolError(f"a header line without name or colon: {_excerpt(line)}")
-        if key == RECEIVED and key in headers:
-            headers[key] += "\n" + value.decode("utf-8", "replace").strip()
+        name, colon, rest = line.partition(b":")
+        key = name.decode("utf-8", "replace").strip() if colon else ""
+        if not key:
+            # Apprise writes a body of two lines with a CRLF between them, and gntp 1.0.3 sends it so. Other servers
+            # show the first line. A line with a name is a header as ever: nobody can add one that could not before.
+            if not headers:
+                raise GNTPProtocolError(f"a header line without name or colon: {_excerpt(line)}")
+            value.append(line)
+            continue
+        if key == RECEIVED:
+            if len(hops) == max_headers:
+                raise GNTPProtocolError(f"more than {max_headers} {RECEIVED} headers in one block")
+            value = [rest.strip()]
+            hops.append(value)
+            headers[key] = value
             continue
         if key in headers:
             raise GNTPProtocolError(f"the header {_excerpt(name)} is there twice")
         if len(headers) == max_headers:
             raise GNTPProtocolError(f"more than {max_headers} headers in one block")
-        headers[key] = value.decode("utf-8", "replace").strip()
-    return headers
+        headers[key] = value = [rest]
+    # Joined at the end: to add line by line would take a time that grows with the square of their number.
+    if hops:
+        headers[RECEIVED] = [b" ".join(map(bytes.strip, hop)) for hop in hops]  # a line is a hop
+    return {key: b"\n".join(lines).decode("utf-8", "replace").strip() for key, lines in headers.items()}
 
 
 def required(headers: Mapping[str, str], name: str) -> str:

@@ -29,10 +29,14 @@ MAX_AWAITED: Final = 500
 
 
 class Reaction(enum.Enum):
-    """What the user did; the values are the specification's words."""
+    """What the user did; the values are the words that Growl for Windows writes.
 
-    CLICKED = "CLICKED"
-    CLOSED = "CLOSED"
+    The specification has CLICKED and CLOSED as well. Growl for Windows' own client library, node-notifier and growly
+    understand these alone.
+    """
+
+    CLICKED = "CLICK"
+    CLOSED = "CLOSE"
     TIMED_OUT = "TIMEDOUT"
 
 

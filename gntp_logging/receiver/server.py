@@ -243,7 +243,7 @@ class Server:
             awaited = self._take(request, connection)
         if isinstance(request, NotifyRequest) and request.notification.id_:
             headers["Notification-ID"] = request.notification.id_
-        return Response(RESPONSE_OK, {**headers, **_echoed(request)}), awaited
+        return Response(RESPONSE_OK, {**headers, **_echoed(request, connection)}), awaited
 
     def _take(self, request: RegisterRequest | NotifyRequest, connection: Connection) -> Awaited | None:
         """Register an application or show a notification, and hand it on to subscribers."""
@@ -262,7 +262,7 @@ class Server:
         else:
             toast = connection.completed(self._registry.toast(request))
             if isinstance(request.notification.callback, SocketCallback):
-                awaited = Awaited(request, _echoed(request), self._audience.patience)
+                awaited = Awaited(request, _echoed(request, connection), self._audience.patience)
                 self._awaited.append(awaited)
                 if len(self._awaited) > MAX_AWAITED:  # else a thousand who have left could take all connections
                     self._awaited.popleft().react(Reaction.TIMED_OUT)
@@ -301,8 +301,13 @@ async def _stop_accepting(server: asyncio.Server) -> None:
         await asyncio.sleep(0)
 
 
-def _echoed(request: Request) -> dict[str, str]:
-    """Return the Data- headers, which go back to the sender; a picture's bytes, and what has no proper name, do not."""
+def _echoed(request: Request, connection: Connection) -> dict[str, str]:
+    """Return the Data- headers, which go back to the sender; a picture's bytes, and what has no proper name, do not.
+
+    What came encrypted does not go back in clear: a handler's context is in these headers.
+    """
+    if connection.envelope.cipher_id is not None and not connection.encrypts_answers:
+        return {}
     return {
         name: value for name, value in request.app_specific_headers or () if isinstance(value, str) and is_name(name)
     }

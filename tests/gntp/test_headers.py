@@ -89,10 +89,52 @@ def test_a_block_is_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("data", "block"),
+    [
+        (b"A: one\r\ntwo", {"A": "one\ntwo"}),
+        (b"A: one\r\ntwo\r\nB: three\r\n  four \r\n \r\nfive", {"A": "one\ntwo", "B": "three\n  four \n \nfive"}),
+        (b"A: one\r\n: two\r\n : three", {"A": "one\n: two\n : three"}),
+        (b"A:\r\ntwo", {"A": "two"}),
+        (b"A: one\r\nB two: three", {"A": "one", "B two": "three"}),
+        (b"A: \xc3\r\n\xa4", {"A": "\ufffd\n\ufffd"}),
+        (b"Received: a\r\nFrom x by y\r\nReceived: b", {"Received": "a From x by y\nb"}),
+    ],
+)
+def test_a_line_without_name_or_colon_continues_the_value_before(data: bytes, block: dict[str, str]) -> None:
+    """As clients write it that put a CRLF into a value; a line with a name is a header as ever."""
+    assert headers.parse_block(data, 10) == block
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["A", "B", "C"]), st.lists(st.text(st.characters(exclude_characters="\r\n:")))),
+        unique_by=lambda pair: pair[0],
+    )
+)
+def test_continued_lines_add_no_header(values: list[tuple[str, list[str]]]) -> None:
+    """Whatever is in them."""
+    data = "\r\n".join("\r\n".join([f"{name}: first", *lines]) for name, lines in values)
+    block = headers.parse_block(data.encode("utf-8", "replace"), 3)
+    assert list(block) == [name for name, _ in values]
+    for name, lines in values:
+        kept = [line.encode("utf-8", "replace").decode() for line in lines if line]
+        assert block[name] == "\n".join(["first", *kept]).strip()
+
+
+def test_many_lines_continue_a_value() -> None:
+    """A header may be as long as the message."""
+    block = headers.parse_block(b"A: 1" + b"\r\nmore" * 300_000, 1)
+    assert block == {"A": "1" + "\nmore" * 300_000}
+
+
+@pytest.mark.parametrize(
     ("data", "complaint"),
     [
         (b"no colon", "without name or colon"),
         (b": no name", "without name or colon"),
+        (b"no colon\r\nA: 1", "without name or colon"),
+        (b"A: 1\r\nmore\r\nA: 2", "there twice"),
+        (b"Received: 1\r\n" * 3, "more than 2 Received headers"),
         (b"A: 1\r\nA: 2", "there twice"),
         (b"A: 1\r\nB: 2\r\nC: 3", "more than 2 headers"),
     ],

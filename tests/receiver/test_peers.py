@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from gntp_logging.gntp.models import Resource
-from tests.peers import require_program
+from tests.peers import missing_peer, require_program
 from tests.receiver.conftest import require_module
-from tests.support import PATIENCE, running_receiver
+from tests.support import PATIENCE, run_program, running_receiver
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) + b"\r\n\r\nIdentifier: x\r\n\r\n"
 
@@ -38,6 +38,39 @@ def test_gntp(hash_id: str | None) -> None:
     assert (toast.sticky, toast.priority, toast.icon) == (True, 2, Resource(data=PICTURE))
     assert toast.callback_url == "https://tracker.example/7"
     assert (toast.encryption, toast.hash_) == ("", hash_id or "")
+
+
+def test_gntp_with_a_crlf_in_a_value() -> None:
+    """PyPI's gntp sends a value as it is: what stands on its second line is shown, and is no header."""
+    notifier = require_module("gntp.notifier", "gntp==1.0.3")
+    with running_receiver() as receiver:
+        growl = notifier.GrowlNotifier("gntp", ["event"], hostname="127.0.0.1", port=receiver.port)
+        assert growl.register() is True
+        assert growl.notify("event", "Tïtle", "one\r\n  two\r\n: three") is True
+        (toast,) = receiver.wait_for(1)
+    assert (toast.title, toast.text) == ("Tïtle", "one\n  two\n: three")
+
+
+@pytest.mark.parametrize("password", ["", "secret"])
+def test_apprise(password: str) -> None:
+    """It cuts a body to two lines and puts a CRLF between them; it says SUCCESS whatever the server answers."""
+    # In a program of its own: its import warns.
+    program = """
+        import sys, apprise
+        notifier = apprise.Apprise()
+        assert notifier.add(sys.argv[1])
+        assert notifier.notify(title="Backup failed", body="the disk is full\\nsince two hours")
+        assert notifier.notify(title="Backup", body="one line")
+    """
+    with running_receiver([password] if password else []) as receiver:
+        url = f"growl://{password}{'@' if password else ''}127.0.0.1:{receiver.port}?image=no"
+        finished = run_program(program, url)
+        if "No module named 'apprise'" in finished.stderr:
+            missing_peer("apprise is not installed: pip install apprise")
+        assert finished.returncode == 0, finished.stderr
+        two, one = receiver.wait_for(2)
+    assert (two.title, two.text) == ("Backup failed", "the disk is full\nsince two hours")
+    assert (one.title, one.text) == ("Backup", "one line")
 
 
 @pytest.mark.parametrize("cipher", [None, "AES", "DES", "DES3"])

@@ -57,6 +57,11 @@ def clicked(request: pytest.FixtureRequest) -> Iterator[tuple[Receiver, Reaction
         yield running, request.param
 
 
+def test_reactions_are_told_in_the_words_that_every_client_knows() -> None:
+    """Growl for Windows' library, node-notifier and growly know no CLICKED and no CLOSED."""
+    assert [reaction.value for reaction in Reaction] == ["CLICK", "CLOSE", "TIMEDOUT"]
+
+
 @pytest.mark.parametrize("keep_alive", [False, True])
 def test_the_sender_is_told_on_its_connection(clicked: tuple[Receiver, Reaction], keep_alive: bool) -> None:
     """With the context, the id and the headers it gave; after the answer, whenever the user acts."""
@@ -87,8 +92,8 @@ def test_our_own_client_hears_of_it(clicked: tuple[Receiver, Reaction]) -> None:
     callback = SocketCallback(
         "order 7",
         "order",
-        on_click=lambda response: heard.append("CLICKED"),
-        on_close=lambda response: heard.append("CLOSED"),
+        on_click=lambda response: heard.append("CLICK"),
+        on_close=lambda response: heard.append("CLOSE"),
         on_timeout=lambda response: heard.append("TIMEDOUT"),
     )
     with GNTPClient("127.0.0.1", running.port, PATIENCE) as client:
@@ -109,8 +114,8 @@ def test_gntplib_hears_of_it(clicked: tuple[Receiver, Reaction]) -> None:
         "event", "title", "text",
         gntp_callback=gntplib.SocketCallback(
             "order 7", "order",
-            on_click=lambda _: heard.append("CLICKED"),
-            on_close=lambda _: heard.append("CLOSED"),
+            on_click=lambda _: heard.append("CLICK"),
+            on_close=lambda _: heard.append("CLOSE"),
             on_timeout=lambda _: heard.append("TIMEDOUT"),
         ),
     )  # fmt: skip
@@ -131,7 +136,7 @@ def test_a_toast_that_nobody_touches_has_timed_out(monkeypatch: pytest.MonkeyPat
         assert sock.recv(1) == b""
         (sticky, _) = receiver.wait_for(2)
         sticky.react(Reaction.CLOSED)
-        assert read(stays, patient).headers["Notification-Callback-Result"] == "CLOSED"
+        assert read(stays, patient).headers["Notification-Callback-Result"] == "CLOSE"
 
 
 def test_with_too_many_that_wait_the_oldest_has_timed_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,12 +21,13 @@ from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.exceptions import GNTPAuthenticationError
 from gntp_logging.gntp.keys import Key
 from gntp_logging.gntp.lib import Subscriber
-from gntp_logging.gntp.models import Event, Notification, Resource
+from gntp_logging.gntp.models import Event, Notification, Resource, SocketCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Response, SubscribeRequest
 from gntp_logging.gntp.wire import END, ResponseReader, encode
 from gntp_logging.receiver import connection as connection_module
 from gntp_logging.receiver import server as server_module
 from gntp_logging.receiver.budget import Budget, Usage
+from gntp_logging.receiver.reactions import Reaction
 from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.server import NO_HUB, Receiver, Server
 from tests.receiver.conftest import ask, connected, error_code, notify, read_answer, register, secured
@@ -662,6 +663,33 @@ def test_data_headers_come_back(receiver: RunningReceiver) -> None:
             sock.sendall(encode(notification))
             echoed = {key: value for key, value in read_answer(sock).headers.items() if key.startswith("Data-")}
         assert echoed == found
+
+
+@pytest.mark.parametrize("encrypt_answers", [False, True])
+def test_data_headers_that_came_encrypted_do_not_come_back_in_clear(encrypt_answers: bool) -> None:
+    """Nor with the reaction: who listens on the way reads the answers."""
+    headers = [("Data-Request", "POST /checkout/4711")]
+    shown = Notification("event", "title", callback=SocketCallback("7", "order"))
+    key = Key("secret", "SHA256")
+
+    def asked(request: RegisterRequest | NotifyRequest, answers: int) -> list[Response]:
+        found: list[Response] = []
+        reader = ResponseReader(key)
+        with connected(receiver.port) as sock:
+            sock.sendall(encode(request, key=key, cipher=Cipher(key, "AES")))
+            while len(found) < answers:
+                while (answer := reader.next_message()) is None:
+                    reader.feed(sock.recv(65536))
+                found.append(answer)
+                for toast in receiver.toasts:
+                    toast.react(Reaction.CLICKED)
+        return found
+
+    with running_receiver(["secret"], encrypt_answers=encrypt_answers) as receiver:
+        answers = asked(RegisterRequest("app", None, [Event("event")], app_specific_headers=headers), 1)
+        answers += asked(NotifyRequest("app", shown, app_specific_headers=headers), 2)
+    assert [answer.message_type for answer in answers] == ["-OK", "-OK", "-CALLBACK"]
+    assert [("Data-Request" in answer.headers) for answer in answers] == [encrypt_answers] * 3
 
 
 # -- Subscriptions -------------------------------------------------------------------------------

@@ -128,7 +128,7 @@ def test_click_and_close_go_back_by_keyboard_alone(tmp_path: Path) -> None:
             await page.until(f"{TITLES} === {json.dumps(first)}")
             for thread in threads:
                 await asyncio.to_thread(thread.join, 60)
-            assert heard == {first: "CLICKED", second: "CLOSED"}
+            assert heard == {first: "CLICK", second: "CLOSE"}
 
     try:
         with Receiver(Server([display])) as receiver:
@@ -207,8 +207,8 @@ def test_every_answer_keeps_strangers_texts_harmless(display: WebDisplay, path: 
 @pytest.mark.parametrize(
     ("body", "status"),
     [
-        ("", 400), ("[]", 400), ('{"number": 1}', 400), ('{"number": "x", "reaction": "CLICKED"}', 400),
-        ('{"number": 1, "reaction": "OWNED"}', 400), ('{"number": 1, "reaction": "CLICKED"}', 404),
+        ("", 400), ("[]", 400), ('{"number": 1}', 400), ('{"number": "x", "reaction": "CLICK"}', 400),
+        ('{"number": 1, "reaction": "OWNED"}', 400), ('{"number": 1, "reaction": "CLICK"}', 404),
     ],
 )  # fmt: skip
 def test_bad_reactions_are_refused(display: WebDisplay, body: str, status: int) -> None:
@@ -322,7 +322,7 @@ def test_reactions_reach_the_toast(display: WebDisplay) -> None:
         reacted.set()
 
     display.show(toast(react=react))
-    assert request(display, "POST", f"/react?token={token(display)}", '{"number": 1, "reaction": "CLOSED"}')[0] == 200
+    assert request(display, "POST", f"/react?token={token(display)}", '{"number": 1, "reaction": "CLOSE"}')[0] == 200
     assert reacted.wait(10)
     assert reactions == [Reaction.CLOSED]
-    assert request(display, "POST", f"/react?token={token(display)}", '{"number": 1, "reaction": "CLOSED"}')[0] == 404
+    assert request(display, "POST", f"/react?token={token(display)}", '{"number": 1, "reaction": "CLOSE"}')[0] == 404

@@ -255,7 +255,7 @@ class WebDisplay:
             given = await request.json()
             number, reaction = int(given["number"]), Reaction(given["reaction"])
         except (ValueError, TypeError, KeyError):
-            raise web.HTTPBadRequest(text="allowed is a number, and CLICKED or CLOSED") from None
+            raise web.HTTPBadRequest(text="allowed is a number, and CLICK or CLOSE") from None
         found = next(((key, shown) for key, shown in self._shown.items() if shown.number == number), None)
         if found is None:
             raise web.HTTPNotFound(text="there is no such toast any more")

@@ -88,11 +88,11 @@ function click(number) {
   if (toast.url) {
     window.open(toast.url, "_blank", "noopener,noreferrer");
   }
-  react(number, "CLICKED");
+  react(number, "CLICK");
 }
 
 function close(number) {
-  react(number, "CLOSED");
+  react(number, "CLOSE");
   remove(number);
 }
 
