@@ -9,7 +9,7 @@ import enum
 import os
 from typing import Final
 
-VERSION: Final = "1.0.0"
+VERSION: Final = "2.0.0"
 """Version of this package; sent as ``Origin-Software-Version``."""
 
 # -- Network defaults ---------------------------------------------------------------------------
