@@ -263,10 +263,11 @@ class Gate:
 def free_port() -> int:
     """Return a loopback port on which nobody listens: bound once, and closed again.
 
-    Not one of those that systems give to connections (from 32768 on): it may be bound again later in the test.
+    Not one of those that systems give to connections (from 32768 on): it may be bound again later in the test. And not
+    GNTP's own, on which growl-for-linux listens.
     """
     while True:
-        port = random.randrange(20_000, 32_000)
+        port = random.randrange(24_000, 32_000)
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
 

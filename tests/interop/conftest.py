@@ -10,9 +10,9 @@ from tests.interop.gol import PORT, Gol
 from tests.interop.passthrough import PassThrough
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def gol(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gol]:
-    """A real growl-for-linux, one for the whole run because its ports are fixed."""
+    """A real growl-for-linux, one for all tests of a module; it ends with them, because its ports are fixed."""
     running = Gol(tmp_path_factory.mktemp("gol"))
     try:
         yield running.start()

@@ -1,7 +1,7 @@
 """growl-for-linux (gol) for tests: the real program, with a private home, on an X server of its own.
 
-Its ports are fixed (23053/tcp, 9887/udp), so one runs at a time. It keeps what it has shown in an SQLite database,
-which is where tests read it back.
+Its ports are fixed (23053/tcp, 9887/udp), so one runs at a time, of all test runs on this machine. It keeps what it has
+shown in an SQLite database, which is where tests read it back.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ import platform
 import socket
 import sqlite3
 import subprocess
+import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 from tests.peers import require_program
 from tests.running import end
@@ -23,6 +25,9 @@ from tests.support import PATIENCE, wait_until
 PORT = 23053
 PASSWORD = "secret"
 _START_TIMEOUT = 30.0
+_TURN_TIMEOUT = 300.0
+"""Seconds for the tests of another run, which take some twenty."""
+
 _TOAST_TIMEOUT_MS = 20_000
 
 
@@ -51,6 +56,7 @@ class Gol:
         self._folder = folder
         self._screen = screen
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._turn: IO[bytes] | None = None
         self.display = ""
 
     @property
@@ -64,6 +70,7 @@ class Gol:
         Raises:
             RuntimeError: If its port is taken, or it ends at once.
         """
+        self._wait_for_other_runs()
         with contextlib.closing(socket.socket()) as probe:
             if probe.connect_ex(("127.0.0.1", PORT)) == 0:
                 raise RuntimeError(f"port {PORT} is taken: is another GNTP server running?")
@@ -82,6 +89,9 @@ class Gol:
         """End gol, then its X server."""
         while self._processes:
             end(self._processes.pop())
+        if self._turn is not None:
+            self._turn.close()
+            self._turn = None
 
     def notifications(self) -> list[GolNotification]:
         """Return what it has shown; each row is there before its request is answered."""
@@ -109,6 +119,22 @@ class Gol:
         geometry = ["-crop", crop] if crop else []
         command = [importer, "-display", self.display, "-window", "root", *geometry, "+repage", "-strip", str(path)]
         subprocess.run(command, check=True, timeout=PATIENCE)
+
+    def _wait_for_other_runs(self) -> None:
+        """Wait until no other test run has a growl-for-linux, and keep others waiting until this one stops."""
+        import fcntl  # not on Windows, where there is no such program
+
+        self._turn = (Path(tempfile.gettempdir()) / "gntp-logging-tests-gol.lock").open("wb")
+
+        def is_ours() -> bool:
+            try:
+                fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
+
+        turn = self._turn
+        wait_until(is_ours, _TURN_TIMEOUT)
 
     def _configure(self) -> None:
         self.database.parent.mkdir(parents=True)
