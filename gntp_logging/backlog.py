@@ -12,6 +12,7 @@ it is to be shown; *in hand*, while it is sent.
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 import time
 from collections import Counter, deque
@@ -417,22 +418,32 @@ class Backlog:
             self._folded -= fold.count - 1
             self.losses.add(fold.as_alert(), reason, fold.count)
 
-    def abandon(self, reason: str) -> int:
-        """Count everything that waits as dropped, repeats that were not told included; return how much that was."""
+    def abandon(self, reason: str, mark: float = math.inf) -> int:
+        """Count everything that waits as dropped, repeats that were not told included; return how much that was.
+
+        Args:
+            reason: Why.
+            mark: What was added after this mark goes on waiting.
+        """
         now = time.monotonic()
         before = sum(self.losses.by_reason.values())
         with self._ledger:
             self._take_in(now)
-            left = [] if self._in_hand is None or self._in_hand.is_update else [self._in_hand]
-            self._in_hand = None
+            left: list[Entry] = []
+            if self._in_hand is not None and self._in_hand.sequence <= mark:
+                if not self._in_hand.is_update:
+                    left.append(self._in_hand)
+                self._in_hand = None
             for lane in self._outgoing:
-                left.extend(lane)
-                lane.clear()
-            if self._digest.count:
+                while lane and lane[0].sequence <= mark:
+                    left.append(lane.popleft())
+            if self._digest.since is not None and self._digest.since <= mark:
                 left.append(self._digest_entry(now))
             for entry in left:
                 self._drop(entry, reason, now)
             for fold in self._flood.folds():
+                if not fold.told or (fold.since or 0) > mark:  # its first alert, or its newest repeat, goes on waiting
+                    continue
                 if fold.untold:
                     self._folded -= fold.untold
                     self.losses.add(fold.as_alert(), reason, fold.untold)

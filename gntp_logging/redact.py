@@ -15,6 +15,10 @@ from .alert import Alert
 
 MASK: Final = "***"
 
+_MORE_LOOKS: Final = 4
+"""How often a text is looked at again when something was masked: what a mask leaves side by side may look like a
+secret. Texts put together from all that is known here needed three; a bound keeps hostile ones linear."""
+
 _NAME: Final = r"""
     (?: pass (?: word | wd | phrase | code ) | pwd | secret | token | credentials?
       | (?: api | access | private | secret | auth | signing | encryption ) [_-]? key
@@ -97,6 +101,15 @@ def redact(text: str, patterns: Iterable[re.Pattern[str]] = ()) -> str:
     Returns:
         The text with ``***`` for each secret.
     """
+    masked = _masked(text, patterns)
+    for _ in range(_MORE_LOOKS):
+        if masked == text:
+            break
+        text, masked = masked, _masked(masked, ())
+    return masked
+
+
+def _masked(text: str, patterns: Iterable[re.Pattern[str]]) -> str:
     lowered = text.lower()
     rules = [rule for words, rule in _RULES if any(word in lowered for word in words)]
     # All look at the text as it was. After one has masked its part, another might not find its own any more.

@@ -13,6 +13,7 @@ Locks, and what they guard, beside the backlog's own:
 from __future__ import annotations
 
 import _thread
+import math
 import os
 import sys
 import threading
@@ -297,9 +298,12 @@ class Worker:
                     self._make_locks()
                 # Before the start: the thread may have ended, or close may have been called, when the start returns.
                 generation = self._started = self._generation
-                start_thread(self._run, generation)
+                try:
+                    start_thread(self._run, generation)
+                except BaseException:
+                    self._started = None
+                    raise
         except RuntimeError as error:
-            self._started = None
             if not self._told_of_no_thread:
                 self._told_of_no_thread = True
                 self._tell(f"no thread can be started ({error}): alerts are sent by the thread that logs")
@@ -312,7 +316,7 @@ class Worker:
         try:
             while generation == self._generation:
                 pause = self._work(generation)
-                if self._is_retired and not self._failures:
+                if self._is_retired and not (self._failures and self._backlog.has_work()):
                     return
                 self._is_backing_off = self._pause() > 0
                 self._wake.acquire(timeout=pause)
@@ -492,17 +496,22 @@ class Worker:
         """
         try:
             # The first try that fails ends it: a server that is away delays nobody's end.
-            while self._flush_until(deadline) and self._backlog.has_work() and time.monotonic() < deadline:
-                pass
+            while self._flush_until(deadline):
+                mark = self._backlog.mark()
+                if not self._backlog.has_work():
+                    self._give_up("", mark)  # counts that the server has refused; what comes later is not given up
+                    return
+                if time.monotonic() >= deadline:
+                    break
         except BaseException:  # Ctrl-C
             self._give_up(_INTERRUPTED)
             raise
         self._give_up(self._why_given_up(deadline))
 
-    def _give_up(self, why: str) -> None:
+    def _give_up(self, why: str, mark: float = math.inf) -> None:
         if self._is_interrupted():
             return
-        lost = self._backlog.abandon(LATE)
+        lost = self._backlog.abandon(LATE, mark)
         if lost:
             self._complain(f"{why}{_alerts(lost)} not delivered")
         self._backlog.losses.hand_over()

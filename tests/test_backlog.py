@@ -117,6 +117,29 @@ def test_repeats_that_were_not_told_are_dropped_at_the_end() -> None:
     assert (counts.shown, counts.folded, counts.dropped) == (1, 0, {"not delivered in time": 4})
 
 
+def test_what_was_added_after_a_mark_is_not_given_up() -> None:
+    """Neither an alert, nor a repeat, nor what waits for a digest; and nothing is counted twice."""
+    backlog = Backlog(100, 0.0, Flood(60.0, 2, 1.0), as_it_is, None)
+    for kind in "ab":
+        backlog.add(alert(kind))
+        backlog.settle(taken(backlog))
+    backlog.add(alert("a"))
+    mark = backlog.mark()
+    backlog.add(alert("b"))
+    backlog.add(alert("digest"))
+    backlog.add(alert("critical")._replace(level=50))
+    assert backlog.abandon("too late", mark) == 1
+    counts = backlog.counts()
+    assert (counts.shown, counts.folded, counts.queued, counts.dropped) == (2, 1, 2, {"too late": 1})
+    assert backlog.has_work()
+    while (entry := backlog.take(flushed=backlog.mark())) is not None:
+        backlog.settle(entry)
+    counts = backlog.counts()
+    assert (counts.shown, counts.folded, counts.digested, counts.queued) == (3, 1, 1, 0)
+    assert not backlog.has_work()
+    assert backlog.abandon("too late") == 0
+
+
 def test_evicted_repeats_are_counted_in_the_fold() -> None:
     """100,000 identical errors while the server hangs: the queue is bounded, the count exact."""
     backlog = Backlog(50, 0.0, Flood(60.0, 20, 0.0), as_it_is, None)

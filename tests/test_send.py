@@ -83,7 +83,8 @@ def test_what_the_user_did_is_printed(reaction: Reaction, capsys: pytest.Capture
     with Receiver(Server([Reacting(reaction)])) as receiver:
         code = main(["send", "--port", str(receiver.port), "Deploy?", "--wait", "20"])
     assert code == (1 if reaction is Reaction.TIMED_OUT else 0)
-    assert capsys.readouterr().out == f"{reaction.value}\n"
+    words = {Reaction.CLICKED: "CLICKED", Reaction.CLOSED: "CLOSED", Reaction.TIMED_OUT: "TIMEDOUT"}
+    assert capsys.readouterr().out == f"{words[reaction]}\n"
 
 
 def test_no_reaction_in_time_is_1(receiver: RunningReceiver, capsys: pytest.CaptureFixture[str]) -> None:

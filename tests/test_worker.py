@@ -754,17 +754,17 @@ def test_what_is_submitted_at_the_very_end_of_close_is_delivered(
     """By a thread that has seen a running worker, after close has looked for the last time."""
     real = Backlog.abandon
 
-    def abandon(self: Backlog, reason: str) -> int:
-        lost = real(self, reason)
+    def abandon(self: Backlog, *rest: Any) -> int:
         monkeypatch.undo()
         worker.submit(alert("at the end"))
-        return lost
+        return real(self, *rest)
 
     worker = workers(receiver.port)
     worker.submit(alert("before"))
     monkeypatch.setattr(Backlog, "abandon", abandon)
     worker.close()
     assert [toast.text for toast in receiver.wait_for(2)] == ["before", "at the end"]
+    assert worker.stats().dropped == {}
 
 
 def test_a_close_while_the_thread_is_started_leaves_a_worker_that_starts_again(
@@ -783,6 +783,23 @@ def test_a_close_while_the_thread_is_started_leaves_a_worker_that_starts_again(
     worker.submit(alert("two"))
     (toast,) = receiver.wait_for(1)
     assert toast.text == "two\n(1 alert was dropped: not delivered in time)"
+
+
+def test_an_error_at_the_threads_start_leaves_a_worker_that_starts_again(
+    workers: Callable[..., Worker], receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it is; what came meanwhile is delivered by the next try."""
+
+    def fail(*_: object) -> None:
+        monkeypatch.undo()
+        raise MemoryError
+
+    worker = workers(receiver.port)
+    monkeypatch.setattr("gntp_logging.worker.start_thread", fail)
+    with pytest.raises(MemoryError):
+        worker.submit(alert("one"))
+    worker.submit(alert("two"))
+    assert {toast.text for toast in receiver.wait_for(2)} == {"one", "two"}
 
 
 def test_a_close_that_is_interrupted_counts_what_waits(workers: Callable[..., Worker]) -> None:
