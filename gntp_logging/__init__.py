@@ -9,6 +9,7 @@ from .gntp.lazy import lazy_names
 if TYPE_CHECKING:
     from . import config, gntp, testing
     from .asgi import RequestContextMiddleware
+    from .delivery.worker import Stats
     from .filters import IgnoreFilter
     from .gntp import ciphers, keys
     from .gntp.lib import Publisher, Subscriber, publish, subscribe
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
     from .gntp.requests import RegisterRequest
     from .handler import GNTPHandler
     from .unhandled import UnhandledHooks, log_unhandled
-    from .worker import Stats
 
     __version__: str
 
 __all__ = [
+    "Alert",
     "Event",
     "GNTPHandler",
     "IgnoreFilter",
@@ -44,6 +45,7 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "Alert": "alerts.alert",
     "Event": "gntp.models",
     "GNTPHandler": "handler",
     "IgnoreFilter": "filters",
@@ -52,7 +54,7 @@ _HOMES: Final = {
     "RequestContextMiddleware": "asgi",
     "Resource": "gntp.models",
     "SocketCallback": "gntp.models",
-    "Stats": "worker",
+    "Stats": "delivery.worker",
     "Subscriber": "gntp.lib",
     "UnhandledHooks": "unhandled",
     "__version__": "gntp.constants:VERSION",

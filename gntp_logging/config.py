@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from .environment import ConfigurationError, from_env
+from .configuration.environment import ConfigurationError, from_env
+from .configuration.logging_file import read
 from .handler import GNTPHandler
-from .logging_file import read
 
 __all__ = ["ConfigurationError", "from_env", "load"]
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .checks import refusal
+from .options.checks import refusal
 
 
 class IgnoreFilter(logging.Filter):

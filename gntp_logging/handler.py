@@ -11,16 +11,17 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from . import checks, options
-from .alert import Alert, AlertFactory
-from .delivery import Delivery
-from .destination import Destination
-from .flood import Flood
+from .alerts.alert import Alert, AlertFactory
+from .delivery.flood import Flood
+from .delivery.transport import Delivery
+from .delivery.worker import Stats, Worker
 from .gntp import ciphers, keys
 from .gntp.connections import GNTPClient
 from .gntp.constants import DEFAULT_PORT
 from .gntp.models import Event, Resource
-from .worker import Stats, Worker
+from .options import checks
+from .options import handler_options as options
+from .options.destination import Destination
 
 DISABLING_VARIABLE: Final = "GNTP_LOGGING_DISABLED"
 """Environment variable that switches every handler off, for test runs; anything but empty and 0 does."""

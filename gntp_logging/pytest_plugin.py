@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from gntp_logging.testing import GNTPReceiver
+    from .testing import GNTPReceiver
 
 
 @pytest.fixture
 def gntp_receiver() -> Iterator[GNTPReceiver]:
     """A real GNTP receiver on a free port, to which every GNTPHandler of this process sends until the test ends."""
-    from gntp_logging import testing
+    from . import testing
 
     with testing.receiver() as receiver:
         yield receiver

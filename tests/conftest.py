@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gntp_logging.environment import DEFAULTS
+from gntp_logging.configuration.environment import DEFAULTS
 from gntp_logging.gntp.channel import forget_servers
 from tests.support import RunningReceiver, running_receiver
 

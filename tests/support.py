@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from gntp_logging import GNTPHandler
-from gntp_logging.alert import Alert
+from gntp_logging.alerts.alert import Alert
+from gntp_logging.alerts.levels import DEFAULT_STYLES
 from gntp_logging.gntp.requests import NotifyRequest, Request, Response
 from gntp_logging.gntp.wire import Limits, RequestReader, encode
-from gntp_logging.levels import DEFAULT_STYLES
 from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.server import Receiver, Server
 

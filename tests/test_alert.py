@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gntp_logging.alert import Alert, AlertFactory
-from gntp_logging.context import Context
-from gntp_logging.levels import LevelMap
-from gntp_logging.templates import Template
+from gntp_logging.alerts.alert import Alert, AlertFactory
+from gntp_logging.alerts.context import Context
+from gntp_logging.alerts.levels import LevelMap
+from gntp_logging.alerts.templates import Template
 
 
 def record(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gntp_logging import arguments
-from gntp_logging.cli import main
+from gntp_logging.commands import arguments
+from gntp_logging.commands.cli import main
 from tests.conftest import Write
 from tests.support import RunningReceiver, running_receiver
 

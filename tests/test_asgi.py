@@ -8,7 +8,7 @@ import types
 from typing import Any
 
 from gntp_logging import RequestContextMiddleware, asgi
-from gntp_logging.context import Context
+from gntp_logging.alerts.context import Context
 
 
 def found() -> dict[str, str]:

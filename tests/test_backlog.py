@@ -10,10 +10,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from gntp_logging import backlog as backlogs
-from gntp_logging.alert import Alert
-from gntp_logging.backlog import Backlog, Entry
-from gntp_logging.flood import Flood
+from gntp_logging.alerts.alert import Alert
+from gntp_logging.delivery import backlog as backlogs
+from gntp_logging.delivery.backlog import Backlog, Entry
+from gntp_logging.delivery.flood import Flood
 from tests.support import make_alert
 
 
@@ -209,7 +209,7 @@ def test_what_fails_while_it_is_sorted_out_is_counted(monkeypatch: pytest.Monkey
 
 def test_secrets_of_evicted_alerts_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the digest that tells of them, and in what is handed over of those that it has no room for."""
-    monkeypatch.setattr("gntp_logging.digest.MAX_KINDS", 1)
+    monkeypatch.setattr("gntp_logging.delivery.digest.MAX_KINDS", 1)
     handed: list[str] = []
 
     def masked(one: Alert) -> Alert:

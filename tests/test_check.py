@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from gntp_logging.check import _WIDE, _lines
-from gntp_logging.cli import main
-from gntp_logging.walk import Status, Step
+from gntp_logging.commands.check import _WIDE, _lines
+from gntp_logging.commands.cli import main
+from gntp_logging.commands.probe import Status, Step
 from tests.support import (
     RunningReceiver,
     free_port,

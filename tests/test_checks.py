@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gntp_logging import checks
+from gntp_logging.options import checks
 
 
 def test_a_function_is_itself_or_a_dotted_path() -> None:

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from gntp_logging import __version__
-from gntp_logging.cli import main
+from gntp_logging.commands.cli import main
 from tests.support import free_port, running_receiver
 
 
@@ -61,7 +61,7 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(_target: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gntp_logging.demo._demo", interrupt)
+    monkeypatch.setattr("gntp_logging.commands.demo._demo", interrupt)
 
     assert main(["demo", "--port", "1"]) == 130
 

@@ -15,7 +15,7 @@ import pytest
 
 from gntp_logging import GNTPHandler, IgnoreFilter
 from gntp_logging.config import ConfigurationError, load
-from gntp_logging.logging_file import read
+from gntp_logging.configuration.logging_file import read
 from tests.conftest import Write
 from tests.states import state
 from tests.support import RunningReceiver, said

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gntp_logging.context import MAX_ITEMS, MAX_LINE, MAX_VALUE, Context, headers, line
+from gntp_logging.alerts.context import MAX_ITEMS, MAX_LINE, MAX_VALUE, Context, headers, line
 from gntp_logging.gntp.headers import safe_value
 from gntp_logging.gntp.models import Notification
 from gntp_logging.gntp.requests import NotifyRequest

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gntp_logging.delivery import MAX_EVENTS, MUTE, Delivery, Outcome, Verdict
+from gntp_logging.delivery.transport import MAX_EVENTS, MUTE, Delivery, Outcome, Verdict
 from gntp_logging.gntp import ciphers
 from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.models import Event, Resource

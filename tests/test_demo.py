@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from gntp_logging.cli import main
+from gntp_logging.commands.cli import main
 from tests.support import RunningReceiver, ScriptedServer, answer_error, free_port, running_receiver, said
 
 TIMEOUT = 60.0

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from gntp_logging import GNTPHandler
-from gntp_logging.destination import OPTIONS, Destination
-from gntp_logging.environment import DEFAULTS
+from gntp_logging.configuration.environment import DEFAULTS
 from gntp_logging.gntp import ciphers, keys
+from gntp_logging.options.destination import OPTIONS, Destination
 
 
 def destination(**options: object) -> Destination:

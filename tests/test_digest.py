@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gntp_logging import digest as digests
-from gntp_logging.digest import Digest, Tally, span
-from gntp_logging.levels import DEFAULT_STYLES
+from gntp_logging.alerts.levels import DEFAULT_STYLES
+from gntp_logging.delivery import digest as digests
+from gntp_logging.delivery.digest import Digest, Tally, span
 from tests.support import make_alert
 
 

@@ -15,9 +15,9 @@ from typing import Final
 
 import pytest
 
-from gntp_logging.cli import parser
+from gntp_logging.commands.cli import parser
 from gntp_logging.config import ConfigurationError
-from gntp_logging.logging_file import read
+from gntp_logging.configuration.logging_file import read
 from tests.documents import PAGES, ROOT, Block, blocks
 from tests.running import starting
 from tests.support import run_program

@@ -12,7 +12,7 @@ import pytest
 
 from gntp_logging import GNTPHandler
 from gntp_logging.config import ConfigurationError, from_env
-from gntp_logging.environment import DEFAULTS
+from gntp_logging.configuration.environment import DEFAULTS
 from tests.conftest import Write
 from tests.states import state
 

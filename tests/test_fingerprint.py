@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gntp_logging.alert import AlertFactory
-from gntp_logging.fingerprint import Kind, at_hand, is_application, masked, settled
-from gntp_logging.levels import LevelMap
+from gntp_logging.alerts.alert import AlertFactory
+from gntp_logging.alerts.fingerprint import Kind, at_hand, is_application, masked, settled
+from gntp_logging.alerts.levels import LevelMap
 
 FACTORY = AlertFactory("shop", LevelMap(), 1000)
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gntp_logging import flood as floods
-from gntp_logging.alert import Alert
-from gntp_logging.digest import Tally
-from gntp_logging.flood import UPDATE_INTERVAL, Decision, Flood, Fold, duration
+from gntp_logging.alerts.alert import Alert
+from gntp_logging.delivery import flood as floods
+from gntp_logging.delivery.digest import Tally
+from gntp_logging.delivery.flood import UPDATE_INTERVAL, Decision, Flood, Fold, duration
 from tests.support import make_alert
 
 

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gntp_logging import GNTPHandler
-from gntp_logging.alert import Alert
+from gntp_logging.alerts.alert import Alert
 from gntp_logging.gntp.headers import safe_value
 from gntp_logging.gntp.models import Resource
 from tests.support import RunningReceiver, ScriptedServer, answer_error, answer_ok, run_program, running_receiver, said
@@ -346,7 +346,7 @@ def test_where_redaction_fails_nothing_of_the_alert_is_shown(
     def fail(text: str, *_: object) -> str:
         raise RecursionError(text)
 
-    monkeypatch.setattr("gntp_logging.redact.redact", fail)
+    monkeypatch.setattr("gntp_logging.alerts.redact.redact", fail)
     seen: list[Alert] = []
     handler = attach(
         logger, receiver.port, context={"user": "hunter2"}, url="https://t/?q={message}", title="{message}"
@@ -544,7 +544,7 @@ def test_a_filter_can_refuse_or_replace_a_record(receiver: RunningReceiver) -> N
     assert [said(toast) for toast in receiver.toasts] == ["replaced"]
 
 
-@pytest.mark.parametrize("name", ["gntp_logging", "gntp_logging.worker"])
+@pytest.mark.parametrize("name", ["gntp_logging", "gntp_logging.delivery.worker"])
 def test_records_of_the_own_namespace_are_ignored(receiver: RunningReceiver, name: str) -> None:
     """What the package itself would log never becomes an alert; a similar name does."""
     handler = GNTPHandler(port=receiver.port)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gntp_logging import GNTPHandler, icons
+from gntp_logging import GNTPHandler
+from gntp_logging.alerts import icons
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request
 from tests.support import PATIENCE, RunningReceiver, ScriptedServer, receive_request, run_program, send_response
 
@@ -103,8 +104,8 @@ def test_pictures_come_out_of_a_zip_archive(tmp_path: Path) -> None:
         """
         import sys
         sys.path.insert(0, sys.argv[1])
-        import gntp_logging.icons
-        print(gntp_logging.icons.__file__, len(gntp_logging.icons.picture("Error").data))
+        import gntp_logging.alerts.icons
+        print(gntp_logging.alerts.icons.__file__, len(gntp_logging.alerts.icons.picture("Error").data))
         """,
         archive,
     )

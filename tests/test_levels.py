@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gntp_logging.alerts.levels import DEFAULT_STYLES, LevelMap, LevelStyle
 from gntp_logging.gntp.models import Resource
-from gntp_logging.levels import DEFAULT_STYLES, LevelMap, LevelStyle
 
 
 @pytest.mark.parametrize(

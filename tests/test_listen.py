@@ -19,14 +19,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from gntp_logging import GNTPHandler, listen
-from gntp_logging.cli import main
+from gntp_logging import GNTPHandler
+from gntp_logging.commands import listen
+from gntp_logging.commands.cli import main
+from gntp_logging.commands.listen import Stop, is_loopback
 from gntp_logging.gntp.ciphers import AES
 from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.exceptions import GNTPAuthenticationError
 from gntp_logging.gntp.models import Event, Notification
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, SubscribeRequest
-from gntp_logging.listen import Stop, is_loopback
 from gntp_logging.receiver.displays import DISPLAYS, Kind
 from gntp_logging.receiver.registry import Toast
 from tests.support import PATIENCE, ScriptedServer, free_port, receive_request, send_response, wait_until

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from gntp_logging import GNTPHandler
 from gntp_logging.config import ConfigurationError, load
-from gntp_logging.logging_file import find, read
+from gntp_logging.configuration.logging_file import find, read
 from tests.conftest import Write
 
 pytestmark = pytest.mark.usefixtures("no_variables", "root_as_it_was")

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gntp_logging.alert import Alert
-from gntp_logging.losses import Losses, with_losses
+from gntp_logging.alerts.alert import Alert
+from gntp_logging.delivery.losses import Losses, with_losses
 from tests.support import make_alert
 
 

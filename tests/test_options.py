@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from gntp_logging import GNTPHandler, options
+from gntp_logging import GNTPHandler
 from gntp_logging.gntp.models import Resource
+from gntp_logging.options import handler_options as options
 
 
 @pytest.mark.parametrize(

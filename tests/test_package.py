@@ -36,7 +36,7 @@ def test_the_protocol_library_stands_alone() -> None:
         import gntp_logging
         for name in [name for name in sys.modules if name.startswith("gntp_logging")]:
             del sys.modules[name]
-        for name in ("logging", "gntp_logging.handler", "gntp_logging.worker", "gntp_logging.alert"):
+        for name in ("logging", "gntp_logging.handler", "gntp_logging.delivery.worker", "gntp_logging.alerts.alert"):
             sys.modules[name] = None
         package = type(sys)("gntp_logging")
         package.__path__ = gntp_logging.__path__

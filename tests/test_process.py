@@ -9,7 +9,7 @@ import weakref
 
 import pytest
 
-from gntp_logging import process
+from gntp_logging.delivery import process
 
 
 class Worker:

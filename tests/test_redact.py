@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gntp_logging.redact import _NAME, _SHAPES, redact, redactor
+from gntp_logging.alerts.redact import _NAME, _SHAPES, redact, redactor
 from tests.support import make_alert
 
 SECRETS = [

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gntp_logging import icons
-from gntp_logging.cli import main
+from gntp_logging.alerts import icons
+from gntp_logging.commands.cli import main
 from gntp_logging.receiver.reactions import Reaction
 from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.server import Receiver, Server

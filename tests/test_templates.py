@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gntp_logging.templates import Template, link
+from gntp_logging.alerts.templates import Template, link
 
 
 def test_names_are_filled_in_with_formats_and_conversions() -> None:

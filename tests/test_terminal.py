@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from gntp_logging.terminal import all_streams, complain, say
+from gntp_logging.commands.terminal import all_streams, complain, say
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gntp_logging.alert import Alert, AlertFactory
-from gntp_logging.levels import LevelMap
-from gntp_logging.text import MAX_TITLE, boundary, cut, one_line, parse_traceback, title
+from gntp_logging.alerts.alert import Alert, AlertFactory
+from gntp_logging.alerts.levels import LevelMap
+from gntp_logging.alerts.text import MAX_TITLE, boundary, cut, one_line, parse_traceback, title
 
 
 def test_a_text_of_many_lines_is_cut_between_lines() -> None:

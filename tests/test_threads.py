@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from gntp_logging.threads import in_main_interpreter, start_thread
+from gntp_logging.delivery.threads import in_main_interpreter, start_thread
 from tests.support import PATIENCE, RunningReceiver, run_program, said
 
 IN_SUB_INTERPRETER = """
@@ -54,7 +54,7 @@ def test_a_python_without_sub_interpreters_has_only_the_main_one() -> None:
     """The module is no part of every Python."""
     program = (
         "import sys; sys.modules['_xxsubinterpreters'] = None\n"
-        "import gntp_logging.threads; print(gntp_logging.threads.in_main_interpreter())"
+        "import gntp_logging.delivery.threads; print(gntp_logging.delivery.threads.in_main_interpreter())"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout == "True\n"

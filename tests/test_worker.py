@@ -16,15 +16,15 @@ from typing import Any
 
 import pytest
 
-from gntp_logging.alert import Alert
-from gntp_logging.backlog import Backlog, Entry
-from gntp_logging.delivery import Delivery, Outcome, Verdict
-from gntp_logging.flood import Flood
+from gntp_logging.alerts.alert import Alert
+from gntp_logging.delivery.backlog import Backlog, Entry
+from gntp_logging.delivery.flood import Flood
+from gntp_logging.delivery.threads import start_thread
+from gntp_logging.delivery.transport import Delivery, Outcome, Verdict
+from gntp_logging.delivery.worker import Worker
 from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.models import Event
 from gntp_logging.gntp.requests import NotifyRequest
-from gntp_logging.threads import start_thread
-from gntp_logging.worker import Worker
 from tests.support import (
     PATIENCE,
     Gate,
@@ -140,8 +140,8 @@ def test_what_is_queued_holds_no_exception_and_no_argument(workers: Callable[...
     class Argument:
         pass
 
-    from gntp_logging.alert import AlertFactory
-    from gntp_logging.levels import LevelMap
+    from gntp_logging.alerts.alert import AlertFactory
+    from gntp_logging.alerts.levels import LevelMap
 
     gate = Gate()
     with ScriptedServer(gate) as server:
@@ -273,7 +273,7 @@ def test_what_not_even_a_digest_has_room_for_is_dropped_and_told(
     workers: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A flood of ever new kinds: those beyond the bound are counted, and the next alert says so."""
-    monkeypatch.setattr("gntp_logging.digest.MAX_KINDS", 5)
+    monkeypatch.setattr("gntp_logging.delivery.digest.MAX_KINDS", 5)
     gate = Gate()
     with ScriptedServer(gate) as server:
         worker = workers(server.port, queue_size=2)
@@ -343,7 +343,7 @@ def test_a_windows_count_is_told_without_any_call(
     workers: Callable[..., Worker], receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The thread wakes when it is due."""
-    monkeypatch.setattr("gntp_logging.flood.UPDATE_INTERVAL", 0.0)
+    monkeypatch.setattr("gntp_logging.delivery.flood.UPDATE_INTERVAL", 0.0)
     worker = workers(receiver.port, repeat_window=0.2)
     worker.submit(alert("it broke"))
     receiver.wait_for(1)
@@ -359,7 +359,7 @@ def test_a_digest_of_too_many_comes_without_any_call(
     workers: Callable[..., Worker], receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A little later."""
-    monkeypatch.setattr("gntp_logging.backlog.DIGEST_DELAY", 0.1)
+    monkeypatch.setattr("gntp_logging.delivery.backlog.DIGEST_DELAY", 0.1)
     worker = workers(receiver.port, repeat_window=60, burst=1, rate=1)
     for number in range(4):
         worker.submit(alert(f"kind {number}")._replace(kind=(number,)))
@@ -510,7 +510,7 @@ def test_a_server_that_comes_back_is_found_without_any_call(
     workers: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The thread tries again by itself, after a pause."""
-    monkeypatch.setattr("gntp_logging.worker._FIRST_RETRY", 0.01)
+    monkeypatch.setattr("gntp_logging.delivery.worker._FIRST_RETRY", 0.01)
     worker = workers(port := free_port())
     worker.submit(alert("one"))
     wait_until(lambda: worker.stats().state == "retrying")
@@ -598,7 +598,7 @@ def test_a_refused_password_is_tried_again_after_minutes(
     workers: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Passwords are mended while programs run."""
-    monkeypatch.setattr("gntp_logging.worker._RETRY_AFTER_REFUSAL", 0.0)
+    monkeypatch.setattr("gntp_logging.delivery.worker._RETRY_AFTER_REFUSAL", 0.0)
 
     def serve(sock: socket.socket, number: int) -> None:
         (answer_error(400) if number == 0 else answer_ok)(sock, number)
@@ -734,7 +734,7 @@ def test_close_long_after_a_flush_has_a_budget_of_its_own(
         worker = workers(server.port, shutdown_timeout=0.01)
         worker.submit(alert())
         assert not worker.flush()
-        monkeypatch.setattr("gntp_logging.worker._SOON", 0.0)
+        monkeypatch.setattr("gntp_logging.delivery.worker._SOON", 0.0)
         worker.shutdown_timeout = PATIENCE
 
         def answer() -> None:
@@ -778,7 +778,7 @@ def test_a_close_while_the_thread_is_started_leaves_a_worker_that_starts_again(
         start_thread(function, *arguments)
 
     worker = workers(receiver.port, shutdown_timeout=0.0)
-    monkeypatch.setattr("gntp_logging.worker.start_thread", start)
+    monkeypatch.setattr("gntp_logging.delivery.worker.start_thread", start)
     worker.submit(alert("one"))
     worker.submit(alert("two"))
     (toast,) = receiver.wait_for(1)
@@ -795,7 +795,7 @@ def test_an_error_at_the_threads_start_leaves_a_worker_that_starts_again(
         raise MemoryError
 
     worker = workers(receiver.port)
-    monkeypatch.setattr("gntp_logging.worker.start_thread", fail)
+    monkeypatch.setattr("gntp_logging.delivery.worker.start_thread", fail)
     with pytest.raises(MemoryError):
         worker.submit(alert("one"))
     worker.submit(alert("two"))
@@ -968,7 +968,7 @@ def without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr("gntp_logging.worker.start_thread", refuse)
+    monkeypatch.setattr("gntp_logging.delivery.worker.start_thread", refuse)
 
 
 @pytest.mark.usefixtures("without_threads")
@@ -1038,7 +1038,7 @@ def test_without_threads_alerts_of_a_handler_that_was_thrown_away_wait_for_the_e
 ) -> None:
     """Nobody else would know of them."""
     kept: list[Any] = []
-    monkeypatch.setattr("gntp_logging.process._kept", kept)
+    monkeypatch.setattr("gntp_logging.delivery.process._kept", kept)
     port = free_port()
     worker = make_worker(port)
     worker.submit(alert("one"))

@@ -13,13 +13,7 @@ from gntp_logging.gntp.exceptions import (
     GNTPValidationError,
 )
 from gntp_logging.gntp.models import Event, Notification, Received, Resource, SocketCallback, URLCallback
-from gntp_logging.gntp.requests import (
-    NotifyRequest,
-    RegisterRequest,
-    Response,
-    SubscribeRequest,
-    parse_response,
-)
+from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Response, SubscribeRequest, parse_response
 from gntp_logging.gntp.wire import RequestReader, encode
 
 ICON = Resource(data=b"png")

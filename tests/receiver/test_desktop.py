@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from gntp_logging import icons
+from gntp_logging.alerts import icons
 from gntp_logging.receiver.reactions import Reaction
 from gntp_logging.receiver.registry import Toast
 from tests.receiver.dunst import Dunst

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from gntp_logging import icons
+from gntp_logging.alerts import icons
 from gntp_logging.gntp.models import Event, Notification, SocketCallback
 from gntp_logging.gntp.requests import NotifyRequest
 from gntp_logging.gntp.wire import ResponseReader, encode

@@ -31,7 +31,7 @@ from gntp_logging import (
     log_unhandled,
     testing,
 )
-from gntp_logging.alert import Alert
+from gntp_logging.alerts.alert import Alert
 from gntp_logging.gntp import GNTPClient, GNTPError, Response
 from gntp_logging.receiver.displays import Display
 from gntp_logging.receiver.registry import Toast

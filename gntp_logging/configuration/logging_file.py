@@ -20,10 +20,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
-from .checks import nearest, unknown
-from .destination import OPTIONS, Destination
+from gntp_logging.handler import GNTPHandler
+from gntp_logging.options.checks import nearest, unknown
+from gntp_logging.options.destination import OPTIONS, Destination
+
 from .environment import DEFAULTS, ConfigurationError, from_env, naming, override
-from .handler import GNTPHandler
 
 if sys.version_info >= (3, 11):
     import tomllib

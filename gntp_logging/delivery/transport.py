@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple, TypeVar
 
-from .alert import Alert
-from .context import headers
-from .gntp.connections import GNTPClient
-from .gntp.constants import NOT_REGISTERED, ErrorCode
-from .gntp.exceptions import (
+from gntp_logging.alerts.alert import Alert
+from gntp_logging.alerts.context import headers
+from gntp_logging.gntp.connections import GNTPClient
+from gntp_logging.gntp.constants import NOT_REGISTERED, ErrorCode
+from gntp_logging.gntp.exceptions import (
     GNTPAuthenticationError,
     GNTPConnectionError,
     GNTPError,
@@ -22,8 +22,9 @@ from .gntp.exceptions import (
     GNTPResourceError,
     GNTPResponseError,
 )
-from .gntp.models import Event, Notification, Resource, URLCallback, is_web_url
-from .gntp.requests import NotifyRequest, RegisterRequest
+from gntp_logging.gntp.models import Event, Notification, Resource, URLCallback, is_web_url
+from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest
+
 from .losses import DISABLED, INVALID, NOT_AUTHORIZED
 
 MAX_EVENTS: Final = 200

@@ -20,12 +20,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from . import fingerprint
-from .alert import Alert
+from gntp_logging.alerts import fingerprint
+from gntp_logging.alerts.alert import Alert
+from gntp_logging.alerts.fingerprint import Kind
+from gntp_logging.gntp.constants import random_hex_string
+
 from .digest import Digest, Tally
-from .fingerprint import Kind
 from .flood import Decision, Flood, Fold
-from .gntp.constants import random_hex_string
 from .losses import INTERNAL_ERROR, QUEUE_FULL, Losses
 
 _PRIORITIES: Final = 5

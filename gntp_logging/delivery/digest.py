@@ -9,10 +9,10 @@ import time
 from collections import Counter
 from typing import Final
 
-from .alert import Alert
-from .context import Pairs
-from .fingerprint import Kind
-from .text import one_line
+from gntp_logging.alerts.alert import Alert
+from gntp_logging.alerts.context import Pairs
+from gntp_logging.alerts.fingerprint import Kind
+from gntp_logging.alerts.text import one_line
 
 MAX_KINDS: Final = 1000
 """Kinds that are counted apart; each keeps one alert."""

@@ -14,20 +14,21 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from gntp_logging.configuration.environment import DEFAULTS, PREFIX, environment_options, variable
+from gntp_logging.gntp.constants import DEFAULT_PORT, random_hex_string
+from gntp_logging.gntp.network import host_and_port
+from gntp_logging.options.checks import nearest
+from gntp_logging.options.destination import CIPHERS
+from gntp_logging.receiver.displays import DISPLAYS, Addressed, Display, MissingExtraError, Notice, Running
+from gntp_logging.receiver.seldom import Seldom
+
 from . import arguments as args
 from .arguments import UsageError
-from .checks import nearest
-from .destination import CIPHERS
-from .environment import DEFAULTS, PREFIX, environment_options, variable
-from .gntp.constants import DEFAULT_PORT, random_hex_string
-from .gntp.network import host_and_port
-from .receiver.displays import DISPLAYS, Addressed, Display, MissingExtraError, Notice, Running
-from .receiver.seldom import Seldom
 from .terminal import complain
 
 if TYPE_CHECKING:
-    from .gntp.lib import Subscriber
-    from .receiver.registry import Toast
+    from gntp_logging.gntp.lib import Subscriber
+    from gntp_logging.receiver.registry import Toast
 
 _DEFAULT_DISPLAY: Final = "console"
 
@@ -125,8 +126,8 @@ def listen_command(arguments: argparse.Namespace) -> int:
 
 
 def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], stop: Stop) -> None:
-    from .gntp.exceptions import GNTPError  # asyncio and the rest only where they are used
-    from .receiver.server import Receiver, Server
+    from gntp_logging.gntp.exceptions import GNTPError  # asyncio and the rest only where they are used
+    from gntp_logging.receiver.server import Receiver, Server
 
     subscriber = _subscriber(arguments, passwords)
     displays = {name: _made(name) for name in arguments.display or [_DEFAULT_DISPLAY]}
@@ -180,7 +181,7 @@ def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], s
 def _subscriber(arguments: argparse.Namespace, passwords: Sequence[str]) -> Subscriber | None:
     if arguments.subscribe_to is None:
         return None
-    from .gntp.lib import Subscriber
+    from gntp_logging.gntp.lib import Subscriber
 
     name = platform.node() or "gntp-logging"
     cipher = CIPHERS.get(arguments.encryption)
@@ -189,7 +190,7 @@ def _subscriber(arguments: argparse.Namespace, passwords: Sequence[str]) -> Subs
 
 def _why(error: Exception) -> str:
     """Return why a subscription failed: what the server said, and only then what to do about it."""
-    from .gntp.exceptions import GNTPAuthenticationError
+    from gntp_logging.gntp.exceptions import GNTPAuthenticationError
 
     if isinstance(error, GNTPAuthenticationError):
         return f"{error}; the first password that is given here must be the hub's"

@@ -14,9 +14,10 @@ import enum
 import math
 from typing import Final
 
-from .alert import Alert
+from gntp_logging.alerts.alert import Alert
+from gntp_logging.alerts.fingerprint import Kind, at_hand
+
 from .digest import Tally, span
-from .fingerprint import Kind, at_hand
 
 MAX_FOLDS: Final = 1000
 """Kinds whose repeats are counted at a time; each keeps one alert. One more is shown without a fold."""

@@ -23,14 +23,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from .alert import Alert
+from gntp_logging.alerts.alert import Alert
+from gntp_logging.gntp.network import host_and_port
+
 from .backlog import Backlog, Entry
-from .delivery import MAX_SENDINGS, Delivery, Outcome, Verdict
 from .flood import Flood
-from .gntp.network import host_and_port
 from .losses import INTERNAL_ERROR, LATE, NO_ANSWER, NOT_AUTHORIZED, with_losses
-from .process import add_worker, complaint_about, drain_at_the_end_of_a_child, exit_, keep_until_the_end
+from .process import (
+    add_worker,
+    complaint_about,
+    drain_at_the_end_of_a_child,
+    exit_,
+    keep_until_the_end,
+)
 from .threads import start_thread
+from .transport import MAX_SENDINGS, Delivery, Outcome, Verdict
 
 _FIRST_RETRY: Final = 1.0
 _LAST_RETRY: Final = 60.0

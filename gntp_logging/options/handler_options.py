@@ -14,14 +14,15 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Final
 
-from . import icons, redact
-from .alert import Alert
+from gntp_logging.alerts import icons, redact
+from gntp_logging.alerts.alert import Alert
+from gntp_logging.alerts.context import Context
+from gntp_logging.alerts.levels import DEFAULT_STYLES, LevelMap, LevelStyle
+from gntp_logging.alerts.templates import Template
+from gntp_logging.gntp.exceptions import GNTPResourceError
+from gntp_logging.gntp.models import Resource, is_web_url
+
 from .checks import flag, function, integer, level_number, plain, refusal, text, unknown
-from .context import Context
-from .gntp.exceptions import GNTPResourceError
-from .gntp.models import Resource, is_web_url
-from .levels import DEFAULT_STYLES, LevelMap, LevelStyle
-from .templates import Template
 
 MAY_BE_TABLES: Final = frozenset({"levels", "context", "redact"})
 """Options that take a mapping or a list, beside other things."""

@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Final
 
-from .alert import Alert
+from gntp_logging.alerts.alert import Alert
 
 # Reasons, as stats(), on_error and the next alert tell them. What a server answers is a reason too.
 DISABLED: Final = "disabled on the server"

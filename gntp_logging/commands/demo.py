@@ -15,14 +15,15 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from gntp_logging.gntp.constants import DEFAULT_PORT, random_hex_string
+from gntp_logging.gntp.network import host_and_port
+from gntp_logging.handler import DISABLING_VARIABLE, GNTPHandler
+
 from . import arguments as args
-from .gntp.constants import DEFAULT_PORT, random_hex_string
-from .gntp.network import host_and_port
-from .handler import DISABLING_VARIABLE, GNTPHandler
 from .terminal import complain, say
 
 if TYPE_CHECKING:
-    from .receiver.registry import Toast
+    from gntp_logging.receiver.registry import Toast
 
 _DEMO_LOGGER: Final = "shop.orders"
 _DEMO_APPLICATION: Final = "gntp-logging demo"
@@ -164,7 +165,7 @@ def _silent_handlers() -> Iterator[None]:
 @contextlib.contextmanager
 def _own_receiver(password: str | None) -> Iterator[_Stage]:
     """Run this package's receiver on a free port of this machine, showing alerts on stdout."""
-    from .receiver.server import Receiver, Server  # asyncio only where it is used
+    from gntp_logging.receiver.server import Receiver, Server  # asyncio only where it is used
 
     password = password or random_hex_string(8)
     display = _TimedDisplay(sys.stdout)
@@ -176,7 +177,7 @@ class _TimedDisplay:
     """Shows toasts in the terminal, each with the time since its record was logged. One toast at a time."""
 
     def __init__(self, stream: TextIO) -> None:
-        from .receiver.console import ConsoleDisplay
+        from gntp_logging.receiver.console import ConsoleDisplay
 
         self._console = ConsoleDisplay(stream, remark=self._remark)
         self._outcomes: queue.SimpleQueue[float | OSError] = queue.SimpleQueue()

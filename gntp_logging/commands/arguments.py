@@ -11,10 +11,10 @@ import os
 import sys
 from typing import Final
 
-from . import destination
-from .environment import environment_options, override, variable
-from .gntp.constants import DEFAULT_PORT
-from .logging_file import LoggingFile, read
+from gntp_logging.configuration.environment import environment_options, override, variable
+from gntp_logging.configuration.logging_file import LoggingFile, read
+from gntp_logging.gntp.constants import DEFAULT_PORT
+from gntp_logging.options import destination
 
 
 class UsageError(Exception):

@@ -9,9 +9,10 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from gntp_logging.gntp.constants import VERSION
+
 from . import check, demo, listen, send
 from .arguments import UsageError
-from .gntp.constants import VERSION
 from .terminal import all_streams, complain
 
 _PROGRAM: Final = "gntp-logging"

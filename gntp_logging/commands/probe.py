@@ -10,11 +10,10 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
-from .destination import CIPHERS, HASHES, Destination
-from .gntp import ciphers, keys
-from .gntp.channel import Connection
-from .gntp.constants import ErrorCode, random_hex_string
-from .gntp.exceptions import (
+from gntp_logging.gntp import ciphers, keys
+from gntp_logging.gntp.channel import Connection
+from gntp_logging.gntp.constants import ErrorCode, random_hex_string
+from gntp_logging.gntp.exceptions import (
     GNTPAuthenticationError,
     GNTPConnectionError,
     GNTPEncryptionError,
@@ -23,10 +22,11 @@ from .gntp.exceptions import (
     GNTPResponseError,
     GNTPTimeoutError,
 )
-from .gntp.models import Event, Notification, SocketCallback
-from .gntp.network import Address, Deadline, Stream, known_addresses, look_up
-from .gntp.packing import PackerFactory
-from .gntp.requests import NotifyRequest, RegisterRequest, Request
+from gntp_logging.gntp.models import Event, Notification, SocketCallback
+from gntp_logging.gntp.network import Address, Deadline, Stream, known_addresses, look_up
+from gntp_logging.gntp.packing import PackerFactory
+from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request
+from gntp_logging.options.destination import CIPHERS, HASHES, Destination
 
 APPLICATION: Final = "gntp-logging check"
 _EVENT: Final = "Check"

@@ -12,9 +12,9 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
-from . import options
-from .checks import level_number, nearest
-from .handler import DISABLING_VARIABLE, GNTPHandler
+from gntp_logging.handler import DISABLING_VARIABLE, GNTPHandler
+from gntp_logging.options import handler_options as options
+from gntp_logging.options.checks import level_number, nearest
 
 DEFAULTS: Final[Mapping[str, Any]] = GNTPHandler.__init__.__kwdefaults__ or {}
 """The handler's options and their defaults."""

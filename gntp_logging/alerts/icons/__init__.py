@@ -7,8 +7,8 @@ import os
 from dataclasses import replace
 from typing import Final
 
+from gntp_logging.alerts.levels import DEFAULT_STYLES, LevelStyle
 from gntp_logging.gntp.models import Resource
-from gntp_logging.levels import DEFAULT_STYLES, LevelStyle
 
 NAMES: Final = ("Debug", "Info", "Warning", "Error", "Critical")
 """Events of the standard levels, each with a picture of its name in lower case."""

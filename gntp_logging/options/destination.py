@@ -13,11 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
+from gntp_logging.gntp import ciphers, keys
+from gntp_logging.gntp.connections import GNTPClient
+from gntp_logging.gntp.exceptions import GNTPEncryptionError
+from gntp_logging.gntp.network import host_and_port
+
 from .checks import integer, refusal, seconds, text
-from .gntp import ciphers, keys
-from .gntp.connections import GNTPClient
-from .gntp.exceptions import GNTPEncryptionError
-from .gntp.network import host_and_port
 
 HASHES: Final[Mapping[str, keys.Algorithm]] = {
     name: algorithm for name, algorithm in keys.ALGORITHMS.items() if algorithm is not keys.SHA384

@@ -6,15 +6,17 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Final
 
+from gntp_logging.options import checks
+from gntp_logging.options import handler_options as options
+
 from . import arguments as args
-from . import checks, options
 from .arguments import UsageError
 from .terminal import complain, say
 
 if TYPE_CHECKING:
-    from .destination import Destination
-    from .gntp.models import Resource
-    from .gntp.requests import Response
+    from gntp_logging.gntp.models import Resource
+    from gntp_logging.gntp.requests import Response
+    from gntp_logging.options.destination import Destination
 
 _DESCRIPTION: Final = """\
 Show one notification on a desktop, as growlnotify and gntp-send do.
@@ -112,7 +114,7 @@ def send_command(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: If an argument, a variable or the file cannot be used.
     """
-    from .gntp.exceptions import GNTPConnectionError, GNTPError
+    from gntp_logging.gntp.exceptions import GNTPConnectionError, GNTPError
 
     destination, app_name, icon = _settings(arguments)
     wait: float | None = arguments.wait or (_DEFAULT_WAIT if arguments.wait_callback else None)
@@ -152,8 +154,8 @@ def _send(
     wait: float | None,
 ) -> str:
     """Send it, and return what the user did; empty if nobody waits for that."""
-    from .gntp.lib import Publisher
-    from .gntp.models import SocketCallback
+    from gntp_logging.gntp.lib import Publisher
+    from gntp_logging.gntp.models import SocketCallback
 
     told: list[str] = []
 

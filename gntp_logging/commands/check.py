@@ -13,16 +13,17 @@ from collections.abc import Iterator
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
+from gntp_logging.configuration.environment import PREFIX
+
 from . import arguments as args
 from .arguments import UsageError
-from .environment import PREFIX
+from .probe import APPLICATION, Status, Step, walk
 from .terminal import say
-from .walk import APPLICATION, Status, Step, walk
 
 if TYPE_CHECKING:
-    from .destination import Destination
-    from .handler import GNTPHandler
-    from .logging_file import LoggingFile
+    from gntp_logging.configuration.logging_file import LoggingFile
+    from gntp_logging.handler import GNTPHandler
+    from gntp_logging.options.destination import Destination
 
 _DESCRIPTION: Final = """\
 Walk through what alerts need of a GNTP server, and say what to do where it fails.

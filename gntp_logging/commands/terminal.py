@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import Final, TextIO
 
-from .gntp.headers import safe_value
+from gntp_logging.gntp.headers import safe_value
 
 _STREAMS: Final = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 

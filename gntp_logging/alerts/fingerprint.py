@@ -26,7 +26,7 @@ _STANDARD_LIBRARY: Final = (
     os.path.dirname(os.__file__) + os.sep,
     os.path.dirname(os.path.realpath(os.__file__)) + os.sep,
 )
-_OWN: Final = os.path.dirname(__file__) + os.sep
+_OWN: Final = os.path.dirname(os.path.dirname(__file__)) + os.sep
 """This package, which is no application wherever it is installed."""
 _INSTALLED: Final = re.compile(r"[/\\](?:site|dist)-packages[/\\]")
 

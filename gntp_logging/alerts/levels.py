@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from .gntp.models import Event, Resource
+from gntp_logging.gntp.models import Event, Resource
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,339 @@
+"""An alert, and how a log record becomes one. Pure: no I/O, no locks.
+
+An :class:`Alert` holds strings and numbers only. Exceptions, frames and arguments stay with the record, so that nothing
+an application made lives longer because it was logged.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+from . import fingerprint
+from .context import Context, Pairs
+from .context import line as context_line
+from .fingerprint import Kind
+from .levels import LevelMap
+from .templates import Template, link
+from .text import (
+    MAX_TITLE,
+    cut,
+    formatted,
+    message,
+    of_exception,
+    of_formatted,
+    one_line,
+    parse_traceback,
+    title,
+)
+
+EXTRA_KEY: Final = "gntp"
+"""Attribute of a record with what this one alert shall look like: ``extra={"gntp": {...}}``."""
+
+_BLANKS: Final = " \t\r\n"
+
+
+class Alert(NamedTuple):
+    """What will be shown. A tuple, because one is built in every logging call and dataclasses take four times as long.
+
+    Attributes:
+        level: The record's level number.
+        event: Name of the notification type.
+        priority: From -2 to 2.
+        sticky: Whether it stays until it is dismissed.
+        title: One line, never blank.
+        text: The body, never blank.
+        icon: Picture of this alert alone: a path, a URL or the bytes; None uses the level's.
+        url: What opens on a click; None opens nothing.
+        level_name: The level's name.
+        created: When the record was made, in seconds since 1970.
+        kind: What alerts of the same mistake have in common, to be settled by :func:`.fingerprint.settled`.
+        context: What the program was doing, as names and values; shown in the last line, and sent as ``Data-`` headers.
+        url_parts: What opens on a click, where values are part of it: see :meth:`.templates.Template.parts`.
+        is_formatted: Whether the user's formatter made the text, to which no line of context is added then.
+        logger: The logger's name; empty where an alert stands for several.
+    """
+
+    level: int
+    event: str
+    priority: int
+    sticky: bool
+    title: str
+    text: str
+    icon: str | bytes | None = None
+    url: str | None = None
+    level_name: str = ""
+    created: float = 0.0
+    kind: Kind = ()
+    context: Pairs = ()
+    url_parts: tuple[str, ...] = ()
+    is_formatted: bool = False
+    logger: str = ""
+
+    def body(self) -> str:
+        """Return the text as it is shown, with the line of context."""
+        where = "" if self.is_formatted else context_line(self.context)
+        return f"{self.text.rstrip(_BLANKS)}\n{where}" if where else self.text
+
+    def target(self) -> str | None:
+        """Return the URL that opens on a click, its values quoted; None when nothing does."""
+        return link(self.url_parts) if self.url_parts else self.url
+
+    def withheld(self) -> Alert:
+        """Return what may be shown of an alert that could not be looked through for secrets: its level and logger."""
+        where = " of ".join(filter(None, (self.level_name, self.logger)))
+        return self._replace(
+            title=" · ".join(filter(None, (self.level_name, self.logger))) or "Alert",
+            text=f"An alert ({where or 'unknown'}) is withheld: looking for secrets in it has failed",
+            icon=None,
+            url=None,
+            context=(),
+            url_parts=(),
+            is_formatted=True,
+        )
+
+
+_new_tuple: Final = tuple.__new__
+
+_SHORTEST_TRACEBACK: Final = 60
+"""Characters: no message with a traceback in it is shorter."""
+
+
+class _Look(NamedTuple):
+    """What all records of one logger and level have in common."""
+
+    event: str
+    priority: int
+    sticky: bool
+    title: str
+    level_name: str
+    logger: str
+
+
+class AlertFactory:
+    """Turns records into alerts, one way for one handler."""
+
+    def __init__(
+        self,
+        app_name: str,
+        levels: LevelMap,
+        max_text: int,
+        *,
+        url: Template | None = None,
+        title: Template | Callable[[logging.LogRecord], object] | None = None,
+        fingerprint: Callable[[logging.LogRecord], object] | None = None,
+        context: Context | None = None,
+    ) -> None:
+        """Keep what does not change from record to record.
+
+        Args:
+            app_name: The application's name, part of the title.
+            levels: Styles by level.
+            max_text: Characters of the text at most; 0 cuts nothing.
+            url: What opens on a click, for records that name none.
+            title: Makes the title; None for the usual one.
+            fingerprint: Returns, for a record, what alerts of its kind have in common; None for the usual kinds.
+            context: Collects what the program was doing; None for nothing but the machine's name.
+        """
+        self._app_name = app_name
+        self._levels = levels
+        self._max_text = max_text
+        self._url = None if url is None or url.has_fields else url.fill({})
+        self._url_template = url if url is not None and url.has_fields else None
+        self._title = title
+        self._fingerprint = fingerprint
+        self._context = Context() if context is None else context
+        self._has_templates = bool(self._url_template or title or fingerprint)
+        # A program has few loggers and levels, and each call would put together the same again.
+        self._look = functools.lru_cache(maxsize=1024)(self._make_look)
+
+    def _make_look(self, level: int, level_name: str, logger: str) -> _Look:
+        style = self._levels.style(level)
+        level_name, logger = level_name[:MAX_TITLE], logger[:MAX_TITLE]
+        line = title(level_name, self._app_name, logger)
+        return _Look(style.event, style.priority, style.sticky, line, level_name, logger)
+
+    def from_record(self, record: logging.LogRecord, formatter: logging.Formatter | None = None) -> Alert:
+        """Make an alert from a record, whatever the record holds.
+
+        Args:
+            record: The record; it is not changed.
+            formatter: Makes the text instead of this module; None for the default text.
+
+        Returns:
+            The alert.
+        """
+        try:
+            level, level_name, logger, created = record.levelno, record.levelname, record.name, record.created
+            if type(level_name) is not str or type(logger) is not str:
+                level_name, logger = str(level_name), str(logger)
+            look = self._look(level, level_name, logger)
+            plain = message(record)
+            if record.exc_info or record.exc_text or len(plain) > _SHORTEST_TRACEBACK:
+                text, kind = self._text_and_kind(record, look.logger, plain)
+            else:  # most records: nothing to look for
+                text, kind = plain, fingerprint.of_call(record, look.logger, plain)
+            own_text = formatted(record, formatter) if formatter else None
+            if own_text is not None:
+                text = own_text
+            fields = (
+                level,
+                look.event,
+                look.priority,
+                look.sticky,
+                look.title,
+                cut(text, self._max_text) if text.strip() else "(empty message)",
+                None,
+                self._url,
+                look.level_name,
+                created if type(created) is float else time.time(),
+                kind,
+                self._context.of(record),
+                (),
+                own_text is not None,
+                look.logger,
+            )
+            alert = _new_tuple(Alert, fields)  # Alert(...) takes twice as long
+            if self._has_templates:
+                alert = self._with_templates(alert, record, plain)
+            wishes = record.__dict__.get(EXTRA_KEY)
+            return alert if wishes is None else with_wishes(alert, wishes)
+        except Exception as error:  # noqa: BLE001 - records are made by anybody, of anything
+            return self._plainly(record, error)
+
+    def _text_and_kind(self, record: logging.LogRecord, logger: str, plain: str) -> tuple[str, Kind]:
+        """Return text and kind of a record with an exception, or with what is left of one."""
+        exc_info = record.exc_info
+        if exc_info and exc_info[0] is not None:
+            kind = fingerprint.of_exception(record.levelno, exc_info[0], exc_info[2])
+            return of_exception(record, plain, self._max_text), kind
+        if record.exc_text:
+            plain = f"{plain}\n{record.exc_text}"
+        found = parse_traceback(plain)
+        if found is None:
+            return plain, fingerprint.of_call(record, logger, plain)
+        said, error = found
+        kind = fingerprint.of_formatted(record.levelno, error.name, error.frames)
+        return of_formatted(error, said, self._max_text), kind
+
+    def _plainly(self, record: logging.LogRecord, error: Exception) -> Alert:
+        """Make an alert of a record whose attributes are not what logging makes them: of its message alone."""
+        level = record.levelno if type(record.levelno) is int else logging.ERROR
+        style = self._levels.style(level)
+        text = f"{cut(message(record), self._max_text)}\n({type(error).__name__} while the record was read)"
+        return Alert(
+            level,
+            style.event,
+            style.priority,
+            style.sticky,
+            title("Alert", self._app_name, ""),
+            text,
+            level_name="Alert",
+            created=time.time(),
+            kind=(level, text[:MAX_TITLE]),
+            context=self._context.constants,
+            logger=record.name[:MAX_TITLE] if type(record.name) is str else "",
+        )
+
+    def _with_templates(self, alert: Alert, record: logging.LogRecord, plain: str) -> Alert:
+        """Apply the options title, url and fingerprint; the application's code runs here, and may fail."""
+        values = {**dict(alert.context), **record.__dict__, "message": plain, "app_name": self._app_name}
+        failures = []
+        if self._title is not None:
+            try:
+                template = self._title
+                line = one_line(str(template.fill(values) if isinstance(template, Template) else template(record)))
+                alert = alert._replace(title=line or alert.title)
+            except Exception as error:  # noqa: BLE001
+                failures.append(f"title: {type(error).__name__}")
+        if self._url_template is not None:
+            try:
+                alert = alert._replace(url_parts=self._url_template.parts(values))
+            except Exception as error:  # noqa: BLE001
+                failures.append(f"url: {type(error).__name__}")
+        if self._fingerprint is not None:
+            try:
+                key = self._fingerprint(record)
+                if key is not None:
+                    alert = alert._replace(kind=fingerprint.of_key(str(key)))
+            except Exception as error:  # noqa: BLE001
+                failures.append(f"fingerprint: {type(error).__name__}")
+        return alert._replace(text="\n".join((alert.text, *(f"({failure})" for failure in failures))))
+
+
+# -- What one record wishes ----------------------------------------------------------------------
+
+
+def with_wishes(alert: Alert, wishes: object) -> Alert:
+    """Apply a record's ``extra={"gntp": {...}}``.
+
+    The alert goes out whatever the wishes are. One that cannot be met is told in the alert's text, where its author
+    sees it.
+
+    Args:
+        alert: The alert as its level makes it.
+        wishes: A mapping with any of title, event, priority, sticky, icon, url, key.
+
+    Returns:
+        The alert as wished.
+    """
+    try:
+        if not isinstance(wishes, Mapping):
+            return _with_complaint(alert, f"must be a dict, not {type(wishes).__name__}")
+        for name, value in wishes.items():
+            wish = _WISHES.get(name)
+            if wish is not None and value is None:
+                continue  # as if it were not there
+            if wish is None:
+                alert = _with_complaint(alert, f"{name!r} is unknown; allowed: {', '.join(_WISHES)}")
+            elif not wish.is_valid(value):
+                alert = _with_complaint(alert, f"{name} must be {wish.allowed}, not {value!r:.40}")
+            else:
+                alert = wish.grant(alert, value)
+    except Exception as error:  # noqa: BLE001 - values are the application's: repr and == may raise
+        alert = _with_complaint(alert, f"{type(error).__name__} while it was read")
+    return alert
+
+
+def _with_complaint(alert: Alert, complaint: str) -> Alert:
+    return alert._replace(text=f'{alert.text}\n(extra["{EXTRA_KEY}"]: {complaint})')
+
+
+class _Wish(NamedTuple):
+    allowed: str
+    is_valid: Callable[[object], bool]
+    grant: Callable[[Alert, Any], Alert]  # the value's type is what is_valid has let through
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_priority(value: object) -> bool:
+    return type(value) is int and -2 <= value <= 2
+
+
+def _is_icon(value: object) -> bool:
+    return _is_text(value) or isinstance(value, (bytes, os.PathLike))
+
+
+def _with_icon(alert: Alert, icon: str | bytes | os.PathLike[str]) -> Alert:
+    return alert._replace(icon=icon if isinstance(icon, bytes) else os.fsdecode(icon))
+
+
+_TEXT: Final = "a string that is not blank"
+_WISHES: Final = {
+    "title": _Wish(_TEXT, _is_text, lambda alert, title: alert._replace(title=one_line(title))),
+    "event": _Wish(_TEXT, _is_text, lambda alert, event: alert._replace(event=one_line(event))),
+    "priority": _Wish("an integer from -2 to 2", _is_priority, lambda alert, value: alert._replace(priority=value)),
+    "sticky": _Wish(
+        "True or False", lambda value: isinstance(value, bool), lambda alert, value: alert._replace(sticky=value)
+    ),
+    "icon": _Wish("a path, a URL or bytes", _is_icon, _with_icon),
+    "url": _Wish(_TEXT, _is_text, lambda alert, url: alert._replace(url=url, url_parts=())),
+    "key": _Wish(_TEXT, _is_text, lambda alert, key: alert._replace(kind=fingerprint.of_key(key))),
+}
