@@ -243,18 +243,22 @@ def test_what_other_threads_log_at_the_end_is_delivered() -> None:
 def test_ctrl_c_ends_the_waiting_and_every_handler_tells() -> None:
     """Nobody waits for the second server after Ctrl-C at the first, but what both have is counted and told."""
     program = """
-        import atexit, logging, os, signal, sys, threading
+        import atexit, logging, os, signal, sys, threading, time
         import gntp_logging
         for port in sys.argv[1:]:
             logging.getLogger().addHandler(gntp_logging.GNTPHandler(port=int(port), shutdown_timeout=20, timeout=60))
         workers = [handler._worker for handler in logging.getLogger().handlers]
 
+        ending = threading.Event()
+
         def interrupt():
+            ending.wait()
             while not any(worker._waiters for worker in workers):
-                pass
+                time.sleep(0.001)
             os.kill(os.getpid(), signal.SIGINT)
 
-        atexit.register(lambda: threading.Thread(target=interrupt, daemon=True).start())
+        threading.Thread(target=interrupt, daemon=True).start()
+        atexit.register(ending.set)
         logging.error("it broke")
     """
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
