@@ -8,6 +8,7 @@ from .gntp.lazy import lazy_names
 
 if TYPE_CHECKING:
     from . import config, gntp, testing
+    from .alerts.alert import Alert
     from .asgi import RequestContextMiddleware
     from .delivery.worker import Stats
     from .filters import IgnoreFilter

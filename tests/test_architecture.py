@@ -1,4 +1,4 @@
-"""docs/architecture.md tells the truth: its drawing has every room, and its arrows are the imports."""
+"""docs/architecture.md tells the truth: its drawing has every module, and its arrows are the imports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def _rooms() -> dict[str, Path]:
+def _modules() -> dict[str, Path]:
     """Return the modules by their names below the package; a package is its own first module."""
     found = {}
     for path in sorted(PACKAGE.rglob("*.py")):
@@ -30,19 +30,15 @@ def _rooms() -> dict[str, Path]:
     return found
 
 
+WINGS: Final = sorted(path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists())
+
+
 def _imports(name: str, path: Path) -> Iterator[str]:
-    """Yield what a module imports of this package when it runs, inside functions too."""
-    tree = ast.parse(path.read_text("utf-8"))
-    ignored = {
-        id(node)
-        for branch in ast.walk(tree)
-        if isinstance(branch, ast.If) and ast.unparse(branch.test) == "TYPE_CHECKING"
-        for node in ast.walk(branch)
-    }
+    """Yield what a module imports of this package, inside functions and for type checkers alone too."""
     package = ["gntp_logging", *name.split(".")]
     package = package if path.name == "__init__.py" else package[:-1]
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.ImportFrom) or id(node) in ignored:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if not isinstance(node, ast.ImportFrom):
             continue
         above = package[: len(package) - node.level + 1] if node.level else []
         module = ".".join([*above, *filter(None, [node.module])])
@@ -52,30 +48,30 @@ def _imports(name: str, path: Path) -> Iterator[str]:
 
 
 def _arrows() -> dict[str, set[str]]:
-    """Return which rooms each room leads to; the library and the receiver are one room each."""
-    rooms = _rooms()
+    """Return what each module of the package's own folder, and each wing, leads to."""
+    modules = _modules()
     arrows: dict[str, set[str]] = {}
-    for name, path in rooms.items():
+    for name, path in modules.items():
         here = name.split(".")[0]
         found = arrows.setdefault(here, set())
         for imported in _imports(name, path):
             there = imported.split(".")[0]
-            if there in rooms and there != here:
+            if there in modules and there != here:
                 found.add(there)
-    return {room: leads_to for room, leads_to in arrows.items() if leads_to and not room.startswith("__")}
+    return {here: leads_to for here, leads_to in arrows.items() if leads_to and not here.startswith("__")}
 
 
 def _written(arrows: dict[str, set[str]]) -> str:
-    """Write arrows as the document does: a line for each room, those below it in their alphabet."""
+    """Write arrows as the document does: a line for each, what it leads to in the order of the alphabet."""
     width = max(map(len, arrows))
-    return "".join(f"{room:<{width}} -> {', '.join(sorted(arrows[room]))}\n" for room in sorted(arrows))
+    return "".join(f"{here:<{width}} -> {', '.join(sorted(arrows[here]))}\n" for here in sorted(arrows))
 
 
-def test_the_drawing_has_every_room() -> None:
+def test_the_drawing_has_every_module() -> None:
     """And none that is gone."""
-    rooms = _rooms()
-    folders = {"gntp", "receiver", "receiver/web", "icons"}
-    files = {path.relative_to(PACKAGE).as_posix() for path in rooms.values() if path.name != "__init__.py"}
+    modules = _modules()
+    folders = {*WINGS, "receiver/web", "alerts/icons"}
+    files = {path.relative_to(PACKAGE).as_posix() for path in modules.values() if path.name != "__init__.py"}
     drawn: set[str] = set()
     folder = ""
     for line in DRAWING.splitlines()[1:]:
@@ -98,20 +94,49 @@ def test_the_arrows_are_the_imports() -> None:
     assert _written(_arrows()) == ARROWS, f"docs/architecture.md should say:\n{_written(_arrows())}"
 
 
+ALLOWED: Final = {
+    "gntp": set[str](),
+    "receiver": {"gntp"},
+    "alerts": {"gntp"},
+    "delivery": {"alerts", "gntp"},
+    "options": {"alerts", "gntp"},
+    "configuration": {"handler", "options"},
+    "commands": {"configuration", "gntp", "handler", "options", "receiver"},
+}
+"""What each wing may import: what its ``__init__`` says."""
+
+
+def test_each_wing_imports_only_what_it_may() -> None:
+    """A new arrow between wings is a decision, and is written down here."""
+    assert sorted(ALLOWED) == WINGS
+    arrows = _arrows()
+    assert {wing: arrows.get(wing, set()) - ALLOWED[wing] for wing in WINGS} == {wing: set() for wing in WINGS}
+
+
 def test_arrows_point_down() -> None:
-    """No room leads back to itself, by whatever way, and the library leads nowhere."""
+    """Nothing leads back to itself, by whatever way, and the library leads nowhere."""
     arrows = _arrows()
     assert list(TopologicalSorter(arrows).static_order())
     assert "gntp" not in arrows
 
 
-@pytest.mark.parametrize("room", ["gntp", "receiver"])
-def test_arrows_point_down_inside(room: str) -> None:
-    """The same for the modules of the library and of the receiver."""
-    inside = {name: path for name, path in _rooms().items() if name.startswith(f"{room}.")}
+@pytest.mark.parametrize("wing", WINGS)
+def test_arrows_point_down_inside(wing: str) -> None:
+    """The same for the modules of a wing; its ``__init__``, which is imported with each of them, is none."""
+    inside = {name: path for name, path in _modules().items() if name.startswith(f"{wing}.")}
     graph = {
-        name: {other for imported in _imports(name, path) for other in inside if imported.startswith(f"{other}.")}
+        name: {other for imported in _imports(name, path) for other in inside if f"{imported}.".startswith(f"{other}.")}
         - {name}
         for name, path in inside.items()
     }
     assert list(TopologicalSorter(graph).static_order())
+
+
+@pytest.mark.parametrize("wing", WINGS)
+def test_each_wing_says_what_it_does_and_nothing_is_exported_there(wing: str) -> None:
+    """What it may import, and which module to open first; gntp alone has public names, as the reference has them."""
+    tree = ast.parse((PACKAGE / wing / "__init__.py").read_text("utf-8"))
+    docstring = ast.get_docstring(tree) or ""
+    assert "It may import" in docstring or "It imports nothing" in docstring
+    assert re.search(r"Open `\w+` first", docstring)
+    assert wing == "gntp" or len(tree.body) == 1

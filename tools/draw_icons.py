@@ -1,4 +1,4 @@
-"""Draws the levels' pictures: ``python tools/draw_icons.py`` writes ``gntp_logging/icons/*.png``.
+"""Draws the levels' pictures: ``python tools/draw_icons.py`` writes ``gntp_logging/alerts/icons/*.png``.
 
 A picture is a shape in a colour, a sign in white on it, and nothing else, so that it can be told at 16 pixels, and
 without colours: dots on a disc for debugging, an i, a triangle, an octagon with a cross, a bolt in a square that stands
@@ -128,7 +128,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 def main() -> None:
     """Write the pictures into the package, or into the folder that is named."""
-    default = Path(__file__).parents[1] / "gntp_logging" / "icons"
+    default = Path(__file__).parents[1] / "gntp_logging" / "alerts" / "icons"
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else default
     for name in PICTURES:
         (folder / f"{name}.png").write_bytes(draw(name))

@@ -1,1 +1,5 @@
-"""configuration."""
+"""Handlers from files and from the environment. `gntp_logging.config` is its door.
+
+It may import the handler and everything below it.
+Open `logging_file` first: it reads a file, checks it key by key, and applies it.
+"""

@@ -1,4 +1,8 @@
-"""The GNTP library: Growl Notification Transport Protocol 1.0, client and wire. Knows nothing of logging."""
+"""The GNTP library: Growl Notification Transport Protocol 1.0, client and wire. Knows nothing of logging.
+
+Its public names are those of the reference, and are loaded when they are asked for.
+It imports nothing from above. Open `wire` first for the bytes, `connections` for the client.
+"""
 
 from __future__ import annotations
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from .exceptions import GNTPResourceError, GNTPValidationError
-
-if TYPE_CHECKING:
-    from .requests import Response
+from .constants import RESPONSE_ERROR, ErrorCode, safe_int_conversion
+from .exceptions import (
+    GNTPAuthenticationError,
+    GNTPResourceError,
+    GNTPResponseError,
+    GNTPValidationError,
+)
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,36 @@ class Event:
         """Refuse a name that no server would take."""
         if not self.name.strip():
             raise GNTPValidationError("an Event needs a name that is not blank")
+
+
+@dataclass(frozen=True)
+class Response:
+    """What a server answers.
+
+    Attributes:
+        message_type: ``-OK``, ``-ERROR`` or ``-CALLBACK``.
+        headers: Values by name.
+    """
+
+    message_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def blocks(self) -> list[list[tuple[str, str | Resource]]]:
+        """Return the one header block."""
+        return [list(self.headers.items())]
+
+    def raise_for_error(self) -> None:
+        """Turn an -ERROR into an exception.
+
+        Raises:
+            GNTPAuthenticationError: If the code is 400.
+            GNTPResponseError: If it is any other -ERROR.
+        """
+        if self.message_type != RESPONSE_ERROR:
+            return
+        code = safe_int_conversion(self.headers.get("Error-Code", ""), default=-1)
+        kind = GNTPAuthenticationError if code == ErrorCode.NOT_AUTHORIZED else GNTPResponseError
+        raise kind(code if code >= 0 else None, self.headers.get("Error-Description", ""))
 
 
 @dataclass(frozen=True)

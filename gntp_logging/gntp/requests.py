@@ -7,7 +7,7 @@ are :mod:`~gntp_logging.gntp.wire`'s.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
 from .constants import (
@@ -17,13 +17,10 @@ from .constants import (
     RESPONSE_CALLBACK,
     RESPONSE_ERROR,
     RESPONSE_OK,
-    ErrorCode,
     safe_int_conversion,
 )
 from .exceptions import (
-    GNTPAuthenticationError,
     GNTPProtocolError,
-    GNTPResponseError,
     GNTPValidationError,
 )
 from .headers import (
@@ -35,6 +32,7 @@ from .headers import (
     required,
 )
 from .models import Event, Notification, Received, Resource, SocketCallback, URLCallback
+from .models import Response as Response  # noqa: PLC0414 - a documented path
 
 HeaderValue: TypeAlias = "str | Resource"
 Block: TypeAlias = "list[tuple[str, HeaderValue]]"
@@ -234,36 +232,6 @@ class SubscribeRequest:
         if not 0 < port < 65536:
             raise GNTPProtocolError("Subscriber-Port is no port; allowed: 1 to 65535")
         return cls(required(texts, "Subscriber-ID"), required(texts, "Subscriber-Name"), port, custom, app_specific)
-
-
-@dataclass(frozen=True)
-class Response:
-    """What a server answers.
-
-    Attributes:
-        message_type: ``-OK``, ``-ERROR`` or ``-CALLBACK``.
-        headers: Values by name.
-    """
-
-    message_type: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    def blocks(self) -> list[Block]:
-        """Return the one header block."""
-        return [list(self.headers.items())]
-
-    def raise_for_error(self) -> None:
-        """Turn an -ERROR into an exception.
-
-        Raises:
-            GNTPAuthenticationError: If the code is 400.
-            GNTPResponseError: If it is any other -ERROR.
-        """
-        if self.message_type != RESPONSE_ERROR:
-            return
-        code = safe_int_conversion(self.headers.get("Error-Code", ""), default=-1)
-        kind = GNTPAuthenticationError if code == ErrorCode.NOT_AUTHORIZED else GNTPResponseError
-        raise kind(code if code >= 0 else None, self.headers.get("Error-Description", ""))
 
 
 Request: TypeAlias = "RegisterRequest | NotifyRequest | SubscribeRequest"

@@ -234,8 +234,8 @@ class TestWhatIsOurs:
     @pytest.mark.parametrize(
         "line",
         [
-            "class = 'tests.test_logging_file.Quiet'\nquiet = true",
-            "'()' = 'tests.test_logging_file.annotated'",
+            "class = 'tests.configuration.test_logging_file.Quiet'\nquiet = true",
+            "'()' = 'tests.configuration.test_logging_file.annotated'",
             "'()' = 'gntp_logging.config.from_env'",
             "'()' = 'ext://gntp_logging.GNTPHandler'",
         ],
@@ -352,7 +352,9 @@ class Single(GNTPHandler):
 
 def test_a_class_of_somebody_elses_is_called_once(write: Write) -> None:
     """It may hold what only one can have."""
-    path = write("version = 1\n[handlers.x]\nclass = 'tests.test_logging_file.Single'\n[root]\nhandlers = ['x']")
+    path = write(
+        "version = 1\n[handlers.x]\nclass = 'tests.configuration.test_logging_file.Single'\n[root]\nhandlers = ['x']"
+    )
     for _ in range(2):
         (handler,) = load(path)
         assert Single.alive == 1

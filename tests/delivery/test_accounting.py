@@ -26,8 +26,8 @@ from hypothesis.stateful import (
 from gntp_logging import GNTPHandler
 from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.server import Receiver, Server
+from tests.delivery.test_fork import exit_code, in_child
 from tests.support import PATIENCE, Recorder, free_port, wait_until
-from tests.test_fork import exit_code, in_child
 
 TEXTS = ["the disk is full", "no answer from the bank", "order 4711 was not paid"]
 

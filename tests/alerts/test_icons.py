@@ -15,7 +15,7 @@ from gntp_logging.alerts import icons
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request
 from tests.support import PATIENCE, RunningReceiver, ScriptedServer, receive_request, run_program, send_response
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("name", icons.NAMES)
@@ -96,7 +96,7 @@ def test_pictures_come_out_of_a_zip_archive(tmp_path: Path) -> None:
     """As in applications that are one file."""
     archive = tmp_path / "app.zip"
     with zipfile.ZipFile(archive, "w") as packed:
-        folder = Path(icons.__file__).parents[1]
+        folder = Path(icons.__file__).parents[2]
         for path in folder.rglob("*"):
             if path.suffix in (".py", ".png"):
                 packed.write(path, path.relative_to(folder.parent))

@@ -12,12 +12,12 @@ import pytest
 from gntp_logging.commands.check import _WIDE, _lines
 from gntp_logging.commands.cli import main
 from gntp_logging.commands.probe import Status, Step
+from tests.commands.test_probe import check
 from tests.support import (
     RunningReceiver,
     free_port,
     running_receiver,
 )
-from tests.test_walk import check
 
 Configure = Callable[..., "tuple[int, dict[str, str], str]"]
 """Runs the command with a configuration of one handler."""

@@ -97,7 +97,7 @@ def test_an_exception_comes_first_then_the_message_then_the_innermost_frame() ->
     """What fails and where stands where a toast shows it."""
     lines = alert(record("cannot charge", exc_info=failure())).text.split("\n")
     assert lines[:2] == ["ValueError: negative amount", "cannot charge"]
-    assert lines[2].startswith("tests/test_alert.py:")
+    assert lines[2].startswith("alerts/test_alert.py:")
     assert lines[2].endswith(" in inner")
     assert lines[3].endswith(" in failure")
 
@@ -115,7 +115,7 @@ def test_library_frames_are_counted_and_the_applications_are_shown() -> None:
     lines = alert(record("cannot read", exc_info=parse())).text.split("\n")
     assert lines[0].startswith("JSONDecodeError: ") or lines[0].startswith("json.decoder.JSONDecodeError: ")
     assert lines[1] == "cannot read"
-    assert re.fullmatch(r"tests/test_alert.py:\d+ in parse", lines[2])
+    assert re.fullmatch(r"alerts/test_alert.py:\d+ in parse", lines[2])
     assert lines[3:] == ["(+3 in libraries)"]
 
 
@@ -220,7 +220,7 @@ def test_a_deep_traceback_shows_its_innermost_frames() -> None:
         text = alert(record("x", exc_info=sys.exc_info())).text
     lines = text.split("\n")
     assert lines[:2] == ["KeyError: 'bottom'", "x"]
-    assert re.fullmatch(r"tests/test_alert.py:\d+ in dive", lines[2])
+    assert re.fullmatch(r"alerts/test_alert.py:\d+ in dive", lines[2])
     assert lines[-1] == f"(+{302 - text.count(' in ')} further out)"
     assert toast_lines(text) <= 7
     assert text.count(" in ") >= 2
