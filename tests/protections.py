@@ -112,13 +112,13 @@ PROTECTIONS: Final = (
         (
             (
                 WORKER,
-                "        self._turn = threading.Lock()",
+                "        self._turn = threading.RLock()",
                 "        self._turn = _one_for_all",
             ),
             (
                 WORKER,
                 "class _Waiter:",
-                "_one_for_all = threading.Lock()\n\n\nclass _Waiter:",
+                "_one_for_all = threading.RLock()\n\n\nclass _Waiter:",
             ),
         ),
         ("tests/delivery/test_worker.py::test_a_worker_delivers_only_to_its_own_server",),
@@ -149,7 +149,7 @@ PROTECTIONS: Final = (
         elif""",
                 "        if",
             ),
-            (WORKER, "if exit_.begun or not starting.acquire", "if not starting.acquire"),
+            (WORKER, "if exit_.begun or is_held_here", "if is_held_here"),
         ),
         (
             "tests/delivery/test_exit.py::test_exit_code_that_logs_is_delivered",
@@ -181,8 +181,8 @@ PROTECTIONS: Final = (
             ),
             (
                 "gntp_logging/delivery/backlog.py",
-                "        self._ledger = _Ledger()",
-                "        self._ledger = _Ledger()\n        self._plain = threading.Lock()",
+                "        self._ledger = threading.RLock()",
+                "        self._ledger = threading.RLock()\n        self._plain = threading.Lock()",
             ),
         ),
         (
@@ -193,8 +193,8 @@ PROTECTIONS: Final = (
     _one(
         "re-entrance: flush in a signal handler",
         "delivery/backlog.py",
-        "        self._lock = threading.RLock()",
-        "        self._lock = threading.Lock()",
+        "        self._ledger = threading.RLock()",
+        "        self._ledger = threading.Lock()",
         "tests/test_program.py::test_a_signal_handler_that_logs_flushes_and_reads_stats_neither_dead_locks_nor_drops",
         runs=5,
     ),
@@ -514,8 +514,8 @@ PROTECTIONS: Final = (
     _one(
         "hub: only where it was asked for",
         "receiver/server.py",
-        "            if not self._is_hub:",
-        "            if False:",
+        "{} if hub else {SubscribeRequest.message_type: NO_HUB}",
+        "{}",
         "tests/receiver/test_server.py::test_a_server_that_is_no_hub_says_how_it_would_be_one",
         "tests/test_testing.py::test_it_is_no_hub",
     ),

@@ -318,7 +318,7 @@ def test_secrets_reach_neither_desktop_nor_callback(logger: logging.Logger, rece
     seen: list[str] = []
     handler = attach(logger, receiver.port, redact=[r"card (\d+)"])
     with ScriptedServer(answer_error(500)) as refusing:
-        other = attach(logger, refusing.port, on_error=lambda alert, _: seen.append(str(alert[:6])))
+        other = attach(logger, refusing.port, on_error=lambda alert, _: seen.append(repr(alert)))
         logger.error("login with password=hunter2 and card 4111 failed", extra={"gntp": {"title": "token=hunter2"}})
         assert handler.flush(10)
         assert other.flush(10)
@@ -368,7 +368,7 @@ def test_where_redaction_fails_nothing_of_the_alert_is_shown(
         assert other.flush(10)
         other.close()
     assert seen
-    assert "hunter2" not in repr(seen[0]._replace(kind=()))
+    assert "hunter2" not in repr(seen[0])
 
 
 def test_nested_groups_of_a_users_pattern_leave_nothing_of_the_secret(

@@ -110,9 +110,17 @@ class LoggingFile:
         """
         if not self.is_whole:
             return []
-        silent = {table.key for table in self.handlers()}
-        silent |= {key for key, table in self._handler_tables().items() if table.get("class") == "logging.NullHandler"}
-        return [name for name in self.attached_to(handler) if silent.issuperset(self._on_the_way(name))]
+        tables = self._handler_tables()
+        ours, silent = {handler}, {table.key for table in self.handlers()}
+        silent |= {key for key, table in tables.items() if table.get("class") == "logging.NullHandler"}
+        for _ in tables:  # one may hand on to another that hands on, so often at most
+            ours |= {key for key, table in tables.items() if not ours.isdisjoint(_handed_on_to(table))}
+            silent |= {key for key, table in tables.items() if (to := _handed_on_to(table)) and silent.issuperset(to)}
+        return [
+            name
+            for name, table in self._logger_tables().items()
+            if not ours.isdisjoint(_handlers_of(table)) and silent.issuperset(self._on_the_way(name))
+        ]
 
     def _on_the_way(self, logger: str) -> Iterator[str]:
         """Yield the handlers that get a logger's records, in the order of :meth:`logging.Logger.callHandlers`."""
@@ -138,8 +146,7 @@ class LoggingFile:
             handler: The key of its table.
         """
         return any(
-            handler == table.get("target") or handler in (table.get("handlers") or [])
-            for table in (self._handler_tables().values() if self.is_whole else [])
+            handler in _handed_on_to(table) for table in (self._handler_tables().values() if self.is_whole else [])
         )
 
     def apply(self, *, ours_alone: bool = False) -> list[GNTPHandler]:
@@ -613,6 +620,11 @@ def _spoken_of(content: Table) -> list[str]:
 def _handlers_of(table: Table) -> list[str]:
     """Return the keys of the handlers that a logger's table names; YAML may leave the list empty."""
     return table.get("handlers") or []
+
+
+def _handed_on_to(table: Table) -> list[str]:
+    """Return the keys of the handlers to which a handler hands its records on, as MemoryHandler and QueueHandler do."""
+    return [table["target"]] if "target" in table else table.get("handlers") or []
 
 
 def _is_level(value: object) -> bool:

@@ -28,6 +28,7 @@ from gntp_logging.gntp.constants import random_hex_string
 from .digest import Digest, Tally
 from .flood import Decision, Flood, Fold
 from .losses import INTERNAL_ERROR, QUEUE_FULL, Losses
+from .threads import is_held_here
 
 _PRIORITIES: Final = 5
 """GNTP's priorities, -2 to 2: one lane of the queue for each."""
@@ -91,32 +92,6 @@ class Counts:
     notifications: int
 
 
-class _Ledger:
-    """A lock that tells its holder apart from code that has interrupted the holder, on the same thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._depth = 0
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-        self._depth += 1
-
-    def __exit__(self, *_: object) -> None:
-        self._depth -= 1
-        self._lock.release()
-
-    def try_to_enter(self) -> bool:
-        """Enter, without waiting, and only if nobody is in: neither another thread nor what this one interrupts."""
-        if not self._lock.acquire(blocking=False):
-            return False
-        if self._depth:
-            self._lock.release()
-            return False
-        self._depth += 1
-        return True
-
-
 class Backlog:
     """The alerts of one worker in one process.
 
@@ -156,7 +131,7 @@ class Backlog:
         self._outgoing: tuple[deque[Entry], ...] = tuple(deque() for _ in range(_PRIORITIES))
         self._sequence = itertools.count(1)
         self._id_prefix = random_hex_string(8)
-        self._ledger = _Ledger()
+        self._ledger = threading.RLock()
         self._in_hand: Entry | None = None
         self._evicted = Digest()
         self._digest = Digest()
@@ -165,7 +140,9 @@ class Backlog:
         self._shown = self._folded = self._digested = self._notifications = 0
         # What a full queue has no room for is redacted when it is handed over, not on the thread that logs.
         self.losses: Losses = Losses(
-            on_error and (lambda alert, reason: on_error(self._without_secrets(alert), reason)), size
+            # Without what it is known by, which holds the message as it was.
+            on_error and (lambda alert, reason: on_error(self._without_secrets(alert)._replace(kind=()), reason)),
+            size,
         )
 
     # -- Inside the application ----------------------------------------------------------------
@@ -188,7 +165,7 @@ class Backlog:
 
         Whoever cannot have the ledger leaves it at that: the one who has it, or the next alert, makes the room.
         """
-        if not self._ledger.try_to_enter():
+        if is_held_here(self._ledger) or not self._ledger.acquire(blocking=False):
             return
         try:
             surplus = self._waiting() + self._unlooked + self._spare - self._size
@@ -203,7 +180,7 @@ class Backlog:
                         self.losses.add(entry.alert, QUEUE_FULL)
                     surplus -= 1
         finally:
-            self._ledger.__exit__()
+            self._ledger.release()
 
     def _waiting(self) -> int:
         return sum(map(len, self._incoming)) + sum(map(len, self._outgoing))
@@ -228,11 +205,13 @@ class Backlog:
         now = time.monotonic()
         with self._ledger:
             if self._in_hand is not None:  # an exception has ended its delivery halfway
-                self._return(self._in_hand, self._in_hand.unanswered)
+                self._return(self._in_hand)
             self._take_in(now)
             lane = min((lane for lane in self._outgoing if lane), key=lambda lane: lane[0].sequence, default=None)
             if self._is_digest_next(lane[0].sequence if lane else None, flushed, now):
-                return self._hold(self._digest_entry(now))
+                self._hold(self._digest_entry(now))
+                self._begin_digest(now)
+                return self._in_hand
             if lane is not None:
                 entry = lane[0]
                 self._in_hand = entry  # first here, then not there: a signal handler that looks now misses nothing
@@ -247,17 +226,30 @@ class Backlog:
 
     def _take_in(self, now: float) -> None:
         """Decide about everything that has come in."""
-        if self._evicted.count:
-            evicted, self._evicted = self._evicted, Digest()
-            for kind, tally in evicted.tallies.items():
-                self._take_in_evicted(kind, tally, evicted.since or 0, now)
+        while self._evicted.count:
+            since = self._evicted.since or 0
+            kind, tally = self._evicted.pop()
+            try:
+                self._take_in_evicted(kind, tally, since, now)
+            except BaseException:  # Ctrl-C, where the thread that logs delivers
+                self._evicted.take_in(kind, tally, since)
+                raise
         while lanes := [lane for lane in self._incoming if lane]:
             lane = min(lanes, key=lambda lane: lane[0].sequence)
-            self._sort_out(lane.popleft(), now)
+            entry = lane.popleft()
+            try:
+                self._sort_out(entry, now)
+            except BaseException:  # as above
+                lane.appendleft(entry)
+                raise
         if self._max_age:
             for lane in self._outgoing:
                 while lane and self._is_too_old(lane[0], now):
-                    self._to_digest(lane.popleft())
+                    entry = lane.popleft()
+                    try:
+                        self._to_digest(entry)
+                    except Exception as error:  # noqa: BLE001 - as with what is evicted
+                        self._give_up(entry, error)
                     self._digest_due = now
 
     def _is_too_old(self, entry: Entry, now: float) -> bool:
@@ -276,6 +268,10 @@ class Backlog:
             self._note(f"{INTERNAL_ERROR}: {type(error).__name__}")
             self.losses.add(tally.newest, INTERNAL_ERROR, tally.count)
 
+    def _give_up(self, entry: Entry, error: Exception) -> None:
+        self._note(f"{INTERNAL_ERROR}: {type(error).__name__}")
+        self.losses.add(entry.alert, INTERNAL_ERROR)
+
     def _without_secrets(self, alert: Alert) -> Alert:
         try:
             return self._redact(alert)
@@ -285,20 +281,25 @@ class Backlog:
             return alert.withheld()
 
     def _sort_out(self, entry: Entry, now: float) -> None:
-        entry = entry._replace(alert=self._without_secrets(entry.alert))
+        try:
+            entry = entry._replace(alert=self._without_secrets(entry.alert))
+        except Exception as error:  # noqa: BLE001 - it may hold secrets, so it is not shown
+            self._give_up(entry, error)
+            return
+        fold = None
         try:
             decision, fold = self._flood.offer(entry.alert, fingerprint.settled(entry.alert.kind), entry.sequence, now)
+            if decision is Decision.FOLD:
+                self._folded += 1
+                return
+            if decision is Decision.DIGEST:
+                if self._digest.since is None:
+                    self._digest_due = max(now + DIGEST_DELAY, self._last_digest + DIGEST_INTERVAL)
+                self._to_digest(entry)
+                return
         except Exception as error:  # noqa: BLE001 - whatever fails here, the alert is shown plainly
             self._note(f"{INTERNAL_ERROR}: {type(error).__name__}")
-            decision, fold = Decision.SHOW, None
-        if decision is Decision.FOLD:
-            self._folded += 1
-        elif decision is Decision.DIGEST:
-            if self._digest.since is None:
-                self._digest_due = max(now + DIGEST_DELAY, self._last_digest + DIGEST_INTERVAL)
-            self._to_digest(entry)
-        else:
-            self._outgoing[entry.alert.priority + 2].append(entry._replace(fold=fold))
+        self._outgoing[entry.alert.priority + 2].append(entry._replace(fold=fold))
 
     def _with_ids(self, entry: Entry) -> Entry:
         """Give an alert its ids, which it keeps when it is sent again, and the count that it has reached by now."""
@@ -336,12 +337,14 @@ class Backlog:
     def _digest_entry(self, now: float) -> Entry:
         digest = self._digest
         id_ = f"{self._id_prefix}-d{digest.since}"
-        entry = Entry(
+        return Entry(
             digest.since or 0, now, digest.as_alert(), digest.unanswered, digest=digest, id_=id_, coalescing_id=id_
         )
+
+    def _begin_digest(self, now: float) -> None:
+        """Begin another digest: the one before is in hand, or given up."""
         self._digest = Digest()
         self._last_digest = now
-        return entry
 
     def _to_digest(self, entry: Entry) -> None:
         """Let a digest tell of an alert and its repeats."""
@@ -372,19 +375,23 @@ class Backlog:
         """
         with self._ledger:
             if self._in_hand is entry:
-                self._return(entry, unanswered)
+                self._return(entry._replace(unanswered=unanswered))
 
-    def _return(self, entry: Entry, unanswered: int) -> None:
+    def _return(self, entry: Entry) -> None:
+        """Put what is in hand back to where it came from, unless whoever was interrupted had not taken it out yet."""
         if entry.digest is not None:
-            later, self._digest = self._digest, entry.digest
-            self._digest.unanswered = unanswered
-            self._digest.merge(later)
+            if self._digest is not entry.digest:
+                later, self._digest = self._digest, entry.digest
+                self._digest.merge(later)
+            self._digest.unanswered = entry.unanswered
         elif entry.is_update:
             assert entry.fold is not None
-            entry.fold.unanswered = unanswered
+            entry.fold.unanswered = entry.unanswered
             entry.fold.updates -= 1  # the next one is this one, with a later count
         else:
-            self._outgoing[entry.alert.priority + 2].appendleft(entry._replace(unanswered=unanswered))
+            lane = self._outgoing[entry.alert.priority + 2]
+            if not lane or lane[0].sequence != entry.sequence:
+                lane.appendleft(entry)
         self._in_hand = None
 
     def settle(self, entry: Entry, reason: str | None = None) -> None:
@@ -393,16 +400,17 @@ class Backlog:
         with self._ledger:
             if self._in_hand is not entry:
                 return
-            self._in_hand = None
+            # Counted first: who is interrupted here counts it twice rather than never.
             if reason is not None:
                 self._drop(entry, reason, now)
+                self._in_hand = None
                 return
             self._notifications += 1
             if entry.digest is not None:
                 self._digested += entry.digest.count
-                return
-            if not entry.is_update:
+            elif not entry.is_update:
                 self._shown += 1
+            self._in_hand = None
             if entry.fold is not None:
                 self._flood.told(entry.fold, entry.told, now)
 
@@ -430,18 +438,16 @@ class Backlog:
         before = sum(self.losses.by_reason.values())
         with self._ledger:
             self._take_in(now)
-            left: list[Entry] = []
             if self._in_hand is not None and self._in_hand.sequence <= mark:
                 if not self._in_hand.is_update:
-                    left.append(self._in_hand)
+                    self._drop(self._in_hand, reason, now)
                 self._in_hand = None
             for lane in self._outgoing:
                 while lane and lane[0].sequence <= mark:
-                    left.append(lane.popleft())
+                    self._drop(lane.popleft(), reason, now)
             if self._digest.since is not None and self._digest.since <= mark:
-                left.append(self._digest_entry(now))
-            for entry in left:
-                self._drop(entry, reason, now)
+                self._drop(self._digest_entry(now), reason, now)
+                self._begin_digest(now)
             for fold in self._flood.folds():
                 if not fold.told or (fold.since or 0) > mark:  # its first alert, or its newest repeat, goes on waiting
                     continue

@@ -115,6 +115,15 @@ class Digest:
         if self.since is None or sequence < self.since:
             self.since = sequence
 
+    def pop(self) -> tuple[Kind, Tally]:
+        """Take out the kind that came first; there must be one."""
+        kind = next(iter(self.tallies))
+        tally = self.tallies.pop(kind)
+        self.count -= tally.count
+        if not self.count:
+            self.since = None
+        return kind, tally
+
     def merge(self, other: Digest) -> None:
         """Take over another digest's counts; it is not used afterwards."""
         for kind, tally in other.tallies.items():

@@ -82,10 +82,10 @@ class Losses:
                 alert, reason = self._kept.popleft()
                 try:
                     self._on_error(alert, reason)
-                except BaseException as error:  # noqa: BLE001 - sys.exit() in it ends neither the worker nor a logging call
-                    # A person ends an on_error that hangs: with the next alert it would hang again.
+                except BaseException as error:  # sys.exit() in it ends neither the worker nor a logging call
+                    # On the main thread that is a person, who wants to end an on_error that hangs, and the program.
                     if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
-                        return
+                        raise
         finally:
             self._handing_over.release()
 

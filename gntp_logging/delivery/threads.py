@@ -39,6 +39,18 @@ def start_thread(function: Callable[..., object], *arguments: object) -> None:
     _thread.start_new_thread(function, arguments)
 
 
+def is_held_here(lock: Any) -> bool:  # an RLock, of threading or of gevent
+    """Tell whether the calling thread holds an RLock: then the caller has interrupted the code that took it.
+
+    What an RLock knows of its holder changes in one step with taking it; an attribute beside it would be wrong for a
+    moment, in which a signal handler may run, and for ever if that raises.
+
+    Args:
+        lock: The lock; conditions ask theirs in the same way.
+    """
+    return bool(lock._is_owned())  # noqa: SLF001 - threading.Condition's way; from Python 3.14 on there is locked()
+
+
 def in_main_interpreter() -> bool:
     """Tell whether this is the process's own interpreter, and no sub-interpreter such as mod_wsgi makes.
 

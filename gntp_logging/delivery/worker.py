@@ -36,7 +36,7 @@ from .process import (
     exit_,
     keep_until_the_end,
 )
-from .threads import start_thread
+from .threads import is_held_here, start_thread
 from .transport import MAX_SENDINGS, Delivery, Outcome, Verdict
 
 _FIRST_RETRY: Final = 1.0
@@ -154,7 +154,7 @@ class Worker:
             self._queue_size, self._max_age, self._make_flood(), self._redact, self._on_error, self._last_error.append
         )
         self._make_locks()
-        self._starting = threading.Lock()
+        self._starting = threading.RLock()
         client = self._delivery.client
         self._complained = complaint_about((client.address, client.packer_factory))
         inherited, self._waiters = getattr(self, "_waiters", ()), deque[_Waiter]()
@@ -165,7 +165,6 @@ class Worker:
         self._is_retired = False
         self._is_backing_off = False
         self._thread_ids: set[int] = set()  # more than one while an older thread ends its last exchange
-        self._turn_holder: int | None = None
         self._failures = 0
         self._retry_at = 0.0
         self._refused = False
@@ -180,7 +179,7 @@ class Worker:
         """Make what threads wait on, of the kind that there is now: gevent replaces it."""
         self._kind_of_lock = threading.Lock
         self._wake = threading.Lock()
-        self._turn = threading.Lock()
+        self._turn = threading.RLock()  # its holder never takes it twice, but has to be known
 
     # -- The application's side ----------------------------------------------------------------
 
@@ -200,7 +199,7 @@ class Worker:
         if exit_.begun:
             if not self._flush_until(exit_.deadline):
                 self._give_up(self._why_given_up(exit_.deadline))
-        elif not self._is_running and not self._starting.locked() and not self._pause():
+        elif not self._is_running and not self._is_being_started() and not self._pause():
             self._deliver_inline(time.monotonic() + self.shutdown_timeout)  # threads are refused here
 
     def flush(self, timeout: float | None = None) -> bool:
@@ -240,7 +239,8 @@ class Worker:
                 self._start_thread()
 
     def retire(self) -> None:
-        """Deliver what waits, and then end the thread: nobody can hand over more. Waits for nothing."""
+        """Deliver what waits, and then end the thread: nobody can hand over more. Waits for no delivery."""
+        self._notice_fork()
         self._is_retired = True
         if not self._is_running and self._backlog.has_work():
             self._start_thread()
@@ -296,7 +296,7 @@ class Worker:
     def _start_thread(self) -> None:
         """Start the thread, unless it runs or somebody is starting it."""
         starting = self._starting
-        if exit_.begun or not starting.acquire(blocking=False):
+        if exit_.begun or is_held_here(starting) or not starting.acquire(blocking=False):
             return
         try:
             if not self._is_running:
@@ -317,6 +317,14 @@ class Worker:
         finally:
             starting.release()
 
+    def _is_being_started(self) -> bool:
+        if is_held_here(self._starting):
+            return True
+        if not self._starting.acquire(blocking=False):
+            return True
+        self._starting.release()
+        return False
+
     def _run(self, generation: int) -> None:
         ident = _thread.get_ident()
         self._thread_ids.add(ident)
@@ -329,6 +337,8 @@ class Worker:
                 self._wake.acquire(timeout=pause)
                 self._is_backing_off = False
         finally:
+            self._release_waiters()
+            self._backlog.losses.hand_over()
             # The system gives the number of a thread that has ended to the next one, whose records are not this one's.
             self._thread_ids.discard(ident)
             if self._started == generation:
@@ -348,11 +358,7 @@ class Worker:
                 if pause > 0:
                     return pause
                 with self._turn:
-                    self._turn_holder = _thread.get_ident()
-                    try:
-                        delivered = generation == self._generation and self._deliver_next()
-                    finally:
-                        self._turn_holder = None
+                    delivered = generation == self._generation and self._deliver_next()
                 self._release_waiters()
                 if not delivered:
                     return self._pause() or self._until_due()
@@ -452,7 +458,8 @@ class Worker:
         mark = self._backlog.mark()
         if self._backlog.is_settled(mark):
             return True
-        if not self._is_running or self.is_current_thread():
+        # A signal handler that interrupts the thread's start waits for no thread either.
+        if not self._is_running or self.is_current_thread() or is_held_here(self._starting):
             self._deliver_inline(deadline, mark)
             return self._backlog.is_settled(mark)
         waiter = _Waiter(mark)
@@ -476,24 +483,25 @@ class Worker:
             return
         left = deadline - time.monotonic()
         turn = self._turn  # a signal handler may fork meanwhile, and the child has another
-        if left <= 0 or not turn.acquire(timeout=left):
+        if left <= 0:
             return
-        self._turn_holder = _thread.get_ident()
         try:
+            if not turn.acquire(timeout=left):
+                return
             while (left := deadline - time.monotonic()) > 0:
                 if not self._deliver_next(flushed, min(left, self._delivery.client.timeout)):
                     return
         except Exception as error:  # noqa: BLE001 - a logging call raises nothing
             self._fail(error)
         finally:
-            self._turn_holder = None
-            turn.release()
+            if is_held_here(turn):
+                turn.release()
             self._release_waiters()
             self._backlog.losses.hand_over()
 
     def _is_interrupted(self) -> bool:
         """Tell whether the caller has interrupted, on the same thread, a delivery, which will find what is new."""
-        return self._turn_holder == _thread.get_ident()
+        return is_held_here(self._turn)
 
     def finish(self, deadline: float) -> None:
         """Deliver what waits, and what other threads submit meanwhile; count, and report, what is left.
@@ -519,6 +527,7 @@ class Worker:
         if self._is_interrupted():
             return
         lost = self._backlog.abandon(LATE, mark)
+        self._release_waiters()  # of other threads
         if lost:
             self._complain(f"{why}{_alerts(lost)} not delivered")
         self._backlog.losses.hand_over()

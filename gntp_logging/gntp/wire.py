@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final, Generic, TypeAlias, TypeVar
 
 from . import growl_for_linux, headers, keys
@@ -446,21 +447,30 @@ class RequestReader(_Reader[Request]):
         envelope: How the request that ``next_message`` returned last came; None before the first.
     """
 
-    def __init__(self, passwords: Sequence[str] = (), limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self,
+        passwords: Sequence[str] = (),
+        limits: Limits = DEFAULT_LIMITS,
+        refused: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """Prepare for the first request.
 
         Args:
             passwords: Passwords of which a request must have one; none for a server without a password.
             limits: What is taken from a peer.
+            refused: Message types that are not taken, whatever their key, and what their senders are told.
         """
         super().__init__(limits)
         self._passwords = tuple(passwords)
+        self._refused = refused
         self.envelope: Envelope | None = None
 
     def _message(self, first_line: bytes) -> Steps[Request]:
         line = headers.parse_information_line(first_line)
         if line.message_type not in REQUEST_TYPES:
             raise GNTPProtocolError(f"unknown request; allowed: {', '.join(REQUEST_TYPES)}")
+        if line.message_type in self._refused:
+            raise GNTPProtocolError(self._refused[line.message_type])
         key = self._authenticated_key(line)
         cipher = None
         if line.cipher_id is not None:

@@ -314,7 +314,7 @@ class Forwarder:
         self._tell(reason, count)
 
     def stop(self) -> None:
-        """Let the thread end after what it is sending; the rest is dropped. Stopping twice is harmless."""
+        """Let the thread end after what it is sending; the rest counts as lost. Stopping twice is harmless."""
         self._stopped = True
         try:
             self._waiting.put_nowait(None)
@@ -328,6 +328,9 @@ class Forwarder:
                     self._send(message)
                 except GNTPError as error:
                     self._lose(str(error))
+        while message is not None:
+            self._lose("its subscription has ended")
+            message = None if self._waiting.empty() else self._waiting.get()  # nobody adds to it any more
         with self._losing:
             reason, count, told = self._reason, self.lost, self._told
         if count > told:

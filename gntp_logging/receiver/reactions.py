@@ -32,7 +32,7 @@ class Reaction(enum.Enum):
     """What the user did; the values are the words that Growl for Windows writes.
 
     The specification has CLICKED and CLOSED as well. Growl for Windows' own client library, node-notifier and growly
-    understand these alone.
+    understand only CLICK and CLOSE.
     """
 
     CLICKED = "CLICK"

@@ -118,7 +118,8 @@ class Server:
         self._encrypts_answers = encrypt_answers
         self._request_timeout = request_timeout
         self._registry = Registry()
-        self._is_hub = hub
+        # One message that was overheard is enough to subscribe: a server is a hub only where somebody asked for it.
+        self._refused = {} if hub else {SubscribeRequest.message_type: NO_HUB}
         self._hub = Hub(platform.node(), self._tell_from_thread)
         self._connections: set[asyncio.Task[None]] = set()
         self._awaited: deque[Awaited] = deque()
@@ -174,7 +175,7 @@ class Server:
         if self._closing or not self._usage.connect(peer):
             writer.close()
             return
-        wire = RequestReader(self._passwords, self._limits)
+        wire = RequestReader(self._passwords, self._limits, self._refused)
         connection = Connection(wire, reader, writer, peer, self._usage, self._encrypts_answers)
         task = asyncio.get_running_loop().create_task(self._serve(connection))
         self._connections.add(task)
@@ -233,9 +234,6 @@ class Server:
         headers = {"Response-Action": request.message_type}
         awaited = None
         if isinstance(request, SubscribeRequest):
-            # One message that was overheard is enough to subscribe: a server is a hub only where somebody asked for it.
-            if not self._is_hub:
-                raise GNTPProtocolError(NO_HUB)
             ttl = self._hub.subscribe(request, connection.envelope, connection.peer)
             headers["Subscription-TTL"] = str(ttl)
             self._notice("subscribe", id=request.id_, name=request.name, port=request.port, ttl=ttl, **connection.way())

@@ -253,9 +253,12 @@ def test_ctrl_c_ends_the_waiting_and_every_handler_tells() -> None:
 
         def interrupt():
             ending.wait()
-            while not any(worker._waiters for worker in workers):
+            waiting = lambda: any(worker._waiters for worker in workers)
+            while not waiting():
                 time.sleep(0.001)
-            os.kill(os.getpid(), signal.SIGINT)
+            while waiting():  # a signal that comes just before the wait does not end it
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.2)
 
         threading.Thread(target=interrupt, daemon=True).start()
         atexit.register(ending.set)

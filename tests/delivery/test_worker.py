@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import importlib
 import logging
 import os
 import re
@@ -662,7 +664,7 @@ def test_close_counts_nothing_twice_when_the_answer_comes_late(workers: Callable
         worker.close()
         gate.open.set()
         wait_until(lambda: gate.shown == ["late"])
-        wait_until(lambda: not worker._turn.locked())
+        wait_until(lambda: not worker._thread_ids)
     stats = worker.stats()
     assert (stats.accepted, stats.shown, stats.dropped) == (1, 0, {"not delivered in time": 1})
 
@@ -808,7 +810,9 @@ def test_a_close_that_is_interrupted_counts_what_waits(workers: Callable[..., Wo
 
     def interrupt() -> None:
         wait_until(lambda: bool(worker._waiters))
-        signal.raise_signal(signal.SIGINT)
+        while worker._waiters:  # a signal that comes just before the wait does not end it
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.2)
 
     with ScriptedServer(gate) as server:
         worker = workers(server.port, shutdown_timeout=PATIENCE)
@@ -853,8 +857,10 @@ def test_an_on_error_that_raises_does_not_end_the_thread(
         assert worker.flush(PATIENCE)
         assert (worker.stats().shown, worker.stats().queued) == (1, 0)
     worker.submit(alert("nobody there"))
-    worker.close()
+    with pytest.raises(error) if error is KeyboardInterrupt else contextlib.nullcontext():
+        worker.close()  # on the main thread, where that is Ctrl-C
     assert handed == ["refused", "nobody there"]
+    assert worker.stats().queued == 0
 
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, MemoryError])
@@ -910,6 +916,83 @@ def test_an_alert_that_fails_halfway_out_of_the_queue_is_not_lost(
     assert worker.flush(PATIENCE)
     assert [toast.text for toast in receiver.toasts] == ["one", "two"]
     assert (worker.stats().shown, worker.stats().accepted) == (2, 2)
+
+
+@pytest.mark.parametrize("error", [ValueError, SystemExit])
+@pytest.mark.parametrize("where", ["flood.Flood.offer", "digest.Digest.take_in", "backlog.Backlog._to_digest"])
+@pytest.mark.parametrize("queue_size", [2, 100])
+def test_whatever_fails_while_alerts_are_taken_in_each_is_counted(
+    workers: Callable[..., Worker],
+    receiver: RunningReceiver,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[BaseException],
+    where: str,
+    queue_size: int,
+) -> None:
+    """Those that wait, those that a full queue had no room for, and those of a digest."""
+    worker = workers(receiver.port, repeat_window=60, burst=1, rate=1, queue_size=queue_size)
+    module, owner, name = where.split(".")
+    place = getattr(importlib.import_module(f"gntp_logging.delivery.{module}"), owner)
+    real = getattr(place, name)
+    failed = threading.Event()
+
+    def fail(*arguments: Any) -> Any:
+        if worker.is_current_thread() and not failed.is_set():
+            failed.set()
+            raise error("no")
+        return real(*arguments)
+
+    monkeypatch.setattr(place, name, fail)
+    with worker._turn:  # all are there before the first is taken
+        for number in range(6):
+            worker.submit(alert(f"{number}")._replace(kind=(number,)))
+    assert failed.wait(PATIENCE)
+    assert worker.flush(PATIENCE) or worker.flush(PATIENCE)
+    stats = worker.stats()
+    assert (stats.accepted, stats.queued) == (6, 0)
+    assert stats.last_error is not None
+    assert stats.last_error.startswith(f"internal error: {error.__name__}")
+
+
+def test_a_signal_handler_that_closes_while_the_thread_is_started_waits_for_nobody(
+    workers: Callable[..., Worker], receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has interrupted the very start, so it delivers itself."""
+
+    def start(function: Callable[..., object], *arguments: object) -> None:
+        monkeypatch.undo()
+        worker.submit(alert("in the signal handler"))  # as if it came now
+        assert worker.flush()
+        worker.close()
+        start_thread(function, *arguments)
+
+    worker = workers(receiver.port, shutdown_timeout=PATIENCE)
+    monkeypatch.setattr("gntp_logging.delivery.worker.start_thread", start)
+    began = time.monotonic()
+    worker.submit(alert("first"))
+    assert time.monotonic() - began < PATIENCE / 2
+    worker.submit(alert("later"))
+    assert worker.flush(PATIENCE)
+    assert [toast.text for toast in receiver.toasts] == ["first", "in the signal handler", "later"]
+
+
+def test_a_close_ends_the_flushes_of_other_threads(workers: Callable[..., Worker]) -> None:
+    """What they wait for is counted then."""
+    gate = Gate()
+    results: list[bool] = []
+    with ScriptedServer(gate) as server:
+        worker = workers(server.port, timeout=60, shutdown_timeout=0.0)
+        worker.submit(alert())
+        assert gate.reached.wait(PATIENCE)
+        began = time.monotonic()
+        flusher = threading.Thread(target=lambda: results.append(worker.flush(6 * PATIENCE)))
+        flusher.start()
+        wait_until(lambda: bool(worker._waiters))
+        worker.close()
+        flusher.join(PATIENCE)
+        assert results == [True]
+        assert time.monotonic() - began < PATIENCE
+        gate.open.set()
 
 
 def test_an_on_error_that_closes_the_handler_delivers_what_waits(workers: Callable[..., Worker]) -> None:
@@ -1030,6 +1113,43 @@ def test_without_threads_a_delivery_that_is_interrupted_loses_nothing(
     worker.submit(alert("two"))
     assert [toast.text for toast in receiver.toasts] == ["one", "two"]
     assert (worker.stats().shown, worker.stats().queued) == (2, 0)
+
+
+@pytest.mark.usefixtures("without_threads")
+@pytest.mark.parametrize("where", ["_sort_out", "_without_secrets", "_with_ids", "settle", "take"])
+@pytest.mark.parametrize("after", [False, True])
+def test_without_threads_ctrl_c_anywhere_loses_and_locks_nothing(
+    workers: Callable[..., Worker],
+    receiver: RunningReceiver,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+    after: bool,
+) -> None:
+    """Before a step of the delivery or after it: the next logging call delivers what is there."""
+    real = getattr(Backlog, where)
+    interrupted: list[bool] = []
+
+    def interrupt(self: Backlog, *arguments: Any) -> Any:
+        if interrupted:
+            return real(self, *arguments)
+        interrupted.append(True)
+        if after:
+            real(self, *arguments)
+        raise KeyboardInterrupt
+
+    worker = workers(receiver.port)
+    monkeypatch.setattr(Backlog, where, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        worker.submit(alert("one"))
+    worker.submit(alert("two"))
+    assert worker.flush(PATIENCE)
+    stats = worker.stats()
+    assert stats.queued == 0
+    assert {toast.text for toast in receiver.toasts} == {"one", "two"}
+    if where != "_sort_out" or not after:  # what is decided is decided: it is counted twice rather than never
+        assert stats.accepted == 2
+    worker.close()
+    assert worker.stats().state == "idle"
 
 
 @pytest.mark.usefixtures("without_threads")
