@@ -431,19 +431,32 @@ FIRST_PASSWORD = "the first password that is given here must be the hub's"
 
 
 @pytest.mark.parametrize(
-    ("password", "said"),
+    ("server", "password", "said"),
     [
-        ("secret", "the server answered -ERROR 300: this server is no hub: start it with gntp-logging listen --hub"),
-        ("wrong", f"the server answered -ERROR 400: the key does not match the password; {FIRST_PASSWORD}"),
+        ([], "secret", "-ERROR 300: this server is no hub: start it with gntp-logging listen --hub"),
+        (
+            ["--password", "secret"],
+            "wrong",
+            "-ERROR 300: this server is no hub: start it with gntp-logging listen --hub",
+        ),
+        (
+            ["--password", "secret", "--hub"],
+            "wrong",
+            f"-ERROR 400: the key does not match the password; {FIRST_PASSWORD}",
+        ),
     ],
 )
-def test_what_the_server_says_comes_before_advice(password: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_the_server_says_comes_before_advice(
+    server: list[str], password: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The server knows why; this command guesses."""
-    other = Listening("--password", "secret")
+    other = Listening(*server)
     try:
         where = f"127.0.0.1:{other.port}"
         assert main(["listen", "--port", "0", "--password", password, "--subscribe-to", where]) == 1
-        assert capsys.readouterr().err == f"gntp-logging listen: cannot subscribe to {where}: {said}\n"
+        assert capsys.readouterr().err == (
+            f"gntp-logging listen: cannot subscribe to {where}: the server answered {said}\n"
+        )
         assert other.next()["event"] == "error"
     finally:
         assert other.end() == (0, "")
