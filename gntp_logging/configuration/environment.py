@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from gntp_logging.handler import DISABLING_VARIABLE, GNTPHandler
 from gntp_logging.options import handler_options as options
-from gntp_logging.options.checks import level_number, nearest
+from gntp_logging.options.checks import level_number, nearest, unknown
+from gntp_logging.options.errors import OptionError
 
 DEFAULTS: Final[Mapping[str, Any]] = GNTPHandler.__init__.__kwdefaults__ or {}
 """The handler's options and their defaults."""
@@ -33,6 +34,14 @@ class ConfigurationError(ValueError):
     """A configuration that cannot be used; the text names the file, the table, the key, and what is allowed."""
 
 
+class RelabelledError(ConfigurationError, OptionError):
+    """An option that was given elsewhere has a value that it does not take; ``option`` is what it is called there."""
+
+    def __str__(self) -> str:
+        """Say where variables stand; arguments say it themselves."""
+        return f"{'the environment: ' * self.option.startswith(PREFIX)}{super().__str__()}"
+
+
 def from_env(**options: Any) -> GNTPHandler:
     """Make a handler from the environment: ``GNTP_HOST``, ``GNTP_PASSWORD_FILE`` and so on, a variable for each option.
 
@@ -47,7 +56,7 @@ def from_env(**options: Any) -> GNTPHandler:
 
     Raises:
         ConfigurationError: If there is a variable ``GNTP_...`` that is no option, or a value that is not allowed.
-        ValueError: If one of the given options is not allowed.
+        OptionError: If one of the given options is not allowed.
     """
     given = environment_options(os.environ)
     with naming({option: variable(option) for option in given}):
@@ -76,10 +85,7 @@ def environment_options(environment: Mapping[str, str]) -> dict[str, object]:
         if not name.startswith(PREFIX):
             continue
         if name not in variables:
-            meant = nearest(name.removeprefix(PREFIX), [option.upper() for option in DEFAULTS])
-            hint = f"; did you mean {PREFIX + meant!r}?" if meant else ";"
-            allowed = f"Allowed: {', '.join(variables)}"
-            raise ConfigurationError(f"the environment: {name!r} is no variable of this package{hint} {allowed}")
+            raise ConfigurationError(f"the environment: {unknown(name, variables, 'variable', prefix=PREFIX)}")
         option, value = variables[name], environment[name]
         if option != "password":  # whose blanks may be part of it
             value = value.strip()
@@ -103,7 +109,7 @@ def _value(default: object, option: str, value: str) -> object:
         try:
             return json.loads(value)
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"{option}: allowed is JSON, and this is none: {error}") from error
+            raise OptionError(option, "JSON", value, f"allowed is JSON, and this is none: {error}") from error
     if option == "level":
         return level_number(option, value)  # a number, because dictConfig takes no "40"
     if isinstance(default, bool):
@@ -121,23 +127,24 @@ def naming(labels: Mapping[str, str]) -> Iterator[None]:
     Args:
         labels: What to call an option, by its name.
 
-    Yields:
-        Nothing.
-
     Raises:
-        ConfigurationError: For an error about one of the options; others pass.
+        RelabelledError: For an error about one of the options; others pass.
     """
     try:
         yield
     except ConfigurationError:
         raise
-    except ValueError as error:
-        options, colon, reason = str(error).partition(":")
-        named = re.sub(r"(?<!['\w])\w+", lambda word: labels.get(word[0], word[0]), options)  # not what is quoted
-        if named == options:
+    except OptionError as error:
+        option = _NAMES.sub(
+            lambda names: ", ".join(labels.get(name, name) for name in names[0].split(", ")), error.option
+        )
+        if option == error.option:
             raise
-        where = "the environment: " if PREFIX in named else ""
-        raise ConfigurationError(f"{where}{named}{colon}{reason}") from error
+        raise RelabelledError(option, error.allowed, error.value, error.reason) from error
+
+
+_NAMES: Final = re.compile(r"^\w+(, \w+)*")
+"""What :attr:`.OptionError.option` begins with: an option's name, or those of several."""
 
 
 def override(options: Mapping[str, object], stronger: Mapping[str, object]) -> dict[str, Any]:

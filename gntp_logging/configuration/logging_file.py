@@ -23,6 +23,7 @@ from typing import Any, Final, TypeVar
 from gntp_logging.handler import GNTPHandler
 from gntp_logging.options.checks import nearest, unknown
 from gntp_logging.options.destination import OPTIONS, Destination
+from gntp_logging.options.errors import OptionError
 
 from .environment import DEFAULTS, ConfigurationError, from_env, naming, override
 
@@ -195,7 +196,7 @@ class LoggingFile:
     def _explained(self, error: ValueError) -> ConfigurationError:
         """Say with the file's words where dictConfig has failed, and with those of the cause why."""
         cause: BaseException = error
-        while cause.__cause__ is not None and not isinstance(cause, ConfigurationError):
+        while cause.__cause__ is not None and not isinstance(cause, (ConfigurationError, OptionError)):
             cause = cause.__cause__
         reason = str(cause) if isinstance(cause, ValueError) else f"{type(cause).__name__}: {cause}"
         where = re.fullmatch(r"Unable to configure (handler|filter|formatter|logger) '(.*)'", str(error))
@@ -284,7 +285,7 @@ class LoggingFile:
                 if not isinstance(one, str):
                     raise self.error(name, f"{key}: allowed is a name, not {_shown(one)}")
                 if one not in there and not one.startswith(_REFERENCES):
-                    raise self.error(name, f"{key}: {unknown(one, there, f'name of a table [{kind}.…]')}")
+                    raise self.error(name, f"{key}: {unknown(one, there, f'[{kind}] table')}")
 
 
 @dataclass(frozen=True)
@@ -492,7 +493,7 @@ def read(path: str | os.PathLike[str]) -> LoggingFile:
     except RecursionError as error:
         raise ConfigurationError(f"{name}: is nested too deeply") from error
     except Exception as error:  # noqa: BLE001 - each parser has errors of its own
-        raise ConfigurationError(f"{name}: is no {language}: {' '.join(str(error).split())}") from None
+        raise ConfigurationError(f"{name}: is not valid {language}: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise ConfigurationError(f"{name}: {_no_table(content)}")
     found = find(name, content)

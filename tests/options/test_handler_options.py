@@ -52,7 +52,7 @@ from gntp_logging.options import handler_options as options
         ("levels", {"ERROR": {}, "40": {}}, "'40' is there twice"),
         ("levels", {"LOUD": {}}, "a level's number or name"),
         ("levels", {"ERROR": 5}, "a mapping"),
-        ("levels", {"ERROR": {"colour": "red"}}, "'colour' is no key; Allowed: event, priority, sticky, icon"),
+        ("levels", {"ERROR": {"colour": "red"}}, "unknown key 'colour'; allowed: event, priority, sticky, icon"),
         ("levels", {"ERROR": {"priority": 3}}, "an integer from -2 to 2"),
         ("levels", {"ERROR": {"sticky": 1}}, "true or false"),
         ("levels", {"ERROR": {"event": ""}}, "a string that is not blank"),
