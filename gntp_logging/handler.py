@@ -115,7 +115,7 @@ class GNTPHandler(logging.Handler):
         level_number = checks.level_number("level", level)
         self.app_name: str = options.program_name() if app_name is None else checks.text("app_name", app_name)
         switched_off = os.environ.get(DISABLING_VARIABLE, "") not in ("", "0")
-        self.enabled: bool = checks.flag("enabled", enabled) and not switched_off
+        self.enabled: bool = checks.boolean("enabled", enabled) and not switched_off
         app_icon = options.icon("icon", icon)
         level_map = options.levels(levels, pictures=app_icon is None)
         self._alerts = AlertFactory(

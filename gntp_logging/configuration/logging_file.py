@@ -217,7 +217,7 @@ class LoggingFile:
             return
         content = self.content
         self._check_keys(self.table, content, (*_CONFIGURATION, *_spoken_of(content)))
-        self._check_plain(self.table, content, {"version": (int, "1"), **_FLAGS})
+        self._check_plain(self.table, content, {"version": (int, "1"), **_BOOLEANS})
         if content["version"] != 1:
             raise self.error(self.table, f"version: allowed is 1, not {content['version']!r}")
         for name, known in _TABLES.items():
@@ -267,7 +267,7 @@ class LoggingFile:
             self._check_keys(name, table, (*_OF_DICT_CONFIG, *_takes(factory, table)))
 
     def _check_names(self, name: str, table: Table) -> None:
-        self._check_plain(name, table, _FLAGS)
+        self._check_plain(name, table, _BOOLEANS)
         if "level" in table and not _is_level(table["level"]):
             allowed = "a level's number, or a name that logging knows, such as 'ERROR'"
             raise self.error(name, f"level: allowed is {allowed}, not {_shown(table['level'])}")
@@ -463,7 +463,7 @@ _TABLES: Final[Mapping[str, Collection[str]]] = {
 }
 """The keys of a table that dictConfig reads."""
 
-_FLAGS: Final[Mapping[str, tuple[type, str]]] = dict.fromkeys(
+_BOOLEANS: Final[Mapping[str, tuple[type, str]]] = dict.fromkeys(
     ("propagate", "incremental", "disable_existing_loggers"), (bool, "true or false")
 )
 _REFERENCES: Final = ("ext://", "cfg://")

@@ -70,7 +70,7 @@ def text(option: str, value: object) -> str:
     return value
 
 
-def flag(option: str, value: object) -> bool:
+def boolean(option: str, value: object) -> bool:
     """Check a boolean.
 
     Raises:

@@ -21,7 +21,7 @@ from gntp_logging.alerts.templates import Template
 from gntp_logging.gntp.exceptions import GNTPResourceError
 from gntp_logging.gntp.models import Resource, is_web_url
 
-from .checks import flag, function, integer, level_number, plain, text, unknown
+from .checks import boolean, function, integer, level_number, plain, text, unknown
 from .errors import OptionError, shown
 
 MAY_BE_TABLES: Final = frozenset({"levels", "context", "redact"})
@@ -228,6 +228,6 @@ def _style(option: str, fields: object, before: LevelStyle) -> LevelStyle:
     return LevelStyle(
         event=text(f"{option}['event']", given.get("event", before.event)),
         priority=integer(f"{option}['priority']", given.get("priority", before.priority), -2, 2),
-        sticky=flag(f"{option}['sticky']", given.get("sticky", before.sticky)),
+        sticky=boolean(f"{option}['sticky']", given.get("sticky", before.sticky)),
         icon=icon(f"{option}['icon']", given["icon"]) if "icon" in given else before.icon,
     )
