@@ -217,7 +217,7 @@ class LoggingFile:
             return
         content = self.content
         self._check_keys(self.table, content, (*_CONFIGURATION, *_spoken_of(content)))
-        self._check_plain(self.table, content, {"version": (int, "1"), **_BOOLEANS})
+        self._check_types(self.table, content, {"version": (int, "1"), **_BOOLEANS})
         if content["version"] != 1:
             raise self.error(self.table, f"version: allowed is 1, not {content['version']!r}")
         for name, known in _TABLES.items():
@@ -247,7 +247,7 @@ class LoggingFile:
             if key not in known:
                 raise self.error(name, unknown(key, known))
 
-    def _check_plain(self, name: str, table: Table, kinds: Mapping[str, tuple[type, str]]) -> None:
+    def _check_types(self, name: str, table: Table, kinds: Mapping[str, tuple[type, str]]) -> None:
         for key, (kind, allowed) in kinds.items():
             if key in table and type(table[key]) is not kind:
                 raise self.error(name, f"{key}: allowed is {allowed}, not {_shown(table[key])}")
@@ -267,7 +267,7 @@ class LoggingFile:
             self._check_keys(name, table, (*_OF_DICT_CONFIG, *_takes(factory, table)))
 
     def _check_names(self, name: str, table: Table) -> None:
-        self._check_plain(name, table, _BOOLEANS)
+        self._check_types(name, table, _BOOLEANS)
         if "level" in table and not _is_level(table["level"]):
             allowed = "a level's number, or a name that logging knows, such as 'ERROR'"
             raise self.error(name, f"level: allowed is {allowed}, not {_shown(table['level'])}")

@@ -194,7 +194,7 @@ def function(option: str, value: object) -> Callable[..., object] | None:
     return cast("Callable[..., object]", found)
 
 
-def plain(option: str, table: object) -> dict[Any, Any]:
+def to_plain_dict(option: str, table: object) -> dict[Any, Any]:
     """Copy a mapping into a dict, item by item: dictConfig's own dicts resolve ``ext://`` only when indexed.
 
     Raises:

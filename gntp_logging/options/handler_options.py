@@ -21,7 +21,7 @@ from gntp_logging.alerts.templates import Template
 from gntp_logging.gntp.exceptions import GNTPResourceError
 from gntp_logging.gntp.models import Resource, is_web_url
 
-from .checks import boolean, function, integer, level_number, plain, text, unknown
+from .checks import boolean, function, integer, level_number, text, to_plain_dict, unknown
 from .errors import OptionError, shown
 
 MAY_BE_TABLES: Final = frozenset({"levels", "context", "redact"})
@@ -141,7 +141,7 @@ def context(value: object) -> Context:
     if value is None:
         return Context()
     if isinstance(value, Mapping):
-        values = plain("context", value)
+        values = to_plain_dict("context", value)
         for name, item in values.items():
             if not isinstance(name, str) or not name.strip():
                 raise OptionError("context", "names that are strings and not blank", name)
@@ -208,7 +208,7 @@ def levels(value: object, *, pictures: bool = True) -> LevelMap:
     """
     styles = icons.default_styles() if pictures else dict(DEFAULT_STYLES)
     table: dict[int, object] = {}
-    for level, fields in plain("levels", {} if value is None else value).items():
+    for level, fields in to_plain_dict("levels", {} if value is None else value).items():
         number = level_number("levels", level)
         if number in table:
             allowed = "each level once, by name or by number"
@@ -221,7 +221,7 @@ def levels(value: object, *, pictures: bool = True) -> LevelMap:
 
 
 def _style(option: str, fields: object, before: LevelStyle) -> LevelStyle:
-    given = plain(option, fields)
+    given = to_plain_dict(option, fields)
     for field in given:
         if field not in _STYLE_FIELDS:
             raise OptionError(option, ", ".join(_STYLE_FIELDS), field, unknown(str(field), _STYLE_FIELDS))

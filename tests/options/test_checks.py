@@ -50,4 +50,4 @@ def test_an_unknown_key_is_told_with_all_that_are_known() -> None:
 def test_a_table_of_dict_configs_own_is_copied_with_what_it_stands_for() -> None:
     """Its values resolve only when they are indexed."""
     converting = logging.config.BaseConfigurator({"table": {"name": "ext://logging.WARNING"}}).config
-    assert checks.plain("table", converting["table"]) == {"name": logging.WARNING}
+    assert checks.to_plain_dict("table", converting["table"]) == {"name": logging.WARNING}
