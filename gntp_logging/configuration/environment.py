@@ -147,15 +147,15 @@ _NAMES: Final = re.compile(r"^\w+(, \w+)*")
 """What :attr:`.OptionError.option` begins with: an option's name, or those of several."""
 
 
-def override(options: Mapping[str, object], stronger: Mapping[str, object]) -> dict[str, Any]:
+def override(options: Mapping[str, object], overrides: Mapping[str, object]) -> dict[str, Any]:
     """Return options with others that come before them.
 
     Args:
         options: Options.
-        stronger: Those that come before them; one that gives a password takes back all that the first say of it.
+        overrides: Those that come before them; one that gives a password takes back all that the first say of it.
 
     Returns:
         All of them.
     """
-    taken_back: Collection[str] = _SECRETS if any(name in stronger for name in _SECRETS) else ()
-    return {**{name: value for name, value in options.items() if name not in taken_back}, **stronger}
+    taken_back: Collection[str] = _SECRETS if any(name in overrides for name in _SECRETS) else ()
+    return {**{name: value for name, value in options.items() if name not in taken_back}, **overrides}

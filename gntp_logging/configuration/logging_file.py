@@ -54,7 +54,7 @@ class LoggingFile:
         table: Name of the table that is meant, with dots; empty for the whole file.
         content: That table.
         is_whole: Whether it is a configuration for dictConfig, rather than the options of one handler.
-        stronger: Options that come before those of this package's handlers.
+        overrides: Options that come before those of this package's handlers.
         labels: What errors call those options, such as ``--port``.
     """
 
@@ -62,19 +62,19 @@ class LoggingFile:
     table: str
     content: Table = field(repr=False)  # there may be a password in it, and in these
     is_whole: bool
-    stronger: Mapping[str, object] = field(default_factory=dict, repr=False)
+    overrides: Mapping[str, object] = field(default_factory=dict, repr=False)
     labels: Mapping[str, str] = field(default_factory=dict)
 
-    def with_options(self, stronger: Mapping[str, object], labels: Mapping[str, str]) -> LoggingFile:
+    def with_options(self, overrides: Mapping[str, object], labels: Mapping[str, str]) -> LoggingFile:
         """Return the configuration with options that come before the file's own, in each of this package's handlers.
 
         Each gets those that it takes; of a factory of the user's own nobody knows.
 
         Args:
-            stronger: Options and values.
+            overrides: Options and values.
             labels: What errors call them.
         """
-        return replace(self, stronger=stronger, labels=labels)
+        return replace(self, overrides=overrides, labels=labels)
 
     def handlers(self) -> list[HandlerTable]:
         """Return the tables of this package's handlers."""
@@ -165,7 +165,9 @@ class LoggingFile:
                 _attach(handler)
             return [handler]
         # As dictConfig does it, but what it has made can be asked for: a handler that no logger has is kept nowhere.
-        configurator = logging.config.dictConfigClass(self._ours(tables) if ours_alone else self._with_stronger(tables))
+        configurator = logging.config.dictConfigClass(
+            self._ours(tables) if ours_alone else self._with_overrides(tables)
+        )
         try:
             configurator.configure()
         except ValueError as error:
@@ -173,13 +175,13 @@ class LoggingFile:
         made = dict(configurator.config.get("handlers", {}))
         return [made[key] for key in sorted(made) if isinstance(made[key], GNTPHandler)]
 
-    def _with_stronger(self, tables: Collection[HandlerTable]) -> Table:
-        changed = {table.key: table.with_stronger() for table in tables}
+    def _with_overrides(self, tables: Collection[HandlerTable]) -> Table:
+        changed = {table.key: table.with_overrides() for table in tables}
         return {**self.content, "handlers": {**self._handler_tables(), **changed}}
 
     def _ours(self, tables: Collection[HandlerTable]) -> Table:
         others = {name for name in self._handler_tables() if name not in {table.key for table in tables}}
-        whole = self._with_stronger(tables)
+        whole = self._with_overrides(tables)
         handlers = {key: table for key, table in whole["handlers"].items() if key not in others}
         kept = {name: value for name, value in whole.items() if name not in ("root", "loggers")}
         return {**kept, "handlers": handlers}
@@ -307,7 +309,7 @@ class HandlerTable:
     factory: Factory
 
     @property
-    def stronger(self) -> Mapping[str, object]:
+    def overrides(self) -> Mapping[str, object]:
         """The options that come before the table's own, as far as what makes the handler takes them.
 
         Raises:
@@ -317,15 +319,15 @@ class HandlerTable:
         for option, label in self.file.labels.items():
             if option in OPTIONS and option not in taken and label.startswith("--"):
                 raise self.file.error(self.name, f"{label}: what makes this handler takes no {option!r}")
-        return {option: value for option, value in self.file.stronger.items() if option in taken}
+        return {option: value for option, value in self.file.overrides.items() if option in taken}
 
     @property
     def _is_from_env(self) -> bool:
         return self.factory is from_env
 
-    def with_stronger(self) -> Table:
+    def with_overrides(self) -> Table:
         """Return the table with the options that come before its own."""
-        changed = override(self.content, self.stronger)
+        changed = override(self.content, self.overrides)
         if self._is_from_env and self.file.labels:  # it would put the environment before an argument again
             changed["()"] = "gntp_logging.GNTPHandler"
         return changed
@@ -347,7 +349,7 @@ class HandlerTable:
                 raise self.file.error(self.name, f"{option}: {error}") from error
         others = _OF_DICT_CONFIG if self.file.is_whole else ()
         ours = {option: value for option, value in found.items() if option not in others}
-        return override(ours, self.stronger)
+        return override(ours, self.overrides)
 
     def make(self) -> GNTPHandler:
         """Make the handler, without its filters and its formatter.
@@ -393,7 +395,7 @@ class HandlerTable:
         Raises:
             ConfigurationError: If the value is not allowed.
         """
-        value = {**self.options(), **self.file.stronger}.get(name)
+        value = {**self.options(), **self.file.overrides}.get(name)
         return None if value is None else self._made(lambda: check(name, value), {})
 
     def try_out(self) -> None:
