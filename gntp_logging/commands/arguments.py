@@ -168,9 +168,9 @@ def configuration(arguments: argparse.Namespace) -> LoggingFile:
         file = LoggingFile("", "", {}, is_whole=False) if arguments.config is None else _read(arguments.config)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    labels = {option: variable(option) for option in from_environment}
-    labels |= {option: f"--{option.replace('_', '-')}" for option in named}
-    return file.with_options(override(from_environment, named), labels)
+    option_names = {option: variable(option) for option in from_environment}
+    option_names |= {option: f"--{option.replace('_', '-')}" for option in named}
+    return file.with_options(override(from_environment, named), option_names)
 
 
 def _read(path: str) -> LoggingFile:

@@ -121,11 +121,11 @@ def _value(default: object, option: str, value: str) -> object:
 
 
 @contextlib.contextmanager
-def naming(labels: Mapping[str, str]) -> Iterator[None]:
+def naming(option_names: Mapping[str, str]) -> Iterator[None]:
     """Let errors about options say where those were given.
 
     Args:
-        labels: What to call an option, by its name.
+        option_names: What to call an option, by its name.
 
     Raises:
         RelabelledError: For an error about one of the options; others pass.
@@ -136,7 +136,7 @@ def naming(labels: Mapping[str, str]) -> Iterator[None]:
         raise
     except OptionError as error:
         option = _NAMES.sub(
-            lambda names: ", ".join(labels.get(name, name) for name in names[0].split(", ")), error.option
+            lambda names: ", ".join(option_names.get(name, name) for name in names[0].split(", ")), error.option
         )
         if option == error.option:
             raise

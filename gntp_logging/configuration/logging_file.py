@@ -55,7 +55,7 @@ class LoggingFile:
         content: That table.
         is_whole: Whether it is a configuration for dictConfig, rather than the options of one handler.
         overrides: Options that come before those of this package's handlers.
-        labels: What errors call those options, such as ``--port``.
+        option_names: What errors call those options, such as ``--port``.
     """
 
     path: str
@@ -63,18 +63,18 @@ class LoggingFile:
     content: Table = field(repr=False)  # there may be a password in it, and in these
     is_whole: bool
     overrides: Mapping[str, object] = field(default_factory=dict, repr=False)
-    labels: Mapping[str, str] = field(default_factory=dict)
+    option_names: Mapping[str, str] = field(default_factory=dict)
 
-    def with_options(self, overrides: Mapping[str, object], labels: Mapping[str, str]) -> LoggingFile:
+    def with_options(self, overrides: Mapping[str, object], option_names: Mapping[str, str]) -> LoggingFile:
         """Return the configuration with options that come before the file's own, in each of this package's handlers.
 
         Each gets those that it takes; of a factory of the user's own nobody knows.
 
         Args:
             overrides: Options and values.
-            labels: What errors call them.
+            option_names: What errors call them.
         """
-        return replace(self, overrides=overrides, labels=labels)
+        return replace(self, overrides=overrides, option_names=option_names)
 
     def handlers(self) -> list[HandlerTable]:
         """Return the tables of this package's handlers."""
@@ -316,9 +316,9 @@ class HandlerTable:
             ConfigurationError: If an argument names a server, and it does not take that.
         """
         taken = _takes(self.factory, self.content) if isinstance(self.factory, type) or self._is_from_env else ()
-        for option, label in self.file.labels.items():
-            if option in OPTIONS and option not in taken and label.startswith("--"):
-                raise self.file.error(self.name, f"{label}: what makes this handler takes no {option!r}")
+        for option, called in self.file.option_names.items():
+            if option in OPTIONS and option not in taken and called.startswith("--"):
+                raise self.file.error(self.name, f"{called}: what makes this handler takes no {option!r}")
         return {option: value for option, value in self.file.overrides.items() if option in taken}
 
     @property
@@ -328,7 +328,7 @@ class HandlerTable:
     def with_overrides(self) -> Table:
         """Return the table with the options that come before its own."""
         changed = override(self.content, self.overrides)
-        if self._is_from_env and self.file.labels:  # it would put the environment before an argument again
+        if self._is_from_env and self.file.option_names:  # it would put the environment before an argument again
             changed["()"] = "gntp_logging.GNTPHandler"
         return changed
 
@@ -357,8 +357,8 @@ class HandlerTable:
         Raises:
             ConfigurationError: If a value is not allowed.
         """
-        # What the environment says is in there, if there are labels, and an argument comes before it.
-        factory = GNTPHandler if self._is_from_env and self.file.labels else self.factory
+        # What the environment says is in there, if options have other names, and an argument comes before it.
+        factory = GNTPHandler if self._is_from_env and self.file.option_names else self.factory
         return self._made(factory, self.options())
 
     def destination(self) -> Destination:
@@ -374,7 +374,7 @@ class HandlerTable:
 
     def _made(self, make: Callable[..., _T], options: Table) -> _T:
         try:
-            with naming(self.file.labels):
+            with naming(self.file.option_names):
                 return make(**options)
         except ConfigurationError:
             raise

@@ -118,7 +118,7 @@ class TestTheEnvironment:
 class TestRelabelling:
     """Errors about an option say where it was given; other errors are none of its business."""
 
-    LABELS: Final = {"level": "GNTP_LEVEL", "rate": "GNTP_RATE", "port": "--port", "context": "GNTP_CONTEXT"}
+    OPTION_NAMES: Final = {"level": "GNTP_LEVEL", "rate": "GNTP_RATE", "port": "--port", "context": "GNTP_CONTEXT"}
 
     @pytest.mark.parametrize(
         "error",
@@ -132,7 +132,7 @@ class TestRelabelling:
     )
     def test_other_errors_pass_as_they_are(self, error: ValueError) -> None:
         """A handler subclass has options and words of its own."""
-        with pytest.raises(ValueError) as caught, naming(self.LABELS):  # noqa: PT011 - any that is this one
+        with pytest.raises(ValueError) as caught, naming(self.OPTION_NAMES):  # noqa: PT011 - any that is this one
             raise error
         assert caught.value is error
 
@@ -146,6 +146,6 @@ class TestRelabelling:
     )
     def test_the_option_alone_is_relabelled(self, option: str, text: str) -> None:
         """Not what stands inside it in quotation marks."""
-        with pytest.raises(ConfigurationError) as caught, naming(self.LABELS):
+        with pytest.raises(ConfigurationError) as caught, naming(self.OPTION_NAMES):
             raise OptionError(option, "a", "b")
         assert str(caught.value) == text
