@@ -59,7 +59,7 @@ def from_env(**options: Any) -> GNTPHandler:
         OptionError: If one of the given options is not allowed.
     """
     given = environment_options(os.environ)
-    with naming({option: variable(option) for option in given}):
+    with relabel_errors({option: variable(option) for option in given}):
         return GNTPHandler(**override(options, given))
 
 
@@ -90,7 +90,7 @@ def environment_options(environment: Mapping[str, str]) -> dict[str, object]:
         if option != "password":  # whose blanks may be part of it
             value = value.strip()
         if value:
-            with naming({option: variable(option)}):
+            with relabel_errors({option: variable(option)}):
                 found[option] = _value(DEFAULTS[option], option, value)
     return found
 
@@ -121,7 +121,7 @@ def _value(default: object, option: str, value: str) -> object:
 
 
 @contextlib.contextmanager
-def naming(option_names: Mapping[str, str]) -> Iterator[None]:
+def relabel_errors(option_names: Mapping[str, str]) -> Iterator[None]:
     """Let errors about options say where those were given.
 
     Args:

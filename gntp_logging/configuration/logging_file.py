@@ -25,7 +25,7 @@ from gntp_logging.options.checks import nearest, unknown
 from gntp_logging.options.destination import OPTIONS, Destination
 from gntp_logging.options.errors import OptionError
 
-from .environment import DEFAULTS, ConfigurationError, from_env, naming, override
+from .environment import DEFAULTS, ConfigurationError, from_env, override, relabel_errors
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -374,7 +374,7 @@ class HandlerTable:
 
     def _made(self, make: Callable[..., _T], options: Table) -> _T:
         try:
-            with naming(self.file.option_names):
+            with relabel_errors(self.file.option_names):
                 return make(**options)
         except ConfigurationError:
             raise

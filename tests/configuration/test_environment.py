@@ -12,7 +12,7 @@ import pytest
 
 from gntp_logging import GNTPHandler, OptionError
 from gntp_logging.config import ConfigurationError, from_env
-from gntp_logging.configuration.environment import DEFAULTS, naming
+from gntp_logging.configuration.environment import DEFAULTS, relabel_errors
 from tests.conftest import Write
 from tests.states import state
 
@@ -132,7 +132,7 @@ class TestRelabelling:
     )
     def test_other_errors_pass_as_they_are(self, error: ValueError) -> None:
         """A handler subclass has options and words of its own."""
-        with pytest.raises(ValueError) as caught, naming(self.OPTION_NAMES):  # noqa: PT011 - any that is this one
+        with pytest.raises(ValueError) as caught, relabel_errors(self.OPTION_NAMES):  # noqa: PT011 - any that is this one
             raise error
         assert caught.value is error
 
@@ -146,6 +146,6 @@ class TestRelabelling:
     )
     def test_the_option_alone_is_relabelled(self, option: str, text: str) -> None:
         """Not what stands inside it in quotation marks."""
-        with pytest.raises(ConfigurationError) as caught, naming(self.OPTION_NAMES):
+        with pytest.raises(ConfigurationError) as caught, relabel_errors(self.OPTION_NAMES):
             raise OptionError(option, "a", "b")
         assert str(caught.value) == text
