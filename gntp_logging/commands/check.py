@@ -138,7 +138,7 @@ _NEEDED: Final = ("name look-up", "connect", "REGISTER")
 
 def _print_server(destination: Destination, file: LoggingFile, wait: float, handler: str = "") -> None:
     name = f"[{file.name('handlers', handler) if file.is_whole else file.table}] " if handler else ""
-    say(f"{name}{destination.host}, port {destination.port}, {destination.manner}")
+    say(f"{name}{destination.host}, port {destination.port}, {destination.security_description}")
     variables = [name for name in file.option_names.values() if name.startswith(PREFIX)]
     if variables:
         say(f"  (the environment has a say: {', '.join(variables)})")

@@ -92,7 +92,7 @@ class Destination:
         return GNTPClient(self.host, self.port, self.timeout, self.password, self.key_hashing, self.encryption)
 
     @property
-    def manner(self) -> str:
+    def security_description(self) -> str:
         """How it is talked to, in words that follow on "an alert"."""
         if self.password is None:
             return "without a password"
