@@ -55,7 +55,8 @@ def from_env(**options: Any) -> GNTPHandler:
         The handler, which no logger has yet.
 
     Raises:
-        ConfigurationError: If there is a variable ``GNTP_...`` that is no option, or a value that is not allowed.
+        ConfigurationError: If there is a variable ``GNTP_...`` that is no option, or a value that is not allowed; the
+            latter is an OptionError too, whose ``option`` is the variable.
         OptionError: If one of the given options is not allowed.
     """
     given = environment_options(os.environ)
@@ -109,7 +110,8 @@ def _value(default: object, option: str, value: str) -> object:
         try:
             return json.loads(value)
         except (ValueError, RecursionError) as error:
-            raise OptionError(option, "JSON", value, f"allowed is JSON, and this is none: {error}") from error
+            # What it holds, a secret in the context perhaps, is not kept.
+            raise OptionError(option, "JSON", reason=f"allowed is JSON, and this is none: {error}") from error
     if option == "level":
         return level_number(option, value)  # a number, because dictConfig takes no "40"
     if isinstance(default, bool):

@@ -96,6 +96,14 @@ class TestTheEnvironment:
         assert isinstance(error.__cause__, OptionError)
         assert error.__cause__.option == "levels['ERROR']['priority']"
 
+    def test_json_that_cannot_be_read_is_not_kept(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """There may be a secret in it."""
+        monkeypatch.setenv("GNTP_CONTEXT", '{"token": "hunter2"')
+        with pytest.raises(OptionError) as caught:
+            from_env()
+        assert (caught.value.option, caught.value.value) == ("GNTP_CONTEXT", None)
+        assert "hunter2" not in f"{caught.value} {caught.value.args}"
+
     def test_two_variables_that_cannot_stand_together(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Are both named."""
         monkeypatch.setenv("GNTP_PASSWORD", "hunter2")
