@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .gntp.models import Event, Resource, SocketCallback
     from .gntp.requests import RegisterRequest
     from .handler import GNTPHandler
+    from .options.errors import OptionError
     from .unhandled import UnhandledHooks, log_unhandled
 
     __version__: str
@@ -26,6 +27,7 @@ __all__ = [
     "Event",
     "GNTPHandler",
     "IgnoreFilter",
+    "OptionError",
     "Publisher",
     "RegisterRequest",
     "RequestContextMiddleware",
@@ -50,6 +52,7 @@ _HOMES: Final = {
     "Event": "gntp.models",
     "GNTPHandler": "handler",
     "IgnoreFilter": "filters",
+    "OptionError": "options.errors",
     "Publisher": "gntp.lib",
     "RegisterRequest": "gntp.requests",
     "RequestContextMiddleware": "asgi",

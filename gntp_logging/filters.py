@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .options.checks import refusal
+from .options.errors import OptionError
 
 
 class IgnoreFilter(logging.Filter):
@@ -32,7 +32,7 @@ class IgnoreFilter(logging.Filter):
             statuses: HTTP statuses of records that have a ``status_code``, as Django's have: 404, or ``"4xx"``.
 
         Raises:
-            ValueError: If one of them is not allowed; the text begins with the option's name.
+            OptionError: If one of them is not allowed.
         """
         super().__init__()
         self._is_ignored_logger = _pattern(_items("loggers", loggers, str, "a list of names of loggers"))
@@ -74,14 +74,14 @@ _STATUSES = "a list of HTTP statuses such as 404, '404' or '4xx'"
 def _items(option: str, value: Any, types: type | tuple[type, ...], allowed: str) -> list[Any]:  # checked here
     """Copy a list item by item, as dictConfig's own lists want it, and check its items."""
     if isinstance(value, str) or not isinstance(value, Iterable):
-        raise refusal(option, allowed, value)
+        raise OptionError(option, allowed, value)
     # dictConfig's own lists resolve ext:// only when indexed.
     items = [value[index] for index in range(len(value))] if isinstance(value, list) else list(value)
     for item in items:
         if not isinstance(item, types) or isinstance(item, bool) or item == "":
-            raise refusal(option, allowed, item)
+            raise OptionError(option, allowed, item)
         if isinstance(item, type) and not issubclass(item, BaseException):
-            raise refusal(option, allowed, item)
+            raise OptionError(option, allowed, item)
     return items
 
 
@@ -97,7 +97,7 @@ def _status(item: int | str) -> range:
         return range(int(text), int(text) + 1)
     if re.fullmatch(r"[1-5]xx", text.lower()):
         return range(100 * int(text[0]), 100 * int(text[0]) + 100)
-    raise refusal("statuses", _STATUSES, item)
+    raise OptionError("statuses", _STATUSES, item)
 
 
 def _status_of(record: logging.LogRecord) -> object:

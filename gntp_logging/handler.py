@@ -110,12 +110,12 @@ class GNTPHandler(logging.Handler):
             enabled: False makes a handler that does nothing.
 
         Raises:
-            ValueError: If an option's value is not allowed; the text begins with the option's name.
+            OptionError: If an option's value is not allowed.
         """
         level_number = checks.level_number("level", level)
         self.app_name: str = options.program_name() if app_name is None else checks.text("app_name", app_name)
         switched_off = os.environ.get(DISABLING_VARIABLE, "") not in ("", "0")
-        self.enabled: bool = checks.flag("enabled", enabled) and not switched_off
+        self.enabled: bool = checks.boolean("enabled", enabled) and not switched_off
         app_icon = options.icon("icon", icon)
         level_map = options.levels(levels, pictures=app_icon is None)
         self._alerts = AlertFactory(
@@ -202,6 +202,19 @@ class GNTPHandler(logging.Handler):
             record: The record; it is not changed.
         """
         return self._alerts.from_record(record, self._own_formatter())
+
+    def failures(self, record: logging.LogRecord) -> dict[str, str]:
+        """Return which of the user's title, url, fingerprint and context fail on a record, which is shown without them.
+
+        Args:
+            record: The record; it is not changed.
+
+        Returns:
+            What each has raised, in words, by the option's name.
+        """
+        failures: dict[str, str] = {}
+        self._alerts.from_record(record, self._own_formatter(), failures)
+        return failures
 
     def flush(self, timeout: float | None = None) -> bool:  # type: ignore[override]  # logging's returns nothing
         """Wait until everything that was logged before is delivered or counted.

@@ -336,8 +336,8 @@ PROTECTIONS: Final = (
     _one(
         "options: errors name the option",
         "options/checks.py",
-        "    if not isinstance(value, bool):\n        raise refusal(option,",
-        "    if not isinstance(value, bool):\n        raise refusal('',",
+        "    if not isinstance(value, bool):\n        raise OptionError(option,",
+        "    if not isinstance(value, bool):\n        raise OptionError('',",
         "tests/options/test_handler_options.py::test_a_bad_value_is_refused_by_name",
     ),
     _one(
@@ -485,8 +485,8 @@ PROTECTIONS: Final = (
     _one(
         "password: in an error",
         "options/destination.py",
-        "def _secret(what: str, value: object) -> str:\n",
-        "def _secret(what: str, value: object) -> str:\n    what = f'{what} {value}'\n",
+        'def _secret(option: str, value: object, where: str = "") -> str:\n',
+        "def _secret(option: str, value: object, where: str = \"\") -> str:\n    where = f'{where}{value} '\n",
         "tests/test_program.py::test_the_password_appears_nowhere",
     ),
     _one(

@@ -9,7 +9,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -17,8 +17,9 @@ from gntp_logging import GNTPHandler, IgnoreFilter
 from gntp_logging.config import ConfigurationError, load
 from gntp_logging.configuration.logging_file import read
 from tests.conftest import Write
+from tests.documents import ROOT
 from tests.states import state
-from tests.support import RunningReceiver, said
+from tests.support import RunningReceiver, run_program, said
 
 pytestmark = pytest.mark.usefixtures("no_variables", "root_as_it_was")
 
@@ -231,6 +232,30 @@ class TestTheTerminal:
         root = self.without_pytests()
         load(write("version = 1\n[handlers.x]\nclass = 'gntp_logging.GNTPHandler'\n[root]\nhandlers = ['x']\n"))
         assert [type(handler) for handler in root.handlers] == [GNTPHandler]
+
+
+class TestWhatAPersonSees:
+    """The last line of a program that ends with a mistake in its configuration."""
+
+    SENTENCE: Final = "port: allowed is an integer from 1 to 65535, not 'x'"
+
+    @pytest.mark.parametrize("maker", ["gntp_logging.GNTPHandler", "tests.configuration.test_logging_file.Quiet"])
+    def test_load_ends_with_the_sentence(self, write: Write, maker: str) -> None:
+        """Whether this package finds the mistake, or dictConfig, which makes classes of others."""
+        path = write(f"version = 1\n[handlers.desktop]\nclass = '{maker}'\nport = 'x'\n")
+        result = run_program("import sys, gntp_logging.config\ngntp_logging.config.load(sys.argv[1])", path)
+        last = result.stderr.splitlines()[-1]
+        assert last.endswith(f"ConfigurationError: {path}: [handlers.desktop] {self.SENTENCE}")
+
+    @pytest.mark.parametrize("maker", ["class", "()"])
+    def test_what_the_document_shows_ends_with_it_too(self, maker: str) -> None:
+        """After dictConfig's own words, which name the handler."""
+        page = (ROOT / "docs" / "configuration.md").read_text("utf-8")
+        code = re.search(r"```python\n([^`]*SystemExit[^`]*)```", page)
+        assert code is not None
+        wrong = code[1].replace("23053", "'x'").replace('"class"', f'"{maker}"')
+        assert run_program(wrong).stderr == f"Unable to configure handler 'desktop': {self.SENTENCE}\n"
+        assert f"`Unable to configure handler 'desktop': {self.SENTENCE}`" in page
 
 
 class TestDictConfig:

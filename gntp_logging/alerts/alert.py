@@ -157,12 +157,18 @@ class AlertFactory:
         line = title(level_name, self._app_name, logger)
         return _Look(style.event, style.priority, style.sticky, line, level_name, logger)
 
-    def from_record(self, record: logging.LogRecord, formatter: logging.Formatter | None = None) -> Alert:
+    def from_record(
+        self,
+        record: logging.LogRecord,
+        formatter: logging.Formatter | None = None,
+        failures: dict[str, str] | None = None,
+    ) -> Alert:
         """Make an alert from a record, whatever the record holds.
 
         Args:
             record: The record; it is not changed.
             formatter: Makes the text instead of this module; None for the default text.
+            failures: Takes what the user's title, url, fingerprint and context have raised: by option, in words.
 
         Returns:
             The alert.
@@ -192,14 +198,14 @@ class AlertFactory:
                 look.level_name,
                 created if type(created) is float else time.time(),
                 kind,
-                self._context.of(record),
+                self._context.of(record, failures),
                 (),
                 own_text is not None,
                 look.logger,
             )
             alert = _new_tuple(Alert, fields)  # Alert(...) takes twice as long
             if self._has_templates:
-                alert = self._with_templates(alert, record, plain)
+                alert = self._with_templates(alert, record, plain, failures)
             wishes = record.__dict__.get(EXTRA_KEY)
             return alert if wishes is None else with_wishes(alert, wishes)
         except Exception as error:  # noqa: BLE001 - records are made by anybody, of anything
@@ -239,30 +245,34 @@ class AlertFactory:
             logger=record.name[:MAX_TITLE] if type(record.name) is str else "",
         )
 
-    def _with_templates(self, alert: Alert, record: logging.LogRecord, plain: str) -> Alert:
+    def _with_templates(
+        self, alert: Alert, record: logging.LogRecord, plain: str, failures: dict[str, str] | None
+    ) -> Alert:
         """Apply the options title, url and fingerprint; the application's code runs here, and may fail."""
         values = {**dict(alert.context), **record.__dict__, "message": plain, "app_name": self._app_name}
-        failures = []
+        failed: dict[str, str] = {}
         if self._title is not None:
             try:
                 template = self._title
                 line = one_line(str(template.fill(values) if isinstance(template, Template) else template(record)))
                 alert = alert._replace(title=line or alert.title)
             except Exception as error:  # noqa: BLE001
-                failures.append(f"title: {type(error).__name__}")
+                failed["title"] = type(error).__name__
         if self._url_template is not None:
             try:
                 alert = alert._replace(url_parts=self._url_template.parts(values))
             except Exception as error:  # noqa: BLE001
-                failures.append(f"url: {type(error).__name__}")
+                failed["url"] = type(error).__name__
         if self._fingerprint is not None:
             try:
                 key = self._fingerprint(record)
                 if key is not None:
                     alert = alert._replace(kind=fingerprint.of_key(str(key)))
             except Exception as error:  # noqa: BLE001
-                failures.append(f"fingerprint: {type(error).__name__}")
-        return alert._replace(text="\n".join((alert.text, *(f"({failure})" for failure in failures))))
+                failed["fingerprint"] = type(error).__name__
+        if failures is not None:
+            failures.update(failed)
+        return alert._replace(text="\n".join((alert.text, *(f"({name}: {words})" for name, words in failed.items()))))
 
 
 # -- What one record wishes ----------------------------------------------------------------------

@@ -57,11 +57,12 @@ class Context:
         self._sources: tuple[tuple[ModuleType, _Source], ...] = ()
         self._is_constant = False
 
-    def of(self, record: LogRecord) -> Pairs:
+    def of(self, record: LogRecord, failures: dict[str, str] | None = None) -> Pairs:
         """Return what is known while a record is logged.
 
         Args:
             record: The record.
+            failures: Takes, under ``context``, what the user's function has raised, in words.
 
         Returns:
             Names and values; what cannot be read is left out.
@@ -82,7 +83,7 @@ class Context:
         if self._left_out:
             found = [pair for pair in found if pair[0] not in self._left_out]
         if self._is_users:
-            found += self._of_user(record)
+            found += self._of_user(record, failures)
         if not found:
             return self.constants
         return tuple({**dict(self.constants), **dict(_pairs(found))}.items())[:MAX_ITEMS]
@@ -94,14 +95,17 @@ class Context:
         self._sources = tuple((modules[name], source) for name, source in _SOURCES.items() if modules.get(name))
         self._is_constant = not (self._sources or self._is_users)
 
-    def _of_user(self, record: LogRecord) -> list[tuple[object, object]]:
+    def _of_user(self, record: LogRecord, failures: dict[str, str] | None) -> list[tuple[object, object]]:
         found: list[tuple[object, object]] = [(name, variable.get(None)) for name, variable in self._variables.items()]
         if self._function is not None:
             try:
                 more = self._function(record)
                 found += more.items() if isinstance(more, Mapping) else ()
             except Exception as error:  # noqa: BLE001 - the application's: the alert goes out, and its author is told
-                found.append(("context", f"{type(error).__name__} while it was made"))
+                words = f"{type(error).__name__} while it was made"
+                found.append(("context", words))
+                if failures is not None:
+                    failures["context"] = words
         return found
 
 

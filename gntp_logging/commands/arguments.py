@@ -15,6 +15,7 @@ from gntp_logging.configuration.environment import environment_options, override
 from gntp_logging.configuration.logging_file import LoggingFile, read
 from gntp_logging.gntp.constants import DEFAULT_PORT
 from gntp_logging.options import destination
+from gntp_logging.options.errors import OptionError
 
 
 class UsageError(Exception):
@@ -53,8 +54,8 @@ def host(value: str) -> str:
     """
     try:
         return destination.check_host(value)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error).partition(": ")[2]) from error
+    except OptionError as error:
+        raise argparse.ArgumentTypeError(error.reason) from error
 
 
 def text(value: str) -> str:
@@ -167,9 +168,9 @@ def configuration(arguments: argparse.Namespace) -> LoggingFile:
         file = LoggingFile("", "", {}, is_whole=False) if arguments.config is None else _read(arguments.config)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    labels = {option: variable(option) for option in from_environment}
-    labels |= {option: f"--{option.replace('_', '-')}" for option in named}
-    return file.with_options(override(from_environment, named), labels)
+    option_names = {option: variable(option) for option in from_environment}
+    option_names |= {option: f"--{option.replace('_', '-')}" for option in named}
+    return file.with_options(override(from_environment, named), option_names)
 
 
 def _read(path: str) -> LoggingFile:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import copy
 import logging
-import re
 import shutil
 import sys
 import textwrap
@@ -139,8 +138,8 @@ _NEEDED: Final = ("name look-up", "connect", "REGISTER")
 
 def _print_server(destination: Destination, file: LoggingFile, wait: float, handler: str = "") -> None:
     name = f"[{file.name('handlers', handler) if file.is_whole else file.table}] " if handler else ""
-    say(f"{name}{destination.host}, port {destination.port}, {destination.manner}")
-    variables = [label for label in file.labels.values() if label.startswith(PREFIX)]
+    say(f"{name}{destination.host}, port {destination.port}, {destination.security_description}")
+    variables = [name for name in file.option_names.values() if name.startswith(PREFIX)]
     if variables:
         say(f"  (the environment has a say: {', '.join(variables)})")
     if wait:
@@ -227,9 +226,4 @@ def _trouble(handler: GNTPHandler, record: logging.LogRecord) -> str:
             handler.formatter.format(copy.copy(record))
         except Exception as error:  # noqa: BLE001 - the user's own
             return f"its formatter fails: {type(error).__name__}: {error}"
-    alert = handler.preview(record)
-    failed = re.search(r"^\((title|url|fingerprint): (\w+)\)$", alert.text, re.MULTILINE)
-    if failed is not None:
-        return f"its {failed[1]} fails: {failed[2]}"
-    told = dict(alert.context).get("context", "")
-    return f"its context fails: {told}" if told.endswith("while it was made") else ""
+    return next((f"its {part} fails: {words}" for part, words in handler.failures(record).items()), "")

@@ -229,7 +229,7 @@ def _register(destination: Destination) -> str:
 
 
 def _notify(destination: Destination) -> str:
-    return _exchange(destination, _notification(f"An alert {destination.manner}."))
+    return _exchange(destination, _notification(f"An alert {destination.security_description}."))
 
 
 def _passwords(destination: Destination, registered: Step) -> Sequence[Step]:

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from gntp_logging.handler import DISABLING_VARIABLE, GNTPHandler
 from gntp_logging.options import handler_options as options
-from gntp_logging.options.checks import level_number, nearest
+from gntp_logging.options.checks import level_number, nearest, unknown
+from gntp_logging.options.errors import OptionError
 
 DEFAULTS: Final[Mapping[str, Any]] = GNTPHandler.__init__.__kwdefaults__ or {}
 """The handler's options and their defaults."""
@@ -33,6 +34,14 @@ class ConfigurationError(ValueError):
     """A configuration that cannot be used; the text names the file, the table, the key, and what is allowed."""
 
 
+class RelabelledError(ConfigurationError, OptionError):
+    """An option that was given elsewhere has a value that it does not take; ``option`` is what it is called there."""
+
+    def __str__(self) -> str:
+        """Say where variables stand; arguments say it themselves."""
+        return f"{'the environment: ' * self.option.startswith(PREFIX)}{super().__str__()}"
+
+
 def from_env(**options: Any) -> GNTPHandler:
     """Make a handler from the environment: ``GNTP_HOST``, ``GNTP_PASSWORD_FILE`` and so on, a variable for each option.
 
@@ -46,11 +55,12 @@ def from_env(**options: Any) -> GNTPHandler:
         The handler, which no logger has yet.
 
     Raises:
-        ConfigurationError: If there is a variable ``GNTP_...`` that is no option, or a value that is not allowed.
-        ValueError: If one of the given options is not allowed.
+        ConfigurationError: If there is a variable ``GNTP_...`` that is no option, or a value that is not allowed; the
+            latter is an OptionError too, whose ``option`` is the variable.
+        OptionError: If one of the given options is not allowed.
     """
     given = environment_options(os.environ)
-    with naming({option: variable(option) for option in given}):
+    with relabel_errors({option: variable(option) for option in given}):
         return GNTPHandler(**override(options, given))
 
 
@@ -76,15 +86,12 @@ def environment_options(environment: Mapping[str, str]) -> dict[str, object]:
         if not name.startswith(PREFIX):
             continue
         if name not in variables:
-            meant = nearest(name.removeprefix(PREFIX), [option.upper() for option in DEFAULTS])
-            hint = f"; did you mean {PREFIX + meant!r}?" if meant else ";"
-            allowed = f"Allowed: {', '.join(variables)}"
-            raise ConfigurationError(f"the environment: {name!r} is no variable of this package{hint} {allowed}")
+            raise ConfigurationError(f"the environment: {unknown(name, variables, 'variable', prefix=PREFIX)}")
         option, value = variables[name], environment[name]
         if option != "password":  # whose blanks may be part of it
             value = value.strip()
         if value:
-            with naming({option: variable(option)}):
+            with relabel_errors({option: variable(option)}):
                 found[option] = _value(DEFAULTS[option], option, value)
     return found
 
@@ -103,7 +110,8 @@ def _value(default: object, option: str, value: str) -> object:
         try:
             return json.loads(value)
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"{option}: allowed is JSON, and this is none: {error}") from error
+            # What it holds, a secret in the context perhaps, is not kept.
+            raise OptionError(option, "JSON", reason=f"allowed is JSON, and this is none: {error}") from error
     if option == "level":
         return level_number(option, value)  # a number, because dictConfig takes no "40"
     if isinstance(default, bool):
@@ -115,40 +123,41 @@ def _value(default: object, option: str, value: str) -> object:
 
 
 @contextlib.contextmanager
-def naming(labels: Mapping[str, str]) -> Iterator[None]:
+def relabel_errors(option_names: Mapping[str, str]) -> Iterator[None]:
     """Let errors about options say where those were given.
 
     Args:
-        labels: What to call an option, by its name.
-
-    Yields:
-        Nothing.
+        option_names: What to call an option, by its name.
 
     Raises:
-        ConfigurationError: For an error about one of the options; others pass.
+        RelabelledError: For an error about one of the options; others pass.
     """
     try:
         yield
     except ConfigurationError:
         raise
-    except ValueError as error:
-        options, colon, reason = str(error).partition(":")
-        named = re.sub(r"(?<!['\w])\w+", lambda word: labels.get(word[0], word[0]), options)  # not what is quoted
-        if named == options:
+    except OptionError as error:
+        option = _NAMES.sub(
+            lambda names: ", ".join(option_names.get(name, name) for name in names[0].split(", ")), error.option
+        )
+        if option == error.option:
             raise
-        where = "the environment: " if PREFIX in named else ""
-        raise ConfigurationError(f"{where}{named}{colon}{reason}") from error
+        raise RelabelledError(option, error.allowed, error.value, error.reason) from error
 
 
-def override(options: Mapping[str, object], stronger: Mapping[str, object]) -> dict[str, Any]:
+_NAMES: Final = re.compile(r"^\w+(, \w+)*")
+"""What :attr:`.OptionError.option` begins with: an option's name, or those of several."""
+
+
+def override(options: Mapping[str, object], overrides: Mapping[str, object]) -> dict[str, Any]:
     """Return options with others that come before them.
 
     Args:
         options: Options.
-        stronger: Those that come before them; one that gives a password takes back all that the first say of it.
+        overrides: Those that come before them; one that gives a password takes back all that the first say of it.
 
     Returns:
         All of them.
     """
-    taken_back: Collection[str] = _SECRETS if any(name in stronger for name in _SECRETS) else ()
-    return {**{name: value for name, value in options.items() if name not in taken_back}, **stronger}
+    taken_back: Collection[str] = _SECRETS if any(name in overrides for name in _SECRETS) else ()
+    return {**{name: value for name, value in options.items() if name not in taken_back}, **overrides}

@@ -23,8 +23,9 @@ from typing import Any, Final, TypeVar
 from gntp_logging.handler import GNTPHandler
 from gntp_logging.options.checks import nearest, unknown
 from gntp_logging.options.destination import OPTIONS, Destination
+from gntp_logging.options.errors import OptionError
 
-from .environment import DEFAULTS, ConfigurationError, from_env, naming, override
+from .environment import DEFAULTS, ConfigurationError, from_env, override, relabel_errors
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -53,27 +54,27 @@ class LoggingFile:
         table: Name of the table that is meant, with dots; empty for the whole file.
         content: That table.
         is_whole: Whether it is a configuration for dictConfig, rather than the options of one handler.
-        stronger: Options that come before those of this package's handlers.
-        labels: What errors call those options, such as ``--port``.
+        overrides: Options that come before those of this package's handlers.
+        option_names: What errors call those options, such as ``--port``.
     """
 
     path: str
     table: str
     content: Table = field(repr=False)  # there may be a password in it, and in these
     is_whole: bool
-    stronger: Mapping[str, object] = field(default_factory=dict, repr=False)
-    labels: Mapping[str, str] = field(default_factory=dict)
+    overrides: Mapping[str, object] = field(default_factory=dict, repr=False)
+    option_names: Mapping[str, str] = field(default_factory=dict)
 
-    def with_options(self, stronger: Mapping[str, object], labels: Mapping[str, str]) -> LoggingFile:
+    def with_options(self, overrides: Mapping[str, object], option_names: Mapping[str, str]) -> LoggingFile:
         """Return the configuration with options that come before the file's own, in each of this package's handlers.
 
         Each gets those that it takes; of a factory of the user's own nobody knows.
 
         Args:
-            stronger: Options and values.
-            labels: What errors call them.
+            overrides: Options and values.
+            option_names: What errors call them.
         """
-        return replace(self, stronger=stronger, labels=labels)
+        return replace(self, overrides=overrides, option_names=option_names)
 
     def handlers(self) -> list[HandlerTable]:
         """Return the tables of this package's handlers."""
@@ -171,7 +172,9 @@ class LoggingFile:
                 _attach(handler)
             return [handler]
         # As dictConfig does it, but what it has made can be asked for: a handler that no logger has is kept nowhere.
-        configurator = logging.config.dictConfigClass(self._ours(tables) if ours_alone else self._with_stronger(tables))
+        configurator = logging.config.dictConfigClass(
+            self._ours(tables) if ours_alone else self._with_overrides(tables)
+        )
         try:
             configurator.configure()
         except ValueError as error:
@@ -179,13 +182,13 @@ class LoggingFile:
         made = dict(configurator.config.get("handlers", {}))
         return [made[key] for key in sorted(made) if isinstance(made[key], GNTPHandler)]
 
-    def _with_stronger(self, tables: Collection[HandlerTable]) -> Table:
-        changed = {table.key: table.with_stronger() for table in tables}
+    def _with_overrides(self, tables: Collection[HandlerTable]) -> Table:
+        changed = {table.key: table.with_overrides() for table in tables}
         return {**self.content, "handlers": {**self._handler_tables(), **changed}}
 
     def _ours(self, tables: Collection[HandlerTable]) -> Table:
         others = {name for name in self._handler_tables() if name not in {table.key for table in tables}}
-        whole = self._with_stronger(tables)
+        whole = self._with_overrides(tables)
         handlers = {key: table for key, table in whole["handlers"].items() if key not in others}
         kept = {name: value for name, value in whole.items() if name not in ("root", "loggers")}
         return {**kept, "handlers": handlers}
@@ -202,7 +205,7 @@ class LoggingFile:
     def _explained(self, error: ValueError) -> ConfigurationError:
         """Say with the file's words where dictConfig has failed, and with those of the cause why."""
         cause: BaseException = error
-        while cause.__cause__ is not None and not isinstance(cause, ConfigurationError):
+        while cause.__cause__ is not None and not isinstance(cause, (ConfigurationError, OptionError)):
             cause = cause.__cause__
         reason = str(cause) if isinstance(cause, ValueError) else f"{type(cause).__name__}: {cause}"
         where = re.fullmatch(r"Unable to configure (handler|filter|formatter|logger) '(.*)'", str(error))
@@ -223,7 +226,7 @@ class LoggingFile:
             return
         content = self.content
         self._check_keys(self.table, content, (*_CONFIGURATION, *_spoken_of(content)))
-        self._check_plain(self.table, content, {"version": (int, "1"), **_FLAGS})
+        self._check_types(self.table, content, {"version": (int, "1"), **_BOOLEANS})
         if content["version"] != 1:
             raise self.error(self.table, f"version: allowed is 1, not {content['version']!r}")
         for name, known in _TABLES.items():
@@ -253,7 +256,7 @@ class LoggingFile:
             if key not in known:
                 raise self.error(name, unknown(key, known))
 
-    def _check_plain(self, name: str, table: Table, kinds: Mapping[str, tuple[type, str]]) -> None:
+    def _check_types(self, name: str, table: Table, kinds: Mapping[str, tuple[type, str]]) -> None:
         for key, (kind, allowed) in kinds.items():
             if key in table and type(table[key]) is not kind:
                 raise self.error(name, f"{key}: allowed is {allowed}, not {_shown(table[key])}")
@@ -273,7 +276,7 @@ class LoggingFile:
             self._check_keys(name, table, (*_OF_DICT_CONFIG, *_takes(factory, table)))
 
     def _check_names(self, name: str, table: Table) -> None:
-        self._check_plain(name, table, _FLAGS)
+        self._check_types(name, table, _BOOLEANS)
         if "level" in table and not _is_level(table["level"]):
             allowed = "a level's number, or a name that logging knows, such as 'ERROR'"
             raise self.error(name, f"level: allowed is {allowed}, not {_shown(table['level'])}")
@@ -291,7 +294,7 @@ class LoggingFile:
                 if not isinstance(one, str):
                     raise self.error(name, f"{key}: allowed is a name, not {_shown(one)}")
                 if one not in there and not one.startswith(_REFERENCES):
-                    raise self.error(name, f"{key}: {unknown(one, there, f'name of a table [{kind}.…]')}")
+                    raise self.error(name, f"{key}: {unknown(one, there, f'[{kind}] table')}")
 
 
 @dataclass(frozen=True)
@@ -313,26 +316,26 @@ class HandlerTable:
     factory: Factory
 
     @property
-    def stronger(self) -> Mapping[str, object]:
+    def overrides(self) -> Mapping[str, object]:
         """The options that come before the table's own, as far as what makes the handler takes them.
 
         Raises:
             ConfigurationError: If an argument names a server, and it does not take that.
         """
         taken = _takes(self.factory, self.content) if isinstance(self.factory, type) or self._is_from_env else ()
-        for option, label in self.file.labels.items():
-            if option in OPTIONS and option not in taken and label.startswith("--"):
-                raise self.file.error(self.name, f"{label}: what makes this handler takes no {option!r}")
-        return {option: value for option, value in self.file.stronger.items() if option in taken}
+        for option, called in self.file.option_names.items():
+            if option in OPTIONS and option not in taken and called.startswith("--"):
+                raise self.file.error(self.name, f"{called}: what makes this handler takes no {option!r}")
+        return {option: value for option, value in self.file.overrides.items() if option in taken}
 
     @property
     def _is_from_env(self) -> bool:
         return self.factory is from_env
 
-    def with_stronger(self) -> Table:
+    def with_overrides(self) -> Table:
         """Return the table with the options that come before its own."""
-        changed = override(self.content, self.stronger)
-        if self._is_from_env and self.file.labels:  # it would put the environment before an argument again
+        changed = override(self.content, self.overrides)
+        if self._is_from_env and self.file.option_names:  # it would put the environment before an argument again
             changed["()"] = "gntp_logging.GNTPHandler"
         return changed
 
@@ -353,7 +356,7 @@ class HandlerTable:
                 raise self.file.error(self.name, f"{option}: {error}") from error
         others = _OF_DICT_CONFIG if self.file.is_whole else ()
         ours = {option: value for option, value in found.items() if option not in others}
-        return override(ours, self.stronger)
+        return override(ours, self.overrides)
 
     def make(self) -> GNTPHandler:
         """Make the handler, without its filters and its formatter.
@@ -361,8 +364,8 @@ class HandlerTable:
         Raises:
             ConfigurationError: If a value is not allowed.
         """
-        # What the environment says is in there, if there are labels, and an argument comes before it.
-        factory = GNTPHandler if self._is_from_env and self.file.labels else self.factory
+        # What the environment says is in there, if options have other names, and an argument comes before it.
+        factory = GNTPHandler if self._is_from_env and self.file.option_names else self.factory
         return self._made(factory, self.options())
 
     def destination(self) -> Destination:
@@ -378,7 +381,7 @@ class HandlerTable:
 
     def _made(self, make: Callable[..., _T], options: Table) -> _T:
         try:
-            with naming(self.file.labels):
+            with relabel_errors(self.file.option_names):
                 return make(**options)
         except ConfigurationError:
             raise
@@ -399,7 +402,7 @@ class HandlerTable:
         Raises:
             ConfigurationError: If the value is not allowed.
         """
-        value = {**self.options(), **self.file.stronger}.get(name)
+        value = {**self.options(), **self.file.overrides}.get(name)
         return None if value is None else self._made(lambda: check(name, value), {})
 
     def try_out(self) -> None:
@@ -469,7 +472,7 @@ _TABLES: Final[Mapping[str, Collection[str]]] = {
 }
 """The keys of a table that dictConfig reads."""
 
-_FLAGS: Final[Mapping[str, tuple[type, str]]] = dict.fromkeys(
+_BOOLEANS: Final[Mapping[str, tuple[type, str]]] = dict.fromkeys(
     ("propagate", "incremental", "disable_existing_loggers"), (bool, "true or false")
 )
 _REFERENCES: Final = ("ext://", "cfg://")
@@ -499,7 +502,7 @@ def read(path: str | os.PathLike[str]) -> LoggingFile:
     except RecursionError as error:
         raise ConfigurationError(f"{name}: is nested too deeply") from error
     except Exception as error:  # noqa: BLE001 - each parser has errors of its own
-        raise ConfigurationError(f"{name}: is no {language}: {' '.join(str(error).split())}") from None
+        raise ConfigurationError(f"{name}: is not valid {language}: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise ConfigurationError(f"{name}: {_no_table(content)}")
     found = find(name, content)

@@ -1,6 +1,6 @@
 """Checks of values that people write in configurations: types, ranges, and what a misspelt name may mean. Pure.
 
-Every failure is a ValueError that begins with the option's name and says what is allowed.
+Every failure is an :class:`.errors.OptionError`.
 """
 
 from __future__ import annotations
@@ -11,36 +11,24 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, cast
 
+from .errors import OptionError, shown
+
 MAX_NUMBER: Final = 1_000_000
 """Eleven days. Sockets and locks take no numbers without end."""
 
 
-def refusal(option: str, allowed: str, value: object) -> ValueError:
-    """Return the error for a value that an option does not take; a password before an @ is no part of it."""
-    try:
-        shown = f"{_USER_INFO.sub(':***@', repr(value)):.80}"
-    except Exception:  # noqa: BLE001 - the value is the caller's, and so is its repr
-        shown = f"this {type(value).__name__}"
-    return ValueError(f"{option}: allowed is {allowed}, not {shown}")
-
-
-_USER_INFO: Final = re.compile(r":.*@", re.DOTALL)
-
-
-def unknown(key: object, known: Collection[str], what: str = "key") -> str:
+def unknown(key: object, known: Collection[str], what: str = "key", *, prefix: str = "") -> str:
     """Say that a key is unknown, which one may be meant, and what is allowed.
 
     Args:
-        key: The key.
-        known: Those that are allowed.
+        key: The unknown key.
+        known: The keys that are allowed.
         what: What it is, in words.
-
-    Returns:
-        The sentence.
+        prefix: What all of them begin with, so that it makes no two of them alike.
     """
-    meant = nearest(str(key), known)
-    hint = f"; did you mean {meant!r}?" if meant else ";"
-    return f"{key!r} is no {what}{hint} Allowed: {', '.join(known) or 'none, there is no such table'}"
+    meant = nearest(str(key).removeprefix(prefix), [name.removeprefix(prefix) for name in known])
+    hint = f" (did you mean {prefix + meant!r}?)" if meant else ""
+    return f"unknown {what} {key!r}{hint}; allowed: {', '.join(known) or 'none, there is no such table'}"
 
 
 def nearest(key: str, known: Collection[str]) -> str:
@@ -75,21 +63,21 @@ def text(option: str, value: object) -> str:
         The string.
 
     Raises:
-        ValueError: If it is none, or blank.
+        OptionError: If it is none, or blank.
     """
     if not isinstance(value, str) or not value.strip():
-        raise refusal(option, "a string that is not blank", value)
+        raise OptionError(option, "a string that is not blank", value)
     return value
 
 
-def flag(option: str, value: object) -> bool:
+def boolean(option: str, value: object) -> bool:
     """Check a boolean.
 
     Raises:
-        ValueError: If it is none.
+        OptionError: If it is none.
     """
     if not isinstance(value, bool):
-        raise refusal(option, "true or false", value)
+        raise OptionError(option, "true or false", value)
     return value
 
 
@@ -106,11 +94,11 @@ def integer(option: str, value: object, low: int, high: int | None = None) -> in
         The integer.
 
     Raises:
-        ValueError: If it is none, or out of range.
+        OptionError: If it is none, or out of range.
     """
     allowed = f"an integer from {low} to {high}" if high is not None else f"an integer of {low} or more"
     if type(value) is not int or value < low or (high is not None and value > high):
-        raise refusal(option, allowed, value)
+        raise OptionError(option, allowed, value)
     return value
 
 
@@ -118,7 +106,7 @@ def seconds(option: str, value: object, *, positive: bool) -> float:
     """Check a number of seconds; see :func:`number`.
 
     Raises:
-        ValueError: If it is no finite number, or out of range.
+        OptionError: If it is no finite number, or out of range.
     """
     return number(option, value, "a number of seconds", positive=positive)
 
@@ -136,7 +124,7 @@ def number(option: str, value: object, what: str = "a number", *, positive: bool
         The number.
 
     Raises:
-        ValueError: If it is no finite number, or out of range.
+        OptionError: If it is no finite number, or out of range.
     """
     if (
         isinstance(value, bool)
@@ -144,7 +132,7 @@ def number(option: str, value: object, what: str = "a number", *, positive: bool
         or not 0 <= value <= MAX_NUMBER  # NaN is in no range
         or (positive and value == 0)
     ):
-        raise refusal(option, f"{what} {'above 0' if positive else 'from 0'} to {MAX_NUMBER}", value)
+        raise OptionError(option, f"{what} {'above 0' if positive else 'from 0'} to {MAX_NUMBER}", value)
     return float(value)
 
 
@@ -159,7 +147,7 @@ def level_number(option: str, value: object) -> int:
         The level's number.
 
     Raises:
-        ValueError: If it is none of them.
+        OptionError: If it is none of them.
     """
     if type(value) is int and value >= 0:
         return value
@@ -170,8 +158,9 @@ def level_number(option: str, value: object) -> int:
         if isinstance(number, int):
             return number
     meant = nearest(value, _LEVEL_NAMES) if isinstance(value, str) else ""
-    error = refusal(option, "a level's number or name such as 40, '40' or 'ERROR'", value)
-    raise ValueError(f"{error}; did you mean {meant!r}?") if meant else error
+    allowed = "a level's number or name such as 40, '40' or 'ERROR'"
+    reason = f"allowed is {allowed}, not {shown(value)}; did you mean {meant!r}?" if meant else ""
+    raise OptionError(option, allowed, value, reason)
 
 
 _LEVEL_NAMES: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -188,28 +177,29 @@ def function(option: str, value: object) -> Callable[..., object] | None:
         The function; None when none was given.
 
     Raises:
-        ValueError: If it is neither, or cannot be imported.
+        OptionError: If it is neither, or cannot be imported.
     """
     if value is None or callable(value):
         return value
+    allowed = "a function, or a dotted path to one such as 'shop.alerts.lost'"
     if not isinstance(value, str) or not re.fullmatch(r"\w+(\.\w+)+", value):
-        raise refusal(option, "a function, or a dotted path to one such as 'shop.alerts.lost'", value)
+        raise OptionError(option, allowed, value)
     module_name, _, name = value.rpartition(".")
     try:
         found = getattr(importlib.import_module(module_name), name)
     except Exception as error:  # an application's module may raise anything, Django's AppRegistryNotReady for one
-        raise ValueError(f"{option}: cannot import {value!r}: {error}") from error
+        raise OptionError(option, allowed, value, f"cannot import {value!r}: {error}") from error
     if not callable(found):
-        raise refusal(option, "a dotted path to a function", value)
+        raise OptionError(option, "a dotted path to a function", value)
     return cast("Callable[..., object]", found)
 
 
-def plain(option: str, table: object) -> dict[Any, Any]:
+def to_plain_dict(option: str, table: object) -> dict[Any, Any]:
     """Copy a mapping into a dict, item by item: dictConfig's own dicts resolve ``ext://`` only when indexed.
 
     Raises:
-        ValueError: If it is none.
+        OptionError: If it is none.
     """
     if not isinstance(table, Mapping):
-        raise refusal(option, "a mapping", table)
+        raise OptionError(option, "a mapping", table)
     return {key: table[key] for key in table}

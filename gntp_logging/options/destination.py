@@ -1,7 +1,6 @@
 """Where a handler's alerts go, and how they are secured on the way: six options, checked as one.
 
-Every failure is a ValueError that begins with the option's name and says what is allowed. Values of secrets are never
-part of a message.
+Every failure is an :class:`.errors.OptionError`. No error keeps or shows a value that may be a secret.
 """
 
 from __future__ import annotations
@@ -18,7 +17,8 @@ from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.exceptions import GNTPEncryptionError
 from gntp_logging.gntp.network import host_and_port
 
-from .checks import integer, refusal, seconds, text
+from .checks import integer, seconds
+from .errors import OptionError
 
 HASHES: Final[Mapping[str, keys.Algorithm]] = {
     name: algorithm for name, algorithm in keys.ALGORITHMS.items() if algorithm is not keys.SHA384
@@ -66,7 +66,7 @@ class Destination:
         """Check the handler's options of these names.
 
         Raises:
-            ValueError: If one is not allowed, or the cipher cannot be had with the others.
+            OptionError: If one is not allowed, or the cipher cannot be combined with the other options.
         """
         destination = cls(
             check_host(host),
@@ -79,19 +79,20 @@ class Destination:
         try:
             destination.client()
         except GNTPEncryptionError as error:
-            raise ValueError(f"encryption: {error}") from error
+            allowed = "a cipher for which there is a password, and a hash that is long enough"
+            raise OptionError("encryption", allowed, encryption, str(error)) from error
         return destination
 
     def client(self) -> GNTPClient:
         """Return a client of the server; it connects when it has something to send.
 
         Raises:
-            GNTPEncryptionError: If the cipher cannot be had with the password and the hash.
+            GNTPEncryptionError: If the cipher cannot be combined with the password and the hash.
         """
         return GNTPClient(self.host, self.port, self.timeout, self.password, self.key_hashing, self.encryption)
 
     @property
-    def manner(self) -> str:
+    def security_description(self) -> str:
         """How it is talked to, in words that follow on "an alert"."""
         if self.password is None:
             return "without a password"
@@ -120,19 +121,19 @@ def check_host(value: object) -> str:
         The host.
 
     Raises:
-        ValueError: If no host can be called so.
+        OptionError: If no host can be called so.
     """
     allowed = "a host name or an IP address (the port is an option of its own)"
     if not isinstance(value, str):
-        raise refusal("host", allowed, value)
+        raise OptionError("host", allowed, value)
     name = value[1:-1] if value.startswith("[") and value.endswith("]") else value
     try:
         if ":" in name:
             ipaddress.IPv6Address(name)
         elif not name.encode("idna") or not _HOST.fullmatch(name):
-            raise refusal("host", allowed, value)
+            raise OptionError("host", allowed, value)
     except ValueError:  # of which UnicodeError is one
-        raise refusal("host", allowed, value) from None
+        raise OptionError("host", allowed, value) from None
     return name
 
 
@@ -151,7 +152,7 @@ def _password(value: object, env: object, file: object) -> str | None:
         The password; None when none of the three is given.
 
     Raises:
-        ValueError: If more than one is given, or the one that is gives no password.
+        OptionError: If more than one is given, or the one that is gives no password.
     """
     given = {
         name: option
@@ -159,27 +160,28 @@ def _password(value: object, env: object, file: object) -> str | None:
         if option is not None
     }
     if len(given) > 1:
-        raise ValueError(f"{', '.join(given)}: give one of them, not {len(given)}")
+        raise OptionError(", ".join(given), "one of them", reason=f"give one of them, not {len(given)}")
     if env is not None:
-        return _from_environment(text("password_env", env))
+        return _from_environment(env)
     if file is not None:
-        return _secret(
-            f"password_file: the first line of {os.fspath(_path('password_file', file))!r}", _first_line(file)
-        )
+        path = os.fspath(_path("password_file", file))
+        return _secret("password_file", _first_line(file), f"the first line of {path!r} ")
     return None if value is None else _secret("password", value)
 
 
-def _from_environment(name: str) -> str:
-    if name in os.environ or re.fullmatch("[A-Z_][A-Z0-9_]*", name):
-        return _secret(f"password_env: the environment variable {name!r}", os.environ.get(name))
+def _from_environment(name: object) -> str:
+    if isinstance(name, str) and (name in os.environ or re.fullmatch("[A-Z_][A-Z0-9_]*", name)):
+        return _secret("password_env", os.environ.get(name), f"the environment variable {name!r} ")
     # It may be the password itself, by mistake.
-    raise ValueError("password_env: allowed is the name of an environment variable, and none is called so")
+    allowed = "the name of an environment variable"
+    raise OptionError("password_env", allowed, reason=f"allowed is {allowed}, and none is called so")
 
 
-def _secret(what: str, value: object) -> str:
+def _secret(option: str, value: object, where: str = "") -> str:
     if not isinstance(value, str) or not value:
         state = "is not set" if value is None else "is empty" if isinstance(value, str) else "must be a string"
-        raise ValueError(f"{what} {state}; for a server without a password leave the option out")
+        reason = f"{where}{state}; for a server without a password leave the option out"
+        raise OptionError(option, "a string that is not empty", reason=reason)
     return value
 
 
@@ -189,13 +191,16 @@ def _first_line(path: object) -> str:
             return file.readline().rstrip("\r\n")
     except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a path with a NUL
         reason = getattr(error, "strerror", None) or error
-        raise ValueError(f"password_file: cannot read {path!r:.200}: {reason}") from error
+        raise OptionError("password_file", _FILE, path, f"cannot read {path!r:.200}: {reason}") from error
+
+
+_FILE: Final = "the path of a file"
 
 
 def _path(option: str, value: object) -> str | os.PathLike[str]:
     if isinstance(value, os.PathLike) or (isinstance(value, str) and value.strip()):
         return value
-    raise refusal(option, "the path of a file", value)
+    raise OptionError(option, _FILE, value)
 
 
 def _algorithm(option: str, value: object, kind: type[_A], known: Mapping[str, _A]) -> _A:
@@ -203,4 +208,4 @@ def _algorithm(option: str, value: object, kind: type[_A], known: Mapping[str, _
         return value
     if isinstance(value, str) and value.upper() in known:
         return known[value.upper()]
-    raise refusal(option, " or ".join(map(repr, known)), value)
+    raise OptionError(option, " or ".join(map(repr, known)), value)

@@ -1,7 +1,6 @@
 """Checks of GNTPHandler's options. Pure but for the files that options name, which are read here.
 
-Every failure is a ValueError that begins with the option's name and says what is allowed. Values of secrets are never
-part of a message.
+Every failure is an :class:`.errors.OptionError`.
 """
 
 from __future__ import annotations
@@ -22,7 +21,8 @@ from gntp_logging.alerts.templates import Template
 from gntp_logging.gntp.exceptions import GNTPResourceError
 from gntp_logging.gntp.models import Resource, is_web_url
 
-from .checks import flag, function, integer, level_number, plain, refusal, text, unknown
+from .checks import boolean, function, integer, level_number, text, to_plain_dict, unknown
+from .errors import OptionError, shown
 
 MAY_BE_TABLES: Final = frozenset({"levels", "context", "redact"})
 """Options that take a mapping or a list, beside other things."""
@@ -56,7 +56,7 @@ def icon(option: str, value: object) -> Resource | None:
         The picture; None when none was given.
 
     Raises:
-        ValueError: If it is none of them, or the file cannot be read.
+        OptionError: If it is none of them, or the file cannot be read.
     """
     if value is None or isinstance(value, Resource):
         return value
@@ -64,12 +64,13 @@ def icon(option: str, value: object) -> Resource | None:
         return Resource(data=value)
     if isinstance(value, str) and is_web_url(value):
         return Resource.from_url(value)
+    allowed = "a path, an http or https URL, or a picture's bytes"
     if not isinstance(value, os.PathLike) and not (isinstance(value, str) and value.strip()):
-        raise refusal(option, "a path, an http or https URL, or a picture's bytes", value)
+        raise OptionError(option, allowed, value)
     try:
         return Resource.from_file(value)
     except GNTPResourceError as error:
-        raise ValueError(f"{option}: {error}") from error
+        raise OptionError(option, allowed, value, str(error)) from error
 
 
 def url(value: object) -> Template | None:
@@ -82,13 +83,13 @@ def url(value: object) -> Template | None:
         The URL; None when none was given.
 
     Raises:
-        ValueError: If it is no URL.
+        OptionError: If it is no URL.
     """
     if value is None:
         return None
     # Fields may hold blanks, but what stands around them may not.
     if not isinstance(value, str) or "://" not in value[1:] or not value.isprintable() or " " in _literal(value):
-        raise refusal("url", "a URL such as 'https://example.com/errors?logger={name}'", value)
+        raise OptionError("url", "a URL such as 'https://example.com/errors?logger={name}'", value)
     return _template("url", value)
 
 
@@ -102,12 +103,12 @@ def title(value: object) -> Template | Callable[[logging.LogRecord], object] | N
         The format or the function; None when none was given.
 
     Raises:
-        ValueError: If it is neither.
+        OptionError: If it is neither.
     """
     if value is None or callable(value):
         return value
     if not isinstance(value, str) or not value.strip():
-        raise refusal("title", "a format such as '{levelname} {name}', or a function", value)
+        raise OptionError("title", "a format such as '{levelname} {name}', or a function", value)
     return _template("title", value)
 
 
@@ -116,7 +117,8 @@ def _template(option: str, value: str) -> Template:
         return Template(value)
     except Exception as error:
         allowed = "a format such as '{name}' over a record's attributes"
-        raise ValueError(f"{option}: allowed is {allowed}, not {value!r:.80}: {error}") from error
+        reason = f"allowed is {allowed}, not {shown(value)}: {error}"
+        raise OptionError(option, allowed, value, reason) from error
 
 
 def _literal(value: str) -> str:
@@ -134,21 +136,21 @@ def context(value: object) -> Context:
         What collects it.
 
     Raises:
-        ValueError: If it is none of them.
+        OptionError: If it is none of them.
     """
     if value is None:
         return Context()
     if isinstance(value, Mapping):
-        values = plain("context", value)
+        values = to_plain_dict("context", value)
         for name, item in values.items():
             if not isinstance(name, str) or not name.strip():
-                raise refusal("context", "names that are strings and not blank", name)
+                raise OptionError("context", "names that are strings and not blank", name)
             if item is not None and not isinstance(item, (str, int, float, ContextVar)):
-                raise refusal(f"context[{name!r}]", "a string, a number, or a context variable", item)
+                raise OptionError(f"context[{name!r}]", "a string, a number, or a context variable", item)
         return Context(values)
     allowed = "a mapping such as {'environment': 'production'}, a function, or a dotted path to one"
     if not callable(value) and not isinstance(value, str):
-        raise refusal("context", allowed, value)
+        raise OptionError("context", allowed, value)
     return Context(function=function("context", value))
 
 
@@ -162,14 +164,14 @@ def redactor(value: object) -> Callable[[Alert], Alert]:
         The function that takes the secrets out of an alert.
 
     Raises:
-        ValueError: If it is neither, or a pattern is none.
+        OptionError: If it is neither, or a pattern is none.
     """
     if value is False:
         return lambda alert: alert
     if value is True:
         return redact.redactor([])
     if not isinstance(value, (list, tuple)):
-        raise refusal("redact", "true, false, or a list of regular expressions", value)
+        raise OptionError("redact", "true, false, or a list of regular expressions", value)
     # dictConfig's own lists resolve ext:// only when indexed.
     return redact.redactor([_regular_expression(value[index]) for index in range(len(value))])
 
@@ -177,12 +179,13 @@ def redactor(value: object) -> Callable[[Alert], Alert]:
 def _regular_expression(value: object) -> re.Pattern[str]:
     if isinstance(value, re.Pattern) and isinstance(value.pattern, str):
         return value
+    allowed = "a list of regular expressions"
     if not isinstance(value, str) or not value:
-        raise refusal("redact", "a list of regular expressions", value)
+        raise OptionError("redact", allowed, value)
     try:
         return re.compile(value)
     except re.error as error:
-        raise ValueError(f"redact: {value!r} is no regular expression: {error}") from error
+        raise OptionError("redact", allowed, value, f"{value!r} is no regular expression: {error}") from error
 
 
 _STYLE_FIELDS: Final = ("event", "priority", "sticky", "icon")
@@ -201,14 +204,15 @@ def levels(value: object, *, pictures: bool = True) -> LevelMap:
         The styles by threshold.
 
     Raises:
-        ValueError: If a level, a field or a field's value is not allowed.
+        OptionError: If a level, a field or a field's value is not allowed.
     """
     styles = icons.default_styles() if pictures else dict(DEFAULT_STYLES)
     table: dict[int, object] = {}
-    for level, fields in plain("levels", {} if value is None else value).items():
+    for level, fields in to_plain_dict("levels", {} if value is None else value).items():
         number = level_number("levels", level)
         if number in table:
-            raise ValueError(f"levels: {level!r} is there twice; allowed is each level once, by name or by number")
+            allowed = "each level once, by name or by number"
+            raise OptionError("levels", allowed, level, f"{level!r} is there twice; allowed is {allowed}")
         table[number] = fields
     for number in sorted(table):
         before = LevelMap(styles).style(number)
@@ -217,13 +221,13 @@ def levels(value: object, *, pictures: bool = True) -> LevelMap:
 
 
 def _style(option: str, fields: object, before: LevelStyle) -> LevelStyle:
-    given = plain(option, fields)
+    given = to_plain_dict(option, fields)
     for field in given:
         if field not in _STYLE_FIELDS:
-            raise ValueError(f"{option}: {unknown(str(field), _STYLE_FIELDS)}")
+            raise OptionError(option, ", ".join(_STYLE_FIELDS), field, unknown(str(field), _STYLE_FIELDS))
     return LevelStyle(
         event=text(f"{option}['event']", given.get("event", before.event)),
         priority=integer(f"{option}['priority']", given.get("priority", before.priority), -2, 2),
-        sticky=flag(f"{option}['sticky']", given.get("sticky", before.sticky)),
+        sticky=boolean(f"{option}['sticky']", given.get("sticky", before.sticky)),
         icon=icon(f"{option}['icon']", given["icon"]) if "icon" in given else before.icon,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,14 @@ def test_a_mistake_in_a_file_is_named_as_the_files(
     path = write(f"[gntp]\n{line}")
     assert main(["send", "t", "x", "--config", str(path)]) == 2
     assert f"send: {path}: {words}" in capsys.readouterr().err
+
+
+def test_a_host_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    """Is named by its argument, once."""
+    with pytest.raises(SystemExit):
+        main(["send", "t", "--host", "two words"])
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
+    assert re.search("argument -H/--host: allowed is a host name or an IP address .*, not 'two words'$", line)
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,19 @@ def test_a_part_of_the_handler_that_fails(configured: Configure, lines: str, wor
     assert words in output
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        'title = \'{name}\'\nformatter = \'f\'\n[formatters.f]\nformat = """%(message)s\n(title: KeyError)"""',
+        "context = { context = 'slow while it was made' }",
+    ],
+)
+def test_words_of_an_alert_are_no_failure(configured: Configure, lines: str) -> None:
+    """A formatter, a record or a context may say what a failure would."""
+    code, steps, output = configured(lines)
+    assert (code, steps["handler d"]) == (0, "ok"), output
+
+
 ANOTHER_OF_OURS = "[handlers.e]\nclass = 'gntp_logging.GNTPHandler'\nport = PORT\n"
 OTHERS = "[handlers.terminal]\nclass = 'logging.StreamHandler'\n[handlers.nothing]\nclass = 'logging.NullHandler'\n"
 CLOSED = "[loggers.shop]\npropagate = false\n"

@@ -6,13 +6,13 @@ import json
 import logging
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
-from gntp_logging import GNTPHandler
+from gntp_logging import GNTPHandler, OptionError
 from gntp_logging.config import ConfigurationError, from_env
-from gntp_logging.configuration.environment import DEFAULTS
+from gntp_logging.configuration.environment import DEFAULTS, relabel_errors
 from tests.conftest import Write
 from tests.states import state
 
@@ -63,7 +63,7 @@ class TestTheEnvironment:
     @pytest.mark.parametrize(
         ("name", "value", "words"),
         [
-            ("GNTP_PROT", "1", "'GNTP_PROT' is no variable of this package; did you mean 'GNTP_PORT'?"),
+            ("GNTP_PROT", "1", "unknown variable 'GNTP_PROT' (did you mean 'GNTP_PORT'?)"),
             ("GNTP_LOGGING_DISABLE", "1", "did you mean 'GNTP_LOGGING_DISABLED'?"),
             ("GNTP_PORT", "x", "GNTP_PORT: allowed is an integer from 1 to 65535, not 'x'"),
             ("GNTP_PORT", "70000", "GNTP_PORT: allowed is an integer from 1 to 65535, not 70000"),
@@ -84,6 +84,34 @@ class TestTheEnvironment:
             from_env()
         assert str(caught.value).startswith("the environment: ")
 
+    def test_a_mistake_is_data_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The variable stands for the option, and the option's own error is the cause."""
+        monkeypatch.setenv("GNTP_LEVELS", '{"ERROR": {"priority": 3}}')
+        with pytest.raises(OptionError) as caught:
+            from_env()
+        error = caught.value
+        assert isinstance(error, ConfigurationError)
+        assert (error.option, error.value) == ("GNTP_LEVELS['ERROR']['priority']", 3)
+        assert error.allowed == "an integer from -2 to 2"
+        assert isinstance(error.__cause__, OptionError)
+        assert error.__cause__.option == "levels['ERROR']['priority']"
+
+    def test_json_that_cannot_be_read_is_not_kept(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """There may be a secret in it."""
+        monkeypatch.setenv("GNTP_CONTEXT", '{"token": "hunter2"')
+        with pytest.raises(OptionError) as caught:
+            from_env()
+        assert (caught.value.option, caught.value.value) == ("GNTP_CONTEXT", None)
+        assert "hunter2" not in f"{caught.value} {caught.value.args}"
+
+    def test_two_variables_that_cannot_stand_together(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Are both named."""
+        monkeypatch.setenv("GNTP_PASSWORD", "hunter2")
+        monkeypatch.setenv("GNTP_PASSWORD_ENV", "X")
+        words = "the environment: GNTP_PASSWORD, GNTP_PASSWORD_ENV: give one of them, not 2"
+        with pytest.raises(ConfigurationError, match=f"^{words}$"):
+            from_env()
+
     def test_switches_are_no_options(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """``GNTP_LOGGING_DISABLED`` is the constructor's business."""
         monkeypatch.setenv("GNTP_LOGGING_DISABLED", "1")
@@ -93,3 +121,39 @@ class TestTheEnvironment:
         """Not every mistake is the environment's."""
         with pytest.raises(ValueError, match=r"^port: "):
             from_env(port=0)
+
+
+class TestRelabelling:
+    """Errors about an option say where it was given; other errors are none of its business."""
+
+    OPTION_NAMES: Final = {"level": "GNTP_LEVEL", "rate": "GNTP_RATE", "port": "--port", "context": "GNTP_CONTEXT"}
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            ValueError("invalid level in rate limiter: y"),
+            ValueError("port: must be even"),
+            OptionError("team", "red or blue", "level"),
+            ConfigurationError("port: of a file"),
+        ],
+        ids=repr,
+    )
+    def test_other_errors_pass_as_they_are(self, error: ValueError) -> None:
+        """A handler subclass has options and words of its own."""
+        with pytest.raises(ValueError) as caught, relabel_errors(self.OPTION_NAMES):  # noqa: PT011 - any that is this one
+            raise error
+        assert caught.value is error
+
+    @pytest.mark.parametrize(
+        ("option", "text"),
+        [
+            ("level", "the environment: GNTP_LEVEL: allowed is a, not 'b'"),
+            ("port", "--port: allowed is a, not 'b'"),
+            ("context['x, port']", "the environment: GNTP_CONTEXT['x, port']: allowed is a, not 'b'"),
+        ],
+    )
+    def test_the_option_alone_is_relabelled(self, option: str, text: str) -> None:
+        """Not what stands inside it in quotation marks."""
+        with pytest.raises(ConfigurationError) as caught, relabel_errors(self.OPTION_NAMES):
+            raise OptionError(option, "a", "b")
+        assert str(caught.value) == text

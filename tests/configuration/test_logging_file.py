@@ -25,38 +25,38 @@ OURS = "version = 1\n[handlers.x]\nclass = 'gntp_logging.GNTPHandler'\n"
 FACTORY = OURS.replace("class", "'()'")
 OTHER = OURS.replace("gntp_logging.GNTPHandler", "logging.NullHandler")
 BAD = {
-    "[gntp]\nprot = 1": "[gntp] 'prot' is no key; did you mean 'port'? Allowed: app_name, host, port,",
+    "[gntp]\nprot = 1": "[gntp] unknown key 'prot' (did you mean 'port'?); allowed: app_name, host, port,",
     "[gntp]\nPORT = 1": "did you mean 'port'?",
     "[gntp]\nport = '1'": "[gntp] port: allowed is an integer from 1 to 65535, not '1'",
-    "[gntp]\nzzz = 1": "[gntp] 'zzz' is no key; Allowed: app_name, host",
+    "[gntp]\nzzz = 1": "[gntp] unknown key 'zzz'; allowed: app_name, host",
     "gntp = 3": "[gntp] must be a table of keys and values, not a number",
     "[gntp.levels.EROR]\nevent = 'x'": "'EROR'; did you mean 'ERROR'?",
     "[gntp.levels.ERROR]\nevnt = 'x'": "did you mean 'event'?",
-    "[tool.gntp_logging]\nprot = 1": "[tool.gntp_logging] 'prot' is no key; did you mean 'port'?",
-    "[tool.gntp-logging]\nport = 1": "'tool.gntp-logging' is no key; did you mean 'tool.gntp_logging'?",
-    "[gnpt]\nport = 1": "'gnpt' is no key; did you mean 'gntp'?",
+    "[tool.gntp_logging]\nprot = 1": "[tool.gntp_logging] unknown key 'prot' (did you mean 'port'?)",
+    "[tool.gntp-logging]\nport = 1": "unknown key 'tool.gntp-logging' (did you mean 'tool.gntp_logging'?)",
+    "[gnpt]\nport = 1": "unknown key 'gnpt' (did you mean 'gntp'?)",
     "": "has no configuration; allowed is a table [gntp] or [tool.gntp_logging], or a whole logging configuration",
-    "[gntp\nport = 1": "is no TOML: ",
-    "version = 1\n[hanlders.x]\nclass = 'logging.NullHandler'": "'hanlders' is no key; did you mean 'handlers'?",
+    "[gntp\nport = 1": "is not valid TOML: ",
+    "version = 1\n[hanlders.x]\nclass = 'logging.NullHandler'": "unknown key 'hanlders' (did you mean 'handlers'?)",
     "[gntp]\n[handlers.x]\nclass = 'logging.NullHandler'": "[gntp] and [handlers] in one file",
     "version = 2": "version: allowed is 1, not 2",
     "version = 1\nhandlers = 3": "[handlers] must be a table of keys and values, not a number",
     "version = 1\nhandlers.x = 3": "[handlers.x] must be a table of keys and values, not a number",
-    OURS + "prot = 1": "[handlers.x] 'prot' is no key; did you mean",
-    FACTORY + "prot = 1": "[handlers.x] 'prot' is no key; did you mean",
+    OURS + "prot = 1": "[handlers.x] unknown key 'prot' (did you mean",
+    FACTORY + "prot = 1": "[handlers.x] unknown key 'prot' (did you mean",
     OURS + "port = true": "[handlers.x] port: allowed is an integer",
     "version = 1\n[handlers.x]\nclass = 'gntp_logging.GNTPHandlr'": (
         "[handlers.x] class: there is no 'gntp_logging.GNTPHandlr'; did you mean 'gntp_logging.GNTPHandler'?"
     ),
     OTHER + "level = 'LOUD'": "[handlers.x] level: allowed is a level's number",
     "version = 1\n[root]\nhandlers = ['desktpo']\n[handlers.desktop]\nclass = 'logging.NullHandler'": (
-        "[root] handlers: 'desktpo' is no name of a table [handlers.…]; did you mean 'desktop'?"
+        "[root] handlers: unknown [handlers] table 'desktpo' (did you mean 'desktop'?)"
     ),
-    "version = 1\n[loggers.a]\nhandler = ['x']": "[loggers.a] 'handler' is no key; did you mean 'handlers'?",
+    "version = 1\n[loggers.a]\nhandler = ['x']": "[loggers.a] unknown key 'handler' (did you mean 'handlers'?)",
     "version = 1\n[loggers.a]\nhandlers = 'x'": "[loggers.a] handlers: allowed is a list of names, not 'x'",
-    OTHER + "formatter = 'y'": "[handlers.x] formatter: 'y' is no name of",
+    OTHER + "formatter = 'y'": "[handlers.x] formatter: unknown [formatters] table 'y'",
     "version = 1\n[filters.x]\n'()' = 'gntp_logging.IgnoreFilter'\nstatuses = ['9xx']": "[filters.x] statuses",
-    "version = 1\n[formatters.x]\nfromat = 'y'": "[formatters.x] 'fromat' is no key; did you mean 'format'?",
+    "version = 1\n[formatters.x]\nfromat = 'y'": "[formatters.x] unknown key 'fromat' (did you mean 'format'?)",
     "[tool.gntp_logging]\nversion = 1\n[tool.gntp_logging.root]\nlevel = 'LOUD'": "[tool.gntp_logging.root] level: ",
 }
 
@@ -70,6 +70,13 @@ def test_a_mistake_is_named(write: Write, text: str, words: str) -> None:
     assert str(caught.value).startswith(f"{path}: ")
 
 
+def test_the_option_stays_named_where_it_has_a_cause_of_its_own(write: Write) -> None:
+    """In the table of a class of the user's own, which is made by dictConfig alone."""
+    quiet = OURS.replace("gntp_logging.GNTPHandler", "tests.configuration.test_logging_file.Quiet")
+    with pytest.raises(ConfigurationError, match=re.escape("[handlers.x] icon: cannot read 'nope.png'")):
+        load(write(quiet + "icon = 'nope.png'"))
+
+
 def test_a_file_that_is_not_there_is_an_oserror(tmp_path: Path) -> None:
     """Which names it; a program may let its configuration be missing."""
     with pytest.raises(FileNotFoundError, match="nowhere"):
@@ -80,7 +87,7 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     """Are a mistake in the file like any other."""
     path = tmp_path / "x.toml"
     path.write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigurationError, match="is no TOML"):
+    with pytest.raises(ConfigurationError, match="is not valid TOML"):
         load(path)
 
 
@@ -143,10 +150,10 @@ def test_a_mistake_in_a_whole_configuration_names_the_key(
             "disable_existing_loggers: allowed is true or false, not 'no'",
         ),
         ("version = 1\n[loggers.a]\npropagate = 'no'", "propagate: allowed is true or false, not 'no'"),
-        ("version = 1\n[root]\npropagate = true", "[root] 'propagate' is no key"),
+        ("version = 1\n[root]\npropagate = true", "[root] unknown key 'propagate'"),
         ("[gntp]\nport = 1\n[root]\nlevel = 'INFO'", "[gntp] and [root] in one file"),
-        ("[gntp]\nversion = 1\n", "[gntp] 'version' is no key"),
-        ("version = 1\n[handlers.x]\nclass = 'logging.NullHandler'\n[my]\nport = 1", "'my' is no key"),
+        ("[gntp]\nversion = 1\n", "[gntp] unknown key 'version'"),
+        ("version = 1\n[handlers.x]\nclass = 'logging.NullHandler'\n[my]\nport = 1", "unknown key 'my'"),
         ("x = " + "[" * 5000 + "]" * 5000, "is nested too deeply"),
     ],
 )
@@ -245,7 +252,7 @@ class TestWhatIsOurs:
         text = f"version = 1\n[handlers.x]\n{line}\n"
         (handler,) = load(write(text + "port = 4711"))
         assert handler.destination.port == 4711
-        with pytest.raises(ConfigurationError, match=r"\[handlers\.x\] 'prot' is no key; did you mean 'port'"):
+        with pytest.raises(ConfigurationError, match=r"\[handlers\.x\] unknown key 'prot' \(did you mean 'port'"):
             load(write(text + "prot = 4711"))
 
     def test_a_handler_of_others_stays(self, write: Write) -> None:
@@ -280,7 +287,7 @@ def test_a_file_in_another_language(write: Write, name: str, language: str) -> N
     """Is named as what it was taken for."""
     if language == "YAML":
         pytest.importorskip("yaml", reason="needs PyYAML: pip install pyyaml")
-    with pytest.raises(ConfigurationError, match=f"x.{language.lower()}: is no {language}: "):
+    with pytest.raises(ConfigurationError, match=f"x.{language.lower()}: is not valid {language}: "):
         load(write("{[}\n\t:", name))
 
 
@@ -301,7 +308,7 @@ class TestYAML:
     @pytest.mark.parametrize("line", ["password: hunter2: secret", 'password: "hunter2', "- password: hunter2\n  x"])
     def test_a_line_that_cannot_be_read_is_not_shown(self, write: Write, line: str) -> None:
         """There may be a password in it."""
-        with pytest.raises(ConfigurationError, match=r"is no YAML: .*\(at line \d+, column \d+\)") as caught:
+        with pytest.raises(ConfigurationError, match=r"is not valid YAML: .*\(at line \d+, column \d+\)") as caught:
             load(write(f"gntp:\n  {line}\n", "x.yaml"))
         assert "hunter2" not in str(caught.value)
         assert caught.value.__cause__ is None
@@ -310,8 +317,8 @@ class TestYAML:
         ("text", "words"),
         [
             ("version: 1\nhandlers: {1: {class: gntp_logging.GNTPHandler}}", "[handlers] 1: a name must be a text"),
-            ("gntp: {1: 2}", "[gntp] 1 is no key"),
-            ("gntp: {on: true}", "[gntp] True is no key"),
+            ("gntp: {1: 2}", "[gntp] unknown key 1"),
+            ("gntp: {on: true}", "[gntp] unknown key True"),
             ("[1, 2]", "must be a table of keys and values, not a list"),
         ],
     )

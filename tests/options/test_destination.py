@@ -20,10 +20,10 @@ def destination(**options: object) -> Destination:
 def test_it_names_the_server_and_keeps_the_secret() -> None:
     """In words for people, and in its repr."""
     found = destination(host="::1", password="hunter2", encryption="AES")
-    assert (str(found), found.manner) == ("[::1]:23053", "encrypted (AES, SHA256)")
+    assert (str(found), found.security_description) == ("[::1]:23053", "encrypted (AES, SHA256)")
     assert "hunter2" not in repr(found)
-    assert destination(password="x").manner == "with a password (SHA256), in clear"
-    assert destination().manner == "without a password"
+    assert destination(password="x").security_description == "with a password (SHA256), in clear"
+    assert destination().security_description == "without a password"
 
 
 def test_a_password_in_a_host_is_not_shown() -> None:

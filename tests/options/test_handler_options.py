@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gntp_logging import GNTPHandler
+from gntp_logging import GNTPHandler, OptionError
 from gntp_logging.gntp.models import Resource
 from gntp_logging.options import handler_options as options
 
@@ -52,7 +52,7 @@ from gntp_logging.options import handler_options as options
         ("levels", {"ERROR": {}, "40": {}}, "'40' is there twice"),
         ("levels", {"LOUD": {}}, "a level's number or name"),
         ("levels", {"ERROR": 5}, "a mapping"),
-        ("levels", {"ERROR": {"colour": "red"}}, "'colour' is no key; Allowed: event, priority, sticky, icon"),
+        ("levels", {"ERROR": {"colour": "red"}}, "unknown key 'colour'; allowed: event, priority, sticky, icon"),
         ("levels", {"ERROR": {"priority": 3}}, "an integer from -2 to 2"),
         ("levels", {"ERROR": {"sticky": 1}}, "true or false"),
         ("levels", {"ERROR": {"event": ""}}, "a string that is not blank"),
@@ -122,12 +122,15 @@ def test_any_object_is_refused_by_name(option: str) -> None:
 
 
 def test_dict_config_shows_the_reason_as_the_cause() -> None:
-    """A DictConfigurator hides an error in __cause__; there the option is named."""
+    """A DictConfigurator hides an error in __cause__; there the option is named, in words and as data."""
     with pytest.raises(ValueError, match="handler 'gntp'") as hidden:
         logging.config.dictConfig(
             {"version": 1, "handlers": {"gntp": {"class": "gntp_logging.GNTPHandler", "port": "x"}}}
         )
-    assert str(hidden.value.__cause__).startswith("port: allowed is")
+    cause = hidden.value.__cause__
+    assert isinstance(cause, OptionError)
+    assert (cause.option, cause.value) == ("port", "x")
+    assert str(cause).startswith("port: allowed is")
 
 
 def test_an_icon_is_a_path_bytes_or_a_url(tmp_path: Path) -> None:

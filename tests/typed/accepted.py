@@ -17,6 +17,7 @@ from gntp_logging import (
     Event,
     GNTPHandler,
     IgnoreFilter,
+    OptionError,
     Publisher,
     RegisterRequest,
     RequestContextMiddleware,
@@ -132,6 +133,13 @@ def configured(path: Path) -> None:
     """Configure by a file and by the environment."""
     assert_type(config.load(path), list[GNTPHandler])
     assert_type(config.from_env(app_name="shop"), GNTPHandler)
+    try:
+        GNTPHandler(port=0)
+    except OptionError as error:
+        assert_type(error.option, str)
+        assert_type(error.allowed, str)
+        assert_type(error.reason, str)
+        assert_type(error.value, object)
 
 
 Scope = MutableMapping[str, Any]

@@ -6,7 +6,7 @@ Never run. Checked with mypy, and with pyright by the configuration beside this 
 from __future__ import annotations
 
 import gntp_logging
-from gntp_logging import GNTPHandler, Publisher, SocketCallback, config
+from gntp_logging import GNTPHandler, OptionError, Publisher, SocketCallback, config
 from gntp_logging.receiver.displays import Display
 from gntp_logging.receiver.registry import Toast
 
@@ -27,6 +27,7 @@ handler = GNTPHandler()
 handler.stats().lost  # type: ignore[attr-defined]
 handler.stats().shown = 0  # type: ignore[misc]
 config.load()  # type: ignore[call-arg]
+OptionError("port", "a port").option = "host"  # type: ignore[misc]
 
 # The library
 Publisher("make", "Build").register("now")  # type: ignore[arg-type]
