@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from .alerts.alert import Alert, AlertFactory
 from .delivery.flood import Flood
-from .delivery.transport import Delivery
+from .delivery.transport import Transport
 from .delivery.worker import Stats, Worker
 from .gntp import ciphers, keys
 from .gntp.connections import GNTPClient
@@ -292,7 +292,7 @@ def _worker(
     client: GNTPClient, *, app_name: str, app_icon: Resource | None, events: Iterable[Event], **options: Any
 ) -> Worker:
     """Make what delivers to one server; the options are the worker's."""
-    return Worker(Delivery(client, app_name, app_icon, events), **options)
+    return Worker(Transport(client, app_name, app_icon, events), **options)
 
 
 def _is_own(name: object) -> bool:

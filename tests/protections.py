@@ -386,7 +386,10 @@ PROTECTIONS: Final = (
     _one(
         "answers: 403 is shown",
         "delivery/transport.py",
-        "        if error.error_code == ErrorCode.ALREADY_PROCESSED:\n            return Outcome(Verdict.SHOWN)\n",
+        (
+            "        if error.error_code == ErrorCode.ALREADY_PROCESSED:\n"
+            "            return SendResult(SendStatus.SHOWN)\n"
+        ),
         "",
         "tests/test_reliability.py::test_a_server_that_has_seen_it_already_has_shown_it",
     ),
@@ -414,8 +417,8 @@ PROTECTIONS: Final = (
     _one(
         "answers: an error is no success",
         "delivery/transport.py",
-        '        return Outcome(Verdict.DROPPED, f"error {code}", self._describe_refusal(error))',
-        "        return Outcome(Verdict.SHOWN)",
+        '        return SendResult(SendStatus.DROPPED, f"error {code}", self._describe_refusal(error))',
+        "        return SendResult(SendStatus.SHOWN)",
         "tests/test_reliability.py::test_an_error_is_counted_and_told",
     ),
     Protection(
@@ -428,8 +431,8 @@ PROTECTIONS: Final = (
             ),
             (
                 TRANSPORT,
-                "        self._registered = False\n        return Outcome(Verdict.RETRY",
-                "        return Outcome(Verdict.RETRY",
+                "        self._registered = False\n        return SendResult(SendStatus.RETRY",
+                "        return SendResult(SendStatus.RETRY",
             ),
             (
                 TRANSPORT,
@@ -449,7 +452,7 @@ PROTECTIONS: Final = (
     _one(
         "answers: one duplicate at most",
         "delivery/worker.py",
-        "            if outcome.unanswered >= MAX_SENDINGS:",
+        "            if result.unanswered >= MAX_SENDINGS:",
         "            if False:",
         "tests/test_reliability.py::test_an_alert_that_is_never_answered_is_sent_twice_and_counted",
     ),

@@ -606,10 +606,10 @@ def test_the_password_is_never_shown() -> None:
         repr(handler.stats()),
         repr(vars(handler)),
         repr(vars(worker)),
-        repr(vars(worker._delivery)),
+        repr(vars(worker._transport)),
     ]
     assert not [text for text in shown if "hunter2" in text]
-    assert "hunter2" not in repr(vars(worker._delivery.client))
+    assert "hunter2" not in repr(vars(worker._transport.client))
     handler.close()
 
 

@@ -405,8 +405,8 @@ def test_the_password_appears_nowhere(
 
     def look_at(handler: GNTPHandler) -> None:
         worker = handler._worker
-        client = worker._delivery.client
-        seen.extend(map(repr, (handler, handler.stats(), vars(handler), vars(worker), vars(worker._delivery))))
+        client = worker._transport.client
+        seen.extend(map(repr, (handler, handler.stats(), vars(handler), vars(worker), vars(worker._transport))))
         seen.extend(map(repr, (vars(client), vars(client._channel), client.packer_factory, vars(worker._backlog))))
 
     def lost(alert: object, reason: str) -> None:

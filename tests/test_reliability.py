@@ -172,7 +172,7 @@ def test_a_fault_that_passes_costs_a_delay(
         assert stats.last_error
         assert adds_up(stats)
         server.healed.set()
-        handler._worker._delivery.client.timeout = PATIENCE
+        handler._worker._transport.client.timeout = PATIENCE
         assert handler.flush(PATIENCE)
         assert server.texts() == ["one", "two"]
     stats = handler.stats()
@@ -314,7 +314,7 @@ def test_a_wrong_password_stops_the_alerts_for_minutes(
         assert (stats.state, stats.dropped, stats.queued) == ("refused", {"not authorized": 2}, 0)
         (hint,) = capsys.readouterr().err.splitlines()
         assert "check that the password is the server's" in hint
-        handler._worker._delivery.client = GNTPHandler(port=receiver.port, password="right")._worker._delivery.client
+        handler._worker._transport.client = GNTPHandler(port=receiver.port, password="right")._worker._transport.client
         later = time.monotonic() + 301
         monkeypatch.setattr("gntp_logging.delivery.worker.time", FakeTime(later))
         logger.warning("three")

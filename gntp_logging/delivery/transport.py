@@ -39,7 +39,7 @@ MUTE: Final = 600.0
 _R = TypeVar("_R", RegisterRequest, NotifyRequest)
 
 
-class Verdict(enum.Enum):
+class SendStatus(enum.Enum):
     """What became of an alert."""
 
     SHOWN = "shown"
@@ -51,27 +51,27 @@ class Verdict(enum.Enum):
     """The server does not want this alert."""
 
 
-class Outcome(NamedTuple):
-    """A verdict and its reason.
+class SendResult(NamedTuple):
+    """What became of an alert, and why.
 
     Attributes:
-        verdict: What became of the alert.
+        status: What became of the alert.
         reason: Why, in a few words; the key under which losses are counted.
         hint: What a person should look at; empty when there is nothing to say.
         unanswered: How often the alert was sent, in all its tries, without an answer that can be read: the server may
             have shown it.
     """
 
-    verdict: Verdict
+    status: SendStatus
     reason: str = ""
     hint: str = ""
     unanswered: int = 0
 
 
-_DISABLED: Final = Outcome(Verdict.DROPPED, DISABLED)
+_DISABLED: Final = SendResult(SendStatus.DROPPED, DISABLED)
 
 
-class Delivery:
+class Transport:
     """Sends alerts to one server.
 
     Attributes:
@@ -105,7 +105,9 @@ class Delivery:
         """Close the connection, if one is kept; the next alert opens another."""
         self.client.close()
 
-    def send(self, alert: Alert, ids: tuple[str, str], timeout: float | None = None, *, unanswered: int = 0) -> Outcome:
+    def send(
+        self, alert: Alert, ids: tuple[str, str], timeout: float | None = None, *, unanswered: int = 0
+    ) -> SendResult:
         """Send one alert, registering first where that is needed.
 
         After a failure that is worth another try the application is registered first: a server that cannot answer that
@@ -128,20 +130,20 @@ class Delivery:
             self._ensure_event(alert.event)
             self._notify(self._request(alert, ids), timeout)
         except GNTPAuthenticationError as error:
-            return Outcome(Verdict.REFUSED, NOT_AUTHORIZED, self._describe_refusal(error))
+            return SendResult(SendStatus.REFUSED, NOT_AUTHORIZED, self._describe_refusal(error))
         except GNTPResponseError as error:
-            return self._outcome_of_answer(error, alert.event)
+            return self._result_of_answer(error, alert.event)
         except GNTPConnectionError as error:
             return self._worth_another_try("network", f"{error}; is a GNTP server running there?")
         except GNTPProtocolError as error:
             return self._worth_another_try("protocol", f"the answer is not GNTP ({error}); is the port right?")
         except GNTPError as error:
-            return Outcome(Verdict.DROPPED, INVALID, str(error))
-        return Outcome(Verdict.SHOWN)
+            return SendResult(SendStatus.DROPPED, INVALID, str(error))
+        return SendResult(SendStatus.SHOWN)
 
-    def _worth_another_try(self, reason: str, hint: str) -> Outcome:
+    def _worth_another_try(self, reason: str, hint: str) -> SendResult:
         self._registered = False
-        return Outcome(Verdict.RETRY, reason, hint, self._unanswered)
+        return SendResult(SendStatus.RETRY, reason, hint, self._unanswered)
 
     def _notify(self, request: NotifyRequest, timeout: float | None) -> None:
         """Send a notification to a server that may have forgotten the application, or never known it."""
@@ -218,9 +220,9 @@ class Delivery:
         )
         return NotifyRequest(self._app_name, notification, app_specific_headers=headers(alert.context) or None)
 
-    def _outcome_of_answer(self, error: GNTPResponseError, event: str) -> Outcome:
+    def _result_of_answer(self, error: GNTPResponseError, event: str) -> SendResult:
         if error.error_code == ErrorCode.ALREADY_PROCESSED:
-            return Outcome(Verdict.SHOWN)
+            return SendResult(SendStatus.SHOWN)
         if error.error_code == ErrorCode.NOTIFICATION_DISABLED:
             if len(self._muted) >= MAX_EVENTS:
                 self._muted.clear()
@@ -228,7 +230,7 @@ class Delivery:
             return _DISABLED
         self._registered = False
         code = "without a code" if error.error_code is None else error.error_code
-        return Outcome(Verdict.DROPPED, f"error {code}", self._describe_refusal(error))
+        return SendResult(SendStatus.DROPPED, f"error {code}", self._describe_refusal(error))
 
     def _describe_refusal(self, error: GNTPResponseError) -> str:
         """Say what the server answered, and what to check."""
@@ -239,10 +241,10 @@ class Delivery:
         if not refused and error.error_code is not None:
             return str(error)
         # growl-for-linux has no codes: a wrong password, and a hash it does not know, are errors like any other.
-        verdict = "does not" if refused else "may not"
+        verb = "does not" if refused else "may not"
         how = " and ".join(part.algorithm_id for part in (factory.key_hashing, factory.encryption) if part)
         check = f"check that the password is the server's, and that the server takes {how}"
-        return f"it {verdict} accept the password: {error}; {check}"
+        return f"it {verb} accept the password: {error}; {check}"
 
 
 def _picture(icon: str | bytes | None) -> tuple[str | Resource | None, str]:

@@ -37,7 +37,7 @@ from .process import (
     keep_until_the_end,
 )
 from .threads import is_held_here, start_thread
-from .transport import MAX_SENDINGS, Delivery, Outcome, Verdict
+from .transport import MAX_SENDINGS, SendResult, SendStatus, Transport
 
 _FIRST_RETRY: Final = 1.0
 _LAST_RETRY: Final = 60.0
@@ -110,7 +110,7 @@ class Worker:
 
     def __init__(
         self,
-        delivery: Delivery,
+        transport: Transport,
         *,
         queue_size: int,
         max_age: float,
@@ -123,7 +123,7 @@ class Worker:
         """Prepare. No thread is started before the first alert.
 
         Args:
-            delivery: Where alerts go.
+            transport: Where alerts go.
             queue_size: Alerts that may wait.
             max_age: Seconds after which a waiting alert is told by a digest only; 0 for no limit.
             shutdown_timeout: Seconds that flush, close and the end of the program may take.
@@ -133,7 +133,7 @@ class Worker:
             on_error: Called with each alert that is given up, and why; on the worker's thread, but for what is left
                 when the worker is closed.
         """
-        self._delivery = delivery
+        self._transport = transport
         self._queue_size = queue_size
         self._max_age = max_age
         self._make_flood = make_flood
@@ -155,7 +155,7 @@ class Worker:
         )
         self._make_locks()
         self._starting = threading.RLock()
-        client = self._delivery.client
+        client = self._transport.client
         self._complained = complaint_about((client.address, client.packer_factory))
         inherited, self._waiters = getattr(self, "_waiters", ()), deque[_Waiter]()
         for waiter in inherited:  # forked inside flush, by a signal handler: what it waited for is not delivered here
@@ -172,7 +172,7 @@ class Worker:
         self._spent_until = 0.0
         self._flushed_at = 0.0
         self._told_of_no_thread = False
-        self._delivery.forget_registration()
+        self._transport.forget_registration()
         self.pid: int = os.getpid()  # last: other threads of this process wait for it
 
     def _make_locks(self) -> None:
@@ -234,7 +234,7 @@ class Worker:
         finally:
             self._generation += 1
             self._wake_up()
-            self._delivery.close()
+            self._transport.close()
             if self._backlog.has_work():  # submitted after the last look, by a thread that took this one for running
                 self._start_thread()
 
@@ -408,32 +408,32 @@ class Worker:
         try:
             alert = with_losses(entry.alert, untold)
             ids = (entry.id_, entry.coalescing_id)
-            outcome = self._delivery.send(alert, ids, timeout, unanswered=entry.unanswered)
+            result = self._transport.send(alert, ids, timeout, unanswered=entry.unanswered)
         except BaseException as error:
             if not isinstance(error, Exception) and not self.is_current_thread():
                 raise  # Ctrl-C, while this thread delivers itself: the next to deliver finds the alert in hand
-            outcome = Outcome(Verdict.DROPPED, INTERNAL_ERROR, f"{type(error).__name__}: {error}")
-        if outcome.verdict is Verdict.SHOWN:
+            result = SendResult(SendStatus.DROPPED, INTERNAL_ERROR, f"{type(error).__name__}: {error}")
+        if result.status is SendStatus.SHOWN:
             self._backlog.were_told(untold)
-        return self._account(entry, outcome)
+        return self._account(entry, result)
 
-    def _account(self, entry: Entry, outcome: Outcome) -> bool:
-        """Draw the consequences of an outcome; return whether to go on with the next alert."""
-        if outcome.hint:
-            self._note(outcome.hint)
-        if outcome.verdict is Verdict.RETRY:
-            if outcome.unanswered >= MAX_SENDINGS:
+    def _account(self, entry: Entry, result: SendResult) -> bool:
+        """Apply the result of a send; return False to stop and back off."""
+        if result.hint:
+            self._note(result.hint)
+        if result.status is SendStatus.RETRY:
+            if result.unanswered >= MAX_SENDINGS:
                 self._backlog.settle(entry, NO_ANSWER)
             else:
-                self._backlog.put_back(entry, outcome.unanswered)
+                self._backlog.put_back(entry, result.unanswered)
             self._back_off()
             return False
         self._answered_at = time.monotonic()
-        self._refused = outcome.verdict is Verdict.REFUSED
+        self._refused = result.status is SendStatus.REFUSED
         self._retry_at = time.monotonic() + _RETRY_AFTER_REFUSAL if self._refused else 0.0
         self._failures = 0
-        self._backlog.settle(entry, None if outcome.verdict is Verdict.SHOWN else outcome.reason)
-        if outcome.verdict is Verdict.SHOWN and self._complained.locked():
+        self._backlog.settle(entry, None if result.status is SendStatus.SHOWN else result.reason)
+        if result.status is SendStatus.SHOWN and self._complained.locked():
             self._withdraw_complaint()
         return True
 
@@ -479,7 +479,7 @@ class Worker:
 
         A look-up of the host's name would be bounded by nothing, so it is not made here.
         """
-        if self._delivery.client.needs_look_up or sys.is_finalizing() or self._is_interrupted():
+        if self._transport.client.needs_look_up or sys.is_finalizing() or self._is_interrupted():
             return
         left = deadline - time.monotonic()
         turn = self._turn  # a signal handler may fork meanwhile, and the child has another
@@ -489,7 +489,7 @@ class Worker:
             if not turn.acquire(timeout=left):
                 return
             while (left := deadline - time.monotonic()) > 0:
-                if not self._deliver_next(flushed, min(left, self._delivery.client.timeout)):
+                if not self._deliver_next(flushed, min(left, self._transport.client.timeout)):
                     return
         except Exception as error:  # noqa: BLE001 - a logging call raises nothing
             self._fail(error)
@@ -542,14 +542,14 @@ class Worker:
             return f"{budget} were not enough, " if has_answered else f"no answer within {budget}, "
         if sys.is_finalizing():
             return "the program has ended, "
-        return "its address was not looked up before, " if self._delivery.client.needs_look_up else ""
+        return "its address was not looked up before, " if self._transport.client.needs_look_up else ""
 
     # -- Diagnosis -----------------------------------------------------------------------------
 
     @property
     def server(self) -> str:
         """Host and port of the server, for people."""
-        return host_and_port(*self._delivery.client.address)
+        return host_and_port(*self._transport.client.address)
 
     def _complain(self, reason: str) -> None:
         """Report a failure, once until the next success; for all handlers of one server together."""

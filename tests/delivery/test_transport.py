@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gntp_logging.delivery.transport import MAX_EVENTS, MUTE, Delivery, Outcome, Verdict
+from gntp_logging.delivery.transport import MAX_EVENTS, MUTE, SendResult, SendStatus, Transport
 from gntp_logging.gntp import ciphers
 from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.models import Event, Resource
@@ -18,10 +18,10 @@ from tests.support import ScriptedServer, answer_error, free_port, make_alert, r
 ALERT = make_alert()
 
 
-def delivery(port: int, **options: object) -> Delivery:
+def delivery(port: int, **options: object) -> Transport:
     """Make a delivery to a loopback port."""
     client = GNTPClient("127.0.0.1", port, timeout=5.0, **options)  # type: ignore[arg-type]  # a test's own options
-    return Delivery(client, "shop", Resource(data=b"shop"), [Event("Error", icon=Resource(data=b"error"))])
+    return Transport(client, "shop", Resource(data=b"shop"), [Event("Error", icon=Resource(data=b"error"))])
 
 
 class Journal:
@@ -51,8 +51,8 @@ def test_an_alert_is_registered_for_and_shown() -> None:
     journal = Journal(lambda request, number: None)
     with ScriptedServer(journal) as server:
         sender = delivery(server.port)
-        assert sender.send(ALERT, ("id-1", "id-1")) == Outcome(Verdict.SHOWN)
-        assert sender.send(ALERT, ("id-2", "id-2")) == Outcome(Verdict.SHOWN)
+        assert sender.send(ALERT, ("id-1", "id-1")) == SendResult(SendStatus.SHOWN)
+        assert sender.send(ALERT, ("id-2", "id-2")) == SendResult(SendStatus.SHOWN)
     register, notify, _ = journal.requests
     assert register == RegisterRequest("shop", Resource(data=b"shop"), (Event("Error", icon=Resource(data=b"error")),))
     assert isinstance(notify, NotifyRequest)
@@ -67,7 +67,7 @@ def test_a_server_that_has_forgotten_is_registered_with_again(code: int) -> None
     with ScriptedServer(journal) as server:
         sender = delivery(server.port)
         sender.send(ALERT, ("id-1", "id-1"))
-        assert sender.send(ALERT, ("id-2", "id-2")).verdict is Verdict.SHOWN
+        assert sender.send(ALERT, ("id-2", "id-2")).status is SendStatus.SHOWN
     assert journal.types == "RNNRN"
     assert [r.notification.id_ for r in journal.requests if isinstance(r, NotifyRequest)] == ["id-1", "id-2", "id-2"]
 
@@ -76,8 +76,8 @@ def test_a_server_that_never_remembers_ends_the_tries() -> None:
     """401 after registering again is an answer like any other: no loop."""
     journal = Journal(lambda request, number: 401 if isinstance(request, NotifyRequest) else None)
     with ScriptedServer(journal) as server:
-        outcome = delivery(server.port).send(ALERT, ("id", "id"))
-    assert (outcome.verdict, outcome.reason) == (Verdict.DROPPED, "error 401")
+        result = delivery(server.port).send(ALERT, ("id", "id"))
+    assert (result.status, result.reason) == (SendStatus.DROPPED, "error 401")
     assert journal.types == "RNRN"
 
 
@@ -109,22 +109,22 @@ def test_already_processed_counts_as_shown() -> None:
     """403 says that the server has the notification."""
     journal = Journal(lambda request, number: 403 if isinstance(request, NotifyRequest) else None)
     with ScriptedServer(journal) as server:
-        assert delivery(server.port).send(ALERT, ("id", "id")).verdict is Verdict.SHOWN
+        assert delivery(server.port).send(ALERT, ("id", "id")).status is SendStatus.SHOWN
 
 
 def test_a_registration_that_is_already_processed_is_one_and_the_alert_is_still_sent() -> None:
     """Its 403 is not the alert's."""
     journal = Journal(lambda request, number: 403 if isinstance(request, RegisterRequest) else None)
     with ScriptedServer(journal) as server:
-        assert delivery(server.port).send(ALERT, ("id", "id")).verdict is Verdict.SHOWN
+        assert delivery(server.port).send(ALERT, ("id", "id")).status is SendStatus.SHOWN
     assert journal.types == "RN"
 
 
 def test_a_disabled_type_is_no_failure() -> None:
     """404 says that the user wants no such alerts: nothing to tell anybody."""
     with ScriptedServer(Journal(lambda request, number: 404 if isinstance(request, NotifyRequest) else None)) as server:
-        outcome = delivery(server.port).send(ALERT, ("id", "id"))
-    assert outcome == Outcome(Verdict.DROPPED, "disabled on the server")
+        result = delivery(server.port).send(ALERT, ("id", "id"))
+    assert result == SendResult(SendStatus.DROPPED, "disabled on the server")
 
 
 def test_a_disabled_type_is_muted_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,15 +138,15 @@ def test_a_disabled_type_is_muted_for_a_while(monkeypatch: pytest.MonkeyPatch) -
     with ScriptedServer(journal) as server:
         sender = delivery(server.port)
         for _ in range(3):
-            assert sender.send(ALERT, ("id", "id")) == Outcome(Verdict.DROPPED, "disabled on the server")
+            assert sender.send(ALERT, ("id", "id")) == SendResult(SendStatus.DROPPED, "disabled on the server")
         assert journal.types == "RN"
-        assert sender.send(ALERT._replace(event="Other"), ("id", "id")).verdict is Verdict.SHOWN
+        assert sender.send(ALERT._replace(event="Other"), ("id", "id")).status is SendStatus.SHOWN
         enabled.append(True)
         now = time.monotonic()
         monkeypatch.setattr(time, "monotonic", lambda: now + MUTE - 1)
-        assert sender.send(ALERT, ("id", "id")).verdict is Verdict.DROPPED
+        assert sender.send(ALERT, ("id", "id")).status is SendStatus.DROPPED
         monkeypatch.setattr(time, "monotonic", lambda: now + MUTE + 1)
-        assert sender.send(ALERT, ("id", "id")).verdict is Verdict.SHOWN
+        assert sender.send(ALERT, ("id", "id")).status is SendStatus.SHOWN
 
 
 def test_a_forked_child_asks_again_for_what_is_disabled() -> None:
@@ -176,8 +176,8 @@ def test_a_garbled_answer_is_asked_for_once_more() -> None:
 
     with ScriptedServer(serve) as server:
         sender = delivery(server.port)
-        assert sender.send(ALERT, ("one", "one")) == Outcome(Verdict.SHOWN)
-        assert sender.send(ALERT, ("two", "two")).verdict is Verdict.RETRY
+        assert sender.send(ALERT, ("one", "one")) == SendResult(SendStatus.SHOWN)
+        assert sender.send(ALERT, ("two", "two")).status is SendStatus.RETRY
     assert ids == ["one", "one", "two", "two"]
 
 
@@ -189,28 +189,28 @@ def test_a_wrong_password_is_refused_with_what_to_check() -> None:
         send_response(sock, "-ERROR", Error_Code="400", Error_Description="bad key")
 
     with ScriptedServer(serve) as server:
-        outcome = delivery(server.port, password="secret", encryption=ciphers.AES).send(ALERT, ("id", "id"))
-    assert outcome.verdict is Verdict.REFUSED
+        result = delivery(server.port, password="secret", encryption=ciphers.AES).send(ALERT, ("id", "id"))
+    assert result.status is SendStatus.REFUSED
     for part in ("does not accept the password", "400", "bad key", "check that the password", "SHA256 and AES"):
-        assert part in outcome.hint
-    assert "secret" not in outcome.hint
+        assert part in result.hint
+    assert "secret" not in result.hint
 
 
 def test_a_missing_password_is_refused_with_what_to_do() -> None:
     """400 to a request without a key asks for one."""
     with ScriptedServer(answer_error(400)) as server:
-        outcome = delivery(server.port).send(ALERT, ("id", "id"))
-    assert outcome.verdict is Verdict.REFUSED
-    assert "wants a password" in outcome.hint
+        result = delivery(server.port).send(ALERT, ("id", "id"))
+    assert result.status is SendStatus.REFUSED
+    assert "wants a password" in result.hint
 
 
 @pytest.mark.parametrize("code", [300, 303, 500])
 def test_another_error_drops_the_alert_with_the_servers_words(code: int) -> None:
     """The server's code is the reason, its description is in the hint."""
     with ScriptedServer(answer_error(code, "a description")) as server:
-        outcome = delivery(server.port).send(ALERT, ("id", "id"))
-    assert (outcome.verdict, outcome.reason) == (Verdict.DROPPED, f"error {code}")
-    assert "a description" in outcome.hint
+        result = delivery(server.port).send(ALERT, ("id", "id"))
+    assert (result.status, result.reason) == (SendStatus.DROPPED, f"error {code}")
+    assert "a description" in result.hint
 
 
 def test_a_failed_registration_is_tried_again() -> None:
@@ -218,24 +218,24 @@ def test_a_failed_registration_is_tried_again() -> None:
     journal = Journal(lambda request, number: 500 if number == 0 else None)
     with ScriptedServer(journal) as server:
         sender = delivery(server.port)
-        assert sender.send(ALERT, ("1", "1")).verdict is Verdict.DROPPED
-        assert sender.send(ALERT, ("2", "2")).verdict is Verdict.SHOWN
+        assert sender.send(ALERT, ("1", "1")).status is SendStatus.DROPPED
+        assert sender.send(ALERT, ("2", "2")).status is SendStatus.SHOWN
     assert journal.types == "RRN"
 
 
 def test_nobody_listening_is_worth_another_try() -> None:
     """A refused connection keeps the alert."""
-    outcome = delivery(free_port()).send(ALERT, ("id", "id"))
-    assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "network")
-    assert "refused" in outcome.hint
+    result = delivery(free_port()).send(ALERT, ("id", "id"))
+    assert (result.status, result.reason) == (SendStatus.RETRY, "network")
+    assert "refused" in result.hint
 
 
 def test_a_server_that_never_answers_is_worth_another_try() -> None:
     """The exchange ends at its deadline."""
     with socket.create_server(("127.0.0.1", 0)) as hung:
-        outcome = delivery(hung.getsockname()[1]).send(ALERT, ("id", "id"), timeout=0.05)
-    assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "network")
-    assert "within 0.05 s" in outcome.hint
+        result = delivery(hung.getsockname()[1]).send(ALERT, ("id", "id"), timeout=0.05)
+    assert (result.status, result.reason) == (SendStatus.RETRY, "network")
+    assert "within 0.05 s" in result.hint
 
 
 def test_a_server_of_another_protocol_is_named_as_such() -> None:
@@ -246,6 +246,6 @@ def test_a_server_of_another_protocol_is_named_as_such() -> None:
         sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
     with ScriptedServer(serve) as server:
-        outcome = delivery(server.port).send(ALERT, ("id", "id"))
-    assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "protocol")
-    assert "is the port right?" in outcome.hint
+        result = delivery(server.port).send(ALERT, ("id", "id"))
+    assert (result.status, result.reason) == (SendStatus.RETRY, "protocol")
+    assert "is the port right?" in result.hint

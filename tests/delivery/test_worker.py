@@ -22,7 +22,7 @@ from gntp_logging.alerts.alert import Alert
 from gntp_logging.delivery.backlog import Backlog, Entry
 from gntp_logging.delivery.flood import Flood
 from gntp_logging.delivery.threads import start_thread
-from gntp_logging.delivery.transport import Delivery, Outcome, Verdict
+from gntp_logging.delivery.transport import SendResult, SendStatus, Transport
 from gntp_logging.delivery.worker import Worker
 from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.models import Event
@@ -68,7 +68,7 @@ def make_worker(port: int, lines: Callable[[str], None] | None = None, **options
     chosen = {"queue_size": 10_000, "max_age": 300.0, "shutdown_timeout": 2.0, **options}
     chosen.setdefault("redact", lambda one: one)
     chosen["make_flood"] = lambda: Flood(folds, burst, rate)
-    return Worker(Delivery(client, "shop", None, EVENTS), report=lines or Lines(), **chosen)
+    return Worker(Transport(client, "shop", None, EVENTS), report=lines or Lines(), **chosen)
 
 
 @pytest.fixture
@@ -170,14 +170,14 @@ def test_an_error_inside_the_delivery_ends_neither_thread_nor_counts(
     """Whatever one alert does, the next is delivered."""
     lines = Lines()
     worker = workers(receiver.port, lines)
-    real = Delivery.send
+    real = Transport.send
 
-    def send(self: Delivery, one: Alert, *rest: Any, **more: Any) -> Any:
+    def send(self: Transport, one: Alert, *rest: Any, **more: Any) -> Any:
         if one.text == "bad":
             raise MemoryError("no")
         return real(self, one, *rest, **more)
 
-    monkeypatch.setattr(Delivery, "send", send)
+    monkeypatch.setattr(Transport, "send", send)
     worker.submit(alert("bad"))
     worker.submit(alert("good"))
     assert worker.flush(PATIENCE)
@@ -190,20 +190,20 @@ def test_losses_are_told_once_by_the_next_alert_that_gets_through(
     workers: Callable[..., Worker], receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By reason; one that the server did not take tells nobody; what the user has disabled is no loss."""
-    outcomes = iter(
+    results = iter(
         [
-            Outcome(Verdict.DROPPED, "error 300"),
-            Outcome(Verdict.DROPPED, "disabled on the server"),
-            Outcome(Verdict.DROPPED, "error 300"),
-            Outcome(Verdict.DROPPED, "invalid"),
+            SendResult(SendStatus.DROPPED, "error 300"),
+            SendResult(SendStatus.DROPPED, "disabled on the server"),
+            SendResult(SendStatus.DROPPED, "error 300"),
+            SendResult(SendStatus.DROPPED, "invalid"),
         ]
     )
-    real = Delivery.send
+    real = Transport.send
 
-    def send(self: Delivery, one: Alert, *rest: Any, **more: Any) -> Any:
-        return next(outcomes, None) or real(self, one, *rest, **more)
+    def send(self: Transport, one: Alert, *rest: Any, **more: Any) -> Any:
+        return next(results, None) or real(self, one, *rest, **more)
 
-    monkeypatch.setattr(Delivery, "send", send)
+    monkeypatch.setattr(Transport, "send", send)
     worker = workers(receiver.port)
     for text in ("a", "b", "c", "d", "e", "f"):
         worker.submit(alert(text))
@@ -241,7 +241,7 @@ def test_a_report_that_raises_harms_nobody(workers: Callable[..., Worker], recei
     worker = workers(free_port(), report)
     worker.submit(alert())
     assert not worker.flush(PATIENCE)
-    worker._delivery.client = GNTPClient("127.0.0.1", receiver.port)
+    worker._transport.client = GNTPClient("127.0.0.1", receiver.port)
     assert worker.flush(PATIENCE)
     assert worker.stats().shown == 1
 
@@ -548,13 +548,13 @@ def test_a_digest_that_cannot_be_sent_grows_and_is_tried_again(
     ids: list[str] = []
     port = free_port()
     worker = workers(port, max_age=0.001)
-    real = Delivery.send
+    real = Transport.send
 
-    def send(self: Delivery, one: Alert, its: tuple[str, str], *rest: Any, **more: Any) -> Outcome:
+    def send(self: Transport, one: Alert, its: tuple[str, str], *rest: Any, **more: Any) -> SendResult:
         ids.append(its[0])
         return real(self, one, its, *rest, **more)
 
-    monkeypatch.setattr(Delivery, "send", send)
+    monkeypatch.setattr(Transport, "send", send)
     for text in ("a", "b"):
         worker.submit(alert(text))
         submitted = time.monotonic()
@@ -1100,12 +1100,12 @@ def test_without_threads_a_delivery_that_is_interrupted_loses_nothing(
 ) -> None:
     """Ctrl-C is raised where the program logs; the alert goes out with the next one."""
 
-    def send(*_: object, **__: object) -> Outcome:
-        monkeypatch.setattr(Delivery, "send", real)
+    def send(*_: object, **__: object) -> SendResult:
+        monkeypatch.setattr(Transport, "send", real)
         raise KeyboardInterrupt
 
-    real = Delivery.send
-    monkeypatch.setattr(Delivery, "send", send)
+    real = Transport.send
+    monkeypatch.setattr(Transport, "send", send)
     worker = workers(receiver.port)
     with pytest.raises(KeyboardInterrupt):
         worker.submit(alert("one"))
