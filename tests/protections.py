@@ -167,22 +167,22 @@ PROTECTIONS: Final = (
     _one(
         "dictConfig: the send path uses logging",
         "delivery/worker.py",
-        "        untold = self._backlog.untold()",
-        "        __import__('logging').getLogger(f'{time.monotonic()}')\n        untold = self._backlog.untold()",
+        "        untold = self._queue.untold()",
+        "        __import__('logging').getLogger(f'{time.monotonic()}')\n        untold = self._queue.untold()",
         "tests/test_program.py::test_nothing_on_the_send_path_needs_a_lock_of_logging",
     ),
     Protection(
         "re-entrance: the queue has a lock",
         (
             (
-                "gntp_logging/delivery/backlog.py",
+                "gntp_logging/delivery/queue.py",
                 "        self._incoming[alert.priority + 2].append(entry)",
                 "        with self._plain: self._incoming[alert.priority + 2].append(entry)",
             ),
             (
-                "gntp_logging/delivery/backlog.py",
-                "        self._ledger = threading.RLock()",
-                "        self._ledger = threading.RLock()\n        self._plain = threading.Lock()",
+                "gntp_logging/delivery/queue.py",
+                "        self._lock = threading.RLock()",
+                "        self._lock = threading.RLock()\n        self._plain = threading.Lock()",
             ),
         ),
         (
@@ -192,9 +192,9 @@ PROTECTIONS: Final = (
     ),
     _one(
         "re-entrance: flush in a signal handler",
-        "delivery/backlog.py",
-        "        self._ledger = threading.RLock()",
-        "        self._ledger = threading.Lock()",
+        "delivery/queue.py",
+        "        self._lock = threading.RLock()",
+        "        self._lock = threading.Lock()",
         "tests/test_program.py::test_a_signal_handler_that_logs_flushes_and_reads_stats_neither_dead_locks_nor_drops",
         runs=5,
     ),
@@ -244,7 +244,7 @@ PROTECTIONS: Final = (
     _one(
         "close: what is submitted at its very end",
         "delivery/worker.py",
-        "            if self._backlog.has_work():  # submitted",
+        "            if self._queue.has_work():  # submitted",
         "            if False:  # submitted",
         "tests/delivery/test_worker.py::test_what_is_submitted_at_the_very_end_of_close_is_delivered",
     ),
@@ -264,18 +264,18 @@ PROTECTIONS: Final = (
     ),
     _one(
         "thread: an alert whose delivery was cut off",
-        "delivery/backlog.py",
-        "            if self._in_hand is not None:  # an exception",
+        "delivery/queue.py",
+        "            if self._in_flight is not None:  # an exception",
         "            if False:  # an exception",
         "tests/delivery/test_worker.py::test_an_alert_that_fails_halfway_out_of_the_queue_is_not_lost",
         "tests/delivery/test_worker.py::test_without_threads_a_delivery_that_is_interrupted_loses_nothing",
     ),
     _one(
         "secrets: of an alert that cannot be looked through",
-        "delivery/backlog.py",
+        "delivery/queue.py",
         "            return alert.withheld()",
         "            return alert",
-        "tests/delivery/test_backlog.py::test_an_alert_that_cannot_be_looked_through_is_withheld",
+        "tests/delivery/test_queue.py::test_an_alert_that_cannot_be_looked_through_is_withheld",
     ),
     _one(
         "secrets: groups inside groups",
@@ -286,14 +286,14 @@ PROTECTIONS: Final = (
     ),
     _one(
         "queue: bounded",
-        "delivery/backlog.py",
+        "delivery/queue.py",
         "            self._evict()",
         "            pass",
         "tests/delivery/test_worker.py::test_a_full_queue_gives_up_the_oldest_of_the_lowest_priority",
     ),
     _one(
         "queue: the lowest priority goes first",
-        "delivery/backlog.py",
+        "delivery/queue.py",
         "for level in self._occupied())",
         "for level in reversed(self._occupied()))",
         "tests/delivery/test_worker.py::test_a_full_queue_gives_up_the_oldest_of_the_lowest_priority",
@@ -301,8 +301,8 @@ PROTECTIONS: Final = (
     _one(
         "queue: emit does not wait",
         "delivery/worker.py",
-        "        self._backlog.add(alert)\n",
-        "        self._backlog.add(alert)\n        with self._turn:\n            pass\n",
+        "        self._queue.add(alert)\n",
+        "        self._queue.add(alert)\n        with self._turn:\n            pass\n",
         "tests/test_program.py::test_an_event_loop_is_not_blocked",
     ),
     _one(
@@ -364,7 +364,7 @@ PROTECTIONS: Final = (
     ),
     _one(
         "outage: a digest of what is too old",
-        "delivery/backlog.py",
+        "delivery/queue.py",
         "        if self._max_age:\n",
         "        if False:\n",
         "tests/test_reliability.py::test_after_an_outage_the_young_are_shown_and_the_rest_is_one_digest",
@@ -460,7 +460,7 @@ PROTECTIONS: Final = (
         "answers: the same ids for the duplicate",
         "delivery/worker.py",
         "            ids = (entry.id_, entry.coalescing_id)",
-        "            ids = (str(self._backlog.mark()),) * 2",
+        "            ids = (str(self._queue.mark()),) * 2",
         "tests/test_reliability.py::test_an_answer_that_is_lost_makes_one_duplicate_at_most",
     ),
     _one(
@@ -629,8 +629,8 @@ PROTECTIONS: Final = (
     ),
     _one(
         "counts: they add up",
-        "delivery/backlog.py",
-        "        self._in_hand = entry\n        return entry",
+        "delivery/queue.py",
+        "        self._in_flight = entry\n        return entry",
         "        return entry",
         "tests/test_program.py::test_the_counts_add_up_at_every_moment",
     ),

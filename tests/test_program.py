@@ -407,7 +407,7 @@ def test_the_password_appears_nowhere(
         worker = handler._worker
         client = worker._transport.client
         seen.extend(map(repr, (handler, handler.stats(), vars(handler), vars(worker), vars(worker._transport))))
-        seen.extend(map(repr, (vars(client), vars(client._channel), client.packer_factory, vars(worker._backlog))))
+        seen.extend(map(repr, (vars(client), vars(client._channel), client.packer_factory, vars(worker._queue))))
 
     def lost(alert: object, reason: str) -> None:
         seen.append(f"{alert!r} {reason}")

@@ -28,7 +28,7 @@ QUEUE_FULL: Final = "queue full"
 class Losses:
     """What one worker has given up, in one process.
 
-    The worker's ledger guards the counts; ``hand_over`` is called without it.
+    The queue's lock guards the counts; ``hand_over`` is called without it.
 
     Attributes:
         by_reason: How many alerts were given up, by reason.

@@ -1,10 +1,10 @@
 """The way from the application's threads to the desktop: a background thread, and waiting for it.
 
-What may happen in :meth:`Worker.submit` is little, because it runs inside the application: it appends to the backlog
+What may happen in :meth:`Worker.submit` is little, because it runs inside the application: it appends to the queue
 and releases a lock that serves as a wake-up flag. Both are safe when a signal handler, a ``__del__`` or a ``__str__``
 interrupts them and logs itself, which conditions, events and ``queue.Queue`` are not.
 
-Locks, and what they guard, beside the backlog's own:
+Locks, and what they guard, beside the queue's own:
 
 * ``_turn``: the delivery. Held during one exchange, by whichever thread has one to make.
 * ``_starting``: the start of the thread. Only ever tried.
@@ -26,7 +26,6 @@ from typing import Final
 from gntp_logging.alerts.alert import Alert
 from gntp_logging.gntp.network import host_and_port
 
-from .backlog import Backlog, Entry
 from .flood import Flood
 from .losses import INTERNAL_ERROR, LATE, NO_ANSWER, NOT_AUTHORIZED, with_losses
 from .process import (
@@ -36,6 +35,7 @@ from .process import (
     exit_,
     keep_until_the_end,
 )
+from .queue import AlertQueue, Entry
 from .threads import is_held_here, start_thread
 from .transport import MAX_SENDINGS, SendResult, SendStatus, Transport
 
@@ -150,7 +150,7 @@ class Worker:
         Whatever was queued, held or under way at the fork is the parent's, and is delivered there.
         """
         self._last_error: deque[str] = deque(maxlen=1)
-        self._backlog = Backlog(
+        self._queue = AlertQueue(
             self._queue_size, self._max_age, self._make_flood(), self._redact, self._on_error, self._last_error.append
         )
         self._make_locks()
@@ -191,7 +191,7 @@ class Worker:
         """
         self._notice_fork()
         self._spent_until = 0.0
-        self._backlog.add(alert)
+        self._queue.add(alert)
         if not self._is_running:
             self._start_thread()
         if not self._is_backing_off:  # else the thread would wake for each record, to find that it must not try yet
@@ -235,14 +235,14 @@ class Worker:
             self._generation += 1
             self._wake_up()
             self._transport.close()
-            if self._backlog.has_work():  # submitted after the last look, by a thread that took this one for running
+            if self._queue.has_work():  # submitted after the last look, by a thread that took this one for running
                 self._start_thread()
 
     def retire(self) -> None:
         """Deliver what waits, and then end the thread: nobody can hand over more. Waits for no delivery."""
         self._notice_fork()
         self._is_retired = True
-        if not self._is_running and self._backlog.has_work():
+        if not self._is_running and self._queue.has_work():
             self._start_thread()
             if not self._is_running:
                 keep_until_the_end(self)
@@ -251,7 +251,7 @@ class Worker:
     def stats(self) -> Stats:
         """Return a snapshot of the counts."""
         self._notice_fork()
-        counts = self._backlog.counts()
+        counts = self._queue.counts()
         settled = counts.shown + counts.folded + counts.digested + sum(counts.dropped.values())
         state = "refused" if self._refused else "retrying" if self._failures else None
         last_error = list(self._last_error)
@@ -331,14 +331,14 @@ class Worker:
         try:
             while generation == self._generation:
                 pause = self._work(generation)
-                if self._is_retired and not (self._failures and self._backlog.has_work()):
+                if self._is_retired and not (self._failures and self._queue.has_work()):
                     return
                 self._is_backing_off = self._pause() > 0
                 self._wake.acquire(timeout=pause)
                 self._is_backing_off = False
         finally:
             self._release_waiters()
-            self._backlog.losses.hand_over()
+            self._queue.losses.hand_over()
             # The system gives the number of a thread that has ended to the next one, whose records are not this one's.
             self._thread_ids.discard(ident)
             if self._started == generation:
@@ -353,7 +353,7 @@ class Worker:
         """
         try:
             while generation == self._generation:
-                self._backlog.losses.hand_over()
+                self._queue.losses.hand_over()
                 pause = self._pause()
                 if pause > 0:
                     return pause
@@ -377,7 +377,7 @@ class Worker:
         self._complain(error)
 
     def _until_due(self) -> float:
-        due = self._backlog.next_due()
+        due = self._queue.next_due()
         return -1 if due is None else max(_SHORTEST_PAUSE, due - time.monotonic())
 
     def _pause(self) -> float:
@@ -397,24 +397,24 @@ class Worker:
             False when nothing waited, or the server cannot be reached.
         """
         if self._is_retired:
-            flushed = self._backlog.mark()
-        entry = self._backlog.take(max((waiter.mark for waiter in list(self._waiters)), default=flushed))
+            flushed = self._queue.mark()
+        entry = self._queue.take(max((waiter.mark for waiter in list(self._waiters)), default=flushed))
         if entry is None:
             return False
         if self._refused and time.monotonic() < self._retry_at:
-            self._backlog.settle(entry, NOT_AUTHORIZED)
+            self._queue.settle(entry, NOT_AUTHORIZED)
             return True
-        untold = self._backlog.untold()
+        untold = self._queue.untold()
         try:
             alert = with_losses(entry.alert, untold)
             ids = (entry.id_, entry.coalescing_id)
             result = self._transport.send(alert, ids, timeout, unanswered=entry.unanswered)
         except BaseException as error:
             if not isinstance(error, Exception) and not self.is_current_thread():
-                raise  # Ctrl-C, while this thread delivers itself: the next to deliver finds the alert in hand
+                raise  # Ctrl-C, while this thread delivers itself: the next to deliver finds the alert in flight
             result = SendResult(SendStatus.DROPPED, INTERNAL_ERROR, f"{type(error).__name__}: {error}")
         if result.status is SendStatus.SHOWN:
-            self._backlog.were_told(untold)
+            self._queue.were_told(untold)
         return self._account(entry, result)
 
     def _account(self, entry: Entry, result: SendResult) -> bool:
@@ -423,16 +423,16 @@ class Worker:
             self._note(result.hint)
         if result.status is SendStatus.RETRY:
             if result.unanswered >= MAX_SENDINGS:
-                self._backlog.settle(entry, NO_ANSWER)
+                self._queue.settle(entry, NO_ANSWER)
             else:
-                self._backlog.put_back(entry, result.unanswered)
+                self._queue.put_back(entry, result.unanswered)
             self._back_off()
             return False
         self._answered_at = time.monotonic()
         self._refused = result.status is SendStatus.REFUSED
         self._retry_at = time.monotonic() + _RETRY_AFTER_REFUSAL if self._refused else 0.0
         self._failures = 0
-        self._backlog.settle(entry, None if result.status is SendStatus.SHOWN else result.reason)
+        self._queue.settle(entry, None if result.status is SendStatus.SHOWN else result.reason)
         if result.status is SendStatus.SHOWN and self._complained.locked():
             self._withdraw_complaint()
         return True
@@ -448,20 +448,20 @@ class Worker:
 
     def _release_waiters(self) -> None:
         for waiter in list(self._waiters):
-            if self._backlog.is_settled(waiter.mark):
+            if self._queue.is_settled(waiter.mark):
                 waiter.release(settled=True)
 
     # -- Waiting -------------------------------------------------------------------------------
 
     def _flush_until(self, deadline: float) -> bool:
         self._notice_fork()
-        mark = self._backlog.mark()
-        if self._backlog.is_settled(mark):
+        mark = self._queue.mark()
+        if self._queue.is_settled(mark):
             return True
         # A signal handler that interrupts the thread's start waits for no thread either.
         if not self._is_running or self.is_current_thread() or is_held_here(self._starting):
             self._deliver_inline(deadline, mark)
-            return self._backlog.is_settled(mark)
+            return self._queue.is_settled(mark)
         waiter = _Waiter(mark)
         self._waiters.append(waiter)
         try:
@@ -472,7 +472,7 @@ class Worker:
                 self._waiters.remove(waiter)
             except ValueError:
                 pass  # the thread took it
-        return waiter.settled or self._backlog.is_settled(mark)
+        return waiter.settled or self._queue.is_settled(mark)
 
     def _deliver_inline(self, deadline: float, flushed: int = 0) -> None:
         """Deliver on the calling thread, where no other exists or can be started.
@@ -497,7 +497,7 @@ class Worker:
             if is_held_here(turn):
                 turn.release()
             self._release_waiters()
-            self._backlog.losses.hand_over()
+            self._queue.losses.hand_over()
 
     def _is_interrupted(self) -> bool:
         """Tell whether the caller has interrupted, on the same thread, a delivery, which will find what is new."""
@@ -512,8 +512,8 @@ class Worker:
         try:
             # The first try that fails ends it: a server that is away delays nobody's end.
             while self._flush_until(deadline):
-                mark = self._backlog.mark()
-                if not self._backlog.has_work():
+                mark = self._queue.mark()
+                if not self._queue.has_work():
                     self._give_up("", mark)  # counts that the server has refused; what comes later is not given up
                     return
                 if time.monotonic() >= deadline:
@@ -526,11 +526,11 @@ class Worker:
     def _give_up(self, why: str, mark: float = math.inf) -> None:
         if self._is_interrupted():
             return
-        lost = self._backlog.abandon(LATE, mark)
+        lost = self._queue.abandon(LATE, mark)
         self._release_waiters()  # of other threads
         if lost:
             self._complain(f"{why}{_alerts(lost)} not delivered")
-        self._backlog.losses.hand_over()
+        self._queue.losses.hand_over()
 
     def _why_given_up(self, deadline: float) -> str:
         """Return what people are told of alerts that are given up now; empty when an error was reported before."""
@@ -561,7 +561,7 @@ class Worker:
             self._complained.release()
         except RuntimeError:
             return  # another handler of this server was faster
-        counts = self._backlog.counts()
+        counts = self._queue.counts()
         waited, lost = counts.queued + 1, sum(counts.dropped.values())  # the one that has just been shown waited too
         self._tell(
             f"{self.server} shows alerts again: {_alerts(waited)} waited, {_alerts(lost) if lost else 'none'} lost"

@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from gntp_logging.alerts.alert import Alert
-from gntp_logging.delivery.backlog import Backlog, Entry
 from gntp_logging.delivery.flood import Flood
+from gntp_logging.delivery.queue import AlertQueue, Entry
 from gntp_logging.delivery.threads import start_thread
 from gntp_logging.delivery.transport import SendResult, SendStatus, Transport
 from gntp_logging.delivery.worker import Worker
@@ -361,7 +361,7 @@ def test_a_digest_of_too_many_comes_without_any_call(
     workers: Callable[..., Worker], receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A little later."""
-    monkeypatch.setattr("gntp_logging.delivery.backlog.DIGEST_DELAY", 0.1)
+    monkeypatch.setattr("gntp_logging.delivery.queue.DIGEST_DELAY", 0.1)
     worker = workers(receiver.port, repeat_window=60, burst=1, rate=1)
     for number in range(4):
         worker.submit(alert(f"kind {number}")._replace(kind=(number,)))
@@ -575,7 +575,7 @@ def test_a_digest_that_the_server_refuses_is_counted_as_what_it_holds(workers: C
     with ScriptedServer(answer_error(500)) as server:
         worker = workers(server.port, max_age=1e-9, on_error=lambda one, reason: lost.append((one.title, reason)))
         for _ in range(3):
-            worker._backlog.add(alert())
+            worker._queue.add(alert())
         wait_until(lambda: worker.flush(0.01))
         wait_until(lambda: bool(lost))
     assert worker.stats().dropped == {"error 500": 3}
@@ -754,16 +754,16 @@ def test_what_is_submitted_at_the_very_end_of_close_is_delivered(
     workers: Callable[..., Worker], receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By a thread that has seen a running worker, after close has looked for the last time."""
-    real = Backlog.abandon
+    real = AlertQueue.abandon
 
-    def abandon(self: Backlog, *rest: Any) -> int:
+    def abandon(self: AlertQueue, *rest: Any) -> int:
         monkeypatch.undo()
         worker.submit(alert("at the end"))
         return real(self, *rest)
 
     worker = workers(receiver.port)
     worker.submit(alert("before"))
-    monkeypatch.setattr(Backlog, "abandon", abandon)
+    monkeypatch.setattr(AlertQueue, "abandon", abandon)
     worker.close()
     assert [toast.text for toast in receiver.wait_for(2)] == ["before", "at the end"]
     assert worker.stats().dropped == {}
@@ -875,16 +875,16 @@ def test_what_fails_in_taking_an_alert_does_not_end_the_thread(
     """It is reported, and tried again."""
     lines = Lines()
     worker = workers(receiver.port, lines)
-    real = getattr(Backlog, where)
+    real = getattr(AlertQueue, where)
     failed = threading.Event()
 
-    def fail(self: Backlog, *rest: Any) -> Any:
+    def fail(self: AlertQueue, *rest: Any) -> Any:
         if worker.is_current_thread() and not failed.is_set():
             failed.set()
             raise error("no")
         return real(self, *rest)
 
-    monkeypatch.setattr(Backlog, where, fail)
+    monkeypatch.setattr(AlertQueue, where, fail)
     worker.submit(alert("one"))
     worker.flush(PATIENCE)
     assert failed.wait(PATIENCE)
@@ -897,17 +897,17 @@ def test_what_fails_in_taking_an_alert_does_not_end_the_thread(
 def test_an_alert_that_fails_halfway_out_of_the_queue_is_not_lost(
     workers: Callable[..., Worker], receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is in hand, and goes out with the next try."""
-    real = Backlog._with_ids
+    """It is in flight, and goes out with the next try."""
+    real = AlertQueue._with_ids
     failed = threading.Event()
 
-    def fail(self: Backlog, entry: Entry) -> Entry:
+    def fail(self: AlertQueue, entry: Entry) -> Entry:
         if not failed.is_set():
             failed.set()
             raise MemoryError("no")
         return real(self, entry)
 
-    monkeypatch.setattr(Backlog, "_with_ids", fail)
+    monkeypatch.setattr(AlertQueue, "_with_ids", fail)
     worker = workers(receiver.port)
     worker.submit(alert("one"))
     worker.flush(PATIENCE)
@@ -919,7 +919,7 @@ def test_an_alert_that_fails_halfway_out_of_the_queue_is_not_lost(
 
 
 @pytest.mark.parametrize("error", [ValueError, SystemExit])
-@pytest.mark.parametrize("where", ["flood.Flood.offer", "digest.Digest.take_in", "backlog.Backlog._to_digest"])
+@pytest.mark.parametrize("where", ["flood.Flood.offer", "digest.Digest.take_in", "queue.AlertQueue._to_digest"])
 @pytest.mark.parametrize("queue_size", [2, 100])
 def test_whatever_fails_while_alerts_are_taken_in_each_is_counted(
     workers: Callable[..., Worker],
@@ -1126,10 +1126,10 @@ def test_without_threads_ctrl_c_anywhere_loses_and_locks_nothing(
     after: bool,
 ) -> None:
     """Before a step of the delivery or after it: the next logging call delivers what is there."""
-    real = getattr(Backlog, where)
+    real = getattr(AlertQueue, where)
     interrupted: list[bool] = []
 
-    def interrupt(self: Backlog, *arguments: Any) -> Any:
+    def interrupt(self: AlertQueue, *arguments: Any) -> Any:
         if interrupted:
             return real(self, *arguments)
         interrupted.append(True)
@@ -1138,7 +1138,7 @@ def test_without_threads_ctrl_c_anywhere_loses_and_locks_nothing(
         raise KeyboardInterrupt
 
     worker = workers(receiver.port)
-    monkeypatch.setattr(Backlog, where, interrupt)
+    monkeypatch.setattr(AlertQueue, where, interrupt)
     with pytest.raises(KeyboardInterrupt):
         worker.submit(alert("one"))
     worker.submit(alert("two"))

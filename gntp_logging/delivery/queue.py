@@ -1,12 +1,12 @@
 """What waits for one desktop: a bounded queue, folds of repeats, a digest of what is too much, and the counts.
 
-:meth:`Backlog.add` runs inside the application. It only appends to a deque, which is safe when a signal handler, a
-``__del__`` or a ``__str__`` interrupts it and logs itself. Everything else holds the ledger, for some instructions and
-never during I/O; what runs inside the application only ever tries it. It is re-entrant, because a signal handler may
-call flush while its thread holds it.
+:meth:`AlertQueue.add` runs inside the application. It only appends to a deque, which is safe when a signal handler, a
+``__del__`` or a ``__str__`` interrupts it and logs itself. Everything else holds the lock, for some instructions and
+never during I/O; what runs inside the application only ever tries it. The lock is re-entrant, because a signal handler
+may call flush while its thread holds it.
 
-The way of an alert: *incoming*, where the application puts it; *outgoing*, when :meth:`Backlog.take` has decided that
-it is to be shown; *in hand*, while it is sent.
+An alert passes three places: *incoming*, where the application puts it; *outgoing*, when :meth:`AlertQueue.take` has
+decided that it is to be shown; *in flight*, while it is sent.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Counts:
     notifications: int
 
 
-class Backlog:
+class AlertQueue:
     """The alerts of one worker in one process.
 
     Attributes:
@@ -131,8 +131,8 @@ class Backlog:
         self._outgoing: tuple[deque[Entry], ...] = tuple(deque() for _ in range(_PRIORITIES))
         self._sequence = itertools.count(1)
         self._id_prefix = random_hex_string(8)
-        self._ledger = threading.RLock()
-        self._in_hand: Entry | None = None
+        self._lock = threading.RLock()
+        self._in_flight: Entry | None = None
         self._evicted = Digest()
         self._digest = Digest()
         self._digest_due = 0.0
@@ -157,15 +157,15 @@ class Backlog:
             self._evict()
 
     def mark(self) -> int:
-        """Return a number between those of what was added before and of what will be added."""
+        """Return a sequence number greater than that of every alert added so far."""
         return next(self._sequence)
 
     def _evict(self) -> None:
         """Make room: the oldest of the lowest priority goes first, and lives on in the count of its kind.
 
-        Whoever cannot have the ledger leaves it at that: the one who has it, or the next alert, makes the room.
+        If the lock is taken, do nothing: its holder, or the next add(), evicts.
         """
-        if is_held_here(self._ledger) or not self._ledger.acquire(blocking=False):
+        if is_held_here(self._lock) or not self._lock.acquire(blocking=False):
             return
         try:
             surplus = self._waiting() + self._unlooked + self._spare - self._size
@@ -180,7 +180,7 @@ class Backlog:
                         self.losses.add(entry.alert, QUEUE_FULL)
                     surplus -= 1
         finally:
-            self._ledger.release()
+            self._lock.release()
 
     def _waiting(self) -> int:
         return sum(map(len, self._incoming)) + sum(map(len, self._outgoing))
@@ -191,7 +191,7 @@ class Backlog:
     # -- On its way ----------------------------------------------------------------------------
 
     def take(self, flushed: int = 0) -> Entry | None:
-        """Move what is to be sent next into the hand.
+        """Take the next entry to send and mark it in flight.
 
         That is the oldest alert that is to be shown; then counts that are to be told; then the digest, which also comes
         when it has waited long enough, and when somebody in flush waits for nothing but the digest.
@@ -203,25 +203,25 @@ class Backlog:
             What to send; None when nothing is due.
         """
         now = time.monotonic()
-        with self._ledger:
-            if self._in_hand is not None:  # an exception has ended its delivery halfway
-                self._return(self._in_hand)
+        with self._lock:
+            if self._in_flight is not None:  # an exception has ended its delivery halfway
+                self._return(self._in_flight)
             self._take_in(now)
             lane = min((lane for lane in self._outgoing if lane), key=lambda lane: lane[0].sequence, default=None)
             if self._is_digest_next(lane[0].sequence if lane else None, flushed, now):
-                self._hold(self._digest_entry(now))
+                self._mark_in_flight(self._digest_entry(now))
                 self._begin_digest(now)
-                return self._in_hand
+                return self._in_flight
             if lane is not None:
                 entry = lane[0]
-                self._in_hand = entry  # first here, then not there: a signal handler that looks now misses nothing
+                self._in_flight = entry  # first here, then not there: a signal handler that looks now misses nothing
                 lane.popleft()
-                return self._hold(self._with_ids(entry))
+                return self._mark_in_flight(self._with_ids(entry))
             fold = self._flood.update_due(now, flushed)
-            return None if fold is None else self._hold(self._update(fold, now))
+            return None if fold is None else self._mark_in_flight(self._update(fold, now))
 
-    def _hold(self, entry: Entry) -> Entry:
-        self._in_hand = entry
+    def _mark_in_flight(self, entry: Entry) -> Entry:
+        self._in_flight = entry
         return entry
 
     def _take_in(self, now: float) -> None:
@@ -342,7 +342,7 @@ class Backlog:
         )
 
     def _begin_digest(self, now: float) -> None:
-        """Begin another digest: the one before is in hand, or given up."""
+        """Begin another digest: the one before is in flight, or given up."""
         self._digest = Digest()
         self._last_digest = now
 
@@ -360,7 +360,7 @@ class Backlog:
 
     def next_due(self) -> float | None:
         """Return when something that is not in the queue is due, in seconds of time.monotonic; None when nothing is."""
-        with self._ledger:
+        with self._lock:
             due = self._flood.next_due()
             if self._digest.since is not None:
                 due = min(due, self._digest_due)
@@ -373,12 +373,12 @@ class Backlog:
             entry: What was taken.
             unanswered: How often it was sent without an answer so far.
         """
-        with self._ledger:
-            if self._in_hand is entry:
+        with self._lock:
+            if self._in_flight is entry:
                 self._return(entry._replace(unanswered=unanswered))
 
     def _return(self, entry: Entry) -> None:
-        """Put what is in hand back to where it came from, unless whoever was interrupted had not taken it out yet."""
+        """Put what is in flight back where it came from, unless an interrupt came before it was taken out."""
         if entry.digest is not None:
             if self._digest is not entry.digest:
                 later, self._digest = self._digest, entry.digest
@@ -392,25 +392,25 @@ class Backlog:
             lane = self._outgoing[entry.alert.priority + 2]
             if not lane or lane[0].sequence != entry.sequence:
                 lane.appendleft(entry)
-        self._in_hand = None
+        self._in_flight = None
 
     def settle(self, entry: Entry, reason: str | None = None) -> None:
         """Count an alert as shown, or as dropped for a reason; unless close has counted it already."""
         now = time.monotonic()
-        with self._ledger:
-            if self._in_hand is not entry:
+        with self._lock:
+            if self._in_flight is not entry:
                 return
             # Counted first: who is interrupted here counts it twice rather than never.
             if reason is not None:
                 self._drop(entry, reason, now)
-                self._in_hand = None
+                self._in_flight = None
                 return
             self._notifications += 1
             if entry.digest is not None:
                 self._digested += entry.digest.count
             elif not entry.is_update:
                 self._shown += 1
-            self._in_hand = None
+            self._in_flight = None
             if entry.fold is not None:
                 self._flood.told(entry.fold, entry.told, now)
 
@@ -436,12 +436,12 @@ class Backlog:
         """
         now = time.monotonic()
         before = sum(self.losses.by_reason.values())
-        with self._ledger:
+        with self._lock:
             self._take_in(now)
-            if self._in_hand is not None and self._in_hand.sequence <= mark:
-                if not self._in_hand.is_update:
-                    self._drop(self._in_hand, reason, now)
-                self._in_hand = None
+            if self._in_flight is not None and self._in_flight.sequence <= mark:
+                if not self._in_flight.is_update:
+                    self._drop(self._in_flight, reason, now)
+                self._in_flight = None
             for lane in self._outgoing:
                 while lane and lane[0].sequence <= mark:
                     self._drop(lane.popleft(), reason, now)
@@ -461,36 +461,36 @@ class Backlog:
 
     def is_settled(self, mark: int) -> bool:
         """Tell whether nothing from before a mark waits."""
-        with self._ledger:
+        with self._lock:
             waiting = [lane[0].sequence for lane in (*self._incoming, *self._outgoing) if lane]
-            if self._in_hand is not None:
-                waiting.append(self._in_hand.sequence)
+            if self._in_flight is not None:
+                waiting.append(self._in_flight.sequence)
             rest = (self._digest.since, self._evicted.since, self._flood.oldest_untold())
             waiting += [sequence for sequence in rest if sequence is not None]
             return all(sequence > mark for sequence in waiting)
 
     def has_work(self) -> bool:
         """Tell whether there is something to send; counts that the server has just refused are not."""
-        with self._ledger:
-            if self._waiting() or self._in_hand is not None or self._digest.count or self._evicted.count:
+        with self._lock:
+            if self._waiting() or self._in_flight is not None or self._digest.count or self._evicted.count:
                 return True
             return any(fold.told and fold.untold and not fold.is_refused for fold in self._flood.folds())
 
     def untold(self) -> Counter[str]:
         """Return the losses that no alert has told of yet."""
-        with self._ledger:
+        with self._lock:
             return self.losses.untold()
 
     def were_told(self, losses: Counter[str]) -> None:
         """Take notice that an alert with these losses was shown."""
-        with self._ledger:
+        with self._lock:
             self.losses.were_told(losses)
 
     def counts(self) -> Counts:
         """Return the counts of one moment."""
-        with self._ledger:
+        with self._lock:
             queued = self._waiting() + self._digest.count + self._evicted.count
-            held = self._in_hand
+            held = self._in_flight
             if held is not None and not held.is_update:
                 queued += 1 if held.digest is None else held.digest.count
             dropped = dict(self.losses.by_reason)

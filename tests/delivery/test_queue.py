@@ -1,4 +1,4 @@
-"""backlog: whatever happens to alerts, in whatever order, every one of them is accounted for."""
+"""queue: whatever happens to alerts, in whatever order, every one of them is accounted for."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from gntp_logging.alerts.alert import Alert
-from gntp_logging.delivery import backlog as backlogs
-from gntp_logging.delivery.backlog import Backlog, Entry
+from gntp_logging.delivery import queue as queues
 from gntp_logging.delivery.flood import Flood
+from gntp_logging.delivery.queue import AlertQueue, Entry
 from tests.support import make_alert
 
 
@@ -27,26 +27,26 @@ def as_it_is(one: Alert) -> Alert:
     return one
 
 
-def taken(backlog: Backlog) -> Entry:
+def taken(queue: AlertQueue) -> Entry:
     """Take what must be there."""
-    entry = backlog.take()
+    entry = queue.take()
     assert entry is not None
     return entry
 
 
 def test_a_repeat_raises_the_count_of_what_waits() -> None:
     """While the first is undelivered: one toast, when it is sent, tells them all."""
-    backlog = Backlog(100, 0.0, Flood(60.0, 20, 0.0), as_it_is, None)
+    queue = AlertQueue(100, 0.0, Flood(60.0, 20, 0.0), as_it_is, None)
     for _ in range(3):
-        backlog.add(alert())
-    first = taken(backlog)
+        queue.add(alert())
+    first = taken(queue)
     assert (first.alert.title, first.told) == ("title · 3 times", 3)
-    backlog.put_back(first, 1)
-    backlog.add(alert())
-    again = taken(backlog)
+    queue.put_back(first, 1)
+    queue.add(alert())
+    again = taken(queue)
     assert (again.alert.title, again.id_, again.unanswered) == ("title · 4 times", first.id_, 1)
-    backlog.settle(again)
-    counts = backlog.counts()
+    queue.settle(again)
+    counts = queue.counts()
     assert (counts.shown, counts.folded, counts.queued, counts.notifications) == (1, 3, 0, 1)
 
 
@@ -54,19 +54,19 @@ def test_updates_share_the_firsts_coalescing_id_and_no_other_does() -> None:
     """Ids are random: two processes with the same kind do not overwrite each other's counts."""
     ids = []
     for _ in range(2):
-        backlog = Backlog(100, 0.0, Flood(60.0, 20, 0.0), as_it_is, None)
-        backlog.add(alert())
-        first = taken(backlog)
-        backlog.settle(first)
-        backlog.add(alert())
-        update = backlog.take(flushed=backlog.mark())
+        queue = AlertQueue(100, 0.0, Flood(60.0, 20, 0.0), as_it_is, None)
+        queue.add(alert())
+        first = taken(queue)
+        queue.settle(first)
+        queue.add(alert())
+        update = queue.take(flushed=queue.mark())
         assert update is not None
         assert update.is_update
         assert first.id_ == first.coalescing_id == update.coalescing_id != update.id_
         ids.append(first.id_)
-        backlog.settle(update)
-        backlog.add(alert())
-        another = backlog.take(flushed=backlog.mark())
+        queue.settle(update)
+        queue.add(alert())
+        another = queue.take(flushed=queue.mark())
         assert another is not None
         assert another.id_ not in (first.id_, update.id_)
     assert ids[0] != ids[1]
@@ -74,15 +74,15 @@ def test_updates_share_the_firsts_coalescing_id_and_no_other_does() -> None:
 
 def test_an_update_that_was_not_answered_is_the_same_when_it_is_sent_again() -> None:
     """Under the same id, with the count of then."""
-    backlog = Backlog(100, 0.0, Flood(60.0, 20, 0.0), as_it_is, None)
-    backlog.add(alert())
-    backlog.settle(taken(backlog))
-    backlog.add(alert())
-    update = backlog.take(flushed=backlog.mark())
+    queue = AlertQueue(100, 0.0, Flood(60.0, 20, 0.0), as_it_is, None)
+    queue.add(alert())
+    queue.settle(taken(queue))
+    queue.add(alert())
+    update = queue.take(flushed=queue.mark())
     assert update is not None
-    backlog.put_back(update, 1)
-    backlog.add(alert())
-    again = backlog.take(flushed=backlog.mark())
+    queue.put_back(update, 1)
+    queue.add(alert())
+    again = queue.take(flushed=queue.mark())
     assert again is not None
     assert (again.id_, again.unanswered, again.told) == (update.id_, 1, 3)
 
@@ -90,69 +90,69 @@ def test_an_update_that_was_not_answered_is_the_same_when_it_is_sent_again() -> 
 def test_a_first_alert_that_is_given_up_takes_its_repeats_along() -> None:
     """They are dropped for the same reason, and the next one is a first one again."""
     lost: list[str] = []
-    backlog = Backlog(
+    queue = AlertQueue(
         100, 0.0, Flood(60.0, 20, 0.0), as_it_is, lambda one, reason: lost.append(f"{one.title}: {reason}")
     )
     for _ in range(5):
-        backlog.add(alert())
-    backlog.settle(taken(backlog), "error 300")
-    assert backlog.counts().dropped == {"error 300": 5}
-    assert backlog.counts().folded == 0
-    backlog.losses.hand_over()
+        queue.add(alert())
+    queue.settle(taken(queue), "error 300")
+    assert queue.counts().dropped == {"error 300": 5}
+    assert queue.counts().folded == 0
+    queue.losses.hand_over()
     assert lost == ["title · 5 times: error 300"]
-    backlog.add(alert())
-    assert taken(backlog).told == 1
+    queue.add(alert())
+    assert taken(queue).told == 1
 
 
 def test_repeats_that_were_not_told_are_dropped_at_the_end() -> None:
     """A count that nobody has seen is a loss."""
-    backlog = Backlog(100, 0.0, Flood(60.0, 20, 0.0), as_it_is, None)
-    backlog.add(alert())
-    backlog.settle(taken(backlog))
+    queue = AlertQueue(100, 0.0, Flood(60.0, 20, 0.0), as_it_is, None)
+    queue.add(alert())
+    queue.settle(taken(queue))
     for _ in range(4):
-        backlog.add(alert())
-    assert backlog.take() is None
-    assert backlog.abandon("not delivered in time") == 4
-    counts = backlog.counts()
+        queue.add(alert())
+    assert queue.take() is None
+    assert queue.abandon("not delivered in time") == 4
+    counts = queue.counts()
     assert (counts.shown, counts.folded, counts.dropped) == (1, 0, {"not delivered in time": 4})
 
 
 def test_what_was_added_after_a_mark_is_not_given_up() -> None:
     """Neither an alert, nor a repeat, nor what waits for a digest; and nothing is counted twice."""
-    backlog = Backlog(100, 0.0, Flood(60.0, 2, 1.0), as_it_is, None)
+    queue = AlertQueue(100, 0.0, Flood(60.0, 2, 1.0), as_it_is, None)
     for kind in "ab":
-        backlog.add(alert(kind))
-        backlog.settle(taken(backlog))
-    backlog.add(alert("a"))
-    mark = backlog.mark()
-    backlog.add(alert("b"))
-    backlog.add(alert("digest"))
-    backlog.add(alert("critical")._replace(level=50))
-    assert backlog.abandon("too late", mark) == 1
-    counts = backlog.counts()
+        queue.add(alert(kind))
+        queue.settle(taken(queue))
+    queue.add(alert("a"))
+    mark = queue.mark()
+    queue.add(alert("b"))
+    queue.add(alert("digest"))
+    queue.add(alert("critical")._replace(level=50))
+    assert queue.abandon("too late", mark) == 1
+    counts = queue.counts()
     assert (counts.shown, counts.folded, counts.queued, counts.dropped) == (2, 1, 2, {"too late": 1})
-    assert backlog.has_work()
-    while (entry := backlog.take(flushed=backlog.mark())) is not None:
-        backlog.settle(entry)
-    counts = backlog.counts()
+    assert queue.has_work()
+    while (entry := queue.take(flushed=queue.mark())) is not None:
+        queue.settle(entry)
+    counts = queue.counts()
     assert (counts.shown, counts.folded, counts.digested, counts.queued) == (3, 1, 1, 0)
-    assert not backlog.has_work()
-    assert backlog.abandon("too late") == 0
+    assert not queue.has_work()
+    assert queue.abandon("too late") == 0
 
 
 def test_evicted_repeats_are_counted_in_the_fold() -> None:
     """100,000 identical errors while the server hangs: the queue is bounded, the count exact."""
-    backlog = Backlog(50, 0.0, Flood(60.0, 20, 0.0), as_it_is, None)
-    backlog.add(alert())
-    first = taken(backlog)
+    queue = AlertQueue(50, 0.0, Flood(60.0, 20, 0.0), as_it_is, None)
+    queue.add(alert())
+    first = taken(queue)
     for _ in range(100_000):
-        backlog.add(alert())
-    backlog.settle(first)
-    update = backlog.take(flushed=backlog.mark())
+        queue.add(alert())
+    queue.settle(first)
+    update = queue.take(flushed=queue.mark())
     assert update is not None
     assert update.told == 100_001
-    backlog.settle(update)
-    counts = backlog.counts()
+    queue.settle(update)
+    counts = queue.counts()
     assert (counts.shown, counts.folded, counts.queued, counts.dropped) == (1, 100_000, 0, {})
 
 
@@ -169,23 +169,23 @@ def test_an_alert_that_cannot_be_looked_through_is_withheld() -> None:
             title="S3CRET", text="S3CRET", logger="shop.orders", url="https://t/S3CRET", context=(("user", "S3CRET"),)
         )
 
-    backlog = Backlog(
+    queue = AlertQueue(
         1, 0.0, Flood(60.0, 20, 0.0), fail, lambda one, _: handed.append(one._replace(kind=())), notes.append
     )
     for kind in "abc":
-        backlog.add(secret(kind))
-    first, digest = taken(backlog), None
+        queue.add(secret(kind))
+    first, digest = taken(queue), None
     assert first.alert.title == "ERROR · shop.orders"
     assert "ERROR of shop.orders" in first.alert.text
-    backlog.settle(first)
-    digest = taken(backlog)
+    queue.settle(first)
+    digest = taken(queue)
     assert digest.digest is not None
-    backlog.settle(digest, "error 500")
-    backlog.losses.hand_over()
+    queue.settle(digest, "error 500")
+    queue.losses.hand_over()
     assert len(handed) == 1
     assert "S3CRET" not in f"{first.alert._replace(kind=())} {digest.alert} {handed} {notes}"
     assert set(notes) == {"secrets could not be looked for in an alert: RuntimeError"}
-    assert (backlog.counts().shown, backlog.counts().dropped) == (1, {"error 500": 2})
+    assert (queue.counts().shown, queue.counts().dropped) == (1, {"error 500": 2})
 
 
 def test_what_fails_while_it_is_sorted_out_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,11 +198,11 @@ def test_what_fails_while_it_is_sorted_out_is_counted(monkeypatch: pytest.Monkey
     flood = Flood(60.0, 20, 0.0)
     monkeypatch.setattr(flood, "offer", fail)
     monkeypatch.setattr(flood, "absorb", fail)
-    backlog = Backlog(1, 0.0, flood, as_it_is, None, notes.append)
+    queue = AlertQueue(1, 0.0, flood, as_it_is, None, notes.append)
     for kind in "abc":
-        backlog.add(alert(kind))
-    assert taken(backlog).alert.text == "text c"
-    counts = backlog.counts()
+        queue.add(alert(kind))
+    assert taken(queue).alert.text == "text c"
+    counts = queue.counts()
     assert (counts.queued, counts.dropped) == (1, {"internal error": 2})
     assert set(notes) == {"internal error: MemoryError"}
 
@@ -215,38 +215,38 @@ def test_secrets_of_evicted_alerts_are_masked(monkeypatch: pytest.MonkeyPatch) -
     def masked(one: Alert) -> Alert:
         return one._replace(text="***")
 
-    backlog = Backlog(1, 0.0, Flood(60.0, 20, 0.0), masked, lambda one, reason: handed.append(f"{one.text}: {reason}"))
+    queue = AlertQueue(1, 0.0, Flood(60.0, 20, 0.0), masked, lambda one, reason: handed.append(f"{one.text}: {reason}"))
     for kind in "abc":
-        backlog.add(alert(kind))
-    backlog.losses.hand_over()
+        queue.add(alert(kind))
+    queue.losses.hand_over()
     assert handed == ["***: queue full"]
-    backlog.settle(taken(backlog))
-    digest = taken(backlog)
+    queue.settle(taken(queue))
+    digest = taken(queue)
     assert digest.digest is not None
     assert digest.alert.text.startswith("***")
 
 
 def test_what_is_too_much_becomes_a_digest_a_little_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which waits for more of the kind, and comes at once for flush."""
-    backlog = Backlog(100, 0.0, Flood(60.0, 2, 1.0), as_it_is, None)
+    queue = AlertQueue(100, 0.0, Flood(60.0, 2, 1.0), as_it_is, None)
     for number in range(5):
-        backlog.add(alert(f"kind {number}"))
+        queue.add(alert(f"kind {number}"))
     for _ in range(2):
-        backlog.settle(taken(backlog))
-    assert backlog.take() is None
-    due = backlog.next_due()
+        queue.settle(taken(queue))
+    assert queue.take() is None
+    due = queue.next_due()
     assert due is not None
-    assert backlogs.DIGEST_DELAY - 1 < due - time.monotonic() <= backlogs.DIGEST_DELAY
-    digest = backlog.take(flushed=backlog.mark())
+    assert queues.DIGEST_DELAY - 1 < due - time.monotonic() <= queues.DIGEST_DELAY
+    digest = queue.take(flushed=queue.mark())
     assert digest is not None
     assert digest.alert.title == "3 alerts not shown one by one"
-    backlog.settle(digest)
-    assert backlog.counts().digested == 3
-    backlog.add(alert("kind 7"))
-    assert backlog.take() is None
-    due = backlog.next_due()
+    queue.settle(digest)
+    assert queue.counts().digested == 3
+    queue.add(alert("kind 7"))
+    assert queue.take() is None
+    due = queue.next_due()
     assert due is not None
-    assert due - time.monotonic() > backlogs.DIGEST_INTERVAL - 1  # digests come once a minute
+    assert due - time.monotonic() > queues.DIGEST_INTERVAL - 1  # digests come once a minute
 
 
 class Accounts(RuleBasedStateMachine):
@@ -256,7 +256,7 @@ class Accounts(RuleBasedStateMachine):
         super().__init__()
         self.now = 1000.0
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(backlogs, "time", self)
+        self.patch.setattr(queues, "time", self)
         self.accepted = 0
         self.held: Entry | None = None
 
@@ -267,28 +267,28 @@ class Accounts(RuleBasedStateMachine):
     @initialize(size=st.sampled_from([3, 40, 600]), window=st.sampled_from([0.0, 60.0]), rate=st.sampled_from([0, 12]))
     def begin(self, size: int, window: float, rate: float) -> None:
         """Begin empty."""
-        self.backlog = Backlog(size, 30.0, Flood(window, 3, rate), as_it_is, None)
+        self.queue = AlertQueue(size, 30.0, Flood(window, 3, rate), as_it_is, None)
         self.size = size
 
     @rule(kind=st.sampled_from("abcdefgh"), priority=st.integers(-2, 2), count=st.sampled_from([1, 2, 5, 700]))
     def add(self, kind: str, priority: int, count: int) -> None:
         """Add some alerts of a kind."""
         for _ in range(count):
-            self.backlog.add(alert(kind, priority))
+            self.queue.add(alert(kind, priority))
         self.accepted += count
 
     @precondition(lambda self: self.held is None)
     @rule(flushes=st.booleans())
     def take(self, flushes: bool) -> None:
         """Take what is due."""
-        self.held = self.backlog.take(self.backlog.mark() if flushes else 0)
+        self.held = self.queue.take(self.queue.mark() if flushes else 0)
 
     @precondition(lambda self: self.held is not None)
     @rule(unanswered=st.integers(0, 2))
     def put_back(self, unanswered: int) -> None:
         """Fail for now."""
         assert self.held is not None
-        self.backlog.put_back(self.held, unanswered)
+        self.queue.put_back(self.held, unanswered)
         self.held = None
 
     @precondition(lambda self: self.held is not None)
@@ -296,7 +296,7 @@ class Accounts(RuleBasedStateMachine):
     def settle(self, reason: str | None) -> None:
         """Succeed, or fail for good."""
         assert self.held is not None
-        self.backlog.settle(self.held, reason)
+        self.queue.settle(self.held, reason)
         self.held = None
 
     @rule(seconds=st.sampled_from([0.1, 6.0, 31.0, 61.0, 4000.0]))
@@ -306,34 +306,34 @@ class Accounts(RuleBasedStateMachine):
 
     @rule()
     def abandon(self) -> None:
-        """Close; what is in hand is settled late."""
-        self.backlog.abandon("not delivered in time")
-        counts = self.backlog.counts()
+        """Close; what is in flight is settled late."""
+        self.queue.abandon("not delivered in time")
+        counts = self.queue.counts()
         assert counts.queued == 0
 
     @invariant()
     def adds_up(self) -> None:
         """Every alert is accounted for, and the queue is bounded."""
-        if not hasattr(self, "backlog"):
+        if not hasattr(self, "queue"):
             return
-        counts = self.backlog.counts()
+        counts = self.queue.counts()
         settled = counts.shown + counts.folded + counts.digested + sum(counts.dropped.values())
         assert settled + counts.queued == self.accepted
         assert min(counts.shown, counts.folded, counts.digested, counts.queued) >= 0
-        assert self.backlog._waiting() <= self.size + 1  # what was put back has been counted already
+        assert self.queue._waiting() <= self.size + 1  # what was put back has been counted already
 
     def teardown(self) -> None:
         """Flush: in the end nothing waits, and flush finds it so."""
-        if hasattr(self, "backlog"):
+        if hasattr(self, "queue"):
             if self.held is not None:
-                self.backlog.settle(self.held)
-            mark = self.backlog.mark()
+                self.queue.settle(self.held)
+            mark = self.queue.mark()
             for _ in range(10_000):
-                if (entry := self.backlog.take(mark)) is None:
+                if (entry := self.queue.take(mark)) is None:
                     break
-                self.backlog.settle(entry)
-            assert self.backlog.is_settled(mark)
-            assert self.backlog.counts().queued == 0
+                self.queue.settle(entry)
+            assert self.queue.is_settled(mark)
+            assert self.queue.counts().queued == 0
             self.adds_up()
         self.patch.undo()
 
