@@ -32,6 +32,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))  # where the repository is not installed
 
 from gntp_logging import GNTPHandler, Stats
+from gntp_logging.delivery import queue
 
 LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
 THREADS = 4

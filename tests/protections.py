@@ -250,10 +250,10 @@ PROTECTIONS: Final = (
     ),
     _one(
         "thread: an on_error that ends programs",
-        "delivery/losses.py",
+        "delivery/dropped.py",
         "                except BaseException as error:",
         "                except Exception as error:",
-        "tests/delivery/test_losses.py::test_whatever_on_error_raises_is_ignored",
+        "tests/delivery/test_dropped.py::test_whatever_on_error_raises_is_ignored",
     ),
     _one(
         "thread: an error in taking an alert",

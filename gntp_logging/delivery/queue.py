@@ -26,8 +26,8 @@ from gntp_logging.alerts.fingerprint import Kind
 from gntp_logging.gntp.constants import random_hex_string
 
 from .digest import Digest, Tally
+from .dropped import INTERNAL_ERROR, QUEUE_FULL, DroppedAlerts
 from .flood import Decision, Flood, Fold
-from .losses import INTERNAL_ERROR, QUEUE_FULL, Losses
 from .threads import is_held_here
 
 _PRIORITIES: Final = 5
@@ -96,7 +96,7 @@ class AlertQueue:
     """The alerts of one worker in one process.
 
     Attributes:
-        losses: What was given up.
+        dropped_alerts: What was given up.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class AlertQueue:
         self._last_digest = -DIGEST_INTERVAL
         self._shown = self._folded = self._digested = self._notifications = 0
         # What a full queue has no room for is redacted when it is handed over, not on the thread that logs.
-        self.losses: Losses = Losses(
+        self.dropped_alerts: DroppedAlerts = DroppedAlerts(
             # Without what it is known by, which holds the message as it was.
             on_error and (lambda alert, reason: on_error(self._without_secrets(alert)._replace(kind=()), reason)),
             size,
@@ -177,7 +177,7 @@ class AlertQueue:
                     if entry.fold is not None:
                         self._to_digest(entry)
                     elif not add(at_hand(entry.alert.kind), entry.alert, entry.sequence):
-                        self.losses.add(entry.alert, QUEUE_FULL)
+                        self.dropped_alerts.add(entry.alert, QUEUE_FULL)
                     surplus -= 1
         finally:
             self._lock.release()
@@ -266,11 +266,11 @@ class AlertQueue:
                 self._digest_due = now
         except Exception as error:  # noqa: BLE001 - no alert keeps the others from being sent, and each is counted
             self._note(f"{INTERNAL_ERROR}: {type(error).__name__}")
-            self.losses.add(tally.newest, INTERNAL_ERROR, tally.count)
+            self.dropped_alerts.add(tally.newest, INTERNAL_ERROR, tally.count)
 
     def _give_up(self, entry: Entry, error: Exception) -> None:
         self._note(f"{INTERNAL_ERROR}: {type(error).__name__}")
-        self.losses.add(entry.alert, INTERNAL_ERROR)
+        self.dropped_alerts.add(entry.alert, INTERNAL_ERROR)
 
     def _without_secrets(self, alert: Alert) -> Alert:
         try:
@@ -417,15 +417,15 @@ class AlertQueue:
     def _drop(self, entry: Entry, reason: str, now: float) -> None:
         fold = entry.fold
         if entry.digest is not None:
-            self.losses.add(entry.alert, reason, entry.digest.count)
+            self.dropped_alerts.add(entry.alert, reason, entry.digest.count)
         elif fold is None:
-            self.losses.add(entry.alert, reason)
+            self.dropped_alerts.add(entry.alert, reason)
         elif entry.is_update:
             self._flood.not_told(fold, now, self.mark())
         else:
             self._flood.forget(fold)
             self._folded -= fold.count - 1
-            self.losses.add(fold.as_alert(), reason, fold.count)
+            self.dropped_alerts.add(fold.as_alert(), reason, fold.count)
 
     def abandon(self, reason: str, mark: float = math.inf) -> int:
         """Count everything that waits as dropped, repeats that were not told included; return how much that was.
@@ -435,7 +435,7 @@ class AlertQueue:
             mark: What was added after this mark goes on waiting.
         """
         now = time.monotonic()
-        before = sum(self.losses.by_reason.values())
+        before = sum(self.dropped_alerts.by_reason.values())
         with self._lock:
             self._take_in(now)
             if self._in_flight is not None and self._in_flight.sequence <= mark:
@@ -453,9 +453,9 @@ class AlertQueue:
                     continue
                 if fold.untold:
                     self._folded -= fold.untold
-                    self.losses.add(fold.as_alert(), reason, fold.untold)
+                    self.dropped_alerts.add(fold.as_alert(), reason, fold.untold)
                 self._flood.forget(fold)
-            return sum(self.losses.by_reason.values()) - before
+            return sum(self.dropped_alerts.by_reason.values()) - before
 
     # -- What there is -------------------------------------------------------------------------
 
@@ -477,14 +477,14 @@ class AlertQueue:
             return any(fold.told and fold.untold and not fold.is_refused for fold in self._flood.folds())
 
     def untold(self) -> Counter[str]:
-        """Return the losses that no alert has told of yet."""
+        """Return, by reason, how many dropped alerts no alert has told of yet."""
         with self._lock:
-            return self.losses.untold()
+            return self.dropped_alerts.untold()
 
-    def were_told(self, losses: Counter[str]) -> None:
-        """Take notice that an alert with these losses was shown."""
+    def were_told(self, dropped: Counter[str]) -> None:
+        """Take notice that an alert that tells of these was shown."""
         with self._lock:
-            self.losses.were_told(losses)
+            self.dropped_alerts.were_told(dropped)
 
     def counts(self) -> Counts:
         """Return the counts of one moment."""
@@ -493,5 +493,5 @@ class AlertQueue:
             held = self._in_flight
             if held is not None and not held.is_update:
                 queued += 1 if held.digest is None else held.digest.count
-            dropped = dict(self.losses.by_reason)
+            dropped = dict(self.dropped_alerts.by_reason)
             return Counts(self._shown, self._folded, self._digested, dropped, queued, self._notifications)

@@ -25,7 +25,7 @@ from gntp_logging.gntp.exceptions import (
 from gntp_logging.gntp.models import Event, Notification, Resource, URLCallback, is_web_url
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest
 
-from .losses import DISABLED, INVALID, NOT_AUTHORIZED
+from .dropped import DISABLED, INVALID, NOT_AUTHORIZED
 
 MAX_EVENTS: Final = 200
 """Notification types at most. Records can name new ones; a name made from data must not grow the list for ever."""
@@ -56,7 +56,7 @@ class SendResult(NamedTuple):
 
     Attributes:
         status: What became of the alert.
-        reason: Why, in a few words; the key under which losses are counted.
+        reason: Why, in a few words; the key under which dropped alerts are counted.
         hint: What a person should look at; empty when there is nothing to say.
         unanswered: How often the alert was sent, in all its tries, without an answer that can be read: the server may
             have shown it.

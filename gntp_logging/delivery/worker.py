@@ -26,8 +26,8 @@ from typing import Final
 from gntp_logging.alerts.alert import Alert
 from gntp_logging.gntp.network import host_and_port
 
+from .dropped import INTERNAL_ERROR, LATE, NO_ANSWER, NOT_AUTHORIZED, with_dropped
 from .flood import Flood
-from .losses import INTERNAL_ERROR, LATE, NO_ANSWER, NOT_AUTHORIZED, with_losses
 from .process import (
     add_worker,
     complaint_about,
@@ -338,7 +338,7 @@ class Worker:
                 self._is_backing_off = False
         finally:
             self._release_waiters()
-            self._queue.losses.hand_over()
+            self._queue.dropped_alerts.hand_over()
             # The system gives the number of a thread that has ended to the next one, whose records are not this one's.
             self._thread_ids.discard(ident)
             if self._started == generation:
@@ -353,7 +353,7 @@ class Worker:
         """
         try:
             while generation == self._generation:
-                self._queue.losses.hand_over()
+                self._queue.dropped_alerts.hand_over()
                 pause = self._pause()
                 if pause > 0:
                     return pause
@@ -406,7 +406,7 @@ class Worker:
             return True
         untold = self._queue.untold()
         try:
-            alert = with_losses(entry.alert, untold)
+            alert = with_dropped(entry.alert, untold)
             ids = (entry.id_, entry.coalescing_id)
             result = self._transport.send(alert, ids, timeout, unanswered=entry.unanswered)
         except BaseException as error:
@@ -497,7 +497,7 @@ class Worker:
             if is_held_here(turn):
                 turn.release()
             self._release_waiters()
-            self._queue.losses.hand_over()
+            self._queue.dropped_alerts.hand_over()
 
     def _is_interrupted(self) -> bool:
         """Tell whether the caller has interrupted, on the same thread, a delivery, which will find what is new."""
@@ -530,7 +530,7 @@ class Worker:
         self._release_waiters()  # of other threads
         if lost:
             self._complain(f"{why}{_alerts(lost)} not delivered")
-        self._queue.losses.hand_over()
+        self._queue.dropped_alerts.hand_over()
 
     def _why_given_up(self, deadline: float) -> str:
         """Return what people are told of alerts that are given up now; empty when an error was reported before."""

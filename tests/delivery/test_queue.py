@@ -98,7 +98,7 @@ def test_a_first_alert_that_is_given_up_takes_its_repeats_along() -> None:
     queue.settle(taken(queue), "error 300")
     assert queue.counts().dropped == {"error 300": 5}
     assert queue.counts().folded == 0
-    queue.losses.hand_over()
+    queue.dropped_alerts.hand_over()
     assert lost == ["title · 5 times: error 300"]
     queue.add(alert())
     assert taken(queue).told == 1
@@ -181,7 +181,7 @@ def test_an_alert_that_cannot_be_looked_through_is_withheld() -> None:
     digest = taken(queue)
     assert digest.digest is not None
     queue.settle(digest, "error 500")
-    queue.losses.hand_over()
+    queue.dropped_alerts.hand_over()
     assert len(handed) == 1
     assert "S3CRET" not in f"{first.alert._replace(kind=())} {digest.alert} {handed} {notes}"
     assert set(notes) == {"secrets could not be looked for in an alert: RuntimeError"}
@@ -218,7 +218,7 @@ def test_secrets_of_evicted_alerts_are_masked(monkeypatch: pytest.MonkeyPatch) -
     queue = AlertQueue(1, 0.0, Flood(60.0, 20, 0.0), masked, lambda one, reason: handed.append(f"{one.text}: {reason}"))
     for kind in "abc":
         queue.add(alert(kind))
-    queue.losses.hand_over()
+    queue.dropped_alerts.hand_over()
     assert handed == ["***: queue full"]
     queue.settle(taken(queue))
     digest = taken(queue)

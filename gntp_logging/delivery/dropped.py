@@ -25,7 +25,7 @@ NO_ANSWER: Final = "no answer"
 QUEUE_FULL: Final = "queue full"
 
 
-class Losses:
+class DroppedAlerts:
     """What one worker has given up, in one process.
 
     The queue's lock guards the counts; ``hand_over`` is called without it.
@@ -35,7 +35,7 @@ class Losses:
     """
 
     def __init__(self, on_error: Callable[[Alert, str], object] | None, room: int) -> None:
-        """Begin without losses.
+        """Begin with none.
 
         Args:
             on_error: Gets each alert that is given up, and the reason; None when nobody wants them.
@@ -60,18 +60,18 @@ class Losses:
             self._kept.append((alert, reason))
 
     def untold(self) -> Counter[str]:
-        """Return the losses that no alert has told of yet, but for what the user has switched off."""
+        """Return, by reason, how many no alert has told of yet, but for what the user has switched off."""
         untold = self.by_reason - self._told
         del untold[DISABLED]
         return untold
 
-    def were_told(self, losses: Counter[str]) -> None:
-        """Take notice that an alert with these losses was shown.
+    def were_told(self, dropped: Counter[str]) -> None:
+        """Take notice that an alert that tells of these was shown.
 
         Args:
-            losses: What ``untold`` returned before.
+            dropped: What ``untold`` returned before.
         """
-        self._told.update(losses)
+        self._told.update(dropped)
 
     def hand_over(self) -> None:
         """Call ``on_error`` for what was given up so far, whatever it raises; not for what it logs itself meanwhile."""
@@ -90,22 +90,22 @@ class Losses:
             self._handing_over.release()
 
 
-def with_losses(alert: Alert, losses: Counter[str]) -> Alert:
+def with_dropped(alert: Alert, dropped: Counter[str]) -> Alert:
     """Let an alert tell, in its last line, what did not get through before it.
 
     Args:
         alert: The alert.
-        losses: Numbers by reason.
+        dropped: Numbers by reason.
 
     Returns:
-        The alert, or the same when there are no losses.
+        The alert, or the same when there are none.
     """
-    count = sum(losses.values())
+    count = sum(dropped.values())
     if not count:
         return alert
-    if len(losses) == 1:
-        reasons = next(iter(losses))
+    if len(dropped) == 1:
+        reasons = next(iter(dropped))
     else:
-        reasons = ", ".join(f"{number} {reason}" for reason, number in losses.items())
+        reasons = ", ".join(f"{number} {reason}" for reason, number in dropped.items())
     told = f"({'1 alert was' if count == 1 else f'{count} alerts were'} dropped: {reasons})"
     return alert._replace(text=f"{alert.text}\n{told}")

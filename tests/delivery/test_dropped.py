@@ -1,4 +1,4 @@
-"""losses: what was given up is counted, told and handed over."""
+"""dropped: what was given up is counted, told and handed over."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gntp_logging.alerts.alert import Alert
-from gntp_logging.delivery.losses import Losses, with_losses
+from gntp_logging.delivery.dropped import DroppedAlerts, with_dropped
 from tests.support import make_alert
 
 
 @pytest.mark.parametrize(
-    ("losses", "line"),
+    ("dropped", "line"),
     [
         ({}, ""),
         ({"queue full": 1}, "\n(1 alert was dropped: queue full)"),
@@ -24,24 +24,24 @@ from tests.support import make_alert
         ({"queue full": 1, "too old": 2}, "\n(3 alerts were dropped: 1 queue full, 2 too old)"),
     ],
 )
-def test_losses_are_told_in_words(losses: dict[str, int], line: str) -> None:
+def test_losses_are_told_in_words(dropped: dict[str, int], line: str) -> None:
     """In the last line; none say nothing."""
-    assert with_losses(make_alert(), Counter(losses)).text == "text" + line
+    assert with_dropped(make_alert(), Counter(dropped)).text == "text" + line
 
 
 @given(reasons=st.lists(st.sampled_from(["queue full", "too old", "disabled on the server"])), shown=st.data())
 def test_each_loss_is_told_once(reasons: list[str], shown: st.DataObject) -> None:
     """However the alerts that tell of them come between; what the user has switched off is never told."""
-    losses, told = Losses(None, 10), Counter[str]()
+    dropped, told = DroppedAlerts(None, 10), Counter[str]()
     for reason in reasons:
-        losses.add(make_alert(), reason)
+        dropped.add(make_alert(), reason)
         if shown.draw(st.booleans()):
-            untold = losses.untold()
-            losses.were_told(untold)
+            untold = dropped.untold()
+            dropped.were_told(untold)
             told += untold
-    told += losses.untold()
+    told += dropped.untold()
     assert told == Counter(reason for reason in reasons if reason != "disabled on the server")
-    assert losses.by_reason == Counter(reasons)
+    assert dropped.by_reason == Counter(reasons)
 
 
 def test_each_loss_is_handed_over_once() -> None:
@@ -52,11 +52,11 @@ def test_each_loss_is_handed_over_once() -> None:
         got.append((one.text, reason))
         raise ValueError(reason)
 
-    losses = Losses(on_error, 10)
-    losses.add(make_alert("a"), "queue full")
-    losses.add(make_alert("b"), "too old")
+    dropped = DroppedAlerts(on_error, 10)
+    dropped.add(make_alert("a"), "queue full")
+    dropped.add(make_alert("b"), "too old")
     for _ in range(2):
-        losses.hand_over()
+        dropped.hand_over()
     assert got == [("a", "queue full"), ("b", "too old")]
 
 
@@ -69,16 +69,16 @@ def test_whatever_on_error_raises_is_ignored(error: type[BaseException]) -> None
         got.append(one.text)
         raise error
 
-    losses = Losses(on_error, 10)
+    dropped = DroppedAlerts(on_error, 10)
     for text in "abc":
-        losses.add(make_alert(text), "queue full")
-    thread = threading.Thread(target=losses.hand_over)
+        dropped.add(make_alert(text), "queue full")
+    thread = threading.Thread(target=dropped.hand_over)
     thread.start()
     thread.join()
     assert got == ["a", "b", "c"]
     if error is not KeyboardInterrupt:
-        losses.add(make_alert("d"), "queue full")
-        losses.hand_over()
+        dropped.add(make_alert("d"), "queue full")
+        dropped.hand_over()
         assert got == ["a", "b", "c", "d"]
 
 
@@ -91,13 +91,13 @@ def test_ctrl_c_ends_an_on_error_that_hangs() -> None:
         if one.text == "a":
             signal.raise_signal(signal.SIGINT)
 
-    losses = Losses(on_error, 10)
-    losses.add(make_alert("a"), "queue full")
-    losses.add(make_alert("b"), "queue full")
+    dropped = DroppedAlerts(on_error, 10)
+    dropped.add(make_alert("a"), "queue full")
+    dropped.add(make_alert("b"), "queue full")
     with pytest.raises(KeyboardInterrupt):
-        losses.hand_over()
+        dropped.hand_over()
     assert got == ["a"]
-    losses.hand_over()
+    dropped.hand_over()
     assert got == ["a", "b"]
 
 
@@ -107,23 +107,23 @@ def test_what_the_function_loses_itself_waits_for_the_next_time() -> None:
 
     def on_error(one: Alert, _reason: str) -> None:
         got.append(one.text)
-        losses.add(make_alert(one.text + "!"), "queue full")
-        losses.hand_over()
+        dropped.add(make_alert(one.text + "!"), "queue full")
+        dropped.hand_over()
 
-    losses = Losses(on_error, 10)
-    losses.add(make_alert("a"), "queue full")
-    losses.hand_over()
+    dropped = DroppedAlerts(on_error, 10)
+    dropped.add(make_alert("a"), "queue full")
+    dropped.hand_over()
     assert got == ["a"]
-    losses.hand_over()
+    dropped.hand_over()
     assert got == ["a", "a!"]
 
 
 def test_there_is_room_for_so_many() -> None:
     """The oldest go: they were counted."""
     got: list[str] = []
-    losses = Losses(lambda one, _reason: got.append(one.text), 2)
+    dropped = DroppedAlerts(lambda one, _reason: got.append(one.text), 2)
     for text in "abc":
-        losses.add(make_alert(text), "queue full")
-    losses.hand_over()
+        dropped.add(make_alert(text), "queue full")
+    dropped.hand_over()
     assert got == ["b", "c"]
-    assert losses.by_reason == {"queue full": 3}
+    assert dropped.by_reason == {"queue full": 3}
