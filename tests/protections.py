@@ -167,8 +167,8 @@ PROTECTIONS: Final = (
     _one(
         "dictConfig: the send path uses logging",
         "delivery/worker.py",
-        "        untold = self._queue.untold()",
-        "        __import__('logging').getLogger(f'{time.monotonic()}')\n        untold = self._queue.untold()",
+        "        unreported = self._queue.unreported()",
+        "        __import__('logging').getLogger(f'{time.monotonic()}')\n        unreported = self._queue.unreported()",
         "tests/test_program.py::test_nothing_on_the_send_path_needs_a_lock_of_logging",
     ),
     Protection(
@@ -358,8 +358,8 @@ PROTECTIONS: Final = (
     _one(
         "diagnosis: sys.stderr of any kind",
         "delivery/worker.py",
-        "        try:\n            self._report(line)\n        except Exception:",
-        "        self._report(line)\n        try:\n            pass\n        except Exception:",
+        "        try:\n            self._write_line(line)\n        except Exception:",
+        "        self._write_line(line)\n        try:\n            pass\n        except Exception:",
         "tests/test_program.py::test_a_closed_stderr_harms_nobody",
     ),
     _one(

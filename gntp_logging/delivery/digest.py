@@ -134,7 +134,7 @@ class Digest:
 
         Returns:
             An alert that looks like the most urgent in it: how many alerts, by level, when the first and the last was
-            logged, and the newest message. One that is alone in it is told as it is, with its time.
+            logged, and the newest message. One that is alone in it is shown as it is, with its time.
         """
         tallies = list(self.tallies.values())
         if self.count == 1:

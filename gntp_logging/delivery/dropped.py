@@ -1,4 +1,4 @@
-"""Alerts that were given up: counted by reason, told by the next alert that gets through, handed to ``on_error``."""
+"""Alerts that were given up: counted by reason, reported by the next one that gets through, handed to ``on_error``."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class DroppedAlerts:
             room: Alerts that are kept for it at most; then the oldest go, counted already.
         """
         self.by_reason: Counter[str] = Counter()
-        self._told: Counter[str] = Counter()
+        self._reported: Counter[str] = Counter()
         self._on_error = on_error
         self._kept: deque[tuple[Alert, str]] = deque(maxlen=room)
         self._handing_over = threading.Lock()
@@ -59,19 +59,19 @@ class DroppedAlerts:
         if self._on_error is not None:
             self._kept.append((alert, reason))
 
-    def untold(self) -> Counter[str]:
-        """Return, by reason, how many no alert has told of yet, but for what the user has switched off."""
-        untold = self.by_reason - self._told
-        del untold[DISABLED]
-        return untold
+    def unreported(self) -> Counter[str]:
+        """Return, by reason, how many no alert has reported yet, but for what the user has switched off."""
+        unreported = self.by_reason - self._reported
+        del unreported[DISABLED]
+        return unreported
 
-    def were_told(self, dropped: Counter[str]) -> None:
+    def mark_reported(self, dropped: Counter[str]) -> None:
         """Take notice that an alert that tells of these was shown.
 
         Args:
-            dropped: What ``untold`` returned before.
+            dropped: What ``unreported`` returned before.
         """
-        self._told.update(dropped)
+        self._reported.update(dropped)
 
     def hand_over(self) -> None:
         """Call ``on_error`` for what was given up so far, whatever it raises; not for what it logs itself meanwhile."""
@@ -107,5 +107,5 @@ def with_dropped(alert: Alert, dropped: Counter[str]) -> Alert:
         reasons = next(iter(dropped))
     else:
         reasons = ", ".join(f"{number} {reason}" for reason, number in dropped.items())
-    told = f"({'1 alert was' if count == 1 else f'{count} alerts were'} dropped: {reasons})"
-    return alert._replace(text=f"{alert.text}\n{told}")
+    line = f"({'1 alert was' if count == 1 else f'{count} alerts were'} dropped: {reasons})"
+    return alert._replace(text=f"{alert.text}\n{line}")

@@ -26,7 +26,7 @@ UPDATE_INTERVAL: Final = 5.0
 """Seconds between two notifications about one fold: long enough to read the one before."""
 
 _LONGEST_WINDOW: Final = 3600.0
-"""Seconds: what repeats all day is told of once an hour."""
+"""Seconds: what repeats all day is reported once an hour."""
 
 _UNCAPPED_LEVEL: Final = 50
 """CRITICAL: what must be seen passes the cap."""
@@ -49,8 +49,8 @@ class Fold:
         kind: What they have in common.
         alert: The newest of them.
         count: How many, the first one included.
-        told: The count that the desktop knows; 0 while it has not got the first one.
-        since: Sequence number of the oldest repeat that was not told; None when all were.
+        displayed_count: The count that the desktop shows; 0 while it has not got the first one.
+        since: Sequence number of the oldest repeat that was not reported; None when all were.
         first: When the first was logged, in seconds since 1970.
         last: When the newest was logged, in seconds since 1970.
         id_: The first one's Notification-ID and the Coalescing-ID of all of them; empty until it is sent.
@@ -60,8 +60,8 @@ class Fold:
     """
 
     __slots__ = (
-        "_closes", "_is_late", "_last_sent", "_milestone", "_repeated", "_window", "alert", "count", "first", "id_",
-        "is_refused", "kind", "last", "since", "told", "unanswered", "updates",
+        "_closes", "_is_late", "_last_sent", "_milestone", "_repeated", "_window", "alert", "count", "displayed_count", "first", "id_",
+        "is_refused", "kind", "last", "since", "unanswered", "updates",
     )  # fmt: skip
 
     def __init__(self, kind: Kind, alert: Alert, window: float, now: float) -> None:
@@ -76,7 +76,7 @@ class Fold:
         self.kind: Kind = kind
         self.alert: Alert = alert
         self.count: int = 1
-        self.told: int = 0
+        self.displayed_count: int = 0
         self.since: int | None = None
         self.first: float = alert.created
         self.last: float = alert.created
@@ -87,14 +87,14 @@ class Fold:
         self._window = window
         self._closes = now + window
         self._repeated = False
-        self._is_late = False  # a window has ended, and its last repeats were not told yet
+        self._is_late = False  # a window has ended, and its last repeats were not reported yet
         self._milestone = 10
         self._last_sent = now
 
     @property
-    def untold(self) -> int:
+    def unreported(self) -> int:
         """How many repeats the desktop does not know of, once it has the first one."""
-        return self.count - max(self.told, 1)
+        return self.count - max(self.displayed_count, 1)
 
     def add(self, tally: Tally, sequence: int) -> None:
         """Count repeats.
@@ -123,32 +123,32 @@ class Fold:
         return self._has_news() and now >= self._last_sent + UPDATE_INTERVAL
 
     def _has_news(self) -> bool:
-        return bool(self.told) and self.untold > 0 and (self.count > self._milestone or self._is_late)
+        return bool(self.displayed_count) and self.unreported > 0 and (self.count > self._milestone or self._is_late)
 
     def close_window(self, now: float) -> bool:
         """Open the next window if this one is over; return False when the fold is over with it."""
         if now < self._closes:
             return True
-        if self.told:
-            if not self._repeated and not self.untold:
+        if self.displayed_count:
+            if not self._repeated and not self.unreported:
                 return False
-            self._is_late = self.untold > 0
+            self._is_late = self.unreported > 0
             if self._repeated:
                 self._window = min(2 * self._window, _LONGEST_WINDOW)
             self._repeated = False
         self._closes = now + self._window
         return True
 
-    def was_told(self, count: int, now: float) -> None:
+    def mark_reported(self, count: int, now: float) -> None:
         """Take notice that the desktop knows a count."""
-        if not self.told:
+        if not self.displayed_count:
             self._closes = now + self._window
-        self.told = count
+        self.displayed_count = count
         self._wait_for(count, now)
-        if not self.untold:
+        if not self.unreported:
             self.since = None
 
-    def was_not_told(self, now: float, sequence: int) -> None:
+    def mark_refused(self, now: float, sequence: int) -> None:
         """Take notice that an update failed: the next comes when more has happened, or with the end of the window.
 
         Args:
@@ -253,7 +253,7 @@ class Flood:
         if not self._window:
             return None
         if len(self._folds) >= MAX_FOLDS:
-            quiet = next((fold for fold in self._folds.values() if fold.told and not fold.untold), None)
+            quiet = next((fold for fold in self._folds.values() if fold.displayed_count and not fold.unreported), None)
             if quiet is None:
                 return None
             self.forget(quiet)
@@ -273,14 +273,14 @@ class Flood:
     # -- Updates -------------------------------------------------------------------------------
 
     def update_due(self, now: float, flushed: int = 0) -> Fold | None:
-        """Return a fold whose count is to be told now; ends windows, and folds, whose time has come.
+        """Return a fold whose count is to be reported now; ends windows, and folds, whose time has come.
 
         Args:
             now: The time.
-            flushed: Repeats up to this sequence number are to be told now, however few; 0 for none.
+            flushed: Repeats up to this sequence number are to be reported now, however few; 0 for none.
         """
         if flushed:
-            waiting = (fold for fold in self._folds.values() if fold.told and fold.since is not None)
+            waiting = (fold for fold in self._folds.values() if fold.displayed_count and fold.since is not None)
             found = next((fold for fold in waiting if fold.since is not None and fold.since <= flushed), None)
             if found is not None:
                 return found
@@ -294,12 +294,12 @@ class Flood:
         self._reckon()
         return None
 
-    def told(self, fold: Fold, count: int, now: float) -> None:
+    def mark_reported(self, fold: Fold, count: int, now: float) -> None:
         """Take notice that the desktop knows a fold's count."""
-        fold.was_told(count, now)
+        fold.mark_reported(count, now)
         self._next = min(self._next, fold.due())
 
-    def not_told(self, fold: Fold, now: float, sequence: int) -> None:
+    def mark_refused(self, fold: Fold, now: float, sequence: int) -> None:
         """Take notice that an update was given up: its count goes into the next.
 
         Args:
@@ -307,7 +307,7 @@ class Flood:
             now: The time.
             sequence: The highest sequence number there is.
         """
-        fold.was_not_told(now, sequence)
+        fold.mark_refused(now, sequence)
         self._reckon()
 
     def _reckon(self) -> None:
@@ -317,9 +317,12 @@ class Flood:
         """Return when something is due next; infinity when nothing is."""
         return self._next
 
-    def oldest_untold(self) -> int | None:
-        """Return the sequence number of the oldest repeat that was not told of a fold that is on the desktop."""
-        return min((fold.since for fold in self._folds.values() if fold.told and fold.since is not None), default=None)
+    def oldest_unreported(self) -> int | None:
+        """Return the sequence number of the oldest unreported repeat of a fold that is on the desktop."""
+        return min(
+            (fold.since for fold in self._folds.values() if fold.displayed_count and fold.since is not None),
+            default=None,
+        )
 
     def folds(self) -> list[Fold]:
         """Return the folds that there are."""

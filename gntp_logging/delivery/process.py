@@ -1,4 +1,4 @@
-"""The process that workers live in: its end, its children, and what it has told people.
+"""The process that workers live in: its end, its children, and what it has reported to people.
 
 Hooks of fork and exit are registered when this is imported; they hold nothing that a worker's threads wait for.
 """

@@ -52,7 +52,7 @@ class Entry(NamedTuple):
         alert: The alert.
         unanswered: How often it was sent without an answer.
         fold: The fold that it is the first of, or whose count it tells.
-        told: The count of the fold that it tells.
+        reported_count: The count of the fold that it reports.
         is_update: Whether it only tells a count.
         digest: What the alert tells, when it stands for many.
         id_: Its Notification-ID; empty until it is taken.
@@ -64,7 +64,7 @@ class Entry(NamedTuple):
     alert: Alert
     unanswered: int = 0
     fold: Fold | None = None
-    told: int = 1
+    reported_count: int = 1
     is_update: bool = False
     digest: Digest | None = None
     id_: str = ""
@@ -193,7 +193,7 @@ class AlertQueue:
     def take(self, flushed: int = 0) -> Entry | None:
         """Take the next entry to send and mark it in flight.
 
-        That is the oldest alert that is to be shown; then counts that are to be told; then the digest, which also comes
+        That is the oldest alert that is to be shown; then counts that are to be reported; then the digest, which also comes
         when it has waited long enough, and when somebody in flush waits for nothing but the digest.
 
         Args:
@@ -308,7 +308,7 @@ class AlertQueue:
         if fold is None:
             return entry._replace(id_=id_, coalescing_id=id_)
         fold.id_ = id_
-        return entry._replace(id_=id_, coalescing_id=id_, alert=fold.as_alert(), told=fold.count)
+        return entry._replace(id_=id_, coalescing_id=id_, alert=fold.as_alert(), reported_count=fold.count)
 
     def _update(self, fold: Fold, now: float) -> Entry:
         fold.updates += 1
@@ -412,7 +412,7 @@ class AlertQueue:
                 self._shown += 1
             self._in_flight = None
             if entry.fold is not None:
-                self._flood.told(entry.fold, entry.told, now)
+                self._flood.mark_reported(entry.fold, entry.reported_count, now)
 
     def _drop(self, entry: Entry, reason: str, now: float) -> None:
         fold = entry.fold
@@ -421,14 +421,14 @@ class AlertQueue:
         elif fold is None:
             self.dropped_alerts.add(entry.alert, reason)
         elif entry.is_update:
-            self._flood.not_told(fold, now, self.mark())
+            self._flood.mark_refused(fold, now, self.mark())
         else:
             self._flood.forget(fold)
             self._folded -= fold.count - 1
             self.dropped_alerts.add(fold.as_alert(), reason, fold.count)
 
     def abandon(self, reason: str, mark: float = math.inf) -> int:
-        """Count everything that waits as dropped, repeats that were not told included; return how much that was.
+        """Count everything that waits as dropped, unreported repeats included; return how much that was.
 
         Args:
             reason: Why.
@@ -449,11 +449,13 @@ class AlertQueue:
                 self._drop(self._digest_entry(now), reason, now)
                 self._begin_digest(now)
             for fold in self._flood.folds():
-                if not fold.told or (fold.since or 0) > mark:  # its first alert, or its newest repeat, goes on waiting
+                if (
+                    not fold.displayed_count or (fold.since or 0) > mark
+                ):  # its first alert, or its newest repeat, goes on waiting
                     continue
-                if fold.untold:
-                    self._folded -= fold.untold
-                    self.dropped_alerts.add(fold.as_alert(), reason, fold.untold)
+                if fold.unreported:
+                    self._folded -= fold.unreported
+                    self.dropped_alerts.add(fold.as_alert(), reason, fold.unreported)
                 self._flood.forget(fold)
             return sum(self.dropped_alerts.by_reason.values()) - before
 
@@ -465,7 +467,7 @@ class AlertQueue:
             waiting = [lane[0].sequence for lane in (*self._incoming, *self._outgoing) if lane]
             if self._in_flight is not None:
                 waiting.append(self._in_flight.sequence)
-            rest = (self._digest.since, self._evicted.since, self._flood.oldest_untold())
+            rest = (self._digest.since, self._evicted.since, self._flood.oldest_unreported())
             waiting += [sequence for sequence in rest if sequence is not None]
             return all(sequence > mark for sequence in waiting)
 
@@ -474,17 +476,17 @@ class AlertQueue:
         with self._lock:
             if self._waiting() or self._in_flight is not None or self._digest.count or self._evicted.count:
                 return True
-            return any(fold.told and fold.untold and not fold.is_refused for fold in self._flood.folds())
+            return any(fold.displayed_count and fold.unreported and not fold.is_refused for fold in self._flood.folds())
 
-    def untold(self) -> Counter[str]:
-        """Return, by reason, how many dropped alerts no alert has told of yet."""
+    def unreported(self) -> Counter[str]:
+        """Return, by reason, how many dropped alerts no alert has reported yet."""
         with self._lock:
-            return self.dropped_alerts.untold()
+            return self.dropped_alerts.unreported()
 
-    def were_told(self, dropped: Counter[str]) -> None:
+    def mark_reported(self, dropped: Counter[str]) -> None:
         """Take notice that an alert that tells of these was shown."""
         with self._lock:
-            self.dropped_alerts.were_told(dropped)
+            self.dropped_alerts.mark_reported(dropped)
 
     def counts(self) -> Counts:
         """Return the counts of one moment."""

@@ -86,7 +86,7 @@ class Stats:
         accepted: Records that were handed over.
         shown: Alerts that the server acknowledged, one by one.
         folded: Repeats that another alert's toast counts.
-        digested: Alerts that a digest told of: how many, of which levels, from when to when.
+        digested: Alerts that a digest reported: how many, of which levels, from when to when.
         dropped: Alerts that were given up, by reason.
         queued: Alerts that wait, the one that is being sent and those that wait for a digest included.
         notifications: Notifications that the server acknowledged.
@@ -125,7 +125,7 @@ class Worker:
         Args:
             transport: Where alerts go.
             queue_size: Alerts that may wait.
-            max_age: Seconds after which a waiting alert is told by a digest only; 0 for no limit.
+            max_age: Seconds after which a waiting alert is reported by a digest only; 0 for no limit.
             shutdown_timeout: Seconds that flush, close and the end of the program may take.
             make_flood: Makes what folds repeats and caps the rate, in each process anew.
             redact: Takes the secrets out of an alert.
@@ -139,7 +139,7 @@ class Worker:
         self._make_flood = make_flood
         self._redact = redact
         self.shutdown_timeout = shutdown_timeout
-        self._report = report
+        self._write_line = report
         self._on_error = on_error
         self.start_fresh()
         add_worker(self)
@@ -171,7 +171,7 @@ class Worker:
         self._answered_at = 0.0
         self._spent_until = 0.0
         self._flushed_at = 0.0
-        self._told_of_no_thread = False
+        self._has_reported_no_thread = False
         self._transport.forget_registration()
         self.pid: int = os.getpid()  # last: other threads of this process wait for it
 
@@ -311,9 +311,9 @@ class Worker:
                     self._started = None
                     raise
         except RuntimeError as error:
-            if not self._told_of_no_thread:
-                self._told_of_no_thread = True
-                self._tell(f"no thread can be started ({error}): alerts are sent by the thread that logs")
+            if not self._has_reported_no_thread:
+                self._has_reported_no_thread = True
+                self._report(f"no thread can be started ({error}): alerts are sent by the thread that logs")
         finally:
             starting.release()
 
@@ -404,9 +404,9 @@ class Worker:
         if self._refused and time.monotonic() < self._retry_at:
             self._queue.settle(entry, NOT_AUTHORIZED)
             return True
-        untold = self._queue.untold()
+        unreported = self._queue.unreported()
         try:
-            alert = with_dropped(entry.alert, untold)
+            alert = with_dropped(entry.alert, unreported)
             ids = (entry.id_, entry.coalescing_id)
             result = self._transport.send(alert, ids, timeout, unanswered=entry.unanswered)
         except BaseException as error:
@@ -414,7 +414,7 @@ class Worker:
                 raise  # Ctrl-C, while this thread delivers itself: the next to deliver finds the alert in flight
             result = SendResult(SendStatus.DROPPED, INTERNAL_ERROR, f"{type(error).__name__}: {error}")
         if result.status is SendStatus.SHOWN:
-            self._queue.were_told(untold)
+            self._queue.mark_reported(unreported)
         return self._account(entry, result)
 
     def _account(self, entry: Entry, result: SendResult) -> bool:
@@ -533,7 +533,7 @@ class Worker:
         self._queue.dropped_alerts.hand_over()
 
     def _why_given_up(self, deadline: float) -> str:
-        """Return what people are told of alerts that are given up now; empty when an error was reported before."""
+        """Return how the alerts that are given up now are explained; empty when an error was reported before."""
         if exit_.interrupted:
             return _INTERRUPTED
         if time.monotonic() >= deadline:
@@ -554,7 +554,7 @@ class Worker:
     def _complain(self, reason: str) -> None:
         """Report a failure, once until the next success; for all handlers of one server together."""
         if self._complained.acquire(blocking=False):
-            self._tell(f"cannot show alerts on {self.server}: {reason}")
+            self._report(f"cannot show alerts on {self.server}: {reason}")
 
     def _withdraw_complaint(self) -> None:
         try:
@@ -563,13 +563,13 @@ class Worker:
             return  # another handler of this server was faster
         counts = self._queue.counts()
         waited, lost = counts.queued + 1, sum(counts.dropped.values())  # the one that has just been shown waited too
-        self._tell(
+        self._report(
             f"{self.server} shows alerts again: {_alerts(waited)} waited, {_alerts(lost) if lost else 'none'} lost"
         )
 
-    def _tell(self, line: str) -> None:
+    def _report(self, line: str) -> None:
         try:
-            self._report(line)
+            self._write_line(line)
         except Exception:  # noqa: BLE001 - sys.stderr can be anything that a program has put there
             pass
 

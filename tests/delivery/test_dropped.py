@@ -1,4 +1,4 @@
-"""dropped: what was given up is counted, told and handed over."""
+"""dropped: what was given up is counted, reported and handed over."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ def test_losses_are_told_in_words(dropped: dict[str, int], line: str) -> None:
 
 @given(reasons=st.lists(st.sampled_from(["queue full", "too old", "disabled on the server"])), shown=st.data())
 def test_each_loss_is_told_once(reasons: list[str], shown: st.DataObject) -> None:
-    """However the alerts that tell of them come between; what the user has switched off is never told."""
-    dropped, told = DroppedAlerts(None, 10), Counter[str]()
+    """However the alerts that tell of them come between; what the user has switched off is never reported."""
+    dropped, reported = DroppedAlerts(None, 10), Counter[str]()
     for reason in reasons:
         dropped.add(make_alert(), reason)
         if shown.draw(st.booleans()):
-            untold = dropped.untold()
-            dropped.were_told(untold)
-            told += untold
-    told += dropped.untold()
-    assert told == Counter(reason for reason in reasons if reason != "disabled on the server")
+            unreported = dropped.unreported()
+            dropped.mark_reported(unreported)
+            reported += unreported
+    reported += dropped.unreported()
+    assert reported == Counter(reason for reason in reasons if reason != "disabled on the server")
     assert dropped.by_reason == Counter(reasons)
 
 

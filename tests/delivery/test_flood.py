@@ -40,7 +40,7 @@ class Desk:
         if decision is Decision.SHOW and delivers:
             self.sent.append((now, kind, 1))
             if fold is not None:
-                self.flood.told(fold, fold.count, now)
+                self.flood.mark_reported(fold, fold.count, now)
         return fold
 
     def run(self, until: float, *, delivers: bool = True) -> None:
@@ -51,9 +51,9 @@ class Desk:
             while (fold := self.flood.update_due(now)) is not None:
                 if delivers:
                     self.sent.append((now, fold.alert.text, fold.count))
-                    self.flood.told(fold, fold.count, now)
+                    self.flood.mark_reported(fold, fold.count, now)
                 else:
-                    self.flood.not_told(fold, now, 10**9)
+                    self.flood.mark_refused(fold, now, 10**9)
             assert self.flood.next_due() > now, "the worker would never rest"
 
     def counts(self) -> list[int]:
@@ -154,7 +154,7 @@ def test_while_the_first_is_undelivered_repeats_raise_its_count() -> None:
     assert desk.sent == []
     assert fold.as_alert().title == "ERROR · shop · 200 times"
     assert "(200 times in 3 min, " in fold.as_alert().text
-    desk.flood.told(fold, fold.count, 200.0)
+    desk.flood.mark_reported(fold, fold.count, 200.0)
     desk.run(259)
     assert desk.sent == []
 
@@ -189,7 +189,7 @@ def test_an_update_that_failed_is_asked_for_again_by_the_next_flush_only() -> No
     desk.offer(0.1)
     fold = desk.flood.update_due(0.2, flushed=3)
     assert fold is not None
-    desk.flood.not_told(fold, 0.2, 4)
+    desk.flood.mark_refused(fold, 0.2, 4)
     assert desk.flood.update_due(0.2, flushed=3) is None
     assert desk.flood.update_due(0.3, flushed=5) is fold
 
@@ -200,12 +200,12 @@ def test_flush_tells_what_is_pending_and_keeps_the_window_open() -> None:
     desk.offer(0.0)
     desk.offer(0.1)
     assert desk.flood.update_due(0.2) is None
-    assert desk.flood.oldest_untold() == 2
+    assert desk.flood.oldest_unreported() == 2
     fold = desk.flood.update_due(0.2, flushed=3)
     assert fold is not None
-    desk.flood.told(fold, fold.count, 0.2)
+    desk.flood.mark_reported(fold, fold.count, 0.2)
     assert desk.flood.update_due(0.2, flushed=3) is None
-    assert desk.flood.oldest_untold() is None
+    assert desk.flood.oldest_unreported() is None
     desk.offer(1.0)
     assert desk.decisions[-1] is Decision.FOLD
 

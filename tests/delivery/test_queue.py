@@ -40,7 +40,7 @@ def test_a_repeat_raises_the_count_of_what_waits() -> None:
     for _ in range(3):
         queue.add(alert())
     first = taken(queue)
-    assert (first.alert.title, first.told) == ("title · 3 times", 3)
+    assert (first.alert.title, first.reported_count) == ("title · 3 times", 3)
     queue.put_back(first, 1)
     queue.add(alert())
     again = taken(queue)
@@ -84,7 +84,7 @@ def test_an_update_that_was_not_answered_is_the_same_when_it_is_sent_again() -> 
     queue.add(alert())
     again = queue.take(flushed=queue.mark())
     assert again is not None
-    assert (again.id_, again.unanswered, again.told) == (update.id_, 1, 3)
+    assert (again.id_, again.unanswered, again.reported_count) == (update.id_, 1, 3)
 
 
 def test_a_first_alert_that_is_given_up_takes_its_repeats_along() -> None:
@@ -101,7 +101,7 @@ def test_a_first_alert_that_is_given_up_takes_its_repeats_along() -> None:
     queue.dropped_alerts.hand_over()
     assert lost == ["title · 5 times: error 300"]
     queue.add(alert())
-    assert taken(queue).told == 1
+    assert taken(queue).reported_count == 1
 
 
 def test_repeats_that_were_not_told_are_dropped_at_the_end() -> None:
@@ -150,7 +150,7 @@ def test_evicted_repeats_are_counted_in_the_fold() -> None:
     queue.settle(first)
     update = queue.take(flushed=queue.mark())
     assert update is not None
-    assert update.told == 100_001
+    assert update.reported_count == 100_001
     queue.settle(update)
     counts = queue.counts()
     assert (counts.shown, counts.folded, counts.queued, counts.dropped) == (1, 100_000, 0, {})
