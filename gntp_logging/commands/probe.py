@@ -331,14 +331,14 @@ def _callback(destination: Destination, wait: float) -> Step:
 
 
 def _reaction(destination: Destination, wait: float) -> str:
-    told: list[str] = []
+    results: list[str] = []
     callback = SocketCallback(
         "check", "text",
-        on_click=lambda _: told.append("clicked"),
-        on_close=lambda _: told.append("closed"),
-        on_timeout=lambda _: told.append("timed out on the screen"),
+        on_click=lambda _: results.append("clicked"),
+        on_close=lambda _: results.append("closed"),
+        on_timeout=lambda _: results.append("timed out on the screen"),
     )  # fmt: skip
     with destination.client() as client:
         request = _notification("Click me: that completes the walk.", callback)
         client.process_request(request, socket_callback=callback, callback_timeout=wait)
-    return f"the server tells: {', '.join(told)}"
+    return f"the server tells: {', '.join(results)}"

@@ -157,12 +157,12 @@ def _send(
     from gntp_logging.gntp.lib import Publisher
     from gntp_logging.gntp.models import SocketCallback
 
-    told: list[str] = []
+    results: list[str] = []
 
-    def tell(response: Response) -> None:
-        told.append(response.headers["Notification-Callback-Result"].upper())
+    def note(response: Response) -> None:
+        results.append(response.headers["Notification-Callback-Result"].upper())
 
-    callback = SocketCallback("send", "text", on_click=tell, on_close=tell, on_timeout=tell)
+    callback = SocketCallback("send", "text", on_click=note, on_close=note, on_timeout=note)
     with Publisher(app_name, [arguments.event], gntp_client_class=lambda **_: destination.client()) as publisher:
         publisher.register()
         publisher.publish(
@@ -175,7 +175,7 @@ def _send(
             gntp_callback=arguments.link if wait is None else callback,
             callback_timeout=wait,
         )
-    return "".join(_WORDS.get(word, word) for word in told)
+    return "".join(_WORDS.get(word, word) for word in results)
 
 
 _TIMED_OUT: Final = "TIMEDOUT"

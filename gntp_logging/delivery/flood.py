@@ -60,8 +60,8 @@ class Fold:
     """
 
     __slots__ = (
-        "_closes", "_is_late", "_last_sent", "_milestone", "_repeated", "_window", "alert", "count", "displayed_count", "first", "id_",
-        "is_refused", "kind", "last", "since", "unanswered", "updates",
+        "_closes", "_is_late", "_last_sent", "_milestone", "_repeated", "_window", "alert", "count",
+        "displayed_count", "first", "id_", "is_refused", "kind", "last", "since", "unanswered", "updates",
     )  # fmt: skip
 
     def __init__(self, kind: Kind, alert: Alert, window: float, now: float) -> None:

@@ -193,8 +193,8 @@ class AlertQueue:
     def take(self, flushed: int = 0) -> Entry | None:
         """Take the next entry to send and mark it in flight.
 
-        That is the oldest alert that is to be shown; then counts that are to be reported; then the digest, which also comes
-        when it has waited long enough, and when somebody in flush waits for nothing but the digest.
+        That is the oldest alert that is to be shown; then counts that are to be reported; then the digest. The digest
+        also comes when it has waited long enough, and when a caller of flush waits for nothing else.
 
         Args:
             flushed: The highest mark that somebody waits for; 0 when nobody does.

@@ -84,14 +84,14 @@ class Renewal:
             except Exception as error:  # noqa: BLE001 - a client class of the caller's may raise anything
                 failures += 1
                 self.last_error = error
-                self._tell(error)
+                self._report(error)
             else:
                 failures = 0
                 self.last_error = None
                 ttl = subscriber.ttl
             del subscriber
 
-    def _tell(self, error: Exception) -> None:
+    def _report(self, error: Exception) -> None:
         if self._on_error is None:
             return
         try:

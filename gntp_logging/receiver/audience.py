@@ -79,7 +79,7 @@ class Audience:
                 try:
                     member.display.notice(notice)
                 except Exception as error:  # noqa: BLE001 - see show
-                    # To tell that a failure could not be told might fail again, and so on.
+                    # To report that a failure could not be reported might fail again, and so on.
                     self._failed(member, error, is_told=notice.event != "failure")
 
     def _reported(self, loop: asyncio.AbstractEventLoop, member: _Member, error: Exception) -> None:

@@ -108,15 +108,15 @@ class Hub:
         name: How the server calls itself in Received headers.
     """
 
-    def __init__(self, name: str, tell: Callable[[Notice], None] = lambda _: None) -> None:
+    def __init__(self, name: str, report: Callable[[Notice], None] = lambda _: None) -> None:
         """Begin without subscribers.
 
         Args:
             name: Host and port of the server; no other hub may have the same.
-            tell: Takes notice of what subscribers did not get, in any thread.
+            report: Takes notice of what subscribers did not get, in any thread.
         """
         self.name = name
-        self._tell = tell
+        self._report = report
         self._forwarders: dict[str, Forwarder] = {}
 
     def subscribe(self, request: SubscribeRequest, envelope: Envelope, host: str) -> int:
@@ -152,11 +152,11 @@ class Hub:
             raise GNTPProtocolError(f"this hub has its {MAX_SUBSCRIBERS} subscribers")
         if known is not None:
             known.stop()
-        self._forwarders[request.id_] = Forwarder(client, TTL, functools.partial(self._tell_loss, request.id_, host))
+        self._forwarders[request.id_] = Forwarder(client, TTL, functools.partial(self._report_loss, request.id_, host))
         return TTL
 
-    def _tell_loss(self, id_: str, peer: str, reason: str, count: int) -> None:
-        self._tell(Notice("lost", {"id": id_, "peer": peer, "reason": reason, "count": count}))
+    def _report_loss(self, id_: str, peer: str, reason: str, count: int) -> None:
+        self._report(Notice("lost", {"id": id_, "peer": peer, "reason": reason, "count": count}))
 
     def has_seen(self, request: Forwardable) -> bool:
         """Tell whether a message has passed here before: then it is neither shown nor handed on again.
@@ -220,7 +220,7 @@ class _Known:
 
     Attributes:
         registration: What the application had registered at that time.
-        names: The types of which the subscriber was told, where it may not get the registration; None where it has it.
+        names: The types that the subscriber was told of, where it may not get the registration; None where it has it.
     """
 
     registration: RegisterRequest
@@ -241,23 +241,23 @@ class Forwarder:
         lost: How many messages did not reach the subscriber.
     """
 
-    def __init__(self, client: GNTPClient, ttl: float, tell: Callable[[str, int], None]) -> None:
+    def __init__(self, client: GNTPClient, ttl: float, report: Callable[[str, int], None]) -> None:
         """Start the thread.
 
         Args:
             client: Client of the subscriber.
             ttl: Seconds until the subscription ends.
-            tell: Called with the reason and the number so far, in any thread, when messages are lost; not with each,
+            report: Called with the reason and the number so far, in any thread, when messages are lost; not with each,
                 but with the last number at the end.
         """
         self.lost: int = 0
-        self._told = 0
+        self._reported = 0
         self._reason = ""
         self._losing = threading.Lock()  # guards the three above: the server's loop and the thread count
         self._client = client
         encryption = client.packer_factory.encryption
         self._cipher_id = encryption.algorithm_id if encryption else None
-        self._tell = tell
+        self._report = report
         self._seldom = Seldom(LOSS_INTERVAL)
         self._ends_at = time.monotonic() + ttl
         self._known: OrderedDict[str, _Known] = OrderedDict()
@@ -310,8 +310,8 @@ class Forwarder:
             self._reason = reason
             if self._seldom.happened() is None:
                 return
-            count = self._told = self.lost
-        self._tell(reason, count)
+            count = self._reported = self.lost
+        self._report(reason, count)
 
     def stop(self) -> None:
         """Let the thread end after what it is sending; the rest counts as lost. Stopping twice is harmless."""
@@ -332,9 +332,9 @@ class Forwarder:
             self._lose("its subscription has ended")
             message = None if self._waiting.empty() else self._waiting.get()  # nobody adds to it any more
         with self._losing:
-            reason, count, told = self._reason, self.lost, self._told
-        if count > told:
-            self._tell(reason, count)
+            reason, count, reported = self._reason, self.lost, self._reported
+        if count > reported:
+            self._report(reason, count)
 
     def _send(self, message: Message) -> None:
         """Send a message to a subscriber that may not know the application, or know it no longer."""

@@ -17,7 +17,7 @@ class Display(Protocol):
     """Something that shows toasts."""
 
     def show(self, toast: Toast) -> None:
-        """Show a toast. Called on the receiver's thread; what it raises is counted and told, and harms nobody.
+        """Show a toast. Called on the receiver's thread; what it raises is counted and reported, and harms nobody.
 
         Args:
             toast: The toast.

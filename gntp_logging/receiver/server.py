@@ -66,7 +66,7 @@ def _forwarding_password(subscription: Subscription) -> str:
 
 
 def _leave_it(_display: Display, _error: Exception) -> None:
-    """Do nothing: it is counted and told."""
+    """Ignore the failure; it is already counted and reported."""
 
 
 class Server:
@@ -108,7 +108,7 @@ class Server:
             hub: Whether it takes subscriptions, and hands on what arrives. It needs passwords for this: a subscription
                 without a key is refused.
             on_failure: Called in the loop with each display that could not show something, and why. It is counted, and
-                told to the displays that want to know, in any case.
+                reported to the displays that want to know, in any case.
         """
         self._audience = Audience(displays, on_failure)
         self._host = host
@@ -120,7 +120,7 @@ class Server:
         self._registry = Registry()
         # One message that was overheard is enough to subscribe: a server is a hub only where somebody asked for it.
         self._refused = {} if hub else {SubscribeRequest.message_type: NO_HUB}
-        self._hub = Hub(platform.node(), self._tell_from_thread)
+        self._hub = Hub(platform.node(), self._notice_from_thread)
         self._connections: set[asyncio.Task[None]] = set()
         self._awaited: deque[Awaited] = deque()
         self._server: asyncio.Server | None = None
@@ -278,7 +278,7 @@ class Server:
         """Tell the displays that want to know it."""
         self._audience.notice(Notice(event, fields))
 
-    def _tell_from_thread(self, notice: Notice) -> None:
+    def _notice_from_thread(self, notice: Notice) -> None:
         """Tell it from a thread of the hub's."""
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended
