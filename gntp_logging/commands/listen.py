@@ -20,7 +20,7 @@ from gntp_logging.gntp.network import host_and_port
 from gntp_logging.options.checks import nearest
 from gntp_logging.options.destination import CIPHERS
 from gntp_logging.receiver.displays import DISPLAYS, Addressed, Display, MissingExtraError, Notice, Running
-from gntp_logging.receiver.seldom import Seldom
+from gntp_logging.receiver.throttle import Throttle
 
 from . import arguments as args
 from .arguments import UsageError
@@ -132,14 +132,14 @@ def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], s
     subscriber = _subscriber(arguments, passwords)
     displays = {name: _made(name) for name in arguments.display or [_DEFAULT_DISPLAY]}
     writing = [display for name, display in displays.items() if DISPLAYS[name].writes]
-    seldom = Seldom(_COMPLAINT_INTERVAL)
+    throttle = Throttle(_COMPLAINT_INTERVAL)
 
     def failed(display: Display, error: Exception) -> None:
         if display not in writing:
             return
         if isinstance(error, BrokenPipeError):  # nobody reads any more
             stop.set()
-        elif seldom.happened() is not None:  # the one that would tell of it is the one that fails
+        elif throttle.allow() is not None:  # the one that would tell of it is the one that fails
             _warn(f"standard output cannot be written: {error}")
 
     server = Server(

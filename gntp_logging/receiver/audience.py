@@ -11,7 +11,7 @@ from typing import Final
 
 from .protocols import Display, Notice, Observer, Patient, Reporting
 from .registry import Toast
-from .seldom import Seldom
+from .throttle import Throttle
 
 FAILURE_INTERVAL: Final = 60.0
 """Seconds between two notices of one display's failures: one that is broken fails with every toast."""
@@ -23,7 +23,7 @@ class _Member:
 
     display: Display
     failures: int = 0
-    seldom: Seldom = field(default_factory=lambda: Seldom(FAILURE_INTERVAL))
+    throttle: Throttle = field(default_factory=lambda: Throttle(FAILURE_INTERVAL))
 
 
 class Audience:
@@ -90,7 +90,7 @@ class Audience:
         member.failures += 1
         with contextlib.suppress(Exception):  # who wants to know of failures must not make more of them
             self._on_failure(member.display, error)
-        if is_told and member.seldom.happened() is not None:
+        if is_told and member.throttle.allow() is not None:
             fields = {"display": _name(member.display), "reason": _reason(error), "count": member.failures}
             self.notice(Notice("failure", fields))
 

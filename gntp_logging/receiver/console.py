@@ -13,8 +13,8 @@ from typing import Final, NamedTuple, TextIO
 
 from .protocols import Notice
 from .registry import Toast
-from .seldom import Seldom
 from .terminal_text import cells, fitting, visible, wrap
+from .throttle import Throttle
 
 
 class _Frame(NamedTuple):
@@ -92,7 +92,7 @@ class ConsoleDisplay:
         self._remark = remark
         self._last: tuple[str, str] = ("", "")  # application and coalescing id of the lowest box
         self._last_size = (0, 0)  # its lines, and the terminal's columns
-        self._seldom: defaultdict[tuple[object, ...], Seldom] = defaultdict(lambda: Seldom(_COMPLAINT_INTERVAL))
+        self._throttles: defaultdict[tuple[object, ...], Throttle] = defaultdict(lambda: Throttle(_COMPLAINT_INTERVAL))
 
     def show(self, toast: Toast) -> None:
         """Write a toast's box; one that updates the toast above takes its place, where the stream is a terminal.
@@ -127,9 +127,9 @@ class ConsoleDisplay:
 
     def _complain(self, notice: Notice) -> None:
         """Write a line about a trouble, or count it, so that a stranger cannot fill the terminal."""
-        if len(self._seldom) > _MOST_TROUBLES:
-            self._seldom.clear()
-        quiet = self._seldom[notice.event, notice.fields.get("display"), notice.fields.get("id")].happened()
+        if len(self._throttles) > _MOST_TROUBLES:
+            self._throttles.clear()
+        quiet = self._throttles[notice.event, notice.fields.get("display"), notice.fields.get("id")].allow()
         if quiet is not None:
             self._say(notice.trouble + (f", and {quiet:,} more before" if quiet else ""))
 

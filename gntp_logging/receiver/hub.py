@@ -41,7 +41,7 @@ from gntp_logging.gntp.wire import Envelope
 
 from .protocols import Notice
 from .registry import MAX_APPLICATIONS
-from .seldom import Seldom
+from .throttle import Throttle
 
 TTL: Final = 300
 """Seconds of a subscription: one that is renewed at its half sends a request every two and a half minutes."""
@@ -258,7 +258,7 @@ class Forwarder:
         encryption = client.packer_factory.encryption
         self._cipher_id = encryption.algorithm_id if encryption else None
         self._report = report
-        self._seldom = Seldom(LOSS_INTERVAL)
+        self._throttle = Throttle(LOSS_INTERVAL)
         self._ends_at = time.monotonic() + ttl
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._waiting: queue.Queue[Message | None] = queue.Queue(QUEUE_SIZE)
@@ -308,7 +308,7 @@ class Forwarder:
         with self._losing:
             self.lost += 1
             self._reason = reason
-            if self._seldom.happened() is None:
+            if self._throttle.allow() is None:
                 return
             count = self._reported = self.lost
         self._report(reason, count)
