@@ -26,9 +26,9 @@ from gntp_logging.gntp.models import SocketCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, Response, SubscribeRequest
 from gntp_logging.gntp.wire import DEFAULT_LIMITS, Limits, RequestReader
 
-from .audience import Audience
 from .budget import DEFAULT_BUDGET, Budget, Usage
 from .connection import Connection
+from .display_group import DisplayGroup
 from .hub import Hub, Message
 from .loop_thread import LoopThread
 from .protocols import Display, Notice
@@ -110,7 +110,7 @@ class Server:
             on_failure: Called in the loop with each display that could not show something, and why. It is counted, and
                 reported to the displays that want to know, in any case.
         """
-        self._audience = Audience(displays, on_failure)
+        self._displays = DisplayGroup(displays, on_failure)
         self._host = host
         self._passwords = (*passwords, *map(_forwarding_password, subscriptions))
         self._limits = limits
@@ -131,7 +131,7 @@ class Server:
     @property
     def display_failures(self) -> int:
         """How often a display could not show something."""
-        return self._audience.failures
+        return self._displays.failures
 
     async def start(self) -> None:
         """Listen.
@@ -142,7 +142,7 @@ class Server:
         ciphers.AES.load()  # now, rather than while the first alert waits
         self._closing = False
         self._loop = asyncio.get_running_loop()
-        self._audience.take_reports()
+        self._displays.take_reports()
         self._server = await asyncio.start_server(self._accept, self._host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         self._hub.name = f"{platform.node() or self._host}:{self.port}"
@@ -260,12 +260,12 @@ class Server:
         else:
             toast = connection.completed(self._registry.toast(request))
             if isinstance(request.notification.callback, SocketCallback):
-                awaited = Awaited(request, _echoed(request, connection), self._audience.patience)
+                awaited = Awaited(request, _echoed(request, connection), self._displays.patience)
                 self._awaited.append(awaited)
                 if len(self._awaited) > MAX_AWAITED:  # else a thousand who have left could take all connections
                     self._awaited.popleft().react(Reaction.TIMED_OUT)
                 toast = dataclasses.replace(toast, react=awaited.react)
-            self._audience.show(toast)
+            self._displays.show(toast)
         registration = self._registry.registration(request.app_name)
         registered_by = self._registry.registered_by(request.app_name)
         self._hub.forward(Message(request, came_by, registration, registered_by), connection.peer)
@@ -276,13 +276,13 @@ class Server:
 
     def _notice(self, event: str, **fields: object) -> None:
         """Tell the displays that want to know it."""
-        self._audience.notice(Notice(event, fields))
+        self._displays.notice(Notice(event, fields))
 
     def _notice_from_thread(self, notice: Notice) -> None:
         """Tell it from a thread of the hub's."""
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended
-                self._loop.call_soon_threadsafe(self._audience.notice, notice)
+                self._loop.call_soon_threadsafe(self._displays.notice, notice)
 
 
 async def _stop_accepting(server: asyncio.Server) -> None:

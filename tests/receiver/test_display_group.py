@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gntp_logging.receiver.audience import FAILURE_INTERVAL, Audience
+from gntp_logging.receiver.display_group import FAILURE_INTERVAL, DisplayGroup
 from gntp_logging.receiver.protocols import Display, Notice
 from gntp_logging.receiver.registry import Toast
 from tests.support import PATIENCE
@@ -69,9 +69,9 @@ class LateDisplay:
         thread.join(PATIENCE)
 
 
-def audience(*displays: Display) -> Audience:
-    """Return an audience that tells nobody else."""
-    return Audience(displays, lambda _display, _error: None)
+def group(*displays: Display) -> DisplayGroup:
+    """Return an group that tells nobody else."""
+    return DisplayGroup(displays, lambda _display, _error: None)
 
 
 def failure(display: str, reason: str, count: int = 1) -> Notice:
@@ -82,7 +82,7 @@ def failure(display: str, reason: str, count: int = 1) -> Notice:
 def test_the_first_failure_is_told_to_all_who_want_to_know() -> None:
     """In one line; the toast is shown by the others all the same."""
     before, broken, after = WatchingDisplay(), Silent(), WatchingDisplay()
-    all_of_them = audience(before, broken, after)
+    all_of_them = group(before, broken, after)
     for _ in range(3):
         all_of_them.show(TOAST)
     assert all_of_them.failures == 3
@@ -96,7 +96,7 @@ def test_a_failure_that_goes_on_is_told_again_with_its_number(monkeypatch: pytes
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now)
     watching = WatchingDisplay()
-    all_of_them = audience(Silent(), watching)
+    all_of_them = group(Silent(), watching)
     for _ in range(3):
         for _ in range(10):
             all_of_them.show(TOAST)
@@ -107,7 +107,7 @@ def test_a_failure_that_goes_on_is_told_again_with_its_number(monkeypatch: pytes
 def test_a_display_that_fails_to_show_may_tell_so_itself() -> None:
     """It may be the only one that there is."""
     watching = WatchingDisplay(fails_to_show=True)
-    audience(watching).show(TOAST)
+    group(watching).show(TOAST)
     assert watching.notices == [failure("watching", "no such screen")]
 
 
@@ -115,7 +115,7 @@ def test_a_display_that_fails_to_show_may_tell_so_itself() -> None:
 def test_displays_that_fail_at_everything_do_not_tell_each_other_for_ever(count: int) -> None:
     """A failure to tell of a failure is counted, and that is all."""
     displays = [WatchingDisplay(fails_to_show=True, fails_to_notice=True) for _ in range(count)]
-    all_of_them = audience(*displays)
+    all_of_them = group(*displays)
     all_of_them.show(TOAST)
     all_of_them.notice(Notice("listening", {"host": "127.0.0.1", "port": 1}))
     assert all(display.asked == count + 1 for display in displays)
@@ -125,14 +125,14 @@ def test_displays_that_fail_at_everything_do_not_tell_each_other_for_ever(count:
 def test_a_failure_without_words_has_its_name() -> None:
     """Such as an assertion's."""
     watching, broken = WatchingDisplay(), WatchingDisplay(fails_to_notice=True)
-    audience(watching, broken).notice(Notice("register", {"application": "shop"}))
+    group(watching, broken).notice(Notice("register", {"application": "shop"}))
     assert watching.notices[1] == failure("watching", "ZeroDivisionError")
 
 
 def test_what_is_found_out_in_a_thread_is_told_in_the_loop() -> None:
     """Also of a display that shows toasts elsewhere, and when the server has stopped nothing happens."""
     late, watching = LateDisplay(), WatchingDisplay()
-    all_of_them = audience(late, watching)
+    all_of_them = group(late, watching)
 
     async def main() -> None:
         all_of_them.take_reports()
@@ -152,7 +152,7 @@ def test_whoever_asked_for_it_hears_of_each_failure() -> None:
     """With the display and what it raised."""
     broken = Silent()
     heard: list[tuple[Display, str]] = []
-    all_of_them = Audience([broken], lambda display, error: heard.append((display, str(error))))
+    all_of_them = DisplayGroup([broken], lambda display, error: heard.append((display, str(error))))
     all_of_them.show(TOAST)
     all_of_them.show(TOAST)
     assert heard == [(broken, "always")] * 2
@@ -160,8 +160,8 @@ def test_whoever_asked_for_it_hears_of_each_failure() -> None:
 
 def test_the_most_patient_display_counts() -> None:
     """One without patience has none."""
-    assert audience(Silent(), LateDisplay()).patience == 60.0
-    assert audience(Silent()).patience == 0.0
+    assert group(Silent(), LateDisplay()).patience == 60.0
+    assert group(Silent()).patience == 0.0
 
 
 class Unspeakable(Exception):
@@ -186,9 +186,9 @@ def test_neither_an_errors_text_nor_who_hears_of_it_harms_the_others() -> None:
         raise OSError("stderr is full, too")
 
     watching = WatchingDisplay()
-    audience = Audience([Wordless(), watching], hear)
-    audience.show(TOAST)
+    group = DisplayGroup([Wordless(), watching], hear)
+    group.show(TOAST)
     assert watching.toasts == [TOAST]
     (notice,) = watching.notices
     assert (notice.fields["display"], notice.fields["reason"]) == ("wordless", "Unspeakable")
-    assert audience.failures == 1
+    assert group.failures == 1

@@ -26,7 +26,7 @@ class _Member:
     throttle: Throttle = field(default_factory=lambda: Throttle(FAILURE_INTERVAL))
 
 
-class Audience:
+class DisplayGroup:
     """All displays as one. Lives in the server's event loop.
 
     Attributes:
