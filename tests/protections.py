@@ -308,8 +308,8 @@ PROTECTIONS: Final = (
     _one(
         "queue: strings and numbers only",
         "alerts/alert.py",
-        "            kind = fingerprint.of_exception(record.levelno, exc_info[0], exc_info[2])",
-        "            kind = (record,)",
+        "            fingerprint = fingerprints.fingerprint_exception(record.levelno, exc_info[0], exc_info[2])",
+        "            fingerprint = (record,)",
         "tests/test_program.py::test_what_is_queued_keeps_no_exception_frame_or_request_alive",
     ),
     _one(
@@ -327,7 +327,7 @@ PROTECTIONS: Final = (
         "tests/test_handler.py::test_message_arguments_that_fail_do_not_cost_the_alert",
     ),
     _one(
-        "gevent: locks of another kind",
+        "gevent: locks of another fingerprint",
         "delivery/worker.py",
         "if self._kind_of_lock is not threading.Lock:",
         "if False:",
@@ -356,7 +356,7 @@ PROTECTIONS: Final = (
         "tests/delivery/test_exit.py::test_the_line_respects_logging_raise_exceptions",
     ),
     _one(
-        "diagnosis: sys.stderr of any kind",
+        "diagnosis: sys.stderr of any fingerprint",
         "delivery/worker.py",
         "        try:\n            self._write_line(line)\n        except Exception:",
         "        self._write_line(line)\n        try:\n            pass\n        except Exception:",

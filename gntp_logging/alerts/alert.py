@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-from . import fingerprint
+from . import fingerprint as fingerprints
 from .context import Context, Pairs
 from .context import line as context_line
-from .fingerprint import Kind
+from .fingerprint import Fingerprint
 from .levels import LevelMap
 from .templates import Template, link
 from .text import (
@@ -51,7 +51,7 @@ class Alert(NamedTuple):
         url: What opens on a click; None opens nothing.
         level_name: The level's name.
         created: When the record was made, in seconds since 1970.
-        kind: What alerts of the same mistake have in common, to be settled by :func:`.fingerprint.settled`.
+        fingerprint: What alerts of the same mistake have in common, before :func:`.fingerprint.normalized`.
         context: What the program was doing, as names and values; shown in the last line, and sent as ``Data-`` headers.
         url_parts: What opens on a click, where values are part of it: see :meth:`.templates.Template.parts`.
         is_formatted: Whether the user's formatter made the text, to which no line of context is added then.
@@ -68,7 +68,7 @@ class Alert(NamedTuple):
     url: str | None = None
     level_name: str = ""
     created: float = 0.0
-    kind: Kind = ()
+    fingerprint: Fingerprint = ()
     context: Pairs = ()
     url_parts: tuple[str, ...] = ()
     is_formatted: bool = False
@@ -136,7 +136,7 @@ class AlertFactory:
             max_text: Characters of the text at most; 0 cuts nothing.
             url: What opens on a click, for records that name none.
             title: Makes the title; None for the usual one.
-            fingerprint: Returns, for a record, what alerts of its kind have in common; None for the usual kinds.
+            fingerprint: Returns, for a record, the text by which its repeats are known; None for the usual.
             context: Collects what the program was doing; None for nothing but the machine's name.
         """
         self._app_name = app_name
@@ -180,9 +180,9 @@ class AlertFactory:
             look = self._look(level, level_name, logger)
             plain = message(record)
             if record.exc_info or record.exc_text or len(plain) > _SHORTEST_TRACEBACK:
-                text, kind = self._text_and_kind(record, look.logger, plain)
+                text, fingerprint = self._text_and_fingerprint(record, look.logger, plain)
             else:  # most records: nothing to look for
-                text, kind = plain, fingerprint.of_call(record, look.logger, plain)
+                text, fingerprint = plain, fingerprints.fingerprint_call(record, look.logger, plain)
             own_text = formatted(record, formatter) if formatter else None
             if own_text is not None:
                 text = own_text
@@ -197,7 +197,7 @@ class AlertFactory:
                 self._url,
                 look.level_name,
                 created if type(created) is float else time.time(),
-                kind,
+                fingerprint,
                 self._context.of(record, failures),
                 (),
                 own_text is not None,
@@ -211,20 +211,20 @@ class AlertFactory:
         except Exception as error:  # noqa: BLE001 - records are made by anybody, of anything
             return self._plainly(record, error)
 
-    def _text_and_kind(self, record: logging.LogRecord, logger: str, plain: str) -> tuple[str, Kind]:
-        """Return text and kind of a record with an exception, or with what is left of one."""
+    def _text_and_fingerprint(self, record: logging.LogRecord, logger: str, plain: str) -> tuple[str, Fingerprint]:
+        """Return text and fingerprint of a record with an exception, or with what is left of one."""
         exc_info = record.exc_info
         if exc_info and exc_info[0] is not None:
-            kind = fingerprint.of_exception(record.levelno, exc_info[0], exc_info[2])
-            return of_exception(record, plain, self._max_text), kind
+            fingerprint = fingerprints.fingerprint_exception(record.levelno, exc_info[0], exc_info[2])
+            return of_exception(record, plain, self._max_text), fingerprint
         if record.exc_text:
             plain = f"{plain}\n{record.exc_text}"
         found = parse_traceback(plain)
         if found is None:
-            return plain, fingerprint.of_call(record, logger, plain)
+            return plain, fingerprints.fingerprint_call(record, logger, plain)
         said, error = found
-        kind = fingerprint.of_formatted(record.levelno, error.name, error.frames)
-        return of_formatted(error, said, self._max_text), kind
+        fingerprint = fingerprints.fingerprint_formatted(record.levelno, error.name, error.frames)
+        return of_formatted(error, said, self._max_text), fingerprint
 
     def _plainly(self, record: logging.LogRecord, error: Exception) -> Alert:
         """Make an alert of a record whose attributes are not what logging makes them: of its message alone."""
@@ -240,7 +240,7 @@ class AlertFactory:
             text,
             level_name="Alert",
             created=time.time(),
-            kind=(level, text[:MAX_TITLE]),
+            fingerprint=(level, text[:MAX_TITLE]),
             context=self._context.constants,
             logger=record.name[:MAX_TITLE] if type(record.name) is str else "",
         )
@@ -267,7 +267,7 @@ class AlertFactory:
             try:
                 key = self._fingerprint(record)
                 if key is not None:
-                    alert = alert._replace(kind=fingerprint.of_key(str(key)))
+                    alert = alert._replace(fingerprint=fingerprints.fingerprint_key(str(key)))
             except Exception as error:  # noqa: BLE001
                 failed["fingerprint"] = type(error).__name__
         if failures is not None:
@@ -345,5 +345,5 @@ _WISHES: Final = {
     ),
     "icon": _Wish("a path, a URL or bytes", _is_icon, _with_icon),
     "url": _Wish(_TEXT, _is_text, lambda alert, url: alert._replace(url=url, url_parts=())),
-    "key": _Wish(_TEXT, _is_text, lambda alert, key: alert._replace(kind=fingerprint.of_key(key))),
+    "key": _Wish(_TEXT, _is_text, lambda alert, key: alert._replace(fingerprint=fingerprints.fingerprint_key(key))),
 }

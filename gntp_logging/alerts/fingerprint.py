@@ -1,7 +1,7 @@
-"""Which alerts are of one kind: the same mistake at the same place, whatever numbers its text holds. Pure.
+"""By what an alert's repeats are known: the same mistake at the same place, whatever numbers its text holds. Pure.
 
-A kind is a tuple of strings and numbers. On the thread that logs only what lies at hand is collected; what takes time
-is done by :func:`settled`, on the worker's side.
+A fingerprint is a tuple of strings and numbers. The thread that logs collects only what costs no time; the rest is done
+by :func:`normalized`, on the worker's side.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Final
 
-Kind = tuple[str | int, ...]
+Fingerprint = tuple[str | int, ...]
 
 MAX_TEMPLATE: Final = 200
-"""Characters of a message that can tell kinds apart."""
+"""Characters of a message that can tell fingerprints apart."""
 
 _RAW: Final = "raw"
-"""Marks, as the first part, a kind whose last part is a message as it was logged."""
+"""Marks, as the first part, a fingerprint whose last part is a message as it was logged."""
 
 _STANDARD_LIBRARY: Final = (
     os.path.dirname(os.__file__) + os.sep,
@@ -31,8 +31,8 @@ _OWN: Final = os.path.dirname(os.path.dirname(__file__)) + os.sep
 _INSTALLED: Final = re.compile(r"[/\\](?:site|dist)-packages[/\\]")
 
 
-def of_call(record: logging.LogRecord, logger: str, message: str) -> Kind:
-    """Return the kind of a record without an exception: level, logger, place and template.
+def fingerprint_call(record: logging.LogRecord, logger: str, message: str) -> Fingerprint:
+    """Return the fingerprint of a record without an exception: level, logger, place and template.
 
     Args:
         record: The record.
@@ -40,21 +40,21 @@ def of_call(record: logging.LogRecord, logger: str, message: str) -> Kind:
         message: The record's message.
 
     Returns:
-        The kind; to be settled where its message had no arguments, because what varies then stands in the message.
+        The fingerprint. It is to be normalized where the message had no arguments: what varies stands in the message.
     """
     template = record.msg
     path, line = record.pathname, record.lineno
-    if type(path) is not str or type(line) is not int:  # records are made by anybody, and a kind must be hashable
+    if type(path) is not str or type(line) is not int:  # records are made by anybody; a fingerprint must be hashable
         path, line = str(path), -1
     if record.args and type(template) is str:
         return (record.levelno, logger, path, line, template[:MAX_TEMPLATE])
     return (_RAW, record.levelno, logger, path, line, message[:MAX_TEMPLATE])
 
 
-def of_exception(level: int, exception: type[BaseException], traceback: TracebackType | None) -> Kind:
-    """Return the kind of a record with an exception: level, its type and the innermost frame of the application.
+def fingerprint_exception(level: int, exception: type[BaseException], traceback: TracebackType | None) -> Fingerprint:
+    """Return the fingerprint of a record with an exception: level, its type and the innermost frame of the application.
 
-    Without the logger, so that what inner code logs and the framework logs again is one kind.
+    Without the logger, so that what inner code logs and the framework logs again is one fingerprint.
 
     Args:
         level: The record's level number.
@@ -62,7 +62,7 @@ def of_exception(level: int, exception: type[BaseException], traceback: Tracebac
         traceback: The exception's traceback.
 
     Returns:
-        The kind.
+        The fingerprint.
     """
     file = function = ""
     in_application = False
@@ -75,8 +75,8 @@ def of_exception(level: int, exception: type[BaseException], traceback: Tracebac
     return (level, exception.__module__, exception.__qualname__, file, function)
 
 
-def of_formatted(level: int, name: str, frames: Sequence[tuple[str, int, str]]) -> Kind:
-    """Return the kind of a record whose exception was formatted before: the same as that of the exception itself.
+def fingerprint_formatted(level: int, name: str, frames: Sequence[tuple[str, int, str]]) -> Fingerprint:
+    """Return the fingerprint of a record whose exception was formatted before: the same as of the exception itself.
 
     Args:
         level: The record's level number.
@@ -84,15 +84,15 @@ def of_formatted(level: int, name: str, frames: Sequence[tuple[str, int, str]]) 
         frames: Path, line and function of each frame, the outermost first; at least one.
 
     Returns:
-        The kind.
+        The fingerprint.
     """
     module, _, qualname = name.rpartition(".")
     file, _, function = next((frame for frame in reversed(frames) if is_application(frame[0])), frames[-1])
     return (level, module or "builtins", qualname, file, function)
 
 
-def of_key(key: str) -> Kind:
-    """Return the kind that a user's own key makes."""
+def fingerprint_key(key: str) -> Fingerprint:
+    """Return the fingerprint that a user's own key makes."""
     return ("key", key)
 
 
@@ -117,23 +117,23 @@ _VARIABLE: Final = re.compile(
 _MASKS: Final = {"quoted": "'…'", "uuid": "<uuid>", "hex": "<hex>", "number": "<n>"}
 
 
-def settled(kind: Kind) -> Kind:
-    """Finish a kind: mask what varies in a message that was logged without arguments.
+def normalized(fingerprint: Fingerprint) -> Fingerprint:
+    """Finish a fingerprint: mask what varies in a message that was logged without arguments.
 
     Args:
-        kind: What one of the functions above has returned.
+        fingerprint: What one of the functions above has returned.
 
     Returns:
-        The kind by which alerts are counted together.
+        The fingerprint by which alerts are counted together.
     """
-    if not kind or kind[0] != _RAW:
-        return kind
-    return (*kind[1:-1], masked(str(kind[-1])))
+    if not fingerprint or fingerprint[0] != _RAW:
+        return fingerprint
+    return (*fingerprint[1:-1], masked(str(fingerprint[-1])))
 
 
-def at_hand(kind: Kind) -> Kind:
-    """Return what is certain of a kind without spending time on its message: for the thread that logs."""
-    return kind[1:-1] if kind and kind[0] == _RAW else kind
+def raw_fingerprint(fingerprint: Fingerprint) -> Fingerprint:
+    """Return what is certain of a fingerprint without spending time on its message: for the thread that logs."""
+    return fingerprint[1:-1] if fingerprint and fingerprint[0] == _RAW else fingerprint
 
 
 def masked(message: str) -> str:

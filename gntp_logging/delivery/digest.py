@@ -1,6 +1,6 @@
 """A digest: one alert that stands for many which were not shown one by one. Pure.
 
-Alerts go into it by kind, so that it stays small however many they are.
+Alerts go into it by fingerprint, so that it stays small however many they are.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from typing import Final
 
 from gntp_logging.alerts.alert import Alert
 from gntp_logging.alerts.context import Pairs
-from gntp_logging.alerts.fingerprint import Kind
+from gntp_logging.alerts.fingerprint import Fingerprint
 from gntp_logging.alerts.text import one_line
 
-MAX_KINDS: Final = 1000
+MAX_FINGERPRINTS: Final = 1000
 """Kinds that are counted apart; each keeps one alert."""
 
 _OTHER: Final = "other"
-"""Begins the kind of what is counted by level only."""
+"""Begins the fingerprint of what is counted by level only."""
 
-_NAMED_KINDS: Final = 3
+_NAMED_FINGERPRINTS: Final = 3
 """Kinds that the digest names: a toast shows nine lines."""
 
 
 class Tally:
-    """How often alerts of one kind came.
+    """How often alerts of one fingerprint came.
 
     Attributes:
         count: How many.
@@ -52,10 +52,10 @@ class Tally:
 
 
 class Digest:
-    """Counts of alerts, by kind.
+    """Counts of alerts, by fingerprint.
 
     Attributes:
-        tallies: What there is of each kind.
+        tallies: What there is of each fingerprint.
         count: How many alerts in all.
         since: Sequence number of the oldest of them; None while there are none.
         unanswered: How often it was sent without an answer.
@@ -63,27 +63,27 @@ class Digest:
 
     def __init__(self) -> None:
         """Begin empty."""
-        self.tallies: dict[Kind, Tally] = {}
+        self.tallies: dict[Fingerprint, Tally] = {}
         self.count: int = 0
         self.since: int | None = None
         self.unanswered = 0
 
-    def add(self, kind: Kind, alert: Alert, sequence: int) -> bool:
+    def add(self, fingerprint: Fingerprint, alert: Alert, sequence: int) -> bool:
         """Count an alert.
 
         Args:
-            kind: Its kind.
+            fingerprint: Its fingerprint.
             alert: The alert.
             sequence: Its place in the order of submission.
 
         Returns:
-            False when there is no room for another kind; the alert is not counted then.
+            False when there is no room for another fingerprint; the alert is not counted then.
         """
-        tally = self.tallies.get(kind)
+        tally = self.tallies.get(fingerprint)
         if tally is None:
-            if len(self.tallies) >= MAX_KINDS:
+            if len(self.tallies) >= MAX_FINGERPRINTS:
                 return False
-            self.tallies[kind] = Tally(alert)
+            self.tallies[fingerprint] = Tally(alert)
         else:
             created = alert.created
             tally.count += 1
@@ -96,38 +96,38 @@ class Digest:
             self.since = sequence
         return True
 
-    def take_in(self, kind: Kind, tally: Tally, sequence: int) -> None:
-        """Count alerts of one kind; those of kinds for which there is no room by their level only.
+    def take_in(self, fingerprint: Fingerprint, tally: Tally, sequence: int) -> None:
+        """Count alerts of one fingerprint; those of fingerprints for which there is no room by their level only.
 
         Args:
-            kind: Their kind.
+            fingerprint: Their fingerprint.
             tally: How many, when, and the newest.
             sequence: The place of the oldest in the order of submission.
         """
-        if kind not in self.tallies and len(self.tallies) >= MAX_KINDS:
-            kind = (_OTHER, tally.newest.level)
-        known = self.tallies.get(kind)
+        if fingerprint not in self.tallies and len(self.tallies) >= MAX_FINGERPRINTS:
+            fingerprint = (_OTHER, tally.newest.level)
+        known = self.tallies.get(fingerprint)
         if known is None:
-            self.tallies[kind] = tally
+            self.tallies[fingerprint] = tally
         else:
             known.add(tally)
         self.count += tally.count
         if self.since is None or sequence < self.since:
             self.since = sequence
 
-    def pop(self) -> tuple[Kind, Tally]:
-        """Take out the kind that came first; there must be one."""
-        kind = next(iter(self.tallies))
-        tally = self.tallies.pop(kind)
+    def pop(self) -> tuple[Fingerprint, Tally]:
+        """Take out the fingerprint that came first; there must be one."""
+        fingerprint = next(iter(self.tallies))
+        tally = self.tallies.pop(fingerprint)
         self.count -= tally.count
         if not self.count:
             self.since = None
-        return kind, tally
+        return fingerprint, tally
 
     def merge(self, other: Digest) -> None:
         """Take over another digest's counts; it is not used afterwards."""
-        for kind, tally in other.tallies.items():
-            self.take_in(kind, tally, other.since or 0)
+        for fingerprint, tally in other.tallies.items():
+            self.take_in(fingerprint, tally, other.since or 0)
 
     def as_alert(self) -> Alert:
         """Return one alert that tells what is in the digest; there must be something.
@@ -147,8 +147,8 @@ class Digest:
             f"newest: {_headline(newest)}",
         ]
         if len(tallies) > 1:
-            known = [tally for kind, tally in self.tallies.items() if kind[:1] != (_OTHER,)]
-            often = sorted(known, key=lambda tally: -tally.count)[:_NAMED_KINDS]
+            known = [tally for fingerprint, tally in self.tallies.items() if fingerprint[:1] != (_OTHER,)]
+            often = sorted(known, key=lambda tally: -tally.count)[:_NAMED_FINGERPRINTS]
             lines += [f"{tally.count:,} × {_headline(tally.newest)}" for tally in often]
             if more := self.count - sum(tally.count for tally in often):
                 lines.append(f"{more:,} × other kinds")
@@ -157,7 +157,7 @@ class Digest:
             text="\n".join(lines),
             created=newest.created,
             icon=None,
-            kind=(),
+            fingerprint=(),
             context=_shared_context(tallies),
             url_parts=(),
             is_formatted=False,
@@ -166,7 +166,7 @@ class Digest:
 
 
 def _shared_context(tallies: list[Tally]) -> Pairs:
-    """Return what all kinds have in common: the machine, the environment, perhaps the request."""
+    """Return what all fingerprints have in common: the machine, the environment, perhaps the request."""
     first, *others = (tally.newest.context for tally in tallies)
     return tuple(pair for pair in first if all(pair in context for context in others))
 

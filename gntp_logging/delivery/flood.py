@@ -1,9 +1,9 @@
 """Repeats are folded into one toast, and the rate of toasts is capped. Pure: the clock is an argument.
 
-The first alert of a kind is shown; its repeats raise the count of its *fold*, and updates tell the count. A fold has a
-window of time. While it lasts, updates come at the 10th, 100th, ... repeat; at its end one tells the exact count. What
-repeats goes on in a window twice as long, until one stays quiet: then the fold ends, and the next alert of this kind is
-a first one again.
+The first alert of a fingerprint is shown. Its repeats raise the count of its *fold*, and updates report the count. A
+fold has a window of time. While it lasts, updates come at the 10th, 100th, ... repeat; at its end one reports the exact
+count. What repeats goes on in a window twice as long, until one stays quiet. Then the fold ends, and the next alert of
+this fingerprint is a first one again.
 
 All times are in seconds of time.monotonic unless something else is said.
 """
@@ -15,7 +15,7 @@ import math
 from typing import Final
 
 from gntp_logging.alerts.alert import Alert
-from gntp_logging.alerts.fingerprint import Kind, at_hand
+from gntp_logging.alerts.fingerprint import Fingerprint, raw_fingerprint
 
 from .digest import Tally, span
 
@@ -46,7 +46,7 @@ class Fold:
     """One alert that was shown, or will be, and its repeats.
 
     Attributes:
-        kind: What they have in common.
+        fingerprint: What they have in common.
         alert: The newest of them.
         count: How many, the first one included.
         displayed_count: The count that the desktop shows; 0 while it has not got the first one.
@@ -61,19 +61,19 @@ class Fold:
 
     __slots__ = (
         "_closes", "_is_late", "_last_sent", "_milestone", "_repeated", "_window", "alert", "count",
-        "displayed_count", "first", "id_", "is_refused", "kind", "last", "since", "unanswered", "updates",
+        "displayed_count", "fingerprint", "first", "id_", "is_refused", "last", "since", "unanswered", "updates",
     )  # fmt: skip
 
-    def __init__(self, kind: Kind, alert: Alert, window: float, now: float) -> None:
+    def __init__(self, fingerprint: Fingerprint, alert: Alert, window: float, now: float) -> None:
         """Begin with the first alert.
 
         Args:
-            kind: Its kind.
+            fingerprint: Its fingerprint.
             alert: The alert.
             window: Seconds that the first window lasts.
             now: The time.
         """
-        self.kind: Kind = kind
+        self.fingerprint: Fingerprint = fingerprint
         self.alert: Alert = alert
         self.count: int = 1
         self.displayed_count: int = 0
@@ -184,7 +184,7 @@ class Flood:
         """Begin.
 
         Args:
-            window: Seconds of a kind's first window; 0 folds nothing.
+            window: Seconds of a fingerprint's first window; 0 folds nothing.
             burst: Different alerts that may be shown at once.
             rate: Different alerts a minute that may be shown after a burst; 0 for no cap.
         """
@@ -193,42 +193,42 @@ class Flood:
         self._per_second = rate / 60.0
         self._tokens = self._burst
         self._refilled: float | None = None
-        self._folds: dict[Kind, Fold] = {}
-        self._kinds_by_place: dict[Kind, Kind] = {}
+        self._folds: dict[Fingerprint, Fold] = {}
+        self._fingerprints_by_place: dict[Fingerprint, Fingerprint] = {}
         self._next = math.inf
 
-    def offer(self, alert: Alert, kind: Kind, sequence: int, now: float) -> tuple[Decision, Fold | None]:
+    def offer(self, alert: Alert, fingerprint: Fingerprint, sequence: int, now: float) -> tuple[Decision, Fold | None]:
         """Decide about an alert.
 
         Args:
             alert: The alert.
-            kind: Its kind, settled.
+            fingerprint: Its fingerprint, normalized.
             sequence: Its place in the order of submission.
             now: The time.
 
         Returns:
             The decision, and the fold that the alert is in; None for a digest, or where nothing is folded.
         """
-        fold = self._folds.get(kind)
+        fold = self._folds.get(fingerprint)
         if fold is not None:
             self._count(fold, Tally(alert), sequence)
             return Decision.FOLD, fold
         if not self._may_show(alert, now):
             return Decision.DIGEST, None
-        return Decision.SHOW, self._open(kind, alert, now)
+        return Decision.SHOW, self._open(fingerprint, alert, now)
 
-    def absorb(self, place: Kind, tally: Tally, sequence: int) -> bool:
+    def absorb(self, place: Fingerprint, tally: Tally, sequence: int) -> bool:
         """Count alerts that a full queue had no room for as repeats, if there is a fold for them.
 
         Args:
-            place: Their kind, as far as it was at hand.
+            place: Their raw fingerprint.
             tally: How many, when, and the newest.
             sequence: The place of the oldest in the order of submission.
 
         Returns:
             Whether they were counted.
         """
-        fold = self._folds.get(place) or self._folds.get(self._kinds_by_place.get(place, ()))
+        fold = self._folds.get(place) or self._folds.get(self._fingerprints_by_place.get(place, ()))
         if fold is None:
             return False
         self._count(fold, tally, sequence)
@@ -249,7 +249,7 @@ class Flood:
         self._tokens -= 1.0
         return True
 
-    def _open(self, kind: Kind, alert: Alert, now: float) -> Fold | None:
+    def _open(self, fingerprint: Fingerprint, alert: Alert, now: float) -> Fold | None:
         if not self._window:
             return None
         if len(self._folds) >= MAX_FOLDS:
@@ -257,18 +257,18 @@ class Flood:
             if quiet is None:
                 return None
             self.forget(quiet)
-        fold = self._folds[kind] = Fold(kind, alert, self._window, now)
-        self._kinds_by_place[at_hand(alert.kind)] = kind
+        fold = self._folds[fingerprint] = Fold(fingerprint, alert, self._window, now)
+        self._fingerprints_by_place[raw_fingerprint(alert.fingerprint)] = fingerprint
         self._next = min(self._next, fold.due())
         return fold
 
     def forget(self, fold: Fold) -> None:
-        """End a fold: the next alert of its kind is a first one."""
-        if self._folds.get(fold.kind) is fold:
-            del self._folds[fold.kind]
-        place = at_hand(fold.alert.kind)
-        if self._kinds_by_place.get(place) == fold.kind:
-            del self._kinds_by_place[place]
+        """End a fold: the next alert of its fingerprint is a first one."""
+        if self._folds.get(fold.fingerprint) is fold:
+            del self._folds[fold.fingerprint]
+        place = raw_fingerprint(fold.alert.fingerprint)
+        if self._fingerprints_by_place.get(place) == fold.fingerprint:
+            del self._fingerprints_by_place[place]
 
     # -- Updates -------------------------------------------------------------------------------
 

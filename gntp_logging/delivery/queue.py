@@ -20,9 +20,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from gntp_logging.alerts import fingerprint
 from gntp_logging.alerts.alert import Alert
-from gntp_logging.alerts.fingerprint import Kind
+from gntp_logging.alerts.fingerprint import Fingerprint, normalized, raw_fingerprint
 from gntp_logging.gntp.constants import random_hex_string
 
 from .digest import Digest, Tally
@@ -141,7 +140,8 @@ class AlertQueue:
         # What a full queue has no room for is redacted when it is handed over, not on the thread that logs.
         self.dropped_alerts: DroppedAlerts = DroppedAlerts(
             # Without what it is known by, which holds the message as it was.
-            on_error and (lambda alert, reason: on_error(self._without_secrets(alert)._replace(kind=()), reason)),
+            on_error
+            and (lambda alert, reason: on_error(self._without_secrets(alert)._replace(fingerprint=()), reason)),
             size,
         )
 
@@ -161,7 +161,7 @@ class AlertQueue:
         return next(self._sequence)
 
     def _evict(self) -> None:
-        """Make room: the oldest of the lowest priority goes first, and lives on in the count of its kind.
+        """Make room: the oldest of the lowest priority goes first, and lives on in the count of its fingerprint.
 
         If the lock is taken, do nothing: its holder, or the next add(), evicts.
         """
@@ -169,14 +169,14 @@ class AlertQueue:
             return
         try:
             surplus = self._waiting() + self._unlooked + self._spare - self._size
-            add, at_hand = self._evicted.add, fingerprint.at_hand
+            add = self._evicted.add
             while surplus > 0:
                 lane = next(self._outgoing[level] or self._incoming[level] for level in self._occupied())
                 for _ in range(min(surplus, len(lane))):
                     entry = lane.popleft()
                     if entry.fold is not None:
                         self._to_digest(entry)
-                    elif not add(at_hand(entry.alert.kind), entry.alert, entry.sequence):
+                    elif not add(raw_fingerprint(entry.alert.fingerprint), entry.alert, entry.sequence):
                         self.dropped_alerts.add(entry.alert, QUEUE_FULL)
                     surplus -= 1
         finally:
@@ -228,11 +228,11 @@ class AlertQueue:
         """Decide about everything that has come in."""
         while self._evicted.count:
             since = self._evicted.since or 0
-            kind, tally = self._evicted.pop()
+            fingerprint, tally = self._evicted.pop()
             try:
-                self._take_in_evicted(kind, tally, since, now)
+                self._take_in_evicted(fingerprint, tally, since, now)
             except BaseException:  # Ctrl-C, where the thread that logs delivers
-                self._evicted.take_in(kind, tally, since)
+                self._evicted.take_in(fingerprint, tally, since)
                 raise
         while lanes := [lane for lane in self._incoming if lane]:
             lane = min(lanes, key=lambda lane: lane[0].sequence)
@@ -255,14 +255,14 @@ class AlertQueue:
     def _is_too_old(self, entry: Entry, now: float) -> bool:
         return bool(self._max_age) and now - entry.submitted > self._max_age
 
-    def _take_in_evicted(self, kind: Kind, tally: Tally, sequence: int, now: float) -> None:
+    def _take_in_evicted(self, fingerprint: Fingerprint, tally: Tally, sequence: int, now: float) -> None:
         """Count what a full queue had no room for: in its fold, or in the digest."""
         try:
             tally.newest = self._without_secrets(tally.newest)
-            if self._flood.absorb(kind, tally, sequence):
+            if self._flood.absorb(fingerprint, tally, sequence):
                 self._folded += tally.count
             else:
-                self._digest.take_in(kind, tally, sequence)
+                self._digest.take_in(fingerprint, tally, sequence)
                 self._digest_due = now
         except Exception as error:  # noqa: BLE001 - no alert keeps the others from being sent, and each is counted
             self._note(f"{INTERNAL_ERROR}: {type(error).__name__}")
@@ -288,7 +288,7 @@ class AlertQueue:
             return
         fold = None
         try:
-            decision, fold = self._flood.offer(entry.alert, fingerprint.settled(entry.alert.kind), entry.sequence, now)
+            decision, fold = self._flood.offer(entry.alert, normalized(entry.alert.fingerprint), entry.sequence, now)
             if decision is Decision.FOLD:
                 self._folded += 1
                 return
@@ -349,14 +349,14 @@ class AlertQueue:
     def _to_digest(self, entry: Entry) -> None:
         """Let a digest tell of an alert and its repeats."""
         tally = Tally(entry.alert)
-        kind = fingerprint.settled(entry.alert.kind)
+        fingerprint = normalized(entry.alert.fingerprint)
         if entry.fold is not None:
             self._flood.forget(entry.fold)
             tally.count = entry.fold.count
             tally.first, tally.last = entry.fold.first, entry.fold.last
             tally.newest = entry.fold.alert
             self._folded -= entry.fold.count - 1
-        self._digest.take_in(kind, tally, entry.sequence)
+        self._digest.take_in(fingerprint, tally, entry.sequence)
 
     def next_due(self) -> float | None:
         """Return when something that is not in the queue is due, in seconds of time.monotonic; None when nothing is."""

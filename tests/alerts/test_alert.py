@@ -290,7 +290,7 @@ def test_a_record_can_wish_for_everything() -> None:
         title="Deployed", event="Deploy", priority=-1, sticky=True, icon="deploy.png", url="https://x/y", key="deploys"
     )
     assert made[:8] == (logging.ERROR, "Deploy", -1, True, "Deployed", "text", "deploy.png", "https://x/y")
-    assert made.kind == ("key", "deploys")
+    assert made.fingerprint == ("key", "deploys")
 
 
 def test_a_wish_of_none_is_no_wish() -> None:
@@ -385,20 +385,22 @@ def test_what_fails_leaves_a_plain_alert_and_is_told(options: dict[str, Any], co
     """Its author reads it where he looks; nobody else misses anything."""
     plain = made()
     got = made(**options)
-    assert (got.text, got.title, got.kind) == (f"order 7\n{complaint}", plain.title, plain.kind)
+    assert (got.text, got.title, got.fingerprint) == (f"order 7\n{complaint}", plain.title, plain.fingerprint)
 
 
 def test_a_fingerprint_makes_the_kind() -> None:
     """Whatever else differs; None leaves it at the usual one."""
     one, other = record("order %d", 7), record("customer %s is gone", "x", level=logging.WARNING)
-    assert made(one, fingerprint=lambda _record: 5).kind == made(other, fingerprint=lambda _record: "5").kind
-    assert made(one, fingerprint=lambda _record: None).kind == made(one).kind
+    assert (
+        made(one, fingerprint=lambda _record: 5).fingerprint == made(other, fingerprint=lambda _record: "5").fingerprint
+    )
+    assert made(one, fingerprint=lambda _record: None).fingerprint == made(one).fingerprint
 
 
 def test_a_records_own_key_comes_before_the_fingerprint() -> None:
     """It is the nearer of the two."""
     keyed = record("x", gntp={"key": "stock"})
-    assert made(keyed, fingerprint=lambda _record: "other").kind == made(keyed).kind
+    assert made(keyed, fingerprint=lambda _record: "other").fingerprint == made(keyed).fingerprint
 
 
 def test_a_url_is_filled_in_and_quoted() -> None:

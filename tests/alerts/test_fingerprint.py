@@ -1,4 +1,4 @@
-"""fingerprint: which records are of one kind, and which are not."""
+"""fingerprint: which records are of one fingerprint, and which are not."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gntp_logging.alerts.alert import AlertFactory
-from gntp_logging.alerts.fingerprint import Kind, at_hand, is_application, masked, settled
+from gntp_logging.alerts.fingerprint import Fingerprint, is_application, masked, normalized, raw_fingerprint
 from gntp_logging.alerts.levels import LevelMap
 
 FACTORY = AlertFactory("shop", LevelMap(), 1000)
 
 
-def kind(
+def fingerprint(
     msg: object, *args: object, name: str = "shop", line: int = 1, level: int = logging.ERROR, exc_info: Any = None
-) -> Kind:
-    """Return the settled kind of a record."""
+) -> Fingerprint:
+    """Return the normalized fingerprint of a record."""
     record = logging.LogRecord(name, level, "/shop/orders.py", line, msg, args or None, exc_info)
-    return settled(FACTORY.from_record(record).kind)
+    return normalized(FACTORY.from_record(record).fingerprint)
 
 
 def test_arguments_make_no_other_kind() -> None:
     """The template and its place tell, not what was filled in."""
-    assert kind("order %d failed", 1) == kind("order %d failed", 2)
+    assert fingerprint("order %d failed", 1) == fingerprint("order %d failed", 2)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_arguments_make_no_other_kind() -> None:
 )
 def test_what_varies_in_a_ready_message_is_masked(one: str, other: str) -> None:
     """f-strings have no template: numbers, hexadecimal, UUIDs, quoted strings and further lines do not count."""
-    assert kind(one) == kind(other)
+    assert fingerprint(one) == fingerprint(other)
 
 
 @pytest.mark.parametrize(
@@ -60,15 +60,15 @@ def test_what_varies_in_a_ready_message_is_masked(one: str, other: str) -> None:
 )
 def test_what_differs_in_words_is_another_kind(one: str, other: str) -> None:
     """Masks do not eat words."""
-    assert kind(one) != kind(other)
+    assert fingerprint(one) != fingerprint(other)
 
 
 def test_place_logger_and_level_make_another_kind() -> None:
     """The same words from elsewhere are another mistake."""
-    base = kind("no")
-    assert kind("no", line=2) != base
-    assert kind("no", name="other") != base
-    assert kind("no", level=logging.CRITICAL) != base
+    base = fingerprint("no")
+    assert fingerprint("no", line=2) != base
+    assert fingerprint("no", name="other") != base
+    assert fingerprint("no", level=logging.CRITICAL) != base
 
 
 def fail(kind_of: type[Exception]) -> Any:
@@ -81,10 +81,10 @@ def fail(kind_of: type[Exception]) -> Any:
 
 def test_an_exception_is_one_kind_whoever_logs_it() -> None:
     """Inner code and the framework log the same exception with other words, at other places."""
-    assert kind("inner", name="a", line=1, exc_info=fail(ValueError)) == kind(
+    assert fingerprint("inner", name="a", line=1, exc_info=fail(ValueError)) == fingerprint(
         "outer %d", 7, name="b", line=2, exc_info=fail(ValueError)
     )
-    assert kind("x", exc_info=fail(ValueError)) != kind("x", exc_info=fail(KeyError))
+    assert fingerprint("x", exc_info=fail(ValueError)) != fingerprint("x", exc_info=fail(KeyError))
 
 
 def test_the_innermost_frame_of_the_application_counts() -> None:
@@ -96,15 +96,15 @@ def test_the_innermost_frame_of_the_application_counts() -> None:
         except ValueError:
             return sys.exc_info()
 
-    assert kind("x", exc_info=parse())[-1] == "parse"
+    assert fingerprint("x", exc_info=parse())[-1] == "parse"
 
 
 def test_without_a_frame_of_the_application_the_innermost_counts() -> None:
-    """An error entirely within the library is still of some kind."""
+    """An error entirely within the library is still of some fingerprint."""
     with pytest.raises(ValueError, match="Expecting") as raised:
         json.loads("{")
     info = (raised.type, raised.value, raised.tb.tb_next)
-    assert kind("x", exc_info=info)[-1] == "raw_decode"
+    assert fingerprint("x", exc_info=info)[-1] == "raw_decode"
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_a_key_is_a_kind() -> None:
     """What the record says itself goes before everything else."""
     record = logging.LogRecord("shop", logging.ERROR, "", 1, "a", None, None)
     record.gntp = {"key": "deploys"}
-    assert settled(FACTORY.from_record(record).kind) == ("key", "deploys")
+    assert normalized(FACTORY.from_record(record).fingerprint) == ("key", "deploys")
 
 
 @given(st.text())
@@ -143,9 +143,9 @@ def test_masking_is_bounded_and_settles(message: str) -> None:
 
 @given(st.text())
 def test_what_is_at_hand_is_part_of_the_kind(message: str) -> None:
-    """The thread that logs counts by place, which is coarser than the kind, never finer."""
-    raw = FACTORY.from_record(logging.LogRecord("shop", 40, "/x.py", 1, message, None, None)).kind
-    assert settled(raw)[: len(at_hand(raw))] == at_hand(raw)
+    """The thread that logs counts by place, which is coarser than the fingerprint, never finer."""
+    raw = FACTORY.from_record(logging.LogRecord("shop", 40, "/x.py", 1, message, None, None)).fingerprint
+    assert normalized(raw)[: len(raw_fingerprint(raw))] == raw_fingerprint(raw)
 
 
 def test_this_package_is_no_application() -> None:

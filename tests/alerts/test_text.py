@@ -58,7 +58,7 @@ def test_a_title_is_one_short_line(text: str) -> None:
 
 
 def test_one_line_joins_lines() -> None:
-    """Line ends of every kind become one blank."""
+    """Line ends of every fingerprint become one blank."""
     assert one_line("a\r\nb\rc\nd\u2028e") == "a b c d e"
 
 
@@ -94,14 +94,14 @@ def failure() -> Any:
 
 
 def test_what_queue_handler_makes_of_an_exception_is_shown_like_the_exception() -> None:
-    """The same text but for what only the exception knows, and the same kind, so that both fold together."""
+    """The same text but for what only the exception knows, and the same fingerprint, so that both fold together."""
     record = broken(failure())
     direct = alert(record)
     indirect = alert(queued(record))
     assert indirect.text == direct.text
     assert indirect.text.split("\n")[:3] == ["LookupError: no total", "in the basket", "cannot pay"]
     assert indirect.text.endswith("caused by KeyError: 'total'")
-    assert indirect.kind == direct.kind
+    assert indirect.fingerprint == direct.fingerprint
 
 
 def test_a_context_of_exceptions_is_told_from_the_formatted_text() -> None:

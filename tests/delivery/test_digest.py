@@ -24,10 +24,10 @@ def test_it_tells_how_many_of_which_level_when_and_the_newest() -> None:
         digest.add(("disk",), make_alert("disk full", 50, created=900 + number), number)
     told = digest.as_alert()
     assert told.title == "23 alerts not shown one by one"
-    levels, newest, *kinds = told.text.split("\n")
+    levels, newest, *fingerprints = told.text.split("\n")
     assert re.fullmatch(r"3 CRITICAL, 20 ERROR, \d\d:15:00 to \d\d:16:59", levels)
     assert newest == "newest: no connection 19"
-    assert kinds == ["20 × no connection 19", "3 × disk full"]
+    assert fingerprints == ["20 × no connection 19", "3 × disk full"]
     assert (told.event, told.priority, told.sticky, told.level) == ("Critical", 2, True, 50)
 
 
@@ -45,8 +45,13 @@ def test_many_kinds_are_named_by_number() -> None:
     digest = Digest()
     for number in range(10):
         for _ in range(10 - number):
-            digest.add((number,), make_alert(f"kind {number}", created=float(number)), number)
-    assert digest.as_alert().text.split("\n")[2:] == ["10 × kind 0", "9 × kind 1", "8 × kind 2", "28 × other kinds"]
+            digest.add((number,), make_alert(f"fingerprint {number}", created=float(number)), number)
+    assert digest.as_alert().text.split("\n")[2:] == [
+        "10 × fingerprint 0",
+        "9 × fingerprint 1",
+        "8 × fingerprint 2",
+        "28 × other kinds",
+    ]
 
 
 def test_a_span_over_midnight_says_the_days() -> None:
@@ -67,15 +72,15 @@ def test_a_time_that_is_none_costs_only_itself(created: float) -> None:
     st.integers(0, 30),
 )
 def test_the_numbers_add_up(offered: list[tuple[int, int, int]], cut: int) -> None:
-    """Added one by one or merged: each is counted in its kind or refused, by kind and in all."""
+    """Added one by one or merged: each is counted in its fingerprint or refused, by fingerprint and in all."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(digests, "MAX_KINDS", 8)
+        patch.setattr(digests, "MAX_FINGERPRINTS", 8)
         parts = (Digest(), Digest())
         refused: Counter[int] = Counter()
-        for sequence, (kind, level, created) in enumerate(offered, 1):
+        for sequence, (fingerprint, level, created) in enumerate(offered, 1):
             part = parts[sequence > cut]
-            if not part.add((kind,), make_alert(level=level, created=float(created)), sequence):
-                refused[kind] += 1
+            if not part.add((fingerprint,), make_alert(level=level, created=float(created)), sequence):
+                refused[fingerprint] += 1
         first, second = parts
         first.merge(second)
     assert len(first.tallies) <= 8 + len(DEFAULT_STYLES)
@@ -84,7 +89,7 @@ def test_the_numbers_add_up(offered: list[tuple[int, int, int]], cut: int) -> No
     if not refused and len(first.tallies) < 8:
         assert first.since == 1
         for key, tally in first.tallies.items():
-            times = [created for kind, _, created in offered if (kind,) == key]
+            times = [created for fingerprint, _, created in offered if (fingerprint,) == key]
             assert (tally.count, tally.first, tally.last) == (len(times), min(times), max(times))
             assert tally.newest.created == max(times)
 
@@ -93,8 +98,8 @@ def test_beyond_its_bound_a_digest_counts_by_level_only() -> None:
     """A hundred thousand different alerts are told exactly, and remembered in little."""
     digest = Digest()
     for number in range(100_000):
-        digest.take_in((number,), Tally(make_alert(f"kind {number}", 40 if number % 2 else 50)), number)
-    assert len(digest.tallies) <= digests.MAX_KINDS + 2
+        digest.take_in((number,), Tally(make_alert(f"fingerprint {number}", 40 if number % 2 else 50)), number)
+    assert len(digest.tallies) <= digests.MAX_FINGERPRINTS + 2
     assert digest.as_alert().title == "100,000 alerts not shown one by one"
     assert digest.as_alert().text.startswith("50,000 CRITICAL, 50,000 ERROR")
     assert digest.as_alert().text.endswith("99,997 × other kinds")

@@ -31,14 +31,16 @@ class Desk:
         self.now = 0.0
         self.decisions: list[Decision] = []
 
-    def offer(self, now: float, kind: str = "a", level: int = logging.ERROR, *, delivers: bool = True) -> Fold | None:
-        """Offer one alert; unless told otherwise the first of a kind is delivered at once."""
+    def offer(
+        self, now: float, fingerprint: str = "a", level: int = logging.ERROR, *, delivers: bool = True
+    ) -> Fold | None:
+        """Offer one alert; unless told otherwise the first of a fingerprint is delivered at once."""
         self.sequence += 1
         self.now = now
-        decision, fold = self.flood.offer(alert(kind, now, level), (kind,), self.sequence, now)
+        decision, fold = self.flood.offer(alert(fingerprint, now, level), (fingerprint,), self.sequence, now)
         self.decisions.append(decision)
         if decision is Decision.SHOW and delivers:
-            self.sent.append((now, kind, 1))
+            self.sent.append((now, fingerprint, 1))
             if fold is not None:
                 self.flood.mark_reported(fold, fold.count, now)
         return fold
@@ -135,7 +137,7 @@ def test_what_goes_on_is_told_in_windows_that_double_until_one_is_quiet() -> Non
 
 
 def test_a_quiet_window_ends_the_fold() -> None:
-    """The next alert of the kind is news again."""
+    """The next alert of the fingerprint is news again."""
     desk = Desk()
     desk.offer(0.0)
     desk.run(60)
@@ -214,10 +216,10 @@ def test_a_burst_of_different_alerts_is_capped() -> None:
     """Twenty at once, then twelve a minute; what is more goes into a digest."""
     desk = Desk(burst=20, rate=12.0)
     for number in range(50):
-        desk.offer(0.0, f"kind {number}")
+        desk.offer(0.0, f"fingerprint {number}")
     assert desk.decisions == [Decision.SHOW] * 20 + [Decision.DIGEST] * 30
     for number in range(50, 70):
-        desk.offer(60.0, f"kind {number}")
+        desk.offer(60.0, f"fingerprint {number}")
     assert desk.decisions[50:] == [Decision.SHOW] * 12 + [Decision.DIGEST] * 8
 
 
@@ -248,23 +250,23 @@ def test_window_0_and_rate_0_switch_off() -> None:
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With ever new kinds the folds with nothing to tell go first; where there are none, alerts are shown without."""
+    """With ever new fingerprints the folds without news go first; where there are none, alerts are shown without."""
     monkeypatch.setattr(floods, "MAX_FOLDS", 10)
     desk = Desk()
     for number in range(1000):
-        desk.offer(0.0, f"kind {number}")
+        desk.offer(0.0, f"fingerprint {number}")
         assert len(desk.flood.folds()) <= 10
-        assert len(desk.flood._kinds_by_place) <= 10
+        assert len(desk.flood._fingerprints_by_place) <= 10
     for number in range(10):
-        desk.offer(0.0, f"kind {990 + number}")
+        desk.offer(0.0, f"fingerprint {990 + number}")
     assert desk.offer(0.0, "one more") is None
     assert desk.decisions[-1] is Decision.SHOW
 
 
 def test_what_a_full_queue_had_no_room_for_is_counted_as_repeats() -> None:
-    """By its kind, or by its place where only that was at hand."""
+    """By its fingerprint, or by its place where only that was at hand."""
     flood = Flood(60.0, 20, 0.0)
-    raw = alert("order 17 failed")._replace(kind=("raw", 40, "shop", "orders.py:1", "order 17 failed"))
+    raw = alert("order 17 failed")._replace(fingerprint=("raw", 40, "shop", "orders.py:1", "order 17 failed"))
     _, fold = flood.offer(raw, (40, "shop", "orders.py:1", "order <n> failed"), 1, 0.0)
     assert fold is not None
     tally = Tally(raw)
@@ -294,10 +296,10 @@ def test_the_numbers_add_up(steps: Iterable[tuple[str, float, bool]], burst: int
     """Shown + folded + digested = offered; and in the end each fold has told as much as there was, in order."""
     desk = Desk(window, burst, rate)
     now, offered = 0.0, 0
-    for kind, pause, delivers in steps:
+    for fingerprint, pause, delivers in steps:
         now += pause
         desk.run(now, delivers=delivers)
-        desk.offer(now, kind)
+        desk.offer(now, fingerprint)
         offered += 1
     digested = desk.decisions.count(Decision.DIGEST)
     shown, folded = desk.decisions.count(Decision.SHOW), desk.decisions.count(Decision.FOLD)
@@ -305,10 +307,10 @@ def test_the_numbers_add_up(steps: Iterable[tuple[str, float, bool]], burst: int
     desk.run(now + 200_000)
     total = 0
     running: dict[str, int] = {}
-    for _, kind, count in desk.sent:
+    for _, fingerprint, count in desk.sent:
         if count == 1:  # the first of another fold
-            total += running.pop(kind, 0)
-        assert count > running.get(kind, 0)
-        running[kind] = count
+            total += running.pop(fingerprint, 0)
+        assert count > running.get(fingerprint, 0)
+        running[fingerprint] = count
     assert total + sum(running.values()) == shown + folded
     assert not desk.flood.folds()

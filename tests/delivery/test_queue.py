@@ -17,9 +17,9 @@ from gntp_logging.delivery.queue import AlertQueue, Entry
 from tests.support import make_alert
 
 
-def alert(kind: str = "a", priority: int = 1) -> Alert:
+def alert(fingerprint: str = "a", priority: int = 1) -> Alert:
     """Make an alert."""
-    return make_alert(f"text {kind}", priority=priority, created=time.time(), kind=(kind,))
+    return make_alert(f"text {fingerprint}", priority=priority, created=time.time(), fingerprint=(fingerprint,))
 
 
 def as_it_is(one: Alert) -> Alert:
@@ -51,7 +51,7 @@ def test_a_repeat_raises_the_count_of_what_waits() -> None:
 
 
 def test_updates_share_the_firsts_coalescing_id_and_no_other_does() -> None:
-    """Ids are random: two processes with the same kind do not overwrite each other's counts."""
+    """Ids are random: two processes with the same fingerprint do not overwrite each other's counts."""
     ids = []
     for _ in range(2):
         queue = AlertQueue(100, 0.0, Flood(60.0, 20, 0.0), as_it_is, None)
@@ -120,8 +120,8 @@ def test_repeats_that_were_not_told_are_dropped_at_the_end() -> None:
 def test_what_was_added_after_a_mark_is_not_given_up() -> None:
     """Neither an alert, nor a repeat, nor what waits for a digest; and nothing is counted twice."""
     queue = AlertQueue(100, 0.0, Flood(60.0, 2, 1.0), as_it_is, None)
-    for kind in "ab":
-        queue.add(alert(kind))
+    for fingerprint in "ab":
+        queue.add(alert(fingerprint))
         queue.settle(taken(queue))
     queue.add(alert("a"))
     mark = queue.mark()
@@ -164,16 +164,16 @@ def test_an_alert_that_cannot_be_looked_through_is_withheld() -> None:
     def fail(one: Alert) -> Alert:
         raise RuntimeError(one.text)
 
-    def secret(kind: str) -> Alert:
-        return alert(kind)._replace(
+    def secret(fingerprint: str) -> Alert:
+        return alert(fingerprint)._replace(
             title="S3CRET", text="S3CRET", logger="shop.orders", url="https://t/S3CRET", context=(("user", "S3CRET"),)
         )
 
     queue = AlertQueue(
-        1, 0.0, Flood(60.0, 20, 0.0), fail, lambda one, _: handed.append(one._replace(kind=())), notes.append
+        1, 0.0, Flood(60.0, 20, 0.0), fail, lambda one, _: handed.append(one._replace(fingerprint=())), notes.append
     )
-    for kind in "abc":
-        queue.add(secret(kind))
+    for fingerprint in "abc":
+        queue.add(secret(fingerprint))
     first, digest = taken(queue), None
     assert first.alert.title == "ERROR · shop.orders"
     assert "ERROR of shop.orders" in first.alert.text
@@ -183,7 +183,7 @@ def test_an_alert_that_cannot_be_looked_through_is_withheld() -> None:
     queue.settle(digest, "error 500")
     queue.dropped_alerts.hand_over()
     assert len(handed) == 1
-    assert "S3CRET" not in f"{first.alert._replace(kind=())} {digest.alert} {handed} {notes}"
+    assert "S3CRET" not in f"{first.alert._replace(fingerprint=())} {digest.alert} {handed} {notes}"
     assert set(notes) == {"secrets could not be looked for in an alert: RuntimeError"}
     assert (queue.counts().shown, queue.counts().dropped) == (1, {"error 500": 2})
 
@@ -199,8 +199,8 @@ def test_what_fails_while_it_is_sorted_out_is_counted(monkeypatch: pytest.Monkey
     monkeypatch.setattr(flood, "offer", fail)
     monkeypatch.setattr(flood, "absorb", fail)
     queue = AlertQueue(1, 0.0, flood, as_it_is, None, notes.append)
-    for kind in "abc":
-        queue.add(alert(kind))
+    for fingerprint in "abc":
+        queue.add(alert(fingerprint))
     assert taken(queue).alert.text == "text c"
     counts = queue.counts()
     assert (counts.queued, counts.dropped) == (1, {"internal error": 2})
@@ -209,15 +209,15 @@ def test_what_fails_while_it_is_sorted_out_is_counted(monkeypatch: pytest.Monkey
 
 def test_secrets_of_evicted_alerts_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the digest that tells of them, and in what is handed over of those that it has no room for."""
-    monkeypatch.setattr("gntp_logging.delivery.digest.MAX_KINDS", 1)
+    monkeypatch.setattr("gntp_logging.delivery.digest.MAX_FINGERPRINTS", 1)
     handed: list[str] = []
 
     def masked(one: Alert) -> Alert:
         return one._replace(text="***")
 
     queue = AlertQueue(1, 0.0, Flood(60.0, 20, 0.0), masked, lambda one, reason: handed.append(f"{one.text}: {reason}"))
-    for kind in "abc":
-        queue.add(alert(kind))
+    for fingerprint in "abc":
+        queue.add(alert(fingerprint))
     queue.dropped_alerts.hand_over()
     assert handed == ["***: queue full"]
     queue.settle(taken(queue))
@@ -227,10 +227,10 @@ def test_secrets_of_evicted_alerts_are_masked(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_what_is_too_much_becomes_a_digest_a_little_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which waits for more of the kind, and comes at once for flush."""
+    """Which waits for more of the fingerprint, and comes at once for flush."""
     queue = AlertQueue(100, 0.0, Flood(60.0, 2, 1.0), as_it_is, None)
     for number in range(5):
-        queue.add(alert(f"kind {number}"))
+        queue.add(alert(f"fingerprint {number}"))
     for _ in range(2):
         queue.settle(taken(queue))
     assert queue.take() is None
@@ -242,7 +242,7 @@ def test_what_is_too_much_becomes_a_digest_a_little_later(monkeypatch: pytest.Mo
     assert digest.alert.title == "3 alerts not shown one by one"
     queue.settle(digest)
     assert queue.counts().digested == 3
-    queue.add(alert("kind 7"))
+    queue.add(alert("fingerprint 7"))
     assert queue.take() is None
     due = queue.next_due()
     assert due is not None
@@ -270,11 +270,11 @@ class Accounts(RuleBasedStateMachine):
         self.queue = AlertQueue(size, 30.0, Flood(window, 3, rate), as_it_is, None)
         self.size = size
 
-    @rule(kind=st.sampled_from("abcdefgh"), priority=st.integers(-2, 2), count=st.sampled_from([1, 2, 5, 700]))
-    def add(self, kind: str, priority: int, count: int) -> None:
-        """Add some alerts of a kind."""
+    @rule(fingerprint=st.sampled_from("abcdefgh"), priority=st.integers(-2, 2), count=st.sampled_from([1, 2, 5, 700]))
+    def add(self, fingerprint: str, priority: int, count: int) -> None:
+        """Add some alerts of a fingerprint."""
         for _ in range(count):
-            self.queue.add(alert(kind, priority))
+            self.queue.add(alert(fingerprint, priority))
         self.accepted += count
 
     @precondition(lambda self: self.held is None)

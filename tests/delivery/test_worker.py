@@ -48,7 +48,7 @@ EVENTS = [Event(name) for name in ("Debug", "Info", "Warning", "Error", "Critica
 def alert(text: str = "text", priority: int = 1) -> Alert:
     """Make an alert."""
     event = EVENTS[priority + 2].name
-    return make_alert(text, event=event, priority=priority, created=time.time(), kind=("k",))
+    return make_alert(text, event=event, priority=priority, created=time.time(), fingerprint=("k",))
 
 
 class Lines:
@@ -274,15 +274,15 @@ def test_a_full_queue_gives_up_the_oldest_of_the_lowest_priority(workers: Callab
 def test_what_not_even_a_digest_has_room_for_is_dropped_and_told(
     workers: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A flood of ever new kinds: those beyond the bound are counted, and the next alert says so."""
-    monkeypatch.setattr("gntp_logging.delivery.digest.MAX_KINDS", 5)
+    """A flood of ever new fingerprints: those beyond the bound are counted, and the next alert says so."""
+    monkeypatch.setattr("gntp_logging.delivery.digest.MAX_FINGERPRINTS", 5)
     gate = Gate()
     with ScriptedServer(gate) as server:
         worker = workers(server.port, queue_size=2)
         worker.submit(alert("first"))
         assert gate.reached.wait(PATIENCE)
         for number in range(21):
-            worker.submit(alert(f"{number}")._replace(kind=(number,)))
+            worker.submit(alert(f"{number}")._replace(fingerprint=(number,)))
         assert worker.stats().dropped == {"queue full": 14}
         gate.open.set()
         assert worker.flush(PATIENCE)
@@ -364,7 +364,7 @@ def test_a_digest_of_too_many_comes_without_any_call(
     monkeypatch.setattr("gntp_logging.delivery.queue.DIGEST_DELAY", 0.1)
     worker = workers(receiver.port, repeat_window=60, burst=1, rate=1)
     for number in range(4):
-        worker.submit(alert(f"kind {number}")._replace(kind=(number,)))
+        worker.submit(alert(f"fingerprint {number}")._replace(fingerprint=(number,)))
     _, digest = receiver.wait_for(2)
     assert digest.title == "3 alerts not shown one by one"
     wait_until(lambda: worker.stats().digested == 3)
@@ -945,7 +945,7 @@ def test_whatever_fails_while_alerts_are_taken_in_each_is_counted(
     monkeypatch.setattr(place, name, fail)
     with worker._turn:  # all are there before the first is taken
         for number in range(6):
-            worker.submit(alert(f"{number}")._replace(kind=(number,)))
+            worker.submit(alert(f"{number}")._replace(fingerprint=(number,)))
     assert failed.wait(PATIENCE)
     assert worker.flush(PATIENCE) or worker.flush(PATIENCE)
     stats = worker.stats()
