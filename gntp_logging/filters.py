@@ -58,12 +58,12 @@ class IgnoreFilter(logging.Filter):
         )
 
     def _has_ignored_exception(self, exc_info: Any) -> bool:  # what callers of logging have given
-        kind = exc_info[0] if isinstance(exc_info, tuple) and exc_info else None
-        if not isinstance(kind, type):
+        exc_type = exc_info[0] if isinstance(exc_info, tuple) and exc_info else None
+        if not isinstance(exc_type, type):
             return False
         return any(
             name in (cls.__qualname__, f"{cls.__module__}.{cls.__qualname__}")
-            for cls in kind.__mro__
+            for cls in exc_type.__mro__
             for name in self._exceptions
         )
 

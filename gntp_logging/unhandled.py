@@ -48,11 +48,11 @@ class UnhandledHooks:
         """Undo the hooks."""
         self.undo()
 
-    def _log_uncaught(self, kind: type[BaseException], value: BaseException, tb: TracebackType | None) -> None:
+    def _log_uncaught(self, exc_type: type[BaseException], value: BaseException, tb: TracebackType | None) -> None:
         try:
-            self._log("Uncaught exception", kind, value, tb)
+            self._log("Uncaught exception", exc_type, value, tb)
         finally:
-            self._previous(kind, value, tb)
+            self._previous(exc_type, value, tb)
 
     def _log_uncaught_in_thread(self, args: ExceptHookArgs, /) -> None:
         try:
@@ -61,11 +61,13 @@ class UnhandledHooks:
         finally:
             self._previous_of_threads(args)
 
-    def _log(self, text: str, kind: type[BaseException], value: BaseException | None, tb: TracebackType | None) -> None:
-        if self._logger is None or issubclass(kind, _NOT_ERRORS):
+    def _log(
+        self, text: str, exc_type: type[BaseException], value: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        if self._logger is None or issubclass(exc_type, _NOT_ERRORS):
             return
-        exception = kind() if value is None else value  # Python leaves it out when it could not be made
-        self._logger.critical("%s", text, exc_info=(kind, exception, tb))
+        exception = exc_type() if value is None else value  # Python leaves it out when it could not be made
+        self._logger.critical("%s", text, exc_info=(exc_type, exception, tb))
 
 
 def log_unhandled(logger: logging.Logger | None = None) -> UnhandledHooks:

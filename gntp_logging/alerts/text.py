@@ -173,12 +173,12 @@ def message(record: logging.LogRecord) -> str:
         return f"<a message of type {type(msg).__name__} that cannot be printed>"
 
 
-def exception_line(kind: type[BaseException], value: BaseException | None) -> str:
+def exception_line(exc_type: type[BaseException], value: BaseException | None) -> str:
     """Return ``Type: message`` of an exception."""
     try:
-        return "".join(traceback.format_exception_only(kind, value)).strip()
+        return "".join(traceback.format_exception_only(exc_type, value)).strip()
     except Exception:  # noqa: BLE001 - exceptions with hostile attributes exist
-        return kind.__name__
+        return exc_type.__name__
 
 
 def innermost_frames(frames: Sequence[tuple[str, int, str]], room: int) -> list[str]:

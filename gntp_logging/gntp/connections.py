@@ -469,7 +469,9 @@ class GNTPClient:
         """Return the client."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(
+        self, exc_type: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+    ) -> None:
         """Close the client."""
         self.close()
 

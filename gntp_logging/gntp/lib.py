@@ -107,7 +107,9 @@ class BaseApp:
         """Return the object."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(
+        self, exc_type: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+    ) -> None:
         """Close it."""
         self.close()
 

@@ -369,6 +369,8 @@ class Receiver:
         """Start."""
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(
+        self, exc_type: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+    ) -> None:
         """Stop."""
         self.stop()
