@@ -103,7 +103,7 @@ _SHORTEST_TRACEBACK: Final = 60
 """Characters: no message with a traceback in it is shorter."""
 
 
-class _Look(NamedTuple):
+class _LevelPresentation(NamedTuple):
     """What all records of one logger and level have in common."""
 
     event: str
@@ -149,13 +149,13 @@ class AlertFactory:
         self._context = Context() if context is None else context
         self._has_templates = bool(self._url_template or title or fingerprint)
         # A program has few loggers and levels, and each call would put together the same again.
-        self._look = functools.lru_cache(maxsize=1024)(self._make_look)
+        self._presentation = functools.lru_cache(maxsize=1024)(self._make_presentation)
 
-    def _make_look(self, level: int, level_name: str, logger: str) -> _Look:
+    def _make_presentation(self, level: int, level_name: str, logger: str) -> _LevelPresentation:
         style = self._levels.style(level)
         level_name, logger = level_name[:MAX_TITLE], logger[:MAX_TITLE]
         line = title(level_name, self._app_name, logger)
-        return _Look(style.event, style.priority, style.sticky, line, level_name, logger)
+        return _LevelPresentation(style.event, style.priority, style.sticky, line, level_name, logger)
 
     def from_record(
         self,
@@ -177,37 +177,37 @@ class AlertFactory:
             level, level_name, logger, created = record.levelno, record.levelname, record.name, record.created
             if type(level_name) is not str or type(logger) is not str:
                 level_name, logger = str(level_name), str(logger)
-            look = self._look(level, level_name, logger)
+            presentation = self._presentation(level, level_name, logger)
             plain = message(record)
             if record.exc_info or record.exc_text or len(plain) > _SHORTEST_TRACEBACK:
-                text, fingerprint = self._text_and_fingerprint(record, look.logger, plain)
+                text, fingerprint = self._text_and_fingerprint(record, presentation.logger, plain)
             else:  # most records: nothing to look for
-                text, fingerprint = plain, fingerprints.fingerprint_call(record, look.logger, plain)
+                text, fingerprint = plain, fingerprints.fingerprint_call(record, presentation.logger, plain)
             own_text = formatted(record, formatter) if formatter else None
             if own_text is not None:
                 text = own_text
             fields = (
                 level,
-                look.event,
-                look.priority,
-                look.sticky,
-                look.title,
+                presentation.event,
+                presentation.priority,
+                presentation.sticky,
+                presentation.title,
                 cut(text, self._max_text) if text.strip() else "(empty message)",
                 None,
                 self._url,
-                look.level_name,
+                presentation.level_name,
                 created if type(created) is float else time.time(),
                 fingerprint,
                 self._context.of(record, failures),
                 (),
                 own_text is not None,
-                look.logger,
+                presentation.logger,
             )
             alert = _new_tuple(Alert, fields)  # Alert(...) takes twice as long
             if self._has_templates:
                 alert = self._with_templates(alert, record, plain, failures)
-            wishes = record.__dict__.get(EXTRA_KEY)
-            return alert if wishes is None else with_wishes(alert, wishes)
+            overrides = record.__dict__.get(EXTRA_KEY)
+            return alert if overrides is None else with_overrides(alert, overrides)
         except Exception as error:  # noqa: BLE001 - records are made by anybody, of anything
             return self._plainly(record, error)
 
@@ -275,35 +275,35 @@ class AlertFactory:
         return alert._replace(text="\n".join((alert.text, *(f"({name}: {words})" for name, words in failed.items()))))
 
 
-# -- What one record wishes ----------------------------------------------------------------------
+# -- What one record overrides --------------------------------------------------------------------
 
 
-def with_wishes(alert: Alert, wishes: object) -> Alert:
+def with_overrides(alert: Alert, overrides: object) -> Alert:
     """Apply a record's ``extra={"gntp": {...}}``.
 
-    The alert goes out whatever the wishes are. One that cannot be met is told in the alert's text, where its author
+    The alert goes out whatever they are. One that is not allowed is reported in the alert's text, where its author
     sees it.
 
     Args:
         alert: The alert as its level makes it.
-        wishes: A mapping with any of title, event, priority, sticky, icon, url, key.
+        overrides: A mapping with any of title, event, priority, sticky, icon, url, key.
 
     Returns:
-        The alert as wished.
+        The alert with them.
     """
     try:
-        if not isinstance(wishes, Mapping):
-            return _with_complaint(alert, f"must be a dict, not {type(wishes).__name__}")
-        for name, value in wishes.items():
-            wish = _WISHES.get(name)
-            if wish is not None and value is None:
+        if not isinstance(overrides, Mapping):
+            return _with_complaint(alert, f"must be a dict, not {type(overrides).__name__}")
+        for name, value in overrides.items():
+            override = _OVERRIDES.get(name)
+            if override is not None and value is None:
                 continue  # as if it were not there
-            if wish is None:
-                alert = _with_complaint(alert, f"{name!r} is unknown; allowed: {', '.join(_WISHES)}")
-            elif not wish.is_valid(value):
-                alert = _with_complaint(alert, f"{name} must be {wish.allowed}, not {value!r:.40}")
+            if override is None:
+                alert = _with_complaint(alert, f"{name!r} is unknown; allowed: {', '.join(_OVERRIDES)}")
+            elif not override.is_valid(value):
+                alert = _with_complaint(alert, f"{name} must be {override.allowed}, not {value!r:.40}")
             else:
-                alert = wish.grant(alert, value)
+                alert = override.apply(alert, value)
     except Exception as error:  # noqa: BLE001 - values are the application's: repr and == may raise
         alert = _with_complaint(alert, f"{type(error).__name__} while it was read")
     return alert
@@ -313,10 +313,10 @@ def _with_complaint(alert: Alert, complaint: str) -> Alert:
     return alert._replace(text=f'{alert.text}\n(extra["{EXTRA_KEY}"]: {complaint})')
 
 
-class _Wish(NamedTuple):
+class _Override(NamedTuple):
     allowed: str
     is_valid: Callable[[object], bool]
-    grant: Callable[[Alert, Any], Alert]  # the value's type is what is_valid has let through
+    apply: Callable[[Alert, Any], Alert]  # the value's type is what is_valid has let through
 
 
 def _is_text(value: object) -> bool:
@@ -336,14 +336,14 @@ def _with_icon(alert: Alert, icon: str | bytes | os.PathLike[str]) -> Alert:
 
 
 _TEXT: Final = "a string that is not blank"
-_WISHES: Final = {
-    "title": _Wish(_TEXT, _is_text, lambda alert, title: alert._replace(title=one_line(title))),
-    "event": _Wish(_TEXT, _is_text, lambda alert, event: alert._replace(event=one_line(event))),
-    "priority": _Wish("an integer from -2 to 2", _is_priority, lambda alert, value: alert._replace(priority=value)),
-    "sticky": _Wish(
+_OVERRIDES: Final = {
+    "title": _Override(_TEXT, _is_text, lambda alert, title: alert._replace(title=one_line(title))),
+    "event": _Override(_TEXT, _is_text, lambda alert, event: alert._replace(event=one_line(event))),
+    "priority": _Override("an integer from -2 to 2", _is_priority, lambda alert, value: alert._replace(priority=value)),
+    "sticky": _Override(
         "True or False", lambda value: isinstance(value, bool), lambda alert, value: alert._replace(sticky=value)
     ),
-    "icon": _Wish("a path, a URL or bytes", _is_icon, _with_icon),
-    "url": _Wish(_TEXT, _is_text, lambda alert, url: alert._replace(url=url, url_parts=())),
-    "key": _Wish(_TEXT, _is_text, lambda alert, key: alert._replace(fingerprint=fingerprints.fingerprint_key(key))),
+    "icon": _Override("a path, a URL or bytes", _is_icon, _with_icon),
+    "url": _Override(_TEXT, _is_text, lambda alert, url: alert._replace(url=url, url_parts=())),
+    "key": _Override(_TEXT, _is_text, lambda alert, key: alert._replace(fingerprint=fingerprints.fingerprint_key(key))),
 }
