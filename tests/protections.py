@@ -343,8 +343,8 @@ PROTECTIONS: Final = (
     _one(
         "diagnosis: one line for each outage",
         "delivery/worker.py",
-        "        if self._complained.acquire(blocking=False):",
-        "        if self._complained.acquire(blocking=False) or True:",
+        "        if self._failure_is_known.acquire(blocking=False):",
+        "        if self._failure_is_known.acquire(blocking=False) or True:",
         "tests/delivery/test_worker.py::test_handlers_of_one_server_complain_once_together",
         "tests/delivery/test_exit.py::test_a_wrong_password_is_one_line_that_says_what_to_check",
     ),

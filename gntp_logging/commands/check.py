@@ -16,7 +16,7 @@ from gntp_logging.configuration.environment import PREFIX
 
 from . import arguments as args
 from .arguments import UsageError
-from .probe import APPLICATION, Status, Step, walk
+from .probe import APPLICATION, CheckResult, Status, probe
 from .terminal import say
 
 if TYPE_CHECKING:
@@ -93,44 +93,46 @@ def check_command(arguments: argparse.Namespace) -> int:
     return int(failed)
 
 
-def _steps_alone(file: LoggingFile, wait: float) -> Iterator[Step]:
+def _steps_alone(file: LoggingFile, wait: float) -> Iterator[CheckResult]:
     try:
         destination = file.handlers()[0].destination()
     except ValueError as error:
         raise UsageError(str(error)) from error
     _print_server(destination, file, wait)
-    yield from walk(destination, wait)
+    yield from probe(destination, wait)
 
 
-def _steps_with(handler: GNTPHandler, file: LoggingFile, wait: float) -> Iterator[Step]:
+def _steps_with(handler: GNTPHandler, file: LoggingFile, wait: float) -> Iterator[CheckResult]:
     """Walk to the server of a handler, and then through the handler itself."""
     _print_server(handler.destination, file, wait, handler.name or "")
     last = None
-    for last in walk(handler.destination, wait):
+    for last in probe(handler.destination, wait):
         yield last
     yield from _printed_nowhere(handler.name or "", file)
     if last is not None and last.name in _NEEDED and last.status is Status.FAILED:
-        yield Step(f"handler {handler.name}", Status.LEFT_OUT, "its server cannot be reached, see above")
+        yield CheckResult(f"handler {handler.name}", Status.LEFT_OUT, "its server cannot be reached, see above")
         return
     loggers = file.attached_to(handler.name or "")
     if not loggers and not file.is_fed_by_another(handler.name or ""):
         advice = f"name it in the file: [root] handlers = [{handler.name!r}]"
-        yield Step(f"handler {handler.name}", Status.FAILED, "no logger has it, so it gets nothing", None, advice)
+        yield CheckResult(
+            f"handler {handler.name}", Status.FAILED, "no logger has it, so it gets nothing", None, advice
+        )
     yield through(handler, next(filter(None, loggers), APPLICATION))
 
 
-def _printed_nowhere(handler: str, file: LoggingFile) -> Iterator[Step]:
+def _printed_nowhere(handler: str, file: LoggingFile) -> Iterator[CheckResult]:
     """Tell of loggers whose warnings and errors stderr has lost to a handler."""
     for logger in file.printed_nowhere(handler):
         table = file.name("loggers", logger) if logger else file.name("root")
         answer = f"the program's warnings and errors no longer appear there: [{table}] has no other handler"
         terminal = f"[{file.name('handlers', 'terminal')}] class = 'logging.StreamHandler'"
         advice = f"add {terminal}, and name it: [{table}] handlers = ['terminal', {handler!r}]"
-        yield Step("stderr", Status.NOTE, answer, None, advice)
+        yield CheckResult("stderr", Status.NOTE, answer, None, advice)
 
 
 _NEEDED: Final = ("name look-up", "connect", "REGISTER")
-"""Steps that the walk may end with, because nothing works without them."""
+"""Steps that the check may end with, because nothing works without them."""
 
 
 # -- The table -----------------------------------------------------------------------------------
@@ -146,7 +148,7 @@ def _print_server(destination: Destination, file: LoggingFile, wait: float, hand
         say(f"  (at the end it waits up to {wait:g} s for a click on the last notification; --wait 0 leaves that out)")
 
 
-def _print_all(steps: Iterator[Step]) -> bool:
+def _print_all(steps: Iterator[CheckResult]) -> bool:
     """Print lines of the table as they come.
 
     Returns:
@@ -164,7 +166,7 @@ _WIDE: Final = 10_000
 """Columns where nobody counts them, so that scripts find each answer on one line."""
 
 
-def _lines(step: Step, columns: int) -> list[str]:
+def _lines(step: CheckResult, columns: int) -> list[str]:
     """Return what is printed for a step, in as many columns."""
     taken = "" if step.seconds is None else f"{step.seconds * 1000:.1f} ms"
     head = f"  {step.status.value:<4}  {step.name:<18} {taken:>10}  "
@@ -177,7 +179,7 @@ def _lines(step: Step, columns: int) -> list[str]:
 # -- The handler of a configuration file ---------------------------------------------------------
 
 
-def through(handler: GNTPHandler, logger: str = APPLICATION) -> Step:
+def through(handler: GNTPHandler, logger: str = APPLICATION) -> CheckResult:
     """Send one record through a handler, and make a line of what becomes of it.
 
     Args:
@@ -190,7 +192,7 @@ def through(handler: GNTPHandler, logger: str = APPLICATION) -> Step:
     name = f"handler {handler.name or ''}".strip()
     if not handler.enabled:
         advice = "look for enabled = false, and for the environment variable GNTP_LOGGING_DISABLED"
-        return Step(name, Status.FAILED, "it is switched off", None, advice)
+        return CheckResult(name, Status.FAILED, "it is switched off", None, advice)
     level = max(handler.level, logging.ERROR)
     text = "This went through the handler of your configuration."
     record = logging.LogRecord(logger, level, __file__, 0, text, None, None)
@@ -199,7 +201,7 @@ def through(handler: GNTPHandler, logger: str = APPLICATION) -> Step:
     try:
         if not handler.handle(record):
             words = f"a filter of the handler keeps off an error of the logger {logger!r}"
-            return Step(name, Status.NOTE, words, None, "nothing, if that is meant; else look at its filters")
+            return CheckResult(name, Status.NOTE, words, None, "nothing, if that is meant; else look at its filters")
         settled = handler.flush(_PATIENCE)
     finally:
         logging.raiseExceptions = reports
@@ -207,12 +209,14 @@ def through(handler: GNTPHandler, logger: str = APPLICATION) -> Step:
     stats = handler.stats()
     trouble = _trouble(handler, record)
     if stats.shown and not trouble:
-        return Step(name, Status.OK, "its alert was shown", taken)
+        return CheckResult(name, Status.OK, "its alert was shown", taken)
     if stats.shown:
-        return Step(name, Status.FAILED, f"its alert was shown, but {trouble}", taken, "mend that part of the file")
+        return CheckResult(
+            name, Status.FAILED, f"its alert was shown, but {trouble}", taken, "mend that part of the file"
+        )
     reason = stats.last_error or ", ".join(stats.dropped)
     reason = reason or ("it was folded" if settled else f"not delivered within {_PATIENCE:g} s")
-    return Step(name, Status.FAILED, reason, taken, "the lines above show which step fails")
+    return CheckResult(name, Status.FAILED, reason, taken, "the lines above show which step fails")
 
 
 _PATIENCE: Final = 15.0

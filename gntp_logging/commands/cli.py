@@ -13,7 +13,7 @@ from gntp_logging.gntp.constants import VERSION
 
 from . import check, demo, listen, send
 from .arguments import UsageError
-from .terminal import all_streams, complain
+from .terminal import all_streams, warn
 
 _PROGRAM: Final = "gntp-logging"
 _COMMANDS: Final = (demo, send, listen, check)
@@ -41,14 +41,14 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         return run(arguments)
     except UsageError as error:
-        complain(f"{_PROGRAM} {arguments.command}: {error}")
+        warn(f"{_PROGRAM} {arguments.command}: {error}")
         return 2
     except BrokenPipeError:  # the reader of our output has seen enough: "gntp-logging demo | head -1"
         _discard_output()
         return 1
     except OSError as error:
         _discard_output()
-        complain(f"{_PROGRAM} {arguments.command}: {error}")
+        warn(f"{_PROGRAM} {arguments.command}: {error}")
         return 1
     except KeyboardInterrupt:
         return _INTERRUPTED

@@ -20,7 +20,7 @@ from gntp_logging.gntp.network import host_and_port
 from gntp_logging.handler import DISABLING_VARIABLE, GNTPHandler
 
 from . import arguments as args
-from .terminal import complain, say
+from .terminal import say, warn
 
 if TYPE_CHECKING:
     from gntp_logging.receiver.registry import Toast
@@ -136,7 +136,7 @@ def demo_config(host: str, port: int, password: str | None) -> dict[str, Any]:  
 
 def _log_and_show(stage: _Stage, logger: logging.Logger, handler: GNTPHandler) -> int:
     if not handler.enabled:
-        complain(f"gntp-logging demo: the environment variable {DISABLING_VARIABLE} switches alerts off")
+        warn(f"gntp-logging demo: the environment variable {DISABLING_VARIABLE} switches alerts off")
         return 1
     times: list[float] = []
     try:
@@ -145,7 +145,7 @@ def _log_and_show(stage: _Stage, logger: logging.Logger, handler: GNTPHandler) -
                 times.append(stage.show(handler, partial(log, logger)))  # noqa: PERF401 - a failure keeps the first
     except _NotShownError as error:
         shown = f"{len(times)} of {len(_DEMO_RECORDS)} alerts shown on {stage.server}"
-        complain(f"gntp-logging demo: {shown}: {error}")
+        warn(f"gntp-logging demo: {shown}: {error}")
         return 1
     say("\n" + _summary(stage, times))
     return 0

@@ -24,7 +24,7 @@ from gntp_logging.receiver.throttle import Throttle
 
 from . import arguments as args
 from .arguments import UsageError
-from .terminal import complain
+from .terminal import warn
 
 if TYPE_CHECKING:
     from gntp_logging.gntp.lib import Subscriber
@@ -345,4 +345,4 @@ def _until_told_to_stop() -> Iterator[Stop]:
 
 
 def _warn(line: str) -> None:
-    complain(f"gntp-logging listen: {line}")
+    warn(f"gntp-logging listen: {line}")

@@ -1,4 +1,4 @@
-"""The walk of ``gntp-logging check``: one step after another to a server, and what to do where one fails."""
+"""What ``gntp-logging check`` does: one step after another to a server, and what to do where one fails."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Status(Enum):
 
 
 @dataclass(frozen=True)
-class Step:
+class CheckResult:
     """One line of the table.
 
     Attributes:
@@ -73,7 +73,7 @@ class Step:
         return isinstance(self.error, GNTPAuthenticationError)
 
 
-def walk(destination: Destination, wait: float) -> Iterator[Step]:
+def probe(destination: Destination, wait: float) -> Iterator[CheckResult]:
     """Try one thing after another.
 
     Args:
@@ -100,15 +100,15 @@ def walk(destination: Destination, wait: float) -> Iterator[Step]:
     if registered.is_ok:
         yield _try("NOTIFY", lambda: _notify(destination))
     else:
-        yield Step("NOTIFY", Status.LEFT_OUT, "REGISTER was refused")
+        yield CheckResult("NOTIFY", Status.LEFT_OUT, "REGISTER was refused")
     passwords = _passwords(destination, registered)
     yield from passwords
     yield from _algorithms(destination, registered, is_checked=passwords[0].status is not Status.NOTE)
     if not registered.is_ok:
-        yield from (Step(name, Status.LEFT_OUT, "REGISTER was refused") for name in ("Keep-Alive", "callback"))
+        yield from (CheckResult(name, Status.LEFT_OUT, "REGISTER was refused") for name in ("Keep-Alive", "callback"))
         return
     yield _try("Keep-Alive", lambda: _keep_alive(destination, addresses), otherwise=Status.NOTE, advice="")
-    yield _callback(destination, wait) if wait else Step("callback", Status.LEFT_OUT, "left out")
+    yield _callback(destination, wait) if wait else CheckResult("callback", Status.LEFT_OUT, "left out")
 
 
 _Answer = tuple[Status, str, str]
@@ -117,16 +117,16 @@ _Answer = tuple[Status, str, str]
 
 def _try(
     name: str, attempt: Callable[[], str | _Answer], otherwise: Status = Status.FAILED, advice: str | None = None
-) -> Step:
+) -> CheckResult:
     """Try one thing, and make a line of what becomes of it."""
     began = time.perf_counter()
     try:
         found = attempt()
     except GNTPError as error:
         taken = time.perf_counter() - began
-        return Step(name, otherwise, str(error), taken, _advice(error) if advice is None else advice, error)
+        return CheckResult(name, otherwise, str(error), taken, _advice(error) if advice is None else advice, error)
     status, answer, hint = (Status.OK, found, "") if isinstance(found, str) else found
-    return Step(name, status, answer, time.perf_counter() - began, hint)
+    return CheckResult(name, status, answer, time.perf_counter() - began, hint)
 
 
 def _advice(error: GNTPError) -> str:
@@ -232,26 +232,26 @@ def _notify(destination: Destination) -> str:
     return _exchange(destination, _notification(f"An alert {destination.security_description}."))
 
 
-def _passwords(destination: Destination, registered: Step) -> Sequence[Step]:
+def _passwords(destination: Destination, registered: CheckResult) -> Sequence[CheckResult]:
     """Tell whether the password is accepted, and whether that means anything."""
     if destination.password is None:
-        return [Step("password", Status.LEFT_OUT, "none was given")]
+        return [CheckResult("password", Status.LEFT_OUT, "none was given")]
     bare = _try("no password", lambda: _register(replace(destination, password=None, encryption=None)))
-    others: list[Step] = [_foreign(bare, "accepted too: the server lets everybody in, at least from here")]
+    others: list[CheckResult] = [_foreign(bare, "accepted too: the server lets everybody in, at least from here")]
     if not registered.is_ok:
         if not registered.is_refused:
-            first = Step("password", Status.LEFT_OUT, "not found out: REGISTER failed otherwise")
+            first = CheckResult("password", Status.LEFT_OUT, "not found out: REGISTER failed otherwise")
         else:
             advice = _NONE_WANTED if bare.is_ok else _ON_REFUSAL
-            first = Step("password", Status.FAILED, "not accepted", None, advice)
+            first = CheckResult("password", Status.FAILED, "not accepted", None, advice)
         return [first, *others]
     guess = replace(destination, password=destination.password + random_hex_string(4), encryption=None)
     wrong = _try("wrong password", lambda: _register(guess))
     others.append(_foreign(wrong, "accepted too"))
     if wrong.is_ok:
         answer = "accepted, as any other is: this server does not check passwords of those who come from here"
-        return [Step("password", Status.NOTE, answer, None, _UNCHECKED), *others]
-    return [Step("password", Status.OK, "accepted"), *others]
+        return [CheckResult("password", Status.NOTE, answer, None, _UNCHECKED), *others]
+    return [CheckResult("password", Status.OK, "accepted"), *others]
 
 
 _ON_REFUSAL: Final = "compare it with the server's; hash and cipher must be known to the server too, see below"
@@ -259,33 +259,33 @@ _NONE_WANTED: Final = "the server wants none, at least from here: leave the pass
 _UNCHECKED: Final = "nothing here can tell whether it is right: compare it with the server's settings"
 
 
-def _foreign(step: Step, words: str) -> Step:
+def _foreign(step: CheckResult, words: str) -> CheckResult:
     """Make a line of a try with what is not the server's password: whatever comes of it is only worth knowing."""
     answer = words if step.is_ok else f"{'refused' if step.is_refused else 'not found out'}: {step.answer}"
-    return Step(step.name, Status.NOTE, answer, step.seconds)
+    return CheckResult(step.name, Status.NOTE, answer, step.seconds)
 
 
-def _algorithms(destination: Destination, registered: Step, *, is_checked: bool) -> Iterator[Step]:
+def _algorithms(destination: Destination, registered: CheckResult, *, is_checked: bool) -> Iterator[CheckResult]:
     """Try each hash in clear, and each cipher with a hash that is long enough for it.
 
     Only as long as keys are accepted: servers, this package's for one, answer wrong ones ever more slowly.
     """
     if destination.password is None:
         for name in (*(f"hash {name}" for name in HASHES), *(f"cipher {name}" for name in CIPHERS)):
-            yield Step(name, Status.LEFT_OUT, "needs a password")
+            yield CheckResult(name, Status.LEFT_OUT, "needs a password")
         return
     any_accepted = registered.is_ok
     for name, hash_ in HASHES.items():
-        way = replace(destination, key_hashing=hash_, encryption=None)
-        step = registered if way == destination else _try("", lambda way=way: _register(way))  # type: ignore[misc]
+        variant = replace(destination, key_hashing=hash_, encryption=None)
+        step = registered if variant == destination else _try("", lambda variant=variant: _register(variant))  # type: ignore[misc]
         any_accepted |= step.is_ok
         yield _of_algorithm(f"hash {name}", step, hash_ == destination.key_hashing, is_checked=is_checked)
     for name, cipher in CIPHERS.items():
         if not any_accepted:
-            yield Step(f"cipher {name}", Status.LEFT_OUT, "no key is accepted")
+            yield CheckResult(f"cipher {name}", Status.LEFT_OUT, "no key is accepted")
             continue
-        way = replace(destination, key_hashing=_long_enough(destination, cipher), encryption=cipher)
-        step = registered if way == destination else _try("", lambda way=way: _register(way))  # type: ignore[misc]
+        variant = replace(destination, key_hashing=_long_enough(destination, cipher), encryption=cipher)
+        step = registered if variant == destination else _try("", lambda variant=variant: _register(variant))  # type: ignore[misc]
         yield _of_algorithm(f"cipher {name}", step, cipher == destination.encryption, is_checked=is_checked)
 
 
@@ -293,7 +293,7 @@ def _long_enough(destination: Destination, cipher: ciphers.Algorithm) -> keys.Al
     return destination.key_hashing if destination.key_hashing.key_size >= cipher.key_size else keys.SHA256
 
 
-def _of_algorithm(name: str, step: Step, is_configured: bool, *, is_checked: bool) -> Step:
+def _of_algorithm(name: str, step: CheckResult, is_configured: bool, *, is_checked: bool) -> CheckResult:
     """Make a line of a try with one hash or cipher; one that is not used may fail."""
     if step.is_ok and not is_checked:
         return replace(step, name=name, status=Status.NOTE, answer=f"{step.answer}, which means nothing, see password")
@@ -319,7 +319,7 @@ def _keep_alive(destination: Destination, addresses: list[Address]) -> _Answer:
     return Status.NOTE, f"{words}: each alert has a connection of its own, which is slower and works as well", ""
 
 
-def _callback(destination: Destination, wait: float) -> Step:
+def _callback(destination: Destination, wait: float) -> CheckResult:
     step = _try("callback", lambda: _reaction(destination, wait), otherwise=Status.NOTE)
     if isinstance(step.error, GNTPTimeoutError):
         advice = "click on the notification next time; only send --wait-callback needs this"

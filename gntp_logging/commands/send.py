@@ -11,7 +11,7 @@ from gntp_logging.options import handler_options as options
 
 from . import arguments as args
 from .arguments import UsageError
-from .terminal import complain, say
+from .terminal import say, warn
 
 if TYPE_CHECKING:
     from gntp_logging.gntp.models import Resource
@@ -125,7 +125,7 @@ def send_command(arguments: argparse.Namespace) -> int:
         reaction = _send(arguments, destination, app_name or _DEFAULT_APP, icon, text, wait)
     except GNTPError as error:
         hint = "; is a GNTP server running there?" if isinstance(error, GNTPConnectionError) and wait is None else ""
-        complain(f"gntp-logging send: {destination}: {error}{hint}")
+        warn(f"gntp-logging send: {destination}: {error}{hint}")
         return 1
     if reaction:
         say(reaction)

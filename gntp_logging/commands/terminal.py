@@ -26,7 +26,7 @@ def say(line: str, stream: TextIO | None = None) -> None:
     print((indent + safe_value(line)).encode(encoding, "replace").decode(encoding), file=stream, flush=True)
 
 
-def complain(line: str) -> None:
+def warn(line: str) -> None:
     """Print one line on stderr, whatever line ends it holds."""
     say(" ".join(line.split()), sys.stderr)
 

@@ -59,7 +59,7 @@ exit_: Final = Exit()
 _child: Final = _Child()
 _workers: Final[weakref.WeakSet[Drained]] = weakref.WeakSet()
 _kept: Final[list[Drained]] = []
-_complaints: Final[weakref.WeakValueDictionary[Hashable, Any]] = (
+_failure_locks: Final[weakref.WeakValueDictionary[Hashable, Any]] = (
     weakref.WeakValueDictionary()  # plain locks have no public type
 )
 
@@ -82,7 +82,7 @@ def keep_until_the_end(worker: Drained) -> None:
     _kept.append(worker)
 
 
-def complaint_about(server: Hashable) -> Any:  # see above
+def failure_lock(server: Hashable) -> Any:  # see above
     """Return the lock that is held while people know of a server's failure.
 
     Handlers with the same server and the same password share it: they fail for the same reason, and one line says it.
@@ -90,7 +90,7 @@ def complaint_about(server: Hashable) -> Any:  # see above
     Args:
         server: What tells the servers apart.
     """
-    return _complaints.setdefault(server, threading.Lock())
+    return _failure_locks.setdefault(server, threading.Lock())
 
 
 def _drain_at_exit() -> None:
@@ -141,7 +141,7 @@ def _start_fresh_in_child() -> None:
     exit_.begun = exit_.interrupted = False
     _child.is_forked = True
     _kept.clear()  # what they have is the parent's
-    _complaints.clear()  # what the parent has printed, the child has not; and another thread may hold the lock
+    _failure_locks.clear()  # what the parent has printed, the child has not; and another thread may hold the lock
     for worker in list(_workers):
         worker.start_fresh()
 

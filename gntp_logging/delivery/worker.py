@@ -30,9 +30,9 @@ from .dropped import INTERNAL_ERROR, LATE, NO_ANSWER, NOT_AUTHORIZED, with_dropp
 from .flood import Flood
 from .process import (
     add_worker,
-    complaint_about,
     drain_at_the_end_of_a_child,
     exit_,
+    failure_lock,
     keep_until_the_end,
 )
 from .queue import AlertQueue, Entry
@@ -156,7 +156,7 @@ class Worker:
         self._make_locks()
         self._starting = threading.RLock()
         client = self._transport.client
-        self._complained = complaint_about((client.address, client.packer_factory))
+        self._failure_is_known = failure_lock((client.address, client.packer_factory))
         inherited, self._waiters = getattr(self, "_waiters", ()), deque[_Waiter]()
         for waiter in inherited:  # forked inside flush, by a signal handler: what it waited for is not delivered here
             waiter.release(settled=False)
@@ -374,7 +374,7 @@ class Worker:
 
     def _note(self, error: str) -> None:
         self._last_error.append(error)
-        self._complain(error)
+        self._report_failure(error)
 
     def _until_due(self) -> float:
         due = self._queue.next_due()
@@ -433,8 +433,8 @@ class Worker:
         self._retry_at = time.monotonic() + _RETRY_AFTER_REFUSAL if self._refused else 0.0
         self._failures = 0
         self._queue.settle(entry, None if result.status is SendStatus.SHOWN else result.reason)
-        if result.status is SendStatus.SHOWN and self._complained.locked():
-            self._withdraw_complaint()
+        if result.status is SendStatus.SHOWN and self._failure_is_known.locked():
+            self._report_recovery()
         return True
 
     def _back_off(self) -> None:
@@ -529,7 +529,7 @@ class Worker:
         lost = self._queue.abandon(LATE, mark)
         self._release_waiters()  # of other threads
         if lost:
-            self._complain(f"{why}{_alerts(lost)} not delivered")
+            self._report_failure(f"{why}{_alerts(lost)} not delivered")
         self._queue.dropped_alerts.hand_over()
 
     def _why_given_up(self, deadline: float) -> str:
@@ -551,14 +551,14 @@ class Worker:
         """Host and port of the server, for people."""
         return host_and_port(*self._transport.client.address)
 
-    def _complain(self, reason: str) -> None:
+    def _report_failure(self, reason: str) -> None:
         """Report a failure, once until the next success; for all handlers of one server together."""
-        if self._complained.acquire(blocking=False):
+        if self._failure_is_known.acquire(blocking=False):
             self._report(f"cannot show alerts on {self.server}: {reason}")
 
-    def _withdraw_complaint(self) -> None:
+    def _report_recovery(self) -> None:
         try:
-            self._complained.release()
+            self._failure_is_known.release()
         except RuntimeError:
             return  # another handler of this server was faster
         counts = self._queue.counts()

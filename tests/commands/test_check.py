@@ -11,7 +11,7 @@ import pytest
 
 from gntp_logging.commands.check import _WIDE, _lines
 from gntp_logging.commands.cli import main
-from gntp_logging.commands.probe import Status, Step
+from gntp_logging.commands.probe import CheckResult, Status
 from tests.commands.test_probe import check
 from tests.support import (
     RunningReceiver,
@@ -240,7 +240,7 @@ def test_what_the_environment_says_is_told(
 
 def test_it_fits_the_terminal() -> None:
     """Answer and advice are wrapped beside the names of the steps."""
-    step = Step("REGISTER", Status.FAILED, "the server answered -ERROR 400: " + "no " * 20, 0.0123, "ask " * 20)
+    step = CheckResult("REGISTER", Status.FAILED, "the server answered -ERROR 400: " + "no " * 20, 0.0123, "ask " * 20)
     lines = _lines(step, 60)
     assert max(map(len, lines)) <= 60
     assert lines[0].startswith("  FAIL  REGISTER              12.3 ms  the server")

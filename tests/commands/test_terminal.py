@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from gntp_logging.commands.terminal import all_streams, complain, say
+from gntp_logging.commands.terminal import all_streams, say, warn
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_a_line_is_shown_as_far_as_the_stream_can(encoding: str, line: str, show
 
 def test_a_complaint_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     """On stderr, whatever line ends are in it."""
-    complain("no\nsuch\r\nfile")
+    warn("no\nsuch\r\nfile")
     assert capsys.readouterr() == ("", "no such file\n")
 
 
@@ -40,6 +40,6 @@ def test_missing_streams_lead_nowhere_for_a_while(monkeypatch: pytest.MonkeyPatc
     before = sys.stdout
     with all_streams():
         assert sys.stdin.read() == ""
-        complain("nobody hears it")
+        warn("nobody hears it")
         assert sys.stdout is before
     assert (sys.stdin, sys.stderr) == (None, None)

@@ -36,7 +36,7 @@ class Worker:
 def _no_other_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """This process neither ends nor has workers; afterwards it is as it was."""
     monkeypatch.setattr(process, "_workers", weakref.WeakSet())
-    monkeypatch.setattr(process, "_complaints", weakref.WeakValueDictionary())
+    monkeypatch.setattr(process, "_failure_locks", weakref.WeakValueDictionary())
     monkeypatch.setattr(process.exit_, "begun", False)
     monkeypatch.setattr(process.exit_, "deadline", 0.0)
     monkeypatch.setattr(process._child, "is_forked", False)
@@ -71,22 +71,22 @@ def test_what_another_process_has_queued_is_not_delivered_here() -> None:
 def test_a_child_begins_anew() -> None:
     """Forked by exit code: it has not come to its own end yet, and has told people nothing."""
     worker = Worker()
-    told = process.complaint_about("desk:23053")
+    told = process.failure_lock("desk:23053")
     process._drain_at_exit()
     process._start_fresh_in_child()
     assert worker.starts == 1
     assert not process.exit_.begun
-    assert process.complaint_about("desk:23053") is not told
+    assert process.failure_lock("desk:23053") is not told
 
 
 def test_a_complaint_is_shared_for_as_long_as_somebody_has_it() -> None:
     """Handlers of one server tell of it once, those of another too; a server that nobody uses is forgotten."""
-    one, same, other = (process.complaint_about(server) for server in ("desk:1", "desk:1", "desk:2"))
+    one, same, other = (process.failure_lock(server) for server in ("desk:1", "desk:1", "desk:2"))
     assert one is same
     assert one is not other
     del one, same
     gc.collect()
-    assert list(process._complaints) == ["desk:2"]
+    assert list(process._failure_locks) == ["desk:2"]
 
 
 def test_workers_are_not_kept_alive() -> None:
