@@ -77,7 +77,7 @@ def main() -> int:
     """Soak, and print what was found; return 1 if something does not add up."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60.0, help="how long to log (default %(default)s)")
-    parser.add_argument("--fold", action="store_true", help="with folds of 5 s and a capped rate; else neither")
+    parser.add_argument("--fold", action="store_true", help="with groups of 5 s and a capped rate; else neither")
     parser.add_argument("--seed", default="1", help="makes the server's failures others (default %(default)s)")
     options = parser.parse_args()
     logging.raiseExceptions = False  # its failures are no news here

@@ -1,9 +1,9 @@
 """Repeats are folded into one toast, and the rate of toasts is capped. Pure: the clock is an argument.
 
-The first alert of a fingerprint is shown. Its repeats raise the count of its *fold*, and updates report the count. A
-fold has a window of time. While it lasts, updates come at the 10th, 100th, ... repeat; at its end one reports the exact
-count. What repeats goes on in a window twice as long, until one stays quiet. Then the fold ends, and the next alert of
-this fingerprint is a first one again.
+The first alert of a fingerprint is shown. Its repeats raise the count of its *group*, and updates report the count. A
+group has a window of time. While it lasts, updates come at the 10th, 100th, ... repeat; at its end one reports the
+exact count. What repeats goes on in a window twice as long, until one stays quiet. Then the group ends, and the next
+alert of this fingerprint is a first one again.
 
 All times are in seconds of time.monotonic unless something else is said.
 """
@@ -19,11 +19,11 @@ from gntp_logging.alerts.fingerprint import Fingerprint, raw_fingerprint
 
 from .digest import Tally, span
 
-MAX_FOLDS: Final = 1000
-"""Kinds whose repeats are counted at a time; each keeps one alert. One more is shown without a fold."""
+MAX_GROUPS: Final = 1000
+"""Fingerprints whose repeats are counted at a time; each keeps one alert. One more is shown without a group."""
 
 UPDATE_INTERVAL: Final = 5.0
-"""Seconds between two notifications about one fold: long enough to read the one before."""
+"""Seconds between two notifications about one group: long enough to read the one before."""
 
 _LONGEST_WINDOW: Final = 3600.0
 """Seconds: what repeats all day is reported once an hour."""
@@ -37,12 +37,12 @@ class Decision(enum.Enum):
 
     SHOW = "show"
     FOLD = "fold"
-    """It is counted in a fold, whose toast tells it."""
+    """It is counted in a group, whose toast tells it."""
     DIGEST = "digest"
     """There are too many different ones: a digest tells it."""
 
 
-class Fold:
+class RepeatGroup:
     """One alert that was shown, or will be, and its repeats.
 
     Attributes:
@@ -126,7 +126,7 @@ class Fold:
         return bool(self.displayed_count) and self.unreported > 0 and (self.count > self._milestone or self._is_late)
 
     def close_window(self, now: float) -> bool:
-        """Open the next window if this one is over; return False when the fold is over with it."""
+        """Open the next window if this one is over; return False when the group is over with it."""
         if now < self._closes:
             return True
         if self.displayed_count:
@@ -184,7 +184,7 @@ class Flood:
         """Begin.
 
         Args:
-            window: Seconds of a fingerprint's first window; 0 folds nothing.
+            window: Seconds of a fingerprint's first window; 0 groups nothing.
             burst: Different alerts that may be shown at once.
             rate: Different alerts a minute that may be shown after a burst; 0 for no cap.
         """
@@ -193,11 +193,13 @@ class Flood:
         self._per_second = rate / 60.0
         self._tokens = self._burst
         self._refilled: float | None = None
-        self._folds: dict[Fingerprint, Fold] = {}
+        self._groups: dict[Fingerprint, RepeatGroup] = {}
         self._fingerprints_by_place: dict[Fingerprint, Fingerprint] = {}
         self._next = math.inf
 
-    def offer(self, alert: Alert, fingerprint: Fingerprint, sequence: int, now: float) -> tuple[Decision, Fold | None]:
+    def offer(
+        self, alert: Alert, fingerprint: Fingerprint, sequence: int, now: float
+    ) -> tuple[Decision, RepeatGroup | None]:
         """Decide about an alert.
 
         Args:
@@ -207,18 +209,18 @@ class Flood:
             now: The time.
 
         Returns:
-            The decision, and the fold that the alert is in; None for a digest, or where nothing is folded.
+            The decision, and the group that the alert is in; None for a digest, or where nothing is folded.
         """
-        fold = self._folds.get(fingerprint)
-        if fold is not None:
-            self._count(fold, Tally(alert), sequence)
-            return Decision.FOLD, fold
+        group = self._groups.get(fingerprint)
+        if group is not None:
+            self._count(group, Tally(alert), sequence)
+            return Decision.FOLD, group
         if not self._may_show(alert, now):
             return Decision.DIGEST, None
         return Decision.SHOW, self._open(fingerprint, alert, now)
 
     def absorb(self, place: Fingerprint, tally: Tally, sequence: int) -> bool:
-        """Count alerts that a full queue had no room for as repeats, if there is a fold for them.
+        """Count alerts that a full queue had no room for as repeats, if there is a group for them.
 
         Args:
             place: Their raw fingerprint.
@@ -228,15 +230,15 @@ class Flood:
         Returns:
             Whether they were counted.
         """
-        fold = self._folds.get(place) or self._folds.get(self._fingerprints_by_place.get(place, ()))
-        if fold is None:
+        group = self._groups.get(place) or self._groups.get(self._fingerprints_by_place.get(place, ()))
+        if group is None:
             return False
-        self._count(fold, tally, sequence)
+        self._count(group, tally, sequence)
         return True
 
-    def _count(self, fold: Fold, tally: Tally, sequence: int) -> None:
-        fold.add(tally, sequence)
-        self._next = min(self._next, fold.due())
+    def _count(self, group: RepeatGroup, tally: Tally, sequence: int) -> None:
+        group.add(tally, sequence)
+        self._next = min(self._next, group.due())
 
     def _may_show(self, alert: Alert, now: float) -> bool:
         if not self._per_second or alert.level >= _UNCAPPED_LEVEL:
@@ -249,84 +251,86 @@ class Flood:
         self._tokens -= 1.0
         return True
 
-    def _open(self, fingerprint: Fingerprint, alert: Alert, now: float) -> Fold | None:
+    def _open(self, fingerprint: Fingerprint, alert: Alert, now: float) -> RepeatGroup | None:
         if not self._window:
             return None
-        if len(self._folds) >= MAX_FOLDS:
-            quiet = next((fold for fold in self._folds.values() if fold.displayed_count and not fold.unreported), None)
+        if len(self._groups) >= MAX_GROUPS:
+            quiet = next(
+                (group for group in self._groups.values() if group.displayed_count and not group.unreported), None
+            )
             if quiet is None:
                 return None
             self.forget(quiet)
-        fold = self._folds[fingerprint] = Fold(fingerprint, alert, self._window, now)
+        group = self._groups[fingerprint] = RepeatGroup(fingerprint, alert, self._window, now)
         self._fingerprints_by_place[raw_fingerprint(alert.fingerprint)] = fingerprint
-        self._next = min(self._next, fold.due())
-        return fold
+        self._next = min(self._next, group.due())
+        return group
 
-    def forget(self, fold: Fold) -> None:
-        """End a fold: the next alert of its fingerprint is a first one."""
-        if self._folds.get(fold.fingerprint) is fold:
-            del self._folds[fold.fingerprint]
-        place = raw_fingerprint(fold.alert.fingerprint)
-        if self._fingerprints_by_place.get(place) == fold.fingerprint:
+    def forget(self, group: RepeatGroup) -> None:
+        """End a group: the next alert of its fingerprint is a first one."""
+        if self._groups.get(group.fingerprint) is group:
+            del self._groups[group.fingerprint]
+        place = raw_fingerprint(group.alert.fingerprint)
+        if self._fingerprints_by_place.get(place) == group.fingerprint:
             del self._fingerprints_by_place[place]
 
     # -- Updates -------------------------------------------------------------------------------
 
-    def update_due(self, now: float, flushed: int = 0) -> Fold | None:
-        """Return a fold whose count is to be reported now; ends windows, and folds, whose time has come.
+    def update_due(self, now: float, flushed: int = 0) -> RepeatGroup | None:
+        """Return a group whose count is to be reported now; ends windows, and groups, whose time has come.
 
         Args:
             now: The time.
             flushed: Repeats up to this sequence number are to be reported now, however few; 0 for none.
         """
         if flushed:
-            waiting = (fold for fold in self._folds.values() if fold.displayed_count and fold.since is not None)
-            found = next((fold for fold in waiting if fold.since is not None and fold.since <= flushed), None)
+            waiting = (group for group in self._groups.values() if group.displayed_count and group.since is not None)
+            found = next((group for group in waiting if group.since is not None and group.since <= flushed), None)
             if found is not None:
                 return found
         if now < self._next:
             return None
-        for fold in list(self._folds.values()):
-            if not fold.close_window(now):
-                self.forget(fold)
-            elif fold.wants_update(now):
-                return fold
+        for group in list(self._groups.values()):
+            if not group.close_window(now):
+                self.forget(group)
+            elif group.wants_update(now):
+                return group
         self._reckon()
         return None
 
-    def mark_reported(self, fold: Fold, count: int, now: float) -> None:
-        """Take notice that the desktop knows a fold's count."""
-        fold.mark_reported(count, now)
-        self._next = min(self._next, fold.due())
+    def mark_reported(self, group: RepeatGroup, count: int, now: float) -> None:
+        """Take notice that the desktop knows a group's count."""
+        group.mark_reported(count, now)
+        self._next = min(self._next, group.due())
 
-    def mark_refused(self, fold: Fold, now: float, sequence: int) -> None:
+    def mark_refused(self, group: RepeatGroup, now: float, sequence: int) -> None:
         """Take notice that an update was given up: its count goes into the next.
 
         Args:
-            fold: The fold.
+            group: The group.
             now: The time.
             sequence: The highest sequence number there is.
         """
-        fold.mark_refused(now, sequence)
+        group.mark_refused(now, sequence)
         self._reckon()
 
     def _reckon(self) -> None:
-        self._next = min((fold.due() for fold in self._folds.values()), default=math.inf)
+        self._next = min((group.due() for group in self._groups.values()), default=math.inf)
 
     def next_due(self) -> float:
         """Return when something is due next; infinity when nothing is."""
         return self._next
 
     def oldest_unreported(self) -> int | None:
-        """Return the sequence number of the oldest unreported repeat of a fold that is on the desktop."""
+        """Return the sequence number of the oldest unreported repeat of a group that is on the desktop."""
         return min(
-            (fold.since for fold in self._folds.values() if fold.displayed_count and fold.since is not None),
+            (group.since for group in self._groups.values() if group.displayed_count and group.since is not None),
             default=None,
         )
 
-    def folds(self) -> list[Fold]:
-        """Return the folds that there are."""
-        return list(self._folds.values())
+    def groups(self) -> list[RepeatGroup]:
+        """Return the groups that there are."""
+        return list(self._groups.values())
 
 
 def duration(seconds: float) -> str:

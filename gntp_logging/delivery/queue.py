@@ -1,4 +1,4 @@
-"""What waits for one desktop: a bounded queue, folds of repeats, a digest of what is too much, and the counts.
+"""What waits for one desktop: a bounded queue, groups of repeats, a digest of what is too much, and the counts.
 
 :meth:`AlertQueue.add` runs inside the application. It only appends to a deque, which is safe when a signal handler, a
 ``__del__`` or a ``__str__`` interrupts it and logs itself. Everything else holds the lock, for some instructions and
@@ -26,7 +26,7 @@ from gntp_logging.gntp.constants import random_hex_string
 
 from .digest import Digest, Tally
 from .dropped import INTERNAL_ERROR, QUEUE_FULL, DroppedAlerts
-from .flood import Decision, Flood, Fold
+from .flood import Decision, Flood, RepeatGroup
 from .threads import is_held_here
 
 _PRIORITIES: Final = 5
@@ -50,8 +50,8 @@ class Entry(NamedTuple):
         submitted: When, in seconds of time.monotonic.
         alert: The alert.
         unanswered: How often it was sent without an answer.
-        fold: The fold that it is the first of, or whose count it tells.
-        reported_count: The count of the fold that it reports.
+        group: The group that it is the first of, or whose count it tells.
+        reported_count: The count of the group that it reports.
         is_update: Whether it only tells a count.
         digest: What the alert tells, when it stands for many.
         id_: Its Notification-ID; empty until it is taken.
@@ -62,7 +62,7 @@ class Entry(NamedTuple):
     submitted: float
     alert: Alert
     unanswered: int = 0
-    fold: Fold | None = None
+    group: RepeatGroup | None = None
     reported_count: int = 1
     is_update: bool = False
     digest: Digest | None = None
@@ -76,7 +76,7 @@ class Counts:
 
     Attributes:
         shown: Acknowledged by the server, one by one.
-        folded: Counted in the fold of an alert that is, or will be, shown.
+        folded: Counted in the group of an alert that is, or will be, shown.
         digested: Told by a digest that the server acknowledged.
         dropped: Given up, by reason.
         queued: Waiting, what is being sent and what waits for a digest included.
@@ -174,7 +174,7 @@ class AlertQueue:
                 lane = next(self._outgoing[level] or self._incoming[level] for level in self._occupied())
                 for _ in range(min(surplus, len(lane))):
                     entry = lane.popleft()
-                    if entry.fold is not None:
+                    if entry.group is not None:
                         self._to_digest(entry)
                     elif not add(raw_fingerprint(entry.alert.fingerprint), entry.alert, entry.sequence):
                         self.dropped_alerts.add(entry.alert, QUEUE_FULL)
@@ -217,8 +217,8 @@ class AlertQueue:
                 self._in_flight = entry  # first here, then not there: a signal handler that looks now misses nothing
                 lane.popleft()
                 return self._mark_in_flight(self._with_ids(entry))
-            fold = self._flood.update_due(now, flushed)
-            return None if fold is None else self._mark_in_flight(self._update(fold, now))
+            group = self._flood.update_due(now, flushed)
+            return None if group is None else self._mark_in_flight(self._update(group, now))
 
     def _mark_in_flight(self, entry: Entry) -> Entry:
         self._in_flight = entry
@@ -256,7 +256,7 @@ class AlertQueue:
         return bool(self._max_age) and now - entry.submitted > self._max_age
 
     def _take_in_evicted(self, fingerprint: Fingerprint, tally: Tally, sequence: int, now: float) -> None:
-        """Count what a full queue had no room for: in its fold, or in the digest."""
+        """Count what a full queue had no room for: in its group, or in the digest."""
         try:
             tally.newest = self._without_secrets(tally.newest)
             if self._flood.absorb(fingerprint, tally, sequence):
@@ -286,9 +286,9 @@ class AlertQueue:
         except Exception as error:  # noqa: BLE001 - it may hold secrets, so it is not shown
             self._give_up(entry, error)
             return
-        fold = None
+        group = None
         try:
-            decision, fold = self._flood.offer(entry.alert, normalized(entry.alert.fingerprint), entry.sequence, now)
+            decision, group = self._flood.offer(entry.alert, normalized(entry.alert.fingerprint), entry.sequence, now)
             if decision is Decision.FOLD:
                 self._folded += 1
                 return
@@ -299,29 +299,29 @@ class AlertQueue:
                 return
         except Exception as error:  # noqa: BLE001 - whatever fails here, the alert is shown plainly
             self._note(f"{INTERNAL_ERROR}: {type(error).__name__}")
-        self._outgoing[entry.alert.priority + 2].append(entry._replace(fold=fold))
+        self._outgoing[entry.alert.priority + 2].append(entry._replace(group=group))
 
     def _with_ids(self, entry: Entry) -> Entry:
         """Give an alert its ids, which it keeps when it is sent again, and the count that it has reached by now."""
-        fold = entry.fold
-        id_ = entry.id_ or (random_hex_string(8) if fold else f"{self._id_prefix}-{entry.sequence}")
-        if fold is None:
+        group = entry.group
+        id_ = entry.id_ or (random_hex_string(8) if group else f"{self._id_prefix}-{entry.sequence}")
+        if group is None:
             return entry._replace(id_=id_, coalescing_id=id_)
-        fold.id_ = id_
-        return entry._replace(id_=id_, coalescing_id=id_, alert=fold.as_alert(), reported_count=fold.count)
+        group.id_ = id_
+        return entry._replace(id_=id_, coalescing_id=id_, alert=group.as_alert(), reported_count=group.count)
 
-    def _update(self, fold: Fold, now: float) -> Entry:
-        fold.updates += 1
+    def _update(self, group: RepeatGroup, now: float) -> Entry:
+        group.updates += 1
         return Entry(
-            fold.since or 0,
+            group.since or 0,
             now,
-            fold.as_alert(),
-            fold.unanswered,
-            fold,
-            fold.count,
+            group.as_alert(),
+            group.unanswered,
+            group,
+            group.count,
             is_update=True,
-            id_=f"{fold.id_}-{fold.updates}",
-            coalescing_id=fold.id_,
+            id_=f"{group.id_}-{group.updates}",
+            coalescing_id=group.id_,
         )
 
     def _is_digest_next(self, oldest: int | None, flushed: int, now: float) -> bool:
@@ -350,12 +350,12 @@ class AlertQueue:
         """Let a digest tell of an alert and its repeats."""
         tally = Tally(entry.alert)
         fingerprint = normalized(entry.alert.fingerprint)
-        if entry.fold is not None:
-            self._flood.forget(entry.fold)
-            tally.count = entry.fold.count
-            tally.first, tally.last = entry.fold.first, entry.fold.last
-            tally.newest = entry.fold.alert
-            self._folded -= entry.fold.count - 1
+        if entry.group is not None:
+            self._flood.forget(entry.group)
+            tally.count = entry.group.count
+            tally.first, tally.last = entry.group.first, entry.group.last
+            tally.newest = entry.group.alert
+            self._folded -= entry.group.count - 1
         self._digest.take_in(fingerprint, tally, entry.sequence)
 
     def next_due(self) -> float | None:
@@ -385,9 +385,9 @@ class AlertQueue:
                 self._digest.merge(later)
             self._digest.unanswered = entry.unanswered
         elif entry.is_update:
-            assert entry.fold is not None
-            entry.fold.unanswered = entry.unanswered
-            entry.fold.updates -= 1  # the next one is this one, with a later count
+            assert entry.group is not None
+            entry.group.unanswered = entry.unanswered
+            entry.group.updates -= 1  # the next one is this one, with a later count
         else:
             lane = self._outgoing[entry.alert.priority + 2]
             if not lane or lane[0].sequence != entry.sequence:
@@ -411,21 +411,21 @@ class AlertQueue:
             elif not entry.is_update:
                 self._shown += 1
             self._in_flight = None
-            if entry.fold is not None:
-                self._flood.mark_reported(entry.fold, entry.reported_count, now)
+            if entry.group is not None:
+                self._flood.mark_reported(entry.group, entry.reported_count, now)
 
     def _drop(self, entry: Entry, reason: str, now: float) -> None:
-        fold = entry.fold
+        group = entry.group
         if entry.digest is not None:
             self.dropped_alerts.add(entry.alert, reason, entry.digest.count)
-        elif fold is None:
+        elif group is None:
             self.dropped_alerts.add(entry.alert, reason)
         elif entry.is_update:
-            self._flood.mark_refused(fold, now, self.mark())
+            self._flood.mark_refused(group, now, self.mark())
         else:
-            self._flood.forget(fold)
-            self._folded -= fold.count - 1
-            self.dropped_alerts.add(fold.as_alert(), reason, fold.count)
+            self._flood.forget(group)
+            self._folded -= group.count - 1
+            self.dropped_alerts.add(group.as_alert(), reason, group.count)
 
     def abandon(self, reason: str, mark: float = math.inf) -> int:
         """Count everything that waits as dropped, unreported repeats included; return how much that was.
@@ -448,15 +448,15 @@ class AlertQueue:
             if self._digest.since is not None and self._digest.since <= mark:
                 self._drop(self._digest_entry(now), reason, now)
                 self._begin_digest(now)
-            for fold in self._flood.folds():
+            for group in self._flood.groups():
                 if (
-                    not fold.displayed_count or (fold.since or 0) > mark
+                    not group.displayed_count or (group.since or 0) > mark
                 ):  # its first alert, or its newest repeat, goes on waiting
                     continue
-                if fold.unreported:
-                    self._folded -= fold.unreported
-                    self.dropped_alerts.add(fold.as_alert(), reason, fold.unreported)
-                self._flood.forget(fold)
+                if group.unreported:
+                    self._folded -= group.unreported
+                    self.dropped_alerts.add(group.as_alert(), reason, group.unreported)
+                self._flood.forget(group)
             return sum(self.dropped_alerts.by_reason.values()) - before
 
     # -- What there is -------------------------------------------------------------------------
@@ -476,7 +476,9 @@ class AlertQueue:
         with self._lock:
             if self._waiting() or self._in_flight is not None or self._digest.count or self._evicted.count:
                 return True
-            return any(fold.displayed_count and fold.unreported and not fold.is_refused for fold in self._flood.folds())
+            return any(
+                group.displayed_count and group.unreported and not group.is_refused for group in self._flood.groups()
+            )
 
     def unreported(self) -> Counter[str]:
         """Return, by reason, how many dropped alerts no alert has reported yet."""

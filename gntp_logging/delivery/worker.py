@@ -127,7 +127,7 @@ class Worker:
             queue_size: Alerts that may wait.
             max_age: Seconds after which a waiting alert is reported by a digest only; 0 for no limit.
             shutdown_timeout: Seconds that flush, close and the end of the program may take.
-            make_flood: Makes what folds repeats and caps the rate, in each process anew.
+            make_flood: Makes what groups repeats and caps the rate, in each process anew.
             redact: Takes the secrets out of an alert.
             report: Takes a line of diagnosis for people.
             on_error: Called with each alert that is given up, and why; on the worker's thread, but for what is left

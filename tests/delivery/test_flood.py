@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gntp_logging.alerts.alert import Alert
 from gntp_logging.delivery import flood as floods
 from gntp_logging.delivery.digest import Tally
-from gntp_logging.delivery.flood import UPDATE_INTERVAL, Decision, Flood, Fold, duration
+from gntp_logging.delivery.flood import UPDATE_INTERVAL, Decision, Flood, RepeatGroup, duration
 from tests.support import make_alert
 
 
@@ -33,29 +33,29 @@ class Desk:
 
     def offer(
         self, now: float, fingerprint: str = "a", level: int = logging.ERROR, *, delivers: bool = True
-    ) -> Fold | None:
+    ) -> RepeatGroup | None:
         """Offer one alert; unless told otherwise the first of a fingerprint is delivered at once."""
         self.sequence += 1
         self.now = now
-        decision, fold = self.flood.offer(alert(fingerprint, now, level), (fingerprint,), self.sequence, now)
+        decision, group = self.flood.offer(alert(fingerprint, now, level), (fingerprint,), self.sequence, now)
         self.decisions.append(decision)
         if decision is Decision.SHOW and delivers:
             self.sent.append((now, fingerprint, 1))
-            if fold is not None:
-                self.flood.mark_reported(fold, fold.count, now)
-        return fold
+            if group is not None:
+                self.flood.mark_reported(group, group.count, now)
+        return group
 
     def run(self, until: float, *, delivers: bool = True) -> None:
         """Let the time pass; send what is due when it is due."""
         until = max(until, self.now)
         while (due := self.flood.next_due()) <= until:
             self.now = now = max(self.now, due)
-            while (fold := self.flood.update_due(now)) is not None:
+            while (group := self.flood.update_due(now)) is not None:
                 if delivers:
-                    self.sent.append((now, fold.alert.text, fold.count))
-                    self.flood.mark_reported(fold, fold.count, now)
+                    self.sent.append((now, group.alert.text, group.count))
+                    self.flood.mark_reported(group, group.count, now)
                 else:
-                    self.flood.mark_refused(fold, now, 10**9)
+                    self.flood.mark_refused(group, now, 10**9)
             assert self.flood.next_due() > now, "the worker would never rest"
 
     def counts(self) -> list[int]:
@@ -118,7 +118,7 @@ def test_a_hundred_thousand_make_five_notifications_at_most_with_the_exact_count
 
 
 def test_what_goes_on_is_told_in_windows_that_double_until_one_is_quiet() -> None:
-    """Ten seconds apart for an hour: updates at 60 s, then 120 s, 240 s ...; a quiet window ends the fold."""
+    """Ten seconds apart for an hour: updates at 60 s, then 120 s, 240 s ...; a quiet window ends the group."""
     desk = Desk()
     second = 0.0
     while second < 3600:
@@ -131,7 +131,7 @@ def test_what_goes_on_is_told_in_windows_that_double_until_one_is_quiet() -> Non
     assert {180.0, 420.0, 900.0, 1860.0} <= set(at_window_ends)
     assert desk.counts()[-1] == 360
     assert len(desk.sent) <= 12
-    assert not desk.flood.folds()
+    assert not desk.flood.groups()
     desk.offer(60_000.0)
     assert desk.decisions[-1] is Decision.SHOW
 
@@ -148,15 +148,15 @@ def test_a_quiet_window_ends_the_fold() -> None:
 def test_while_the_first_is_undelivered_repeats_raise_its_count() -> None:
     """When the server is back, one toast says all."""
     desk = Desk()
-    fold = desk.offer(0.0, delivers=False)
-    assert fold is not None
+    group = desk.offer(0.0, delivers=False)
+    assert group is not None
     for second in range(1, 200):
         desk.offer(float(second))
         desk.run(float(second))
     assert desk.sent == []
-    assert fold.as_alert().title == "ERROR · shop · 200 times"
-    assert "(200 times in 3 min, " in fold.as_alert().text
-    desk.flood.mark_reported(fold, fold.count, 200.0)
+    assert group.as_alert().title == "ERROR · shop · 200 times"
+    assert "(200 times in 3 min, " in group.as_alert().text
+    desk.flood.mark_reported(group, group.count, 200.0)
     desk.run(259)
     assert desk.sent == []
 
@@ -179,7 +179,7 @@ def test_an_update_that_always_fails_comes_once_in_a_window() -> None:
     desk.offer(0.0)
     for end in (60.0, 180.0, 300.0, 420.0):
         desk.run(end - 1, delivers=False)
-    assert len(desk.flood.folds()) == 1
+    assert len(desk.flood.groups()) == 1
     desk.run(10_000)
     assert desk.counts() == [1, 2]
 
@@ -189,11 +189,11 @@ def test_an_update_that_failed_is_asked_for_again_by_the_next_flush_only() -> No
     desk = Desk()
     desk.offer(0.0)
     desk.offer(0.1)
-    fold = desk.flood.update_due(0.2, flushed=3)
-    assert fold is not None
-    desk.flood.mark_refused(fold, 0.2, 4)
+    group = desk.flood.update_due(0.2, flushed=3)
+    assert group is not None
+    desk.flood.mark_refused(group, 0.2, 4)
     assert desk.flood.update_due(0.2, flushed=3) is None
-    assert desk.flood.update_due(0.3, flushed=5) is fold
+    assert desk.flood.update_due(0.3, flushed=5) is group
 
 
 def test_flush_tells_what_is_pending_and_keeps_the_window_open() -> None:
@@ -203,9 +203,9 @@ def test_flush_tells_what_is_pending_and_keeps_the_window_open() -> None:
     desk.offer(0.1)
     assert desk.flood.update_due(0.2) is None
     assert desk.flood.oldest_unreported() == 2
-    fold = desk.flood.update_due(0.2, flushed=3)
-    assert fold is not None
-    desk.flood.mark_reported(fold, fold.count, 0.2)
+    group = desk.flood.update_due(0.2, flushed=3)
+    assert group is not None
+    desk.flood.mark_reported(group, group.count, 0.2)
     assert desk.flood.update_due(0.2, flushed=3) is None
     assert desk.flood.oldest_unreported() is None
     desk.offer(1.0)
@@ -250,12 +250,12 @@ def test_window_0_and_rate_0_switch_off() -> None:
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With ever new fingerprints the folds without news go first; where there are none, alerts are shown without."""
-    monkeypatch.setattr(floods, "MAX_FOLDS", 10)
+    """With ever new fingerprints the groups without news go first; where there are none, alerts are shown without."""
+    monkeypatch.setattr(floods, "MAX_GROUPS", 10)
     desk = Desk()
     for number in range(1000):
         desk.offer(0.0, f"fingerprint {number}")
-        assert len(desk.flood.folds()) <= 10
+        assert len(desk.flood.groups()) <= 10
         assert len(desk.flood._fingerprints_by_place) <= 10
     for number in range(10):
         desk.offer(0.0, f"fingerprint {990 + number}")
@@ -267,12 +267,12 @@ def test_what_a_full_queue_had_no_room_for_is_counted_as_repeats() -> None:
     """By its fingerprint, or by its place where only that was at hand."""
     flood = Flood(60.0, 20, 0.0)
     raw = alert("order 17 failed")._replace(fingerprint=("raw", 40, "shop", "orders.py:1", "order 17 failed"))
-    _, fold = flood.offer(raw, (40, "shop", "orders.py:1", "order <n> failed"), 1, 0.0)
-    assert fold is not None
+    _, group = flood.offer(raw, (40, "shop", "orders.py:1", "order <n> failed"), 1, 0.0)
+    assert group is not None
     tally = Tally(raw)
     tally.count = 500
     assert flood.absorb((40, "shop", "orders.py:1"), tally, 2)
-    assert fold.count == 501
+    assert group.count == 501
     assert not flood.absorb((40, "shop", "elsewhere.py:1"), tally, 3)
 
 
@@ -293,7 +293,7 @@ STEPS = st.lists(
 @given(STEPS, st.integers(1, 5), st.sampled_from([0.0, 12.0]), st.sampled_from([0.0, 60.0]))
 @settings(max_examples=300, deadline=None)
 def test_the_numbers_add_up(steps: Iterable[tuple[str, float, bool]], burst: int, rate: float, window: float) -> None:
-    """Shown + folded + digested = offered; and in the end each fold has told as much as there was, in order."""
+    """Shown + folded + digested = offered; and in the end each group has told as much as there was, in order."""
     desk = Desk(window, burst, rate)
     now, offered = 0.0, 0
     for fingerprint, pause, delivers in steps:
@@ -308,9 +308,9 @@ def test_the_numbers_add_up(steps: Iterable[tuple[str, float, bool]], burst: int
     total = 0
     running: dict[str, int] = {}
     for _, fingerprint, count in desk.sent:
-        if count == 1:  # the first of another fold
+        if count == 1:  # the first of another group
             total += running.pop(fingerprint, 0)
         assert count > running.get(fingerprint, 0)
         running[fingerprint] = count
     assert total + sum(running.values()) == shown + folded
-    assert not desk.flood.folds()
+    assert not desk.flood.groups()

@@ -64,10 +64,10 @@ class Lines:
 def make_worker(port: int, lines: Callable[[str], None] | None = None, **options: Any) -> Worker:
     """Make a worker that delivers to a loopback port."""
     client = GNTPClient("127.0.0.1", port, timeout=options.pop("timeout", 5.0))
-    folds, burst, rate = (options.pop(name, 0) for name in ("repeat_window", "burst", "rate"))
+    groups, burst, rate = (options.pop(name, 0) for name in ("repeat_window", "burst", "rate"))
     chosen = {"queue_size": 10_000, "max_age": 300.0, "shutdown_timeout": 2.0, **options}
     chosen.setdefault("redact", lambda one: one)
-    chosen["make_flood"] = lambda: Flood(folds, burst, rate)
+    chosen["make_flood"] = lambda: Flood(groups, burst, rate)
     return Worker(Transport(client, "shop", None, EVENTS), report=lines or Lines(), **chosen)
 
 
