@@ -97,7 +97,7 @@ class Connection:
             peer=self.peer,
         )
 
-    def way(self) -> dict[str, str]:
+    def security(self) -> dict[str, str]:
         """Return how the request came that was read last, as displays are told."""
         envelope = self.envelope
         return {"encryption": envelope.cipher_id or "", "hash": envelope.hash_id or "", "peer": self.peer}

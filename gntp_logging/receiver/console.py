@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, TextIO
 
 from .protocols import Notice
 from .registry import Toast
-from .terminal_text import cells, fitting, visible, wrap
+from .terminal_text import cells, fitting, sanitize_for_terminal, wrap
 from .throttle import Throttle
 
 
@@ -142,12 +142,12 @@ class ConsoleDisplay:
         frame = self._frame
         paint = _COLOURS[toast.priority] if self._colour else ""
         side = self._styled(frame.down, paint)
-        top = self._edge(_origin(toast), _weight(toast), width, paint, paint)
+        top = self._edge(_source_label(toast), _weight(toast), width, paint, paint)
         yield self._styled(frame.top_left, paint) + top + self._styled(frame.top_right, paint)
         for line, style in self._lines(toast, width - 4, paint):
             padding = " " * (width - 4 - cells(line))
             yield f"{side} {self._styled(line, style)}{padding} {side}"
-        bottom = self._edge(_way(toast), self._remark(toast), width, paint, paint and _DIM)
+        bottom = self._edge(_security_label(toast), self._remark(toast), width, paint, paint and _DIM)
         yield self._styled(frame.bottom_left, paint) + bottom + self._styled(frame.bottom_right, paint)
 
     def _lines(self, toast: Toast, width: int, paint: str) -> Iterator[tuple[str, str]]:
@@ -186,7 +186,7 @@ class ConsoleDisplay:
 
     def _readable(self, text: str) -> str:
         """Return what the terminal can show of a text, and what it must not obey in visible form."""
-        text = visible(text[:_MAX_CHARACTERS])
+        text = sanitize_for_terminal(text[:_MAX_CHARACTERS])
         if self._frame is _ASCII:
             text = text.translate(_ASCII_FORMS)
         encoding = self._stream.encoding or "utf-8"
@@ -197,7 +197,7 @@ class ConsoleDisplay:
         return f"{style}{text}{_RESET}" if style else text
 
 
-def _origin(toast: Toast) -> tuple[str, ...]:
+def _source_label(toast: Toast) -> tuple[str, ...]:
     """Name the application, unless the title does, and the type."""
     in_title = f" {toast.application} " in f" {toast.title} "
     return (toast.name,) if in_title else (toast.application, toast.name)
@@ -207,7 +207,7 @@ def _weight(toast: Toast) -> str:
     return PRIORITY_NAMES[toast.priority] + (", sticky" if toast.sticky else "")
 
 
-def _way(toast: Toast) -> tuple[str, ...]:
+def _security_label(toast: Toast) -> tuple[str, ...]:
     """Tell how a toast came."""
     return tuple(part for part in (toast.encryption or "clear", toast.hash_ or "no key", toast.peer) if part)
 

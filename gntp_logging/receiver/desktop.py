@@ -25,7 +25,7 @@ from gntp_logging.gntp.models import Resource, is_web_url
 from .loop_thread import LoopThread
 from .reactions import Reaction
 from .registry import Toast
-from .terminal_text import visible
+from .terminal_text import sanitize_for_terminal
 
 QUEUE_SIZE: Final = 50
 """Toasts that wait to be shown. More of them would be no help to anybody."""
@@ -241,7 +241,7 @@ def harmless(text: str) -> str:
         become such as mean nothing, because whether a service would show them escaped is not known.
     """
     cut = text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
-    shown = visible(cut)
+    shown = sanitize_for_terminal(cut)
     return shown.replace("<", "‹").replace(">", "›") if sys.platform.startswith("linux") else shown
 
 

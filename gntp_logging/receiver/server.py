@@ -236,7 +236,9 @@ class Server:
         if isinstance(request, SubscribeRequest):
             ttl = self._hub.subscribe(request, connection.envelope, connection.peer)
             headers["Subscription-TTL"] = str(ttl)
-            self._notice("subscribe", id=request.id_, name=request.name, port=request.port, ttl=ttl, **connection.way())
+            self._notice(
+                "subscribe", id=request.id_, name=request.name, port=request.port, ttl=ttl, **connection.security()
+            )
         elif not self._hub.has_seen(request):
             awaited = self._take(request, connection)
         if isinstance(request, NotifyRequest) and request.notification.id_:
@@ -255,7 +257,7 @@ class Server:
                 icon=request.app_icon,
                 notifications=list(request.events),
                 headers=dict(connection.envelope.headers),
-                **connection.way(),
+                **connection.security(),
             )
         else:
             toast = connection.completed(self._registry.toast(request))

@@ -12,7 +12,7 @@ _JOINERS: Final = "\u200c\u200d"
 """Invisible characters that emoji, Persian and Indic scripts need; every other invisible one is shown as U+FFFD."""
 
 
-def visible(text: str) -> str:
+def sanitize_for_terminal(text: str) -> str:
     """Make a text that a stranger sent harmless for a terminal.
 
     Args:

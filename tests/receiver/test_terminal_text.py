@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gntp_logging.receiver.terminal_text import cells, visible, wrap
+from gntp_logging.receiver.terminal_text import cells, sanitize_for_terminal, wrap
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ from gntp_logging.receiver.terminal_text import cells, visible, wrap
 )
 def test_what_a_terminal_would_obey_is_shown_instead(sent: str, shown: str) -> None:
     """Escape sequences, direction overrides and invisible characters become visible; text stays text."""
-    assert visible(sent) == shown
+    assert sanitize_for_terminal(sent) == shown
 
 
 @pytest.mark.parametrize(
