@@ -30,7 +30,7 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
-def comparison(session: nox.Session) -> None:
+def compare(session: nox.Session) -> None:
     """Measure docs/comparison.md's table again; alone on the machine, because it measures waiting."""
     session.install("-e", ".[comparison]")
     session.run("python", "tools/compare.py", "--check", "docs/comparison.md")
