@@ -14,6 +14,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def quick(session: nox.Session) -> None:
+    """Run what takes no time and starts no program: half a minute."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow and not peer and not program", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Run the linters and the type checker."""
     session.install("-e", ".[dev]")

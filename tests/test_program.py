@@ -195,6 +195,7 @@ def test_nothing_on_the_send_path_needs_a_lock_of_logging(
     assert len(receiver.toasts) == 2
 
 
+@pytest.mark.program
 def test_a_second_dict_config_while_records_wait_and_the_server_hangs_is_bounded() -> None:
     """The old handler gets its budget; what it could not deliver is counted and told; the new one works."""
     program = """
@@ -350,6 +351,7 @@ def test_two_desktops_are_independent(attach: Attach, logger: logging.Logger, re
         assert dead.flush(PATIENCE)
 
 
+@pytest.mark.slow
 def test_the_counts_add_up_at_every_moment(attach: Attach, logger: logging.Logger) -> None:
     """Read while threads log, alerts are evicted, refused and delivered; accepted is what the program has counted."""
     served = 0

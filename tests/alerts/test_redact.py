@@ -207,6 +207,7 @@ def test_context_and_values_of_the_url_are_redacted() -> None:
     assert masked.target() == "https://t/?token=mine&q=password%3D%2A%2A%2A"
 
 
+@pytest.mark.slow
 @settings(max_examples=1000)  # the rarest of its alternatives is one in a hundred
 @given(st.from_regex(re.compile(_NAME, re.VERBOSE | re.IGNORECASE | re.ASCII), fullmatch=True))
 def test_every_name_of_a_secret_is_looked_for(name: str) -> None:
@@ -215,6 +216,7 @@ def test_every_name_of_a_secret_is_looked_for(name: str) -> None:
     assert redact(f'"{name}": "hunter2"') == f'"{name}": "***"'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("word", "pattern"), _SHAPES)
 @given(data=st.data())
 def test_every_shape_of_a_token_is_looked_for(word: str, pattern: str, data: st.DataObject) -> None:

@@ -140,6 +140,7 @@ def test_what_only_looks_like_a_traceback_is_left_as_it_is(text: str) -> None:
 _LINES = ['  File "a.py", line 1, in f', "    x", "ValueError: y", "", "Traceback (most recent call last):"]
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from(_LINES)))
 def test_any_lines_can_be_looked_at(lines: list[str]) -> None:
     """Whatever a message holds, there is an alert."""

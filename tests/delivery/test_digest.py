@@ -89,6 +89,7 @@ def test_the_numbers_add_up(offered: list[tuple[int, int, int]], cut: int) -> No
             assert tally.newest.created == max(times)
 
 
+@pytest.mark.slow
 def test_beyond_its_bound_a_digest_counts_by_level_only() -> None:
     """A hundred thousand different alerts are told exactly, and remembered in little."""
     digest = Digest()

@@ -14,6 +14,8 @@ import pytest
 
 from tests.support import free_port, run_program, running_receiver, said
 
+pytestmark = pytest.mark.program
+
 LOG_ONE_ERROR = """
     import logging, sys
     import gntp_logging

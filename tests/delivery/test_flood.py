@@ -89,6 +89,7 @@ def test_the_10th_and_100th_repeat_are_told_at_least_5_seconds_apart() -> None:
     assert desk.sent == [(0.0, "a", 1), (10.0, "a", 11), (100.0, "a", 101)]
 
 
+@pytest.mark.slow
 def test_a_burst_is_told_when_the_first_has_been_read() -> None:
     """100,000 in a second: the first, the count five seconds later, and nothing more when that was all."""
     desk = Desk()
@@ -98,6 +99,7 @@ def test_a_burst_is_told_when_the_first_has_been_read() -> None:
     assert desk.sent == [(0.0, "a", 1), (UPDATE_INTERVAL, "a", 100_000)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [1, 6, 12, 30, 59, 61, 120])
 def test_a_hundred_thousand_make_five_notifications_at_most_with_the_exact_count(seconds: int) -> None:
     """However long the burst takes."""
@@ -288,6 +290,7 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(STEPS, st.integers(1, 5), st.sampled_from([0.0, 12.0]), st.sampled_from([0.0, 60.0]))
 @settings(max_examples=300, deadline=None)
 def test_the_numbers_add_up(steps: Iterable[tuple[str, float, bool]], burst: int, rate: float, window: float) -> None:

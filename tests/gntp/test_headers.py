@@ -105,6 +105,7 @@ def test_a_line_without_name_or_colon_continues_the_value_before(data: bytes, bl
     assert headers.parse_block(data, 10) == block
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(st.sampled_from(["A", "B", "C"]), st.lists(st.text(st.characters(exclude_characters="\r\n:")))),
