@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from gntp_logging import GNTPHandler
+from gntp_logging.delivery.losses import LATE
 from gntp_logging.gntp import ciphers, keys
 from gntp_logging.gntp.connections import GNTPClient
 from tests.support import (
@@ -310,6 +311,23 @@ def test_a_closed_stderr_harms_nobody(attach: Attach, logger: logging.Logger, mo
     logger.error("it broke")
     assert not handler.flush(PATIENCE)
     assert handler.stats().queued == 1
+
+
+def test_a_closed_stderr_does_not_make_close_fail(
+    attach: Attach, logger: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There the line of diagnosis is written by the thread that closes."""
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr(sys, "stderr", closed)
+    gate = Gate()
+    with ScriptedServer(gate) as hung:
+        handler = attach(hung.port, shutdown_timeout=0.0)
+        logger.error("it broke")
+        assert gate.reached.wait(PATIENCE)
+        handler.close()
+        gate.open.set()
+    assert handler.stats().dropped == {LATE: 1}
 
 
 def test_an_event_loop_is_not_blocked(attach: Attach, logger: logging.Logger) -> None:
