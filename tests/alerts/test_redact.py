@@ -134,6 +134,7 @@ def test_the_users_patterns_are_masked_too() -> None:
         (r"card (([0-9]{4})-[0-9]+) exp", "card 1234-5678 exp", "card *** exp"),
         (r"card ([0-9]+(-[0-9]{4})) exp", "card 1234-5678 exp", "card *** exp"),
         (r"(((a)b)c)(d)", "abcd", "***"),
+        (r"key (a(b)c) end", "key abc end", "key *** end"),
         (r"(?P<all>k(?P<inner>\d+))!", "k123!", "***!"),
         (r"(a)-(b)", "a-b", "***-***"),
         (r"pin (?=(\d+))", "pin 1234", "pin ***"),
@@ -193,6 +194,16 @@ def test_title_and_text_of_an_alert_are_redacted() -> None:
     assert redactor([])(clean) is clean
     dirty = clean._replace(title="token=abc", text="password=x")
     assert redactor([])(dirty)[4:6] == ("token=***", "password=***")
+
+
+def test_a_pattern_of_the_users_looks_at_every_part_of_an_alert() -> None:
+    """At title, text, context and the URL's values; what hides a name with its value leaves nothing to be shown."""
+    alert = make_alert("pin 12", title="pin 34", context=(("user", "pin 56"), ("pin", "78")))
+    alert = alert._replace(url_parts=("https://pin 1/", "pin 2", "/pin 3/", "pin 4", "/pin 5"))
+    redacted = redactor([re.compile(r"pin \d+"), re.compile(r"pin=\d+")])(alert)
+    assert (redacted.title, redacted.text) == ("***", "***")
+    assert redacted.context == (("user", "***"), ("pin", "***"))
+    assert redacted.url_parts == ("https://pin 1/", "***", "/pin 3/", "***", "/pin 5")
 
 
 def test_context_and_values_of_the_url_are_redacted() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gntp_logging.alerts.alert import Alert
 from gntp_logging.delivery import flood as floods
-from gntp_logging.delivery.digest import Tally
+from gntp_logging.delivery.digest import Tally, span
 from gntp_logging.delivery.flood import UPDATE_INTERVAL, Decision, Flood, Fold, duration
 from tests.support import make_alert
 
@@ -276,9 +276,96 @@ def test_what_a_full_queue_had_no_room_for_is_counted_as_repeats() -> None:
     assert not flood.absorb((40, "shop", "elsewhere.py:1"), tally, 3)
 
 
+def test_what_a_full_queue_had_no_room_for_waits_to_be_told_from_its_place_on() -> None:
+    """A flush that began before it does not wait for it, one that began afterwards does."""
+    desk = Desk()
+    fold = desk.offer(0.0)
+    assert fold is not None
+    assert desk.flood.absorb(("a",), Tally(alert("a")), 7)
+    assert desk.flood.oldest_untold() == 7
+    assert desk.flood.update_due(1.0, flushed=6) is None
+    assert desk.flood.update_due(1.0, flushed=7) is fold
+
+
+def test_flush_waits_for_no_count_of_what_is_not_on_the_desktop_yet() -> None:
+    """The first will come with the count."""
+    desk = Desk()
+    desk.offer(0.0, delivers=False)
+    desk.offer(1.0)
+    assert desk.flood.oldest_untold() is None
+    assert desk.flood.update_due(1.0, flushed=2) is None
+
+
+def test_a_window_that_ends_with_nothing_untold_hurries_no_later_repeat() -> None:
+    """It waits for the end of its own window."""
+    desk = Desk()
+    desk.offer(0.0)
+    fold = desk.offer(1.0)
+    assert desk.flood.update_due(2.0, flushed=2) is fold
+    assert fold is not None
+    desk.flood.told(fold, 2, 2.0)
+    desk.run(60.5)
+    desk.offer(61.0)
+    desk.run(179.0)
+    assert desk.counts() == [1]
+    desk.run(180.0)
+    assert desk.counts() == [1, 3]
+
+
+def test_a_fold_that_has_ended_leaves_nothing() -> None:
+    """Neither by its kind nor by its place."""
+    desk = Desk()
+    desk.offer(0.0)
+    desk.run(1000.0)
+    assert not desk.flood.folds()
+    assert not desk.flood._kinds_by_place
+
+
+def test_an_update_that_was_refused_is_none_any_more_once_something_happens() -> None:
+    """Until then nothing is to be sent."""
+    desk = Desk()
+    desk.offer(0.0)
+    desk.offer(1.0)
+    (fold,) = desk.flood.folds()
+    seen = [fold.is_refused]
+    desk.flood.not_told(fold, 2.0, 2)
+    seen.append(fold.is_refused)
+    desk.offer(3.0)
+    seen.append(fold.is_refused)
+    assert seen == [False, True, False]
+
+
+def test_a_count_is_told_below_the_first_line() -> None:
+    """With how long it took and when; of alerts of one moment the one that came last is shown."""
+    fold = Fold(("a",), alert("first", 1000.0), 60.0, 0.0)
+    assert fold.as_alert() is fold.alert
+    fold.add(Tally(alert("second", 1003.0)), 2)
+    fold.add(Tally(alert("third\nmore\nand more", 1003.0)), 3)
+    shown = fold.as_alert()
+    assert shown.title == "ERROR · shop · 3 times"
+    assert shown.text == f"third\n(3 times in 3 s, {span(1000.0, 1003.0)})\nmore\nand more"
+
+
+def test_a_second_alert_is_two_times() -> None:
+    """Not one that looks as the first did."""
+    fold = Fold(("a",), alert("first"), 60.0, 0.0)
+    fold.add(Tally(alert("second")), 2)
+    assert fold.as_alert().title == "ERROR · shop · 2 times"
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0.0, "1 s"), (12.4, "12 s"), (119, "119 s"), (180, "3 min"), (7200, "2 h"), (float("nan"), "1 s"), (-5, "1 s")],
+    [
+        (float("nan"), "1 s"),
+        (-5, "1 s"),
+        (0.0, "1 s"),
+        (1.6, "2 s"),
+        (119, "119 s"),
+        (120, "2 min"),
+        (7199, "120 min"),
+        (7200, "2 h"),
+        (360_000, "100 h"),
+    ],
 )
 def test_a_duration_is_said_in_words(seconds: float, words: str) -> None:
     """As people say it."""
