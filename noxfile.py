@@ -17,7 +17,8 @@ def tests(session: nox.Session) -> None:
 def quick(session: nox.Session) -> None:
     """Run what takes no time and starts no program: half a minute."""
     session.install("-e", ".[test]")
-    session.run("pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow and not peer and not program", *session.posargs)
+    chosen = "not slow and not peer and not program"
+    session.run("pytest", "-q", "-p", "no:cacheprovider", "-m", chosen, *session.posargs)
 
 
 @nox.session
@@ -34,6 +35,18 @@ def docs(session: nox.Session) -> None:
     """Build the documents in build/docs; a link that leads nowhere is an error."""
     session.install("-e", ".[docs]")
     session.run("sphinx-build", "-nWE", "--keep-going", "docs", "build/docs")
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Change the pure modules in one place at a time, for at most half an hour, and list what no test notices.
+
+    ``nox -s mutants -- 'gntp_logging.delivery.flood*'`` takes one module; ``mutmut show NAME`` shows a change. What was
+    found is kept in mutants/, and the next run goes on from there.
+    """
+    session.install("-e", ".[test]", "mutmut>=3.8,<4")
+    session.run("timeout", "1800", "mutmut", "run", *session.posargs, external=True, success_codes=[0, 124])
+    session.run("mutmut", "results")
 
 
 @nox.session
