@@ -57,6 +57,21 @@ def test_a_title_is_one_short_line(text: str) -> None:
     assert made.strip()
 
 
+def test_a_line_that_is_too_long_ends_with_an_ellipsis() -> None:
+    """One that just fits does not."""
+    assert one_line("x" * MAX_TITLE) == "x" * MAX_TITLE
+    assert one_line("x" * (MAX_TITLE + 1)) == "x" * (MAX_TITLE - 1) + "…"
+
+
+@pytest.mark.parametrize(
+    ("logger", "made"),
+    [("orders", "ERROR · shop · orders"), ("shop", "ERROR · shop"), ("root", "ERROR · shop"), ("", "ERROR · shop")],
+)
+def test_a_title_leaves_out_a_logger_that_says_nothing_new(logger: str, made: str) -> None:
+    """The root logger's name, and the application's."""
+    assert title("ERROR", "shop", logger) == made
+
+
 def test_one_line_joins_lines() -> None:
     """Line ends of every kind become one blank."""
     assert one_line("a\r\nb\rc\nd\u2028e") == "a b c d e"

@@ -89,6 +89,13 @@ def test_a_digest_without_room_refuses_another_kind(monkeypatch: pytest.MonkeyPa
     digest = Digest()
     assert [digest.add((kind,), make_alert(), 1) for kind in "abca"] == [True, True, False, True]
     assert digest.count == 3
+    for kind in "adbee":
+        digest.take_in((kind,), Tally(make_alert("other", level=50)), 2)
+    assert {key: tally.count for key, tally in digest.tallies.items()} == {
+        ("a",): 3, ("b",): 2, ("other", 50): 3,
+    }  # fmt: skip
+    assert digest.as_alert().text.split("\n")[0].startswith("8 CRITICAL, ")
+    assert digest.as_alert().text.endswith("\n3 × other kinds")
 
 
 @given(

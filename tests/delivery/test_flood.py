@@ -263,6 +263,29 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert desk.decisions[-1] is Decision.SHOW
 
 
+def test_a_fold_with_nothing_to_tell_makes_room_for_another_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one with a repeat stays."""
+    monkeypatch.setattr(floods, "MAX_FOLDS", 2)
+    desk = Desk()
+    for kind in ("told", "quiet", "told", "new"):
+        desk.offer(0.0, kind)
+    assert [fold.alert.text for fold in desk.flood.folds()] == ["told", "new"]
+
+
+def test_one_kinds_update_does_not_hurry_anothers() -> None:
+    """Each is told at least five seconds after it was told before."""
+    desk = Desk(window=1000.0)
+    for kind in ("a", "b"):
+        desk.offer(0.0, kind)
+    for now, kind, repeats in ((6.0, "a", 10), (7.0, "a", 100), (8.0, "b", 10)):
+        for _ in range(repeats):
+            desk.offer(now, kind)
+        desk.run(now)
+    assert desk.sent[2:] == [(6.0, "a", 11), (8.0, "b", 11)]
+    desk.run(20.0)
+    assert desk.sent[4:] == [(11.0, "a", 111)]
+
+
 def test_what_a_full_queue_had_no_room_for_is_counted_as_repeats() -> None:
     """By its kind, or by its place where only that was at hand."""
     flood = Flood(60.0, 20, 0.0)
@@ -364,7 +387,7 @@ def test_a_second_alert_is_two_times() -> None:
         (120, "2 min"),
         (7199, "120 min"),
         (7200, "2 h"),
-        (360_000, "100 h"),
+        (7_200_000, "2000 h"),
     ],
 )
 def test_a_duration_is_said_in_words(seconds: float, words: str) -> None:

@@ -232,6 +232,12 @@ def test_a_refused_information_line_is_quoted(line: bytes, complaint: str) -> No
     assert str(refused.value) == complaint
 
 
+def test_an_answer_has_a_type_at_least() -> None:
+    """What follows it may be anything."""
+    with pytest.raises(GNTPProtocolError, match="a malformed information line"):
+        headers.parse_information_line(b"GNTP/1.0", response=True)
+
+
 def test_an_information_line_needs_its_type_only() -> None:
     """All else is empty, in the specification's capitals."""
     assert headers.information_line("-OK") == "GNTP/1.0 -OK NONE"

@@ -27,8 +27,10 @@ def test_one_peer_cannot_take_all_connections() -> None:
     assert [usage.connect("b"), usage.connect("c")] == [True, False]
     usage.disconnect("a")
     assert usage.connect("c")
-    usage.disconnect("c")
-    assert [usage.connect("a"), usage.connect("a")] == [True, False]
+    one = Usage(Budget(connections=9, connections_per_peer=3))
+    assert [one.connect("a") for _ in range(3)] == [True, True, True]
+    one.disconnect("a")
+    assert [one.connect("a") for _ in range(2)] == [True, False]
 
 
 def test_one_peer_cannot_take_all_memory() -> None:
