@@ -67,7 +67,7 @@ def test_a_digest_is_nobodys_own_alert() -> None:
     digest = Digest()
     own = make_alert(icon="x.png", url_parts=("https://", "1"), is_formatted=True, logger="shop", kind=("raw",))
     digest.add(("a",), own._replace(created=5.0, context=(("host", "h"), ("user", "1"))), 1)
-    digest.add(("b",), own._replace(created=3.0, context=(("host", "h"), ("user", "2"))), 2)
+    digest.add(("b",), own._replace(priority=2, created=3.0, context=(("host", "h"), ("user", "2"))), 2)
     told = digest.as_alert()
     assert (told.created, told.context) == (5.0, (("host", "h"),))
     assert (told.icon, told.kind, told.url_parts, told.is_formatted, told.logger) == (None, (), (), False, "")
