@@ -14,6 +14,14 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def quick(session: nox.Session) -> None:
+    """Run what takes no time and starts no program: half a minute."""
+    session.install("-e", ".[test]")
+    chosen = "not slow and not peer and not program"
+    session.run("pytest", "-q", "-p", "no:cacheprovider", "-m", chosen, *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Run the linters and the type checker."""
     session.install("-e", ".[dev]")
@@ -30,7 +38,19 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
-def comparison(session: nox.Session) -> None:
+def mutants(session: nox.Session) -> None:
+    """Change the pure modules in one place at a time, for at most half an hour, and list what no test notices.
+
+    ``nox -s mutants -- 'gntp_logging.delivery.flood*'`` takes one module; ``mutmut show NAME`` shows a change. What was
+    found is kept in mutants/, and the next run goes on from there.
+    """
+    session.install("-e", ".[test]", "mutmut>=3.8,<4")
+    session.run("timeout", "1800", "mutmut", "run", *session.posargs, external=True, success_codes=[0, 124])
+    session.run("mutmut", "results")
+
+
+@nox.session
+def compare(session: nox.Session) -> None:
     """Measure docs/comparison.md's table again; alone on the machine, because it measures waiting."""
     session.install("-e", ".[comparison]")
     session.run("python", "tools/compare.py", "--check", "docs/comparison.md")

@@ -7,6 +7,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -15,6 +16,17 @@ from gntp_logging.gntp.channel import forget_servers
 from tests.support import RunningReceiver, running_receiver
 
 Write = Callable[..., Path]
+
+MARKED_FOLDERS: Final = {"examples": "program", "interop": "peer", "programs": "program", "typed": "program"}
+"""Folders all of whose tests have one marker."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests of some folders their marker."""
+    for item in items:
+        folder, *rest = item.path.relative_to(Path(__file__).parent).parts
+        if rest and folder in MARKED_FOLDERS:
+            item.add_marker(MARKED_FOLDERS[folder])
 
 
 @pytest.fixture(autouse=True)

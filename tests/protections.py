@@ -9,7 +9,9 @@ those whose names hold one of the words. A test checks that what is to be taken 
 from __future__ import annotations
 
 import argparse
+import ast
 import contextlib
+import functools
 import os
 import shutil
 import signal
@@ -18,11 +20,71 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 ROOT: Final = Path(__file__).parents[1]
+PACKAGE: Final = "gntp_logging"
 BOUND: Final = 90.0
 """Seconds after which a run counts as one that hangs."""
+
+
+class Change(NamedTuple):
+    """A statement or an expression, and what takes its place.
+
+    Attributes:
+        file: Where it is, in the package.
+        where: The function or class that holds it, by its qualified name; empty for the whole module.
+        code: The code, which is there exactly once; of a statement that holds others its first line, as ``if x:``.
+        instead: The code that takes its place; ``pass`` takes a statement out.
+    """
+
+    file: str
+    where: str
+    code: str
+    instead: str
+
+    def places(self, tree: ast.Module) -> list[tuple[ast.AST, str, int | None]]:
+        """Return where a module has the code: the nodes above it, their fields, its places in fields that are lists.
+
+        What is compared is what Python makes of both, so that neither format nor comments nor other code matter.
+        """
+        wanted = _first_line(ast.parse(f"{self.code} pass" if self.code.endswith(":") else self.code))
+        return [
+            (parent, field, place)
+            for parent in ast.walk(_definition(tree, self.where))
+            if not isinstance(parent, ast.Expr)  # which says what its only child says
+            for field, value in ast.iter_fields(parent)
+            for place, node in (enumerate(value) if isinstance(value, list) else [(None, value)])
+            if isinstance(node, (ast.expr, ast.stmt)) and _first_line(node) == wanted
+        ]
+
+    def made_in(self, source: str) -> str:
+        """Return a module's source with the change made, and without comments."""
+        tree = ast.parse(source)
+        ((parent, field, place),) = self.places(tree)
+        new: list[Any] = ast.parse(self.instead).body
+        old = getattr(parent, field) if place is None else getattr(parent, field)[place]
+        if isinstance(old, ast.expr):
+            new = [statement.value for statement in new]
+        if place is None:
+            (new_node,) = new
+            setattr(parent, field, new_node)
+        else:
+            getattr(parent, field)[place : place + 1] = new
+        return ast.unparse(ast.fix_missing_locations(tree))
+
+
+def _first_line(node: ast.AST) -> str:
+    return ast.unparse(node).partition("\n")[0]
+
+
+def _definition(tree: ast.Module, name: str) -> ast.AST:
+    """Return a function or a class, by its qualified name; the module itself for an empty one."""
+    found: ast.AST = tree
+    for part in filter(None, name.split(".")):
+        named = (node for node in ast.iter_child_nodes(found) if getattr(node, "name", None) == part)
+        found = next(named, ast.Module([], []))  # which holds nothing
+    return found
 
 
 class Protection(NamedTuple):
@@ -30,126 +92,122 @@ class Protection(NamedTuple):
 
     Attributes:
         name: What it prevents.
-        changes: File, text that is there, text that takes its place.
+        changes: What takes it out.
         tests: What must notice, as arguments for pytest.
         runs: How often the tests are run at most: more than once where it is a matter of luck.
     """
 
     name: str
-    changes: tuple[tuple[str, str, str], ...]
+    changes: tuple[Change, ...]
     tests: tuple[str, ...]
     runs: int = 1
 
 
-def _one(name: str, file: str, before: str, after: str, *tests: str, runs: int = 1) -> Protection:
-    return Protection(name, ((f"gntp_logging/{file}", before, after),), tests, runs)
+def _one(name: str, file: str, where: str, code: str, instead: str, *tests: str, runs: int = 1) -> Protection:
+    return Protection(name, (Change(file, where, code, instead),), tests, runs)
 
-
-PROCESS: Final = "gntp_logging/delivery/process.py"
-TRANSPORT: Final = "gntp_logging/delivery/transport.py"
-WORKER: Final = "gntp_logging/delivery/worker.py"
-
-FORK_HOOK: Final = (
-    "gntp_logging/delivery/process.py",
-    "    for worker in list(_workers):\n        worker.start_fresh()\n",
-    "",
-)
 
 PROTECTIONS: Final = (
     Protection(
         "fork: state of the parent in the child",
-        (FORK_HOOK, (WORKER, "        if self.pid != os.getpid():", "        if False:")),
+        (
+            Change("delivery/process.py", "_start_fresh_in_child", "for worker in list(_workers):", "pass"),
+            Change("delivery/worker.py", "Worker._notice_fork", "self.start_fresh()", "pass"),
+        ),
         ("tests/delivery/test_fork.py::test_what_waits_at_the_fork_is_the_parents",),
     ),
     _one(
         "fork: hooks are skipped",
         "delivery/worker.py",
-        "        if self.pid != os.getpid():",
-        "        if False:",
+        "Worker._notice_fork",
+        "self.start_fresh()",
+        "pass",
         "tests/delivery/test_fork.py::test_a_fork_that_skips_the_hooks_is_noticed",
     ),
     _one(
         "fork: inside flush",
         "delivery/worker.py",
-        "            waiter.release(settled=False)\n        self._generation",
-        "            pass\n        self._generation",
+        "Worker.start_fresh",
+        "waiter.release(settled=False)",
+        "pass",
         "tests/delivery/test_fork.py::test_a_fork_inside_flush_lets_the_childs_flush_return",
     ),
-    _one(
+    Protection(
         "fork: no thread in the child",
-        "delivery/worker.py",
-        "        self._generation = 0\n        self._started: int | None = None",
-        "        self._generation = getattr(self, '_generation', 0)\n"
-        "        self._started: int | None = getattr(self, '_started', None)",
-        "tests/programs/test_gunicorn.py",
-        "tests/delivery/test_fork.py::test_what_waits_at_the_fork_is_the_parents",
+        (
+            Change(
+                "delivery/worker.py",
+                "Worker.start_fresh",
+                "self._generation = 0",
+                'self._generation = getattr(self, "_generation", 0)',
+            ),
+            Change(
+                "delivery/worker.py",
+                "Worker.start_fresh",
+                "self._started: int | None = None",
+                'self._started = getattr(self, "_started", None)',
+            ),
+        ),
+        (
+            "tests/programs/test_gunicorn.py",
+            "tests/delivery/test_fork.py::test_what_waits_at_the_fork_is_the_parents",
+        ),
     ),
     _one(
         "fork: a child of multiprocessing ends without exit code",
         "delivery/process.py",
-        "        util.Finalize(None, _drain_at_exit, exitpriority=0)",
-        "        pass",
+        "drain_at_the_end_of_a_child",
+        "util.Finalize(None, _drain_at_exit, exitpriority=0)",
+        "pass",
         "tests/delivery/test_exit.py::test_a_multiprocessing_childs_last_error_is_delivered",
         runs=5,
     ),
     _one(
         "fork: Celery ends its children",
         "delivery/process.py",
-        "        celery_signals.worker_process_shutdown.connect(_drain_at_exit_of_celery, weak=False)",
-        "        pass",
+        "drain_at_the_end_of_a_child",
+        "celery_signals.worker_process_shutdown.connect(_drain_at_exit_of_celery, weak=False)",
+        "pass",
         "tests/programs/test_celery.py",
         runs=8,
     ),
     _one(
         "constructor: starts a thread",
         "handler.py",
-        "        super().__init__(level_number)\n",
-        "        super().__init__(level_number)\n        self._worker._start_thread()\n",
+        "GNTPHandler.__init__",
+        "super().__init__(level_number)",
+        "super().__init__(level_number); self._worker._start_thread()",
         "tests/test_handler.py::test_the_constructor_does_no_network_and_starts_no_thread",
     ),
-    Protection(
+    _one(
         "one worker for each handler",
-        (
-            (
-                WORKER,
-                "        self._turn = threading.RLock()",
-                "        self._turn = _one_for_all",
-            ),
-            (
-                WORKER,
-                "class _Waiter:",
-                "_one_for_all = threading.RLock()\n\n\nclass _Waiter:",
-            ),
-        ),
-        ("tests/delivery/test_worker.py::test_a_worker_delivers_only_to_its_own_server",),
+        "delivery/worker.py",
+        "Worker._make_locks",
+        "self._turn = threading.RLock()",
+        'Worker.turn = self._turn = getattr(Worker, "turn", threading.RLock())',
+        "tests/delivery/test_worker.py::test_a_worker_delivers_only_to_its_own_server",
     ),
     _one(
         "exit: one budget for all handlers",
         "delivery/process.py",
-        "            worker.finish(exit_.deadline)\n",
-        "            worker.finish(time.monotonic() + worker.shutdown_timeout)\n",
+        "_drain_at_exit",
+        "worker.finish(exit_.deadline)",
+        "worker.finish(time.monotonic() + worker.shutdown_timeout)",
         "tests/delivery/test_exit.py::test_two_dead_servers_share_one_budget",
     ),
     _one(
         "exit: a refused connection ends the waiting",
         "delivery/worker.py",
-        "            self._waiters.popleft().release(settled=False)",
-        "            self._waiters.popleft()",
+        "Worker._back_off",
+        "self._waiters.popleft().release(settled=False)",
+        "self._waiters.popleft()",
         "tests/delivery/test_exit.py::test_without_a_server_one_line_says_so_and_the_exit_is_not_delayed",
     ),
     Protection(
         "exit: records are delivered inline",
         (
-            (
-                WORKER,
-                """\
-        if exit_.begun:
-            if not self._flush_until(exit_.deadline):
-                self._give_up(self._why_given_up(exit_.deadline))
-        elif""",
-                "        if",
-            ),
-            (WORKER, "if exit_.begun or is_held_here", "if is_held_here"),
+            Change("delivery/worker.py", "Worker.submit", "exit_.begun", "False"),
+            Change("delivery/worker.py", "Worker._start_thread", "exit_.begun", "False"),
         ),
         (
             "tests/delivery/test_exit.py::test_exit_code_that_logs_is_delivered",
@@ -159,30 +217,34 @@ PROTECTIONS: Final = (
     _one(
         "exit: a handler that is in no list of logging's",
         "delivery/process.py",
-        "atexit.register(_drain_at_exit)",
         "",
+        "atexit.register(_drain_at_exit)",
+        "pass",
         "tests/delivery/test_exit.py::test_a_handler_that_dict_config_has_replaced_is_drained",
         runs=3,
     ),
     _one(
         "dictConfig: the send path uses logging",
         "delivery/worker.py",
-        "        unreported = self._queue.unreported()",
-        "        __import__('logging').getLogger(f'{time.monotonic()}')\n        unreported = self._queue.unreported()",
+        "Worker._deliver_next",
+        "unreported = self._queue.unreported()",
+        'import logging; logging.getLogger(f"{time.monotonic()}"); unreported = self._queue.unreported()',
         "tests/test_program.py::test_nothing_on_the_send_path_needs_a_lock_of_logging",
     ),
     Protection(
         "re-entrance: the queue has a lock",
         (
-            (
-                "gntp_logging/delivery/queue.py",
-                "        self._incoming[alert.priority + 2].append(entry)",
-                "        with self._plain: self._incoming[alert.priority + 2].append(entry)",
+            Change(
+                "delivery/queue.py",
+                "AlertQueue.add",
+                "self._incoming[alert.priority + 2].append(entry)",
+                "with self._plain: self._incoming[alert.priority + 2].append(entry)",
             ),
-            (
-                "gntp_logging/delivery/queue.py",
-                "        self._lock = threading.RLock()",
-                "        self._lock = threading.RLock()\n        self._plain = threading.Lock()",
+            Change(
+                "delivery/queue.py",
+                "AlertQueue.__init__",
+                "self._lock = threading.RLock()",
+                "self._lock = threading.RLock(); self._plain = threading.Lock()",
             ),
         ),
         (
@@ -193,330 +255,361 @@ PROTECTIONS: Final = (
     _one(
         "re-entrance: flush in a signal handler",
         "delivery/queue.py",
-        "        self._lock = threading.RLock()",
-        "        self._lock = threading.Lock()",
+        "AlertQueue.__init__",
+        "threading.RLock()",
+        "threading.Lock()",
         "tests/test_program.py::test_a_signal_handler_that_logs_flushes_and_reads_stats_neither_dead_locks_nor_drops",
         runs=5,
     ),
     _one(
         "filters outside the handler's lock",
         "handler.py",
-        "        passed: Any = self.filter(record)",
-        "        with self.lock:\n            passed: Any = self.filter(record)",
+        "GNTPHandler.handle",
+        "passed: Any = self.filter(record)",
+        "with self.lock: passed = self.filter(record)",
         "tests/test_handler.py::test_a_filter_runs_outside_the_handlers_lock",
     ),
     _one(
         "filters that replace the record",
         "handler.py",
-        "        self.emit(passed if isinstance(passed, logging.LogRecord) else record)",
-        "        self.emit(record)",
+        "GNTPHandler.handle",
+        "passed if isinstance(passed, logging.LogRecord) else record",
+        "record",
         "tests/test_handler.py::test_a_filter_can_refuse_or_replace_a_record",
     ),
     _one(
         "own records: by namespace",
         "handler.py",
-        "_is_own(record.name) or ",
-        "",
+        "GNTPHandler.emit",
+        "_is_own(record.name)",
+        "False",
         "tests/test_handler.py::test_records_of_the_own_namespace_are_ignored",
     ),
     _one(
         "own records: by thread",
         "handler.py",
-        " or self._worker.is_current_thread()",
-        "",
+        "GNTPHandler.emit",
+        "self._worker.is_current_thread()",
+        "False",
         "tests/test_program.py::test_what_is_logged_on_the_workers_thread_is_ignored",
     ),
     _one(
         "own records: a number that is given again",
         "delivery/worker.py",
-        "            self._thread_ids.discard(ident)\n",
-        "",
+        "Worker._run",
+        "self._thread_ids.discard(ident)",
+        "pass",
         "tests/delivery/test_worker.py::test_a_thread_with_the_number_of_one_that_has_ended_is_heard",
         "tests/delivery/test_accounting.py",
     ),
     _one(
         "close: what is submitted meanwhile",
         "delivery/worker.py",
-        "                if time.monotonic() >= deadline:\n                    break\n",
-        "                break\n",
+        "Worker.finish",
+        "time.monotonic() >= deadline",
+        "True",
         "tests/delivery/test_worker.py::test_close_delivers_what_other_threads_submit_meanwhile",
     ),
     _one(
         "close: what is submitted at its very end",
         "delivery/worker.py",
-        "            if self._queue.has_work():  # submitted",
-        "            if False:  # submitted",
+        "Worker.close",
+        "self._queue.has_work()",
+        "False",
         "tests/delivery/test_worker.py::test_what_is_submitted_at_the_very_end_of_close_is_delivered",
     ),
     _one(
         "thread: an on_error that ends programs",
         "delivery/dropped.py",
-        "                except BaseException as error:",
-        "                except Exception as error:",
+        "DroppedAlerts.hand_over",
+        "BaseException",
+        "Exception",
         "tests/delivery/test_dropped.py::test_whatever_on_error_raises_is_ignored",
     ),
     _one(
         "thread: an error in taking an alert",
         "delivery/worker.py",
-        "        except BaseException as error:  # noqa: BLE001 - nothing ends the thread",
-        "        except () as error:  # noqa: BLE001 - nothing ends the thread",
+        "Worker._work",
+        "BaseException",
+        "()",
         "tests/delivery/test_worker.py::test_what_fails_in_taking_an_alert_does_not_end_the_thread",
     ),
     _one(
         "thread: an alert whose delivery was cut off",
         "delivery/queue.py",
-        "            if self._in_flight is not None:  # an exception",
-        "            if False:  # an exception",
+        "AlertQueue.take",
+        "self._in_flight is not None",
+        "False",
         "tests/delivery/test_worker.py::test_an_alert_that_fails_halfway_out_of_the_queue_is_not_lost",
         "tests/delivery/test_worker.py::test_without_threads_a_delivery_that_is_interrupted_loses_nothing",
     ),
     _one(
         "secrets: of an alert that cannot be looked through",
         "delivery/queue.py",
-        "            return alert.withheld()",
-        "            return alert",
+        "AlertQueue._without_secrets",
+        "alert.withheld()",
+        "alert",
         "tests/delivery/test_queue.py::test_an_alert_that_cannot_be_looked_through_is_withheld",
     ),
     _one(
         "secrets: groups inside groups",
         "alerts/redact.py",
-        "        end = max(end, last)",
-        "        end = last",
+        "_merged",
+        "max(end, last)",
+        "last",
         "tests/alerts/test_redact.py::test_of_groups_that_overlap_the_union_is_masked",
     ),
     _one(
         "queue: bounded",
         "delivery/queue.py",
-        "            self._evict()",
-        "            pass",
+        "AlertQueue.add",
+        "self._evict()",
+        "pass",
         "tests/delivery/test_worker.py::test_a_full_queue_gives_up_the_oldest_of_the_lowest_priority",
     ),
     _one(
         "queue: the lowest priority goes first",
         "delivery/queue.py",
-        "for level in self._occupied())",
-        "for level in reversed(self._occupied()))",
+        "AlertQueue._evict",
+        "self._occupied()",
+        "reversed(self._occupied())",
         "tests/delivery/test_worker.py::test_a_full_queue_gives_up_the_oldest_of_the_lowest_priority",
     ),
     _one(
         "queue: emit does not wait",
         "delivery/worker.py",
-        "        self._queue.add(alert)\n",
-        "        self._queue.add(alert)\n        with self._turn:\n            pass\n",
+        "Worker.submit",
+        "self._queue.add(alert)",
+        "self._queue.add(alert); self._turn.acquire(); self._turn.release()",
         "tests/test_program.py::test_an_event_loop_is_not_blocked",
     ),
     _one(
         "queue: strings and numbers only",
         "alerts/alert.py",
-        "            fingerprint = fingerprints.fingerprint_exception(record.levelno, exc_info[0], exc_info[2])",
-        "            fingerprint = (record,)",
+        "AlertFactory._text_and_fingerprint",
+        "fingerprints.fingerprint_exception(record.levelno, exc_info[0], exc_info[2])",
+        "(record,)",
         "tests/test_program.py::test_what_is_queued_keeps_no_exception_frame_or_request_alive",
     ),
     _one(
         "record: not changed",
         "alerts/text.py",
-        "formatter.format(copy.copy(record))",
-        "formatter.format(record)",
+        "formatted",
+        "copy.copy(record)",
+        "record",
         "tests/alerts/test_alert.py::test_a_formatter_makes_the_text_and_leaves_the_record_alone",
     ),
     _one(
         "record: arguments that fail",
         "alerts/text.py",
-        "        try:\n            return record.getMessage()\n        except Exception:",
-        "        return record.getMessage()\n        try:\n            pass\n        except Exception:",
+        "message",
+        "msg = record.msg",
+        "msg = record.getMessage()",
         "tests/test_handler.py::test_message_arguments_that_fail_do_not_cost_the_alert",
     ),
     _one(
-        "gevent: locks of another fingerprint",
+        "gevent: locks of another kind",
         "delivery/worker.py",
-        "if self._kind_of_lock is not threading.Lock:",
-        "if False:",
+        "Worker._start_thread",
+        "self._kind_of_lock is not threading.Lock",
+        "False",
         "tests/programs/test_gevent.py",
     ),
     _one(
         "options: errors name the option",
         "options/checks.py",
-        "    if not isinstance(value, bool):\n        raise OptionError(option,",
-        "    if not isinstance(value, bool):\n        raise OptionError('',",
+        "boolean",
+        'OptionError(option, "true or false", value)',
+        'OptionError("", "true or false", value)',
         "tests/options/test_handler_options.py::test_a_bad_value_is_refused_by_name",
     ),
     _one(
         "diagnosis: one line for each outage",
         "delivery/worker.py",
-        "        if self._failure_is_known.acquire(blocking=False):",
-        "        if self._failure_is_known.acquire(blocking=False) or True:",
+        "Worker._report_failure",
+        "self._failure_is_known.acquire(blocking=False)",
+        "self._failure_is_known.acquire(blocking=False) or True",
         "tests/delivery/test_worker.py::test_handlers_of_one_server_complain_once_together",
         "tests/delivery/test_exit.py::test_a_wrong_password_is_one_line_that_says_what_to_check",
     ),
     _one(
         "diagnosis: logging.raiseExceptions",
         "handler.py",
-        "not logging.raiseExceptions or ",
-        "",
+        "_report",
+        "not logging.raiseExceptions",
+        "False",
         "tests/delivery/test_exit.py::test_the_line_respects_logging_raise_exceptions",
     ),
     _one(
-        "diagnosis: sys.stderr of any fingerprint",
+        "diagnosis: sys.stderr of any kind",
         "delivery/worker.py",
-        "        try:\n            self._write_line(line)\n        except Exception:",
-        "        self._write_line(line)\n        try:\n            pass\n        except Exception:",
+        "Worker._report",
+        "Exception",
+        "()",
         "tests/test_program.py::test_a_closed_stderr_harms_nobody",
+        "tests/test_program.py::test_a_closed_stderr_does_not_make_close_fail",
     ),
     _one(
         "outage: a digest of what is too old",
         "delivery/queue.py",
-        "        if self._max_age:\n",
-        "        if False:\n",
+        "AlertQueue._take_in",
+        "self._max_age",
+        "False",
         "tests/test_reliability.py::test_after_an_outage_the_young_are_shown_and_the_rest_is_one_digest",
     ),
     _one(
         "outage: no attempt for each record",
         "delivery/worker.py",
-        "        return max(0.0, self._retry_at - time.monotonic())",
-        "        return 0.0",
+        "Worker._pause",
+        "self._retry_at - time.monotonic()",
+        "0.0",
         "tests/delivery/test_worker.py::test_no_attempt_is_made_for_each_record_while_the_server_is_down",
     ),
     _one(
         "answers: 401 and 402 register again",
         "delivery/transport.py",
-        "            if error.error_code not in NOT_REGISTERED:\n",
-        "            if True:\n",
+        "Transport._notify",
+        "error.error_code not in NOT_REGISTERED",
+        "True",
         "tests/test_reliability.py::test_a_server_that_does_not_know_the_application_is_told_again",
     ),
     _one(
         "answers: 403 is shown",
         "delivery/transport.py",
-        (
-            "        if error.error_code == ErrorCode.ALREADY_PROCESSED:\n"
-            "            return SendResult(SendStatus.SHOWN)\n"
-        ),
-        "",
+        "Transport._result_of_answer",
+        "error.error_code == ErrorCode.ALREADY_PROCESSED",
+        "False",
         "tests/test_reliability.py::test_a_server_that_has_seen_it_already_has_shown_it",
     ),
     _one(
         "answers: 404 mutes",
         "delivery/transport.py",
-        "            self._muted[event] = time.monotonic() + MUTE",
-        "            pass",
+        "Transport._result_of_answer",
+        "self._muted[event] = time.monotonic() + MUTE",
+        "pass",
         "tests/test_reliability.py::test_a_type_that_the_user_has_disabled_is_left_alone",
     ),
     _one(
         "answers: 400 stops",
         "delivery/worker.py",
-        "        if self._refused and time.monotonic() < self._retry_at:",
-        "        if False:",
+        "Worker._deliver_next",
+        "self._refused and time.monotonic() < self._retry_at",
+        "False",
         "tests/delivery/test_worker.py::test_a_wrong_password_stops_the_tries",
     ),
     _one(
         "answers: 400 is looked at again",
         "delivery/worker.py",
-        "        if self._refused and time.monotonic() < self._retry_at:",
-        "        if self._refused:",
+        "Worker._deliver_next",
+        "time.monotonic() < self._retry_at",
+        "True",
         "tests/test_reliability.py::test_a_wrong_password_stops_the_alerts_for_minutes",
     ),
     _one(
         "answers: an error is no success",
         "delivery/transport.py",
-        '        return SendResult(SendStatus.DROPPED, f"error {code}", self._describe_refusal(error))',
-        "        return SendResult(SendStatus.SHOWN)",
+        "Transport._result_of_answer",
+        'SendResult(SendStatus.DROPPED, f"error {code}", self._describe_refusal(error))',
+        "SendResult(SendStatus.SHOWN)",
         "tests/test_reliability.py::test_an_error_is_counted_and_told",
     ),
     Protection(
         "answers: registration is never assumed",
         (
-            (
-                TRANSPORT,
-                "        self._registered = False\n        request = RegisterRequest(",
-                "        self._registered = True\n        request = RegisterRequest(",
+            Change(
+                "delivery/transport.py", "Transport._register", "self._registered = False", "self._registered = True"
             ),
-            (
-                TRANSPORT,
-                "        self._registered = False\n        return SendResult(SendStatus.RETRY",
-                "        return SendResult(SendStatus.RETRY",
-            ),
-            (
-                TRANSPORT,
-                "        self._registered = False\n        code =",
-                "        code =",
-            ),
+            Change("delivery/transport.py", "Transport._worth_another_try", "self._registered = False", "pass"),
+            Change("delivery/transport.py", "Transport._result_of_answer", "self._registered = False", "pass"),
         ),
         ("tests/test_reliability.py::test_registering_is_never_assumed",),
     ),
     _one(
         "answers: a garbled one is asked for once more",
         "delivery/transport.py",
-        "            if left <= 0 or self._unanswered >= MAX_SENDINGS:",
-        "            if True:",
+        "Transport._exchange",
+        "left <= 0 or self._unanswered >= MAX_SENDINGS",
+        "True",
         "tests/delivery/test_transport.py::test_a_garbled_answer_is_asked_for_once_more",
     ),
     _one(
         "answers: one duplicate at most",
         "delivery/worker.py",
-        "            if result.unanswered >= MAX_SENDINGS:",
-        "            if False:",
+        "Worker._account",
+        "result.unanswered >= MAX_SENDINGS",
+        "False",
         "tests/test_reliability.py::test_an_alert_that_is_never_answered_is_sent_twice_and_counted",
     ),
     _one(
         "answers: the same ids for the duplicate",
         "delivery/worker.py",
-        "            ids = (entry.id_, entry.coalescing_id)",
-        "            ids = (str(self._queue.mark()),) * 2",
+        "Worker._deliver_next",
+        "(entry.id_, entry.coalescing_id)",
+        "(str(self._queue.mark()),) * 2",
         "tests/test_reliability.py::test_an_answer_that_is_lost_makes_one_duplicate_at_most",
     ),
     _one(
         "answers: an end in the middle is an error",
         "gntp/channel.py",
-        "            if not data:\n                return self._last_response()\n",
-        "",
+        "Connection.receive",
+        "if not data:",
+        "pass",
         "tests/gntp/test_channel.py::test_a_new_connection_that_ends_without_an_answer_is_an_error_at_once",
         "tests/test_reliability.py::test_a_fault_that_passes_costs_a_delay",
     ),
     _one(
         "answers: one deadline for the whole exchange",
         "gntp/channel.py",
-        "            data = self.stream.receive(deadline)\n            if not data:\n                return",
-        "            data = self.stream.receive(Deadline.after(0.3))\n            if not data:\n                return",
+        "Connection.receive",
+        "self.stream.receive(deadline)",
+        "self.stream.receive(Deadline.after(0.3))",
         "tests/test_reliability.py::test_a_fault_that_passes_costs_a_delay",
     ),
     _one(
         "password: in a repr",
         "gntp/packing.py",
-        "    password: str | None = field(repr=False)",
-        "    password: str | None = field()",
+        "PackerFactory",
+        "password: str | None = field(repr=False)",
+        "password: str | None = field()",
         "tests/test_program.py::test_the_password_appears_nowhere",
     ),
     _one(
         "password: in an error",
         "options/destination.py",
-        'def _secret(option: str, value: object, where: str = "") -> str:\n',
-        "def _secret(option: str, value: object, where: str = \"\") -> str:\n    where = f'{where}{value} '\n",
+        "_secret",
+        'f"{where}{state}; for a server without a password leave the option out"',
+        'f"{where}{value} {state}"',
         "tests/test_program.py::test_the_password_appears_nowhere",
     ),
     _one(
         "hub: what came encrypted leaves encrypted",
         "receiver/hub.py",
-        "    return _STRENGTHS[came_by] <= _STRENGTHS[subscribed_by]",
-        "    return True",
+        "may_be_handed_on",
+        "_STRENGTHS[came_by] <= _STRENGTHS[subscribed_by]",
+        "True",
         "tests/test_security.py::test_a_hash_that_was_seen_subscribes_to_what_comes_in_clear_and_to_nothing_else",
     ),
     _one(
         "hub: a registration that came encrypted is not told in clear",
         "receiver/hub.py",
-        "        if may_be_handed_on(message.registered_by, self._cipher_id):",
-        "        if True:",
+        "Forwarder._needed",
+        "may_be_handed_on(message.registered_by, self._cipher_id)",
+        "True",
         "tests/test_security.py::test_a_hash_that_was_seen_subscribes_to_what_comes_in_clear_and_to_nothing_else",
         "tests/receiver/test_hub.py::test_names_of_types_are_told_in_clear_as_far_as_clear_alerts_have_told_them",
     ),
     _one(
         "hub: DES is weaker",
         "receiver/hub.py",
+        "",
         '{None: 0, "DES": 1, "AES": 2, "3DES": 2}',
         '{None: 0, "DES": 2, "AES": 2, "3DES": 2}',
-        "tests/receiver/test_hub.py::test_what_came_encrypted_is_handed_on_encrypted_or_not_at_all",
+        "tests/receiver/test_hub.py::test_a_message_leaves_the_hub_as_safe_as_it_came",
     ),
     _one(
         "hub: only where it was asked for",
         "receiver/server.py",
+        "Server.__init__",
         "{} if hub else {SubscribeRequest.message_type: NO_HUB}",
         "{}",
         "tests/receiver/test_server.py::test_a_server_that_is_no_hub_says_how_it_would_be_one",
@@ -525,121 +618,142 @@ PROTECTIONS: Final = (
     _one(
         "hostile text: one place makes it safe",
         "gntp/headers.py",
-        'return f"{name}: {safe_value(value)}\\r\\n"',
-        'return f"{name}: {value}\\r\\n"',
+        "header_line",
+        "safe_value(value)",
+        "value",
         "tests/test_handler.py::test_a_hostile_message_arrives_safe",
     ),
     _one(
         "title: one line",
         "alerts/text.py",
-        '    return one_line(" · ".join(parts))',
-        '    return " · ".join(parts)',
+        "title",
+        'one_line(" · ".join(parts))',
+        '" · ".join(parts)',
         "tests/alerts/test_text.py::test_a_title_is_one_short_line",
     ),
     _one(
         "context: a function that fails",
         "alerts/context.py",
-        "            except Exception as error:",
-        "            except KeyboardInterrupt as error:",
+        "Context._of_user",
+        "Exception",
+        "()",
         "tests/alerts/test_context.py::test_a_function_that_fails_is_told_and_costs_nothing",
     ),
     _one(
         "context: the user stays lazy",
         "alerts/context.py",
-        'getattr(user.__dict__.get("_wrapped", user), "pk", None)',
-        'getattr(user, "pk", None)',
+        "_of_django",
+        'user.__dict__.get("_wrapped", user)',
+        "user",
         "tests/alerts/test_context.py::test_a_user_who_has_been_loaded_is_told_by_id",
     ),
     _one(
         "context: objects stay unread",
         "alerts/context.py",
-        " and type(value) in _SCALARS and ",
-        " and ",
+        "_scalars",
+        "type(value) in _SCALARS",
+        "True",
         "tests/alerts/test_context.py::test_what_extra_adds_is_told_as_far_as_it_is_plain",
     ),
     _one(
         "context: redacted by name",
         "alerts/redact.py",
-        'masked = redact(f"{name}={value}", patterns)',
-        'masked = f"{name}=" + redact(value, patterns)',
+        "_value",
+        'redact(f"{name}={value}", patterns)',
+        'f"{name}=" + redact(value, patterns)',
         "tests/alerts/test_redact.py::test_context_and_values_of_the_url_are_redacted",
     ),
     _one(
         "fingerprint: fails without harm",
         "alerts/alert.py",
-        "        if self._fingerprint is not None:\n            try:",
-        "        if self._fingerprint is not None:\n            key = self._fingerprint(record)\n            try:",
+        "AlertFactory._with_templates",
+        "self._fingerprint is not None",
+        "self._fingerprint is not None and [self._fingerprint(record)]",
         "tests/alerts/test_alert.py::test_what_fails_leaves_a_plain_alert_and_is_told",
     ),
     _one(
         "url: values are quoted",
         "alerts/templates.py",
-        'quote(part, safe="", errors="replace") if index % 2 else part',
+        "link",
+        'quote(part, safe="", errors="replace")',
         "part",
         "tests/alerts/test_templates.py::test_values_of_a_link_are_quoted_and_its_text_is_not",
     ),
     _one(
         "text: characters stay whole",
         "alerts/text.py",
-        "        if place >= len(text) or not _is_joined(text, place):",
-        "        if True:",
+        "boundary",
+        "place >= len(text) or not _is_joined(text, place)",
+        "True",
         "tests/alerts/test_text.py::test_a_character_is_never_taken_apart",
     ),
     _one(
         "imports: none on the worker's thread",
         "gntp/packing.py",
-        "        self.encryption.load()",
-        "        pass",
+        "PackerFactory.__post_init__",
+        "self.encryption.load()",
+        "pass",
         "tests/test_handler.py::test_nothing_is_imported_on_the_workers_thread",
     ),
     _one(
         "uncaught exceptions: the main program's",
         "unhandled.py",
-        "        sys.excepthook = self._hook\n        threading",
-        "        threading",
+        "UnhandledHooks.__init__",
+        "sys.excepthook = self._hook",
+        "pass",
         "tests/test_unhandled.py::test_an_uncaught_exception_of_a_program_reaches_the_desktop",
     ),
     _one(
         "threads: sub-interpreters",
         "delivery/threads.py",
-        "    if not in_main_interpreter():",
-        "    if False:",
+        "start_thread",
+        "not in_main_interpreter()",
+        "False",
         "tests/delivery/test_threads.py::test_a_sub_interpreter_delivers_without_a_thread_and_ends_in_peace",
     ),
     _one(
         "threads: refused",
         "delivery/worker.py",
-        "            self._deliver_inline(time.monotonic() + self.shutdown_timeout)  # threads are refused here",
-        "            pass",
+        "Worker.submit",
+        "self._deliver_inline(time.monotonic() + self.shutdown_timeout)",
+        "pass",
         "tests/delivery/test_worker.py::test_where_threads_are_refused_alerts_are_delivered_at_once",
     ),
     _one(
         "threads: refused, and a dead server",
         "delivery/worker.py",
-        " and not self._pause():\n            self._deliver_inline",
-        ":\n            self._deliver_inline",
+        "Worker.submit",
+        "not self._pause()",
+        "True",
         "tests/delivery/test_worker.py::test_without_threads_a_dead_server_is_not_asked_for_each_record",
     ),
     _one(
         "threads: of a handler that was thrown away",
         "handler.py",
-        "        weakref.finalize(self, self._worker.retire).atexit = False",
-        "",
+        "GNTPHandler.__init__",
+        "weakref.finalize(self, self._worker.retire).atexit = False",
+        "pass",
         "tests/test_program.py::test_a_handler_that_is_thrown_away_while_it_sends_delivers_and_ends_its_thread",
     ),
     _one(
         "counts: they add up",
         "delivery/queue.py",
-        "        self._in_flight = entry\n        return entry",
-        "        return entry",
+        "AlertQueue._mark_in_flight",
+        "self._in_flight = entry",
+        "pass",
         "tests/test_program.py::test_the_counts_add_up_at_every_moment",
     ),
 )
 
 
-def missing(protection: Protection) -> list[str]:
-    """Return the texts to take out that are not there exactly as they are named here."""
-    return [text for file, text, _ in protection.changes if text not in (ROOT / file).read_text("utf-8")]
+@functools.cache
+def _tree(file: str) -> ast.Module:
+    return ast.parse((ROOT / PACKAGE / file).read_text("utf-8"))
+
+
+def missing(protection: Protection) -> list[Change]:
+    """Return the changes whose code is not there exactly once."""
+    return [change for change in protection.changes if len(change.places(_tree(change.file))) != 1]
 
 
 def is_noticed(protection: Protection) -> bool:
@@ -653,9 +767,9 @@ def is_noticed(protection: Protection) -> bool:
             else:
                 copy.mkdir(exist_ok=True)
                 shutil.copy(source, copy / name)
-        for file, before, after in protection.changes:
-            path = copy / file
-            path.write_text(path.read_text("utf-8").replace(before, after), encoding="utf-8")
+        for change in protection.changes:
+            path = copy / PACKAGE / change.file
+            path.write_text(change.made_in(path.read_text("utf-8")), encoding="utf-8")
         return any(_fails(copy, protection.tests) for _ in range(protection.runs))
 
 

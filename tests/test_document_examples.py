@@ -71,6 +71,7 @@ def test_every_block_has_a_language_that_is_checked() -> None:
         assert [block for block in BLOCKS if _begins(block, key)], key
 
 
+@pytest.mark.program
 @pytest.mark.parametrize(
     "block",
     [block for block in _of("python") if not any(_begins(block, key) for key in _TESTED_BELOW)],
@@ -87,6 +88,7 @@ def test_a_program_runs_as_it_stands(block: Block) -> None:
     assert (result.returncode, result.stdout) == (0, "done\n"), result.stderr
 
 
+@pytest.mark.program
 @pytest.mark.parametrize("block", _of("toml"), ids=_name)
 def test_a_toml_file_is_one_that_load_takes(block: Block, tmp_path: Path) -> None:
     """Every key and value, with the files that it names; its handler is nowhere alone."""
@@ -103,6 +105,7 @@ def test_a_toml_file_is_one_that_load_takes(block: Block, tmp_path: Path) -> Non
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.program
 @pytest.mark.parametrize("block", _of("json"), ids=_name)
 def test_a_json_file_is_one_that_dictconfig_takes(block: Block) -> None:
     """In a process of its own: it replaces what was configured. The handler is nowhere alone."""
@@ -113,6 +116,7 @@ def test_a_json_file_is_one_that_dictconfig_takes(block: Block) -> None:
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.program
 @pytest.mark.parametrize("block", _of("ini"), ids=_name)
 def test_sections_are_ones_that_fileconfig_takes(block: Block, tmp_path: Path) -> None:
     """Beside those that every such file must have; the handler is nowhere alone."""
@@ -161,6 +165,7 @@ def test_scripts_that_are_named_exist() -> None:
         assert (ROOT / name).is_file(), name
 
 
+@pytest.mark.program
 def test_the_readmes_test_of_an_alert_passes(tmp_path: Path) -> None:
     """With a function that logs, under pytest, with nothing but the installed fixture."""
     (block,) = [block for block in BLOCKS if _begins(block, ("README.md", "def test_"))]
@@ -199,6 +204,7 @@ def _python(arguments: Sequence[str], folder: Path) -> subprocess.CompletedProce
     )  # fmt: skip
 
 
+@pytest.mark.program
 def test_the_tutorial_shows_what_appears(tmp_path: Path) -> None:
     """Word for word, each step typed as it stands, but for the port and the machine's name."""
     (program,), (settings,), (hello, alerts) = _tutorial("python"), _tutorial("toml"), _tutorial("text")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -29,8 +30,13 @@ def test_the_tables_are_long(name: str, least: int) -> None:
 )
 def test_a_test_that_is_named_exists(file: str, name: str) -> None:
     """Under that name, in that file."""
+    assert name in _functions(file)
+
+
+@functools.cache
+def _functions(file: str) -> set[str]:
     tree = ast.parse((ROOT / file).read_text("utf-8"))
-    assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
 def test_there_is_a_page_for_each_framework() -> None:

@@ -139,6 +139,7 @@ def test_emit_does_no_io_on_the_calling_thread(
     assert threading.get_ident() not in makers
 
 
+@pytest.mark.program
 def test_nothing_is_imported_on_the_workers_thread() -> None:
     """A fork during an import would leave the child with half a module for ever: the constructor imports it all."""
     program = """
@@ -207,6 +208,7 @@ def test_one_record_can_look_different(logger: logging.Logger, receiver: Running
     assert (after.name, after.coalescing_id) == ("Error", after.id_) != ("Error", before.id_)
 
 
+@pytest.mark.slow
 def test_a_burst_of_one_error_is_one_toast_with_an_exact_count(
     logger: logging.Logger, receiver: RunningReceiver
 ) -> None:

@@ -15,6 +15,7 @@ from tests.support import run_program
 ROOT = Path(__file__).parent.parent
 
 
+@pytest.mark.program
 def test_importing_the_package_loads_nothing_heavy() -> None:
     """A program that only attaches the handler pays for no cipher, no event loop, no HTTP."""
     program = """
@@ -29,6 +30,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert "gntp_logging" in loaded
 
 
+@pytest.mark.program
 def test_the_protocol_library_stands_alone() -> None:
     """The library gntp imports nothing from above, and nothing of logging."""
     program = """
@@ -96,6 +98,7 @@ def test_the_readme_has_each_command_on_a_line_of_its_own(ending: str) -> None:
     assert len([line for line in lines if line.startswith("python3 -m venv .venv && ") and line.endswith(ending)]) == 1
 
 
+@pytest.mark.program
 def test_the_readmes_configuration_is_a_dozen_lines_that_work() -> None:
     """The dictConfig block runs as it stands, without a server; the error is printed."""
     block = re.search(r"```python\n(import logging.config\n.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)

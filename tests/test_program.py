@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from gntp_logging import GNTPHandler
+from gntp_logging.delivery.dropped import LATE
 from gntp_logging.gntp import ciphers, keys
 from gntp_logging.gntp.connections import GNTPClient
 from tests.support import (
@@ -195,6 +196,7 @@ def test_nothing_on_the_send_path_needs_a_lock_of_logging(
     assert len(receiver.toasts) == 2
 
 
+@pytest.mark.program
 def test_a_second_dict_config_while_records_wait_and_the_server_hangs_is_bounded() -> None:
     """The old handler gets its budget; what it could not deliver is counted and told; the new one works."""
     program = """
@@ -311,6 +313,23 @@ def test_a_closed_stderr_harms_nobody(attach: Attach, logger: logging.Logger, mo
     assert handler.stats().queued == 1
 
 
+def test_a_closed_stderr_does_not_make_close_fail(
+    attach: Attach, logger: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There the line of diagnosis is written by the thread that closes."""
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr(sys, "stderr", closed)
+    gate = Gate()
+    with ScriptedServer(gate) as hung:
+        handler = attach(hung.port, shutdown_timeout=0.0)
+        logger.error("it broke")
+        assert gate.reached.wait(PATIENCE)
+        handler.close()
+        gate.open.set()
+    assert handler.stats().dropped == {LATE: 1}
+
+
 def test_an_event_loop_is_not_blocked(attach: Attach, logger: logging.Logger) -> None:
     """Coroutines log while the server hangs, and come to their end: only then does it answer."""
     gate = Gate()
@@ -350,6 +369,7 @@ def test_two_desktops_are_independent(attach: Attach, logger: logging.Logger, re
         assert dead.flush(PATIENCE)
 
 
+@pytest.mark.slow
 def test_the_counts_add_up_at_every_moment(attach: Attach, logger: logging.Logger) -> None:
     """Read while threads log, alerts are evicted, refused and delivered; accepted is what the program has counted."""
     served = 0

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support import run_program
+
+pytestmark = pytest.mark.program
 
 
 def test_the_fixture_costs_a_test_run_without_it_nothing() -> None:

@@ -157,6 +157,7 @@ PASSING = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", PASSING, ids=lambda fault: fault.__name__)
 def test_a_fault_that_passes_costs_a_delay(
     attach: Attach, logger: logging.Logger, capsys: pytest.CaptureFixture[str], fault: Fault
@@ -516,6 +517,7 @@ def test_the_program_goes_on_while_the_server_hangs(attach: Attach, logger: logg
         assert handler.flush(PATIENCE * 3)
 
 
+@pytest.mark.slow
 def test_after_an_outage_the_young_are_shown_and_the_rest_is_one_digest(attach: Attach, logger: logging.Logger) -> None:
     """How many, of which levels, from when to when, and the newest message."""
     port = free_port()

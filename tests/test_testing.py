@@ -180,6 +180,7 @@ def run_pytest(folder: Path, code: str, environment: Mapping[str, str]) -> subpr
     )  # fmt: skip
 
 
+@pytest.mark.program
 def test_pytest_finds_the_fixture_by_itself(tmp_path: Path) -> None:
     """Three lines are all that a team writes; the application's own configuration is never changed."""
     finished = run_pytest(

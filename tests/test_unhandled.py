@@ -132,6 +132,7 @@ def test_undo_leaves_hooks_that_were_chained_in_front(
     assert not memory.records
 
 
+@pytest.mark.program
 def test_an_uncaught_exception_of_a_program_reaches_the_desktop() -> None:
     """The error that ends a script is shown, and printed as without this package."""
     with running_receiver() as receiver:
@@ -154,6 +155,7 @@ def test_an_uncaught_exception_of_a_program_reaches_the_desktop() -> None:
     assert " in charge" in toast.text
 
 
+@pytest.mark.program
 def test_an_uncaught_exception_of_a_programs_thread_reaches_the_desktop() -> None:
     """A thread's death is shown under the thread's name."""
     with running_receiver() as receiver:

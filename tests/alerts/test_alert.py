@@ -326,6 +326,7 @@ def test_a_wish_that_cannot_be_met_is_told_in_the_alert(wishes: object, complain
     assert (made.title, made.event, made.priority, made.sticky) == ("ERROR · shop · shop.orders", "Error", 1, False)
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(
         st.text(max_size=8) | st.sampled_from(["title", "icon", "key"]),

@@ -165,6 +165,7 @@ def test_a_request_that_raises_costs_nothing() -> None:
 # -- Others --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["flask", "quart"])
 def test_the_request_of_flask_and_quart_is_told_while_it_is_served(name: str) -> None:
     """And only then."""

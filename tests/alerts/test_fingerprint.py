@@ -14,7 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gntp_logging.alerts.alert import AlertFactory
-from gntp_logging.alerts.fingerprint import Fingerprint, is_application, masked, normalized, raw_fingerprint
+from gntp_logging.alerts.fingerprint import (
+    Fingerprint,
+    fingerprint_call,
+    fingerprint_exception,
+    fingerprint_formatted,
+    is_application,
+    masked,
+    normalized,
+    raw_fingerprint,
+)
 from gntp_logging.alerts.levels import LevelMap
 
 FACTORY = AlertFactory("shop", LevelMap(), 1000)
@@ -146,6 +155,36 @@ def test_what_is_at_hand_is_part_of_the_kind(message: str) -> None:
     """The thread that logs counts by place, which is coarser than the fingerprint, never finer."""
     raw = FACTORY.from_record(logging.LogRecord("shop", 40, "/x.py", 1, message, None, None)).fingerprint
     assert normalized(raw)[: len(raw_fingerprint(raw))] == raw_fingerprint(raw)
+
+
+def test_a_message_is_masked_in_its_first_line() -> None:
+    """Blank lines before it are none."""
+    message = "\n order 17 of 'ann' failed at 0xdeadbeef, 3f2b8c1e-0000-4000-8000-00000000000a\nmore 1\nmore 2"
+    assert masked(message) == "order <n> of '…' failed at <hex>, <uuid>"
+
+
+def test_a_kind_that_is_settled_is_at_hand_as_a_whole() -> None:
+    """Nothing of it is a message."""
+    assert raw_fingerprint(("key", "a", "b")) == ("key", "a", "b")
+
+
+def test_a_place_that_is_none_is_a_place() -> None:
+    """Records are made by anybody, and a fingerprint must be hashable."""
+    record = logging.makeLogRecord({"msg": "it broke", "levelno": 40, "pathname": ["a"], "lineno": 7})
+    assert fingerprint_call(record, "shop", "it broke") == ("raw", 40, "shop", "['a']", -1, "it broke")
+    record = logging.makeLogRecord({"msg": "%s broke", "args": ("it",), "levelno": 40, "pathname": "a", "lineno": "7"})
+    assert fingerprint_call(record, "shop", "it broke") == (40, "shop", "a", -1, "%s broke")
+
+
+def test_an_exception_that_was_never_raised_has_no_place() -> None:
+    """Its type is its fingerprint."""
+    assert fingerprint_exception(40, KeyError, None) == (40, "builtins", "KeyError", "", "")
+
+
+def test_an_exception_of_libraries_alone_has_the_innermost_place() -> None:
+    """Of one that was formatted, too; its module is told apart from its name."""
+    frames = [("/x/site-packages/a.py", 1, "f"), ("/x/site-packages/b.py", 2, "g")]
+    assert fingerprint_formatted(40, "a.b.Error", frames) == (40, "a.b", "Error", "/x/site-packages/b.py", "g")
 
 
 def test_this_package_is_no_application() -> None:

@@ -28,6 +28,7 @@ def test_a_picture_is_a_small_png(name: str) -> None:
     assert len(data) < 1024
 
 
+@pytest.mark.slow
 def test_the_pictures_are_what_the_program_draws() -> None:
     """Whoever changes one, changes the program; zlib may pack them otherwise elsewhere, so pixels are compared."""
     import zlib
@@ -92,6 +93,7 @@ def test_the_users_own_pictures_come_first(logger: logging.Logger, receiver: Run
     assert [getattr(toast.icon, "data", None) for toast in receiver.toasts] == [b"ours", b"fire"]
 
 
+@pytest.mark.program
 def test_pictures_come_out_of_a_zip_archive(tmp_path: Path) -> None:
     """As in applications that are one file."""
     archive = tmp_path / "app.zip"

@@ -45,10 +45,11 @@ def test_a_higher_level_is_never_less_urgent(one: int, other: int) -> None:
 def test_events_name_each_type_once() -> None:
     """Two levels with one event register it once, with the picture that one of them has."""
     icon = Resource(data=b"picture")
-    styles = {10: LevelStyle("Note", -1), 20: LevelStyle("Note", 0, icon=icon), 30: LevelStyle("Alarm", 1)}
-    events = LevelMap(styles).events()
-    assert [event.name for event in events] == ["Note", "Alarm"]
-    assert events[0].icon == icon
+    with_it, without = LevelStyle("Note", 0, icon=icon), LevelStyle("Note", -1)
+    for lower, higher in ((without, with_it), (with_it, without)):
+        events = LevelMap({10: lower, 20: higher, 30: LevelStyle("Alarm", 1)}).events()
+        assert [event.name for event in events] == ["Note", "Alarm"]
+        assert events[0].icon == icon
 
 
 def test_events_are_enabled() -> None:

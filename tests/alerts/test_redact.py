@@ -134,6 +134,7 @@ def test_the_users_patterns_are_masked_too() -> None:
         (r"card (([0-9]{4})-[0-9]+) exp", "card 1234-5678 exp", "card *** exp"),
         (r"card ([0-9]+(-[0-9]{4})) exp", "card 1234-5678 exp", "card *** exp"),
         (r"(((a)b)c)(d)", "abcd", "***"),
+        (r"key (a(b)c) end", "key abc end", "key *** end"),
         (r"(?P<all>k(?P<inner>\d+))!", "k123!", "***!"),
         (r"(a)-(b)", "a-b", "***-***"),
         (r"pin (?=(\d+))", "pin 1234", "pin ***"),
@@ -195,6 +196,16 @@ def test_title_and_text_of_an_alert_are_redacted() -> None:
     assert redactor([])(dirty)[4:6] == ("token=***", "password=***")
 
 
+def test_a_pattern_of_the_users_looks_at_every_part_of_an_alert() -> None:
+    """At title, text, context and the URL's values; what hides a name with its value leaves nothing to be shown."""
+    alert = make_alert("pin 12", title="pin 34", context=(("user", "pin 56"), ("pin", "78")))
+    alert = alert._replace(url_parts=("https://pin 1/", "pin 2", "/pin 3/", "pin 4", "/pin 5"))
+    redacted = redactor([re.compile(r"pin \d+"), re.compile(r"pin=\d+")])(alert)
+    assert (redacted.title, redacted.text) == ("***", "***")
+    assert redacted.context == (("user", "***"), ("pin", "***"))
+    assert redacted.url_parts == ("https://pin 1/", "***", "/pin 3/", "***", "/pin 5")
+
+
 def test_context_and_values_of_the_url_are_redacted() -> None:
     """By what they hold, and by what they are called; what the user wrote into the URL is left alone."""
     token = "ghp_" + "a" * 36
@@ -207,6 +218,7 @@ def test_context_and_values_of_the_url_are_redacted() -> None:
     assert masked.target() == "https://t/?token=mine&q=password%3D%2A%2A%2A"
 
 
+@pytest.mark.slow
 @settings(max_examples=1000)  # the rarest of its alternatives is one in a hundred
 @given(st.from_regex(re.compile(_NAME, re.VERBOSE | re.IGNORECASE | re.ASCII), fullmatch=True))
 def test_every_name_of_a_secret_is_looked_for(name: str) -> None:
@@ -215,6 +227,7 @@ def test_every_name_of_a_secret_is_looked_for(name: str) -> None:
     assert redact(f'"{name}": "hunter2"') == f'"{name}": "***"'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("word", "pattern"), _SHAPES)
 @given(data=st.data())
 def test_every_shape_of_a_token_is_looked_for(word: str, pattern: str, data: st.DataObject) -> None:

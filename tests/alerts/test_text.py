@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gntp_logging.alerts.alert import Alert, AlertFactory
 from gntp_logging.alerts.levels import LevelMap
-from gntp_logging.alerts.text import MAX_TITLE, boundary, cut, one_line, parse_traceback, title
+from gntp_logging.alerts.text import MAX_TITLE, boundary, cut, innermost_frames, one_line, parse_traceback, title
 
 
 def test_a_text_of_many_lines_is_cut_between_lines() -> None:
@@ -22,6 +22,27 @@ def test_a_text_of_many_lines_is_cut_between_lines() -> None:
     text = "\n".join(f"line {number}" for number in range(100))
     assert cut(text, 120).split("\n")[-2:] == ["line 11", "... (+88 lines)"]
     assert cut("x" * 100 + "\ny", 80) == "x" * 48 + "…\n... (+1 line)"
+    assert cut("a\n" + "x" * 100 + "\ny\nz", 80).split("\n")[-1] == "... (+2 lines)"
+
+
+@pytest.mark.parametrize(
+    ("files", "counts"),
+    [
+        (["site-packages/a.py", "shop/b.py"], "(+1 in a library)"),
+        (["site-packages/a.py", "site-packages/b.py", "shop/c.py"], "(+2 in libraries)"),
+        (["site-packages/a.py", "shop/a", "shop/b", "shop/c", "shop/d", "shop/e", "shop/f"],
+         "(+1 further out, +1 in a library)"),
+    ],
+)  # fmt: skip
+def test_frames_that_are_not_shown_are_counted(files: list[str], counts: str) -> None:
+    """The application's, and those of libraries."""
+    assert innermost_frames([(f"/x/{file}", 1, "f") for file in files], 30)[-1] == counts
+
+
+def test_frames_of_libraries_alone_are_shown() -> None:
+    """They are all there is."""
+    (line,) = innermost_frames([("/x/site-packages/a.py", 1, "f")], 30)
+    assert "site-packages/a.py" in line
 
 
 @pytest.mark.parametrize("character", ["e\u0301", "👍🏽", "👩\u200d👩\u200d👧", "🇩🇪", "க\u0bbf", "❤\ufe0f"], ids=ascii)
@@ -55,6 +76,21 @@ def test_a_title_is_one_short_line(text: str) -> None:
     assert len(made.splitlines()) == 1
     assert len(made) <= MAX_TITLE
     assert made.strip()
+
+
+def test_a_line_that_is_too_long_ends_with_an_ellipsis() -> None:
+    """One that just fits does not."""
+    assert one_line("x" * MAX_TITLE) == "x" * MAX_TITLE
+    assert one_line("x" * (MAX_TITLE + 1)) == "x" * (MAX_TITLE - 1) + "…"
+
+
+@pytest.mark.parametrize(
+    ("logger", "made"),
+    [("orders", "ERROR · shop · orders"), ("shop", "ERROR · shop"), ("root", "ERROR · shop"), ("", "ERROR · shop")],
+)
+def test_a_title_leaves_out_a_logger_that_says_nothing_new(logger: str, made: str) -> None:
+    """The root logger's name, and the application's."""
+    assert title("ERROR", "shop", logger) == made
 
 
 def test_one_line_joins_lines() -> None:
@@ -140,6 +176,7 @@ def test_what_only_looks_like_a_traceback_is_left_as_it_is(text: str) -> None:
 _LINES = ['  File "a.py", line 1, in f', "    x", "ValueError: y", "", "Traceback (most recent call last):"]
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from(_LINES)))
 def test_any_lines_can_be_looked_at(lines: list[str]) -> None:
     """Whatever a message holds, there is an alert."""

@@ -75,6 +75,7 @@ def test_help_teaches(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.count(f"  gntp-logging {command} ") >= 2
 
 
+@pytest.mark.program
 @pytest.mark.parametrize(
     "arguments", [["send", "t", "-"], ["check", "--wait", "0"], ["demo", "--host", "127.0.0.1"], ["send", "t", "x"]]
 )

@@ -82,6 +82,7 @@ def test_demo_shows_seven_alerts(capsys: pytest.CaptureFixture[str]) -> None:
     assert errors == ""
 
 
+@pytest.mark.program
 def test_demo_as_a_program() -> None:
     """The same from the command line, with nothing on stderr."""
     finished = _run("demo")
@@ -121,6 +122,7 @@ def test_demo_leaves_no_trace(caplog: pytest.LogCaptureFixture, capsys: pytest.C
     assert caplog.records == []
 
 
+@pytest.mark.program
 def test_demo_in_ascii() -> None:
     """A stdout that knows ASCII only gets frames that it can show, and every word that it can."""
     finished = _run("demo", environment={"PYTHONIOENCODING": "ascii", "LC_ALL": "C"})
@@ -132,6 +134,7 @@ def test_demo_in_ascii() -> None:
     assert "| ERROR - gntp-logging demo - shop.orders" in finished.stdout
 
 
+@pytest.mark.program
 def test_demo_in_the_c_locale() -> None:
     """LANG=C alone changes nothing for the worse."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONIOENCODING"}
@@ -144,6 +147,7 @@ def test_demo_in_the_c_locale() -> None:
     assert b"7 alerts sent to" in finished.stdout
 
 
+@pytest.mark.program
 def test_demo_in_colours() -> None:
     """FORCE_COLOR colours the boxes of a pipe too, by priority."""
     finished = _run("demo", environment={"NO_COLOR": "", "FORCE_COLOR": "1"})
@@ -154,6 +158,7 @@ def test_demo_in_colours() -> None:
     _check_demo(re.sub(r"\x1b\[[0-9;]*m", "", finished.stdout))
 
 
+@pytest.mark.program
 def test_demo_into_a_pipe_that_nobody_reads() -> None:
     """After ``| head -1`` has left, there is no traceback and no complaint of the interpreter's."""
     reader, writer = os.pipe()
@@ -172,6 +177,7 @@ def test_demo_into_a_pipe_that_nobody_reads() -> None:
     assert (finished.returncode, finished.stderr) == (1, b"")
 
 
+@pytest.mark.program
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full, which Linux has")
 def test_demo_onto_a_full_disk() -> None:
     """A stdout that cannot be written is one line on stderr."""
@@ -248,6 +254,7 @@ def test_demo_with_a_wrong_password(password: str | None, words: str, capsys: py
     assert output == ""
 
 
+@pytest.mark.program
 def test_demo_where_nobody_listens() -> None:
     """One line says that there is no server."""
     port = free_port()

@@ -84,6 +84,7 @@ def listening() -> Iterator[Listening]:
 REGISTER = RegisterRequest("shop", None, [Event("Error"), Event("Info")])
 
 
+@pytest.mark.program
 def test_each_event_comes_at_once(listening: Listening) -> None:
     """A script that reads has it before the next one comes."""
     with listening.client() as client:
@@ -93,6 +94,7 @@ def test_each_event_comes_at_once(listening: Listening) -> None:
         assert listening.next()["title"] == "plain"
 
 
+@pytest.mark.program
 def test_refusals_and_subscriptions_are_events_too(tmp_path: Path) -> None:
     """And passwords come from wherever they were given."""
     (tmp_path / "passwords").write_text("one\n\ntwo\r\n", encoding="utf-8")
@@ -116,12 +118,14 @@ def test_refusals_and_subscriptions_are_events_too(tmp_path: Path) -> None:
         assert listening.end() == (0, "")
 
 
+@pytest.mark.program
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_when_it_is_told_to(listening: Listening, number: int) -> None:
     """Without a traceback, and with 0: that is how it ends."""
     assert listening.end(number) == (0, "")
 
 
+@pytest.mark.program
 def test_it_ends_when_nobody_reads_any_more(listening: Listening) -> None:
     """``gntp-logging listen --display json | head -1``."""
     assert listening.process.stdout is not None
@@ -131,6 +135,7 @@ def test_it_ends_when_nobody_reads_any_more(listening: Listening) -> None:
     assert listening.process.wait(TIMEOUT) == 0
 
 
+@pytest.mark.program
 def test_a_handler_finds_it_and_its_alert_is_a_box(tmp_path: Path) -> None:
     """The way of a person who tries it: one terminal listens, in the other a program fails."""
     port = free_port()
@@ -186,6 +191,7 @@ def test_bad_arguments_are_refused(arguments: list[str], capsys: pytest.CaptureF
     assert arguments[0] in capsys.readouterr().err
 
 
+@pytest.mark.program
 def test_a_port_that_is_taken_is_one_line(listening: Listening, capsys: pytest.CaptureFixture[str]) -> None:
     """With 1."""
     assert main(["listen", "--port", str(listening.port)]) == 1
@@ -214,6 +220,7 @@ def opens(listening: Listening, password: str) -> bool:
     return True
 
 
+@pytest.mark.program
 def test_the_environment_gives_passwords_and_the_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is no such argument."""
     file = tmp_path / "passwords"
@@ -229,6 +236,7 @@ def test_the_environment_gives_passwords_and_the_port(tmp_path: Path, monkeypatc
         listening.end()
 
 
+@pytest.mark.program
 @pytest.mark.parametrize("argument", ["--password", "--password-file"])
 def test_an_argument_comes_before_the_environment(
     argument: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -246,6 +254,7 @@ def test_an_argument_comes_before_the_environment(
         listening.end()
 
 
+@pytest.mark.program
 def test_other_variables_are_not_for_this_command(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor are other programs' that begin alike."""
     monkeypatch.setenv("GNTP_LEVEL", "bogus")
@@ -271,6 +280,7 @@ def test_a_variable_that_cannot_be_used_is_refused(
     assert words in line
 
 
+@pytest.mark.program
 def test_a_password_of_the_environment_opens_the_bind_address(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is a password like another."""
     monkeypatch.setenv("GNTP_PASSWORD", "secret")
@@ -287,6 +297,7 @@ def without_stdout(display: str) -> subprocess.Popen[str]:
     return subprocess.Popen(["sh", "-c", command], stderr=subprocess.PIPE, encoding="utf-8")
 
 
+@pytest.mark.program
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell's closed streams")
 @pytest.mark.parametrize("display", ["console", "json"])
 def test_a_display_without_the_stream_that_it_writes_to_is_one_line(display: str) -> None:
@@ -297,6 +308,7 @@ def test_a_display_without_the_stream_that_it_writes_to_is_one_line(display: str
     assert (process.returncode, errors.splitlines()) == (1, [words])
 
 
+@pytest.mark.program
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell's closed streams")
 def test_a_display_that_needs_no_stream_runs_without() -> None:
     """It says on stderr where it is seen, and where it listens."""
@@ -368,6 +380,7 @@ def test_a_display_that_fails_is_told_of_on_stderr_where_no_other_writes(
     assert line == "gntp-logging listen: the display _failing fails: the ␛service is gone (1 so far)"
 
 
+@pytest.mark.program
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_an_output_that_cannot_be_written_is_told_of_on_stderr() -> None:
     """Once in a while; the server goes on, for the sake of other displays."""
@@ -411,6 +424,7 @@ def test_stop_may_be_set_again_and_from_a_signal_handler() -> None:
     stop.wait()
 
 
+@pytest.mark.program
 def test_it_joins_a_hub_and_shows_what_the_hub_gets() -> None:
     """Subscribed with the first password, renewed, and ended with the program."""
     hub = Listening("--hub", "--password", "secret")
@@ -430,6 +444,7 @@ def test_it_joins_a_hub_and_shows_what_the_hub_gets() -> None:
 FIRST_PASSWORD = "the first password that is given here must be the hub's"
 
 
+@pytest.mark.program
 @pytest.mark.parametrize(
     ("server", "password", "said"),
     [
@@ -462,6 +477,7 @@ def test_what_the_server_says_comes_before_advice(
         assert other.end() == (0, "")
 
 
+@pytest.mark.slow
 def test_what_the_server_says_to_a_renewal_is_shown_too(capsys: pytest.CaptureFixture[str]) -> None:
     """A hub may be started again without being one."""
     shown: list[str] = []
@@ -490,6 +506,7 @@ def test_what_the_server_says_to_a_renewal_is_shown_too(capsys: pytest.CaptureFi
             thread.join(TIMEOUT)
 
 
+@pytest.mark.program
 def test_the_environments_password_makes_a_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is a password like another."""
     monkeypatch.setenv("GNTP_PASSWORD", "secret")
@@ -502,6 +519,7 @@ def test_the_environments_password_makes_a_hub(monkeypatch: pytest.MonkeyPatch) 
         assert hub.end() == (0, "")
 
 
+@pytest.mark.program
 def test_an_encrypted_alert_reaches_an_encrypted_subscription_alone() -> None:
     """The hub tells of the other one, and what to do."""
     hub = Listening("--hub", "--password", "secret")
@@ -543,6 +561,7 @@ def test_the_documents_table_names_every_argument(capsys: pytest.CaptureFixture[
     assert rows == known
 
 
+@pytest.mark.program
 def test_several_displays_show_the_same() -> None:
     """JSON for a script, and a page for a person, whose address is said."""
     pytest.importorskip("aiohttp", reason="needs aiohttp: pip install 'gntp-logging[web]'")
@@ -586,6 +605,7 @@ def test_a_desktop_without_a_service_is_one_line(
     assert line.startswith("gntp-logging listen: --display desktop: no notification service can be reached")
 
 
+@pytest.mark.program
 @pytest.mark.parametrize("encryption", [[], ["--encryption", "AES"]])
 def test_a_subscription_is_encrypted_if_that_is_wanted(encryption: list[str], tmp_path: Path) -> None:
     """And so is what the hub hands on."""

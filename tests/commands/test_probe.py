@@ -82,6 +82,7 @@ def test_a_server_that_closes(capsys: pytest.CaptureFixture[str]) -> None:
     assert steps["Keep-Alive"] == "note"
 
 
+@pytest.mark.slow
 def test_a_wrong_password_is_not_guessed_at(capsys: pytest.CaptureFixture[str]) -> None:
     """Servers slow down who guesses, so what cannot succeed is not tried; whoever lets everybody in is told."""
     with running_receiver(["secret"]) as receiver:

@@ -44,6 +44,7 @@ def test_everything_can_be_said(receiver: RunningReceiver, tmp_path: Path) -> No
     assert toast.callback_url == "https://x/?a={b}"
 
 
+@pytest.mark.program
 @pytest.mark.parametrize("arguments", [["title"], ["title", "-"]])
 def test_the_text_may_come_from_standard_input(receiver: RunningReceiver, arguments: list[str]) -> None:
     """``make | gntp-logging send "make has ended"``; whatever bytes there are."""
@@ -212,6 +213,7 @@ def test_growlnotifys_short_options(receiver: RunningReceiver) -> None:
     assert (toast.text, toast.sticky, toast.application) == ("x", True, "app")
 
 
+@pytest.mark.program
 @pytest.mark.parametrize("piped", [False, True])
 def test_a_text_that_no_desktop_shows(receiver: RunningReceiver, piped: bool) -> None:
     """Is told before anything is sent, however much is piped in."""
@@ -227,6 +229,7 @@ def test_a_text_that_no_desktop_shows(receiver: RunningReceiver, piped: bool) ->
     )
 
 
+@pytest.mark.program
 def test_what_powershell_pipes(receiver: RunningReceiver) -> None:
     """Its mark and its line ends are no part of the text."""
     command = [sys.executable, "-m", "gntp_logging", "send", "--port", str(receiver.port), "t"]

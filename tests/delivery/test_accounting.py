@@ -172,6 +172,7 @@ class HandlerMachine(RuleBasedStateMachine):
             self.server.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
 def test_no_state_of_a_handler_leaves_a_record_uncounted() -> None:
     """In whatever order it is used."""

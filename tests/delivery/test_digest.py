@@ -64,7 +64,43 @@ def test_a_time_that_is_none_costs_only_itself(created: float) -> None:
     """Records are made by anybody."""
     digest = Digest()
     digest.add((), make_alert(created=created), 1)
-    assert "at an unknown time" in digest.as_alert().text
+    assert digest.as_alert().text == "text\n(logged at an unknown time)"
+
+
+def test_a_digest_is_nobodys_own_alert() -> None:
+    """It has the newest one's time, what all have in common, and nothing else of any of them."""
+    digest = Digest()
+    own = make_alert(icon="x.png", url_parts=("https://", "1"), is_formatted=True, logger="shop", fingerprint=("raw",))
+    digest.add(("a",), own._replace(created=5.0, context=(("host", "h"), ("user", "1"))), 1)
+    digest.add(("b",), own._replace(priority=2, created=3.0, context=(("host", "h"), ("user", "2"))), 2)
+    told = digest.as_alert()
+    assert (told.created, told.context) == (5.0, (("host", "h"),))
+    assert (told.icon, told.fingerprint, told.url_parts, told.is_formatted, told.logger) == (None, (), (), False, "")
+
+
+def test_of_one_kind_there_is_no_list() -> None:
+    """The newest is all there is to say of it: of those of one moment the one that came last, by its first line."""
+    digest = Digest()
+    digest.add((), make_alert("one", created=1000.0), 1)
+    digest.add((), make_alert("two\nmore\nand more", created=1000.0), 2)
+    assert digest.as_alert().text == f"2 ERROR, {span(1000.0, 1000.0)}\nnewest: two"
+    digest.take_in((), Tally(make_alert("three", created=1000.0)), 3)
+    assert digest.as_alert().text == f"3 ERROR, {span(1000.0, 1000.0)}\nnewest: three"
+
+
+def test_a_digest_without_room_refuses_another_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And counts on what it knows."""
+    monkeypatch.setattr(digests, "MAX_FINGERPRINTS", 2)
+    digest = Digest()
+    assert [digest.add((kind,), make_alert(), 1) for kind in "abca"] == [True, True, False, True]
+    assert digest.count == 3
+    for kind in "adbee":
+        digest.take_in((kind,), Tally(make_alert("other", level=50)), 2)
+    assert {key: tally.count for key, tally in digest.tallies.items()} == {
+        ("a",): 3, ("b",): 2, ("other", 50): 3,
+    }  # fmt: skip
+    assert digest.as_alert().text.split("\n")[0].startswith("8 CRITICAL, ")
+    assert digest.as_alert().text.endswith("\n3 × other kinds")
 
 
 @given(
@@ -94,6 +130,7 @@ def test_the_numbers_add_up(offered: list[tuple[int, int, int]], cut: int) -> No
             assert tally.newest.created == max(times)
 
 
+@pytest.mark.slow
 def test_beyond_its_bound_a_digest_counts_by_level_only() -> None:
     """A hundred thousand different alerts are told exactly, and remembered in little."""
     digest = Digest()

@@ -14,6 +14,8 @@ import pytest
 
 from tests.support import free_port, run_program, running_receiver, said
 
+pytestmark = pytest.mark.program
+
 LOG_ONE_ERROR = """
     import logging, sys
     import gntp_logging
@@ -245,6 +247,7 @@ def test_ctrl_c_ends_the_waiting_and_every_handler_tells() -> None:
     program = """
         import atexit, logging, os, signal, sys, threading, time
         import gntp_logging
+        from gntp_logging.delivery.process import exit_
         for port in sys.argv[1:]:
             logging.getLogger().addHandler(gntp_logging.GNTPHandler(port=int(port), shutdown_timeout=20, timeout=60))
         workers = [handler._worker for handler in logging.getLogger().handlers]
@@ -253,12 +256,11 @@ def test_ctrl_c_ends_the_waiting_and_every_handler_tells() -> None:
 
         def interrupt():
             ending.wait()
-            waiting = lambda: any(worker._waiters for worker in workers)
-            while not waiting():
+            while not any(worker._waiters for worker in workers):
                 time.sleep(0.001)
-            while waiting():  # a signal that comes just before the wait does not end it
+            while not exit_.interrupted:  # Python sees a signal just before a wait for a lock only after that wait
                 os.kill(os.getpid(), signal.SIGINT)
-                time.sleep(0.2)
+                time.sleep(1)
 
         threading.Thread(target=interrupt, daemon=True).start()
         atexit.register(ending.set)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gntp_logging.alerts.alert import Alert
 from gntp_logging.delivery import flood as floods
-from gntp_logging.delivery.digest import Tally
+from gntp_logging.delivery.digest import Tally, span
 from gntp_logging.delivery.flood import UPDATE_INTERVAL, Decision, Flood, RepeatGroup, duration
 from tests.support import make_alert
 
@@ -91,6 +91,7 @@ def test_the_10th_and_100th_repeat_are_told_at_least_5_seconds_apart() -> None:
     assert desk.sent == [(0.0, "a", 1), (10.0, "a", 11), (100.0, "a", 101)]
 
 
+@pytest.mark.slow
 def test_a_burst_is_told_when_the_first_has_been_read() -> None:
     """100,000 in a second: the first, the count five seconds later, and nothing more when that was all."""
     desk = Desk()
@@ -100,6 +101,7 @@ def test_a_burst_is_told_when_the_first_has_been_read() -> None:
     assert desk.sent == [(0.0, "a", 1), (UPDATE_INTERVAL, "a", 100_000)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [1, 6, 12, 30, 59, 61, 120])
 def test_a_hundred_thousand_make_five_notifications_at_most_with_the_exact_count(seconds: int) -> None:
     """However long the burst takes."""
@@ -263,6 +265,29 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert desk.decisions[-1] is Decision.SHOW
 
 
+def test_a_fold_with_nothing_to_tell_makes_room_for_another_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one with a repeat stays."""
+    monkeypatch.setattr(floods, "MAX_GROUPS", 2)
+    desk = Desk()
+    for fingerprint in ("told", "quiet", "told", "new"):
+        desk.offer(0.0, fingerprint)
+    assert [group.alert.text for group in desk.flood.groups()] == ["told", "new"]
+
+
+def test_one_kinds_update_does_not_hurry_anothers() -> None:
+    """Each is told at least five seconds after it was told before."""
+    desk = Desk(window=1000.0)
+    for fingerprint in ("a", "b"):
+        desk.offer(0.0, fingerprint)
+    for now, fingerprint, repeats in ((6.0, "a", 10), (7.0, "a", 100), (8.0, "b", 10)):
+        for _ in range(repeats):
+            desk.offer(now, fingerprint)
+        desk.run(now)
+    assert desk.sent[2:] == [(6.0, "a", 11), (8.0, "b", 11)]
+    desk.run(20.0)
+    assert desk.sent[4:] == [(11.0, "a", 111)]
+
+
 def test_what_a_full_queue_had_no_room_for_is_counted_as_repeats() -> None:
     """By its fingerprint, or by its place where only that was at hand."""
     flood = Flood(60.0, 20, 0.0)
@@ -276,9 +301,96 @@ def test_what_a_full_queue_had_no_room_for_is_counted_as_repeats() -> None:
     assert not flood.absorb((40, "shop", "elsewhere.py:1"), tally, 3)
 
 
+def test_what_a_full_queue_had_no_room_for_waits_to_be_told_from_its_place_on() -> None:
+    """A flush that began before it does not wait for it, one that began afterwards does."""
+    desk = Desk()
+    group = desk.offer(0.0)
+    assert group is not None
+    assert desk.flood.absorb(("a",), Tally(alert("a")), 7)
+    assert desk.flood.oldest_unreported() == 7
+    assert desk.flood.update_due(1.0, flushed=6) is None
+    assert desk.flood.update_due(1.0, flushed=7) is group
+
+
+def test_flush_waits_for_no_count_of_what_is_not_on_the_desktop_yet() -> None:
+    """The first will come with the count."""
+    desk = Desk()
+    desk.offer(0.0, delivers=False)
+    desk.offer(1.0)
+    assert desk.flood.oldest_unreported() is None
+    assert desk.flood.update_due(1.0, flushed=2) is None
+
+
+def test_a_window_that_ends_with_nothing_untold_hurries_no_later_repeat() -> None:
+    """It waits for the end of its own window."""
+    desk = Desk()
+    desk.offer(0.0)
+    group = desk.offer(1.0)
+    assert desk.flood.update_due(2.0, flushed=2) is group
+    assert group is not None
+    desk.flood.mark_reported(group, 2, 2.0)
+    desk.run(60.5)
+    desk.offer(61.0)
+    desk.run(179.0)
+    assert desk.counts() == [1]
+    desk.run(180.0)
+    assert desk.counts() == [1, 3]
+
+
+def test_a_fold_that_has_ended_leaves_nothing() -> None:
+    """Neither by its fingerprint nor by its place."""
+    desk = Desk()
+    desk.offer(0.0)
+    desk.run(1000.0)
+    assert not desk.flood.groups()
+    assert not desk.flood._fingerprints_by_place
+
+
+def test_an_update_that_was_refused_is_none_any_more_once_something_happens() -> None:
+    """Until then nothing is to be sent."""
+    desk = Desk()
+    desk.offer(0.0)
+    desk.offer(1.0)
+    (group,) = desk.flood.groups()
+    seen = [group.is_refused]
+    desk.flood.mark_refused(group, 2.0, 2)
+    seen.append(group.is_refused)
+    desk.offer(3.0)
+    seen.append(group.is_refused)
+    assert seen == [False, True, False]
+
+
+def test_a_count_is_told_below_the_first_line() -> None:
+    """With how long it took and when; of alerts of one moment the one that came last is shown."""
+    group = RepeatGroup(("a",), alert("first", 1000.0), 60.0, 0.0)
+    assert group.as_alert() is group.alert
+    group.add(Tally(alert("second", 1003.0)), 2)
+    group.add(Tally(alert("third\nmore\nand more", 1003.0)), 3)
+    shown = group.as_alert()
+    assert shown.title == "ERROR · shop · 3 times"
+    assert shown.text == f"third\n(3 times in 3 s, {span(1000.0, 1003.0)})\nmore\nand more"
+
+
+def test_a_second_alert_is_two_times() -> None:
+    """Not one that looks as the first did."""
+    group = RepeatGroup(("a",), alert("first"), 60.0, 0.0)
+    group.add(Tally(alert("second")), 2)
+    assert group.as_alert().title == "ERROR · shop · 2 times"
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0.0, "1 s"), (12.4, "12 s"), (119, "119 s"), (180, "3 min"), (7200, "2 h"), (float("nan"), "1 s"), (-5, "1 s")],
+    [
+        (float("nan"), "1 s"),
+        (-5, "1 s"),
+        (0.0, "1 s"),
+        (1.6, "2 s"),
+        (119, "119 s"),
+        (120, "2 min"),
+        (7199, "120 min"),
+        (7200, "2 h"),
+        (7_200_000, "2000 h"),
+    ],
 )
 def test_a_duration_is_said_in_words(seconds: float, words: str) -> None:
     """As people say it."""
@@ -290,6 +402,7 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(STEPS, st.integers(1, 5), st.sampled_from([0.0, 12.0]), st.sampled_from([0.0, 60.0]))
 @settings(max_examples=300, deadline=None)
 def test_the_numbers_add_up(steps: Iterable[tuple[str, float, bool]], burst: int, rate: float, window: float) -> None:

@@ -91,6 +91,7 @@ def test_what_waits_at_the_fork_is_the_parents(attach: Attach, logger: logging.L
         assert list(map(without_context, gate.shown)) == ["parent", "parent again"]
 
 
+@pytest.mark.program
 def test_a_fork_inside_emit_lets_both_deliver_once(receiver: RunningReceiver) -> None:
     """An argument's __str__ forks: parent and child go on in the middle of the same logging call.
 
@@ -225,6 +226,7 @@ def test_many_children_at_once_lose_and_double_nothing(
     assert sorted(said(toast) for toast in receiver.toasts) == sorted(expected)
 
 
+@pytest.mark.program
 def test_a_child_that_ends_normally_delivers_its_last_error(receiver: RunningReceiver) -> None:
     """os.fork without multiprocessing: the child runs the exit code of its own."""
     program = """

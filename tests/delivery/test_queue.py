@@ -140,6 +140,7 @@ def test_what_was_added_after_a_mark_is_not_given_up() -> None:
     assert queue.abandon("too late") == 0
 
 
+@pytest.mark.slow
 def test_evicted_repeats_are_counted_in_the_fold() -> None:
     """100,000 identical errors while the server hangs: the queue is bounded, the count exact."""
     queue = AlertQueue(50, 0.0, Flood(60.0, 20, 0.0), as_it_is, None)
@@ -339,4 +340,4 @@ class Accounts(RuleBasedStateMachine):
 
 
 Accounts.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
-TestAccounts = Accounts.TestCase
+TestAccounts = pytest.mark.slow(Accounts.TestCase)

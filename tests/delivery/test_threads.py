@@ -31,6 +31,7 @@ IN_SUB_INTERPRETER = """
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.program
 def test_a_sub_interpreter_delivers_without_a_thread_and_ends_in_peace(receiver: RunningReceiver) -> None:
     """A thread that outlives its sub-interpreter would end the whole process."""
     result = run_program(IN_SUB_INTERPRETER, receiver.port)
@@ -50,6 +51,7 @@ def test_the_main_interpreter_is_known_as_such() -> None:
     assert ran.wait(PATIENCE)
 
 
+@pytest.mark.program
 def test_a_python_without_sub_interpreters_has_only_the_main_one() -> None:
     """The module is no part of every Python."""
     program = (

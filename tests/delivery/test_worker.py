@@ -520,6 +520,7 @@ def test_a_server_that_comes_back_is_found_without_any_call(
         receiver.wait_for(1)
 
 
+@pytest.mark.slow
 def test_alerts_that_are_too_old_become_one_digest(workers: Callable[..., Worker]) -> None:
     """After max_age an alert is no news: one toast tells of all of them, after those that are still young."""
     port = free_port()
@@ -641,6 +642,7 @@ def test_close_gives_up_at_its_budget_and_counts(workers: Callable[..., Worker])
     assert worker.stats().accepted == 3
 
 
+@pytest.mark.slow
 def test_close_right_after_flush_uses_the_rest_of_its_budget(workers: Callable[..., Worker]) -> None:
     """logging.shutdown calls flush and then close: together they wait once."""
     gate = Gate()
@@ -705,6 +707,7 @@ def test_close_delivers_what_other_threads_submit_meanwhile(workers: Callable[..
     assert lines.lines == []
 
 
+@pytest.mark.slow
 def test_close_says_that_the_time_was_too_short_where_the_server_answers(workers: Callable[..., Worker]) -> None:
     """It would be untrue that there was no answer."""
     gate = Gate()
@@ -804,6 +807,7 @@ def test_an_error_at_the_threads_start_leaves_a_worker_that_starts_again(
     assert {toast.text for toast in receiver.wait_for(2)} == {"one", "two"}
 
 
+@pytest.mark.slow
 def test_a_close_that_is_interrupted_counts_what_waits(workers: Callable[..., Worker]) -> None:
     """Ctrl-C ends the waiting, and is raised; the worker works on."""
     gate = Gate()

@@ -333,6 +333,7 @@ def test_a_new_connection_that_ends_without_an_answer_is_an_error_at_once() -> N
 # -- Several requests ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trust", TRUST, ids=str)
 def test_several_requests_are_answered_in_order(trust: dict[str, Any]) -> None:
     """By a server that keeps the connection, in clear, keyed and encrypted."""
@@ -622,6 +623,7 @@ def test_close_does_not_wait_for_an_exchange() -> None:
         assert sender._channel._connection is None
 
 
+@pytest.mark.slow
 def test_a_forgotten_client_closes_its_connection() -> None:
     """Also one in a cycle; nothing is warned of."""
     closed = threading.Event()
@@ -642,6 +644,7 @@ def test_a_forgotten_client_closes_its_connection() -> None:
             assert closed.wait(PATIENCE)
 
 
+@pytest.mark.program
 def test_a_client_that_lives_to_the_end_of_the_program_warns_of_nothing() -> None:
     """Its socket is closed at exit."""
     code = """

@@ -82,6 +82,7 @@ def belongs(answer: Response | GNTPError, id_: str) -> bool:
     return isinstance(answer, (GNTPConnectionError, GNTPProtocolError)) and not isinstance(answer, GNTPTimeoutError)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(25))
 def test_answers_belong_to_their_requests(seed: int) -> None:
     """In batches and one by one; a batch sends nothing twice, a single request at most once more."""

@@ -145,6 +145,7 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ciphers.AES.load()
 
 
+@pytest.mark.program
 def test_what_encryption_needs_is_loaded_at_once() -> None:
     """After load, encrypting imports nothing more: a background thread must not."""
     code = """

@@ -444,6 +444,7 @@ def test_the_constructor_does_no_network(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (made.address, made.timeout) == (("growl.example", 23053), 10.0)
 
 
+@pytest.mark.program
 def test_the_constructor_imports_what_encryption_needs() -> None:
     """So that the first request, perhaps in a background thread, imports nothing; only when there is encryption."""
     code = """

@@ -105,6 +105,7 @@ def test_a_line_without_name_or_colon_continues_the_value_before(data: bytes, bl
     assert headers.parse_block(data, 10) == block
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(st.sampled_from(["A", "B", "C"]), st.lists(st.text(st.characters(exclude_characters="\r\n:")))),
@@ -209,6 +210,44 @@ def test_information_lines_that_are_none_are_refused(line: bytes, code: int) -> 
     with pytest.raises(GNTPProtocolError) as refused:
         headers.parse_information_line(line)
     assert refused.value.error_code == code
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        (b"XGNTP/1.0 NOTIFY NONE", "not a GNTP message: 'XGNTP/1.0 NOTIFY NONE'"),
+        (b"\tGNTP/1.0 NOTIFY NONE", r"not a GNTP message: '\tGNTP/1.0 NOTIFY NONE'"),
+        (b"x" * 50, f"not a GNTP message: '{'x' * 40}'"),
+        (b"\xff", r"not a GNTP message: '\ufffd'"),
+        (b"GNTP/2.0 NOTIFY NONE", "GNTP version 2.0 is not supported, 1.0 is"),
+        (b"GNTP/1.0 NOTIFY NONEX", "a malformed information line: 'GNTP/1.0 NOTIFY NONEX'"),
+        (b"GNTP/1.0 NOTIFY \tNONE", r"a malformed information line: 'GNTP/1.0 NOTIFY \tNONE'"),
+        (b"GNTP/1.0 NOTIFY AES:0", "an odd number of hexadecimal digits in the information line"),
+    ],
+)
+def test_a_refused_information_line_is_quoted(line: bytes, complaint: str) -> None:
+    """As far as people need it to see what came; nothing but spaces is forgiven around it."""
+    with pytest.raises(GNTPProtocolError) as refused:
+        headers.parse_information_line(line)
+    assert str(refused.value) == complaint
+
+
+def test_an_answer_has_a_type_at_least() -> None:
+    """What follows it may be anything."""
+    with pytest.raises(GNTPProtocolError, match="a malformed information line"):
+        headers.parse_information_line(b"GNTP/1.0", response=True)
+
+
+def test_an_information_line_needs_its_type_only() -> None:
+    """All else is empty, in the specification's capitals."""
+    assert headers.information_line("-OK") == "GNTP/1.0 -OK NONE"
+    assert headers.information_line("NOTIFY", "AES") == "GNTP/1.0 NOTIFY AES:"
+    assert headers.information_line("NOTIFY", hash_id="MD5") == "GNTP/1.0 NOTIFY NONE MD5:."
+
+
+def test_a_boolean_is_written_as_every_server_reads_it() -> None:
+    """growl-for-linux looks at the capital, too."""
+    assert [headers.format_boolean(True), headers.format_boolean(False)] == ["True", "False"]
 
 
 def test_a_salt_has_a_limit() -> None:

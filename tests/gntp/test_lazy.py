@@ -41,6 +41,7 @@ def test_the_root_has_what_the_reference_imports_from_it() -> None:
     assert ciphers is importlib.import_module("gntp_logging.gntp.ciphers")
 
 
+@pytest.mark.program
 def test_importing_loads_no_module_of_the_package_but_the_shell() -> None:
     """A name costs what it needs when it is asked for."""
     program = """

@@ -33,11 +33,22 @@ def test_exactly_reads_so_many_bytes() -> None:
     assert source.data == b"ef"
 
 
+def test_what_is_there_is_not_waited_for() -> None:
+    """Neither the last byte of a number of them, nor a delimiter with nothing before it."""
+    source = Source()
+    source.data += b"abc\r\nd\r\n"
+    parsers = source.exactly(3), source.until(b"\r\n", 10, "a line"), source.exactly(3)
+    for parser, found in zip(parsers, (b"abc", b"", b"d\r\n"), strict=True):
+        with pytest.raises(StopIteration) as stop:
+            next(parser)
+        assert stop.value.value == found
+
+
 def test_a_stream_that_ends_too_early_is_an_error() -> None:
     """For a number of bytes and for a delimiter."""
     one, other = Source(), Source()
     for source, parser in ((one, one.exactly(4)), (other, other.until(b"\r\n", 10, "a line"))):
-        with pytest.raises(GNTPProtocolError, match="ended in the middle of a message"):
+        with pytest.raises(GNTPProtocolError, match=r"^the connection ended in the middle of a message$"):
             feed_bytewise(source, parser, b"abc")
 
 

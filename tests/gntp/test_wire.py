@@ -245,6 +245,7 @@ def made_safe(value: Any) -> Any:
     return dataclasses.replace(value, **changes)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     request=safe_requests,
@@ -261,6 +262,7 @@ def test_safe_messages_arrive_as_they_are(
     assert [without_padding(one) for one in read_all(data, size, (PASSWORD,) if key else ())] == [request]
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(
     request=requests,
@@ -944,6 +946,7 @@ def test_random_bytes_give_the_documented_outcomes(data: bytes, size: int) -> No
         outcome(ResponseReader(), start + data, size)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(
     name=st.sampled_from(recorded()),
@@ -962,6 +965,7 @@ def test_mutated_recordings_give_the_documented_outcomes(
     outcome(RequestReader(passwords), data, size)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     message=requests | responses,
@@ -1006,6 +1010,7 @@ class Counting(bytearray):
         return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encryption", [None, ciphers.AES, ciphers.DES])
 @pytest.mark.parametrize("size", [1, 1000, 65536])
 def test_a_large_message_is_searched_once(

@@ -27,13 +27,17 @@ def test_one_peer_cannot_take_all_connections() -> None:
     assert [usage.connect("b"), usage.connect("c")] == [True, False]
     usage.disconnect("a")
     assert usage.connect("c")
+    one = Usage(Budget(connections=9, connections_per_peer=3))
+    assert [one.connect("a") for _ in range(3)] == [True, True, True]
+    one.disconnect("a")
+    assert [one.connect("a") for _ in range(2)] == [True, False]
 
 
 def test_one_peer_cannot_take_all_memory() -> None:
     """Nor can all together take more than there is."""
     usage = Usage(Budget(held=100, held_per_peer=60))
     usage.hold("a", 60)
-    with pytest.raises(GNTPProtocolError, match="no room"):
+    with pytest.raises(GNTPProtocolError, match=r"^too much at once: this server has no room for the request$"):
         usage.hold("a", 1)
     usage.release("a", 61)
     usage.hold("a", 50)
@@ -81,7 +85,7 @@ def test_wrong_keys_are_refused_ever_more_slowly(monkeypatch: pytest.MonkeyPatch
     assert usage.delay("b") == 0.0
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + 61)
-    assert usage.delay("a") == 0.0
+    assert [usage.delay("a") for _ in range(4)] == [0.0, 0.0, 0.0, 0.1]
 
 
 def test_too_many_refusals_that_wait_are_no_answers() -> None:
@@ -91,6 +95,7 @@ def test_too_many_refusals_that_wait_are_no_answers() -> None:
     assert delays[5:] == [None, None]
     usage.end_delay("a")
     assert usage.delay("a") is not None
+    assert usage.delay("a") is None
 
 
 def test_peers_that_fail_are_remembered_up_to_a_bound() -> None:
@@ -98,7 +103,7 @@ def test_peers_that_fail_are_remembered_up_to_a_bound() -> None:
     usage = Usage(Budget())
     for number in range(3000):
         usage.delay(str(number))
-    assert len(usage._failures) == budget_module.MAX_PEERS
+    assert list(usage._failures) == [str(number) for number in range(3000 - budget_module.MAX_PEERS, 3000)]
 
 
 def test_a_right_key_is_served_while_wrong_ones_of_the_same_peer_wait(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,8 @@ if not sys.platform.startswith("linux"):
 from gntp_logging.receiver import desktop
 from gntp_logging.receiver.desktop import DesktopDisplay, harmless
 
+pytestmark = pytest.mark.peer
+
 
 @pytest.fixture
 def dunst(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dunst]:

@@ -27,6 +27,7 @@ ABILITIES: tuple[type, ...] = (Observer, Running, Patient, Addressed, Reporting)
 PACKAGES = {"web": "aiohttp", "desktop": "desktop_notifier"}
 
 
+@pytest.mark.program
 def test_naming_them_loads_none_of_them() -> None:
     """The command line does so each time, whatever the command: neither asyncio nor a display's packages."""
     program = """
@@ -37,6 +38,7 @@ def test_naming_them_loads_none_of_them() -> None:
     assert run_program(program).stdout.split() == []
 
 
+@pytest.mark.peer
 @pytest.mark.parametrize("name", DISPLAYS)
 def test_each_can_be_made(name: str) -> None:
     """It shows toasts, says in a few words what it is, and is called as its class is."""
@@ -53,6 +55,7 @@ def test_each_can_be_made(name: str) -> None:
         assert "title" in stream.getvalue()
 
 
+@pytest.mark.peer
 @pytest.mark.parametrize(
     ("name", "abilities"),
     [

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from tests.receiver.fuzz import corpus, fuzz, mutated
 
 
+@pytest.mark.slow
 def test_it_stands() -> None:
     """It answers afterwards, holds nothing for anybody, and has not grown."""
     assert fuzz("1", requests=500) == []

@@ -18,6 +18,8 @@ from gntp_logging.receiver.server import Receiver, Server
 from tests.peers import missing_peer, require_program
 from tests.support import Recorder
 
+pytestmark = pytest.mark.peer
+
 PACKAGES = ["growly@1.3.0", "node-notifier@10.0.1"]
 BOUND = 60.0
 """Seconds for one program, on a machine that does much else."""

@@ -13,6 +13,8 @@ from tests.peers import missing_peer, require_program
 from tests.receiver.conftest import require_module
 from tests.support import PATIENCE, run_program, running_receiver
 
+pytestmark = pytest.mark.peer
+
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) + b"\r\n\r\nIdentifier: x\r\n\r\n"
 
 

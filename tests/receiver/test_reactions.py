@@ -62,6 +62,7 @@ def test_reactions_are_told_in_the_words_that_every_client_knows() -> None:
     assert [reaction.value for reaction in Reaction] == ["CLICK", "CLOSE", "TIMEDOUT"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep_alive", [False, True])
 def test_the_sender_is_told_on_its_connection(clicked: tuple[Receiver, Reaction], keep_alive: bool) -> None:
     """With the context, the id and the headers it gave; after the answer, whenever the user acts."""
@@ -103,6 +104,7 @@ def test_our_own_client_hears_of_it(clicked: tuple[Receiver, Reaction]) -> None:
     assert heard == [reaction.value]
 
 
+@pytest.mark.peer
 def test_gntplib_hears_of_it(clicked: tuple[Receiver, Reaction]) -> None:
     """The client of the reference, its callback and all."""
     gntplib = require_module("gntplib", "gntplib==3.0.10")

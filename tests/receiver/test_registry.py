@@ -11,10 +11,10 @@ from gntp_logging.receiver import registry as registry_module
 from gntp_logging.receiver.registry import Registry, Toast
 
 
-def _refusal(registry: Registry, app: str, name: str) -> int:
+def _refusal(registry: Registry, app: str, name: str) -> tuple[int, str]:
     with pytest.raises(GNTPProtocolError) as caught:
         registry.toast(NotifyRequest(app, Notification(name, "title")))
-    return caught.value.error_code
+    return caught.value.error_code, str(caught.value)
 
 
 @pytest.fixture
@@ -62,24 +62,24 @@ def test_a_socket_callback_is_no_link(registry: Registry) -> None:
 
 def test_an_unknown_application_is_401(registry: Registry) -> None:
     """Who never registered is told to."""
-    assert _refusal(registry, "other", "on") == 401
+    assert _refusal(registry, "other", "on") == (401, "the application is not registered")
 
 
 def test_an_unknown_type_is_402(registry: Registry) -> None:
     """A type that the application did not register is refused."""
-    assert _refusal(registry, "app", "other") == 402
+    assert _refusal(registry, "app", "other") == (402, "the notification type is not registered")
 
 
 def test_a_disabled_type_is_404(registry: Registry) -> None:
     """A type that is registered as disabled is not shown."""
-    assert _refusal(registry, "app", "off") == 404
+    assert _refusal(registry, "app", "off") == (404, "the notification type is disabled")
 
 
 def test_registering_again_replaces_the_types(registry: Registry) -> None:
     """The new list is the whole list: what it leaves out is unknown, what it enables is shown."""
     registry.register(RegisterRequest("app", None, [Event("off")]))
 
-    assert _refusal(registry, "app", "on") == 402
+    assert _refusal(registry, "app", "on")[0] == 402
     assert registry.toast(NotifyRequest("app", Notification("off", "title"))).name == "off"
 
 
@@ -87,8 +87,8 @@ def test_applications_do_not_share_types(registry: Registry) -> None:
     """A type belongs to the application that registered it."""
     registry.register(RegisterRequest("other", None, [Event("theirs")]))
 
-    assert _refusal(registry, "other", "on") == 402
-    assert _refusal(registry, "app", "theirs") == 402
+    assert _refusal(registry, "other", "on")[0] == 402
+    assert _refusal(registry, "app", "theirs")[0] == 402
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_the_application_not_heard_of_for_the_longest_time_is_forgotten(
 
     registry.register(RegisterRequest("fourth", None, [Event("on")]))
 
-    assert _refusal(registry, "third", "on") == 401
+    assert _refusal(registry, "third", "on")[0] == 401
     for app in ("app", "second", "fourth"):
         assert registry.toast(NotifyRequest(app, Notification("on", "title"))).application == app
 
@@ -145,3 +145,24 @@ def test_a_registration_remembers_how_it_came(registry: Registry) -> None:
     assert found == [None, "AES", None]
     with pytest.raises(KeyError):
         registry.registered_by("other")
+
+
+def test_what_was_registered_can_be_told_to_others() -> None:
+    """With all its pictures: a hub's subscribers have not seen them."""
+    registry = Registry()
+    one, other = Resource(data=b"one"), Resource(data=b"other")
+    request = RegisterRequest("app", one, [Event("a", icon=other), Event("b", icon="http://x/y.png")])
+    registry.register(request)
+    again = registry.registration("app")
+    assert (again.app_name, again.app_icon) == ("app", one)
+    assert list(again.events) == list(request.events)
+
+
+def test_pictures_are_kept_up_to_their_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest goes when there is one byte too much, and its room is free then."""
+    monkeypatch.setattr(registry_module, "MAX_PICTURES", 1000)
+    registry = Registry()
+    icons = [Resource(data=bytes([number]) * size) for number, size in enumerate((700, 600, 400))]
+    for number, icon in enumerate(icons):
+        registry.register(RegisterRequest(str(number), icon, [Event("event")]))
+    assert [registry.registration(str(number)).app_icon for number in range(3)] == [None, *icons[1:]]

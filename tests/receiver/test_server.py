@@ -129,6 +129,8 @@ def test_a_mistake_of_the_server_is_500(
         raise ZeroDivisionError
 
     monkeypatch.setattr(receiver.receiver.server._registry, "toast", stumble)
+    # Another test's configuration may have switched off what was there.
+    monkeypatch.setattr(logging.getLogger("asyncio"), "disabled", False)
 
     with caplog.at_level(logging.ERROR, "asyncio"):
         assert error_code(ask(receiver.port, notify())) == 500
@@ -234,6 +236,7 @@ def test_a_request_may_come_byte_by_byte(cipher_id: str | None) -> None:
     assert toast.icon == picture
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cipher_id", [None, "AES", "DES"])
 def test_a_request_may_be_cut_anywhere_and_come_late(cipher_id: str | None) -> None:
     """In two pieces, cut at every place: the second comes when the server has seen the first."""

@@ -48,6 +48,7 @@ def toast(title: str = "title", text: str = "text", **more: Any) -> Toast:
 TITLES = "[...document.querySelectorAll('article:not([hidden]) h2')].map(e => e.textContent).join('|')"
 
 
+@pytest.mark.peer
 def test_toasts_appear_live_update_in_place_and_obey_nothing(display: WebDisplay, tmp_path: Path) -> None:
     """In a real Chromium: what was there before, what comes now, a count that grows, a text that wants to be markup."""
 
@@ -71,6 +72,7 @@ def test_toasts_appear_live_update_in_place_and_obey_nothing(display: WebDisplay
     asyncio.run(look())
 
 
+@pytest.mark.peer
 def test_search_and_filters_hide_what_is_not_wanted(display: WebDisplay, tmp_path: Path) -> None:
     """By words in any order, by application, by level; Escape shows all again."""
 
@@ -97,6 +99,7 @@ def test_search_and_filters_hide_what_is_not_wanted(display: WebDisplay, tmp_pat
     asyncio.run(look())
 
 
+@pytest.mark.peer
 def test_click_and_close_go_back_by_keyboard_alone(tmp_path: Path) -> None:
     """The sender, on its socket, hears of what a person does in the page."""
     display = WebDisplay()
@@ -141,6 +144,7 @@ def test_click_and_close_go_back_by_keyboard_alone(tmp_path: Path) -> None:
         display.close()
 
 
+@pytest.mark.peer
 def test_a_page_finds_back_to_a_receiver_that_was_started_again(display: WebDisplay, tmp_path: Path) -> None:
     """It says that nobody answers, and forgets what is not there any more."""
 
