@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import os
 import re
 import sys
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from .alerts.alert import Alert, AlertFactory
-from .delivery.flood import Flood
 from .delivery.transport import Transport
-from .delivery.worker import Stats, Worker
+from .delivery.worker import DeliverySettings, Stats, Worker
 from .gntp import ciphers, keys
 from .gntp.connections import GNTPClient
 from .gntp.constants import DEFAULT_PORT
-from .gntp.models import Event, Resource
 from .options import checks
 from .options import handler_options as options
 from .options.destination import Destination
@@ -137,24 +134,18 @@ class GNTPHandler(logging.Handler):
             key_hashing=key_hashing,
             encryption=encryption,
         )
-        self._make_worker = functools.partial(
-            _worker,
-            app_name=self.app_name,
-            app_icon=app_icon,
-            events=level_map.events(),
+        self._app_icon = app_icon
+        self._events = level_map.events()
+        self._settings = DeliverySettings(
             queue_size=checks.integer("queue_size", queue_size, 1, 10_000_000),
             max_age=checks.seconds("max_age", max_age, positive=False),
             shutdown_timeout=checks.seconds("shutdown_timeout", shutdown_timeout, positive=False),
-            make_flood=functools.partial(
-                Flood,
-                checks.seconds("repeat_window", repeat_window, positive=False),
-                checks.integer("burst", burst, 1),
-                checks.number("rate", rate),
-            ),
-            redact=options.redactor(redact),
-            report=_report,
-            on_error=checks.function("on_error", on_error),
+            repeat_window=checks.seconds("repeat_window", repeat_window, positive=False),
+            burst=checks.integer("burst", burst, 1),
+            rate=checks.number("rate", rate),
         )
+        self._redactor = options.redactor(redact)
+        self._on_error = checks.function("on_error", on_error)
         self._worker = self._own_worker = self._make_worker(self.destination.client())
         self._end_of_redirected: weakref.finalize[..., GNTPHandler] | None = None
         # Last: from here on logging knows this handler, and would flush and close one that was never finished.
@@ -242,6 +233,16 @@ class GNTPHandler(logging.Handler):
         """Return what became of the records so far, in this process."""
         return self._worker.stats()
 
+    def _make_worker(self, client: GNTPClient) -> Worker:
+        """Make what delivers to one server."""
+        return Worker(
+            Transport(client, self.app_name, self._app_icon, self._events),
+            self._settings,
+            redact=self._redactor,
+            report=_report,
+            on_error=self._on_error,
+        )
+
     def _redirect(self, address: tuple[str, int] | None) -> None:
         """Send elsewhere, or, with None, to the own server again; what waits is delivered where it was meant to go."""
         before, self._worker = self._worker, self._own_worker
@@ -286,13 +287,6 @@ def redirect_all(address: tuple[str, int] | None) -> None:
 def all_handlers() -> list[GNTPHandler]:
     """Return the handlers of this process, whether logging has them or not."""
     return list(_handlers)
-
-
-def _worker(
-    client: GNTPClient, *, app_name: str, app_icon: Resource | None, events: Iterable[Event], **options: Any
-) -> Worker:
-    """Make what delivers to one server; the options are the worker's."""
-    return Worker(Transport(client, app_name, app_icon, events), **options)
 
 
 def _is_own(name: object) -> bool:

@@ -105,17 +105,35 @@ class Stats:
     last_error: str | None
 
 
+@dataclass(frozen=True)
+class DeliverySettings:
+    """How alerts are delivered: the handler's options of these names, checked.
+
+    Attributes:
+        queue_size: Alerts that may wait.
+        max_age: Seconds after which a waiting alert is reported by a digest only; 0 for no limit.
+        shutdown_timeout: Seconds that flush, close and the end of the program may take.
+        repeat_window: Seconds of a group's first window; 0 folds nothing.
+        burst: Different alerts that may be shown at once.
+        rate: Different alerts a minute that may be shown after a burst; 0 for no cap.
+    """
+
+    queue_size: int
+    max_age: float
+    shutdown_timeout: float
+    repeat_window: float
+    burst: int
+    rate: float
+
+
 class Worker:
     """Delivers alerts in the background, one after another."""
 
     def __init__(
         self,
         transport: Transport,
+        settings: DeliverySettings,
         *,
-        queue_size: int,
-        max_age: float,
-        shutdown_timeout: float,
-        make_flood: Callable[[], Flood],
         redact: Callable[[Alert], Alert],
         report: Callable[[str], None],
         on_error: Callable[[Alert, str], object] | None = None,
@@ -124,21 +142,16 @@ class Worker:
 
         Args:
             transport: Where alerts go.
-            queue_size: Alerts that may wait.
-            max_age: Seconds after which a waiting alert is reported by a digest only; 0 for no limit.
-            shutdown_timeout: Seconds that flush, close and the end of the program may take.
-            make_flood: Makes what groups repeats and caps the rate, in each process anew.
+            settings: How they are delivered.
             redact: Takes the secrets out of an alert.
             report: Takes a line of diagnosis for people.
             on_error: Called with each alert that is given up, and why; on the worker's thread, but for what is left
                 when the worker is closed.
         """
         self._transport = transport
-        self._queue_size = queue_size
-        self._max_age = max_age
-        self._make_flood = make_flood
+        self._settings = settings
         self._redact = redact
-        self.shutdown_timeout = shutdown_timeout
+        self.shutdown_timeout = settings.shutdown_timeout
         self._write_line = report
         self._on_error = on_error
         self.start_fresh()
@@ -150,8 +163,14 @@ class Worker:
         Whatever was queued, held or under way at the fork is the parent's, and is delivered there.
         """
         self._last_error: deque[str] = deque(maxlen=1)
+        chosen = self._settings
         self._queue = AlertQueue(
-            self._queue_size, self._max_age, self._make_flood(), self._redact, self._on_error, self._last_error.append
+            chosen.queue_size,
+            chosen.max_age,
+            Flood(chosen.repeat_window, chosen.burst, chosen.rate),
+            self._redact,
+            self._on_error,
+            self._last_error.append,
         )
         self._make_locks()
         self._starting = threading.RLock()

@@ -421,3 +421,11 @@ def test_the_context_stands_in_the_last_line() -> None:
     assert alert_.body() == f"it broke\n{platform.node()} · production"
     factory = AlertFactory("shop", LevelMap(), 1000)
     assert factory.from_record(record("it broke"), logging.Formatter("%(message)s!")).body() == "it broke!"
+
+
+def test_an_alerts_fields_stand_in_the_order_in_which_they_are_built() -> None:
+    """``AlertFactory.from_record`` builds the tuple by position, which no type checker looks into."""
+    assert Alert._fields == (
+        "level", "event", "priority", "sticky", "title", "text", "icon", "url", "level_name", "created",
+        "fingerprint", "context", "url_parts", "is_formatted", "logger",
+    )  # fmt: skip

@@ -341,3 +341,11 @@ class Accounts(RuleBasedStateMachine):
 
 Accounts.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 TestAccounts = pytest.mark.slow(Accounts.TestCase)
+
+
+def test_an_entrys_fields_stand_in_the_order_in_which_they_are_built() -> None:
+    """``AlertQueue.add`` builds the tuple by position, which no type checker looks into."""
+    assert Entry._fields == (
+        "sequence", "submitted", "alert", "unanswered", "group", "reported_count", "is_update", "digest", "id_",
+        "coalescing_id",
+    )  # fmt: skip

@@ -19,11 +19,10 @@ from typing import Any
 import pytest
 
 from gntp_logging.alerts.alert import Alert
-from gntp_logging.delivery.flood import Flood
 from gntp_logging.delivery.queue import AlertQueue, Entry
 from gntp_logging.delivery.threads import start_thread
 from gntp_logging.delivery.transport import SendResult, SendStatus, Transport
-from gntp_logging.delivery.worker import Worker
+from gntp_logging.delivery.worker import DeliverySettings, Worker
 from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.models import Event
 from gntp_logging.gntp.requests import NotifyRequest
@@ -61,14 +60,17 @@ class Lines:
         self.lines.append(line)
 
 
+DELIVERY = {
+    "queue_size": 10_000, "max_age": 300.0, "shutdown_timeout": 2.0, "repeat_window": 0, "burst": 1, "rate": 0,
+}  # fmt: skip
+
+
 def make_worker(port: int, lines: Callable[[str], None] | None = None, **options: Any) -> Worker:
     """Make a worker that delivers to a loopback port."""
     client = GNTPClient("127.0.0.1", port, timeout=options.pop("timeout", 5.0))
-    groups, burst, rate = (options.pop(name, 0) for name in ("repeat_window", "burst", "rate"))
-    chosen = {"queue_size": 10_000, "max_age": 300.0, "shutdown_timeout": 2.0, **options}
-    chosen.setdefault("redact", lambda one: one)
-    chosen["make_flood"] = lambda: Flood(groups, burst, rate)
-    return Worker(Transport(client, "shop", None, EVENTS), report=lines or Lines(), **chosen)
+    settings = DeliverySettings(**{name: options.pop(name, usual) for name, usual in DELIVERY.items()})
+    options.setdefault("redact", lambda one: one)
+    return Worker(Transport(client, "shop", None, EVENTS), settings, report=lines or Lines(), **options)
 
 
 @pytest.fixture
