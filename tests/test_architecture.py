@@ -30,7 +30,7 @@ def _modules() -> dict[str, Path]:
     return found
 
 
-WINGS: Final = sorted(path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists())
+WINGS: Final = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
 
 
 def _imports(name: str, path: Path) -> Iterator[str]:
