@@ -551,7 +551,7 @@ PROTECTIONS: Final = (
     _one(
         "answers: an end in the middle is an error",
         "gntp/channel.py",
-        "Connection.receive",
+        "PersistentConnection.receive",
         "if not data:",
         "pass",
         "tests/gntp/test_channel.py::test_a_new_connection_that_ends_without_an_answer_is_an_error_at_once",
@@ -560,7 +560,7 @@ PROTECTIONS: Final = (
     _one(
         "answers: one deadline for the whole exchange",
         "gntp/channel.py",
-        "Connection.receive",
+        "PersistentConnection.receive",
         "self.stream.receive(deadline)",
         "self.stream.receive(Deadline.after(0.3))",
         "tests/test_reliability.py::test_a_fault_that_passes_costs_a_delay",

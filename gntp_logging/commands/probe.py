@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Final
 
 from gntp_logging.gntp import ciphers, keys
-from gntp_logging.gntp.channel import Connection
+from gntp_logging.gntp.channel import PersistentConnection
 from gntp_logging.gntp.constants import ErrorCode, random_hex_string
 from gntp_logging.gntp.exceptions import (
     GNTPAuthenticationError,
@@ -304,7 +304,7 @@ def _of_algorithm(name: str, step: CheckResult, is_configured: bool, *, is_check
 def _keep_alive(destination: Destination, addresses: list[Address]) -> _Answer:
     deadline = Deadline.after(destination.timeout)
     packer = PackerFactory(destination.password, destination.key_hashing, destination.encryption).create()
-    connection = Connection(Stream(addresses, deadline))
+    connection = PersistentConnection(Stream(addresses, deadline))
     try:
         data = packer.pack(_registration(), half_close=False, keep_alive=True)
         response = connection.exchange(data, packer.key, deadline)

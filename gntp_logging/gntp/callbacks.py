@@ -16,7 +16,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Final
 
-from .channel import Connection
+from .channel import PersistentConnection
 from .constants import RESPONSE_CALLBACK
 from .exceptions import GNTPConnectionError, GNTPError
 from .network import Deadline, close_after_fork
@@ -31,7 +31,7 @@ _READ_TIMEOUT: Final = 1.0
 
 @dataclass(frozen=True, eq=False)
 class _Awaited:
-    connection: Connection
+    connection: PersistentConnection
     callback: Callable[[Response], object]
     deadline: Deadline
 
@@ -62,7 +62,9 @@ class CallbackWatcher:
         """How many reactions are awaited."""
         return len(self._awaited)
 
-    def watch(self, connection: Connection, callback: Callable[[Response], object], deadline: Deadline) -> None:
+    def watch(
+        self, connection: PersistentConnection, callback: Callable[[Response], object], deadline: Deadline
+    ) -> None:
         """Wait for a reaction, and hand it over in the watcher's thread.
 
         Args:

@@ -65,7 +65,7 @@ class _StaleConnectionError(GNTPConnectionError):
     """A kept connection had ended before the server could read the request."""
 
 
-class Connection:
+class PersistentConnection:
     """A connected stream, and the reader of the answers that come on it.
 
     Attributes:
@@ -216,10 +216,10 @@ class Channel:
         """Begin without a connection, also in a forked child: the inherited one, and the lock, are the parent's."""
         self._made_in = _surroundings()
         self._lock = threading.Lock()  # guards the connection; held for a whole exchange
-        self._connection: Connection | None = None
+        self._connection: PersistentConnection | None = None
         self._closings = 0
 
-    def connect(self, deadline: Deadline) -> Connection:
+    def connect(self, deadline: Deadline) -> PersistentConnection:
         """Open a connection that the caller owns.
 
         Args:
@@ -231,7 +231,7 @@ class Channel:
         Raises:
             GNTPConnectionError: If the server cannot be reached.
         """
-        return Connection(Stream(self.addresses or look_up(*self._address), deadline))
+        return PersistentConnection(Stream(self.addresses or look_up(*self._address), deadline))
 
     def exchange(self, request: Request, deadline: Deadline, *, may_keep: bool = True) -> Response:
         """Send one request and return the answer.
@@ -305,7 +305,7 @@ class Channel:
                 self._drop_connection()
             lock.release()
 
-    def _idle_connection(self) -> Connection | None:
+    def _idle_connection(self) -> PersistentConnection | None:
         """Return the connection that was kept, if it still stands."""
         if self._connection is not None and not self._connection.is_usable():
             self._drop_connection()
@@ -329,7 +329,7 @@ class Channel:
         finally:
             self._close_unless_kept(connection)
 
-    def _on_kept_connection(self, connection: Connection, request: Request, deadline: Deadline) -> Response:
+    def _on_kept_connection(self, connection: PersistentConnection, request: Request, deadline: Deadline) -> Response:
         data, key = self._pack(request, keep_alive=True)
         self._connection = None
         self.sendings += 1
@@ -341,14 +341,14 @@ class Channel:
         finally:
             self._close_unless_kept(connection)
 
-    def _keep_if_granted(self, connection: Connection) -> None:
+    def _keep_if_granted(self, connection: PersistentConnection) -> None:
         kept = connection.is_kept()
         if kept:
             self._connection = connection
         elif kept is False:
             _closing[self._address] = time.monotonic()
 
-    def _close_unless_kept(self, connection: Connection) -> None:
+    def _close_unless_kept(self, connection: PersistentConnection) -> None:
         if self._connection is not connection:
             connection.close()
 
@@ -367,7 +367,7 @@ class Channel:
         return _ok_or_error(response)
 
     def _pipeline(
-        self, connection: Connection, requests: Sequence[Request], timeout: float
+        self, connection: PersistentConnection, requests: Sequence[Request], timeout: float
     ) -> list[Response | GNTPError]:
         """Write requests on a kept connection while their answers come in.
 
@@ -402,7 +402,7 @@ class _Pipeline:
         self._outgoing = bytearray()
         self._unanswered: deque[tuple[int, Key | None]] = deque()
 
-    def failure_on(self, connection: Connection, timeout: float) -> GNTPError | None:
+    def failure_on(self, connection: PersistentConnection, timeout: float) -> GNTPError | None:
         """Send the requests and read the answers.
 
         Args:

@@ -31,7 +31,7 @@ _IN_CLEAR: Final[Secured] = (None, None)
 
 
 @dataclasses.dataclass
-class Connection:
+class ClientSession:
     """One client's connection.
 
     Attributes:

@@ -27,7 +27,7 @@ from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, 
 from gntp_logging.gntp.wire import DEFAULT_LIMITS, Limits, RequestReader
 
 from .budget import DEFAULT_BUDGET, Budget, Usage
-from .connection import Connection
+from .connection import ClientSession
 from .display_group import DisplayGroup
 from .hub import Hub, Message
 from .loop_thread import LoopThread
@@ -176,18 +176,18 @@ class Server:
             writer.close()
             return
         wire = RequestReader(self._passwords, self._limits, self._refused)
-        connection = Connection(wire, reader, writer, peer, self._usage, self._encrypts_answers)
+        connection = ClientSession(wire, reader, writer, peer, self._usage, self._encrypts_answers)
         task = asyncio.get_running_loop().create_task(self._serve(connection))
         self._connections.add(task)
         task.add_done_callback(functools.partial(self._forget, connection))
 
-    def _forget(self, connection: Connection, task: asyncio.Task[None]) -> None:
+    def _forget(self, connection: ClientSession, task: asyncio.Task[None]) -> None:
         """Drop a connection, and what its peer has not read in time; wait_closed would wait for it for ever."""
         self._connections.discard(task)
         connection.give_back()
         connection.writer.transport.abort()
 
-    async def _serve(self, connection: Connection) -> None:
+    async def _serve(self, connection: ClientSession) -> None:
         timeout = self._request_timeout
         with contextlib.suppress(OSError, asyncio.TimeoutError):  # the peer went away, or does not read
             while await self._exchange(connection, timeout):
@@ -195,7 +195,7 @@ class Server:
             await connection.report_reactions()
             await connection.close()
 
-    async def _exchange(self, connection: Connection, timeout: float) -> bool:
+    async def _exchange(self, connection: ClientSession, timeout: float) -> bool:
         """Read one request and answer it; return whether the connection is kept."""
         try:
             request = await connection.next_request(timeout)
@@ -218,7 +218,7 @@ class Server:
             connection.await_reaction(awaited, keep_alive=keep_alive, secured=secured)
         return keep_alive
 
-    def _response(self, request: Request, connection: Connection) -> tuple[Response, Awaited | None]:
+    def _response(self, request: Request, connection: ClientSession) -> tuple[Response, Awaited | None]:
         """Return the answer to a request, and the reaction that its sender awaits, if it does."""
         try:
             return self._answer(request, connection)
@@ -230,7 +230,7 @@ class Server:
             asyncio.get_running_loop().call_exception_handler(context)
             return _error_response(ErrorCode.INTERNAL_SERVER_ERROR, "internal error"), None
 
-    def _answer(self, request: Request, connection: Connection) -> tuple[Response, Awaited | None]:
+    def _answer(self, request: Request, connection: ClientSession) -> tuple[Response, Awaited | None]:
         headers = {"Response-Action": request.message_type}
         awaited = None
         if isinstance(request, SubscribeRequest):
@@ -245,7 +245,7 @@ class Server:
             headers["Notification-ID"] = request.notification.id_
         return Response(RESPONSE_OK, {**headers, **_echoed(request, connection)}), awaited
 
-    def _take(self, request: RegisterRequest | NotifyRequest, connection: Connection) -> Awaited | None:
+    def _take(self, request: RegisterRequest | NotifyRequest, connection: ClientSession) -> Awaited | None:
         """Register an application or show a notification, and hand it on to subscribers."""
         awaited = None
         came_by = connection.envelope.cipher_id
@@ -273,7 +273,7 @@ class Server:
         self._hub.forward(Message(request, came_by, registration, registered_by), connection.peer)
         return awaited
 
-    def _notice_error(self, error: GNTPProtocolError, connection: Connection) -> None:
+    def _notice_error(self, error: GNTPProtocolError, connection: ClientSession) -> None:
         self._notice("error", code=int(error.error_code), description=str(error), peer=connection.peer)
 
     def _notice(self, event: str, **fields: object) -> None:
@@ -301,7 +301,7 @@ async def _stop_accepting(server: asyncio.Server) -> None:
         await asyncio.sleep(0)
 
 
-def _echoed(request: Request, connection: Connection) -> dict[str, str]:
+def _echoed(request: Request, connection: ClientSession) -> dict[str, str]:
     """Return the Data- headers, which go back to the sender; a picture's bytes, and what has no proper name, do not.
 
     What came encrypted does not go back in clear: a handler's context is in these headers.

@@ -427,7 +427,7 @@ def test_stop_cancels_again_what_has_lost_its_cancellation(monkeypatch: pytest.M
                 if len(swallowed) == 3:
                     raise
 
-    monkeypatch.setattr(connection_module.Connection, "next_request", next_request)
+    monkeypatch.setattr(connection_module.ClientSession, "next_request", next_request)
     with Receiver(Server([])) as receiver, connected(receiver.port):
         assert waiting.wait(PATIENCE)
         receiver.stop()
