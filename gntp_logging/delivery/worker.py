@@ -151,7 +151,7 @@ class Worker:
         self._transport = transport
         self._settings = settings
         self._redact = redact
-        self.shutdown_timeout = settings.shutdown_timeout
+        self.shutdown_timeout: float = settings.shutdown_timeout
         self._write_line = report
         self._on_error = on_error
         self.start_fresh()
