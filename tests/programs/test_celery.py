@@ -53,7 +53,10 @@ def test_each_child_delivers_its_own_alerts_once(
         "-m", "celery", "-A", "shop", "worker", "--pool", "prefork", "--concurrency", "2", "--max-tasks-per-child", "2",
         "--without-gossip", "--without-mingle", "--without-heartbeat",
     )  # fmt: skip
-    toasts = receiver.wait_for(8, BOUND)
+    try:
+        toasts = receiver.wait_for(8, BOUND)
+    except AssertionError as error:
+        raise AssertionError(f"{[said(toast) for toast in receiver.toasts]}\n{worker.output}") from error
     worker.stop()
     texts = [said(toast) for toast in receiver.toasts]
     assert len(texts) == len(toasts) == 8, texts
