@@ -174,10 +174,14 @@ class AlertQueue:
                 lane = next(self._outgoing[level] or self._incoming[level] for level in self._occupied())
                 for _ in range(min(surplus, len(lane))):
                     entry = lane.popleft()
-                    if entry.group is not None:
-                        self._to_digest(entry)
-                    elif not add(raw_fingerprint(entry.alert.fingerprint), entry.alert, entry.sequence):
-                        self.dropped_alerts.add(entry.alert, QUEUE_FULL)
+                    try:
+                        if entry.group is not None:
+                            self._to_digest(entry)
+                        elif not add(raw_fingerprint(entry.alert.fingerprint), entry.alert, entry.sequence):
+                            self.dropped_alerts.add(entry.alert, QUEUE_FULL)
+                    except BaseException:  # Ctrl-C: the next add() makes the room
+                        lane.appendleft(entry)
+                        raise
                     surplus -= 1
         finally:
             self._lock.release()
@@ -249,7 +253,7 @@ class AlertQueue:
                     try:
                         self._to_digest(entry)
                     except Exception as error:  # noqa: BLE001 - as with what is evicted
-                        self._give_up(entry, error)
+                        self._give_up(entry.alert, error)
                     self._digest_due = now
 
     def _is_too_old(self, entry: Entry, now: float) -> bool:
@@ -265,12 +269,11 @@ class AlertQueue:
                 self._digest.take_in(fingerprint, tally, sequence)
                 self._digest_due = now
         except Exception as error:  # noqa: BLE001 - no alert keeps the others from being sent, and each is counted
-            self._note(f"{INTERNAL_ERROR}: {type(error).__name__}")
-            self.dropped_alerts.add(tally.newest, INTERNAL_ERROR, tally.count)
+            self._give_up(tally.newest, error, tally.count)
 
-    def _give_up(self, entry: Entry, error: Exception) -> None:
+    def _give_up(self, alert: Alert, error: Exception, count: int = 1) -> None:
         self._note(f"{INTERNAL_ERROR}: {type(error).__name__}")
-        self.dropped_alerts.add(entry.alert, INTERNAL_ERROR)
+        self.dropped_alerts.add(alert, INTERNAL_ERROR, count)
 
     def _without_secrets(self, alert: Alert) -> Alert:
         try:
@@ -284,7 +287,7 @@ class AlertQueue:
         try:
             entry = entry._replace(alert=self._without_secrets(entry.alert))
         except Exception as error:  # noqa: BLE001 - it may hold secrets, so it is not shown
-            self._give_up(entry, error)
+            self._give_up(entry.alert, error)
             return
         group = None
         try:

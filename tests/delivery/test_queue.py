@@ -349,3 +349,22 @@ def test_an_entrys_fields_stand_in_the_order_in_which_they_are_built() -> None:
         "sequence", "submitted", "alert", "unanswered", "group", "reported_count", "is_update", "digest", "id_",
         "coalescing_id",
     )  # fmt: skip
+
+
+def test_ctrl_c_while_room_is_made_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was to go is back in its place; the next alert makes the room."""
+
+    def interrupt(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    queue = AlertQueue(2, 0.0, Flood(60.0, 20, 0.0), as_it_is, None)
+    for fingerprint in "ab":
+        queue.add(alert(fingerprint))
+    with monkeypatch.context() as patch:
+        patch.setattr(queue._evicted, "add", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            queue.add(alert("c"))
+    assert queue.counts().queued == 3
+    queue.add(alert("d"))
+    assert queue.counts().queued == 4
+    assert queue._evicted.count == 2

@@ -813,12 +813,19 @@ def test_an_error_at_the_threads_start_leaves_a_worker_that_starts_again(
 def test_a_close_that_is_interrupted_counts_what_waits(workers: Callable[..., Worker]) -> None:
     """Ctrl-C ends the waiting, and is raised; the worker works on."""
     gate = Gate()
+    interrupted = threading.Event()
 
     def interrupt() -> None:
         wait_until(lambda: bool(worker._waiters))
-        while worker._waiters:  # a signal that comes just before the wait does not end it
+        os.kill(os.getpid(), signal.SIGINT)
+        while not interrupted.wait(0.2):  # a signal that comes just before the wait does not end it
             os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(0.2)
+
+    def close() -> None:
+        try:
+            worker.close()
+        finally:
+            interrupted.set()
 
     with ScriptedServer(gate) as server:
         worker = workers(server.port, shutdown_timeout=PATIENCE)
@@ -827,7 +834,7 @@ def test_a_close_that_is_interrupted_counts_what_waits(workers: Callable[..., Wo
         interrupter = threading.Thread(target=interrupt)
         interrupter.start()
         with pytest.raises(KeyboardInterrupt):
-            worker.close()
+            close()
         interrupter.join(PATIENCE)
         assert not worker._waiters
         assert worker.stats().dropped == {"not delivered in time": 1}
