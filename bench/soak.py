@@ -32,7 +32,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))  # where the repository is not installed
 
 from gntp_logging import GNTPHandler, Stats
-from gntp_logging.delivery import queue
+from gntp_logging.delivery import digest
 
 LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
 THREADS = 4
@@ -90,7 +90,7 @@ def main() -> int:
 
 def soak(chaos: Chaos, seconds: float, seed: str, *, fold: bool) -> int:
     """Log, and compare; return 1 if something does not add up."""
-    queue.DIGEST_INTERVAL = 2.0  # type: ignore[misc]  # so that there are many digests
+    digest.INTERVAL = 2.0  # type: ignore[misc]  # so that there are many digests
     flood: dict[str, Any] = {"repeat_window": 5.0, "rate": 60.0} if fold else {"repeat_window": 0, "rate": 0}
     handler = GNTPHandler(port=chaos.port, app_name="soak", timeout=0.5, max_age=3.0, queue_size=300, **flood)
     logger = logging.getLogger("soak")

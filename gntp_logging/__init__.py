@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from . import config, gntp, testing
     from .alerts.alert import Alert
     from .asgi import RequestContextMiddleware
-    from .delivery.worker import Stats
+    from .delivery.stats import Stats
     from .filters import IgnoreFilter
     from .gntp import ciphers, keys
     from .gntp.lib import Publisher, Subscriber, publish, subscribe
@@ -58,7 +58,7 @@ _HOMES: Final = {
     "RequestContextMiddleware": "asgi",
     "Resource": "gntp.models",
     "SocketCallback": "gntp.models",
-    "Stats": "delivery.worker",
+    "Stats": "delivery.stats",
     "Subscriber": "gntp.lib",
     "UnhandledHooks": "unhandled",
     "__version__": "gntp.constants:VERSION",

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from .alerts.alert import Alert, AlertFactory
-from .delivery.transport import Transport
-from .delivery.worker import DeliverySettings, Stats, Worker
+from .delivery.gntp_transport import GNTPTransport
+from .delivery.stats import Stats
+from .delivery.worker import DeliverySettings, Worker
 from .gntp import ciphers, keys
 from .gntp.connections import GNTPClient
 from .gntp.constants import DEFAULT_PORT
@@ -236,7 +237,7 @@ class GNTPHandler(logging.Handler):
     def _make_worker(self, client: GNTPClient) -> Worker:
         """Make what delivers to one server."""
         return Worker(
-            Transport(client, self.app_name, self._app_icon, self._events),
+            GNTPTransport(client, self.app_name, self._app_icon, self._events),
             self._settings,
             redact=self._redactor,
             report=_report,
@@ -263,7 +264,7 @@ class GNTPHandler(logging.Handler):
 
     def __repr__(self) -> str:
         """Name the application and the server; the password stays secret."""
-        return f"<GNTPHandler {self.app_name!r} to {self._worker.server} ({logging.getLevelName(self.level)})>"
+        return f"<GNTPHandler {self.app_name!r} to {self._worker.label} ({logging.getLevelName(self.level)})>"
 
 
 _handlers: weakref.WeakSet[GNTPHandler] = weakref.WeakSet()

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from gntp_logging import GNTPHandler
 from gntp_logging.alerts.alert import Alert
 from gntp_logging.alerts.levels import DEFAULT_STYLES
+from gntp_logging.delivery.gntp_transport import GNTPTransport
 from gntp_logging.gntp.requests import NotifyRequest, Request, Response
 from gntp_logging.gntp.wire import Limits, RequestReader, encode
 from gntp_logging.receiver.registry import Toast
@@ -270,6 +271,13 @@ def free_port() -> int:
         port = random.randrange(24_000, 32_000)
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
+
+
+def gntp_transport(handler: GNTPHandler) -> GNTPTransport:
+    """Return what a handler sends with."""
+    transport = handler._worker._transport
+    assert isinstance(transport, GNTPTransport)
+    return transport
 
 
 def wait_until(condition: Callable[[], bool], timeout: float = PATIENCE) -> None:

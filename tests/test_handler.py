@@ -19,7 +19,16 @@ from gntp_logging import GNTPHandler
 from gntp_logging.alerts.alert import Alert
 from gntp_logging.gntp.headers import safe_value
 from gntp_logging.gntp.models import Resource
-from tests.support import RunningReceiver, ScriptedServer, answer_error, answer_ok, run_program, running_receiver, said
+from tests.support import (
+    RunningReceiver,
+    ScriptedServer,
+    answer_error,
+    answer_ok,
+    gntp_transport,
+    run_program,
+    running_receiver,
+    said,
+)
 
 
 def attach(logger: logging.Logger, port: int, **options: Any) -> GNTPHandler:
@@ -611,7 +620,7 @@ def test_the_password_is_never_shown() -> None:
         repr(vars(worker._transport)),
     ]
     assert not [text for text in shown if "hunter2" in text]
-    assert "hunter2" not in repr(vars(worker._transport.client))
+    assert "hunter2" not in repr(vars(gntp_transport(handler)._client))
     handler.close()
 
 

@@ -33,6 +33,7 @@ from tests.support import (
     answer_error,
     attaching,
     free_port,
+    gntp_transport,
     run_program,
     running_receiver,
     said,
@@ -425,7 +426,7 @@ def test_the_password_appears_nowhere(
 
     def look_at(handler: GNTPHandler) -> None:
         worker = handler._worker
-        client = worker._transport.client
+        client = gntp_transport(handler)._client
         seen.extend(map(repr, (handler, handler.stats(), vars(handler), vars(worker), vars(worker._transport))))
         seen.extend(map(repr, (vars(client), vars(client._channel), client.packer_factory, vars(worker._queue))))
 

@@ -23,6 +23,7 @@ from tests.support import (
     ScriptedServer,
     attaching,
     free_port,
+    gntp_transport,
     receive_request,
     running_receiver,
     said,
@@ -173,7 +174,7 @@ def test_a_fault_that_passes_costs_a_delay(
         assert stats.last_error
         assert adds_up(stats)
         server.healed.set()
-        handler._worker._transport.client.timeout = PATIENCE
+        gntp_transport(handler).timeout = PATIENCE
         assert handler.flush(PATIENCE)
         assert server.texts() == ["one", "two"]
     stats = handler.stats()
@@ -315,7 +316,7 @@ def test_a_wrong_password_stops_the_alerts_for_minutes(
         assert (stats.state, stats.dropped, stats.queued) == ("refused", {"not authorized": 2}, 0)
         (hint,) = capsys.readouterr().err.splitlines()
         assert "check that the password is the server's" in hint
-        handler._worker._transport.client = GNTPHandler(port=receiver.port, password="right")._worker._transport.client
+        handler._worker._transport = gntp_transport(GNTPHandler(port=receiver.port, password="right"))
         later = time.monotonic() + 301
         monkeypatch.setattr("gntp_logging.delivery.worker.time", FakeTime(later))
         logger.warning("three")

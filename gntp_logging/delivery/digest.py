@@ -1,4 +1,4 @@
-"""A digest: one alert that stands for many which were not shown one by one. Pure.
+"""A digest: one alert that stands for many which were not shown one by one. Pure: the clock is an argument.
 
 Alerts go into it by fingerprint, so that it stays small however many they are.
 """
@@ -13,6 +13,12 @@ from gntp_logging.alerts.alert import Alert
 from gntp_logging.alerts.context import Pairs
 from gntp_logging.alerts.fingerprint import Fingerprint
 from gntp_logging.alerts.text import one_line
+
+DELAY: Final = 10.0
+"""Seconds that a digest of too many different alerts waits for more of them."""
+
+INTERVAL: Final = 60.0
+"""Seconds between two digests, and after which one goes out even while other alerts wait."""
 
 MAX_FINGERPRINTS: Final = 1000
 """Kinds that are counted apart; each keeps one alert."""
@@ -163,6 +169,56 @@ class Digest:
             is_formatted=False,
             logger="",
         )
+
+
+class DigestSchedule:
+    """The digest that fills up, and when it is due. Times are in seconds of time.monotonic.
+
+    Attributes:
+        current: The digest.
+        due: When it goes out if nothing else waits.
+    """
+
+    def __init__(self) -> None:
+        """Begin with an empty one."""
+        self.current: Digest = Digest()
+        self.due: float = 0.0
+        self._last = -INTERVAL
+
+    def hurry(self, now: float) -> None:
+        """Let it go out next: what is in it waits for nothing more of its kind."""
+        self.due = now
+
+    def wait_for_more(self, now: float) -> None:
+        """Let an empty one wait before it goes out: more of what it will hold is to be expected."""
+        if self.current.since is None:
+            self.due = max(now + DELAY, self._last + INTERVAL)
+
+    def is_next(self, oldest: int | None, flushed: int, now: float) -> bool:
+        """Tell whether it goes out before everything else.
+
+        Args:
+            oldest: Sequence number of the oldest alert that waits to be shown; None when none does.
+            flushed: The highest mark that a caller of flush waits for; 0 when nobody does.
+            now: The time.
+        """
+        since = self.current.since
+        if since is None:
+            return False
+        if since <= flushed and (oldest is None or flushed < oldest):
+            return True
+        return now >= (self.due if oldest is None else self.due + INTERVAL)
+
+    def begin(self, now: float) -> None:
+        """Begin another digest: the one before is being sent, or was given up."""
+        self.current = Digest()
+        self._last = now
+
+    def put_back(self, digest: Digest) -> None:
+        """Go on with a digest that could not be sent, and what came after it."""
+        if self.current is not digest:
+            later, self.current = self.current, digest
+            self.current.merge(later)
 
 
 def _shared_context(tallies: list[Tally]) -> Pairs:

@@ -54,14 +54,13 @@ class RepeatGroup:
         first: When the first was logged, in seconds since 1970.
         last: When the newest was logged, in seconds since 1970.
         id_: The first one's Notification-ID and the Coalescing-ID of all of them; empty until it is sent.
-        updates: How many updates were sent.
         unanswered: How often the next update was sent without an answer.
         is_refused: Whether the server did not take the newest update, and nothing has happened since.
     """
 
     __slots__ = (
-        "_closes", "_is_late", "_last_sent", "_milestone", "_repeated", "_window", "alert", "count",
-        "displayed_count", "fingerprint", "first", "id_", "is_refused", "last", "since", "unanswered", "updates",
+        "_closes", "_is_late", "_is_update_in_flight", "_last_sent", "_milestone", "_repeated", "_updates", "_window",
+        "alert", "count", "displayed_count", "fingerprint", "first", "id_", "is_refused", "last", "since", "unanswered",
     )  # fmt: skip
 
     def __init__(self, fingerprint: Fingerprint, alert: Alert, window: float, now: float) -> None:
@@ -81,12 +80,13 @@ class RepeatGroup:
         self.first: float = alert.created
         self.last: float = alert.created
         self.id_: str = ""
-        self.updates: int = 0
         self.unanswered: int = 0
         self.is_refused: bool = False
         self._window = window
         self._closes = now + window
         self._repeated = False
+        self._updates = 0
+        self._is_update_in_flight = False
         self._is_late = False  # a window has ended, and its last repeats were not reported yet
         self._milestone = 10
         self._last_sent = now
@@ -122,8 +122,36 @@ class RepeatGroup:
         """Tell whether an update is due."""
         return self._has_news() and now >= self._last_sent + UPDATE_INTERVAL
 
+    def may_be_updated(self, flushed: int) -> bool:
+        """Tell whether repeats up to a sequence number wait for an update, and none is being sent."""
+        if not self.displayed_count or self._is_update_in_flight:
+            return False
+        return self.since is not None and self.since <= flushed
+
     def _has_news(self) -> bool:
-        return bool(self.displayed_count) and self.unreported > 0 and (self.count > self._milestone or self._is_late)
+        if not self.displayed_count or self._is_update_in_flight:
+            return False
+        return self.unreported > 0 and (self.count > self._milestone or self._is_late)
+
+    def next_update_id(self) -> str:
+        """Return the Notification-ID of the next update."""
+        return f"{self.id_}-{self._updates + 1}"
+
+    def begin_update(self) -> None:
+        """Take notice that an update is being sent."""
+        self._updates += 1
+        self._is_update_in_flight = True
+
+    def take_back_update(self, unanswered: int) -> None:
+        """Take notice that an update could not be sent: the next has its id, and a later count.
+
+        Args:
+            unanswered: How often it was sent without an answer so far.
+        """
+        if self._is_update_in_flight:
+            self._updates -= 1
+            self._is_update_in_flight = False
+        self.unanswered = unanswered
 
     def close_window(self, now: float) -> bool:
         """Open the next window if this one is over; return False when the group is over with it."""
@@ -161,7 +189,7 @@ class RepeatGroup:
         self.is_refused = True
 
     def _wait_for(self, count: int, now: float) -> None:
-        self._is_late = False
+        self._is_late = self._is_update_in_flight = False
         self._last_sent = now
         self._milestone = 10 ** len(str(count - 1))
         self.unanswered = 0
@@ -176,9 +204,19 @@ class RepeatGroup:
         first, newline, rest = alert.text.partition("\n")
         return alert._replace(title=f"{alert.title} · {times}", text=f"{first}\n{when}{newline}{rest}")
 
+    def tally(self) -> Tally:
+        """Return how often the alert came, the first time included, and the newest as it was logged."""
+        tally = Tally(self.alert)
+        tally.count, tally.first, tally.last = self.count, self.first, self.last
+        return tally
+
 
 class Flood:
-    """Decides about the alerts of one worker."""
+    """Decides about the alerts of one worker.
+
+    Attributes:
+        folded: Repeats that the counts of groups hold.
+    """
 
     def __init__(self, window: float, burst: int, rate: float) -> None:
         """Begin.
@@ -196,6 +234,7 @@ class Flood:
         self._groups: dict[Fingerprint, RepeatGroup] = {}
         self._fingerprints_by_place: dict[Fingerprint, Fingerprint] = {}
         self._next = math.inf
+        self.folded: int = 0
 
     def offer(
         self, alert: Alert, fingerprint: Fingerprint, sequence: int, now: float
@@ -238,6 +277,7 @@ class Flood:
 
     def _count(self, group: RepeatGroup, tally: Tally, sequence: int) -> None:
         group.add(tally, sequence)
+        self.folded += tally.count
         self._next = min(self._next, group.due())
 
     def _may_show(self, alert: Alert, now: float) -> bool:
@@ -274,6 +314,19 @@ class Flood:
         if self._fingerprints_by_place.get(place) == group.fingerprint:
             del self._fingerprints_by_place[place]
 
+    def take_out(self, group: RepeatGroup) -> int:
+        """End a group, for what the desktop does not know of it becomes something else than a count.
+
+        Returns:
+            How many records that is.
+        """
+        self.forget(group)
+        if group.displayed_count:
+            self.folded -= group.unreported
+            return group.unreported
+        self.folded -= group.count - 1  # the first one is not folded
+        return group.count
+
     # -- Updates -------------------------------------------------------------------------------
 
     def update_due(self, now: float, flushed: int = 0) -> RepeatGroup | None:
@@ -284,8 +337,7 @@ class Flood:
             flushed: Repeats up to this sequence number are to be reported now, however few; 0 for none.
         """
         if flushed:
-            waiting = (group for group in self._groups.values() if group.displayed_count and group.since is not None)
-            found = next((group for group in waiting if group.since is not None and group.since <= flushed), None)
+            found = next((group for group in self._groups.values() if group.may_be_updated(flushed)), None)
             if found is not None:
                 return found
         if now < self._next:

@@ -4,6 +4,22 @@ What may happen in :meth:`Worker.submit` is little, because it runs inside the a
 and releases a lock that serves as a wake-up flag. Both are safe when a signal handler, a ``__del__`` or a ``__str__``
 interrupts them and logs itself, which conditions, events and ``queue.Queue`` are not.
 
+A worker is in one :class:`State`. Nothing but :meth:`Worker._enter` changes it:
+
+========  ==================================================  =====================================================
+state     what it means                                       it becomes
+========  ==================================================  =====================================================
+IDLE      no thread; the next alert starts one                RUNNING when the thread is started
+RUNNING   a thread delivers, or waits for alerts              IDLE when the thread ends: closed, or retired and done
+RETRYING  the server cannot be reached; only a flush tries    RUNNING or IDLE when it answers
+          before ``_retry_at``
+REFUSED   the server does not take the password; alerts are   RUNNING or IDLE when it takes one
+          dropped unsent until ``_retry_at``
+========  ==================================================  =====================================================
+
+Every state becomes RETRYING when a send fails, and REFUSED when the server refuses the password. Both survive the end
+of the thread, and hold as well where no thread can be started and the thread that logs delivers.
+
 Locks, and what they guard, beside the queue's own:
 
 * ``_turn``: the delivery. Held during one exchange, by whichever thread has one to make.
@@ -13,31 +29,29 @@ Locks, and what they guard, beside the queue's own:
 from __future__ import annotations
 
 import _thread
+import enum
 import math
 import os
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
 
 from gntp_logging.alerts.alert import Alert
-from gntp_logging.gntp.network import host_and_port
 
 from .dropped import INTERNAL_ERROR, LATE, NO_ANSWER, NOT_AUTHORIZED, with_dropped
+from .failure_report import FailureReport, alerts
 from .flood import Flood
-from .process import (
-    add_worker,
-    drain_at_the_end_of_a_child,
-    exit_,
-    failure_lock,
-    keep_until_the_end,
-)
-from .queue import AlertQueue, Entry
+from .outbox import Entry
+from .process import add_worker, drain_at_the_end_of_a_child, exit_, keep_until_the_end
+from .queue import AlertQueue
+from .stats import Stats
 from .threads import is_held_here, start_thread
-from .transport import MAX_SENDINGS, SendResult, SendStatus, Transport
+from .transport import MAX_SENDINGS, OutgoingAlert, SendResult, SendStatus, Transport
+from .waiters import Waiters
 
 _FIRST_RETRY: Final = 1.0
 _LAST_RETRY: Final = 60.0
@@ -52,57 +66,39 @@ _SOON: Final = 1.0
 _RETRY_AFTER_REFUSAL: Final = 300.0
 """Seconds until a server that refused the password is asked again: people fix passwords in minutes."""
 
-
 _INTERRUPTED: Final = "interrupted, "
 
 _noticing_fork: Final = threading.RLock()
 """Held while a worker begins anew in a child of a fork without hooks; re-entrant, as a signal handler may log then."""
 
 
-class _Waiter:
-    """A caller of flush. Its lock is released when all entries before its mark are settled, or none can be."""
+class State(enum.Enum):
+    """What a worker does; the module's docstring has the transitions."""
 
-    def __init__(self, mark: int) -> None:
-        self.mark = mark
-        self.settled = False
-        self.lock = threading.Lock()
-        self.lock.acquire()
-
-    def release(self, *, settled: bool) -> None:
-        self.settled = settled
-        try:
-            self.lock.release()
-        except RuntimeError:
-            pass  # released before
+    IDLE = "idle"
+    RUNNING = "running"
+    RETRYING = "retrying"
+    REFUSED = "refused"
 
 
-@dataclass(frozen=True)
-class Stats:
-    """A snapshot of what became of the records that a handler accepted.
+class _Thread:
+    """One background thread of a worker, which goes on until the worker is closed."""
 
-    At every moment accepted = shown + folded + digested + dropped + queued. A forked child begins at zero.
+    def __init__(self) -> None:
+        self._is_ending = False
 
-    Attributes:
-        accepted: Records that were handed over.
-        shown: Alerts that the server acknowledged, one by one.
-        folded: Repeats that another alert's toast counts.
-        digested: Alerts that a digest reported: how many, of which levels, from when to when.
-        dropped: Alerts that were given up, by reason.
-        queued: Alerts that wait, the one that is being sent and those that wait for a digest included.
-        notifications: Notifications that the server acknowledged.
-        state: ``idle`` (no thread), ``running``, ``retrying`` (the server cannot be reached) or ``refused``.
-        last_error: What went wrong last; None when nothing did.
-    """
+    def end(self) -> None:
+        self._is_ending = True
 
-    accepted: int
-    shown: int
-    folded: int
-    digested: int
-    dropped: Mapping[str, int]
-    queued: int
-    notifications: int
-    state: str
-    last_error: str | None
+    def goes_on(self) -> bool:
+        return not self._is_ending
+
+
+class _Flush(NamedTuple):
+    """A flush that ran out of time: a close that comes right after it gets no time of its own."""
+
+    deadline: float
+    ended: float
 
 
 @dataclass(frozen=True)
@@ -127,7 +123,12 @@ class DeliverySettings:
 
 
 class Worker:
-    """Delivers alerts in the background, one after another."""
+    """Delivers alerts in the background.
+
+    Attributes:
+        shutdown_timeout: Seconds that flush, close and the end of the program may take.
+        pid: Number of the process whose alerts it has.
+    """
 
     def __init__(
         self,
@@ -154,6 +155,7 @@ class Worker:
         self.shutdown_timeout: float = settings.shutdown_timeout
         self._write_line = report
         self._on_error = on_error
+        self._waiters = Waiters()
         self.start_fresh()
         add_worker(self)
 
@@ -174,24 +176,20 @@ class Worker:
         )
         self._make_locks()
         self._starting = threading.RLock()
-        client = self._transport.client
-        self._failure_is_known = failure_lock((client.address, client.packer_factory))
-        inherited, self._waiters = getattr(self, "_waiters", ()), deque[_Waiter]()
-        for waiter in inherited:  # forked inside flush, by a signal handler: what it waited for is not delivered here
-            waiter.release(settled=False)
-        self._generation = 0
-        self._started: int | None = None  # the generation that has a thread
+        transport = self._transport
+        self._reports = FailureReport(transport.label, transport.failure_key, self._write_line)
+        self._waiters.release_all()  # forked inside flush, by a signal handler: what it waited for is the parent's
+        self._waiters = Waiters()
+        self._state = State.IDLE
+        self._thread: _Thread | None = None  # the one that will find what is submitted now
         self._is_retired = False
-        self._is_backing_off = False
         self._thread_ids: set[int] = set()  # more than one while an older thread ends its last exchange
         self._failures = 0
         self._retry_at = 0.0
-        self._refused = False
         self._answered_at = 0.0
-        self._spent_until = 0.0
-        self._flushed_at = 0.0
+        self._unfinished_flush: _Flush | None = None
         self._has_reported_no_thread = False
-        self._transport.forget_registration()
+        transport.forget()
         self.pid: int = os.getpid()  # last: other threads of this process wait for it
 
     def _make_locks(self) -> None:
@@ -209,16 +207,16 @@ class Worker:
             alert: The alert.
         """
         self._notice_fork()
-        self._spent_until = 0.0
+        self._unfinished_flush = None
         self._queue.add(alert)
-        if not self._is_running:
+        if self._thread is None:
             self._start_thread()
-        if not self._is_backing_off:  # else the thread would wake for each record, to find that it must not try yet
+        if self._state is not State.RETRYING:  # else the thread would wake for each record, and must not try yet
             self._wake_up()
         if exit_.begun:
             if not self._flush_until(exit_.deadline):
                 self._give_up(self._why_given_up(exit_.deadline))
-        elif not self._is_running and not self._is_being_started() and not self._pause():
+        elif self._thread is None and not self._is_being_started() and not self._pause():
             self._deliver_inline(time.monotonic() + self.shutdown_timeout)  # threads are refused here
 
     def flush(self, timeout: float | None = None) -> bool:
@@ -236,8 +234,8 @@ class Worker:
         deadline = time.monotonic() + budget
         settled = self._flush_until(deadline)
         # logging.shutdown calls flush and then close: what this call has spent, that one has not.
-        self._spent_until = 0.0 if settled or timeout is not None else deadline
-        self._flushed_at = time.monotonic()
+        ran_out = not settled and timeout is None
+        self._unfinished_flush = _Flush(deadline, time.monotonic()) if ran_out else None
         return settled
 
     def close(self) -> None:
@@ -247,11 +245,20 @@ class Worker:
         """
         self._notice_fork()
         now = time.monotonic()
-        spent = self._spent_until if now < self._flushed_at + _SOON else 0.0
+        flush = self._unfinished_flush
+        if exit_.begun:
+            deadline = exit_.deadline
+        elif flush is not None and now < flush.ended + _SOON:
+            deadline = flush.deadline
+        else:
+            deadline = now + self.shutdown_timeout
         try:
-            self.finish(exit_.deadline if exit_.begun else spent or now + self.shutdown_timeout)
+            self.finish(deadline)
         finally:
-            self._generation += 1
+            thread = self._thread
+            if thread is not None:
+                thread.end()
+                self._forget(thread)
             self._wake_up()
             self._transport.close()
             if self._queue.has_work():  # submitted after the last look, by a thread that took this one for running
@@ -261,9 +268,9 @@ class Worker:
         """Deliver what waits, and then end the thread: nobody can hand over more. Waits for no delivery."""
         self._notice_fork()
         self._is_retired = True
-        if not self._is_running and self._queue.has_work():
+        if self._thread is None and self._queue.has_work():
             self._start_thread()
-            if not self._is_running:
+            if self._thread is None:
                 keep_until_the_end(self)
         self._wake_up()
 
@@ -272,7 +279,6 @@ class Worker:
         self._notice_fork()
         counts = self._queue.counts()
         settled = counts.shown + counts.folded + counts.digested + sum(counts.dropped.values())
-        state = "refused" if self._refused else "retrying" if self._failures else None
         last_error = list(self._last_error)
         return Stats(
             accepted=settled + counts.queued,
@@ -282,9 +288,14 @@ class Worker:
             dropped=counts.dropped,
             queued=counts.queued,
             notifications=counts.notifications,
-            state=state or ("running" if self._is_running else "idle"),
+            state=self._state.value,
             last_error=last_error[0] if last_error else None,
         )
+
+    @property
+    def label(self) -> str:
+        """Name of the place where the alerts go, for people."""
+        return self._transport.label
 
     def is_current_thread(self) -> bool:
         """Tell whether the caller runs on the worker's thread."""
@@ -300,11 +311,6 @@ class Worker:
 
     # -- The thread ----------------------------------------------------------------------------
 
-    @property
-    def _is_running(self) -> bool:
-        """Whether there is a thread that will find what is submitted now."""
-        return self._started == self._generation
-
     def _wake_up(self) -> None:
         try:
             if self._wake.locked():
@@ -318,21 +324,23 @@ class Worker:
         if exit_.begun or is_held_here(starting) or not starting.acquire(blocking=False):
             return
         try:
-            if not self._is_running:
+            if self._thread is None:
                 drain_at_the_end_of_a_child()
                 if self._kind_of_lock is not threading.Lock:
                     self._make_locks()
                 # Before the start: the thread may have ended, or close may have been called, when the start returns.
-                generation = self._started = self._generation
+                thread = self._thread = _Thread()
+                if self._state is State.IDLE:
+                    self._enter(State.RUNNING)
                 try:
-                    start_thread(self._run, generation)
+                    start_thread(self._run, thread)
                 except BaseException:
-                    self._started = None
+                    self._forget(thread)
                     raise
         except RuntimeError as error:
             if not self._has_reported_no_thread:
                 self._has_reported_no_thread = True
-                self._report(f"no thread can be started ({error}): alerts are sent by the thread that logs")
+                self._reports.line(f"no thread can be started ({error}): alerts are sent by the thread that logs")
         finally:
             starting.release()
 
@@ -344,41 +352,45 @@ class Worker:
         self._starting.release()
         return False
 
-    def _run(self, generation: int) -> None:
+    def _forget(self, thread: _Thread) -> None:
+        """Let the next alert start another thread, unless one was started after this one."""
+        if self._thread is thread:
+            self._thread = None
+            if self._state is State.RUNNING:
+                self._enter(State.IDLE)
+
+    def _run(self, thread: _Thread) -> None:
         ident = _thread.get_ident()
         self._thread_ids.add(ident)
         try:
-            while generation == self._generation:
-                pause = self._work(generation)
+            while thread.goes_on():
+                pause = self._work(thread)
                 if self._is_retired and not (self._failures and self._queue.has_work()):
                     return
-                self._is_backing_off = self._pause() > 0
                 self._wake.acquire(timeout=pause)
-                self._is_backing_off = False
         finally:
-            self._release_waiters()
+            self._waiters.release_settled(self._queue.is_settled)
             self._queue.dropped_alerts.hand_over()
             # The system gives the number of a thread that has ended to the next one, whose records are not this one's.
             self._thread_ids.discard(ident)
-            if self._started == generation:
-                self._started = None
+            self._forget(thread)
             self._wake_up()  # what woke this thread may have been meant for its successor
 
-    def _work(self, generation: int) -> float:
+    def _work(self, thread: _Thread) -> float:
         """Deliver what can be delivered now, whatever happens.
 
         Returns:
             Seconds until the next try, or until a count or a digest is due; -1 when only a new alert brings work.
         """
         try:
-            while generation == self._generation:
+            while thread.goes_on():
                 self._queue.dropped_alerts.hand_over()
                 pause = self._pause()
                 if pause > 0:
                     return pause
                 with self._turn:
-                    delivered = generation == self._generation and self._deliver_next()
-                self._release_waiters()
+                    delivered = thread.goes_on() and self._deliver_next()
+                self._waiters.release_settled(self._queue.is_settled)
                 if not delivered:
                     return self._pause() or self._until_due()
         except BaseException as error:  # noqa: BLE001 - nothing ends the thread: what waits would wait for ever
@@ -389,11 +401,24 @@ class Worker:
     def _fail(self, error: BaseException) -> None:
         """Try again later, after what should not have happened."""
         self._note(f"{INTERNAL_ERROR}: {type(error).__name__}: {error}")
-        self._back_off()
+        self._enter(State.RETRYING)
 
     def _note(self, error: str) -> None:
         self._last_error.append(error)
-        self._report_failure(error)
+        self._reports.failure(error)
+
+    def _enter(self, state: State) -> None:
+        """Change the state, and what belongs to it: when to try again, and who still waits."""
+        self._state = state
+        if state is State.RETRYING:
+            self._failures += 1
+            base = min(_LAST_RETRY, _FIRST_RETRY * 2.0 ** min(self._failures - 1, 10))
+            jitter = 0.75 + 0.5 * os.urandom(1)[0] / 255  # many processes that lost one server do not return in step
+            self._retry_at = time.monotonic() + base * jitter
+            self._waiters.release_all()  # they asked for one attempt
+            return
+        self._failures = 0
+        self._retry_at = time.monotonic() + _RETRY_AFTER_REFUSAL if state is State.REFUSED else 0.0
 
     def _until_due(self) -> float:
         due = self._queue.next_due()
@@ -405,70 +430,70 @@ class Worker:
             return 0.0
         return max(0.0, self._retry_at - time.monotonic())
 
-    def _deliver_next(self, flushed: int = 0, timeout: float | None = None) -> bool:
-        """Deliver one alert; the caller has the turn.
+    def _deliver_next(self, flushed: int = 0, deadline: float = math.inf) -> bool:
+        """Deliver one batch; the caller has the turn.
 
         Args:
             flushed: The mark of a flush that this is for; those of waiting threads count in any case.
-            timeout: Seconds for each exchange; None means the client's.
+            deadline: When to end, in seconds of time.monotonic.
 
         Returns:
             False when nothing waited, or the server cannot be reached.
         """
         if self._is_retired:
             flushed = self._queue.mark()
-        entry = self._queue.take(max((waiter.mark for waiter in list(self._waiters)), default=flushed))
-        if entry is None:
+        batch = self._queue.take(self._waiters.highest_mark(flushed), self._transport.batch_size)
+        if not batch:
             return False
-        if self._refused and time.monotonic() < self._retry_at:
-            self._queue.settle(entry, NOT_AUTHORIZED)
+        if self._state is State.REFUSED and time.monotonic() < self._retry_at:
+            for entry in batch:
+                self._queue.settle(entry, NOT_AUTHORIZED)
             return True
         unreported = self._queue.unreported()
         try:
-            alert = with_dropped(entry.alert, unreported)
-            ids = (entry.id_, entry.coalescing_id)
-            result = self._transport.send(alert, ids, timeout, unanswered=entry.unanswered)
+            outgoing = [
+                OutgoingAlert(entry.alert, entry.id_, entry.coalescing_id, entry.unanswered, entry.tallies())
+                for entry in batch
+            ]
+            outgoing[0] = replace(outgoing[0], alert=with_dropped(outgoing[0].alert, unreported))
+            results = self._transport.send(outgoing, deadline)
         except BaseException as error:
             if not isinstance(error, Exception) and not self.is_current_thread():
-                raise  # Ctrl-C, while this thread delivers itself: the next to deliver finds the alert in flight
-            result = SendResult(SendStatus.DROPPED, INTERNAL_ERROR, f"{type(error).__name__}: {error}")
-        if result.status is SendStatus.SHOWN:
+                raise  # Ctrl-C, while this thread delivers itself: the next to deliver finds the alerts in flight
+            results = [SendResult(SendStatus.DROPPED, INTERNAL_ERROR, f"{type(error).__name__}: {error}")] * len(batch)
+        if results[0].status is SendStatus.SHOWN:
             self._queue.mark_reported(unreported)
-        return self._account(entry, result)
+        return self._account(batch, results)
 
-    def _account(self, entry: Entry, result: SendResult) -> bool:
-        """Apply the result of a send; return False to stop and back off."""
-        if result.hint:
-            self._note(result.hint)
-        if result.status is SendStatus.RETRY:
-            if result.unanswered >= MAX_SENDINGS:
+    def _account(self, batch: Sequence[Entry], results: Sequence[SendResult]) -> bool:
+        """Apply the results of a send; return False to stop and back off."""
+        statuses = {result.status for result in results}
+        for result in results:
+            if result.hint:
+                self._note(result.hint)
+        for entry, result in zip(batch, results, strict=True):
+            if result.status is not SendStatus.RETRY:
+                self._queue.settle(entry, None if result.status is SendStatus.SHOWN else result.reason)
+            elif result.unanswered >= MAX_SENDINGS:
                 self._queue.settle(entry, NO_ANSWER)
-            else:
-                self._queue.put_back(entry, result.unanswered)
-            self._back_off()
+        for entry, result in reversed(list(zip(batch, results, strict=True))):
+            if result.status is SendStatus.RETRY:
+                self._queue.put_back(entry, result.unanswered)  # does nothing to one that is settled
+        if SendStatus.RETRY in statuses:
+            self._enter(State.RETRYING)
             return False
         self._answered_at = time.monotonic()
-        self._refused = result.status is SendStatus.REFUSED
-        self._retry_at = time.monotonic() + _RETRY_AFTER_REFUSAL if self._refused else 0.0
-        self._failures = 0
-        self._queue.settle(entry, None if result.status is SendStatus.SHOWN else result.reason)
-        if result.status is SendStatus.SHOWN and self._failure_is_known.locked():
-            self._report_recovery()
+        if SendStatus.REFUSED in statuses:
+            self._enter(State.REFUSED)
+        else:
+            self._enter(State.IDLE if self._thread is None else State.RUNNING)
+        if SendStatus.SHOWN in statuses:
+            self._reports.success(self._waited_and_lost)
         return True
 
-    def _back_off(self) -> None:
-        """Set the next try, and let nobody wait for this one: those in flush asked for one attempt."""
-        self._failures += 1
-        base = min(_LAST_RETRY, _FIRST_RETRY * 2.0 ** min(self._failures - 1, 10))
-        jitter = 0.75 + 0.5 * os.urandom(1)[0] / 255  # many processes that lost one server do not return in step
-        self._retry_at = time.monotonic() + base * jitter
-        while self._waiters:
-            self._waiters.popleft().release(settled=False)
-
-    def _release_waiters(self) -> None:
-        for waiter in list(self._waiters):
-            if self._queue.is_settled(waiter.mark):
-                waiter.release(settled=True)
+    def _waited_and_lost(self) -> tuple[int, int]:
+        counts = self._queue.counts()
+        return counts.queued + 1, sum(counts.dropped.values())  # the one that has just been shown waited too
 
     # -- Waiting -------------------------------------------------------------------------------
 
@@ -478,27 +503,20 @@ class Worker:
         if self._queue.is_settled(mark):
             return True
         # A signal handler that interrupts the thread's start waits for no thread either.
-        if not self._is_running or self.is_current_thread() or is_held_here(self._starting):
+        if self._thread is None or self.is_current_thread() or is_held_here(self._starting):
             self._deliver_inline(deadline, mark)
             return self._queue.is_settled(mark)
-        waiter = _Waiter(mark)
-        self._waiters.append(waiter)
+        waiter = self._waiters.add(mark)
         try:
             self._wake_up()
-            waiter.lock.acquire(timeout=max(0.0, deadline - time.monotonic()))
+            waiter.wait(deadline - time.monotonic())
         finally:
-            try:
-                self._waiters.remove(waiter)
-            except ValueError:
-                pass  # the thread took it
-        return waiter.settled or self._queue.is_settled(mark)
+            self._waiters.remove(waiter)
+        return waiter.is_settled or self._queue.is_settled(mark)
 
     def _deliver_inline(self, deadline: float, flushed: int = 0) -> None:
-        """Deliver on the calling thread, where no other exists or can be started.
-
-        A look-up of the host's name would be bounded by nothing, so it is not made here.
-        """
-        if self._transport.client.needs_look_up or sys.is_finalizing() or self._is_interrupted():
+        """Deliver on the calling thread, where no other exists or can be started."""
+        if not self._transport.may_deliver_inline() or sys.is_finalizing() or self._is_interrupted():
             return
         left = deadline - time.monotonic()
         turn = self._turn  # a signal handler may fork meanwhile, and the child has another
@@ -507,15 +525,15 @@ class Worker:
         try:
             if not turn.acquire(timeout=left):
                 return
-            while (left := deadline - time.monotonic()) > 0:
-                if not self._deliver_next(flushed, min(left, self._transport.client.timeout)):
+            while time.monotonic() < deadline:
+                if not self._deliver_next(flushed, deadline):
                     return
         except Exception as error:  # noqa: BLE001 - a logging call raises nothing
             self._fail(error)
         finally:
             if is_held_here(turn):
                 turn.release()
-            self._release_waiters()
+            self._waiters.release_settled(self._queue.is_settled)
             self._queue.dropped_alerts.hand_over()
 
     def _is_interrupted(self) -> bool:
@@ -546,9 +564,9 @@ class Worker:
         if self._is_interrupted():
             return
         lost = self._queue.abandon(LATE, mark)
-        self._release_waiters()  # of other threads
+        self._waiters.release_settled(self._queue.is_settled)  # of other threads
         if lost:
-            self._report_failure(f"{why}{_alerts(lost)} not delivered")
+            self._reports.failure(f"{why}{alerts(lost)} not delivered")
         self._queue.dropped_alerts.hand_over()
 
     def _why_given_up(self, deadline: float) -> str:
@@ -561,37 +579,4 @@ class Worker:
             return f"{budget} were not enough, " if has_answered else f"no answer within {budget}, "
         if sys.is_finalizing():
             return "the program has ended, "
-        return "its address was not looked up before, " if self._transport.client.needs_look_up else ""
-
-    # -- Diagnosis -----------------------------------------------------------------------------
-
-    @property
-    def server(self) -> str:
-        """Host and port of the server, for people."""
-        return host_and_port(*self._transport.client.address)
-
-    def _report_failure(self, reason: str) -> None:
-        """Report a failure, once until the next success; for all handlers of one server together."""
-        if self._failure_is_known.acquire(blocking=False):
-            self._report(f"cannot show alerts on {self.server}: {reason}")
-
-    def _report_recovery(self) -> None:
-        try:
-            self._failure_is_known.release()
-        except RuntimeError:
-            return  # another handler of this server was faster
-        counts = self._queue.counts()
-        waited, lost = counts.queued + 1, sum(counts.dropped.values())  # the one that has just been shown waited too
-        self._report(
-            f"{self.server} shows alerts again: {_alerts(waited)} waited, {_alerts(lost) if lost else 'none'} lost"
-        )
-
-    def _report(self, line: str) -> None:
-        try:
-            self._write_line(line)
-        except Exception:  # noqa: BLE001 - sys.stderr can be anything that a program has put there
-            pass
-
-
-def _alerts(count: int) -> str:
-    return "1 alert" if count == 1 else f"{count:,} alerts"
+        return "" if self._transport.may_deliver_inline() else "its address was not looked up before, "

@@ -79,7 +79,7 @@ def test_what_waits_at_the_fork_is_the_parents(attach: Attach, logger: logging.L
         assert gate.reached.wait(PATIENCE)
 
         def work() -> bool:
-            handler._worker._transport.client = GNTPHandler(port=works.port)._worker._transport.client
+            handler._worker._transport = GNTPHandler(port=works.port)._worker._transport
             logger.error("child")
             accepted = handler.stats().accepted
             return handler.flush(PATIENCE) and accepted == 1

@@ -13,16 +13,18 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from gntp_logging.alerts.alert import Alert
-from gntp_logging.delivery.queue import AlertQueue, Entry
+from gntp_logging.delivery.gntp_transport import GNTPTransport
+from gntp_logging.delivery.outbox import SingleEntry
+from gntp_logging.delivery.queue import AlertQueue
 from gntp_logging.delivery.threads import start_thread
-from gntp_logging.delivery.transport import SendResult, SendStatus, Transport
-from gntp_logging.delivery.worker import DeliverySettings, Worker
+from gntp_logging.delivery.transport import OutgoingAlert, SendResult, SendStatus
+from gntp_logging.delivery.worker import DeliverySettings, State, Worker
 from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.models import Event
 from gntp_logging.gntp.requests import NotifyRequest
@@ -70,7 +72,7 @@ def make_worker(port: int, lines: Callable[[str], None] | None = None, **options
     client = GNTPClient("127.0.0.1", port, timeout=options.pop("timeout", 5.0))
     settings = DeliverySettings(**{name: options.pop(name, usual) for name, usual in DELIVERY.items()})
     options.setdefault("redact", lambda one: one)
-    return Worker(Transport(client, "shop", None, EVENTS), settings, report=lines or Lines(), **options)
+    return Worker(GNTPTransport(client, "shop", None, EVENTS), settings, report=lines or Lines(), **options)
 
 
 @pytest.fixture
@@ -172,14 +174,14 @@ def test_an_error_inside_the_delivery_ends_neither_thread_nor_counts(
     """Whatever one alert does, the next is delivered."""
     lines = Lines()
     worker = workers(receiver.port, lines)
-    real = Transport.send
+    real = GNTPTransport.send
 
-    def send(self: Transport, one: Alert, *rest: Any, **more: Any) -> Any:
-        if one.text == "bad":
+    def send(self: GNTPTransport, batch: Sequence[OutgoingAlert], deadline: float) -> list[SendResult]:
+        if batch[0].alert.text == "bad":
             raise MemoryError("no")
-        return real(self, one, *rest, **more)
+        return real(self, batch, deadline)
 
-    monkeypatch.setattr(Transport, "send", send)
+    monkeypatch.setattr(GNTPTransport, "send", send)
     worker.submit(alert("bad"))
     worker.submit(alert("good"))
     assert worker.flush(PATIENCE)
@@ -200,12 +202,13 @@ def test_losses_are_told_once_by_the_next_alert_that_gets_through(
             SendResult(SendStatus.DROPPED, "invalid"),
         ]
     )
-    real = Transport.send
+    real = GNTPTransport.send
 
-    def send(self: Transport, one: Alert, *rest: Any, **more: Any) -> Any:
-        return next(results, None) or real(self, one, *rest, **more)
+    def send(self: GNTPTransport, batch: Sequence[OutgoingAlert], deadline: float) -> list[SendResult]:
+        result = next(results, None)
+        return real(self, batch, deadline) if result is None else [result]
 
-    monkeypatch.setattr(Transport, "send", send)
+    monkeypatch.setattr(GNTPTransport, "send", send)
     worker = workers(receiver.port)
     for text in ("a", "b", "c", "d", "e", "f"):
         worker.submit(alert(text))
@@ -243,7 +246,7 @@ def test_a_report_that_raises_harms_nobody(workers: Callable[..., Worker], recei
     worker = workers(free_port(), report)
     worker.submit(alert())
     assert not worker.flush(PATIENCE)
-    worker._transport.client = GNTPClient("127.0.0.1", receiver.port)
+    worker._transport = GNTPTransport(GNTPClient("127.0.0.1", receiver.port), "shop", None, EVENTS)
     assert worker.flush(PATIENCE)
     assert worker.stats().shown == 1
 
@@ -363,7 +366,7 @@ def test_a_digest_of_too_many_comes_without_any_call(
     workers: Callable[..., Worker], receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A little later."""
-    monkeypatch.setattr("gntp_logging.delivery.queue.DIGEST_DELAY", 0.1)
+    monkeypatch.setattr("gntp_logging.delivery.digest.DELAY", 0.1)
     worker = workers(receiver.port, repeat_window=60, burst=1, rate=1)
     for number in range(4):
         worker.submit(alert(f"fingerprint {number}")._replace(fingerprint=(number,)))
@@ -488,7 +491,7 @@ def test_no_attempt_is_made_for_each_record_while_the_server_is_down(workers: Ca
         worker = workers(server.port)
         worker.submit(alert())
         assert not worker.flush(PATIENCE)
-        wait_until(lambda: worker._is_backing_off)
+        wait_until(lambda: worker._state is State.RETRYING)
         tried = server.connections
         for _ in range(100):
             worker.submit(alert())
@@ -503,7 +506,7 @@ def test_pauses_double_up_to_a_minute_with_jitter(workers: Callable[..., Worker]
     pauses = []
     for _ in range(12):
         began = time.monotonic()
-        worker._back_off()
+        worker._enter(State.RETRYING)
         pauses.append(worker._retry_at - began)
     for pause, middle in zip(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60], strict=True):
         assert 0.74 * middle < pause < 1.26 * middle
@@ -551,13 +554,13 @@ def test_a_digest_that_cannot_be_sent_grows_and_is_tried_again(
     ids: list[str] = []
     port = free_port()
     worker = workers(port, max_age=0.001)
-    real = Transport.send
+    real = GNTPTransport.send
 
-    def send(self: Transport, one: Alert, its: tuple[str, str], *rest: Any, **more: Any) -> SendResult:
-        ids.append(its[0])
-        return real(self, one, its, *rest, **more)
+    def send(self: GNTPTransport, batch: Sequence[OutgoingAlert], deadline: float) -> list[SendResult]:
+        ids.append(batch[0].id_)
+        return real(self, batch, deadline)
 
-    monkeypatch.setattr(Transport, "send", send)
+    monkeypatch.setattr(GNTPTransport, "send", send)
     for text in ("a", "b"):
         worker.submit(alert(text))
         submitted = time.monotonic()
@@ -907,20 +910,21 @@ def test_what_fails_in_taking_an_alert_does_not_end_the_thread(
     assert f"internal error: {error.__name__}: no" in lines.lines[0]
 
 
+@pytest.mark.parametrize("where", ["prepare", "taken"])
 def test_an_alert_that_fails_halfway_out_of_the_queue_is_not_lost(
-    workers: Callable[..., Worker], receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
+    workers: Callable[..., Worker], receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     """It is in flight, and goes out with the next try."""
-    real = AlertQueue._with_ids
+    real = getattr(SingleEntry, where)
     failed = threading.Event()
 
-    def fail(self: AlertQueue, entry: Entry) -> Entry:
+    def fail(self: SingleEntry, *rest: Any) -> Any:
         if not failed.is_set():
             failed.set()
             raise MemoryError("no")
-        return real(self, entry)
+        return real(self, *rest)
 
-    monkeypatch.setattr(AlertQueue, "_with_ids", fail)
+    monkeypatch.setattr(SingleEntry, where, fail)
     worker = workers(receiver.port)
     worker.submit(alert("one"))
     worker.flush(PATIENCE)
@@ -932,7 +936,7 @@ def test_an_alert_that_fails_halfway_out_of_the_queue_is_not_lost(
 
 
 @pytest.mark.parametrize("error", [ValueError, SystemExit])
-@pytest.mark.parametrize("where", ["flood.Flood.offer", "digest.Digest.take_in", "queue.AlertQueue._to_digest"])
+@pytest.mark.parametrize("where", ["flood.Flood.offer", "digest.Digest.take_in", "digest.DigestSchedule.wait_for_more"])
 @pytest.mark.parametrize("queue_size", [2, 100])
 def test_whatever_fails_while_alerts_are_taken_in_each_is_counted(
     workers: Callable[..., Worker],
@@ -1114,11 +1118,11 @@ def test_without_threads_a_delivery_that_is_interrupted_loses_nothing(
     """Ctrl-C is raised where the program logs; the alert goes out with the next one."""
 
     def send(*_: object, **__: object) -> SendResult:
-        monkeypatch.setattr(Transport, "send", real)
+        monkeypatch.setattr(GNTPTransport, "send", real)
         raise KeyboardInterrupt
 
-    real = Transport.send
-    monkeypatch.setattr(Transport, "send", send)
+    real = GNTPTransport.send
+    monkeypatch.setattr(GNTPTransport, "send", send)
     worker = workers(receiver.port)
     with pytest.raises(KeyboardInterrupt):
         worker.submit(alert("one"))
@@ -1129,7 +1133,13 @@ def test_without_threads_a_delivery_that_is_interrupted_loses_nothing(
 
 
 @pytest.mark.usefixtures("without_threads")
-@pytest.mark.parametrize("where", ["_sort_out", "_without_secrets", "_with_ids", "settle", "take"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        "queue.AlertQueue._sort_out", "queue.AlertQueue._without_secrets", "outbox.SingleEntry.prepare",
+        "outbox.SingleEntry.taken", "outbox.SingleEntry.shown", "queue.AlertQueue.settle", "queue.AlertQueue.take",
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("after", [False, True])
 def test_without_threads_ctrl_c_anywhere_loses_and_locks_nothing(
     workers: Callable[..., Worker],
@@ -1139,19 +1149,21 @@ def test_without_threads_ctrl_c_anywhere_loses_and_locks_nothing(
     after: bool,
 ) -> None:
     """Before a step of the delivery or after it: the next logging call delivers what is there."""
-    real = getattr(AlertQueue, where)
+    module, owner, name = where.split(".")
+    place = getattr(importlib.import_module(f"gntp_logging.delivery.{module}"), owner)
+    real = getattr(place, name)
     interrupted: list[bool] = []
 
-    def interrupt(self: AlertQueue, *arguments: Any) -> Any:
+    def interrupt(*arguments: Any) -> Any:
         if interrupted:
-            return real(self, *arguments)
+            return real(*arguments)
         interrupted.append(True)
         if after:
-            real(self, *arguments)
+            real(*arguments)
         raise KeyboardInterrupt
 
     worker = workers(receiver.port)
-    monkeypatch.setattr(AlertQueue, where, interrupt)
+    monkeypatch.setattr(place, name, interrupt)
     with pytest.raises(KeyboardInterrupt):
         worker.submit(alert("one"))
     worker.submit(alert("two"))
@@ -1159,7 +1171,9 @@ def test_without_threads_ctrl_c_anywhere_loses_and_locks_nothing(
     stats = worker.stats()
     assert stats.queued == 0
     assert {toast.text for toast in receiver.toasts} == {"one", "two"}
-    if where != "_sort_out" or not after:  # what is decided is decided: it is counted twice rather than never
+    if (
+        not where.endswith(("_sort_out", "shown")) or not after
+    ):  # what is decided is decided: it is counted twice rather than never
         assert stats.accepted == 2
     worker.close()
     assert worker.stats().state == "idle"

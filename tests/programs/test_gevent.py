@@ -62,7 +62,7 @@ def test_other_greenlets_go_on_while_the_server_hangs(setup: str) -> None:
             gevent.sleep(0.01)
 
     logging.error("hangs")
-    while handler._worker._queue._in_flight is None:  # until its exchange has begun
+    while not handler._worker._queue._in_flight:  # until its exchange has begun
         gevent.sleep(0.001)
     counter = gevent.spawn(count)
     counter.join(5)

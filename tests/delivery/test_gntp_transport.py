@@ -1,14 +1,17 @@
-"""delivery: what each answer of a server means for an alert."""
+"""gntp_transport: what each answer of a server means for an alert."""
 
 from __future__ import annotations
 
+import math
 import socket
 import time
 from collections.abc import Callable
 
 import pytest
 
-from gntp_logging.delivery.transport import MAX_EVENTS, MUTE, SendResult, SendStatus, Transport
+from gntp_logging.alerts.alert import Alert
+from gntp_logging.delivery.gntp_transport import MAX_EVENTS, MUTE, GNTPTransport
+from gntp_logging.delivery.transport import OutgoingAlert, SendResult, SendStatus
 from gntp_logging.gntp import ciphers
 from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.models import Event, Resource
@@ -18,10 +21,19 @@ from tests.support import ScriptedServer, answer_error, free_port, make_alert, r
 ALERT = make_alert()
 
 
-def delivery(port: int, **options: object) -> Transport:
-    """Make a delivery to a loopback port."""
+class OneByOne(GNTPTransport):
+    """Sends one alert at a time, and takes seconds instead of a deadline."""
+
+    def send_one(self, alert: Alert, id_: str, seconds: float = math.inf) -> SendResult:
+        """Send an alert, and return what became of it."""
+        (result,) = self.send([OutgoingAlert(alert, id_, id_)], time.monotonic() + seconds)
+        return result
+
+
+def delivery(port: int, **options: object) -> OneByOne:
+    """Make a transport to a loopback port."""
     client = GNTPClient("127.0.0.1", port, timeout=5.0, **options)  # type: ignore[arg-type]  # a test's own options
-    return Transport(client, "shop", Resource(data=b"shop"), [Event("Error", icon=Resource(data=b"error"))])
+    return OneByOne(client, "shop", Resource(data=b"shop"), [Event("Error", icon=Resource(data=b"error"))])
 
 
 class Journal:
@@ -51,8 +63,8 @@ def test_an_alert_is_registered_for_and_shown() -> None:
     journal = Journal(lambda request, number: None)
     with ScriptedServer(journal) as server:
         sender = delivery(server.port)
-        assert sender.send(ALERT, ("id-1", "id-1")) == SendResult(SendStatus.SHOWN)
-        assert sender.send(ALERT, ("id-2", "id-2")) == SendResult(SendStatus.SHOWN)
+        assert sender.send_one(ALERT, "id-1") == SendResult(SendStatus.SHOWN)
+        assert sender.send_one(ALERT, "id-2") == SendResult(SendStatus.SHOWN)
     register, notify, _ = journal.requests
     assert register == RegisterRequest("shop", Resource(data=b"shop"), (Event("Error", icon=Resource(data=b"error")),))
     assert isinstance(notify, NotifyRequest)
@@ -66,8 +78,8 @@ def test_a_server_that_has_forgotten_is_registered_with_again(code: int) -> None
     journal = Journal(lambda request, number: code if number == 2 else None)
     with ScriptedServer(journal) as server:
         sender = delivery(server.port)
-        sender.send(ALERT, ("id-1", "id-1"))
-        assert sender.send(ALERT, ("id-2", "id-2")).status is SendStatus.SHOWN
+        sender.send_one(ALERT, "id-1")
+        assert sender.send_one(ALERT, "id-2").status is SendStatus.SHOWN
     assert journal.types == "RNNRN"
     assert [r.notification.id_ for r in journal.requests if isinstance(r, NotifyRequest)] == ["id-1", "id-2", "id-2"]
 
@@ -76,7 +88,7 @@ def test_a_server_that_never_remembers_ends_the_tries() -> None:
     """401 after registering again is an answer like any other: no loop."""
     journal = Journal(lambda request, number: 401 if isinstance(request, NotifyRequest) else None)
     with ScriptedServer(journal) as server:
-        result = delivery(server.port).send(ALERT, ("id", "id"))
+        result = delivery(server.port).send_one(ALERT, "id")
     assert (result.status, result.reason) == (SendStatus.DROPPED, "error 401")
     assert journal.types == "RNRN"
 
@@ -86,9 +98,9 @@ def test_a_new_event_is_added_to_the_whole_list() -> None:
     journal = Journal(lambda request, number: None)
     with ScriptedServer(journal) as server:
         sender = delivery(server.port)
-        sender.send(ALERT, ("1", "1"))
-        sender.send(ALERT._replace(event="Deploy"), ("2", "2"))
-        sender.send(ALERT._replace(event="Deploy"), ("3", "3"))
+        sender.send_one(ALERT, "1")
+        sender.send_one(ALERT._replace(event="Deploy"), "2")
+        sender.send_one(ALERT._replace(event="Deploy"), "3")
     assert journal.types == "RNRNN"
     register = journal.requests[2]
     assert isinstance(register, RegisterRequest)
@@ -109,21 +121,21 @@ def test_already_processed_counts_as_shown() -> None:
     """403 says that the server has the notification."""
     journal = Journal(lambda request, number: 403 if isinstance(request, NotifyRequest) else None)
     with ScriptedServer(journal) as server:
-        assert delivery(server.port).send(ALERT, ("id", "id")).status is SendStatus.SHOWN
+        assert delivery(server.port).send_one(ALERT, "id").status is SendStatus.SHOWN
 
 
 def test_a_registration_that_is_already_processed_is_one_and_the_alert_is_still_sent() -> None:
     """Its 403 is not the alert's."""
     journal = Journal(lambda request, number: 403 if isinstance(request, RegisterRequest) else None)
     with ScriptedServer(journal) as server:
-        assert delivery(server.port).send(ALERT, ("id", "id")).status is SendStatus.SHOWN
+        assert delivery(server.port).send_one(ALERT, "id").status is SendStatus.SHOWN
     assert journal.types == "RN"
 
 
 def test_a_disabled_type_is_no_failure() -> None:
     """404 says that the user wants no such alerts: nothing to tell anybody."""
     with ScriptedServer(Journal(lambda request, number: 404 if isinstance(request, NotifyRequest) else None)) as server:
-        result = delivery(server.port).send(ALERT, ("id", "id"))
+        result = delivery(server.port).send_one(ALERT, "id")
     assert result == SendResult(SendStatus.DROPPED, "disabled on the server")
 
 
@@ -138,15 +150,15 @@ def test_a_disabled_type_is_muted_for_a_while(monkeypatch: pytest.MonkeyPatch) -
     with ScriptedServer(journal) as server:
         sender = delivery(server.port)
         for _ in range(3):
-            assert sender.send(ALERT, ("id", "id")) == SendResult(SendStatus.DROPPED, "disabled on the server")
+            assert sender.send_one(ALERT, "id") == SendResult(SendStatus.DROPPED, "disabled on the server")
         assert journal.types == "RN"
-        assert sender.send(ALERT._replace(event="Other"), ("id", "id")).status is SendStatus.SHOWN
+        assert sender.send_one(ALERT._replace(event="Other"), "id").status is SendStatus.SHOWN
         enabled.append(True)
         now = time.monotonic()
         monkeypatch.setattr(time, "monotonic", lambda: now + MUTE - 1)
-        assert sender.send(ALERT, ("id", "id")).status is SendStatus.DROPPED
+        assert sender.send_one(ALERT, "id").status is SendStatus.DROPPED
         monkeypatch.setattr(time, "monotonic", lambda: now + MUTE + 1)
-        assert sender.send(ALERT, ("id", "id")).status is SendStatus.SHOWN
+        assert sender.send_one(ALERT, "id").status is SendStatus.SHOWN
 
 
 def test_a_forked_child_asks_again_for_what_is_disabled() -> None:
@@ -154,9 +166,9 @@ def test_a_forked_child_asks_again_for_what_is_disabled() -> None:
     journal = Journal(lambda request, number: 404 if isinstance(request, NotifyRequest) else None)
     with ScriptedServer(journal) as server:
         sender = delivery(server.port)
-        sender.send(ALERT, ("id", "id"))
-        sender.forget_registration()
-        sender.send(ALERT, ("id", "id"))
+        sender.send_one(ALERT, "id")
+        sender.forget()
+        sender.send_one(ALERT, "id")
     assert journal.types == "RNRN"
 
 
@@ -176,8 +188,8 @@ def test_a_garbled_answer_is_asked_for_once_more() -> None:
 
     with ScriptedServer(serve) as server:
         sender = delivery(server.port)
-        assert sender.send(ALERT, ("one", "one")) == SendResult(SendStatus.SHOWN)
-        assert sender.send(ALERT, ("two", "two")).status is SendStatus.RETRY
+        assert sender.send_one(ALERT, "one") == SendResult(SendStatus.SHOWN)
+        assert sender.send_one(ALERT, "two").status is SendStatus.RETRY
     assert ids == ["one", "one", "two", "two"]
 
 
@@ -189,7 +201,7 @@ def test_a_wrong_password_is_refused_with_what_to_check() -> None:
         send_response(sock, "-ERROR", Error_Code="400", Error_Description="bad key")
 
     with ScriptedServer(serve) as server:
-        result = delivery(server.port, password="secret", encryption=ciphers.AES).send(ALERT, ("id", "id"))
+        result = delivery(server.port, password="secret", encryption=ciphers.AES).send_one(ALERT, "id")
     assert result.status is SendStatus.REFUSED
     for part in ("does not accept the password", "400", "bad key", "check that the password", "SHA256 and AES"):
         assert part in result.hint
@@ -199,7 +211,7 @@ def test_a_wrong_password_is_refused_with_what_to_check() -> None:
 def test_a_missing_password_is_refused_with_what_to_do() -> None:
     """400 to a request without a key asks for one."""
     with ScriptedServer(answer_error(400)) as server:
-        result = delivery(server.port).send(ALERT, ("id", "id"))
+        result = delivery(server.port).send_one(ALERT, "id")
     assert result.status is SendStatus.REFUSED
     assert "wants a password" in result.hint
 
@@ -208,7 +220,7 @@ def test_a_missing_password_is_refused_with_what_to_do() -> None:
 def test_another_error_drops_the_alert_with_the_servers_words(code: int) -> None:
     """The server's code is the reason, its description is in the hint."""
     with ScriptedServer(answer_error(code, "a description")) as server:
-        result = delivery(server.port).send(ALERT, ("id", "id"))
+        result = delivery(server.port).send_one(ALERT, "id")
     assert (result.status, result.reason) == (SendStatus.DROPPED, f"error {code}")
     assert "a description" in result.hint
 
@@ -218,14 +230,14 @@ def test_a_failed_registration_is_tried_again() -> None:
     journal = Journal(lambda request, number: 500 if number == 0 else None)
     with ScriptedServer(journal) as server:
         sender = delivery(server.port)
-        assert sender.send(ALERT, ("1", "1")).status is SendStatus.DROPPED
-        assert sender.send(ALERT, ("2", "2")).status is SendStatus.SHOWN
+        assert sender.send_one(ALERT, "1").status is SendStatus.DROPPED
+        assert sender.send_one(ALERT, "2").status is SendStatus.SHOWN
     assert journal.types == "RRN"
 
 
 def test_nobody_listening_is_worth_another_try() -> None:
     """A refused connection keeps the alert."""
-    result = delivery(free_port()).send(ALERT, ("id", "id"))
+    result = delivery(free_port()).send_one(ALERT, "id")
     assert (result.status, result.reason) == (SendStatus.RETRY, "network")
     assert "refused" in result.hint
 
@@ -233,7 +245,7 @@ def test_nobody_listening_is_worth_another_try() -> None:
 def test_a_server_that_never_answers_is_worth_another_try() -> None:
     """The exchange ends at its deadline."""
     with socket.create_server(("127.0.0.1", 0)) as hung:
-        result = delivery(hung.getsockname()[1]).send(ALERT, ("id", "id"), timeout=0.05)
+        result = delivery(hung.getsockname()[1]).send_one(ALERT, "id", 0.05)
     assert (result.status, result.reason) == (SendStatus.RETRY, "network")
     assert "within 0.05 s" in result.hint
 
@@ -246,6 +258,6 @@ def test_a_server_of_another_protocol_is_named_as_such() -> None:
         sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
     with ScriptedServer(serve) as server:
-        result = delivery(server.port).send(ALERT, ("id", "id"))
+        result = delivery(server.port).send_one(ALERT, "id")
     assert (result.status, result.reason) == (SendStatus.RETRY, "protocol")
     assert "is the port right?" in result.hint

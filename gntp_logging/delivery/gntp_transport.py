@@ -1,0 +1,259 @@
+"""A GNTP server as a transport: registers first, then notifies, and says what became of each alert."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from gntp_logging.alerts.context import headers
+from gntp_logging.gntp.connections import GNTPClient
+from gntp_logging.gntp.constants import NOT_REGISTERED, ErrorCode
+from gntp_logging.gntp.exceptions import (
+    GNTPAuthenticationError,
+    GNTPConnectionError,
+    GNTPError,
+    GNTPProtocolError,
+    GNTPResourceError,
+    GNTPResponseError,
+)
+from gntp_logging.gntp.models import Event, Notification, Resource, URLCallback, is_web_url
+from gntp_logging.gntp.network import host_and_port
+from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest
+
+from .dropped import DISABLED, INVALID, NOT_AUTHORIZED
+from .transport import MAX_SENDINGS, OutgoingAlert, SendResult, SendStatus
+
+MAX_EVENTS: Final = 200
+"""Notification types at most. Records can name new ones; a name made from data must not grow the list for ever."""
+
+MUTE: Final = 600.0
+"""Seconds for which a type that the user has disabled is not sent: people change their minds in minutes."""
+
+_DISABLED: Final = SendResult(SendStatus.DROPPED, DISABLED)
+
+
+@dataclass
+class _Attempt:
+    """One send of one alert.
+
+    Attributes:
+        deadline: When it has to end, in seconds of time.monotonic.
+        unanswered: How often the alert went out, earlier sends included, without an answer that can be read: the server
+            may have shown it each time.
+    """
+
+    deadline: float
+    unanswered: int
+
+    def may_go_out_again(self) -> bool:
+        return self.unanswered < MAX_SENDINGS
+
+
+class GNTPTransport:
+    """Sends alerts to one GNTP server; a :class:`.transport.Transport`.
+
+    Attributes:
+        label: The server's host and port.
+        timeout: Seconds that one exchange may take.
+        batch_size: One: each alert waits for the answer to the one before.
+        failure_key: The server and the password.
+    """
+
+    def __init__(self, client: GNTPClient, app_name: str, app_icon: Resource | None, events: Iterable[Event]) -> None:
+        """Keep what to register. Nothing is sent.
+
+        Args:
+            client: Client of the server.
+            app_name: The application's name.
+            app_icon: The application's picture.
+            events: The notification types that levels map to.
+        """
+        self.label: str = host_and_port(*client.address)
+        self.timeout: float = client.timeout
+        self.batch_size: int = 1
+        self.failure_key: Hashable = (client.address, client.packer_factory)
+        self._client = client
+        self._app_name = app_name
+        self._app_icon = app_icon
+        self._level_events = {event.name: event for event in events}
+        self._events = dict(self._level_events)
+        self._registered = False
+        self._muted: dict[str, float] = {}  # until when, in seconds of time.monotonic
+
+    def may_deliver_inline(self) -> bool:
+        """Tell whether the server's address is known: no deadline bounds a look-up of its name."""
+        return not self._client.needs_look_up
+
+    def forget(self) -> None:
+        """Register again before the next alert, and ask again for what is disabled."""
+        self._registered = False
+        self._muted.clear()
+
+    def close(self) -> None:
+        """Close the connection, if one is kept; the next alert opens another."""
+        self._client.close()
+
+    def send(self, batch: Sequence[OutgoingAlert], deadline: float) -> list[SendResult]:
+        """Send alerts one after another, registering first where that is needed.
+
+        Args:
+            batch: The alerts, the oldest first.
+            deadline: When to end, in seconds of time.monotonic; infinity where only ``timeout`` counts.
+
+        Returns:
+            What became of each.
+        """
+        return [self._send(outgoing, deadline) for outgoing in batch]
+
+    def _send(self, outgoing: OutgoingAlert, deadline: float) -> SendResult:
+        event = outgoing.alert.event
+        if time.monotonic() < self._muted.get(event, 0.0):
+            return _DISABLED
+        attempt = _Attempt(deadline, outgoing.unanswered)
+        try:
+            self._ensure_event(event)
+            self._notify(self._request(outgoing), attempt)
+        except GNTPAuthenticationError as error:
+            return SendResult(SendStatus.REFUSED, NOT_AUTHORIZED, self._describe_refusal(error))
+        except GNTPResponseError as error:
+            return self._result_of_answer(error, event)
+        except GNTPConnectionError as error:
+            return self._worth_another_try(attempt, "network", f"{error}; is a GNTP server running there?")
+        except GNTPProtocolError as error:
+            return self._worth_another_try(attempt, "protocol", f"the answer is not GNTP ({error}); is the port right?")
+        except GNTPError as error:
+            return SendResult(SendStatus.DROPPED, INVALID, str(error))
+        return SendResult(SendStatus.SHOWN)
+
+    def _worth_another_try(self, attempt: _Attempt, reason: str, hint: str) -> SendResult:
+        # The next try registers first: a server that cannot answer that is not sent the alert, which it might show,
+        # without an answer, at each try.
+        self._registered = False
+        return SendResult(SendStatus.RETRY, reason, hint, attempt.unanswered)
+
+    def _notify(self, request: NotifyRequest, attempt: _Attempt) -> None:
+        """Send a notification to a server that may have forgotten the application, or never known it."""
+        if not self._registered:
+            self._register(attempt)
+        try:
+            self._exchange(request, attempt)
+        except GNTPResponseError as error:
+            if error.error_code not in NOT_REGISTERED:
+                raise
+            self._register(attempt)
+            self._exchange(request, attempt)
+
+    def _register(self, attempt: _Attempt) -> None:
+        self._registered = False
+        request = RegisterRequest(self._app_name, self._app_icon, tuple(self._events.values()))
+        try:
+            self._exchange(request, attempt)
+        except GNTPResponseError as error:
+            if error.error_code != ErrorCode.ALREADY_PROCESSED:  # which would be taken for the alert's answer
+                raise
+        self._registered = True
+
+    def _exchange(self, request: RegisterRequest | NotifyRequest, attempt: _Attempt) -> None:
+        """Send a request; if the answer is garbled, once more, on a fresh connection, in what is left of the time."""
+        began = time.monotonic()
+        seconds = min(self.timeout, round(attempt.deadline - began, 3))  # which errors quote
+        try:
+            self._process(request, attempt, seconds)
+        except GNTPProtocolError:
+            self._client.close()
+            left = began + seconds - time.monotonic()
+            if left <= 0 or not attempt.may_go_out_again():
+                raise
+            self._process(request, attempt, left)
+
+    def _process(self, request: RegisterRequest | NotifyRequest, attempt: _Attempt, seconds: float) -> None:
+        """Have the client process a request, and count how often a notification may have been read without an answer.
+
+        Args:
+            request: The request.
+            attempt: Counts.
+            seconds: How long the exchange may take.
+        """
+        if isinstance(request, RegisterRequest):
+            self._client.process_request(request, timeout=seconds)
+            return
+        if attempt.unanswered:
+            self._client.close()  # on a kept connection that ends the client would send it once more by itself
+        before = self._client.sendings
+        try:
+            self._client.process_request(request, timeout=seconds)
+        except GNTPResponseError:
+            attempt.unanswered += self._client.sendings - before - 1
+            raise
+        except (GNTPConnectionError, GNTPProtocolError):
+            attempt.unanswered += self._client.sendings - before
+            raise
+
+    def _ensure_event(self, name: str) -> None:
+        """Add a notification type that a record named; registering again replaces the server's whole list."""
+        if name in self._events:
+            return
+        if len(self._events) >= MAX_EVENTS:
+            oldest = next((known for known in self._events if known not in self._level_events), None)
+            self._events.pop(oldest or "", None)
+        self._events[name] = Event(name)
+        self._registered = False
+
+    def _request(self, outgoing: OutgoingAlert) -> NotifyRequest:
+        alert = outgoing.alert
+        icon, complaint = _picture(alert.icon)
+        target = alert.target()
+        notification = Notification(
+            name=alert.event,
+            title=alert.title,
+            text=alert._replace(text=alert.text + complaint).body(),
+            id_=outgoing.id_,
+            sticky=alert.sticky,
+            priority=alert.priority,
+            icon=icon,
+            coalescing_id=outgoing.coalescing_id,
+            callback=URLCallback(target) if target else None,
+        )
+        return NotifyRequest(self._app_name, notification, app_specific_headers=headers(alert.context) or None)
+
+    def _result_of_answer(self, error: GNTPResponseError, event: str) -> SendResult:
+        if error.error_code == ErrorCode.ALREADY_PROCESSED:
+            return SendResult(SendStatus.SHOWN)
+        if error.error_code == ErrorCode.NOTIFICATION_DISABLED:
+            if len(self._muted) >= MAX_EVENTS:
+                self._muted.clear()
+            self._muted[event] = time.monotonic() + MUTE
+            return _DISABLED
+        self._registered = False
+        code = "without a code" if error.error_code is None else error.error_code
+        return SendResult(SendStatus.DROPPED, f"error {code}", self._describe_refusal(error))
+
+    def _describe_refusal(self, error: GNTPResponseError) -> str:
+        """Say what the server answered, and what to check."""
+        factory = self._client.packer_factory
+        refused = isinstance(error, GNTPAuthenticationError)
+        if factory.password is None:
+            return f"it wants a password: {error}; give the handler one" if refused else str(error)
+        if not refused and error.error_code is not None:
+            return str(error)
+        # growl-for-linux has no codes: a wrong password, and a hash it does not know, are errors like any other.
+        verb = "does not" if refused else "may not"
+        how = " and ".join(part.algorithm_id for part in (factory.key_hashing, factory.encryption) if part)
+        check = f"check that the password is the server's, and that the server takes {how}"
+        return f"it {verb} accept the password: {error}; {check}"
+
+
+def _picture(icon: str | bytes | None) -> tuple[str | Resource | None, str]:
+    """Return a record's own picture, and what to tell its author when it cannot be read."""
+    if icon is None:
+        return None, ""
+    if isinstance(icon, bytes):
+        return Resource(data=icon), ""
+    if is_web_url(icon):
+        return icon, ""
+    try:
+        return Resource.from_file(icon), ""
+    except GNTPResourceError as error:
+        return None, f"\n(icon: {error})"

@@ -1,0 +1,35 @@
+"""What became of the records that a handler accepted, as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Stats:
+    """A snapshot of what became of the records that a handler accepted.
+
+    At every moment accepted = shown + folded + digested + dropped + queued. A forked child begins at zero.
+
+    Attributes:
+        accepted: Records that were handed over.
+        shown: Alerts that the server acknowledged, one by one.
+        folded: Repeats that another alert's toast counts.
+        digested: Alerts that a digest reported: how many, of which levels, from when to when.
+        dropped: Alerts that were given up, by reason.
+        queued: Alerts that wait, the one that is being sent and those that wait for a digest included.
+        notifications: Notifications that the server acknowledged.
+        state: ``idle`` (no thread), ``running``, ``retrying`` (the server cannot be reached) or ``refused``.
+        last_error: What went wrong last; None when nothing did.
+    """
+
+    accepted: int
+    shown: int
+    folded: int
+    digested: int
+    dropped: Mapping[str, int]
+    queued: int
+    notifications: int
+    state: str
+    last_error: str | None
