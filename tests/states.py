@@ -28,7 +28,7 @@ def _described(name: str, value: object, seen: set[int]) -> Iterator[str]:
         for key, item in items:
             yield from _described(f"{name}.{key}", item, seen)
     elif (
-        name.endswith("_id_prefix")
+        name.endswith("id_prefix")
         or id(value) in seen
         or (callable(value) and not type(value).__module__.startswith("gntp_logging"))
     ):
