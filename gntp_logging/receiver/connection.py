@@ -14,7 +14,6 @@ from gntp_logging.gntp.wire import Envelope, RequestReader, encode
 
 from .budget import Usage
 from .reactions import REPORT_DELAY, Awaited
-from .registry import Toast
 
 _READ_SIZE: Final = 65536
 
@@ -85,17 +84,6 @@ class ClientSession:
     def _release(self) -> None:
         self.usage.release(self.peer, self._held)
         self._held = 0
-
-    def completed(self, toast: Toast) -> Toast:
-        """Return a toast of the request that was read last, with what only the connection knows."""
-        envelope = self.envelope
-        return dataclasses.replace(
-            toast,
-            headers=envelope.headers,
-            encryption=envelope.cipher_id or "",
-            hash_=envelope.hash_id or "",
-            peer=self.peer,
-        )
 
     def security(self) -> dict[str, str]:
         """Return how the request came that was read last, as displays are told."""

@@ -14,8 +14,11 @@ from gntp_logging.gntp.constants import ErrorCode
 from gntp_logging.gntp.exceptions import GNTPProtocolError
 from gntp_logging.gntp.models import Event, Resource, URLCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest
+from gntp_logging.gntp.wire import Envelope
 
 from .reactions import React, ignore
+
+_NO_ENVELOPE: Final = Envelope(hash_id=None, cipher_id=None, headers={})
 
 MAX_PICTURES: Final = 64 * 1024 * 1024
 """Bytes of pictures remembered, those of all applications together; the ones that were used last stay."""
@@ -159,14 +162,19 @@ class Registry:
         """
         return self._applications[app_name].came_by
 
-    def toast(self, request: NotifyRequest) -> Toast:
-        """Make a toast of a notification.
+    def toast(
+        self, request: NotifyRequest, envelope: Envelope = _NO_ENVELOPE, *, peer: str = "", react: React = ignore
+    ) -> Toast:
+        """Make the whole toast of a notification.
 
         Args:
             request: The NOTIFY request.
+            envelope: How the request came; the default is that of a request that came over no connection.
+            peer: Address of the sender.
+            react: Reports to the sender what the user did with the toast.
 
         Returns:
-            The toast, without what only the connection knows.
+            The toast, with its own picture, its type's or its application's.
 
         Raises:
             GNTPProtocolError: With code 401 if the application is unknown, 402 if the type is, 404 if it is disabled.
@@ -192,4 +200,9 @@ class Registry:
             coalescing_id=shown.coalescing_id or "",
             callback_url=shown.callback.url if isinstance(shown.callback, URLCallback) else "",
             icon=shown.icon or self._pictures.find(event.icon) or self._pictures.find(application.icon),
+            headers=envelope.headers,
+            encryption=envelope.cipher_id or "",
+            hash_=envelope.hash_id or "",
+            peer=peer,
+            react=react,
         )

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import functools
 import platform
 from collections import deque
@@ -32,7 +31,7 @@ from .display_group import DisplayGroup
 from .hub import Hub, Message
 from .loop_thread import LoopThread
 from .protocols import Display, Notice
-from .reactions import MAX_AWAITED, Awaited, Reaction
+from .reactions import MAX_AWAITED, Awaited, Reaction, ignore
 from .registry import Registry
 
 REQUEST_TIMEOUT: Final = 10.0
@@ -246,7 +245,11 @@ class Server:
         return Response(RESPONSE_OK, {**headers, **_echoed(request, connection)}), awaited
 
     def _take(self, request: RegisterRequest | NotifyRequest, connection: ClientSession) -> Awaited | None:
-        """Register an application or show a notification, and hand it on to subscribers."""
+        """Register an application or show a notification, and hand it on to subscribers.
+
+        Returns:
+            The reaction that the sender awaits; None if it awaits none.
+        """
         awaited = None
         came_by = connection.envelope.cipher_id
         if isinstance(request, RegisterRequest):
@@ -260,17 +263,24 @@ class Server:
                 **connection.security(),
             )
         else:
-            toast = connection.completed(self._registry.toast(request))
-            if isinstance(request.notification.callback, SocketCallback):
-                awaited = Awaited(request, _echoed(request, connection), self._displays.patience)
-                self._awaited.append(awaited)
-                if len(self._awaited) > MAX_AWAITED:  # else a thousand who have left could take all connections
-                    self._awaited.popleft().react(Reaction.TIMED_OUT)
-                toast = dataclasses.replace(toast, react=awaited.react)
-            self._displays.show(toast)
+            awaited = self._show(request, connection)
         registration = self._registry.registration(request.app_name)
         registered_by = self._registry.registered_by(request.app_name)
         self._hub.forward(Message(request, came_by, registration, registered_by), connection.peer)
+        return awaited
+
+    def _show(self, request: NotifyRequest, connection: ClientSession) -> Awaited | None:
+        """Show a notification on the displays; return the reaction that the sender awaits, if it awaits one."""
+        awaited = None
+        if isinstance(request.notification.callback, SocketCallback):
+            awaited = Awaited(request, _echoed(request, connection), self._displays.patience)
+        react = ignore if awaited is None else awaited.react
+        toast = self._registry.toast(request, connection.envelope, peer=connection.peer, react=react)
+        if awaited is not None:  # from here on: a notification that the registry refuses takes no place
+            self._awaited.append(awaited)
+            if len(self._awaited) > MAX_AWAITED:  # else senders that have left could keep all connections open
+                self._awaited.popleft().react(Reaction.TIMED_OUT)
+        self._displays.show(toast)
         return awaited
 
     def _notice_error(self, error: GNTPProtocolError, connection: ClientSession) -> None:
