@@ -12,11 +12,11 @@ from typing import TypeAlias, TypeVar
 from .exceptions import GNTPProtocolError
 
 _M = TypeVar("_M")
-Steps: TypeAlias = "Generator[None, None, _M]"
+Parser: TypeAlias = "Generator[None, None, _M]"
 """A parser."""
 
 
-class Source:
+class ReceiveBuffer:
     """Bytes that have arrived and were not read yet.
 
     Attributes:
@@ -28,7 +28,7 @@ class Source:
         self.data: bytearray = bytearray()
         self.eof = False
 
-    def need(self) -> Steps[None]:
+    def wait_for_more(self) -> Parser[None]:
         """Wait for more bytes, once.
 
         Raises:
@@ -38,7 +38,7 @@ class Source:
             raise GNTPProtocolError("the connection ended in the middle of a message")
         yield
 
-    def exactly(self, size: int) -> Steps[bytes]:
+    def read_exact(self, size: int) -> Parser[bytes]:
         """Read a number of bytes.
 
         Args:
@@ -51,10 +51,10 @@ class Source:
             GNTPProtocolError: If the stream ends before.
         """
         while len(self.data) < size:
-            yield from self.need()
+            yield from self.wait_for_more()
         return self.take(size)
 
-    def until(self, delimiter: bytes, limit: int, what: str) -> Steps[bytes]:
+    def read_until(self, delimiter: bytes, limit: int, what: str) -> Parser[bytes]:
         """Read up to a delimiter, and past it.
 
         Args:
@@ -73,14 +73,14 @@ class Source:
             if len(self.data) > limit + len(delimiter):
                 break
             searched = max(0, len(self.data) - len(delimiter) + 1)
-            yield from self.need()
+            yield from self.wait_for_more()
         if not 0 <= at <= limit:
             raise GNTPProtocolError(f"{what} is longer than {limit} bytes")
         found = self.take(at)
         self.take(len(delimiter))
         return found
 
-    def starts_with(self, prefix: bytes) -> Steps[bool]:
+    def starts_with(self, prefix: bytes) -> Parser[bool]:
         """Tell whether the next bytes are these, reading none of them.
 
         Args:

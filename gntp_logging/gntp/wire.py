@@ -27,7 +27,7 @@ from .headers import InformationLine, header_line, information_line, parse_block
 from .keys import Key
 from .models import Resource
 from .requests import REQUEST_TYPES, RESPONSE_TYPES, Block, HeaderValue, Request, Response
-from .source import Source, Steps
+from .source import Parser, ReceiveBuffer
 
 END: Final = b"GNTP/1.0 END"
 """The semaphore that ends a message on a connection that is kept ("Connection: Keep-Alive")."""
@@ -204,8 +204,8 @@ class _Reader(Generic[_Message]):
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._source = Source()
-        self._parser = self._messages()
+        self._buffer = ReceiveBuffer()
+        self._incoming = self._messages()
         self._failure: GNTPProtocolError | None = None
         self.at_end: bool = False
 
@@ -216,11 +216,11 @@ class _Reader(Generic[_Message]):
             data: Any number of bytes.
         """
         if self._failure is None:  # a failed reader keeps nothing
-            self._source.data += data
+            self._buffer.data += data
 
     def feed_eof(self) -> None:
         """Take notice that the peer will send no more."""
-        self._source.eof = True
+        self._buffer.eof = True
 
     def next_message(self) -> _Message | None:
         """Return the next whole message.
@@ -235,117 +235,119 @@ class _Reader(Generic[_Message]):
         if self._failure is not None:
             raise self._failure
         try:
-            return next(self._parser)
+            return next(self._incoming)
         except GNTPProtocolError as failure:
             self._failure = failure
-            self._source.take(len(self._source.data))
+            self._buffer.take(len(self._buffer.data))
             raise
 
     def _messages(self) -> Generator[_Message | None, None, None]:
         """Yield each message, and None whenever more bytes are needed."""
         while True:
             yield from self._between_messages()
-            while not self._source.data:
+            while not self._buffer.data:
                 yield None
-            line = yield from self._source.until(LINE_DELIMITER, self._limits.information_line, "the information line")
+            line = yield from self._buffer.read_until(
+                LINE_DELIMITER, self._limits.information_line, "the information line"
+            )
             yield (yield from self._message(line))
 
-    def _message(self, first_line: bytes) -> Steps[_Message]:
+    def _message(self, first_line: bytes) -> Parser[_Message]:
         """Read the rest of a message, whose information line has been read."""
         raise NotImplementedError
 
-    def _between_messages(self) -> Steps[None]:
+    def _between_messages(self) -> Parser[None]:
         """Pass over what stands between two messages.
 
         That is: empty lines (gntp-send ends a REGISTER with one too many), the END semaphore, and a binary section
         that repeats one already read (clients that send one section for each of two headers that share a picture) or
         that belongs to a response.
         """
-        source = self._source
+        buffer = self._buffer
         ended = self.at_end = False
-        if source.data.startswith(_MESSAGE) and not END.startswith(source.data[: len(END)]):
+        if buffer.data.startswith(_MESSAGE) and not END.startswith(buffer.data[: len(END)]):
             return  # nothing does, nearly always
         while True:
-            if source.data.startswith(_END):  # in one piece, as it nearly always comes
-                source.take(len(_END))
+            if buffer.data.startswith(_END):  # in one piece, as it nearly always comes
+                buffer.take(len(_END))
                 ended = self.at_end = True
-            elif (yield from source.starts_with(LINE_DELIMITER)):
-                source.take(len(LINE_DELIMITER))
+            elif (yield from buffer.starts_with(LINE_DELIMITER)):
+                buffer.take(len(LINE_DELIMITER))
                 self.at_end = ended
-            elif (yield from source.starts_with(END)):
-                yield from source.until(LINE_DELIMITER, self._limits.information_line, "the END line")
+            elif (yield from buffer.starts_with(END)):
+                yield from buffer.read_until(LINE_DELIMITER, self._limits.information_line, "the END line")
                 ended = True
-            elif (yield from source.starts_with(_SECTION)):
+            elif (yield from buffer.starts_with(_SECTION)):
                 yield from self._section(None, self._limits.section)
-            elif source.data or source.eof:
-                self.at_end &= not source.data
+            elif buffer.data or buffer.eof:
+                self.at_end &= not buffer.data
                 return
             else:
                 yield
 
-    def _plain_block(self, limit: int) -> Steps[bytes]:
+    def _plain_block(self, limit: int) -> Parser[bytes]:
         """Read one header block, and past the empty line that ends it."""
-        source = self._source
-        if (not source.data or source.data[0] == _CR) and (yield from source.starts_with(LINE_DELIMITER)):
+        buffer = self._buffer
+        if (not buffer.data or buffer.data[0] == _CR) and (yield from buffer.starts_with(LINE_DELIMITER)):
             return b""
-        return (yield from source.until(MESSAGE_DELIMITER, limit, "a header block"))
+        return (yield from buffer.read_until(MESSAGE_DELIMITER, limit, "a header block"))
 
-    def _encrypted_blocks(self, cipher: Cipher) -> Steps[list[dict[str, str]]]:
+    def _encrypted_blocks(self, cipher: Cipher) -> Parser[list[dict[str, str]]]:
         text = yield from self._ciphertext(cipher)
         chunks = [chunk for chunk in text.split(MESSAGE_DELIMITER) if chunk.strip(LINE_DELIMITER)]
         if len(chunks) > self._limits.types + 1:
             raise GNTPProtocolError(f"more than {self._limits.types} notification types")
         return [parse_block(chunk, self._limits.headers) for chunk in chunks] or [{}]
 
-    def _ciphertext(self, cipher: Cipher) -> Steps[bytes]:
+    def _ciphertext(self, cipher: Cipher) -> Parser[bytes]:
         """Read and decrypt the header part, whose length is written nowhere.
 
         It ends at a whole number of blocks, before an empty line, or before one line end and a binary section
         (ruby-growl), or before a line end and the end of the stream. Its own bytes may look like that by chance, which
         the padding tells.
         """
-        source, searched = self._source, cipher.block_size
+        buffer, searched = self._buffer, cipher.block_size
         for _ in range(_DECRYPTION_ATTEMPTS):
             at = yield from self._aligned_line_end(searched, cipher.block_size)
             try:
-                text = cipher.decrypt(bytes(memoryview(source.data)[:at]))
+                text = cipher.decrypt(bytes(memoryview(buffer.data)[:at]))
             except GNTPEncryptionError:
                 searched = at + 1
                 continue
-            source.take(at)
+            buffer.take(at)
             return text
         raise GNTPProtocolError("the header part does not decrypt")
 
-    def _aligned_line_end(self, searched: int, block_size: int) -> Steps[int]:
+    def _aligned_line_end(self, searched: int, block_size: int) -> Parser[int]:
         """Find the next place where a ciphertext could end."""
-        source, limit = self._source, self._limits.header_block
+        buffer, limit = self._buffer, self._limits.header_block
         while True:
-            at = source.data.find(LINE_DELIMITER, searched)
-            if at > limit or (at < 0 and len(source.data) >= limit + len(LINE_DELIMITER)):
+            at = buffer.data.find(LINE_DELIMITER, searched)
+            if at > limit or (at < 0 and len(buffer.data) >= limit + len(LINE_DELIMITER)):
                 raise GNTPProtocolError(f"an encrypted part is longer than {limit} bytes")
-            tail = bytes(source.data[at + 2 : at + 2 + len(_SECTION)])
+            tail = bytes(buffer.data[at + 2 : at + 2 + len(_SECTION)])
             if at < 0:
-                searched = max(searched, len(source.data) - 1)
-                yield from source.need()
+                searched = max(searched, len(buffer.data) - 1)
+                yield from buffer.wait_for_more()
             elif at % block_size:
                 searched = at + 1
-            elif tail.startswith(LINE_DELIMITER) or tail == _SECTION or (source.eof and not tail):
+            elif tail.startswith(LINE_DELIMITER) or tail == _SECTION or (buffer.eof and not tail):
                 return at
             elif LINE_DELIMITER.startswith(tail) or _SECTION.startswith(tail):
-                yield from source.need()
+                yield from buffer.wait_for_more()
             else:
                 searched = at + 1
 
-    def _sections(self, wanted: set[str], cipher: Cipher | None) -> Steps[dict[str, bytes]]:
+    def _sections(self, wanted: set[str], cipher: Cipher | None) -> Parser[dict[str, bytes]]:
         """Read binary sections until each wanted identifier has its own."""
         sections: dict[str, bytes] = {}
         budget = self._limits.all_sections
         for _ in range(self._limits.sections):
             if wanted <= sections.keys():
                 return sections
-            while (yield from self._source.starts_with(LINE_DELIMITER)):
-                self._source.take(len(LINE_DELIMITER))
-            if not (yield from self._source.starts_with(_SECTION)):
+            while (yield from self._buffer.starts_with(LINE_DELIMITER)):
+                self._buffer.take(len(LINE_DELIMITER))
+            if not (yield from self._buffer.starts_with(_SECTION)):
                 raise GNTPProtocolError("a binary section that a header points to is missing")
             identifier, data = yield from self._section(cipher, min(budget, self._limits.section))
             budget -= len(data)
@@ -354,19 +356,21 @@ class _Reader(Generic[_Message]):
             return sections
         raise GNTPProtocolError(f"more than {self._limits.sections} binary sections")
 
-    def _section(self, cipher: Cipher | None, limit: int) -> Steps[tuple[str, bytes]]:
-        head = yield from self._source.until(MESSAGE_DELIMITER, _SECTION_HEAD_LIMIT, "the head of a binary section")
+    def _section(self, cipher: Cipher | None, limit: int) -> Parser[tuple[str, bytes]]:
+        head = yield from self._buffer.read_until(
+            MESSAGE_DELIMITER, _SECTION_HEAD_LIMIT, "the head of a binary section"
+        )
         values = parse_block(head, max_headers=8)
         identifier, length = headers.required(values, "Identifier"), headers.required(values, "Length")
         size = _number(length)
         if size is None or size > limit:
             raise GNTPProtocolError(f"Length of a binary section must be 0 to {limit}")
-        data = yield from self._source.exactly(size)
+        data = yield from self._buffer.read_exact(size)
         if cipher is not None:
             data = _decrypted_section(cipher, data)
         return identifier, data
 
-    def _resolved(self, blocks: Sequence[Mapping[str, str]], cipher: Cipher | None) -> Steps[list[_ReadBlock]]:
+    def _resolved(self, blocks: Sequence[Mapping[str, str]], cipher: Cipher | None) -> Parser[list[_ReadBlock]]:
         """Read the sections that the headers point to, and put their bytes in the pointers' place."""
         wanted = {name for block in blocks for key, value in block.items() if (name := _pointer(key, value))}
         sections = yield from self._sections(wanted, cipher)
@@ -465,7 +469,7 @@ class RequestReader(_Reader[Request]):
         self._refused = refused
         self.envelope: Envelope | None = None
 
-    def _message(self, first_line: bytes) -> Steps[Request]:
+    def _message(self, first_line: bytes) -> Parser[Request]:
         line = headers.parse_information_line(first_line)
         if line.message_type not in REQUEST_TYPES:
             raise GNTPProtocolError(f"unknown request; allowed: {', '.join(REQUEST_TYPES)}")
@@ -489,7 +493,7 @@ class RequestReader(_Reader[Request]):
         self.envelope = Envelope(line.hash_id, line.cipher_id, blocks[0], password)
         return request
 
-    def _plain_blocks(self, message_type: str) -> Steps[list[dict[str, str]]]:
+    def _plain_blocks(self, message_type: str) -> Parser[list[dict[str, str]]]:
         blocks: list[dict[str, str]] = []
         expected, budget = 1, self._limits.header_block
         while len(blocks) < expected:
@@ -543,7 +547,7 @@ class ResponseReader(_Reader[Response]):
         super().__init__(DEFAULT_LIMITS)
         self.key = key
 
-    def _message(self, first_line: bytes) -> Steps[Response]:
+    def _message(self, first_line: bytes) -> Parser[Response]:
         """Read the headers. A pointer stays a text: servers echo Data- headers, and the section may never come."""
         line = headers.parse_information_line(first_line, response=True)
         if line.message_type not in RESPONSE_TYPES:
