@@ -1,6 +1,6 @@
 """Bytes as they arrive, and the small parsers that read them.
 
-A parser is a generator: it yields while it needs more bytes, and returns what it has read. What was searched once is
+A parser is a generator: it yields while it needs more bytes, and returns what it has read. Bytes that were searched are
 not searched again, so that reading takes linear time however small the pieces are.
 """
 
@@ -20,8 +20,8 @@ class ReceiveBuffer:
     """Bytes that have arrived and were not read yet.
 
     Attributes:
-        data: The bytes.
-        eof: Whether no more will come.
+        data: The bytes, the oldest first.
+        eof: Whether the stream has ended.
     """
 
     def __init__(self) -> None:
@@ -29,23 +29,17 @@ class ReceiveBuffer:
         self.eof = False
 
     def wait_for_more(self) -> Parser[None]:
-        """Wait for more bytes, once.
+        """Yield once, so that more bytes can arrive.
 
         Raises:
-            GNTPProtocolError: If no more will come.
+            GNTPProtocolError: If the stream has ended.
         """
         if self.eof:
             raise GNTPProtocolError("the connection ended in the middle of a message")
         yield
 
     def read_exact(self, size: int) -> Parser[bytes]:
-        """Read a number of bytes.
-
-        Args:
-            size: How many.
-
-        Returns:
-            The bytes.
+        """Read exactly ``size`` bytes.
 
         Raises:
             GNTPProtocolError: If the stream ends before.
@@ -58,8 +52,8 @@ class ReceiveBuffer:
         """Read up to a delimiter, and past it.
 
         Args:
-            delimiter: What ends the bytes.
-            limit: How many bytes may stand before it.
+            delimiter: Ends what is read.
+            limit: How many bytes may stand before the delimiter.
             what: Name of what is read, for the error.
 
         Returns:
@@ -81,14 +75,7 @@ class ReceiveBuffer:
         return found
 
     def starts_with(self, prefix: bytes) -> Parser[bool]:
-        """Tell whether the next bytes are these, reading none of them.
-
-        Args:
-            prefix: The bytes looked for.
-
-        Returns:
-            True if they are there; False if others are, or the stream ends before.
-        """
+        """Tell whether the next bytes are ``prefix``, without reading them; they are not if the stream ends before."""
         while not self.data.startswith(prefix):
             if self.eof or not prefix.startswith(self.data):
                 return False
@@ -96,14 +83,7 @@ class ReceiveBuffer:
         return True
 
     def take(self, size: int) -> bytes:
-        """Remove bytes that have arrived. Deleting from the front of a bytearray moves nothing.
-
-        Args:
-            size: How many at most.
-
-        Returns:
-            The bytes.
-        """
+        """Remove up to ``size`` bytes, and return them."""
         taken = bytes(memoryview(self.data)[:size])
-        del self.data[:size]
+        del self.data[:size]  # from the front of a bytearray this moves nothing
         return taken

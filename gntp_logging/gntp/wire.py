@@ -54,21 +54,17 @@ def encode(
     """Encode one message.
 
     Args:
-        message: A request or a response.
         key: Authenticates the message; None sends it without a key.
-        cipher: Encrypts it; needs the key it was made from. Its initialization vector is drawn anew when the
-            ciphertext would be misread.
+        cipher: Encrypts it; needs the key it was made from. It gets another initialization vector if servers
+            would misread the ciphertext.
         half_close: Whether the sender shuts down its side after this message. If not, requests get a length at which
             growl-for-linux does not stall.
         keep_alive: Whether the message says that its connection is to be kept: the header and the semaphore END.
-        more_lines: Lines as :mod:`.headers` makes them, for the end of its first block.
-
-    Returns:
-        The message's bytes.
+        more_lines: Header lines, as :mod:`.headers` makes them, for the end of the first block.
 
     Raises:
         GNTPEncryptionError: If there is a cipher without a key, or encryption fails.
-        GNTPValidationError: If a custom header's name is none.
+        GNTPValidationError: If the name of a custom header is not valid.
     """
     if cipher is not None and key is None:
         raise GNTPEncryptionError("a message is encrypted with a key: give the key as well")
@@ -81,7 +77,7 @@ def encode(
         return _assembled(message.message_type, *_encode_blocks(blocks, more_lines), key, cipher) + end
     for size in (0, *growl_for_linux.PADDING_SIZES):
         text, resources = _encode_blocks(growl_for_linux.padded(blocks, size), more_lines)
-        if growl_for_linux.leaves_a_line_feed(text, cipher):  # with one of the sizes at most
+        if growl_for_linux.leaves_a_line_feed(text, cipher):  # true for one of the sizes at most
             continue
         encoded = _assembled(message.message_type, text, resources, key, cipher) + end
         if not growl_for_linux.misreads_the_end(encoded, half_close=half_close):
@@ -118,7 +114,7 @@ def _assembled(
 
 
 def _picture_line(name: str, picture: Resource, resources: list[Resource]) -> str:
-    """Return the line that names a picture's URL, or points to its bytes, which are noted."""
+    """Return the line with a picture's URL, or with a pointer to the picture, which is added to ``resources``."""
     if picture.url is not None:
         return header_line(name, picture.url)
     resources.append(picture)
@@ -163,7 +159,7 @@ def _section(resource: Resource, cipher: Cipher | None) -> list[bytes]:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a reader takes from a peer before it says no. Sizes are bytes.
+    """What a reader accepts from a peer. Sizes are in bytes.
 
     Attributes:
         information_line: A SHA512 key with a salt of 128 bytes and an initialization vector need 440.
@@ -171,7 +167,7 @@ class Limits:
             megabyte.
         headers: Header lines in a block; no client is known to send 40.
         types: Notification types in one REGISTER; the largest seen in the wild are some dozens.
-        section: One binary section: a picture no toast would show is refused.
+        section: One binary section: no toast shows a larger picture.
         sections: Binary sections in one message: each type may have a picture.
         all_sections: All binary sections of one message together.
     """
@@ -198,8 +194,8 @@ class _Reader(Generic[_Message]):
     """What both readers share: the pieces of a message, in their order on the wire.
 
     Attributes:
-        at_end: Whether the semaphore END was the last that was read. It comes after a message, so that ``next_message``
-            must have returned None since.
+        at_end: Whether the semaphore END was the last thing that was read. It comes after a message, so this is known
+            only after ``next_message`` has returned None.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -210,16 +206,12 @@ class _Reader(Generic[_Message]):
         self.at_end: bool = False
 
     def feed(self, data: bytes) -> None:
-        """Take bytes from the peer.
-
-        Args:
-            data: Any number of bytes.
-        """
+        """Take any number of bytes from the peer."""
         if self._failure is None:  # a failed reader keeps nothing
             self._buffer.data += data
 
     def feed_eof(self) -> None:
-        """Take notice that the peer will send no more."""
+        """Note that the peer will send no more."""
         self._buffer.eof = True
 
     def next_message(self) -> _Message | None:
@@ -229,8 +221,8 @@ class _Reader(Generic[_Message]):
             The message, or None when more bytes are needed, or when the stream ended between two messages.
 
         Raises:
-            GNTPProtocolError: If the bytes are no GNTP message, break a limit, or end inside one. From then on
-                every call raises it.
+            GNTPProtocolError: If the bytes are not a GNTP message, exceed a limit, or end inside a message. From then
+                on every call raises it.
         """
         if self._failure is not None:
             raise self._failure
@@ -257,16 +249,16 @@ class _Reader(Generic[_Message]):
         raise NotImplementedError
 
     def _between_messages(self) -> Parser[None]:
-        """Pass over what stands between two messages.
+        """Skip what may stand between two messages.
 
-        That is: empty lines (gntp-send ends a REGISTER with one too many), the END semaphore, and a binary section
-        that repeats one already read (clients that send one section for each of two headers that share a picture) or
-        that belongs to a response.
+        That is: empty lines (gntp-send ends a REGISTER with one too many), the END semaphore, and a binary section that
+        repeats one already read (some clients send two for two headers with the same picture) or that belongs to a
+        response.
         """
         buffer = self._buffer
         ended = self.at_end = False
         if buffer.data.startswith(_MESSAGE) and not END.startswith(buffer.data[: len(END)]):
-            return  # nothing does, nearly always
+            return  # the next message follows at once, as it nearly always does
         while True:
             if buffer.data.startswith(_END):  # in one piece, as it nearly always comes
                 buffer.take(len(_END))
@@ -286,7 +278,7 @@ class _Reader(Generic[_Message]):
                 yield
 
     def _plain_block(self, limit: int) -> Parser[bytes]:
-        """Read one header block, and past the empty line that ends it."""
+        """Read one header block and the empty line that ends it."""
         buffer = self._buffer
         if (not buffer.data or buffer.data[0] == _CR) and (yield from buffer.starts_with(LINE_DELIMITER)):
             return b""
@@ -303,8 +295,8 @@ class _Reader(Generic[_Message]):
         """Read and decrypt the header part, whose length is written nowhere.
 
         It ends at a whole number of blocks, before an empty line, or before one line end and a binary section
-        (ruby-growl), or before a line end and the end of the stream. Its own bytes may look like that by chance, which
-        the padding tells.
+        (ruby-growl), or before a line end and the end of the stream. Its own bytes may look like that by chance: then
+        the padding is wrong, and the search goes on.
         """
         buffer, searched = self._buffer, cipher.block_size
         for _ in range(_DECRYPTION_ATTEMPTS):
@@ -385,8 +377,8 @@ class _Reader(Generic[_Message]):
 
 _ReadBlock: TypeAlias = "dict[str, HeaderValue]"
 
-# Two by chance in one message would be seen once in a lifetime; a peer that has the key and sends many, to make each
-# try cost a decryption, gets no more.
+# By chance, a message has two false ends once in a lifetime. A peer that has the key can write many, and each costs a
+# decryption: it gets no more than these.
 _DECRYPTION_ATTEMPTS: Final = 4
 
 _ICONS: Final = ("Application-Icon", "Notification-Icon")
@@ -426,7 +418,7 @@ def _cipher_for(line: InformationLine, key: Key) -> Cipher:
 
 @dataclass(frozen=True)
 class Envelope:
-    """How a request came.
+    """How a request came: its security and its headers.
 
     Attributes:
         hash_id: Hash of its key; None when it had no key.
@@ -448,7 +440,7 @@ class RequestReader(_Reader[Request]):
     checked, and a sender that believes itself authenticated should hear that it is not.
 
     Attributes:
-        envelope: How the request that ``next_message`` returned last came; None before the first.
+        envelope: That of the request that ``next_message`` returned last; None before the first.
     """
 
     def __init__(
@@ -461,8 +453,8 @@ class RequestReader(_Reader[Request]):
 
         Args:
             passwords: Passwords of which a request must have one; none for a server without a password.
-            limits: What is taken from a peer.
-            refused: Message types that are not taken, whatever their key, and what their senders are told.
+            limits: What is accepted from a peer.
+            refused: Message types that are refused whatever their key, each with the description of the error.
         """
         super().__init__(limits)
         self._passwords = tuple(passwords)
@@ -511,7 +503,7 @@ class RequestReader(_Reader[Request]):
         return count
 
     def _authenticated_key(self, line: InformationLine) -> Key | None:
-        """Return the key that the request was made with, or None where none is asked for."""
+        """Return the key that the request was made with; None if the server has no password."""
         if line.hash_id is None:
             if self._passwords:
                 raise GNTPProtocolError("a password is required", ErrorCode.NOT_AUTHORIZED)
@@ -548,7 +540,7 @@ class ResponseReader(_Reader[Response]):
         self.key = key
 
     def _message(self, first_line: bytes) -> Parser[Response]:
-        """Read the headers. A pointer stays a text: servers echo Data- headers, and the section may never come."""
+        """Read the headers. A pointer stays a text: servers echo Data- headers, often without the section."""
         line = headers.parse_information_line(first_line, response=True)
         if line.message_type not in RESPONSE_TYPES:
             raise GNTPProtocolError(f"unknown response; allowed: {', '.join(sorted(RESPONSE_TYPES))}")
@@ -560,7 +552,7 @@ class ResponseReader(_Reader[Response]):
         return Response(line.message_type, block)
 
     def _response_key(self, line: InformationLine) -> Key:
-        """Return the request's key, or the one from the response's own salt."""
+        """Return the request's key, or the key made with the response's own salt."""
         if self.key is None:
             raise GNTPProtocolError("an encrypted response to a request without a key")
         if line.hash_id is None or not line.salt:
