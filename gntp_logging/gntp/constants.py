@@ -152,9 +152,6 @@ def safe_int_conversion(value: object, default: int = 0) -> int:
 def validate_priority(priority: int) -> int:
     """Clamp a priority into the range that GNTP knows.
 
-    Args:
-        priority: Any integer.
-
     Returns:
         The nearest integer from -2 to 2.
     """

@@ -79,7 +79,7 @@ class Resource:
 
 
 def is_web_url(value: str) -> bool:
-    """Tell whether a text is a URL that may be fetched or opened for a stranger: http or https, and nothing else."""
+    """Tell whether a text is a URL that may be opened for an untrusted peer: http or https, and nothing else."""
     return value.lower().startswith(("http://", "https://"))
 
 

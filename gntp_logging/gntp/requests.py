@@ -237,7 +237,7 @@ def parse_response(message: bytes, expected_type: str | None = None) -> Response
     """Parse one whole response in clear text.
 
     Args:
-        expected_type: The type it must have; None takes any that is no error.
+        expected_type: The type it must have; None takes any but -ERROR.
 
     Returns:
         The response.
@@ -260,7 +260,7 @@ def check_type(response: Response, expected_type: str | None) -> None:
     """Raise unless a response has the type that its reader waits for.
 
     Args:
-        expected_type: The type it must have; None takes any that is no error.
+        expected_type: The type it must have; None takes any but -ERROR.
 
     Raises:
         GNTPResponseError: If it is an -ERROR, unless that is the expected type.

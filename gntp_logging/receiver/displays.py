@@ -30,7 +30,7 @@ class MissingExtraError(Exception):
     """A display needs packages that are not installed."""
 
     def __init__(self, extra: str, missing: str) -> None:
-        """Say what to do.
+        """Name the command that installs what is missing.
 
         Args:
             extra: The extra of this package that brings them.

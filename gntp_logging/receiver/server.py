@@ -116,7 +116,7 @@ class Server:
         self._encrypts_answers = encrypt_answers
         self._request_timeout = request_timeout
         self._registry = Registry()
-        # Whoever has overheard one message can subscribe: a server is a hub only where it was asked to be one.
+        # One overheard message is enough to subscribe, so a server is a hub only where that was asked for.
         self._refused = {} if hub else {SubscribeRequest.message_type: NO_HUB}
         self._hub = Hub(platform.node(), self._notice_from_thread)
         self._connections: set[asyncio.Task[None]] = set()
@@ -155,7 +155,7 @@ class Server:
         self._hub.close()
         await _stop_accepting(server)
         server.close()
-        # More than once: before Python 3.12, wait_for loses a cancellation that comes together with its result.
+        # In a loop: before Python 3.12, wait_for loses a cancellation that comes together with its result.
         while pending := {task for task in self._connections if not task.done()}:
             for task in pending:
                 task.cancel()
