@@ -74,7 +74,7 @@ class PersistentConnection:
         """Expect the first answer.
 
         Args:
-            stream: Nothing was sent on it yet.
+            stream: One on which nothing was sent yet.
         """
         self.stream = stream
         self.reader: ResponseReader = ResponseReader()

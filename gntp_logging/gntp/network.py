@@ -80,7 +80,7 @@ class Address(NamedTuple):
 
 
 def known_addresses(host: str, port: int) -> list[Address]:
-    """Return the addresses that need no look-up: those of numbers and of localhost (IPv4 first, for growl-for-linux).
+    """Return the addresses that need no look-up: numeric ones, and localhost (IPv4 first, for growl-for-linux).
 
     Returns:
         The addresses in the order in which to try them; empty for any other name.

@@ -123,7 +123,7 @@ class NotifyRequest:
     received: Sequence[Received] = ()
 
     def __post_init__(self) -> None:
-        """Take headers in the form in which they are read."""
+        """Give headers the form that they have when they are read."""
         object.__setattr__(self, "received", tuple(self.received))
         _take_extra_headers(self)
 
@@ -194,7 +194,7 @@ class SubscribeRequest:
     app_specific_headers: ExtraHeaders | None = None
 
     def __post_init__(self) -> None:
-        """Take headers in the form in which they are read."""
+        """Give headers the form that they have when they are read."""
         _take_extra_headers(self)
 
     def blocks(self) -> list[Block]:

@@ -75,7 +75,7 @@ class Usage:
         return True
 
     def disconnect(self, peer: str) -> None:
-        """Count a connection no longer."""
+        """Release a connection that has ended."""
         self._all_connections -= 1
         _lessen(self._connections, peer, 1)
 
@@ -95,7 +95,7 @@ class Usage:
             raise GNTPProtocolError("too much at once: this server has no room for the request")
 
     def release(self, peer: str, size: int) -> None:
-        """Count bytes no longer.
+        """Release bytes: their request is complete, or was given up.
 
         Args:
             peer: Address of the peer.
@@ -107,13 +107,13 @@ class Usage:
     # -- Wrong keys ------------------------------------------------------------------------------
 
     def delay(self, peer: str) -> float | None:
-        """Count a wrong key, and say how long to delay its refusal. Right keys are never delayed.
+        """Count a wrong key, and return how long to delay its refusal. Right keys are never delayed.
 
         Args:
             peer: Address of the peer.
 
         Returns:
-            Seconds to wait before the refusal; None if so many wait already that there is to be none.
+            Seconds to wait before the refusal; None if so many refusals wait already that this one is not to be sent.
         """
         now = time.monotonic()
         failures, last = self._failures.pop(peer, (0, now))
@@ -129,7 +129,7 @@ class Usage:
         return min(_LAST_DELAY, _FIRST_DELAY * 2.0 ** min(failures - FREE_FAILURES - 1, 10))
 
     def end_delay(self, peer: str) -> None:
-        """Count a delayed refusal no longer: it was sent."""
+        """Release the place of a delayed refusal, which was sent."""
         _lessen(self._delayed, peer, 1)
 
 

@@ -109,7 +109,7 @@ class DesktopDisplay:
     async def _find_service(self) -> None:
         try:
             await asyncio.wait_for(self._connect(), _TIMEOUT)
-        except Exception as error:  # the service's, and the library's
+        except Exception as error:  # of the service or of the library
             reason = " ".join(str(error).split()) or type(error).__name__
             raise OSError(f"no notification service can be reached: {reason}") from error
 
