@@ -1,6 +1,6 @@
 """The GNTP library: Growl Notification Transport Protocol 1.0, client and wire. Knows nothing of logging.
 
-Its public names are those of the reference, and are loaded when they are asked for.
+Public names are imported on first use.
 It imports nothing from above. Open `wire` first for the bytes, `connections` for the client.
 """
 
@@ -133,5 +133,5 @@ _HOMES: Final = {
     "validate_priority": "constants",
 }
 
-if not TYPE_CHECKING:  # type checkers would take every misspelt name for one that __getattr__ knows
+if not TYPE_CHECKING:  # else type checkers would accept every misspelt name, because __getattr__ might know it
     __getattr__, __dir__ = lazy_names(__name__, _HOMES)

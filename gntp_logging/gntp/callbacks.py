@@ -1,6 +1,6 @@
-"""Reactions that come later: one thread for a client watches the connections on which they will come.
+"""Reactions awaited in the background: one thread for each client watches the connections on which they arrive.
 
-A user may act after hours, or never. Waiting costs one socket; the thread ends when nothing is awaited any more.
+A user may react hours later, or never. Each awaited reaction costs one socket. The thread ends with the last of them.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from .network import Deadline, close_after_fork
 from .requests import Response, check_type
 
 _LONGEST_WAIT: Final = 3600.0
-"""Seconds of one wait inside the system; longer ones wait again."""
+"""Seconds of one wait in a system call; a longer one waits again."""
 
 _READ_TIMEOUT: Final = 1.0
-"""Seconds for a read of which the system has said that it will not wait."""
+"""Seconds for a read that should not block, because the selector has reported the socket as readable."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,22 +40,22 @@ class CallbackWatcher:
     """Waits for -CALLBACK responses on any number of connections, in one daemon thread.
 
     Attributes:
-        lost: How many reactions that were awaited will not come: the server closed the connection or sent something
-            else, the time was over, or the watcher was closed.
+        lost: How many awaited reactions will never arrive: the server closed the connection or sent something else,
+            the deadline passed, or the watcher was closed.
     """
 
     def __init__(self) -> None:
-        """Begin with nothing to wait for, and without a thread."""
+        """Start with nothing awaited and without a thread."""
         self.lost: int = 0
         self._start_fresh()
 
     def _start_fresh(self) -> None:
-        """Begin again in a forked child: what was awaited is the parent's."""
+        """Reset everything; in a forked child as well, because what was awaited belongs to the parent."""
         self._pid = os.getpid()
         self._lock = threading.Lock()  # guards what follows
         self._awaited: set[_Awaited] = set()
-        self._ended: list[_Awaited] = []  # awaited no longer, for the thread to close
-        self._wake: socket.socket | None = None  # what wakes the thread; None when there is none
+        self._ended: list[_Awaited] = []  # no longer awaited; the thread closes their connections
+        self._wake: socket.socket | None = None  # wakes the thread when written to; None when no thread runs
 
     @property
     def waiting(self) -> int:
@@ -65,15 +65,15 @@ class CallbackWatcher:
     def watch(
         self, connection: PersistentConnection, callback: Callable[[Response], object], deadline: Deadline
     ) -> None:
-        """Wait for a reaction, and hand it over in the watcher's thread.
+        """Wait for a reaction, and pass it to the callback in the watcher's thread.
 
         Args:
             connection: The connection on which the request was answered; the watcher closes it.
-            callback: Called with the -CALLBACK response. What it raises is reported as a thread's exception is.
-            deadline: When to stop waiting.
+            callback: Called with the -CALLBACK response. Its exceptions go to :func:`threading.excepthook`.
+            deadline: Ends the wait; an infinite one never does.
 
         Raises:
-            GNTPConnectionError: If there is no thread, or no descriptor, to wait with.
+            GNTPConnectionError: If no thread can be started, or no socket opened.
         """
         if self._pid != os.getpid():
             self._start_fresh()
@@ -89,7 +89,7 @@ class CallbackWatcher:
                 raise GNTPConnectionError(f"cannot wait for the reaction: {error}") from error
 
     def _start_thread(self) -> socket.socket:
-        """Start the thread, and return what wakes it."""
+        """Start the thread; return the socket that wakes it."""
         with ExitStack() as stack:
             selector = stack.enter_context(selectors.DefaultSelector())
             wake, woken = (stack.enter_context(end) for end in socket.socketpair())
@@ -99,11 +99,11 @@ class CallbackWatcher:
             selector.register(woken, selectors.EVENT_READ)
             arguments = (selector, woken)
             threading.Thread(target=self._run, args=arguments, name="gntp-callbacks", daemon=True).start()
-            stack.pop_all()  # from here on they are the thread's
+            stack.pop_all()  # the thread owns them from here on
             return wake
 
     def close(self) -> None:
-        """Stop waiting; what was awaited is counted as lost. Closing twice is harmless."""
+        """Stop waiting. Reactions that were awaited count as lost. Closing twice is harmless."""
         if self._pid != os.getpid():
             return
         with self._lock:
@@ -113,9 +113,9 @@ class CallbackWatcher:
             self._wake_up()
 
     def _wake_up(self) -> None:
-        """Let the thread look at what is awaited; the caller has the lock."""
+        """Make the thread look at what is awaited. The caller holds the lock."""
         if self._wake is not None:
-            with suppress(BlockingIOError):  # so many bytes wait that it will look anyway
+            with suppress(BlockingIOError):  # full of wake-ups that the thread has not read: it will look anyway
                 self._wake.send(b"\0")
 
     # -- The thread ----------------------------------------------------------------------------
@@ -132,9 +132,10 @@ class CallbackWatcher:
                 self._expire(watched)
 
     def _adopt(self, watched: dict[_Awaited, None], selector: selectors.BaseSelector) -> bool:
-        """Watch what is new, and close what is no longer awaited; return whether anything is left to watch.
+        """Watch new connections and close those no longer awaited; return whether any are left to watch.
 
-        Only this thread closes what the selector knows: elsewhere its descriptor could become another connection's.
+        Only this thread closes a connection that the selector knows. If another thread did, a new connection could get
+        the same descriptor while the selector still watches it.
         """
         while True:
             with self._lock:
@@ -168,7 +169,7 @@ class CallbackWatcher:
         self._dispatch(awaited)
 
     def _dispatch(self, awaited: _Awaited) -> None:
-        """Hand the reaction over, if it is complete."""
+        """Pass the reaction to its callback, if it is complete."""
         try:
             response = awaited.connection.reader.next_message()
             if response is None:
@@ -181,7 +182,7 @@ class CallbackWatcher:
             return
         try:
             awaited.callback(response)
-        except BaseException:  # noqa: BLE001 - the others' reactions are awaited all the same
+        except BaseException:  # noqa: BLE001 - one callback must not end the thread that awaits the others
             threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
 
     def _expire(self, watched: dict[_Awaited, None]) -> None:
@@ -191,7 +192,7 @@ class CallbackWatcher:
                 self._settle(awaited, lost=True)
 
     def _settle(self, awaited: _Awaited, *, lost: bool) -> bool:
-        """Await something no longer; return whether it still was."""
+        """Stop awaiting a reaction; return False if it was not awaited any more."""
         with self._lock:
             if awaited not in self._awaited:
                 return False

@@ -1,8 +1,9 @@
-"""The way to one server: connections that are kept where the server keeps them, one exchange at a time.
+"""Exchanges with one server, one at a time, over a connection that is kept where the server keeps it.
 
-"Connection: Keep-Alive" is a wish: it is granted when the semaphore ``GNTP/1.0 END`` follows the answer. Growl for Mac
-grants it; Growl for Windows and growl-for-linux close. Which one a server does is found out by asking. One that closes
-is remembered, so that the next request can be followed by a half-close, which growl-for-linux likes best.
+A new connection asks for "Connection: Keep-Alive". The server grants it with the semaphore ``GNTP/1.0 END`` after its
+answer: Growl for Mac does; Growl for Windows and growl-for-linux close the connection. A server that closes is
+remembered for ten minutes. During these, each request has a connection of its own and is followed by a half-close,
+after which growl-for-linux does not stall.
 """
 
 from __future__ import annotations
@@ -24,33 +25,34 @@ from .requests import Request, Response, check_type
 from .wire import ResponseReader
 
 END_TIMEOUT: Final = 0.05
-"""Seconds that END, or the end of the stream, may come after the first answer: both follow at once where they do."""
+"""Seconds to wait for END, or for the end of the stream, after the first answer. Servers send either at once."""
 
 IDLE_TIMEOUT: Final = 60.0
-"""Seconds after which an unused connection is not trusted any more. Growl for Mac closes after 15; what is between may
-forget a connection without a word, and then only the deadline tells."""
+"""Seconds after which an idle connection is not used again. Growl for Mac closes after 15. A router in between may drop
+an idle connection silently: a request on it would wait for its whole deadline."""
 
 CLOSING_TIMEOUT: Final = 600.0
-"""Seconds for which a server is known to close: another one may have been started on its port since."""
+"""Seconds for which a server is remembered as one that closes. Later, another server may run on its port."""
 
 _PIPELINE_REQUESTS: Final = 256
-"""Requests without an answer at once: what is lost, at most, when the connection breaks."""
+"""Unanswered requests at once: the most that is lost when the connection breaks."""
 
 _PIPELINE_BYTES: Final = 65536
-"""Bytes encoded ahead of the socket: what it takes in one call."""
+"""Bytes encoded ahead of the socket: what it accepts in one call."""
 
 _closing: dict[tuple[str, int], float] = {}
-"""When each server was last seen to close after its answer, in seconds of :func:`time.monotonic`."""
+"""When each server was last seen to close after its answer, in seconds of :func:`time.monotonic`.
+
+Each connection shows that it is kept before anything is pipelined on it, so a wrong entry costs time, never a
+notification.
+"""
 
 
 def is_known_to_close(address: tuple[str, int]) -> bool:
-    """Tell whether a server was seen to close after its answer, not long ago.
+    """Tell whether a server was seen to close after its answer within :data:`CLOSING_TIMEOUT`.
 
     Args:
         address: Host and port of the server.
-
-    Returns:
-        True if it was.
     """
     seen = _closing.get(address)
     return seen is not None and time.monotonic() - seen < CLOSING_TIMEOUT
@@ -66,18 +68,13 @@ class _StaleConnectionError(GNTPConnectionError):
 
 
 class PersistentConnection:
-    """A connected stream, and the reader of the answers that come on it.
-
-    Attributes:
-        stream: The stream.
-        reader: The reader.
-    """
+    """A connected stream and the reader of its answers."""
 
     def __init__(self, stream: Stream) -> None:
-        """Begin with the first answer.
+        """Expect the first answer.
 
         Args:
-            stream: A stream on which nothing was sent yet.
+            stream: One on which nothing was sent yet.
         """
         self.stream = stream
         self.reader: ResponseReader = ResponseReader()
@@ -87,9 +84,8 @@ class PersistentConnection:
         """Send a request and read its answer.
 
         Args:
-            data: The request's bytes.
             key: The request's key, for an encrypted answer.
-            deadline: Budget for both.
+            deadline: Budget for sending and receiving.
             half_close: Whether this is the last request.
 
         Returns:
@@ -98,7 +94,7 @@ class PersistentConnection:
         Raises:
             GNTPConnectionError: If the connection broke before the answer was complete.
             GNTPTimeoutError: If the deadline passed.
-            GNTPProtocolError: If the answer is none.
+            GNTPProtocolError: If the answer is not a GNTP response.
         """
         self.reader.key = key
         self.stream.send(data, deadline, half_close=half_close)
@@ -116,9 +112,9 @@ class PersistentConnection:
             The response, of any type.
 
         Raises:
-            GNTPConnectionError: If the connection ended before.
+            GNTPConnectionError: If the connection ended before the response was complete.
             GNTPTimeoutError: If the deadline passed.
-            GNTPProtocolError: If something else came.
+            GNTPProtocolError: If the bytes are not a GNTP response.
         """
         while (response := self.reader.next_message()) is None:
             data = self.stream.receive(deadline)
@@ -148,16 +144,16 @@ class PersistentConnection:
         return data
 
     def is_kept(self) -> bool | None:
-        """Wait for a moment whether the server keeps the connection after its answer.
+        """Find out whether the server keeps the connection after its answer; wait :data:`END_TIMEOUT` at most.
 
         Returns:
-            Whether it does; None when nothing tells.
+            True after END; False when the server has closed; None when neither has arrived.
         """
         until = time.monotonic() + END_TIMEOUT
         try:
             while True:
                 if self.reader.next_message() is not None:
-                    return None  # nobody has asked for it, so it cannot be told what comes next
+                    return None  # an answer to no request: what follows it is unknown
                 if self.reader.at_end:
                     self._idle_since = time.monotonic()
                     return True
@@ -169,12 +165,12 @@ class PersistentConnection:
                     return False
                 self.reader.feed(data)
         except GNTPConnectionError:
-            return False  # closed with our END unread, a socket sends a reset
+            return False  # a server that closes with our END unread resets the connection
         except GNTPProtocolError:
             return None
 
     def is_usable(self) -> bool:
-        """Tell whether an idle connection can take another request: one with something to read has ended."""
+        """Tell whether an idle connection can take another request: one that is readable was ended by the server."""
         fresh = self._idle_since is not None and time.monotonic() - self._idle_since < IDLE_TIMEOUT
         return fresh and not self.stream.has_news()
 
@@ -184,19 +180,21 @@ class PersistentConnection:
 
 
 def _surroundings() -> tuple[int, object]:
-    """Return what a lock belongs to: the process, because uWSGI forks without Python's hooks, and the kind of lock.
+    """Return what a channel's lock and connection are valid for: the process, and the type of lock.
 
-    gevent, when it patches late, replaces the kind: a lock from before would block all greenlets.
+    uWSGI forks without Python's hooks, so that each use compares the process as well. gevent, when it patches late,
+    replaces ``threading.Lock``: a lock made before would block all greenlets.
     """
     return os.getpid(), threading.Lock
 
 
 class Channel:
-    """The way to one server. Threads may share it; each exchange has it for itself.
+    """Exchanges with one server. Threads may share a channel; it does one exchange at a time.
 
     Attributes:
-        addresses: The server's addresses; none when its name must be looked up.
-        sendings: How often a request was sent, pipelines not counted: a server may have read each, answered or not.
+        addresses: The server's addresses; empty when its name must be looked up.
+        sendings: How often a request was sent, pipelines not counted. The server may have read each one, answered or
+            not.
     """
 
     def __init__(self, address: tuple[str, int], packer_factory: PackerFactory) -> None:
@@ -204,7 +202,7 @@ class Channel:
 
         Args:
             address: Host and port of the server.
-            packer_factory: What messages are secured with.
+            packer_factory: Gives each message its key and cipher.
         """
         self.addresses: list[Address] = known_addresses(*address)
         self._address = address
@@ -213,7 +211,7 @@ class Channel:
         self._start_fresh()
 
     def _start_fresh(self) -> None:
-        """Begin without a connection, also in a forked child: the inherited one, and the lock, are the parent's."""
+        """Start without a connection; in a forked child as well, where connection and lock belong to the parent."""
         self._made_in = _surroundings()
         self._lock = threading.Lock()  # guards the connection; held for a whole exchange
         self._connection: PersistentConnection | None = None
@@ -236,12 +234,11 @@ class Channel:
     def exchange(self, request: Request, deadline: Deadline, *, may_keep: bool = True) -> Response:
         """Send one request and return the answer.
 
-        On a kept connection that ends before the first byte of an answer, the request is sent once more on a new one:
-        the server had closed it in the moment in which it was used.
+        A request is sent twice only where no server can have read it: if a kept connection ends before the first byte
+        of an answer, the server had closed it just before the request, which is sent again on a new connection.
 
         Args:
-            request: The request.
-            deadline: Budget for everything.
+            deadline: Budget for the whole exchange, a second sending included.
             may_keep: Whether the connection may be kept for the next request.
 
         Returns:
@@ -257,10 +254,9 @@ class Channel:
             return self._on_new_connection(request, deadline, may_keep=may_keep)
 
     def exchange_all(self, requests: Sequence[Request], timeout: float) -> list[Response | GNTPError]:
-        """Send several requests; on a connection that the server keeps, without waiting for each answer.
+        """Send several requests; where the server keeps the connection, without waiting for each answer.
 
         Args:
-            requests: The requests.
             timeout: Seconds until the first answer, and from each to the next.
 
         Returns:
@@ -281,7 +277,7 @@ class Channel:
         return answers
 
     def close(self) -> None:
-        """Close the connection that is kept; an exchange in progress closes its own. The next one opens another."""
+        """Close the kept connection; an exchange in progress closes its own. The next exchange opens another."""
         self._closings += 1
         if not self._lock.acquire(blocking=False):
             return
@@ -292,7 +288,7 @@ class Channel:
 
     @contextmanager
     def _turn(self, deadline: Deadline) -> Iterator[None]:
-        """Have the channel for one exchange."""
+        """Hold the lock for one exchange."""
         if self._made_in != _surroundings():
             self._start_fresh()
         lock, closings = self._lock, self._closings
@@ -306,7 +302,7 @@ class Channel:
             lock.release()
 
     def _idle_connection(self) -> PersistentConnection | None:
-        """Return the connection that was kept, if it still stands."""
+        """Return the kept connection, if it is still usable."""
         if self._connection is not None and not self._connection.is_usable():
             self._drop_connection()
         return self._connection
@@ -318,9 +314,11 @@ class Channel:
 
     def _on_new_connection(self, request: Request, deadline: Deadline, *, may_keep: bool = True) -> Response:
         keep_alive = may_keep and not is_known_to_close(self._address)
+        # Connect first, encode while the server accepts: where the server closes after each answer, this makes the
+        # client faster than others that encode less.
         connection = self.connect(deadline)
         try:
-            data, key = self._pack(request, keep_alive=keep_alive)  # while the server accepts the connection
+            data, key = self._pack(request, keep_alive=keep_alive)
             self.sendings += 1
             response = connection.exchange(data, key, deadline, half_close=not keep_alive)
             if keep_alive and response.message_type == RESPONSE_OK:
@@ -359,7 +357,7 @@ class Channel:
     # -- Several requests ------------------------------------------------------------------------
 
     def _answer(self, request: Request, timeout: float) -> Response | GNTPError:
-        """Exchange on a new connection; an error is returned."""
+        """Exchange on a new connection; return an error instead of raising it."""
         try:
             response = self._on_new_connection(request, Deadline.after(timeout))
         except GNTPError as error:
@@ -369,10 +367,11 @@ class Channel:
     def _pipeline(
         self, connection: PersistentConnection, requests: Sequence[Request], timeout: float
     ) -> list[Response | GNTPError]:
-        """Write requests on a kept connection while their answers come in.
+        """Write requests on a kept connection while their answers arrive.
 
-        After an -ERROR, or when writing fails, reading goes on: answers that were sent before the server closed are
-        there.
+        After an -ERROR, or when writing fails, reading goes on: answers sent before the server closed can still be
+        read. Nothing is sent twice, because the server may have read any of it: a request without an answer gets the
+        error.
         """
         self._connection = None
         run = _Pipeline(requests, self._pack)
@@ -410,7 +409,7 @@ class _Pipeline:
             timeout: Seconds until the first answer, and from each to the next.
 
         Returns:
-            What ended it before every request had its answer; None when each has one.
+            What ended the pipeline before every request had its answer; None if each has one.
         """
         deadline = Deadline.after(timeout)
         try:
@@ -438,7 +437,7 @@ class _Pipeline:
             self._unanswered.append((index, key))
 
     def _take(self, data: bytes, reader: ResponseReader) -> bool:
-        """Match the answers that bytes complete with their requests; return whether there was one."""
+        """Assign the answers that these bytes complete to their requests; return whether there was any."""
         if not data:
             raise GNTPConnectionError("the server closed the connection before it answered the request")
         reader.feed(data)

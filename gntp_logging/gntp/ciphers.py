@@ -77,9 +77,6 @@ class Cipher:
     def encrypt(self, plaintext: bytes) -> bytes:
         """Encrypt one part of a message.
 
-        Args:
-            plaintext: The bytes to encrypt.
-
         Returns:
             The ciphertext, a whole number of blocks, at least one.
 
@@ -96,14 +93,11 @@ class Cipher:
         """Decrypt one part of a message.
 
         Args:
-            ciphertext: What :meth:`encrypt` returned, here or elsewhere.
-
-        Returns:
-            The plaintext.
+            ciphertext: What :meth:`encrypt` returned, on either side.
 
         Raises:
-            GNTPEncryptionError: If the data is no whole number of blocks or the padding is wrong, which is what
-                a wrong key looks like.
+            GNTPEncryptionError: If the data is not a whole number of blocks, or the padding is wrong, as it is with a
+                wrong key.
         """
         try:
             decrypted: bytes = self._padding.unpad(self._new().decrypt(ciphertext), self.block_size)
@@ -145,9 +139,6 @@ class Algorithm:
         Args:
             key: Key of the same message.
 
-        Returns:
-            The cipher.
-
         Raises:
             GNTPEncryptionError: If the key is too short or pycryptodomex is missing.
         """
@@ -159,7 +150,7 @@ class Algorithm:
         Raises:
             GNTPEncryptionError: If the algorithm is unknown or pycryptodomex is missing.
         """
-        # pycryptodomex imports the cipher's mode when it is first used: so it is used, once.
+        # pycryptodomex imports the cipher's mode on its first use, so it is used once here.
         Cipher(Key("", "SHA512"), self.algorithm_id).encrypt(b"")
 
     def __repr__(self) -> str:
@@ -207,4 +198,4 @@ DES = Algorithm("DES", 8)
 DES3 = Algorithm("3DES", 24)
 
 ALGORITHMS: Final[Mapping[str, Algorithm]] = {algorithm.algorithm_id: algorithm for algorithm in (AES, DES, DES3)}
-"""All of them, by their names."""
+"""Every cipher algorithm by its name."""

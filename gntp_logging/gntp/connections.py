@@ -57,10 +57,7 @@ class BaseGNTPConnection:
         self.socket_callback = socket_callback
 
     def on_ok_message(self, message: bytes) -> None:
-        """Take the server's answer; then wait for the user's reaction, if it was asked for.
-
-        Args:
-            message: The response's bytes.
+        """Handle the server's answer; then wait for the user's reaction, if there is a socket callback.
 
         Raises:
             GNTPResponseError: If it is an -ERROR.
@@ -76,10 +73,7 @@ class BaseGNTPConnection:
             self.close()
 
     def on_callback_message(self, message: bytes) -> None:
-        """Take the report of the user's reaction.
-
-        Args:
-            message: The -CALLBACK response's bytes.
+        """Handle the report of the user's reaction.
 
         Raises:
             GNTPResponseError: If it is an -ERROR.
@@ -92,16 +86,13 @@ class BaseGNTPConnection:
     def write_message(self, message: bytes) -> None:
         """Send a message.
 
-        Args:
-            message: The message's bytes.
-
         Raises:
             NotImplementedError: Unless a subclass does it.
         """
         raise NotImplementedError
 
     def read_message(self, callback: Callable[[bytes], None]) -> None:
-        """Read one message and hand it over.
+        """Read one message and pass it to the callback.
 
         Args:
             callback: Called with the message's bytes.
@@ -152,10 +143,7 @@ class GNTPConnection(BaseGNTPConnection):
         self._messages = _split_messages(lambda: self._stream.receive(self._deadline))
 
     def write_message(self, message: bytes) -> None:
-        """Send a message; without a socket callback nothing will follow, and the sending side is shut down.
-
-        Args:
-            message: The message's bytes.
+        """Send a message. Without a socket callback it is the last, and the sending side is shut down.
 
         Raises:
             GNTPConnectionError: If sending fails.
@@ -163,7 +151,7 @@ class GNTPConnection(BaseGNTPConnection):
         self._stream.send(message, self._deadline, half_close=self.socket_callback is None)
 
     def read_message(self, callback: Callable[[bytes], None]) -> None:
-        """Read one response and hand it over.
+        """Read one response and pass it to the callback.
 
         Args:
             callback: Called with the message's bytes.
@@ -189,7 +177,7 @@ def generate_messages(sock: socket.socket, buffer_size: int = 1024) -> Iterator[
         buffer_size: Bytes to read at once.
 
     Yields:
-        The bytes of one message. What was read past it belongs to the next.
+        The bytes of one message. Bytes read past its end belong to the next.
 
     Raises:
         GNTPError: If a message is longer than ``MAX_MESSAGE_SIZE``, or the connection breaks or ends inside one.
@@ -239,16 +227,16 @@ class _ConnectionClass(Protocol):
 
 
 class GNTPClient:
-    """A GNTP client: one server, one way to authenticate and encrypt. Also a context manager.
+    """A GNTP client: one server, one password, hash and cipher. Also a context manager.
 
-    The constructor does no network. The connection is kept between requests where the server keeps it; where the server
-    closes, each request has one of its own. Threads may share a client: each exchange has the connection for itself.
+    The constructor does not use the network. Where the server keeps the connection, requests share it; where the server
+    closes, each request has its own. Threads may share a client: it does one exchange at a time.
 
     Attributes:
         address: Host and port of the server.
         timeout: Seconds that one whole exchange may take.
-        connection_class: A connection class of the caller's; None uses the built-in path.
-        packer_factory: What messages are secured with.
+        connection_class: The caller's own connection class; None means the built-in connection.
+        packer_factory: Gives each message its key and cipher.
     """
 
     def __init__(
@@ -270,7 +258,7 @@ class GNTPClient:
             password: The server's password; None sends no key.
             key_hashing: Hash algorithm; None means SHA256.
             encryption: Cipher algorithm; None sends in clear.
-            connection_class: Connection class, for one exchange each; None means the built-in path.
+            connection_class: Makes a connection for each exchange; None means the built-in connection.
 
         Raises:
             GNTPEncryptionError: If encryption was asked for without a password, or the hash is too short for it.
@@ -281,11 +269,11 @@ class GNTPClient:
         self.packer_factory: PackerFactory = PackerFactory(password, key_hashing or keys.SHA256, encryption)
         self._channel = Channel(self.address, self.packer_factory)
         self._watcher = CallbackWatcher()
-        # A client that is forgotten closes its connection. What it awaits in the background it still awaits.
+        # A client that is garbage-collected closes its connection; its reactions in the background stay awaited.
         weakref.finalize(self, self._channel.close)
         if self.needs_look_up:
-            # The first look-up imports this; were it in a background thread, a fork in that moment would leave the
-            # child with half a module (CPython, seen on 3.10 to 3.13).
+            # The first look-up imports this module. If a background thread did it, a fork at that moment would leave
+            # the child with half a module (CPython, seen on 3.10 to 3.13).
             importlib.import_module("encodings.idna")
 
     def process_request(
@@ -294,25 +282,25 @@ class GNTPClient:
         callback: Callable[[Response], object] | None = None,
         *,
         timeout: float | None = None,
-        **kwargs: Any,  # what they are is between the caller and the connection class
+        **kwargs: Any,  # what the connection class takes
     ) -> Response | None:
         """Send a request and return the server's answer.
 
         Args:
-            request: The request.
             callback: Called with the -OK response.
             timeout: Seconds for this exchange; None means the client's.
-            **kwargs: Passed to the caller's connection class. The built-in path takes ``socket_callback``, which waits
-                for the user's reaction and is called with it; ``callback_timeout``, the seconds to wait for it, which
-                are the client's timeout if not given; and ``background``: True returns after the -OK, and calls
-                ``socket_callback`` in a thread whenever the reaction comes, within ``callback_timeout`` if given.
+            **kwargs: Passed to the caller's connection class. The built-in connection takes three. ``socket_callback``
+                is called with the user's reaction, for which this method waits. ``callback_timeout`` is how many
+                seconds it waits; the client's timeout if not given. With ``background=True`` the method returns after
+                the -OK, and a thread calls ``socket_callback`` when the reaction arrives, within ``callback_timeout``
+                seconds if given.
 
         Returns:
-            The -OK response; None when a connection class of the caller's has not reported it yet.
+            The -OK response; None if the caller's connection class has not reported it yet.
 
         Raises:
             GNTPConnectionError: If the server cannot be reached, or closes too early.
-            GNTPTimeoutError: If the exchange is not complete in time, or the reaction does not come in time.
+            GNTPTimeoutError: If the exchange is not complete in time, or the reaction does not arrive in time.
             GNTPResponseError: If the server answers -ERROR.
             GNTPAuthenticationError: If that error is 400.
             GNTPProtocolError: If it answers something else.
@@ -325,14 +313,13 @@ class GNTPClient:
     def process_requests(
         self, requests: Iterable[Request], *, timeout: float | None = None
     ) -> list[Response | GNTPError]:
-        """Send several requests, and return what became of each; nothing a server does is raised.
+        """Send several requests, and return the result of each. Errors of the exchange are returned, not raised.
 
-        Where the server keeps the connection, requests are written without waiting for the answers to those before. A
-        request without an answer has a GNTPConnectionError in its place: those, and only those, are worth sending
-        again.
+        Where the server keeps the connection, requests are written without waiting for earlier answers. The result of
+        a request without an answer is a GNTPConnectionError: only those requests are worth sending again.
 
         Args:
-            requests: The requests. None may ask for a socket callback: nobody could wait for it.
+            requests: One with a socket callback results in a GNTPValidationError: nothing would wait for the reaction.
             timeout: Seconds until the first answer, and from each to the next; None means the client's.
 
         Returns:
@@ -348,7 +335,7 @@ class GNTPClient:
         return [_reaction_in_a_batch() if _asks_for_reaction(request) else next(found) for request in waiting]
 
     def close(self) -> None:
-        """Close the connection that is kept, and stop waiting for reactions in the background.
+        """Close the kept connection, and stop waiting for reactions in the background.
 
         Closing twice is harmless. A client that is used again opens another connection.
         """
@@ -357,7 +344,7 @@ class GNTPClient:
 
     @property
     def lost_callbacks(self) -> int:
-        """How many reactions, awaited in the background, will not come: the server closed, or the time is over."""
+        """How many reactions awaited in the background will never arrive: the server closed, or the timeout passed."""
         return self._watcher.lost
 
     def _exchange(
@@ -367,7 +354,7 @@ class GNTPClient:
         timeout: float,
         socket_callback: SocketCallback | None = None,
         callback_timeout: float | None = None,
-        background: bool = False,  # noqa: FBT002 - it comes by its name, see process_request
+        background: bool = False,  # noqa: FBT002 - passed by its name, see process_request
     ) -> Response:
         deadline = Deadline.after(timeout)
         if socket_callback is not None:
@@ -390,7 +377,10 @@ class GNTPClient:
         *,
         background: bool,
     ) -> Response:
-        """Send a request on a connection of its own, which stays open until the user reacts."""
+        """Send a request on a connection of its own, which stays open until the user reacts.
+
+        The wait does not hold the channel's lock: a toast that nobody clicks delays no other request.
+        """
         packer = self.packer_factory.create()
         data = packer.pack(request, half_close=False)
         connection = self._channel.connect(deadline)
@@ -422,7 +412,7 @@ class GNTPClient:
         timeout: float,
         kwargs: dict[str, Any],
     ) -> Response | None:
-        """Have one exchange on a connection of the caller's class."""
+        """Do one exchange on a connection of the caller's class."""
         if unknown := kwargs.keys() & {"callback_timeout", "background"}:
             raise GNTPValidationError(f"a connection_class of your own has no {' and no '.join(sorted(unknown))}")
         answers: list[Response] = []
@@ -453,16 +443,16 @@ class GNTPClient:
 
     @property
     def sendings(self) -> int:
-        """How often a request was sent, batches not counted. A server may have read each of them, answered or not.
+        """How often a request was sent, batches not counted. The server may have read each one, answered or not.
 
-        More than one for one request means that a kept connection had ended without an answer, and that it was sent
+        If one request adds more than one, a kept connection had ended without an answer, and the request was sent
         again.
         """
         return self._channel.sendings
 
     @property
     def needs_look_up(self) -> bool:
-        """Whether connecting would ask the system for a name's addresses, which nothing bounds in time."""
+        """Whether connecting would look up the host's name, which no timeout bounds."""
         return not self._channel.addresses
 
     def __enter__(self) -> GNTPClient:  # noqa: PYI034 - typing.Self is not in 3.10

@@ -75,20 +75,14 @@ class ErrorCode(enum.IntEnum):
 
 
 NOT_REGISTERED: Final = frozenset({ErrorCode.UNKNOWN_APPLICATION, ErrorCode.UNKNOWN_NOTIFICATION})
-"""Answers of a server that does not know, or has forgotten, what notifies: one that registers may notify again."""
+"""Error codes of a server that does not know, or has forgotten, the application or type: register, and notify again."""
 
 
 def random_bytes(num_bytes: int) -> bytes:
     """Generate cryptographically secure random bytes.
 
-    The bytes come from the operating system's generator, which is also what :mod:`secrets` hands out;
-    it is asked directly because importing :mod:`secrets` costs as much as the rest of this package.
-
-    Args:
-        num_bytes: How many bytes to generate.
-
-    Returns:
-        ``num_bytes`` random bytes.
+    They come from the operating system's generator, which :mod:`secrets` uses as well. Importing :mod:`secrets` would
+    cost as much as the rest of this package.
 
     Raises:
         ValueError: If ``num_bytes`` is negative.
@@ -118,9 +112,6 @@ def encode_utf8(text: str) -> bytes:
 
     Args:
         text: Any string. Lone surrogates, which UTF-8 cannot hold, become U+FFFD.
-
-    Returns:
-        The encoded bytes.
     """
     try:
         return text.encode("utf-8")
@@ -130,12 +121,6 @@ def encode_utf8(text: str) -> bytes:
 
 def decode_utf8(data: bytes) -> str:
     """Decode UTF-8 bytes.
-
-    Args:
-        data: UTF-8 encoded text.
-
-    Returns:
-        The decoded string.
 
     Raises:
         UnicodeDecodeError: If ``data`` is not valid UTF-8.
@@ -166,9 +151,6 @@ def safe_int_conversion(value: object, default: int = 0) -> int:
 
 def validate_priority(priority: int) -> int:
     """Clamp a priority into the range that GNTP knows.
-
-    Args:
-        priority: Any integer.
 
     Returns:
         The nearest integer from -2 to 2.

@@ -6,7 +6,7 @@
     ├── GNTPConnectionError        the network failed: refused, reset, closed too early
     │   └── GNTPTimeoutError       the deadline of the exchange passed
     ├── GNTPEncryptionError        encryption that is impossible, or data that does not decrypt
-    ├── GNTPProtocolError          the peer sent bytes that are no GNTP message; has the code to answer with
+    ├── GNTPProtocolError          the peer sent bytes that are not a GNTP message; has the code to answer with
     ├── GNTPResponseError          the server answered -ERROR; has its code and description
     │   └── GNTPAuthenticationError    the answer was 400: password, hash or cipher not accepted
     ├── GNTPResourceError          a picture or other binary that cannot be read
@@ -35,7 +35,7 @@ class GNTPEncryptionError(GNTPError):
 
 
 class GNTPProtocolError(GNTPError):
-    """The peer sent something that is no GNTP message.
+    """The peer sent something that is not a GNTP message.
 
     Attributes:
         description: What is wrong.

@@ -1,7 +1,6 @@
-"""What growl-for-linux misreads, and the header of some more bytes that avoids it. Pure.
+"""What growl-for-linux misreads, and the padding header that avoids it. Pure.
 
-Each size of the padding moves a message's length, its blank lines and its last cipher block to other places; the first
-nearly always does.
+Each padding size shifts the message's length, its empty lines and its last cipher block. The first nearly always helps.
 """
 
 from __future__ import annotations
@@ -14,20 +13,16 @@ from .requests import Block
 
 PADDING: Final = "X-Padding"
 PADDING_SIZES: Final = (1, 18, 35, 52)
-"""Characters: they differ modulo 16 and 1,024, so that at most one leaves the weakness that another avoids."""
+"""Characters. The sizes differ modulo 16 and modulo 1,024, so that each misreading survives at most one of them."""
 
 _PIECE: Final = 1024
 
 
 def padded(blocks: list[Block], size: int) -> list[Block]:
-    """Add a header of some characters to the first block, in the place of one that a forwarded request brought.
+    """Add a padding header to the first block, in place of one that a forwarded request has already.
 
     Args:
-        blocks: A message's header blocks.
         size: Characters of the header's value; 0 for no header.
-
-    Returns:
-        The blocks with the header.
     """
     if not size:
         return blocks
@@ -36,17 +31,14 @@ def padded(blocks: list[Block], size: int) -> list[Block]:
 
 
 def misreads_the_end(encoded: bytes, *, half_close: bool) -> bool:
-    """Tell whether it would misread where a request ends.
+    """Tell whether growl-for-linux would misread where a request ends.
 
-    It reads pieces of 1,024 bytes and takes one that ends with an empty line for the last, so that whatever follows is
-    lost; a last piece of one to three bytes makes it wait 4.1 s, unless the sender shuts down its side.
+    It reads pieces of 1,024 bytes. A piece that ends with an empty line is the last for it, and what follows is lost. A
+    last piece of one to three bytes makes it wait 4.1 s, unless the sender shuts down its side.
 
     Args:
         encoded: The whole request.
         half_close: Whether the sender shuts down its side after it.
-
-    Returns:
-        True if it would.
     """
     if not half_close and len(encoded) > _PIECE and 1 <= len(encoded) % _PIECE <= 3:
         return True
@@ -55,7 +47,7 @@ def misreads_the_end(encoded: bytes, *, half_close: bool) -> bool:
 
 
 def leaves_a_line_feed(text: bytes, cipher: Cipher | None) -> bool:
-    """Tell whether it would append a line feed to the last header's value.
+    """Tell whether growl-for-linux would append a line feed to the last header's value.
 
     It does when the last cipher block is padded with a single byte (measured with 0.8.5): a URL then ends in a line
     feed, and a notification type whose last line is "Notification-Enabled: True" is disabled.
@@ -63,8 +55,5 @@ def leaves_a_line_feed(text: bytes, cipher: Cipher | None) -> bool:
     Args:
         text: The header blocks, not encrypted yet.
         cipher: What will encrypt them; None for clear text.
-
-    Returns:
-        True if it would.
     """
     return cipher is not None and len(text) % cipher.block_size == cipher.block_size - 1

@@ -22,7 +22,7 @@ from .exceptions import GNTPProtocolError, GNTPValidationError
 
 # -- Values --------------------------------------------------------------------------------------
 
-# Control characters by their visible forms: the control pictures for C0 and DEL, a backslash escape for C1, which
+# Control characters and their visible forms: the control pictures for C0 and DEL, a backslash escape for C1, which
 # has none (U+009B is a terminal's escape sequence in one character). Line feed and tab stay as they are.
 _VISIBLE: Final = {
     **{code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\t\n"},
@@ -31,11 +31,11 @@ _VISIBLE: Final = {
 }
 _UNSAFE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
-# Growl for Windows takes any value that begins so for a pointer, in any case, after trimming; .NET's Trim of that
-# time takes away zero-width characters as well as blanks.
+# Growl for Windows reads any value that begins like this as a pointer, in any case, after trimming. .NET's Trim of
+# that time removes zero-width characters as well as blanks.
 _POINTER: Final = re.compile("[\\s\u180e\u200b-\u200f\u2060\ufeff]*x-growl-resource:", re.IGNORECASE)
 _SUSPICIOUS: Final = ("x", "X", " ")
-"""What a printable ASCII text that is no safe value may begin with."""
+"""First characters of printable ASCII texts that may still be unsafe values."""
 
 _DEFUSED: Final = "\N{BULLET}"
 
@@ -43,8 +43,8 @@ _DEFUSED: Final = "\N{BULLET}"
 def safe_value(text: str) -> str:
     """Make any text safe to be a header's value.
 
-    "Headers": "Header values may not contain the CRLF sequence; line breaks are a single LF". Whatever is done here
-    is visible, and doing it twice changes nothing.
+    "Headers": "Header values may not contain the CRLF sequence; line breaks are a single LF". Each change can be seen
+    in the result, and a second pass changes nothing.
 
     Args:
         text: Untrusted text.
@@ -54,7 +54,7 @@ def safe_value(text: str) -> str:
         U+FFFD, blanks trimmed at both ends, and a leading ``x-growl-resource:`` defused by a character in front.
     """
     if text.isascii() and text.isprintable() and text[:1] not in _SUSPICIOUS and text[-1:] != " ":
-        return text  # as most values are: names and numbers
+        return text  # most values: names and numbers
     if _UNSAFE.search(text):
         text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_VISIBLE)
         text = replace_surrogates(text)
@@ -71,17 +71,16 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 def header_line(name: str, value: str) -> str:
-    """Return one header line, with its CRLF; any value is made safe here, and nowhere else.
+    """Return one header line, with its CRLF. Every value on its way to the wire is made safe here, and nowhere else.
 
     Args:
-        name: The header's name.
-        value: Its value: untrusted text.
+        value: Untrusted text.
 
     Returns:
         ``Name: value``; Growl for Windows needs the space.
 
     Raises:
-        GNTPValidationError: If the name is none.
+        GNTPValidationError: If the name is not a valid header name.
     """
     _check_name(name)
     return f"{name}: {safe_value(value)}\r\n"
@@ -91,21 +90,20 @@ def pointer_line(name: str, identifier: str) -> str:
     """Return the header line that points to a binary section, with its CRLF.
 
     Args:
-        name: The header's name.
         identifier: The section's identifier.
 
     Returns:
         ``Name: x-growl-resource://identifier``.
 
     Raises:
-        GNTPValidationError: If the name is none.
+        GNTPValidationError: If the name is not a valid header name.
     """
     _check_name(name)
     return f"{name}: {RESOURCE_SCHEME}{identifier}\r\n"
 
 
 def is_name(name: str) -> bool:
-    """Tell whether a header can have this name; peers send others, too."""
+    """Tell whether a name is a valid header name; peers send invalid ones as well."""
     return bool(_NAME.fullmatch(name))
 
 
@@ -123,12 +121,12 @@ def parse_block(data: bytes, max_headers: int) -> dict[str, str]:
         max_headers: How many headers a block may have.
 
     Returns:
-        Values by name, in order, trimmed. Bytes that are no UTF-8 become U+FFFD: a readable alert beats a refused one.
+        Values by name, in order, trimmed. Invalid UTF-8 becomes U+FFFD: a readable alert beats a refused one.
         A line without a colon, or without a name before it, continues the value before, after a line feed.
-        ``Received``, which each hub adds once more, has its values in one, a line for each.
+        ``Received``, which each hub adds once more, is one value with a line for each hop.
 
     Raises:
-        GNTPProtocolError: If the first line has no colon or no name, a header is there twice, or there are too many.
+        GNTPProtocolError: If the first line has no colon or no name, a header occurs twice, or there are too many.
     """
     headers: dict[str, list[bytes]] = {}
     value: list[bytes] = []  # of the header before
@@ -139,8 +137,8 @@ def parse_block(data: bytes, max_headers: int) -> dict[str, str]:
         name, colon, rest = line.partition(b":")
         key = name.decode("utf-8", "replace").strip() if colon else ""
         if not key:
-            # Apprise writes a body of two lines with a CRLF between them, and gntp 1.0.3 sends it so. Other servers
-            # show the first line. A line with a name is a header as ever: nobody can add one that could not before.
+            # Apprise writes a body of two lines with a CRLF between them, and gntp 1.0.3 sends it like that. Other
+            # servers show the first line. A line with a name stays a header, so that this injects nothing.
             if not headers:
                 raise GNTPProtocolError(f"a header line without name or colon: {_excerpt(line)}")
             value.append(line)
@@ -157,21 +155,14 @@ def parse_block(data: bytes, max_headers: int) -> dict[str, str]:
         if len(headers) == max_headers:
             raise GNTPProtocolError(f"more than {max_headers} headers in one block")
         headers[key] = value = [rest]
-    # Joined at the end: to add line by line would take a time that grows with the square of their number.
+    # Joined at the end: appending line by line would take quadratic time.
     if hops:
-        headers[RECEIVED] = [b" ".join(map(bytes.strip, hop)) for hop in hops]  # a line is a hop
+        headers[RECEIVED] = [b" ".join(map(bytes.strip, hop)) for hop in hops]  # one line for each hop
     return {key: b"\n".join(lines).decode("utf-8", "replace").strip() for key, lines in headers.items()}
 
 
 def required(headers: Mapping[str, str], name: str) -> str:
-    """Return a header that the message must have.
-
-    Args:
-        headers: One block.
-        name: The header's name.
-
-    Returns:
-        Its value.
+    """Return the value of a header that the message must have.
 
     Raises:
         GNTPProtocolError: With code 303, if it is absent or empty ("an empty value means absent").
@@ -190,7 +181,7 @@ def pointed_identifier(value: str) -> str | None:
 
 
 def format_boolean(value: bool, /) -> str:
-    """Write a boolean: growl-for-linux knows only ``True``, the others know it too."""
+    """Write a boolean: growl-for-linux knows only ``True``, and every other server knows it as well."""
     return "True" if value else "False"
 
 
@@ -242,19 +233,7 @@ def information_line(
     key_hash: bytes = b"",
     salt: bytes = b"",
 ) -> str:
-    """Write the first line of a message.
-
-    Args:
-        message_type: ``REGISTER``, ``-OK`` and so on.
-        cipher_id: Name of the cipher; None for plain text.
-        iv: Initialization vector of the cipher.
-        hash_id: Name of the key's hash; None without a key.
-        key_hash: The key hash.
-        salt: The salt.
-
-    Returns:
-        The line, without CRLF.
-    """
+    """Write the first line of a message, without CRLF, from the attributes of an :class:`InformationLine`."""
     encryption = "NONE" if cipher_id is None else f"{cipher_id}:{iv.hex()}"
     if hash_id is None:
         return f"GNTP/1.0 {message_type} {encryption}"
@@ -274,9 +253,6 @@ def parse_information_line(line: bytes, *, response: bool = False) -> Informatio
         line: The line without CRLF.
         response: Read it as a server's: what follows the type may then be anything, because growl-for-linux
             writes ``GNTP/1.0 -ERROR Invalid request``.
-
-    Returns:
-        Its parts.
 
     Raises:
         GNTPProtocolError: With code 301 if it is not GNTP, 302 if it is another version, 300 if it is malformed.

@@ -25,7 +25,7 @@ _HASHES: Final = {
     "SHA384": hashlib.sha384,
     "SHA512": hashlib.sha512,
 }
-"""What computes each. SHA384 is not in the specification; Growl for Windows reads and writes it."""
+"""The hash functions by name. SHA384 is not in the specification; Growl for Windows reads and writes it."""
 
 
 class Key:
@@ -74,25 +74,11 @@ class Key:
         return self.key_hash.hex().encode("ascii")
 
     def verify_password(self, password: str) -> bool:
-        """Tell whether a password gives this key, in constant time.
-
-        Args:
-            password: The password to try.
-
-        Returns:
-            True if it does.
-        """
+        """Tell whether a password gives this key, in constant time."""
         return self.verify_hash(Key(password, self.algorithm_id, self.salt).key_hash)
 
     def verify_hash(self, key_hash: bytes) -> bool:
-        """Tell whether a key hash that a peer sent is this key's, in constant time.
-
-        Args:
-            key_hash: The peer's key hash, bytes.
-
-        Returns:
-            True if it is.
-        """
+        """Tell whether a key hash that a peer sent is this key's, in constant time."""
         return hmac.compare_digest(self.key_hash, key_hash)
 
     def __repr__(self) -> str:
@@ -103,11 +89,11 @@ class Key:
         """Compare algorithm, salt and key."""
         if not isinstance(other, Key):
             return NotImplemented
-        same_kind = self.algorithm_id == other.algorithm_id and self.salt == other.salt
-        return hmac.compare_digest(self.key, other.key) and same_kind
+        same_origin = self.algorithm_id == other.algorithm_id and self.salt == other.salt
+        return hmac.compare_digest(self.key, other.key) and same_origin
 
     def __hash__(self) -> int:
-        """Hash what :meth:`__eq__` compares and everybody may see."""
+        """Hash the public parts of what :meth:`__eq__` compares."""
         return hash((self.algorithm_id, self.salt, self.key_hash))
 
 
@@ -130,9 +116,6 @@ class Algorithm:
             password: The password that both sides know.
             salt: The salt; None draws a fresh one.
 
-        Returns:
-            The key.
-
         Raises:
             ValueError: If the algorithm is not supported.
         """
@@ -144,7 +127,7 @@ class Algorithm:
 
 
 def _digest(algorithm_id: str, data: bytes) -> bytes:
-    # MD5 and SHA1 are what old servers speak, not what protects anything: a FIPS build must not refuse them here.
+    # MD5 and SHA1 are for old servers and protect nothing: a FIPS build must not refuse them here.
     return _HASHES[algorithm_id](data, usedforsecurity=False).digest()
 
 
@@ -157,4 +140,4 @@ SHA512 = Algorithm("SHA512", 64)
 ALGORITHMS: Final[Mapping[str, Algorithm]] = {
     algorithm.algorithm_id: algorithm for algorithm in (MD5, SHA1, SHA256, SHA384, SHA512)
 }
-"""All of them, by their names; what is read. What is sent is better one of the specification's four."""
+"""Every hash algorithm by its name, for reading. For sending, prefer the specification's four."""

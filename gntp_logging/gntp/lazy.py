@@ -1,4 +1,4 @@
-"""Public names that are loaded when they are first asked for, for packages whose import must cost next to nothing."""
+"""Public names that are imported on first use, for packages whose import must cost next to nothing."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], 
 
     Args:
         package: The package's ``__name__``.
-        homes: Where each public name lives: ``module`` below the package for a name that is called so there,
-            ``module:name`` for one that is called otherwise, and ``module:`` for the module itself.
+        homes: The module of each public name, below the package: ``module`` if the name is the same there,
+            ``module:name`` if it is another one, ``module:`` for the module itself.
 
     Returns:
         The two functions, to be assigned in the package.
     """
 
     def load(name: str) -> object:
-        """Import the module that a name lives in, when the name is first asked for."""
+        """Import the module of a name, and return what the name stands for."""
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module_name, colon, attribute = homes[name].partition(":")
@@ -30,7 +30,7 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], 
         return value
 
     def names() -> list[str]:
-        """Return what ``dir()`` shows: also what was not asked for yet."""
+        """Return what ``dir()`` shows, names that were not imported yet included."""
         return sorted({*vars(sys.modules[package]), *homes})
 
     return load, names

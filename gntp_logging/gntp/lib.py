@@ -23,10 +23,6 @@ def publish(app_name: str, event_name: str, title: str, text: str = "", **kwargs
     """Register an application with one event, and show one notification.
 
     Args:
-        app_name: Name of the application.
-        event_name: Name of the event.
-        title: The notification's title.
-        text: The notification's text.
         **kwargs: Options of :class:`~gntp_logging.gntp.connections.GNTPClient`, such as host and password.
 
     Raises:
@@ -45,7 +41,7 @@ def subscribe(
     port: int = DEFAULT_PORT,
     **kwargs: Any,  # the client's own
 ) -> int:
-    """Ask a hub to forward what it gets.
+    """Ask a hub to forward the notifications that it receives.
 
     Args:
         id_: Unique id of the subscriber.
@@ -67,7 +63,7 @@ def subscribe(
 
 
 class BaseApp:
-    """What publishers and subscribers share: headers of their own, and a client.
+    """What publishers and subscribers share: extra headers and a client.
 
     Attributes:
         custom_headers: ``X-`` headers of each request.
@@ -80,7 +76,7 @@ class BaseApp:
         custom_headers: ExtraHeaders | None = None,
         app_specific_headers: ExtraHeaders | None = None,
         gntp_client_class: Callable[..., GNTPClient] | None = None,
-        **kwargs: Any,  # what they are is between the caller and the client class
+        **kwargs: Any,  # what the client class takes
     ) -> None:
         """Make the client. Nothing is sent.
 
@@ -95,8 +91,8 @@ class BaseApp:
         self.gntp_client: GNTPClient = (gntp_client_class or GNTPClient)(**kwargs)
 
     def close(self) -> None:
-        """Close the client. Closing twice is harmless; what is sent afterwards opens another connection."""
-        close = getattr(self.gntp_client, "close", None)  # a client class of the caller's may have none
+        """Close the client. Closing twice is harmless; a later request opens another connection."""
+        close = getattr(self.gntp_client, "close", None)  # a client class of the caller's own may have none
         if close is not None:
             close()
 
@@ -183,15 +179,14 @@ class Publisher(BaseApp):
         background: bool = False,
         **socket_callback_options: Any,  # SocketCallback's own
     ) -> None:
-        """Show one notification. Whether the application is registered, the server knows.
+        """Show one notification. The server refuses it unless the application is registered.
 
-        With a socket callback this waits for the user's reaction, and calls it before it returns. In the background, it
-        returns after the server's -OK, while a thread of the client waits for the reaction, for hours if need be.
+        With a socket callback, this method waits for the user's reaction, and calls the callback before it returns.
+        With ``background=True`` it returns after the server's -OK, and a thread of the client waits for the reaction,
+        for hours if need be.
 
         Args:
             name: Name of a registered event.
-            title: The title.
-            text: The text.
             id_: Unique id of the notification.
             sticky: Whether it stays until it is dismissed.
             priority: From -2 to 2.
@@ -206,8 +201,8 @@ class Publisher(BaseApp):
 
         Raises:
             GNTPError: If the server cannot be reached or refuses.
-            GNTPTimeoutError: Also if the reaction is awaited and does not come in time; ``on_timeout`` is for the
-                server's own report that the notification went away.
+            GNTPTimeoutError: Also if a reaction is awaited and does not arrive in time. ``on_timeout`` is for the
+                server's own report that the notification disappeared.
         """
         reaction = coerce_to_callback(gntp_callback, **socket_callback_options)
         notification = Notification(name, title, text, id_, sticky, priority, icon, coalescing_id, reaction)
@@ -228,7 +223,7 @@ class Publisher(BaseApp):
 
 
 class Subscriber(BaseApp):
-    """Subscribes to what a hub gets.
+    """Subscribes to the notifications that a hub receives.
 
     Attributes:
         id_: Unique id of the subscriber.
@@ -236,7 +231,7 @@ class Subscriber(BaseApp):
         hub: Host and port of the hub.
         password: The hub's password.
         port: TCP port on which the subscriber listens.
-        ttl: Seconds until the subscription ends, as the hub said last; 0 before the first answer.
+        ttl: Seconds until the subscription ends, by the hub's last answer; 0 before the first.
     """
 
     def __init__(
@@ -341,13 +336,10 @@ class Subscriber(BaseApp):
 
 
 def coerce_to_events(items: Iterable[EventDefinition]) -> list[Event]:
-    """Make events of what stands for them.
+    """Convert definitions of events to Events.
 
     Args:
         items: Names (enabled), names with whether they are enabled, or Events.
-
-    Returns:
-        The events.
 
     Raises:
         GNTPValidationError: If an item is none of them.
@@ -368,14 +360,14 @@ def _coerce_to_event(item: object) -> Event:
 def coerce_to_callback(
     gntp_callback: str | SocketCallback | None = None, **socket_callback_options: Any
 ) -> URLCallback | SocketCallback | None:
-    """Make a callback of what stands for it.
+    """Return the callback that the arguments describe.
 
     Args:
         gntp_callback: A URL, or a SocketCallback.
-        **socket_callback_options: Options of a SocketCallback, instead.
+        **socket_callback_options: Options of a SocketCallback, instead of one.
 
     Returns:
-        The callback; None when nothing stands for one.
+        The callback; None without arguments.
 
     Raises:
         GNTPError: If both a callback and options are given.

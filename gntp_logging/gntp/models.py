@@ -1,6 +1,6 @@
 """What GNTP messages are made of: events, pictures, notifications, callbacks.
 
-All are frozen: a request that was built can be sent again, by any thread, and mean the same.
+All are frozen: a request can be sent again, by any thread, and is still the same.
 """
 
 from __future__ import annotations
@@ -33,16 +33,13 @@ class Resource:
     url: str | None = None
 
     def __post_init__(self) -> None:
-        """Insist on exactly one of the two."""
+        """Check that exactly one of the two is given."""
         if (self.data is None) == (self.url is None):
             raise GNTPValidationError("a Resource has either data or a url, exactly one of them")
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Resource:
         """Read a resource from a file.
-
-        Args:
-            path: The file.
 
         Returns:
             A resource that holds the file's bytes.
@@ -59,7 +56,7 @@ class Resource:
 
     @classmethod
     def from_url(cls, url: str) -> Resource:
-        """Name a resource that the server fetches itself.
+        """Refer to a resource that the server fetches itself.
 
         Args:
             url: An http or https URL.
@@ -82,14 +79,7 @@ class Resource:
 
 
 def is_web_url(value: str) -> bool:
-    """Tell whether a text is a URL that may be fetched or opened for a stranger: http or https, and nothing else.
-
-    Args:
-        value: Any text.
-
-    Returns:
-        True if it is one.
-    """
+    """Tell whether a text is a URL that may be opened for an untrusted peer: http or https, and nothing else."""
     return value.lower().startswith(("http://", "https://"))
 
 
@@ -100,7 +90,7 @@ class Event:
     Attributes:
         name: Name that notifications refer to.
         display_name: What the server's settings show; None shows the name.
-        enabled: Whether the type is shown before the user decides.
+        enabled: Whether the type is shown until the user decides otherwise.
         icon: Picture of this type: a URL or a Resource.
     """
 
@@ -110,14 +100,14 @@ class Event:
     icon: str | Resource | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a name that no server would take."""
+        """Refuse a name that no server would accept."""
         if not self.name.strip():
             raise GNTPValidationError("an Event needs a name that is not blank")
 
 
 @dataclass(frozen=True)
 class Response:
-    """What a server answers.
+    """The answer of a server.
 
     Attributes:
         message_type: ``-OK``, ``-ERROR`` or ``-CALLBACK``.
@@ -141,8 +131,8 @@ class Response:
         if self.message_type != RESPONSE_ERROR:
             return
         code = safe_int_conversion(self.headers.get("Error-Code", ""), default=-1)
-        kind = GNTPAuthenticationError if code == ErrorCode.NOT_AUTHORIZED else GNTPResponseError
-        raise kind(code if code >= 0 else None, self.headers.get("Error-Description", ""))
+        error_type = GNTPAuthenticationError if code == ErrorCode.NOT_AUTHORIZED else GNTPResponseError
+        raise error_type(code if code >= 0 else None, self.headers.get("Error-Description", ""))
 
 
 @dataclass(frozen=True)
@@ -154,7 +144,7 @@ class SocketCallback:
         context_type: Type of the context; comes back with the report.
         on_click: Called with the Response when the user clicked.
         on_close: Called with the Response when the user closed the notification.
-        on_timeout: Called with the Response when the notification went away by itself.
+        on_timeout: Called with the Response when the notification disappeared by itself.
     """
 
     context: str = "None"
@@ -185,11 +175,7 @@ class SocketCallback:
 
 @dataclass(frozen=True)
 class URLCallback:
-    """Asks the server to open a URL when the user clicks the notification.
-
-    Attributes:
-        url: The URL.
-    """
+    """Asks the server to open a URL when the user clicks the notification."""
 
     url: str
 
@@ -225,13 +211,13 @@ class Notification:
 class Received:
     """One hop of a forwarded message: "From <host> by <host> [with <software>] [id <id>]; <date>".
 
-    Blanks and semicolons in the parts become hyphens: they separate the parts.
+    Blanks and semicolons inside a part become hyphens, because they separate the parts.
 
     Attributes:
         from_host: The machine that sent the message to the hub.
         by_host: The hub's machine.
-        software: The hub's software; None when it is not said.
-        id_: The hub's id for the message; None when it is not said.
+        software: The hub's software; None when it is not given.
+        id_: The hub's id for the message; None when it is not given.
         date: When the hub got it, as ``yyyy-MM-dd HH:mm:ssZ``.
     """
 
@@ -242,7 +228,7 @@ class Received:
     id_: str | None = None
 
     def __post_init__(self) -> None:
-        """Take the parts in the form in which they are read."""
+        """Give the parts the form that they have when they are read."""
         for name in ("from_host", "by_host"):
             object.__setattr__(self, name, _word(getattr(self, name)) or "-")
         for name in ("software", "id_"):
@@ -263,10 +249,10 @@ class Received:
         """Read a header's value.
 
         Args:
-            value: What stands after ``Received:``.
+            value: The text after ``Received:``.
 
         Returns:
-            The hop, or None if it is none.
+            The hop; None if the value does not describe one.
         """
         match = _HOP.fullmatch(value.strip())
         return None if match is None else cls(**match.groupdict())

@@ -18,10 +18,10 @@ from typing import Any, Final, NamedTuple, Protocol
 from .exceptions import GNTPConnectionError, GNTPTimeoutError
 
 _READ_SIZE: Final = 65536
-"""Bytes asked for at once: what a loopback socket hands over in one call."""
+"""Bytes to read in one call: as many as a loopback socket delivers at once."""
 
 _LONGEST_WAIT: Final = 86_400.0
-"""Seconds of one wait inside the system, whose clocks and counters end somewhere; a longer budget waits again."""
+"""Seconds of one wait in a system call, whose counters overflow somewhere; a longer budget waits again."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Deadline:
     Attributes:
         at: When the budget ends, in seconds of :func:`time.monotonic`; infinite for one that never does.
         timeout: How long it was at the start, in seconds, for error messages.
-        awaited: What does not come when it ends, for error messages.
+        awaited: What the operation waits for; named in the timeout error.
     """
 
     at: float
@@ -44,10 +44,7 @@ class Deadline:
 
         Args:
             timeout: Its length in seconds; ``math.inf`` for no limit.
-            awaited: What does not come when it ends.
-
-        Returns:
-            The budget.
+            awaited: What the operation waits for; named in the timeout error.
         """
         return cls(time.monotonic() + timeout, timeout, awaited)
 
@@ -55,7 +52,7 @@ class Deadline:
         """Return the seconds that are left.
 
         Raises:
-            GNTPTimeoutError: If none are.
+            GNTPTimeoutError: If none are left.
         """
         left = self.at - time.monotonic()
         if left <= 0:
@@ -63,7 +60,7 @@ class Deadline:
         return left
 
     def error(self) -> GNTPTimeoutError:
-        """Return the error that says that it has ended."""
+        """Return the timeout error for this budget."""
         return GNTPTimeoutError(f"no {self.awaited} within {self.timeout:g} s")
 
 
@@ -83,14 +80,10 @@ class Address(NamedTuple):
 
 
 def known_addresses(host: str, port: int) -> list[Address]:
-    """Return the addresses that need no look-up: numbers, and localhost (IPv4 first, for growl-for-linux).
-
-    Args:
-        host: Name or number of a host.
-        port: TCP port.
+    """Return the addresses that need no look-up: numeric ones, and localhost (IPv4 first, for growl-for-linux).
 
     Returns:
-        The addresses in the order in which to try them; none for a name.
+        The addresses in the order in which to try them; empty for any other name.
     """
     if host.lower() in ("localhost", ""):
         return [Address(socket.AF_INET, ("127.0.0.1", port)), Address(socket.AF_INET6, ("::1", port))]
@@ -102,24 +95,12 @@ def known_addresses(host: str, port: int) -> list[Address]:
 
 
 def host_and_port(host: str, port: int) -> str:
-    """Return a server's host and port in one, for people.
-
-    Args:
-        host: A name or an address.
-        port: The port.
-
-    Returns:
-        ``host:port``, with an IPv6 address in brackets.
-    """
+    """Return ``host:port`` for people, with an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def look_up(host: str, port: int) -> list[Address]:
-    """Ask the system for a name's addresses. Nothing bounds the time this takes.
-
-    Args:
-        host: Name of a host.
-        port: TCP port.
+    """Ask the system for the addresses of a host's name. No timeout bounds this.
 
     Returns:
         The addresses in the order in which to try them.
@@ -129,7 +110,7 @@ def look_up(host: str, port: int) -> list[Address]:
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, ValueError, OverflowError) as error:  # also a host or a port that none can be
+    except (OSError, ValueError, OverflowError) as error:  # the last two: an impossible host or port
         raise GNTPConnectionError(f"cannot look up {host!r}: {_reason(error)}") from error
     return [Address(family, sockaddr) for family, _, _, _, sockaddr in found]
 
@@ -141,7 +122,7 @@ def _connect(addresses: list[Address], deadline: Deadline) -> socket.socket:
         try:
             return _connected(address, deadline.remaining() / (len(addresses) - index))
         except OSError as error:
-            failure = failure or error  # the first tells most: for localhost it is IPv4's, IPv6 may not exist
+            failure = failure or error  # the first says most: for localhost it is that of IPv4, IPv6 may not exist
     raise failure or OSError("the name has no address")
 
 
@@ -158,14 +139,14 @@ def _connected(address: Address, timeout: float) -> socket.socket:
 
 
 def network_error(error: Exception, deadline: Deadline) -> GNTPConnectionError:
-    """Turn one of the system's errors into ours: the one place that does.
+    """Turn an error of the system into one of ours. No other place does.
 
     Args:
         error: An OSError, or the OverflowError of a port above 65535.
         deadline: The operation's budget, for the message of a time-out.
 
     Returns:
-        What to raise from it; a GNTPTimeoutError for the system's time-outs.
+        The error to raise; a GNTPTimeoutError for a time-out.
     """
     return deadline.error() if isinstance(error, TimeoutError) else GNTPConnectionError(_reason(error))
 
@@ -178,22 +159,22 @@ def _reason(error: Exception) -> str:
 
 
 class Stream:
-    """A connected socket. Every call has a deadline; one and the same may be given to all calls of an operation.
+    """A connected socket. Every call has a deadline; calls of one operation may share one.
 
     Attributes:
         sock: The socket.
-        send_failed: Whether writing has failed: what comes now are answers written before, then the end.
+        send_failed: Whether writing has failed. Answers that were sent before can still be read.
     """
 
     def __init__(self, addresses: list[Address], deadline: Deadline) -> None:
         """Connect.
 
         Args:
-            addresses: Where to, in the order in which to try them.
+            addresses: The server's, in the order in which to try them.
             deadline: Budget for all of them together.
 
         Raises:
-            GNTPConnectionError: If none takes the connection.
+            GNTPConnectionError: If none accepts the connection.
         """
         try:
             self.sock: socket.socket = _connect(addresses, deadline)
@@ -203,15 +184,15 @@ class Stream:
         close_after_fork(self)
 
     def send(self, data: bytes, deadline: Deadline, *, half_close: bool) -> None:
-        """Write a whole message in one call, and shut down the sending side when nothing will follow.
+        """Write a whole message in one call, and shut down the sending side after the last one.
 
-        A server that answers early may reset the connection while the client still sends. Its answer is there to be
-        read all the same, so a failed write is remembered by ``send_failed`` and by reading, not raised.
+        A server that answers early may reset the connection while the client still sends. Its answer can be read all
+        the same, so a failed write is not raised: it sets ``send_failed``, and reading finds the answer or the end.
 
         Args:
-            data: The message's bytes.
+            data: A whole message.
             deadline: Budget for writing.
-            half_close: Whether nothing will follow.
+            half_close: Whether this is the last message.
 
         Raises:
             GNTPTimeoutError: If the deadline passes.
@@ -224,7 +205,7 @@ class Stream:
         except TimeoutError as error:
             raise network_error(error, deadline) from error
         except OSError:
-            self.send_failed = True  # reading tells: an answer, or the end
+            self.send_failed = True  # reading finds an answer, or the end
 
     def receive(self, deadline: Deadline) -> bytes:
         """Read what has arrived, or wait for it.
@@ -233,7 +214,7 @@ class Stream:
             deadline: Budget for waiting.
 
         Returns:
-            The bytes; none at the end of the stream.
+            The bytes; empty at the end of the stream.
 
         Raises:
             GNTPConnectionError: If the connection broke.
@@ -253,14 +234,14 @@ class Stream:
     def transfer(self, data: bytearray, deadline: Deadline) -> bytes | None:
         """Write as much as the peer takes, or read what has arrived, whichever is possible first.
 
-        With both at once, neither side can wait for the other to read.
+        As both are possible at any time, the two sides cannot wait for each other to read.
 
         Args:
             data: Bytes to write; what was written is removed.
             deadline: Budget for waiting.
 
         Returns:
-            What was read, nothing at the end of the stream; None if nothing was there to be read.
+            What was read, empty at the end of the stream; None if there was nothing to read.
 
         Raises:
             GNTPConnectionError: If the connection broke while reading.
@@ -287,10 +268,7 @@ class Stream:
         """Tell whether there is something to read: bytes, or the end of the stream.
 
         Args:
-            seconds: How long to wait for it.
-
-        Returns:
-            True if there is.
+            seconds: Seconds to wait for it; 0 only looks.
         """
         return self._wait(seconds, writing=False)[0]
 
@@ -302,9 +280,9 @@ class Stream:
         self.sock.settimeout(min(seconds, _LONGEST_WAIT))
 
     def _wait(self, seconds: float, *, writing: bool) -> tuple[bool, bool]:
-        """Wait until the socket can be read, or written if that is wanted."""
+        """Wait until the socket can be read, or written if ``writing``; return which."""
         seconds = min(seconds, _LONGEST_WAIT)
-        if not hasattr(select, "poll"):  # Windows, whose select takes any number of a socket
+        if not hasattr(select, "poll"):  # Windows, where select accepts any descriptor
             readable, writable, _ = select.select([self.sock], [self.sock] if writing else [], [], seconds)
             return bool(readable), bool(writable)
         poll = select.poll()  # select.select fails above descriptor 1023
@@ -326,10 +304,10 @@ _open: weakref.WeakSet[_Closeable] = weakref.WeakSet()
 
 
 def close_after_fork(closeable: _Closeable) -> None:
-    """Let a forked child close its copy of something: what is sent on it, and its end, are the parent's.
+    """Let forked children close their copies of a stream or a socket.
 
-    Args:
-        closeable: A stream or a socket.
+    With a copy open in a child, the server would not see the end of the connection when the parent closes it. Where
+    the hooks of fork do not run (uWSGI), users of a connection compare the process's id.
     """
     _open.add(closeable)
 

@@ -18,7 +18,7 @@ def origin_lines() -> str:
     "Common headers": "Origin-Machine-Name: The machine name/host name of the sending computer", and so on.
 
     Returns:
-        The header lines, without those of what is unknown.
+        The header lines of what is known.
     """
     headers = (
         ("Origin-Machine-Name", platform.node()),

@@ -28,16 +28,12 @@ class Packer:
         """Encode a request.
 
         Args:
-            request: The request.
             half_close: Whether the sending side is shut down after it.
             keep_alive: Whether the server is asked to keep the connection.
 
-        Returns:
-            The message's bytes.
-
         Raises:
             GNTPEncryptionError: If encryption fails.
-            GNTPValidationError: If a custom header's name is none.
+            GNTPValidationError: If the name of a custom header is not valid.
         """
         return encode(
             request,
@@ -54,7 +50,7 @@ _IN_CLEAR = Packer(None, None)
 
 @dataclass(frozen=True)
 class PackerFactory:
-    """What all messages of one client are secured with.
+    """Gives each message of one client a key and a cipher of its own.
 
     Attributes:
         password: The password; None sends messages without a key.
@@ -67,13 +63,13 @@ class PackerFactory:
     encryption: ciphers.Algorithm | None
 
     def __post_init__(self) -> None:
-        """Refuse what could only fail, or be sent in clear, later, and load what sending needs.
+        """Refuse what would fail later, or be sent in clear, and load what sending needs.
 
         Raises:
             GNTPEncryptionError: If there is encryption without a password, with a hash that is too short, or without
                 the library it needs.
         """
-        origin_lines()  # asks the system, once
+        origin_lines()  # asks the system now, and never again
         if self.encryption is None:
             return
         if self.password is None:

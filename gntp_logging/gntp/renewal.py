@@ -1,4 +1,4 @@
-"""Keeps a subscription alive: a thread that subscribes again before the hub forgets."""
+"""Keeps a subscription alive: a thread subscribes again before the subscription ends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 _SHARE_OF_TTL: Final = 0.5
-"""When to renew: half of the time leaves room for several more tries."""
+"""The share of its length after which a subscription is renewed: half of it leaves room for several more tries."""
 
 _FIRST_RETRY: Final = 1.0
 _LAST_RETRY: Final = 60.0
@@ -24,7 +24,7 @@ class _Subscriber(Protocol):
 
 
 def renewal_delay(ttl: float, failures: int) -> float:
-    """Return when to subscribe again.
+    """Return how long to wait before subscribing again.
 
     Args:
         ttl: Seconds for which the hub has granted the subscription.
@@ -57,7 +57,7 @@ class Renewal:
         self._on_error = on_error
         self._pid = os.getpid()
         self._stopped = threading.Event()
-        # A thread that held the subscriber would keep it, and itself, for ever.
+        # A thread with a reference to the subscriber would keep it, and so itself, alive for ever.
         forgotten = weakref.ref(subscriber, lambda _: self._stopped.set())
         self._thread = threading.Thread(
             target=self._run, args=(forgotten, subscriber.ttl), name="gntp-renewal", daemon=True
@@ -70,7 +70,7 @@ class Renewal:
         return self._pid == os.getpid() and self._thread.is_alive()
 
     def stop(self) -> None:
-        """Let the thread end; one that is subscribing at the moment ends after that. Stopping twice is harmless."""
+        """Tell the thread to end, after a request in progress. Stopping twice is harmless."""
         self._stopped.set()
 
     def _run(self, reference: weakref.ref[_Subscriber], ttl: float) -> None:
@@ -81,7 +81,7 @@ class Renewal:
                 return
             try:
                 subscriber.subscribe()
-            except Exception as error:  # noqa: BLE001 - a client class of the caller's may raise anything
+            except Exception as error:  # noqa: BLE001 - a client class of the caller's own may raise anything
                 failures += 1
                 self.last_error = error
                 self._report(error)
@@ -96,5 +96,5 @@ class Renewal:
             return
         try:
             self._on_error(error)
-        except Exception:  # noqa: BLE001 - the subscription is renewed all the same
+        except Exception:  # noqa: BLE001 - a failing on_error must not end the renewal
             threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))

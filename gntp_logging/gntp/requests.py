@@ -1,7 +1,7 @@
-"""The vocabulary of GNTP: requests and responses, and how they stand in header blocks.
+"""The vocabulary of GNTP: requests and responses, and their header blocks.
 
-A request knows its header blocks (``blocks()``) and is made from them (``from_blocks()``); the bytes around them
-are :mod:`~gntp_logging.gntp.wire`'s.
+A request returns its header blocks (``blocks()``) and is made from them (``from_blocks()``);
+:mod:`~gntp_logging.gntp.wire` makes bytes of the blocks, and blocks of bytes.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class RegisterRequest:
     received: Sequence[Received] = ()
 
     def __post_init__(self) -> None:
-        """Take events and headers in the form in which they are read."""
+        """Give events and headers the form that they have when they are read."""
         object.__setattr__(self, "events", tuple(self.events))
         object.__setattr__(self, "received", tuple(self.received))
         _take_extra_headers(self)
@@ -86,9 +86,6 @@ class RegisterRequest:
 
         Args:
             blocks: The application's headers, then those of each type.
-
-        Returns:
-            The request.
 
         Raises:
             GNTPProtocolError: If a required header is missing (303).
@@ -126,7 +123,7 @@ class NotifyRequest:
     received: Sequence[Received] = ()
 
     def __post_init__(self) -> None:
-        """Take headers in the form in which they are read."""
+        """Give headers the form that they have when they are read."""
         object.__setattr__(self, "received", tuple(self.received))
         _take_extra_headers(self)
 
@@ -156,9 +153,6 @@ class NotifyRequest:
         Args:
             blocks: Its one header block.
 
-        Returns:
-            The request.
-
         Raises:
             GNTPProtocolError: If a required header is missing (303).
         """
@@ -181,7 +175,7 @@ class NotifyRequest:
 
 @dataclass(frozen=True)
 class SubscribeRequest:
-    """SUBSCRIBE: asks a hub to forward what it gets.
+    """SUBSCRIBE: asks a hub to forward the notifications that it receives.
 
     Attributes:
         id_: Unique id of the subscriber.
@@ -200,7 +194,7 @@ class SubscribeRequest:
     app_specific_headers: ExtraHeaders | None = None
 
     def __post_init__(self) -> None:
-        """Take headers in the form in which they are read."""
+        """Give headers the form that they have when they are read."""
         _take_extra_headers(self)
 
     def blocks(self) -> list[Block]:
@@ -219,11 +213,8 @@ class SubscribeRequest:
         Args:
             blocks: Its one header block.
 
-        Returns:
-            The request.
-
         Raises:
-            GNTPProtocolError: If a required header is missing (303), or the port is none (300).
+            GNTPProtocolError: If a required header is missing (303), or the port is not valid (300).
         """
         (block,) = blocks
         texts = _texts(block)
@@ -237,7 +228,7 @@ class SubscribeRequest:
 Request: TypeAlias = "RegisterRequest | NotifyRequest | SubscribeRequest"
 
 REQUEST_TYPES: Mapping[str, type[RegisterRequest | NotifyRequest | SubscribeRequest]] = {
-    kind.message_type: kind for kind in (RegisterRequest, NotifyRequest, SubscribeRequest)
+    request_type.message_type: request_type for request_type in (RegisterRequest, NotifyRequest, SubscribeRequest)
 }
 RESPONSE_TYPES = frozenset({RESPONSE_OK, RESPONSE_ERROR, RESPONSE_CALLBACK})
 
@@ -246,15 +237,14 @@ def parse_response(message: bytes, expected_type: str | None = None) -> Response
     """Parse one whole response in clear text.
 
     Args:
-        message: The response's bytes.
-        expected_type: The type it must have; None takes any that is no error.
+        expected_type: The type it must have; None takes any but -ERROR.
 
     Returns:
         The response.
 
     Raises:
         GNTPResponseError: If it is an -ERROR, unless that is the expected type.
-        GNTPProtocolError: If the bytes are no response, or one of another type.
+        GNTPProtocolError: If the bytes are not a response, or one of another type.
     """
     head, delimiter, _ = message.partition(MESSAGE_DELIMITER)
     line, _, block = head.partition(LINE_DELIMITER)
@@ -267,11 +257,10 @@ def parse_response(message: bytes, expected_type: str | None = None) -> Response
 
 
 def check_type(response: Response, expected_type: str | None) -> None:
-    """Raise unless a response is what its reader waits for.
+    """Raise unless a response has the type that its reader waits for.
 
     Args:
-        response: The response.
-        expected_type: The type it must have; None takes any that is no error.
+        expected_type: The type it must have; None takes any but -ERROR.
 
     Raises:
         GNTPResponseError: If it is an -ERROR, unless that is the expected type.
@@ -325,7 +314,7 @@ def _callback_from_headers(texts: Mapping[str, str]) -> SocketCallback | URLCall
 
 
 def _priority(text: str) -> int:
-    """Read a priority as Growl for Windows does: whatever is not from -2 to 2 is normal."""
+    """Read a priority as Growl for Windows does: anything outside -2 to 2 is normal."""
     priority = safe_int_conversion(text)
     return priority if -2 <= priority <= 2 else 0
 
@@ -335,7 +324,7 @@ def _hops(received: Iterable[Received]) -> Block:
 
 
 def _received(block: ReadBlock) -> tuple[Received, ...]:
-    """Return the hops; what is no hop cannot have come from a hub, and is passed over."""
+    """Return the hops; a value that describes none cannot have come from a hub, and is skipped."""
     hops = map(Received.parse, _texts(block).get(RECEIVED, "").split("\n"))
     return tuple(hop for hop in hops if hop is not None)
 
@@ -348,12 +337,12 @@ def _texts(block: ReadBlock) -> dict[str, str]:
 
 
 def _take_extra_headers(request: RegisterRequest | NotifyRequest | SubscribeRequest) -> None:
-    """Give a new request's X- and Data- headers the form in which they are read.
+    """Give a new request's X- and Data- headers the form that they have when they are read.
 
-    A request then equals the one that arrives, and what cannot be sent is refused where it was made.
+    A request then equals the one that arrives, and a header that cannot be sent is refused where the request is made.
 
     Raises:
-        GNTPValidationError: If a name is no string, or there twice.
+        GNTPValidationError: If a name is not a string, or occurs twice.
     """
     for name, prefix in (("custom_headers", "X-"), ("app_specific_headers", "Data-")):
         headers: ExtraHeaders | None = getattr(request, name)
@@ -372,7 +361,7 @@ def _prefixed(prefix: str, headers: Iterable[tuple[str, object]]) -> Block:
     for name, value in headers:
         if not isinstance(name, str):
             raise GNTPValidationError(f"a header's name is a string, not {name!r}")
-        # Servers take names by case: a prefix in another one would make it some unknown header.
+        # Servers compare names with their case: with a prefix in another case, the header would be unknown.
         bare = name[len(prefix) :] if name.lower().startswith(prefix.lower()) else name
         if prefix + bare in block:  # Growl for Windows answers 300
             raise GNTPValidationError(f"the header {prefix + bare!r} is there twice")

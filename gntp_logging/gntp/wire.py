@@ -27,7 +27,7 @@ from .headers import InformationLine, header_line, information_line, parse_block
 from .keys import Key
 from .models import Resource
 from .requests import REQUEST_TYPES, RESPONSE_TYPES, Block, HeaderValue, Request, Response
-from .source import Source, Steps
+from .source import Parser, ReceiveBuffer
 
 END: Final = b"GNTP/1.0 END"
 """The semaphore that ends a message on a connection that is kept ("Connection: Keep-Alive")."""
@@ -54,21 +54,17 @@ def encode(
     """Encode one message.
 
     Args:
-        message: A request or a response.
         key: Authenticates the message; None sends it without a key.
-        cipher: Encrypts it; needs the key it was made from. Its initialization vector is drawn anew when the
-            ciphertext would be misread.
+        cipher: Encrypts it; needs the key it was made from. It gets another initialization vector if servers
+            would misread the ciphertext.
         half_close: Whether the sender shuts down its side after this message. If not, requests get a length at which
             growl-for-linux does not stall.
         keep_alive: Whether the message says that its connection is to be kept: the header and the semaphore END.
-        more_lines: Lines as :mod:`.headers` makes them, for the end of its first block.
-
-    Returns:
-        The message's bytes.
+        more_lines: Header lines, as :mod:`.headers` makes them, for the end of the first block.
 
     Raises:
         GNTPEncryptionError: If there is a cipher without a key, or encryption fails.
-        GNTPValidationError: If a custom header's name is none.
+        GNTPValidationError: If the name of a custom header is not valid.
     """
     if cipher is not None and key is None:
         raise GNTPEncryptionError("a message is encrypted with a key: give the key as well")
@@ -81,7 +77,7 @@ def encode(
         return _assembled(message.message_type, *_encode_blocks(blocks, more_lines), key, cipher) + end
     for size in (0, *growl_for_linux.PADDING_SIZES):
         text, resources = _encode_blocks(growl_for_linux.padded(blocks, size), more_lines)
-        if growl_for_linux.leaves_a_line_feed(text, cipher):  # with one of the sizes at most
+        if growl_for_linux.leaves_a_line_feed(text, cipher):  # true for one of the sizes at most
             continue
         encoded = _assembled(message.message_type, text, resources, key, cipher) + end
         if not growl_for_linux.misreads_the_end(encoded, half_close=half_close):
@@ -118,7 +114,7 @@ def _assembled(
 
 
 def _picture_line(name: str, picture: Resource, resources: list[Resource]) -> str:
-    """Return the line that names a picture's URL, or points to its bytes, which are noted."""
+    """Return the line with a picture's URL, or with a pointer to the picture, which is added to ``resources``."""
     if picture.url is not None:
         return header_line(name, picture.url)
     resources.append(picture)
@@ -163,7 +159,7 @@ def _section(resource: Resource, cipher: Cipher | None) -> list[bytes]:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a reader takes from a peer before it says no. Sizes are bytes.
+    """What a reader accepts from a peer. Sizes are in bytes.
 
     Attributes:
         information_line: A SHA512 key with a salt of 128 bytes and an initialization vector need 440.
@@ -171,7 +167,7 @@ class Limits:
             megabyte.
         headers: Header lines in a block; no client is known to send 40.
         types: Notification types in one REGISTER; the largest seen in the wild are some dozens.
-        section: One binary section: a picture no toast would show is refused.
+        section: One binary section: no toast shows a larger picture.
         sections: Binary sections in one message: each type may have a picture.
         all_sections: All binary sections of one message together.
     """
@@ -198,29 +194,25 @@ class _Reader(Generic[_Message]):
     """What both readers share: the pieces of a message, in their order on the wire.
 
     Attributes:
-        at_end: Whether the semaphore END was the last that was read. It comes after a message, so that ``next_message``
-            must have returned None since.
+        at_end: Whether the semaphore END was the last thing that was read. It comes after a message, so this is known
+            only after ``next_message`` has returned None.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._source = Source()
-        self._parser = self._messages()
+        self._buffer = ReceiveBuffer()
+        self._incoming = self._messages()
         self._failure: GNTPProtocolError | None = None
         self.at_end: bool = False
 
     def feed(self, data: bytes) -> None:
-        """Take bytes from the peer.
-
-        Args:
-            data: Any number of bytes.
-        """
+        """Take any number of bytes from the peer."""
         if self._failure is None:  # a failed reader keeps nothing
-            self._source.data += data
+            self._buffer.data += data
 
     def feed_eof(self) -> None:
-        """Take notice that the peer will send no more."""
-        self._source.eof = True
+        """Note that the peer will send no more."""
+        self._buffer.eof = True
 
     def next_message(self) -> _Message | None:
         """Return the next whole message.
@@ -229,123 +221,125 @@ class _Reader(Generic[_Message]):
             The message, or None when more bytes are needed, or when the stream ended between two messages.
 
         Raises:
-            GNTPProtocolError: If the bytes are no GNTP message, break a limit, or end inside one. From then on
-                every call raises it.
+            GNTPProtocolError: If the bytes are not a GNTP message, exceed a limit, or end inside a message. From then
+                on every call raises it.
         """
         if self._failure is not None:
             raise self._failure
         try:
-            return next(self._parser)
+            return next(self._incoming)
         except GNTPProtocolError as failure:
             self._failure = failure
-            self._source.take(len(self._source.data))
+            self._buffer.take(len(self._buffer.data))
             raise
 
     def _messages(self) -> Generator[_Message | None, None, None]:
         """Yield each message, and None whenever more bytes are needed."""
         while True:
             yield from self._between_messages()
-            while not self._source.data:
+            while not self._buffer.data:
                 yield None
-            line = yield from self._source.until(LINE_DELIMITER, self._limits.information_line, "the information line")
+            line = yield from self._buffer.read_until(
+                LINE_DELIMITER, self._limits.information_line, "the information line"
+            )
             yield (yield from self._message(line))
 
-    def _message(self, first_line: bytes) -> Steps[_Message]:
+    def _message(self, first_line: bytes) -> Parser[_Message]:
         """Read the rest of a message, whose information line has been read."""
         raise NotImplementedError
 
-    def _between_messages(self) -> Steps[None]:
-        """Pass over what stands between two messages.
+    def _between_messages(self) -> Parser[None]:
+        """Skip what may stand between two messages.
 
-        That is: empty lines (gntp-send ends a REGISTER with one too many), the END semaphore, and a binary section
-        that repeats one already read (clients that send one section for each of two headers that share a picture) or
-        that belongs to a response.
+        That is: empty lines (gntp-send ends a REGISTER with one too many), the END semaphore, and a binary section that
+        repeats one already read (some clients send two for two headers with the same picture) or that belongs to a
+        response.
         """
-        source = self._source
+        buffer = self._buffer
         ended = self.at_end = False
-        if source.data.startswith(_MESSAGE) and not END.startswith(source.data[: len(END)]):
-            return  # nothing does, nearly always
+        if buffer.data.startswith(_MESSAGE) and not END.startswith(buffer.data[: len(END)]):
+            return  # the next message follows at once, as it nearly always does
         while True:
-            if source.data.startswith(_END):  # in one piece, as it nearly always comes
-                source.take(len(_END))
+            if buffer.data.startswith(_END):  # in one piece, as it nearly always comes
+                buffer.take(len(_END))
                 ended = self.at_end = True
-            elif (yield from source.starts_with(LINE_DELIMITER)):
-                source.take(len(LINE_DELIMITER))
+            elif (yield from buffer.starts_with(LINE_DELIMITER)):
+                buffer.take(len(LINE_DELIMITER))
                 self.at_end = ended
-            elif (yield from source.starts_with(END)):
-                yield from source.until(LINE_DELIMITER, self._limits.information_line, "the END line")
+            elif (yield from buffer.starts_with(END)):
+                yield from buffer.read_until(LINE_DELIMITER, self._limits.information_line, "the END line")
                 ended = True
-            elif (yield from source.starts_with(_SECTION)):
+            elif (yield from buffer.starts_with(_SECTION)):
                 yield from self._section(None, self._limits.section)
-            elif source.data or source.eof:
-                self.at_end &= not source.data
+            elif buffer.data or buffer.eof:
+                self.at_end &= not buffer.data
                 return
             else:
                 yield
 
-    def _plain_block(self, limit: int) -> Steps[bytes]:
-        """Read one header block, and past the empty line that ends it."""
-        source = self._source
-        if (not source.data or source.data[0] == _CR) and (yield from source.starts_with(LINE_DELIMITER)):
+    def _plain_block(self, limit: int) -> Parser[bytes]:
+        """Read one header block and the empty line that ends it."""
+        buffer = self._buffer
+        if (not buffer.data or buffer.data[0] == _CR) and (yield from buffer.starts_with(LINE_DELIMITER)):
             return b""
-        return (yield from source.until(MESSAGE_DELIMITER, limit, "a header block"))
+        return (yield from buffer.read_until(MESSAGE_DELIMITER, limit, "a header block"))
 
-    def _encrypted_blocks(self, cipher: Cipher) -> Steps[list[dict[str, str]]]:
+    def _encrypted_blocks(self, cipher: Cipher) -> Parser[list[dict[str, str]]]:
         text = yield from self._ciphertext(cipher)
         chunks = [chunk for chunk in text.split(MESSAGE_DELIMITER) if chunk.strip(LINE_DELIMITER)]
         if len(chunks) > self._limits.types + 1:
             raise GNTPProtocolError(f"more than {self._limits.types} notification types")
         return [parse_block(chunk, self._limits.headers) for chunk in chunks] or [{}]
 
-    def _ciphertext(self, cipher: Cipher) -> Steps[bytes]:
+    def _ciphertext(self, cipher: Cipher) -> Parser[bytes]:
         """Read and decrypt the header part, whose length is written nowhere.
 
         It ends at a whole number of blocks, before an empty line, or before one line end and a binary section
-        (ruby-growl), or before a line end and the end of the stream. Its own bytes may look like that by chance, which
-        the padding tells.
+        (ruby-growl), or before a line end and the end of the stream. Its own bytes may look like that by chance: then
+        the padding is wrong, and the search goes on.
         """
-        source, searched = self._source, cipher.block_size
+        buffer, searched = self._buffer, cipher.block_size
         for _ in range(_DECRYPTION_ATTEMPTS):
             at = yield from self._aligned_line_end(searched, cipher.block_size)
             try:
-                text = cipher.decrypt(bytes(memoryview(source.data)[:at]))
+                text = cipher.decrypt(bytes(memoryview(buffer.data)[:at]))
             except GNTPEncryptionError:
                 searched = at + 1
                 continue
-            source.take(at)
+            buffer.take(at)
             return text
         raise GNTPProtocolError("the header part does not decrypt")
 
-    def _aligned_line_end(self, searched: int, block_size: int) -> Steps[int]:
+    def _aligned_line_end(self, searched: int, block_size: int) -> Parser[int]:
         """Find the next place where a ciphertext could end."""
-        source, limit = self._source, self._limits.header_block
+        buffer, limit = self._buffer, self._limits.header_block
         while True:
-            at = source.data.find(LINE_DELIMITER, searched)
-            if at > limit or (at < 0 and len(source.data) >= limit + len(LINE_DELIMITER)):
+            at = buffer.data.find(LINE_DELIMITER, searched)
+            if at > limit or (at < 0 and len(buffer.data) >= limit + len(LINE_DELIMITER)):
                 raise GNTPProtocolError(f"an encrypted part is longer than {limit} bytes")
-            tail = bytes(source.data[at + 2 : at + 2 + len(_SECTION)])
+            tail = bytes(buffer.data[at + 2 : at + 2 + len(_SECTION)])
             if at < 0:
-                searched = max(searched, len(source.data) - 1)
-                yield from source.need()
+                searched = max(searched, len(buffer.data) - 1)
+                yield from buffer.wait_for_more()
             elif at % block_size:
                 searched = at + 1
-            elif tail.startswith(LINE_DELIMITER) or tail == _SECTION or (source.eof and not tail):
+            elif tail.startswith(LINE_DELIMITER) or tail == _SECTION or (buffer.eof and not tail):
                 return at
             elif LINE_DELIMITER.startswith(tail) or _SECTION.startswith(tail):
-                yield from source.need()
+                yield from buffer.wait_for_more()
             else:
                 searched = at + 1
 
-    def _sections(self, wanted: set[str], cipher: Cipher | None) -> Steps[dict[str, bytes]]:
+    def _sections(self, wanted: set[str], cipher: Cipher | None) -> Parser[dict[str, bytes]]:
         """Read binary sections until each wanted identifier has its own."""
         sections: dict[str, bytes] = {}
         budget = self._limits.all_sections
         for _ in range(self._limits.sections):
             if wanted <= sections.keys():
                 return sections
-            while (yield from self._source.starts_with(LINE_DELIMITER)):
-                self._source.take(len(LINE_DELIMITER))
-            if not (yield from self._source.starts_with(_SECTION)):
+            while (yield from self._buffer.starts_with(LINE_DELIMITER)):
+                self._buffer.take(len(LINE_DELIMITER))
+            if not (yield from self._buffer.starts_with(_SECTION)):
                 raise GNTPProtocolError("a binary section that a header points to is missing")
             identifier, data = yield from self._section(cipher, min(budget, self._limits.section))
             budget -= len(data)
@@ -354,19 +348,21 @@ class _Reader(Generic[_Message]):
             return sections
         raise GNTPProtocolError(f"more than {self._limits.sections} binary sections")
 
-    def _section(self, cipher: Cipher | None, limit: int) -> Steps[tuple[str, bytes]]:
-        head = yield from self._source.until(MESSAGE_DELIMITER, _SECTION_HEAD_LIMIT, "the head of a binary section")
+    def _section(self, cipher: Cipher | None, limit: int) -> Parser[tuple[str, bytes]]:
+        head = yield from self._buffer.read_until(
+            MESSAGE_DELIMITER, _SECTION_HEAD_LIMIT, "the head of a binary section"
+        )
         values = parse_block(head, max_headers=8)
         identifier, length = headers.required(values, "Identifier"), headers.required(values, "Length")
         size = _number(length)
         if size is None or size > limit:
             raise GNTPProtocolError(f"Length of a binary section must be 0 to {limit}")
-        data = yield from self._source.exactly(size)
+        data = yield from self._buffer.read_exact(size)
         if cipher is not None:
             data = _decrypted_section(cipher, data)
         return identifier, data
 
-    def _resolved(self, blocks: Sequence[Mapping[str, str]], cipher: Cipher | None) -> Steps[list[_ReadBlock]]:
+    def _resolved(self, blocks: Sequence[Mapping[str, str]], cipher: Cipher | None) -> Parser[list[_ReadBlock]]:
         """Read the sections that the headers point to, and put their bytes in the pointers' place."""
         wanted = {name for block in blocks for key, value in block.items() if (name := _pointer(key, value))}
         sections = yield from self._sections(wanted, cipher)
@@ -381,8 +377,8 @@ class _Reader(Generic[_Message]):
 
 _ReadBlock: TypeAlias = "dict[str, HeaderValue]"
 
-# Two by chance in one message would be seen once in a lifetime; a peer that has the key and sends many, to make each
-# try cost a decryption, gets no more.
+# By chance, a message has two false ends once in a lifetime. A peer that has the key can write many, and each costs a
+# decryption: it gets no more than these.
 _DECRYPTION_ATTEMPTS: Final = 4
 
 _ICONS: Final = ("Application-Icon", "Notification-Icon")
@@ -422,7 +418,7 @@ def _cipher_for(line: InformationLine, key: Key) -> Cipher:
 
 @dataclass(frozen=True)
 class Envelope:
-    """How a request came.
+    """How a request came: its security and its headers.
 
     Attributes:
         hash_id: Hash of its key; None when it had no key.
@@ -444,7 +440,7 @@ class RequestReader(_Reader[Request]):
     checked, and a sender that believes itself authenticated should hear that it is not.
 
     Attributes:
-        envelope: How the request that ``next_message`` returned last came; None before the first.
+        envelope: That of the request that ``next_message`` returned last; None before the first.
     """
 
     def __init__(
@@ -457,15 +453,15 @@ class RequestReader(_Reader[Request]):
 
         Args:
             passwords: Passwords of which a request must have one; none for a server without a password.
-            limits: What is taken from a peer.
-            refused: Message types that are not taken, whatever their key, and what their senders are told.
+            limits: What is accepted from a peer.
+            refused: Message types that are refused whatever their key, each with the description of the error.
         """
         super().__init__(limits)
         self._passwords = tuple(passwords)
         self._refused = refused
         self.envelope: Envelope | None = None
 
-    def _message(self, first_line: bytes) -> Steps[Request]:
+    def _message(self, first_line: bytes) -> Parser[Request]:
         line = headers.parse_information_line(first_line)
         if line.message_type not in REQUEST_TYPES:
             raise GNTPProtocolError(f"unknown request; allowed: {', '.join(REQUEST_TYPES)}")
@@ -489,7 +485,7 @@ class RequestReader(_Reader[Request]):
         self.envelope = Envelope(line.hash_id, line.cipher_id, blocks[0], password)
         return request
 
-    def _plain_blocks(self, message_type: str) -> Steps[list[dict[str, str]]]:
+    def _plain_blocks(self, message_type: str) -> Parser[list[dict[str, str]]]:
         blocks: list[dict[str, str]] = []
         expected, budget = 1, self._limits.header_block
         while len(blocks) < expected:
@@ -507,7 +503,7 @@ class RequestReader(_Reader[Request]):
         return count
 
     def _authenticated_key(self, line: InformationLine) -> Key | None:
-        """Return the key that the request was made with, or None where none is asked for."""
+        """Return the key that the request was made with; None if the server has no password."""
         if line.hash_id is None:
             if self._passwords:
                 raise GNTPProtocolError("a password is required", ErrorCode.NOT_AUTHORIZED)
@@ -543,8 +539,8 @@ class ResponseReader(_Reader[Response]):
         super().__init__(DEFAULT_LIMITS)
         self.key = key
 
-    def _message(self, first_line: bytes) -> Steps[Response]:
-        """Read the headers. A pointer stays a text: servers echo Data- headers, and the section may never come."""
+    def _message(self, first_line: bytes) -> Parser[Response]:
+        """Read the headers. A pointer stays a text: servers echo Data- headers, often without the section."""
         line = headers.parse_information_line(first_line, response=True)
         if line.message_type not in RESPONSE_TYPES:
             raise GNTPProtocolError(f"unknown response; allowed: {', '.join(sorted(RESPONSE_TYPES))}")
@@ -556,7 +552,7 @@ class ResponseReader(_Reader[Response]):
         return Response(line.message_type, block)
 
     def _response_key(self, line: InformationLine) -> Key:
-        """Return the request's key, or the one from the response's own salt."""
+        """Return the request's key, or the key made with the response's own salt."""
         if self.key is None:
             raise GNTPProtocolError("an encrypted response to a request without a key")
         if line.hash_id is None or not line.salt:

@@ -1,4 +1,4 @@
-"""What peers may take of a server: connections, memory, patience; each peer, and all together."""
+"""What peers may use of a server: connections, memory, refusals that are delayed; each peer, and all together."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ MAX_PEERS: Final = 1000
 """Peers whose failures are remembered; the one that failed longest ago is forgotten first."""
 
 FREE_FAILURES: Final = 3
-"""Keys that are wrong without a delay: people mistype."""
+"""Wrong keys that are refused without a delay: people mistype."""
 
 _FIRST_DELAY: Final = 0.1
 _LAST_DELAY: Final = 3.0
-"""Seconds: doubling from the first to the last."""
+"""Seconds of delay, doubling from the first to the last."""
 
 FORGIVENESS: Final = 60.0
-"""Seconds without a failure after which a peer begins anew."""
+"""Seconds without a failure after which a peer's failures are forgotten."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Budget:
         connections_per_peer: Connections of one address.
         held: Bytes of all peers.
         held_per_peer: Bytes of one address; room for one request of the largest size that is read.
-        delayed_per_peer: Refusals of wrong keys that wait at a time; one more connection is closed without an answer.
+        delayed_per_peer: Refusals that one address may have waiting; beyond that, a wrong key gets no answer.
     """
 
     connections: int = 2000
@@ -46,14 +46,10 @@ DEFAULT_BUDGET: Final = Budget()
 
 
 class Usage:
-    """What is taken of a budget at the moment."""
+    """What peers use of a budget at the moment."""
 
     def __init__(self, budget: Budget) -> None:
-        """Begin with nothing taken.
-
-        Args:
-            budget: The bounds.
-        """
+        """Begin with nothing used."""
         self._budget = budget
         self._connections: Counter[str] = Counter()
         self._held: Counter[str] = Counter()
@@ -63,13 +59,13 @@ class Usage:
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def connect(self, peer: str) -> bool:
-        """Take a connection.
+        """Count a new connection.
 
         Args:
             peer: Address of the peer.
 
         Returns:
-            False when there is none left; nothing is taken then.
+            False if there is no room for it; it is not counted then.
         """
         budget = self._budget
         if self._all_connections >= budget.connections or self._connections[peer] >= budget.connections_per_peer:
@@ -79,19 +75,19 @@ class Usage:
         return True
 
     def disconnect(self, peer: str) -> None:
-        """Give a connection back."""
+        """Release a connection that has ended."""
         self._all_connections -= 1
         _lessen(self._connections, peer, 1)
 
     def hold(self, peer: str, size: int) -> None:
-        """Take room for bytes of a request that is not complete.
+        """Count bytes of a request that is not complete.
 
         Args:
             peer: Address of the peer.
-            size: How many.
+            size: Bytes to add.
 
         Raises:
-            GNTPProtocolError: With 300, if there is no room; the bytes count as taken all the same.
+            GNTPProtocolError: With 300, if there is no room; the bytes are counted all the same.
         """
         self._all_held += size
         self._held[peer] += size
@@ -99,20 +95,25 @@ class Usage:
             raise GNTPProtocolError("too much at once: this server has no room for the request")
 
     def release(self, peer: str, size: int) -> None:
-        """Give room back."""
+        """Release bytes: their request is complete, or was given up.
+
+        Args:
+            peer: Address of the peer.
+            size: Bytes to subtract.
+        """
         self._all_held -= size
         _lessen(self._held, peer, size)
 
     # -- Wrong keys ------------------------------------------------------------------------------
 
     def delay(self, peer: str) -> float | None:
-        """Take notice of a wrong key, and begin to delay its refusal; right keys are not asked about.
+        """Count a wrong key, and return how long to delay its refusal. Right keys are never delayed.
 
         Args:
             peer: Address of the peer.
 
         Returns:
-            Seconds to wait before the answer; None when so many wait already that there shall be no answer.
+            Seconds to wait before the refusal; None if so many refusals wait already that this one is not to be sent.
         """
         now = time.monotonic()
         failures, last = self._failures.pop(peer, (0, now))
@@ -128,7 +129,7 @@ class Usage:
         return min(_LAST_DELAY, _FIRST_DELAY * 2.0 ** min(failures - FREE_FAILURES - 1, 10))
 
     def end_delay(self, peer: str) -> None:
-        """Take notice that a delayed refusal was sent."""
+        """Release the place of a delayed refusal, which was sent."""
         _lessen(self._delayed, peer, 1)
 
 

@@ -14,18 +14,17 @@ from gntp_logging.gntp.wire import Envelope, RequestReader, encode
 
 from .budget import Usage
 from .reactions import REPORT_DELAY, Awaited
-from .registry import Toast
 
 _READ_SIZE: Final = 65536
 
 ANSWER_TIMEOUT: Final = 5.0
-"""Seconds for the peer to take the answer, which fits into any socket's buffer unless it echoes a huge id."""
+"""Seconds for the peer to accept the answer, which fits into any socket's buffer unless it echoes a huge id."""
 
 _LINGER: Final = 1.0
-"""Seconds to read on after an early answer, so that closing does not reset the connection before it is read."""
+"""Seconds to read on after an early answer: closing with bytes unread would reset the connection."""
 
 Secured = tuple[Key | None, Cipher | None]
-"""What a message is secured with."""
+"""The key and the cipher of a message."""
 
 _IN_CLEAR: Final[Secured] = (None, None)
 
@@ -39,8 +38,8 @@ class ClientSession:
         reader: The bytes they come in.
         writer: Takes the answers.
         peer: Address of the client.
-        usage: What peers have taken of the server.
-        encrypts_answers: Whether encrypted requests are answered so.
+        usage: What peers use of the server.
+        encrypts_answers: Whether the answers to encrypted requests are encrypted.
     """
 
     wire: RequestReader
@@ -54,18 +53,24 @@ class ClientSession:
 
     @property
     def envelope(self) -> Envelope:
-        """How the request came that was read last."""
+        """The envelope of the last request."""
         assert self.wire.envelope is not None
         return self.wire.envelope
 
     async def next_request(self, timeout: float) -> Request | None:
-        """Read one request; None when the peer closes without one.
+        """Read one request.
+
+        Args:
+            timeout: Seconds for the whole request.
+
+        Returns:
+            The request; None if the peer closes without one.
 
         Raises:
-            asyncio.TimeoutError: If it is not there in so many seconds.
-            GNTPProtocolError: If what came is none, or there is no room for it.
+            asyncio.TimeoutError: If the request is not complete in time.
+            GNTPProtocolError: If the bytes are not a request, or there is no room for them.
         """
-        request = self.wire.next_message()  # the one before may have brought it along
+        request = self.wire.next_message()  # it may have arrived together with the one before
         return await asyncio.wait_for(self._read_request(), timeout) if request is None else request
 
     async def _read_request(self) -> Request | None:
@@ -86,30 +91,19 @@ class ClientSession:
         self.usage.release(self.peer, self._held)
         self._held = 0
 
-    def completed(self, toast: Toast) -> Toast:
-        """Return a toast of the request that was read last, with what only the connection knows."""
-        envelope = self.envelope
-        return dataclasses.replace(
-            toast,
-            headers=envelope.headers,
-            encryption=envelope.cipher_id or "",
-            hash_=envelope.hash_id or "",
-            peer=self.peer,
-        )
-
     def security(self) -> dict[str, str]:
-        """Return how the request came that was read last, as displays are told."""
+        """Return the security of the last request and its sender, as fields of a notice."""
         envelope = self.envelope
         return {"encryption": envelope.cipher_id or "", "hash": envelope.hash_id or "", "peer": self.peer}
 
     def give_back(self) -> None:
-        """Give back what the connection has taken; it is over."""
+        """Release what the connection has used, when it is over."""
         self.usage.disconnect(self.peer)
         for task in self._reactions:
             task.cancel()
 
     async def serve_penalty(self) -> bool:
-        """Wait before a wrong key is refused; return whether it shall be answered at all."""
+        """Wait before a wrong key is refused; return whether to answer it at all."""
         delay = self.usage.delay(self.peer)
         if delay:
             try:
@@ -119,11 +113,11 @@ class ClientSession:
         return delay is not None
 
     def asks_to_be_kept(self) -> bool:
-        """Tell whether the request that was read last wants the connection to be kept."""
+        """Tell whether the last request asks for the connection to be kept."""
         return self.envelope.headers.get("Connection", "").lower() == "keep-alive"
 
     def secrets(self) -> Secured:
-        """Return what the answer to the request that was read last is secured with."""
+        """Return the key and the cipher for the answer to the last request."""
         envelope = self.envelope
         if not self.encrypts_answers or envelope.cipher_id is None:
             return _IN_CLEAR
@@ -133,14 +127,14 @@ class ClientSession:
         return key, Cipher(key, envelope.cipher_id)
 
     async def send(self, response: Response, *, keep_alive: bool = False, secured: Secured = _IN_CLEAR) -> None:
-        """Send an answer, and wait while the peer does not take it."""
+        """Send an answer, and wait until the peer accepts it."""
         key, cipher = secured
         self.writer.write(encode(response, key=key, cipher=cipher, keep_alive=keep_alive))
         if self.writer.transport.get_write_buffer_size():
             await asyncio.wait_for(self.writer.drain(), ANSWER_TIMEOUT)
 
     def await_reaction(self, awaited: Awaited, *, keep_alive: bool, secured: Secured) -> None:
-        """Report a reaction as soon as it comes, beside whatever else happens on the connection."""
+        """Report a reaction as soon as it is known, while the connection goes on with other requests."""
 
         async def report() -> None:
             await asyncio.sleep(REPORT_DELAY)
@@ -158,10 +152,10 @@ class ClientSession:
             await asyncio.wait(self._reactions)
 
     async def close(self) -> None:
-        """Say that this was all, read what the peer still sends for a moment, and close.
+        """Shut down the sending side, read on for a moment, and close.
 
         Raises:
-            asyncio.TimeoutError: If the peer does not take what is still to be sent.
+            asyncio.TimeoutError: If the peer does not accept what is still to be sent.
         """
         await asyncio.wait_for(self._close(), ANSWER_TIMEOUT)
 

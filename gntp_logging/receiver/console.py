@@ -1,6 +1,6 @@
 """The display for a terminal: framed boxes.
 
-Whatever a toast holds was sent by a stranger: control characters are shown, never obeyed.
+Texts of peers are untrusted: control characters are shown, never obeyed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class _Frame(NamedTuple):
 _LINES: Final = _Frame("╭", "╮", "╰", "╯", "─", "│", "·", "…")
 _ASCII: Final = _Frame("+", "+", "+", "+", "-", "|", "-", "~")
 
-# What titles of this package and of prose are made with, for terminals that cannot show it: dots, dashes, quotes.
+# The dots, dashes and quotes of titles and of prose, for terminals that cannot show them.
 _ASCII_FORMS: Final = str.maketrans(
     {
         "\u00b7": "-",
@@ -52,25 +52,25 @@ _BOLD: Final = "\x1b[1m"
 _DIM: Final = "\x1b[2m"
 _RESET: Final = "\x1b[0m"
 
-# Of what every terminal has, those that are readable on dark and on light ground.
+# Colours that every terminal has, and that are readable on a dark and on a light background.
 _COLOURS: Final[Mapping[int, str]] = {-2: _DIM, -1: "\x1b[36m", 0: "\x1b[33m", 1: "\x1b[31m", 2: "\x1b[1;35m"}
 
 _MAX_WIDTH: Final = 76
 _MIN_WIDTH: Final = 16
-"""Columns of a box. A narrower terminal breaks its lines, and nothing is lost."""
+"""Columns of a box. A narrower terminal breaks the lines, and hides nothing."""
 
 _LEAST_LABEL: Final = 12
-"""Columns below which a label at the left of an edge says too little: then the one at the right gives way."""
+"""Columns that the label at the left of an edge needs; with fewer, the label at the right is left out."""
 
 _COMPLAINT_INTERVAL: Final = 5.0
-"""Seconds between two lines about troubles of one kind: refused requests, say."""
+"""Seconds between two lines about the same trouble, such as refused requests."""
 
 _MOST_TROUBLES: Final = 1000
-"""Kinds of troubles that are told apart: subscribers give themselves their names."""
+"""Troubles that are throttled one by one; bounded, because subscribers choose their own names."""
 
 _MAX_LINES: Final = 30
 _MAX_CHARACTERS: Final = 8000
-"""What is looked at of a title, a text or a label: thirty lines of characters and marks. A peer may send megabytes."""
+"""What is read of a title, a text or a label: enough for thirty lines with marks. A peer may send megabytes."""
 
 
 class ConsoleDisplay:
@@ -82,8 +82,7 @@ class ConsoleDisplay:
         """Look at what the stream can show.
 
         Args:
-            stream: Where to write.
-            colour: Whether to colour; None finds out.
+            colour: Whether to colour; None asks the stream and the environment.
             remark: Makes a short remark for the lower edge of a toast's box.
         """
         self._stream = stream
@@ -95,28 +94,20 @@ class ConsoleDisplay:
         self._throttles: defaultdict[tuple[object, ...], Throttle] = defaultdict(lambda: Throttle(_COMPLAINT_INTERVAL))
 
     def show(self, toast: Toast) -> None:
-        """Write a toast's box; one that updates the toast above takes its place, where the stream is a terminal.
-
-        Args:
-            toast: The toast.
-        """
+        """Write a toast's box. In a terminal, an update of the toast above takes its place."""
         terminal = shutil.get_terminal_size()
         width = max(_MIN_WIDTH, min(_MAX_WIDTH, terminal.columns - 1))
         lines = list(self._box(toast, width))
         height, columns = self._last_size
         is_update = bool(toast.coalescing_id) and self._last == (toast.application, toast.coalescing_id)
         if is_update and columns == terminal.columns > width and height < terminal.lines and self._stream.isatty():
-            self._stream.write(f"\x1b[{height}F\x1b[J")  # to its first line, and all below is gone
+            self._stream.write(f"\x1b[{height}F\x1b[J")  # to the first line of the box, and erase what is below
         self._stream.write("".join(line + "\n" for line in lines))
         self._stream.flush()
         self._last, self._last_size = (toast.application, toast.coalescing_id), (len(lines), terminal.columns)
 
     def notice(self, notice: Notice) -> None:
-        """Write a line about what else happens: where the server listens, who subscribes, what went wrong.
-
-        Args:
-            notice: The event.
-        """
+        """Write a line about another event: the server listens, a peer subscribes, something went wrong."""
         fields = notice.fields
         if notice.event == "listening":
             self._say(f"Listening on {fields['host']}:{fields['port']}. Ctrl-C ends it.")
@@ -126,7 +117,7 @@ class ConsoleDisplay:
             self._complain(notice)
 
     def _complain(self, notice: Notice) -> None:
-        """Write a line about a trouble, or count it, so that a stranger cannot fill the terminal."""
+        """Write a line about a trouble, or only count it, so that a peer cannot fill the terminal."""
         if len(self._throttles) > _MOST_TROUBLES:
             self._throttles.clear()
         quiet = self._throttles[notice.event, notice.fields.get("display"), notice.fields.get("id")].allow()
@@ -151,7 +142,7 @@ class ConsoleDisplay:
         yield self._styled(frame.bottom_left, paint) + bottom + self._styled(frame.bottom_right, paint)
 
     def _lines(self, toast: Toast, width: int, paint: str) -> Iterator[tuple[str, str]]:
-        """Yield the lines inside the box and their styles: the title, then as much of the text as there is room for."""
+        """Yield the lines inside the box and their styles: the title, then as much of the text as fits."""
         bold = paint and _BOLD + paint
         title = [(line, bold) for line in wrap(self._readable(toast.title), width)]
         text = [(line, "") for line in wrap(self._readable(toast.text), width)] if toast.text else []
@@ -185,7 +176,7 @@ class ConsoleDisplay:
         return self._readable(text).replace("\n", " ")
 
     def _readable(self, text: str) -> str:
-        """Return what the terminal can show of a text, and what it must not obey in visible form."""
+        """Return what the terminal can show of a text, with control characters in visible form."""
         text = sanitize_for_terminal(text[:_MAX_CHARACTERS])
         if self._frame is _ASCII:
             text = text.translate(_ASCII_FORMS)
@@ -198,7 +189,7 @@ class ConsoleDisplay:
 
 
 def _source_label(toast: Toast) -> tuple[str, ...]:
-    """Name the application, unless the title does, and the type."""
+    """Return the application, unless the title names it, and the type."""
     in_title = f" {toast.application} " in f" {toast.title} "
     return (toast.name,) if in_title else (toast.application, toast.name)
 
@@ -208,7 +199,7 @@ def _weight(toast: Toast) -> str:
 
 
 def _security_label(toast: Toast) -> tuple[str, ...]:
-    """Tell how a toast came."""
+    """Return the cipher, the hash and the sender of a toast."""
     return tuple(part for part in (toast.encryption or "clear", toast.hash_ or "no key", toast.peer) if part)
 
 
@@ -216,11 +207,7 @@ def has_colours(stream: TextIO, environ: Mapping[str, str]) -> bool:
     """Tell whether to colour what is written to a stream.
 
     Args:
-        stream: The stream.
         environ: Environment variables; ``NO_COLOR`` and ``TERM=dumb`` say no, ``FORCE_COLOR`` says yes.
-
-    Returns:
-        Whether to colour.
     """
     if environ.get("NO_COLOR"):
         return False

@@ -1,7 +1,7 @@
 """The display for the desktop: native toasts on Linux, macOS and Windows, by desktop-notifier (the extra ``desktop``).
 
-The library wants an event loop of its own, in which it hears of clicks. Toasts wait for it in a bounded queue; for what
-does not fit, one toast says how many there were.
+The library needs an event loop of its own, in which it gets the clicks. Toasts wait for it in a bounded queue; one
+toast reports the number of those that did not fit.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from .registry import Toast
 from .terminal_text import sanitize_for_terminal
 
 QUEUE_SIZE: Final = 50
-"""Toasts that wait to be shown. More of them would be no help to anybody."""
+"""Toasts that wait to be shown. Nobody reads more of them."""
 
 MAX_TEXT: Final = 2000
-"""Characters: services cut sooner, and some stop showing at nine thousand."""
+"""Characters of a title or a text. Services cut earlier, and some show nothing at nine thousand."""
 
 MAX_REMEMBERED: Final = 200
 """Toasts that an update can replace, and pictures that are kept as files."""
 
 _TIMEOUT: Final = 10.0
-"""Seconds for the desktop's service to take a toast."""
+"""Seconds for the desktop's service to accept a toast."""
 
 _URGENCIES: Final = {-2: Urgency.Low, -1: Urgency.Low, 0: Urgency.Normal, 1: Urgency.Normal, 2: Urgency.Critical}
 
@@ -46,8 +46,9 @@ class DesktopDisplay:
     """Shows toasts by the desktop's own service.
 
     Attributes:
-        patience: Seconds for which a click is still told to the sender: services keep toasts in a list.
-        failures: How many toasts the service has not taken.
+        patience: Seconds during which a reaction is reported to the sender; many, because services keep toasts in a
+            list.
+        failures: How many toasts the service has not accepted.
     """
 
     patience: Final = 60.0
@@ -58,7 +59,7 @@ class DesktopDisplay:
         self._report: Callable[[Exception], None] = lambda _: None
         self._missed = 0
         self._notifier: Any = None  # made in the loop, and made again after a failure
-        self._unsaid = _Unsaid()
+        self._logged_errors = _LoggedErrors()
         self._shown: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._pictures: OrderedDict[str, Path] = OrderedDict()
         self._pictures_in = Path()
@@ -76,23 +77,15 @@ class DesktopDisplay:
         self._loop.start()
 
     def close(self) -> None:
-        """End, when what waits has been shown. That stays; closing twice, or before the start, is harmless."""
+        """Show the toasts that wait, and end; toasts stay. Closing twice, or before the start, is harmless."""
         self._loop.stop()
 
     def report_failures(self, to: Callable[[Exception], None]) -> None:
-        """Take what is called with each failure, in the display's thread.
-
-        Args:
-            to: The function.
-        """
+        """Call ``to`` with each failure from now on, in the display's thread."""
         self._report = to
 
     def show(self, toast: Toast) -> None:
-        """Show a toast as soon as those before it are.
-
-        Args:
-            toast: The toast.
-        """
+        """Show a toast as soon as those before it are shown."""
         self._loop.call(lambda: self._put(toast))
 
     # -- In the loop -----------------------------------------------------------------------------
@@ -102,7 +95,7 @@ class DesktopDisplay:
         self._waiting = asyncio.Queue(QUEUE_SIZE + 1)
         try:
             await self._find_service()
-            with tempfile.TemporaryDirectory(prefix="gntp-logging-") as folder, self._unsaid.listening():
+            with tempfile.TemporaryDirectory(prefix="gntp-logging-") as folder, self._logged_errors.captured():
                 self._pictures_in = Path(folder)
                 showing = asyncio.create_task(self._show_all())
                 yield
@@ -116,7 +109,7 @@ class DesktopDisplay:
     async def _find_service(self) -> None:
         try:
             await asyncio.wait_for(self._connect(), _TIMEOUT)
-        except Exception as error:  # the service's, and the library's
+        except Exception as error:  # of the service or of the library
             reason = " ".join(str(error).split()) or type(error).__name__
             raise OSError(f"no notification service can be reached: {reason}") from error
 
@@ -141,28 +134,28 @@ class DesktopDisplay:
         await self._notifier.get_capabilities()
 
     def _disconnect(self) -> None:
-        """Let go of the service; the library has no way to say so, and would leave its connection open."""
+        """Close the connection to the service; the library has no function for that."""
         notifier, self._notifier = self._notifier, None
         bus = getattr(getattr(notifier, "_backend", None), "bus", None)  # on Linux only
         if bus is not None:
-            with contextlib.suppress(Exception):  # it is gone, or the library says so in its own way
+            with contextlib.suppress(Exception):  # it may have ended already
                 bus.disconnect()
 
     async def _attempt(self, toast: Toast) -> None:
         try:
             await asyncio.wait_for(self._send(toast), _TIMEOUT)
-        except Exception as error:  # noqa: BLE001 - the service's, and the library's: the next toast begins anew
+        except Exception as error:  # noqa: BLE001 - the service's, or the library's: the next toast connects again
             self.failures += 1
             self._disconnect()
             self._report(error)
 
     async def _send(self, toast: Toast) -> None:
-        self._unsaid.forget()  # what came of a toast that took too long was told then
+        self._logged_errors.forget()  # those of a toast that took too long: its failure was reported
         if self._notifier is None:
             await self._connect()
         key = (toast.application, toast.coalescing_id)
         if toast.coalescing_id and key in self._shown:
-            with contextlib.suppress(KeyError):  # somebody has closed it
+            with contextlib.suppress(KeyError):  # the user has closed it
                 await self._notifier.clear(self._shown.pop(key))
         id_ = await self._notifier.send(
             title=harmless(_title(toast)),
@@ -173,7 +166,7 @@ class DesktopDisplay:
             on_clicked=lambda: _clicked(toast),
             on_dismissed=lambda: toast.react(Reaction.CLOSED),
         )
-        self._unsaid.raise_it()
+        self._logged_errors.raise_last()
         if toast.coalescing_id:
             self._shown[key] = id_
             while len(self._shown) > MAX_REMEMBERED:
@@ -185,7 +178,7 @@ class DesktopDisplay:
             return None
         name = icon.unique_id() or ""
         if name not in self._pictures:
-            path = self._pictures_in / f"{name}.png"  # services look at the bytes, some at the ending first
+            path = self._pictures_in / f"{name}.png"  # services look at the bytes, some at the extension first
             path.write_bytes(icon.data)
             self._pictures[name] = path
             while len(self._pictures) > MAX_REMEMBERED:
@@ -194,8 +187,8 @@ class DesktopDisplay:
         return Icon(path=self._pictures[name])
 
 
-class _Unsaid(logging.Handler):
-    """What the library logs instead of raising it: why a toast could not be sent."""
+class _LoggedErrors(logging.Handler):
+    """Captures the errors that desktop-notifier logs instead of raising: why a toast could not be sent."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -203,8 +196,8 @@ class _Unsaid(logging.Handler):
         self._thread = 0
 
     @contextlib.contextmanager
-    def listening(self) -> Iterator[None]:
-        """Listen to what is logged in this thread: other displays have theirs."""
+    def captured(self) -> Iterator[None]:
+        """Capture what is logged in this thread; other displays have threads of their own."""
         logger = logging.getLogger("desktop_notifier")
         self._thread = threading.get_ident()
         logger.addHandler(self)
@@ -212,7 +205,7 @@ class _Unsaid(logging.Handler):
             yield
         finally:
             logger.removeHandler(self)
-            self.forget()  # an error holds all that was going on when it came
+            self.forget()  # an error keeps all frames of its traceback
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
@@ -223,22 +216,19 @@ class _Unsaid(logging.Handler):
         """Forget what was logged before."""
         self._error = None
 
-    def raise_it(self) -> None:
-        """Raise what was logged since the last time, if anything was."""
+    def raise_last(self) -> None:
+        """Raise the last error that was logged since the last call, if there is one."""
         error, self._error = self._error, None
         if error is not None:
             raise error
 
 
 def harmless(text: str) -> str:
-    """Make a text that a stranger sent harmless for the desktop's service.
-
-    Args:
-        text: Any text.
+    """Make an untrusted text safe for the desktop's service.
 
     Returns:
-        The text, cut, with control characters in visible form. Linux services may take markup: there, angle brackets
-        become such as mean nothing, because whether a service would show them escaped is not known.
+        The text, cut to :data:`MAX_TEXT` characters, with control characters in visible form. On Linux, where some
+        services interpret markup, angle brackets become ‹ and ›: not every service would show escaped ones.
     """
     cut = text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
     shown = sanitize_for_terminal(cut)
@@ -246,7 +236,7 @@ def harmless(text: str) -> str:
 
 
 def _title(toast: Toast) -> str:
-    """Return the title, with the application where it does not tell that itself."""
+    """Return the title, with the application before it unless the title names it."""
     line = " ".join(toast.title.split()) or "(no title)"
     return line if toast.application in line else f"{toast.application}: {line}"
 
@@ -254,5 +244,5 @@ def _title(toast: Toast) -> str:
 def _clicked(toast: Toast) -> None:
     toast.react(Reaction.CLICKED)
     if is_web_url(toast.callback_url):
-        # Starting a browser may take seconds, which the loop has not.
+        # Starting a browser may take seconds: the loop must not wait for it.
         threading.Thread(target=webbrowser.open, args=(toast.callback_url,), daemon=True).start()

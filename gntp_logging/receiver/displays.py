@@ -1,6 +1,6 @@
-"""The displays that there are, by name. A new one is a module, and a line in the table below.
+"""The displays by name. A new one is a module, and a line in the table below.
 
-Importing this loads none of them.
+Importing this module loads none of them.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ class MissingExtraError(Exception):
     """A display needs packages that are not installed."""
 
     def __init__(self, extra: str, missing: str) -> None:
-        """Say what to do.
+        """Name the command that installs what is missing.
 
         Args:
             extra: The extra of this package that brings them.
-            missing: The package that was missed.
+            missing: The package that could not be imported.
         """
         super().__init__(f"needs {missing}: pip install 'gntp-logging[{extra}]'")
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of display; called with the stream that the program writes to, it makes one.
+    """How to make one of the displays; called with the stream that the program writes to, it makes one.
 
     Attributes:
         summary: What it is, in a few words.
         place: Its module in this package and its class.
-        writes: Whether it writes to the stream, which is its only argument then; others have none.
+        writes: Whether it writes to the stream; then its constructor takes the stream, else it takes nothing.
         extra: The extra of this package that brings what it needs; empty when it needs nothing.
     """
 
@@ -56,13 +56,13 @@ class Kind:
     extra: str = ""
 
     def __call__(self, stream: TextIO) -> Display:
-        """Make one.
+        """Make the display.
 
         Args:
             stream: What the program writes to.
 
         Returns:
-            The display; one that is Running was not started.
+            The display; one that is :class:`Running` must still be started.
 
         Raises:
             MissingExtraError: If its packages are not installed.
@@ -84,4 +84,4 @@ DISPLAYS: Final[Mapping[str, Kind]] = {
     "web": Kind("a page in the browser", "web.WebDisplay", extra="web"),
     "desktop": Kind("toasts of the desktop", "desktop.DesktopDisplay", extra="desktop"),
 }
-"""What makes a display, by its name."""
+"""Makes each display, by its name."""

@@ -1,9 +1,9 @@
-"""The hub: what arrives is handed on to those who have subscribed, each by a thread of its own.
+"""The hub: hands messages on to subscribers, to each from a thread of its own.
 
-A subscriber that is slow or gone costs the others nothing: what its queue cannot hold is dropped and counted, and its
-thread ends with its subscription.
+A subscriber that is slow or gone delays no other: messages that do not fit into its queue are dropped and counted, and
+its thread ends with its subscription.
 
-What came encrypted is handed on encrypted, or not at all:
+A message that came encrypted is handed on encrypted, or not at all:
 
 ================  ==========================  ====================  ============================
 came              subscription in clear       subscription by DES   subscription by AES or 3DES
@@ -13,8 +13,8 @@ by DES            held back                   handed on             handed on
 by AES or 3DES    held back                   held back             handed on
 ================  ==========================  ====================  ============================
 
-A NOTIFY that may be handed on, of an application whose registration may not, is preceded by a registration of its own:
-the application's name, and the names of the types of which this subscriber has got a NOTIFY.
+A NOTIFY may be handed on while the registration of its application may not. Then a REGISTER comes before it that holds
+only the application's name and the names of the types of which this subscriber has got a NOTIFY.
 """
 
 from __future__ import annotations
@@ -50,16 +50,16 @@ MAX_SUBSCRIBERS: Final = 50
 """Each has a thread and a queue. One more is refused."""
 
 QUEUE_SIZE: Final = 1000
-"""Messages that wait for one subscriber; what comes on top is dropped and counted."""
+"""Messages that wait for one subscriber; more are dropped and counted."""
 
 MAX_HOPS: Final = 16
-"""Hubs that a message passes: one that has passed more goes round in circles between hubs that change their names."""
+"""Hubs that a message may pass. One that has passed more is circling between hubs that change their names."""
 
 FORWARD_TIMEOUT: Final = 5.0
 """Seconds of one exchange with a subscriber."""
 
 LOSS_INTERVAL: Final = 60.0
-"""Seconds between two notices of one subscriber's losses: what is gone loses every message."""
+"""Seconds between two notices of one subscriber's losses: a subscriber that is gone loses every message."""
 
 Forwardable: TypeAlias = "RegisterRequest | NotifyRequest"
 
@@ -77,10 +77,10 @@ def may_be_handed_on(came_by: str | None, subscribed_by: str | None) -> bool:
     Returns:
         True if the message is at least as safe on its way out as it was on its way in.
     """
-    # Whoever has seen one message knows a salt and a hash that fit the password. This is enough for a SUBSCRIBE in
-    # clear, which needs no password then (docs/security.md). Were all messages handed on, one that was overheard would
-    # give a stranger everything that comes later, in clear. A stranger who subscribes with a cipher lacks the key.
-    # What came in clear could be read on its way here: it goes to everybody.
+    # An eavesdropper who has seen one message knows a salt and a key hash that match the password: enough for a
+    # SUBSCRIBE in clear without the password (docs/security.md). If all messages were handed on to it, the eavesdropper
+    # would read everything that comes later. With a cipher, the eavesdropper cannot decrypt what the subscription gets.
+    # A message that came in clear could be read on its way here already: it goes to every subscriber.
     return _STRENGTHS[came_by] <= _STRENGTHS[subscribed_by]
 
 
@@ -89,7 +89,7 @@ class Message:
     """A message on its way through the hub.
 
     Attributes:
-        request: The message.
+        request: The message as it came.
         came_by: Cipher with which it came; None for clear text.
         registration: The registration of its application, for subscribers that do not know it yet.
         registered_by: Cipher with which the registration came; None for clear text.
@@ -102,10 +102,10 @@ class Message:
 
 
 class Hub:
-    """Those who have subscribed to a server. Called from the server's event loop; nothing here waits.
+    """The subscribers of a server. Called from the server's event loop; no method waits.
 
     Attributes:
-        name: How the server calls itself in Received headers.
+        name: The name of the server in Received headers.
     """
 
     def __init__(self, name: str, report: Callable[[Notice], None] = lambda _: None) -> None:
@@ -113,18 +113,18 @@ class Hub:
 
         Args:
             name: Host and port of the server; no other hub may have the same.
-            report: Takes notice of what subscribers did not get, in any thread.
+            report: Called, in any thread, with a notice of what a subscriber did not get.
         """
         self.name = name
         self._report = report
         self._forwarders: dict[str, Forwarder] = {}
 
     def subscribe(self, request: SubscribeRequest, envelope: Envelope, host: str) -> int:
-        """Take a subscription, or renew it.
+        """Add a subscription, or renew it.
 
         Args:
-            request: The SUBSCRIBE request.
-            envelope: How it came: forwarded messages are keyed and encrypted with the same algorithms.
+            request: Names the subscriber and its port.
+            envelope: How the request came: messages are handed on with the same hash and cipher.
             host: Address of the subscriber.
 
         Returns:
@@ -161,16 +161,13 @@ class Hub:
     def has_seen(self, request: Forwardable) -> bool:
         """Tell whether a message has passed here before: then it is neither shown nor handed on again.
 
-        Args:
-            request: The message.
-
         Returns:
-            True if it has, or if it has passed more hubs than there can be.
+            True if it has, and also if it has passed :data:`MAX_HOPS` hubs.
         """
         return len(request.received) >= MAX_HOPS or any(hop.by_host == self.name for hop in request.received)
 
     def forward(self, message: Message, peer: str) -> None:
-        """Hand a message on to everybody who has subscribed, as far as their subscriptions are as safe as its way here.
+        """Hand a message on to each subscriber whose subscription is as safe as the way on which the message came.
 
         Args:
             message: The message, as it came.
@@ -210,7 +207,7 @@ class Hub:
 
 
 def _proper(headers: ExtraHeaders | None) -> ExtraHeaders | None:
-    """Leave out headers with names that cannot be sent on: peers use any bytes."""
+    """Leave out headers with names that cannot be sent: peers use any bytes."""
     return None if headers is None else [(name, value) for name, value in headers if is_name(name)]
 
 
@@ -220,17 +217,18 @@ class _Known:
 
     Attributes:
         registration: What the application had registered at that time.
-        names: The types that the subscriber was told of, where it may not get the registration; None where it has it.
+        names: Names of the types that were registered with a subscriber that may not get the registration; None if the
+            subscriber has the registration.
     """
 
     registration: RegisterRequest
     names: Sequence[str] | None = None
 
     def request(self) -> RegisterRequest:
-        """Return the registration that tells a subscriber so much."""
+        """Return the registration for the subscriber."""
         if self.names is None:
             return self.registration
-        # Pictures and display names came encrypted. The names of the types stood in the NOTIFYs as well.
+        # Pictures and display names came encrypted, and stay here. The names of the types are in the NOTIFYs as well.
         return RegisterRequest(self.registration.app_name, None, [Event(name) for name in self.names])
 
 
@@ -245,15 +243,15 @@ class Forwarder:
         """Start the thread.
 
         Args:
-            client: Client of the subscriber.
+            client: Sends to the subscriber.
             ttl: Seconds until the subscription ends.
-            report: Called with the reason and the number so far, in any thread, when messages are lost; not with each,
-                but with the last number at the end.
+            report: Called, in any thread, with the reason and the number of messages lost so far: once in
+                :data:`LOSS_INTERVAL`, and at the end with the last number.
         """
         self.lost: int = 0
         self._reported = 0
         self._reason = ""
-        self._losing = threading.Lock()  # guards the three above: the server's loop and the thread count
+        self._losing = threading.Lock()  # guards the three above: both the server's loop and the thread count losses
         self._client = client
         encryption = client.packer_factory.encryption
         self._cipher_id = encryption.algorithm_id if encryption else None
@@ -266,22 +264,11 @@ class Forwarder:
         threading.Thread(target=self._run, name="gntp-forwarder", daemon=True).start()
 
     def sends_like(self, client: GNTPClient) -> bool:
-        """Tell whether another client would send to the same place in the same way.
-
-        Args:
-            client: The other client.
-
-        Returns:
-            True if it would.
-        """
+        """Tell whether another client would send to the same address, with the same password, hash and cipher."""
         return (self._client.packer_factory, self._client.address) == (client.packer_factory, client.address)
 
     def renew(self, ttl: float) -> None:
-        """Let the subscription last so many seconds from now.
-
-        Args:
-            ttl: Seconds.
-        """
+        """Let the subscription end ``ttl`` seconds from now."""
         self._ends_at = time.monotonic() + ttl
 
     def has_ended(self) -> bool:
@@ -289,11 +276,7 @@ class Forwarder:
         return time.monotonic() >= self._ends_at
 
     def take(self, message: Message) -> None:
-        """Send a message as soon as those before it are sent. One that this subscriber may not get counts as lost.
-
-        Args:
-            message: The message.
-        """
+        """Send a message as soon as those before it are sent. One that this subscriber may not get counts as lost."""
         if not may_be_handed_on(message.came_by, self._cipher_id):
             subscription = f"has only {self._cipher_id}" if self._cipher_id else "is in clear"
             came = f"it came encrypted ({message.came_by})"
@@ -314,12 +297,12 @@ class Forwarder:
         self._report(reason, count)
 
     def stop(self) -> None:
-        """Let the thread end after what it is sending; the rest counts as lost. Stopping twice is harmless."""
+        """Tell the thread to end after the message that it sends now; the rest is lost. Stopping twice is harmless."""
         self._stopped = True
         try:
             self._waiting.put_nowait(None)
         except queue.Full:
-            pass  # it finds out when it takes the next
+            pass  # the thread sees it when it takes the next message
 
     def _run(self) -> None:
         with self._client:
@@ -330,14 +313,14 @@ class Forwarder:
                     self._lose(str(error))
         while message is not None:
             self._lose("its subscription has ended")
-            message = None if self._waiting.empty() else self._waiting.get()  # nobody adds to it any more
+            message = None if self._waiting.empty() else self._waiting.get()  # nothing is added any more
         with self._losing:
             reason, count, reported = self._reason, self.lost, self._reported
         if count > reported:
             self._report(reason, count)
 
     def _send(self, message: Message) -> None:
-        """Send a message to a subscriber that may not know the application, or know it no longer."""
+        """Send a message; before it, register its application where the subscriber does not know it, or no longer."""
         request = message.request
         if isinstance(request, RegisterRequest):
             self._client.process_request(request)
@@ -355,10 +338,10 @@ class Forwarder:
             self._client.process_request(request)
 
     def _needed(self, message: Message, name: str) -> _Known:
-        """Return what this subscriber has to know before it gets a NOTIFY."""
+        """Return what this subscriber must know before it gets a NOTIFY."""
         if may_be_handed_on(message.registered_by, self._cipher_id):
             return _Known(message.registration)
-        # Registering again replaces the list, so the names of before are said again. Those of a registration that was
+        # A REGISTER replaces the whole list, so the earlier names are sent again. The names of a registration that was
         # replaced are not: the list would grow beyond what one request may hold.
         known = self._known.get(message.registration.app_name)
         names = known.names or () if known is not None and known.registration == message.registration else ()
@@ -372,5 +355,5 @@ class Forwarder:
         app_name = known.registration.app_name
         self._known[app_name] = known
         self._known.move_to_end(app_name)
-        if len(self._known) > MAX_APPLICATIONS:  # as many as the registry keeps; what is forgotten is told again
+        if len(self._known) > MAX_APPLICATIONS:  # as many as the registry keeps; a forgotten one is registered again
             self._known.popitem(last=False)

@@ -12,9 +12,10 @@ never written.
   and ``icon``), ``headers``, ``encryption``, ``hash``, ``peer``.
 * ``subscribe``: ``id``, ``name``, ``port``, ``ttl`` (seconds), ``encryption``, ``hash``, ``peer``.
 * ``error``: ``code``, ``description``, ``peer``: a request that was refused.
-* ``failure``: ``display``, ``reason``, ``count``: a display could not show something, for so many times.
-* ``lost``: ``id``, ``peer``, ``reason``, ``count``: so many messages did not reach a subscriber. Both are said at most
-  once a minute, of each display and each subscriber.
+* ``failure``: ``display``, ``reason``, ``count``: how often a display could not show something, until now.
+* ``lost``: ``id``, ``peer``, ``reason``, ``count``: how many messages did not reach a subscriber, until now.
+
+Each display has one ``failure``, and each subscriber one ``lost``, in a minute at most.
 """
 
 from __future__ import annotations
@@ -33,19 +34,11 @@ class JsonDisplay:
     """Writes each event as a line of JSON, in ASCII, and flushes it at once."""
 
     def __init__(self, stream: TextIO) -> None:
-        """Keep the stream.
-
-        Args:
-            stream: Where to write.
-        """
+        """Keep the stream to write to."""
         self._stream = stream
 
     def show(self, toast: Toast) -> None:
-        """Write a toast.
-
-        Args:
-            toast: The toast.
-        """
+        """Write a toast."""
         self._write(
             {
                 "event": "notify",
@@ -67,11 +60,7 @@ class JsonDisplay:
         )
 
     def notice(self, notice: Notice) -> None:
-        """Write an event.
-
-        Args:
-            notice: The event.
-        """
+        """Write an event."""
         fields = dict(notice.fields)
         if "icon" in fields:
             fields["icon"] = _icon(fields["icon"])
@@ -83,7 +72,7 @@ class JsonDisplay:
 
 
 def _plain(value: object) -> object:
-    """Return what stands in JSON for what JSON does not know."""
+    """Convert a value for which JSON has no form."""
     if isinstance(value, Event):
         name, icon = value.name, _icon(value.icon)
         return {"name": name, "display_name": value.display_name or "", "enabled": value.enabled, "icon": icon}
@@ -93,7 +82,7 @@ def _plain(value: object) -> object:
 
 
 def _icon(icon: object) -> dict[str, object] | None:
-    """Return what is said of a picture."""
+    """Describe a picture."""
     if isinstance(icon, Resource) and icon.data is not None:
         return {"bytes": len(icon.data), "sha256": icon.unique_id()}
     url = icon.url if isinstance(icon, Resource) else icon

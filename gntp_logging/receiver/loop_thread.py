@@ -1,4 +1,8 @@
-"""An event loop in a thread of its own: what runs in it is started and stopped from outside, as often as is wanted."""
+"""An event loop in a thread of its own, which is started and stopped from outside, any number of times.
+
+The receiver has one, and each display that needs a loop: a slow browser or desktop delays neither the server nor the
+other displays.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +20,7 @@ class LoopThread:
         """Prepare.
 
         Args:
-            name: The thread's name.
-            running: Makes what runs in the loop, once for each start.
+            running: Makes the context manager that runs in the loop; called once for each start.
         """
         self._name = name
         self._running = running
@@ -28,7 +31,7 @@ class LoopThread:
         self._is_wanted = False
 
     def start(self) -> None:
-        """Start the thread, and return once what runs in it has been entered.
+        """Start the thread, and return once the context manager is entered.
 
         Raises:
             RuntimeError: If it runs already.
@@ -46,7 +49,7 @@ class LoopThread:
             self.stop()
 
     def stop(self) -> None:
-        """Leave what runs, and return when the thread has ended. Stopping twice, or before the start, is harmless.
+        """Leave the context manager, and return when the thread has ended. Stopping twice, or too early, is harmless.
 
         Raises:
             Exception: What was raised in the thread.
@@ -63,11 +66,7 @@ class LoopThread:
             raise self._failure
 
     def call(self, function: Callable[[], object]) -> None:
-        """Call a function in the loop, soon; where no loop runs, nothing happens. May be called from any thread.
-
-        Args:
-            function: The function.
-        """
+        """Let the loop call a function soon; without a running loop, do nothing. May be called from any thread."""
         loop = self._loop
         if loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended
@@ -80,12 +79,12 @@ class LoopThread:
         except BaseException as error:  # noqa: BLE001 - it is raised where start() or stop() waits
             self._failure = error
         finally:
-            self._loop = self._stop = None  # with all that may still hang on them
+            self._loop = self._stop = None  # and all that they still refer to
             ready.set()
 
     async def _main(self, ready: threading.Event) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        if not self._is_wanted:  # looked at after the two are there for stop() to see
+        if not self._is_wanted:  # checked only now, when stop() can see the two
             return
         async with self._running():
             ready.set()

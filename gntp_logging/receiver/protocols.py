@@ -1,6 +1,6 @@
-"""What a display is: one thing that it must do, and what else it may do, each a protocol of its own.
+"""What a display must do, and what it may do beside that: a protocol for each.
 
-Whatever a toast holds was sent by a stranger: a display shows control characters and markup, it never obeys them.
+Texts of peers are untrusted: a display shows control characters and markup, and never obeys them.
 """
 
 from __future__ import annotations
@@ -10,28 +10,24 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from .registry import Toast  # loads asyncio, and the command line only wants to know which displays there are
+    from .registry import Toast  # loads asyncio, which the command line does not need for the names of the displays
 
 
 class Display(Protocol):
     """Something that shows toasts."""
 
     def show(self, toast: Toast) -> None:
-        """Show a toast. Called on the receiver's thread; what it raises is counted and reported, and harms nobody.
-
-        Args:
-            toast: The toast.
-        """
+        """Show a toast. Called on the receiver's thread; an exception is counted and reported, and ends nothing."""
 
 
 @dataclass(frozen=True)
 class Notice:
-    """Something that happened to the server, beside toasts.
+    """An event of the server other than a toast.
 
     Attributes:
         event: ``listening``, ``register``, ``subscribe``, ``error`` (a request was refused), ``failure`` (a display
             could not show something) or ``lost`` (a message did not reach a subscriber).
-        fields: What is to be said of it: texts, numbers and lists of them. Texts of peers are untrusted.
+        fields: What belongs to the event: texts, numbers and lists of them. Texts of peers are untrusted.
     """
 
     event: str
@@ -39,7 +35,7 @@ class Notice:
 
     @property
     def trouble(self) -> str:
-        """What went wrong, for people, with untrusted texts in it; empty for what is no trouble."""
+        """What went wrong, for people, with untrusted texts in it; empty if nothing did."""
         form = _TROUBLES.get(self.event)
         return "" if form is None else form.format_map(self.fields)
 
@@ -53,14 +49,10 @@ _TROUBLES: Mapping[str, str] = {
 
 @runtime_checkable
 class Observer(Protocol):
-    """A display that wants to know what else happens."""
+    """A display that gets the other events as well."""
 
     def notice(self, notice: Notice) -> None:
-        """Take notice of an event. Called on the receiver's thread, like ``show``.
-
-        Args:
-            notice: The event.
-        """
+        """Handle an event. Called on the receiver's thread, like ``show``."""
 
 
 @runtime_checkable
@@ -71,7 +63,7 @@ class Running(Protocol):
         """Start.
 
         Raises:
-            OSError: If it cannot have what it needs; it can be started again then.
+            OSError: If something that it needs is not available; it can be started again then.
         """
 
     def close(self) -> None:
@@ -80,29 +72,25 @@ class Running(Protocol):
 
 @runtime_checkable
 class Patient(Protocol):
-    """A display that lets people react to a toast for longer than toasts are usually shown."""
+    """A display that accepts reactions after the default timeout."""
 
     @property
     def patience(self) -> float:
-        """Seconds for which they can."""
+        """Seconds during which a reaction is accepted."""
 
 
 @runtime_checkable
 class Addressed(Protocol):
-    """A display that people open somewhere else."""
+    """A display that people open by its URL."""
 
     @property
     def url(self) -> str:
-        """Where; empty before ``start``."""
+        """The URL; empty before ``start``."""
 
 
 @runtime_checkable
 class Reporting(Protocol):
-    """A display that finds out only later that it could not show a toast."""
+    """A display that learns only after ``show`` that it could not show a toast."""
 
     def report_failures(self, to: Callable[[Exception], None]) -> None:
-        """Take what is to be called with each failure. It may be called from any thread, at any time.
-
-        Args:
-            to: The function.
-        """
+        """Call ``to`` with each failure from now on, from any thread, at any time."""

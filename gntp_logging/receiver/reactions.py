@@ -1,7 +1,7 @@
-"""What the user did with a toast, reported to its sender on the connection that it came on.
+"""What the user did with a toast, reported to its sender on the connection on which the toast came.
 
-A display calls ``toast.react``, from whatever thread. The server waits for that, for a bounded time, and then writes
--CALLBACK; where no display can tell, the toast has timed out.
+A display calls ``toast.react``, from any thread; the first call counts. The server waits for it, for a bounded time,
+and then writes -CALLBACK: the reaction, or that the toast has timed out.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from gntp_logging.gntp.constants import RESPONSE_CALLBACK
 from gntp_logging.gntp.requests import NotifyRequest, Response
 
 REACTION_TIMEOUT: Final = 15.0
-"""Seconds that a toast waits to be clicked: a little longer than toasts are shown."""
+"""Seconds to wait for a reaction: a little longer than toasts are shown."""
 
 STICKY_TIMEOUT: Final = 3600.0
-"""Seconds that a sticky toast does: a sender's connection is open as long."""
+"""Seconds to wait for the reaction to a sticky toast; the sender's connection is open as long."""
 
 REPORT_DELAY: Final = 0.1
-"""Seconds between an answer and the report of a reaction: growly and gntplib lose what comes with the answer."""
+"""Seconds between an answer and the report of a reaction: growly and gntplib lose one that comes with the answer."""
 
 MAX_AWAITED: Final = 500
-"""Reactions that a server awaits; with one more, the oldest is said to have timed out."""
+"""Reactions that a server awaits; with one more, the oldest is reported as timed out."""
 
 
 class Reaction(enum.Enum):
@@ -44,7 +44,7 @@ React = Callable[[Reaction], None]
 
 
 def ignore(_reaction: Reaction) -> None:
-    """Do nothing: nobody has asked to be told."""
+    """Do nothing: the sender has not asked for a report."""
 
 
 class Awaited:
@@ -54,9 +54,9 @@ class Awaited:
         """Begin to wait.
 
         Args:
-            request: The notification.
+            request: The NOTIFY request that asks for the report.
             echoed: Headers that go back to its sender.
-            patience: Seconds for which displays show a toast, where that is longer than usual.
+            patience: Seconds during which displays accept a reaction, if that is longer than the default.
         """
         self._request = request
         self._timeout = max(patience, STICKY_TIMEOUT if request.notification.sticky else REACTION_TIMEOUT)
@@ -65,11 +65,7 @@ class Awaited:
         self._reaction: asyncio.Future[Reaction] = self._loop.create_future()
 
     def react(self, reaction: Reaction) -> None:
-        """Take notice of what the user did; the first counts. May be called from any thread, at any time.
-
-        Args:
-            reaction: What it was.
-        """
+        """Report what the user did; the first call counts. May be called from any thread, at any time."""
         try:
             self._loop.call_soon_threadsafe(self._settle, reaction)
         except RuntimeError:
@@ -83,7 +79,7 @@ class Awaited:
         """Wait for the reaction, or until the toast has timed out.
 
         Returns:
-            What the sender is told.
+            The -CALLBACK response.
         """
         try:
             reaction = await asyncio.wait_for(asyncio.shield(self._reaction), self._timeout)
@@ -92,7 +88,7 @@ class Awaited:
         return self.told(reaction)
 
     def told(self, reaction: Reaction) -> Response:
-        """Return what the sender is told of a reaction."""
+        """Return the -CALLBACK response for a reaction."""
         shown = self._request.notification
         headers = {
             "Application-Name": self._request.app_name,

@@ -14,14 +14,17 @@ from gntp_logging.gntp.constants import ErrorCode
 from gntp_logging.gntp.exceptions import GNTPProtocolError
 from gntp_logging.gntp.models import Event, Resource, URLCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest
+from gntp_logging.gntp.wire import Envelope
 
 from .reactions import React, ignore
 
+_NO_ENVELOPE: Final = Envelope(hash_id=None, cipher_id=None, headers={})
+
 MAX_PICTURES: Final = 64 * 1024 * 1024
-"""Bytes of pictures remembered, those of all applications together; the ones that were used last stay."""
+"""Bytes of the pictures of all applications together; the pictures that were used last stay."""
 
 MAX_APPLICATIONS: Final = 1000
-"""Applications remembered; the one not heard of for the longest time is forgotten, and told so by a 401."""
+"""Applications that are remembered; the one not heard of for the longest time is forgotten, and gets a 401."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ class Toast:
         encryption: Name of the cipher; empty for clear text.
         hash_: Name of the key's hash; empty without a key.
         peer: Address of the sender.
-        react: Tells the sender what the user did: clicked, closed, or let the toast go. May be called from any thread.
+        react: Reports to the sender that the user clicked or closed the toast, or let it time out. May be called from
+            any thread; the first call counts.
     """
 
     application: str
@@ -71,14 +75,14 @@ class _Application:
 
 
 class _Pictures:
-    """Pictures by identifier. An application keeps identifiers, so that what it registers costs a bounded room."""
+    """Pictures by identifier. Applications hold only identifiers, so that the memory for pictures is bounded."""
 
     def __init__(self) -> None:
         self._by_id: OrderedDict[str, Resource] = OrderedDict()
         self._size = 0
 
     def keep(self, icon: str | Resource | None) -> str | Resource | None:
-        """Remember a picture's bytes; return what stands for it."""
+        """Remember a picture's bytes, and return their identifier; return anything else as it is."""
         if not isinstance(icon, Resource) or icon.data is None:
             return icon
         id_ = icon.unique_id() or ""
@@ -92,7 +96,7 @@ class _Pictures:
         return _Kept(id_)
 
     def find(self, icon: str | Resource | None) -> str | Resource | None:
-        """Return the picture that something stands for; None when it was forgotten."""
+        """Return the picture of an identifier, None if it was forgotten; return anything else as it is."""
         if not isinstance(icon, _Kept):
             return icon
         if icon in self._by_id:
@@ -118,8 +122,7 @@ class Registry:
         """Remember an application; what it registered before is replaced.
 
         Args:
-            request: The REGISTER request.
-            came_by: Cipher with which it came; None for clear text.
+            came_by: Cipher with which the request came; None for clear text.
         """
         keep = self._pictures.keep
         events = {event.name: replace(event, icon=keep(event.icon)) for event in request.events}
@@ -131,14 +134,11 @@ class Registry:
     def registration(self, app_name: str) -> RegisterRequest:
         """Return what an application has registered.
 
-        Args:
-            app_name: Name of an application that was registered.
-
         Returns:
             A request that registers the same.
 
         Raises:
-            KeyError: If it was not.
+            KeyError: If the application is not registered.
         """
         application = self._applications[app_name]
         find = self._pictures.find
@@ -146,27 +146,25 @@ class Registry:
         return RegisterRequest(app_name, find(application.icon), events)
 
     def registered_by(self, app_name: str) -> str | None:
-        """Return how an application's registration came.
-
-        Args:
-            app_name: Name of an application that was registered.
-
-        Returns:
-            The cipher; None for clear text.
+        """Return the cipher with which an application's registration came; None for clear text.
 
         Raises:
-            KeyError: If it was not.
+            KeyError: If the application is not registered.
         """
         return self._applications[app_name].came_by
 
-    def toast(self, request: NotifyRequest) -> Toast:
-        """Make a toast of a notification.
+    def toast(
+        self, request: NotifyRequest, envelope: Envelope = _NO_ENVELOPE, *, peer: str = "", react: React = ignore
+    ) -> Toast:
+        """Make the whole toast of a notification.
 
         Args:
-            request: The NOTIFY request.
+            envelope: How the request came; the default is in clear, without headers.
+            peer: Address of the sender.
+            react: Reports to the sender what the user did with the toast.
 
         Returns:
-            The toast, without what only the connection knows.
+            The toast, with its own picture, its type's or its application's.
 
         Raises:
             GNTPProtocolError: With code 401 if the application is unknown, 402 if the type is, 404 if it is disabled.
@@ -192,4 +190,9 @@ class Registry:
             coalescing_id=shown.coalescing_id or "",
             callback_url=shown.callback.url if isinstance(shown.callback, URLCallback) else "",
             icon=shown.icon or self._pictures.find(event.icon) or self._pictures.find(application.icon),
+            headers=envelope.headers,
+            encryption=envelope.cipher_id or "",
+            hash_=envelope.hash_id or "",
+            peer=peer,
+            react=react,
         )

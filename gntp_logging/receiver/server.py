@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import functools
 import platform
 from collections import deque
@@ -32,7 +31,7 @@ from .display_group import DisplayGroup
 from .hub import Hub, Message
 from .loop_thread import LoopThread
 from .protocols import Display, Notice
-from .reactions import MAX_AWAITED, Awaited, Reaction
+from .reactions import MAX_AWAITED, Awaited, Reaction, ignore
 from .registry import Registry
 
 REQUEST_TIMEOUT: Final = 10.0
@@ -42,10 +41,10 @@ IDLE_TIMEOUT: Final = 15.0
 """Seconds for the next request on a connection that is kept, as with Growl for Mac 2."""
 
 NO_HUB: Final = "this server is no hub: start it with gntp-logging listen --hub"
-"""What a SUBSCRIBE is told by a server that was not asked to be a hub."""
+"""How a server that was not started as a hub refuses a SUBSCRIBE."""
 
 _CANCEL_INTERVAL: Final = 0.05
-"""Seconds after which a connection that goes on though it was cancelled is cancelled again."""
+"""Seconds after which a connection that has outlived its cancellation is cancelled again."""
 
 
 class Subscription(Protocol):
@@ -61,7 +60,7 @@ class Subscription(Protocol):
 
 
 def _forwarding_password(subscription: Subscription) -> str:
-    """Return what a hub makes its keys from when it forwards."""
+    """Return the password from which a hub makes the keys of the messages that it hands on."""
     return subscription.password + subscription.id_
 
 
@@ -94,21 +93,20 @@ class Server:
         """Prepare.
 
         Args:
-            displays: What shows the toasts.
             host: Address to listen on; the default takes connections from this machine only.
             port: TCP port; 0 takes a free one.
             passwords: A request must have a key made from one of them; none for a server without a password.
             subscriptions: Subscribers whose hubs send here. What a hub forwards has a key made from its password and
                 the subscriber's id; as with passwords, every request must then have a key.
-            limits: What is taken of one message.
-            budget: What peers may take of the server.
+            limits: Bounds of one message.
+            budget: Bounds of what peers may use.
             encrypt_answers: Whether an encrypted request is answered with the same key and cipher, as the specification
                 says; Growl for Windows and growl-for-linux answer in clear, and not every client reads anything else.
             request_timeout: Seconds for one whole request.
-            hub: Whether it takes subscriptions, and hands on what arrives. It needs passwords for this: a subscription
-                without a key is refused.
-            on_failure: Called in the loop with each display that could not show something, and why. It is counted, and
-                reported to the displays that want to know, in any case.
+            hub: Whether to accept subscriptions, and hand messages on. This needs passwords: a subscription without a
+                key is refused.
+            on_failure: Called in the loop with each display that could not show something, and the error. The failure
+                is counted, and reported to the other displays, in any case.
         """
         self._displays = DisplayGroup(displays, on_failure)
         self._host = host
@@ -118,7 +116,7 @@ class Server:
         self._encrypts_answers = encrypt_answers
         self._request_timeout = request_timeout
         self._registry = Registry()
-        # One message that was overheard is enough to subscribe: a server is a hub only where somebody asked for it.
+        # One overheard message is enough to subscribe, so a server is a hub only where that was asked for.
         self._refused = {} if hub else {SubscribeRequest.message_type: NO_HUB}
         self._hub = Hub(platform.node(), self._notice_from_thread)
         self._connections: set[asyncio.Task[None]] = set()
@@ -137,7 +135,7 @@ class Server:
         """Listen.
 
         Raises:
-            OSError: If the address or the port is not to be had.
+            OSError: If the address or the port is not available.
         """
         ciphers.AES.load()  # now, rather than while the first alert waits
         self._closing = False
@@ -157,7 +155,7 @@ class Server:
         self._hub.close()
         await _stop_accepting(server)
         server.close()
-        # Again and again: below Python 3.12 wait_for forgets that it was cancelled when its result came that moment.
+        # In a loop: before Python 3.12, wait_for loses a cancellation that comes together with its result.
         while pending := {task for task in self._connections if not task.done()}:
             for task in pending:
                 task.cancel()
@@ -165,10 +163,10 @@ class Server:
         await server.wait_closed()  # from Python 3.12 on this waits for the connections: none is left
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve a connection in a task that close() knows of from its first moment on.
+        """Serve a connection in a task that close() knows from the start.
 
-        Were this a coroutine, asyncio would make the task, and one that close() cancels before it runs would close
-        nothing.
+        If this were a coroutine, asyncio would make the task. If close() cancelled that task before its first step, the
+        connection would stay open.
         """
         address = writer.get_extra_info("peername")
         peer = str(address[0] if address else "")
@@ -182,7 +180,7 @@ class Server:
         task.add_done_callback(functools.partial(self._forget, connection))
 
     def _forget(self, connection: ClientSession, task: asyncio.Task[None]) -> None:
-        """Drop a connection, and what its peer has not read in time; wait_closed would wait for it for ever."""
+        """Drop a connection, and what its peer has not read in time: wait_closed would wait for that for ever."""
         self._connections.discard(task)
         connection.give_back()
         connection.writer.transport.abort()
@@ -201,7 +199,7 @@ class Server:
             request = await connection.next_request(timeout)
             if request is None:
                 return False
-        except GNTPProtocolError as error:  # where the next request begins is not known any more
+        except GNTPProtocolError as error:  # nobody knows where the next request begins
             self._notice_error(error, connection)
             if error.error_code != ErrorCode.NOT_AUTHORIZED or await connection.serve_penalty():
                 await connection.send(_error_response(error.error_code, str(error)))
@@ -219,13 +217,13 @@ class Server:
         return keep_alive
 
     def _response(self, request: Request, connection: ClientSession) -> tuple[Response, Awaited | None]:
-        """Return the answer to a request, and the reaction that its sender awaits, if it does."""
+        """Return the answer to a request, and the reaction that its sender awaits, if it awaits one."""
         try:
             return self._answer(request, connection)
         except GNTPProtocolError as error:
             self._notice_error(error, connection)
             return _error_response(error.error_code, str(error)), None
-        except Exception as error:  # noqa: BLE001 - a mistake of this package's: the client should not wait for it
+        except Exception as error:  # noqa: BLE001 - a mistake of this package: the client gets an answer
             context = {"message": "gntp_logging: a request could not be answered", "exception": error}
             asyncio.get_running_loop().call_exception_handler(context)
             return _error_response(ErrorCode.INTERNAL_SERVER_ERROR, "internal error"), None
@@ -246,7 +244,11 @@ class Server:
         return Response(RESPONSE_OK, {**headers, **_echoed(request, connection)}), awaited
 
     def _take(self, request: RegisterRequest | NotifyRequest, connection: ClientSession) -> Awaited | None:
-        """Register an application or show a notification, and hand it on to subscribers."""
+        """Register an application or show a notification, and hand it on to subscribers.
+
+        Returns:
+            The reaction that the sender awaits; None if it awaits none.
+        """
         awaited = None
         came_by = connection.envelope.cipher_id
         if isinstance(request, RegisterRequest):
@@ -260,51 +262,58 @@ class Server:
                 **connection.security(),
             )
         else:
-            toast = connection.completed(self._registry.toast(request))
-            if isinstance(request.notification.callback, SocketCallback):
-                awaited = Awaited(request, _echoed(request, connection), self._displays.patience)
-                self._awaited.append(awaited)
-                if len(self._awaited) > MAX_AWAITED:  # else a thousand who have left could take all connections
-                    self._awaited.popleft().react(Reaction.TIMED_OUT)
-                toast = dataclasses.replace(toast, react=awaited.react)
-            self._displays.show(toast)
+            awaited = self._show(request, connection)
         registration = self._registry.registration(request.app_name)
         registered_by = self._registry.registered_by(request.app_name)
         self._hub.forward(Message(request, came_by, registration, registered_by), connection.peer)
+        return awaited
+
+    def _show(self, request: NotifyRequest, connection: ClientSession) -> Awaited | None:
+        """Show a notification on the displays; return the reaction that the sender awaits, if it awaits one."""
+        awaited = None
+        if isinstance(request.notification.callback, SocketCallback):
+            awaited = Awaited(request, _echoed(request, connection), self._displays.patience)
+        react = ignore if awaited is None else awaited.react
+        toast = self._registry.toast(request, connection.envelope, peer=connection.peer, react=react)
+        if awaited is not None:  # from here on: a notification that the registry refuses takes no place
+            self._awaited.append(awaited)
+            if len(self._awaited) > MAX_AWAITED:  # else senders that have left could keep all connections open
+                self._awaited.popleft().react(Reaction.TIMED_OUT)
+        self._displays.show(toast)
         return awaited
 
     def _notice_error(self, error: GNTPProtocolError, connection: ClientSession) -> None:
         self._notice("error", code=int(error.error_code), description=str(error), peer=connection.peer)
 
     def _notice(self, event: str, **fields: object) -> None:
-        """Tell the displays that want to know it."""
+        """Report an event to the displays that observe."""
         self._displays.notice(Notice(event, fields))
 
     def _notice_from_thread(self, notice: Notice) -> None:
-        """Tell it from a thread of the hub's."""
+        """Report an event from a thread of the hub's."""
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 self._loop.call_soon_threadsafe(self._displays.notice, notice)
 
 
 async def _stop_accepting(server: asyncio.Server) -> None:
-    """Let no more connections in, and let those that were accepted get as far as Server._accept.
+    """Accept no more connections, and let those that were accepted reach Server._accept.
 
-    asyncio would forget the sockets of connections that it has accepted when the server is closed but not yet handed
-    over: a client that came in that moment would wait for the garbage collector (CPython gh-109564).
+    When a server is closed, asyncio forgets the sockets that it has accepted and not handed over yet: such a client
+    would wait until the garbage collector closes its socket (CPython gh-109564).
     """
     loop = asyncio.get_running_loop()
     for sock in server.sockets:
         with contextlib.suppress(NotImplementedError):  # Windows: its loop has no readers
             loop.remove_reader(sock.fileno())
-    for _ in range(3):  # from accept to the transport, to connection_made, and back to who waited for it
+    for _ in range(3):  # from accept to the transport, to connection_made, and to the waiter
         await asyncio.sleep(0)
 
 
 def _echoed(request: Request, connection: ClientSession) -> dict[str, str]:
-    """Return the Data- headers, which go back to the sender; a picture's bytes, and what has no proper name, do not.
+    """Return the Data- headers, which go back to the sender, without pictures and without names that are not valid.
 
-    What came encrypted does not go back in clear: a handler's context is in these headers.
+    Headers that came encrypted do not go back in clear: a handler's context is in them.
     """
     if connection.envelope.cipher_id is not None and not connection.encrypts_answers:
         return {}
@@ -325,11 +334,7 @@ class Receiver:
     """
 
     def __init__(self, server: Server) -> None:
-        """Take a server that was not started.
-
-        Args:
-            server: The server.
-        """
+        """Take a server that was not started."""
         self.server = server
         self._loop = LoopThread("gntp-receiver", self._running)
 
@@ -345,7 +350,7 @@ class Receiver:
             Itself.
 
         Raises:
-            OSError: If the address or the port is not to be had.
+            OSError: If the address or the port is not available.
             RuntimeError: If it runs already.
         """
         self._loop.start()
@@ -355,7 +360,7 @@ class Receiver:
         """Stop, and return when the thread has ended. Stopping twice, or before the start, is harmless.
 
         Raises:
-            Exception: What ended the server before, if it was not this.
+            Exception: What had ended the server before.
         """
         self._loop.stop()
 

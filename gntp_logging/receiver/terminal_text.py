@@ -1,4 +1,4 @@
-"""Texts of strangers in terminals and on desktops: what must not be obeyed made visible, widths, and lines. Pure."""
+"""Untrusted texts in terminals and on desktops: control characters made visible, widths, and lines. Pure."""
 
 from __future__ import annotations
 
@@ -13,10 +13,7 @@ _JOINERS: Final = "\u200c\u200d"
 
 
 def sanitize_for_terminal(text: str) -> str:
-    """Make a text that a stranger sent harmless for a terminal.
-
-    Args:
-        text: Any text.
+    """Make an untrusted text safe for a terminal.
 
     Returns:
         The text with line feeds kept, tabs and every other kind of space as spaces, and each character that is not
@@ -52,10 +49,9 @@ def _cells_of(char: str) -> int:
 
 
 def wrap(text: str, width: int) -> Iterator[str]:
-    """Break a text into lines that fit a number of columns, between words where there are any.
+    """Break a visible text into lines that fit a number of columns, between words where it can.
 
     Args:
-        text: A visible text.
         width: Columns of a line; at least 2, which is what the widest character takes.
 
     Yields:
@@ -79,15 +75,9 @@ def _wrap_paragraph(text: str, width: int) -> Iterator[str]:
 
 
 def fitting(text: str, width: int, begin: int = 0) -> int:
-    """Find out how much of a text fits a number of columns.
+    """Return the index up to which a visible text, read from ``begin`` on, fits ``width`` columns.
 
-    Args:
-        text: A visible text.
-        width: The columns.
-        begin: Where to begin to read.
-
-    Returns:
-        The index up to which it fits; one character always does.
+    The first character counts as fitting, however wide it is.
     """
     used = 0
     for index in range(begin, len(text)):

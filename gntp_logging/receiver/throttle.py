@@ -1,4 +1,4 @@
-"""Throttle: what happens again and again is reported once in a while, with how often it happened meanwhile."""
+"""Throttle: what happens again and again is reported once in an interval, with how often it happened meanwhile."""
 
 from __future__ import annotations
 

@@ -708,7 +708,7 @@ def refusal(data: bytes, passwords: tuple[str, ...] = (), limits: Limits | None 
     with pytest.raises(GNTPProtocolError) as again:
         reader.next_message()
     assert str(again.value) == str(refused.value)
-    assert not reader._source.data  # what comes after is not kept
+    assert not reader._buffer.data  # what comes after is not kept
     return refused.value.error_code, str(refused.value)
 
 
@@ -916,7 +916,7 @@ def test_bytes_without_end_are_not_kept() -> None:
     reader.feed(line + b"\r\n" + b"x" * 1002)
     with pytest.raises(GNTPProtocolError, match="longer than 1000 bytes"):
         reader.next_message()
-    assert not reader._source.data
+    assert not reader._buffer.data
 
 
 # -- Any bytes at all ----------------------------------------------------------------------------
@@ -1023,7 +1023,7 @@ def test_a_large_message_is_searched_once(
     cipher = encryption.cipher(key) if encryption and key else None
     data = encode(request, key=key, cipher=cipher)
     reader = RequestReader([PASSWORD] if key else [])
-    reader._source.data = Counting()
+    reader._buffer.data = Counting()
     found = None
     for piece in pieces(data, size):
         reader.feed(piece)

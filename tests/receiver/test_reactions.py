@@ -153,6 +153,21 @@ def test_with_too_many_that_wait_the_oldest_has_timed_out(monkeypatch: pytest.Mo
         assert read(reader, one).headers["Notification-Callback-Result"] == "TIMEDOUT"
 
 
+def test_a_notification_that_is_refused_takes_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stranger who names no registered application ends nobody's waiting."""
+    monkeypatch.setattr(server, "MAX_AWAITED", 1)
+    with running_receiver() as receiver, connected(receiver.port) as sock:
+        assert ask(receiver.port, register()).message_type == "-OK"
+        reader = ResponseReader()
+        sock.sendall(encode(notify(sticky=True)))
+        assert read(reader, sock).message_type == "-OK"
+        refused = NotifyRequest("unknown", Notification("event", "title", callback=SocketCallback("context")))
+        assert ask(receiver.port, encode(refused)).message_type == "-ERROR"
+        (toast,) = receiver.wait_for(1)
+        toast.react(Reaction.CLICKED)
+        assert read(reader, sock).headers["Notification-Callback-Result"] == "CLICK"
+
+
 def test_a_sender_that_has_left_harms_nobody(receiver: RunningReceiver) -> None:
     """Neither when the user acts later, nor when the server stops before."""
     assert ask(receiver.port, register()).message_type == "-OK"

@@ -7,7 +7,9 @@ import pytest
 from gntp_logging.gntp.exceptions import GNTPProtocolError
 from gntp_logging.gntp.models import Event, Notification, Resource, SocketCallback, URLCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest
+from gntp_logging.gntp.wire import Envelope
 from gntp_logging.receiver import registry as registry_module
+from gntp_logging.receiver.reactions import Reaction
 from gntp_logging.receiver.registry import Registry, Toast
 
 
@@ -51,6 +53,20 @@ def test_what_was_not_sent_is_empty(registry: Registry) -> None:
     toast = registry.toast(NotifyRequest("app", Notification("on", "title")))
 
     assert toast == Toast("app", "on", "title", "")
+
+
+def test_a_toast_has_all_that_its_connection_knows(registry: Registry) -> None:
+    """Headers, cipher, hash and sender; and what the user does with the toast reaches the sender."""
+    reactions: list[Reaction] = []
+    envelope = Envelope("SHA256", "AES", {"Data-Level": "ERROR"}, password="secret")
+    request = NotifyRequest("app", Notification("on", "title"))
+
+    toast = registry.toast(request, envelope, peer="192.0.2.1", react=reactions.append)
+    toast.react(Reaction.CLICKED)
+
+    assert (toast.headers, toast.encryption, toast.hash_) == ({"Data-Level": "ERROR"}, "AES", "SHA256")
+    assert toast.peer == "192.0.2.1"
+    assert reactions == [Reaction.CLICKED]
 
 
 def test_a_socket_callback_is_no_link(registry: Registry) -> None:

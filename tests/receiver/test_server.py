@@ -125,7 +125,7 @@ def test_a_mistake_of_the_server_is_500(
 ) -> None:
     """A client is answered even when the server stumbles, and asyncio's log has the traceback."""
 
-    def stumble(_request: NotifyRequest) -> Toast:
+    def stumble(*_: object, **__: object) -> Toast:
         raise ZeroDivisionError
 
     monkeypatch.setattr(receiver.receiver.server._registry, "toast", stumble)

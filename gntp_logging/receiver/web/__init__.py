@@ -1,9 +1,8 @@
 """The display for a browser: a page on this machine where toasts appear live. Needs aiohttp (the extra ``web``).
 
-The page, its style and its program are files beside this one. They are the same for everybody; what strangers have sent
-comes as JSON, and is put into the page as text, never as markup. Whoever wants it must have the token that is part of
-the page's address. Nothing is fetched from elsewhere: the page's policy forbids it, and a picture that is only a URL is
-left out.
+The page, its style and its program are files beside this one. They are the same for everybody. The toasts come as JSON,
+need the token that is part of the page's address, and are put into the page as text, never as markup. Nothing is
+fetched from elsewhere: the page's policy forbids it, and a picture that is only a URL is left out.
 """
 
 from __future__ import annotations
@@ -33,19 +32,19 @@ MAX_TOASTS: Final = 300
 """Toasts that a page gets when it is opened. The oldest go first, sticky ones last."""
 
 MAX_TEXT: Final = 20_000
-"""Characters of a text. A page shows no more, and a thousand megabytes must not wait for one."""
+"""Characters of a title or a text. A page shows no more, and a thousand of them may wait for a page."""
 
 MAX_PAGES: Final = 20
 """Pages that are open at a time."""
 
 _PENDING: Final = 1000
-"""Messages that wait for a page; one that takes none is closed, and asks again by itself."""
+"""Messages that wait for a page. One that is further behind is closed, and connects again by itself."""
 
 _HEARTBEAT: Final = 15.0
-"""Seconds after which a silent page gets a comment: so that both sides notice when the other is gone."""
+"""Seconds without a message after which a page gets a comment, so that both sides notice when the other is gone."""
 
 _HEADERS: Final = {
-    # Nothing from elsewhere, nothing inline: a text that was taken for markup could still do nothing.
+    # Nothing from elsewhere, nothing inline: even a text that became markup could do nothing.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
     " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
@@ -70,7 +69,7 @@ _PICTURES: Final = (
 
 @dataclass
 class _Shown:
-    """A toast as pages have it."""
+    """A toast as the pages show it."""
 
     number: int
     toast: Toast
@@ -78,7 +77,7 @@ class _Shown:
     picture: str
 
     def message(self) -> dict[str, object]:
-        """Return what a page is told."""
+        """Return the toast as a message to the pages."""
         toast = self.toast
         return {
             "number": self.number,
@@ -101,7 +100,7 @@ class WebDisplay:
 
     Attributes:
         url: The page's address, with its token; empty before ``start``.
-        patience: Seconds for which a click is still told to the sender.
+        patience: Seconds during which a reaction is reported to the sender.
     """
 
     patience: Final = 60.0
@@ -112,7 +111,7 @@ class WebDisplay:
         Args:
             host: Address to serve on; the default is for browsers of this machine only.
             port: TCP port; 0 takes a free one.
-            token: What the page's address must hold; None draws one.
+            token: The secret that requests must have; None draws one.
         """
         self.url: str = ""
         self._host = host
@@ -130,7 +129,7 @@ class WebDisplay:
         """Serve, and return once the page can be opened.
 
         Raises:
-            OSError: If the address or the port is not to be had.
+            OSError: If the address or the port is not available.
         """
         self._loop.start()
 
@@ -139,22 +138,14 @@ class WebDisplay:
         self._loop.stop()
 
     def show(self, toast: Toast) -> None:
-        """Show a toast on all pages.
-
-        Args:
-            toast: The toast.
-        """
+        """Show a toast on all pages."""
         self._loop.call(lambda: self._add(toast))
 
     def notice(self, notice: Notice) -> None:
-        """Take notice of an event; only what went wrong is for people.
-
-        Args:
-            notice: The event.
-        """
+        """Show an event on all pages if something went wrong; other events are not for people."""
         trouble = notice.trouble[:MAX_TEXT]
         if trouble:
-            self._loop.call(lambda: self._tell({"trouble": trouble}))
+            self._loop.call(lambda: self._broadcast({"trouble": trouble}))
 
     # -- In the loop -----------------------------------------------------------------------------
 
@@ -201,10 +192,10 @@ class WebDisplay:
         while len(self._shown) > MAX_TOASTS:
             passing = (key for key, shown in self._shown.items() if not shown.toast.sticky)
             del self._shown[next(passing, next(iter(self._shown)))]
-        self._tell({"toast": entry.message()})
+        self._broadcast({"toast": entry.message()})
 
     def _keep_picture(self, icon: str | Resource | None) -> str:
-        """Remember a picture that browsers know; return its identifier, or nothing."""
+        """Remember a picture that browsers can show; return its identifier, or an empty string."""
         if not isinstance(icon, Resource) or icon.data is None or not _picture_type(icon.data):
             return ""
         used = {shown.picture for shown in self._shown.values()}
@@ -213,13 +204,13 @@ class WebDisplay:
         self._pictures[id_] = icon.data
         return id_
 
-    def _tell(self, message: dict[str, object]) -> None:
+    def _broadcast(self, message: dict[str, object]) -> None:
         line = json.dumps(message)
         for page in list(self._pages):
             _put(page, line)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
-        """Send what is shown, and then whatever happens, as server-sent events."""
+        """Send the toasts that are shown, and then each change, as server-sent events."""
         if len(self._pages) >= MAX_PAGES:
             raise web.HTTPServiceUnavailable(text="too many pages are open")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", **_HEADERS})
@@ -250,7 +241,7 @@ class WebDisplay:
         return web.Response(body=data, content_type=_picture_type(data))
 
     async def _react(self, request: web.Request) -> web.StreamResponse:
-        """Take what a person did with a toast."""
+        """Take a reaction to a toast."""
         try:
             given = await request.json()
             number, reaction = int(given["number"]), Reaction(given["reaction"])
@@ -263,12 +254,12 @@ class WebDisplay:
         shown.toast.react(reaction)
         if reaction is Reaction.CLOSED:
             del self._shown[key]
-            self._tell({"closed": number})
+            self._broadcast({"closed": number})
         return web.json_response({})
 
 
 def _put(page: asyncio.Queue[str], line: str) -> None:
-    """Hand a line to a page; end one that takes none."""
+    """Add a line to a page's queue; end the page if the queue is full."""
     if page.full():
         while not page.empty():
             page.get_nowait()
@@ -277,7 +268,7 @@ def _put(page: asyncio.Queue[str], line: str) -> None:
 
 
 def _picture_type(data: bytes) -> str:
-    """Return a picture's type, as far as browsers show it and it can hold no program: an SVG could."""
+    """Return the type of a picture that browsers show and that cannot hold a program (SVG can), or an empty string."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
     return next((type_ for begin, type_ in _PICTURES if data.startswith(begin)), "")
@@ -292,7 +283,7 @@ async def _file(request: web.Request) -> web.StreamResponse:
 
 @web.middleware
 async def _secured(request: web.Request, handler: Callable[[web.Request], Awaitable[Any]]) -> web.StreamResponse:
-    """Give every answer the headers that keep strangers' texts harmless."""
+    """Give every answer the headers that keep untrusted texts from being run."""
     try:
         response: web.StreamResponse = await handler(request)
     except web.HTTPException as error:
