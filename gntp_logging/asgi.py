@@ -23,7 +23,7 @@ current_scope: Final[ContextVar[Scope | None]] = ContextVar("gntp_logging.asgi.c
 
 
 class RequestContextMiddleware:
-    """Keeps the scope of the request or WebSocket that is served in a context variable."""
+    """Keeps the scope of the current request or WebSocket in a context variable."""
 
     def __init__(self, app: Application) -> None:
         """Wrap an ASGI application."""

@@ -14,8 +14,8 @@ __all__ = ["ConfigurationError", "from_env", "load"]
 def load(path: str | os.PathLike[str]) -> list[GNTPHandler]:
     """Configure logging from a file.
 
-    The file is TOML; its suffix ``.json``, ``.yaml`` or ``.yml`` makes it JSON or YAML, which needs the package PyYAML.
-    It holds one of three:
+    The file is TOML; with the suffix ``.json`` it is JSON, with ``.yaml`` or ``.yml`` YAML, which needs the package
+    PyYAML. It holds one of three:
 
     * a whole configuration, in the schema of :func:`logging.config.dictConfig`, which replaces what was configured;
     * a table ``[gntp]`` with the options of one handler. The root logger gets this handler, and keeps those that it

@@ -68,7 +68,7 @@ _STATUSES = "a list of HTTP statuses such as 404, '404' or '4xx'"
 
 
 def _items(option: str, value: Any, types: type | tuple[type, ...], allowed: str) -> list[Any]:  # checked here
-    """Check the items of a list, and return them in a plain one."""
+    """Check the items of a list, and return them as a plain list."""
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise OptionError(option, allowed, value)
     # dictConfig's own lists resolve ext:// only when indexed.

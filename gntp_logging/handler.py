@@ -97,8 +97,8 @@ class GNTPHandler(logging.Handler):
             repeat_window: Seconds in which repeats of an alert only raise the count on its toast; 0 shows each.
             burst: Different alerts that are shown at once; the rest becomes one digest. CRITICAL is always shown.
             rate: Different alerts a minute that are shown after a burst; 0 for no limit.
-            fingerprint: A function, or its dotted path, that returns the text which a record and its repeats share;
-                None for the default fingerprint. It is called on the thread that logs.
+            fingerprint: A function, or its dotted path, that returns the text which a record and its repeats share,
+                or None for the default fingerprint. It is called on the thread that logs.
             queue_size: Alerts that may wait; beyond it the oldest of the lowest priority go into a digest.
             max_age: Seconds after which an alert that could not be delivered goes into a digest; 0 for no limit.
             shutdown_timeout: Seconds that ``flush``, ``close`` and the program's end may wait for delivery.
@@ -150,7 +150,7 @@ class GNTPHandler(logging.Handler):
         # of an import would leave the child with half a module.
         self._worker = self._own_worker = self._make_worker(self.destination.client())
         self._end_of_redirected: weakref.finalize[..., GNTPHandler] | None = None
-        # Last: from here on logging flushes and closes the handler, which a constructor that fails would not survive.
+        # Last: logging flushes and closes each handler that it knows, also one whose constructor fails after this.
         super().__init__(level_number)
         # A handler that is collected without close leaves no thread. At exit the worker's own hook is enough.
         weakref.finalize(self, self._worker.retire).atexit = False

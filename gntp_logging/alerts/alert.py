@@ -216,7 +216,7 @@ class AlertFactory:
             fingerprint = fingerprints.fingerprint_exception(record.levelno, exc_info[0], exc_info[2])
             return of_exception(record, plain, self._max_text), fingerprint
         # QueueHandler, loguru and others format an exception before a handler sees its record. Text and fingerprint are
-        # read back from the traceback: both are as they were with the exception itself.
+        # read back from the traceback, and are the same as with the exception itself.
         if record.exc_text:
             plain = f"{plain}\n{record.exc_text}"
         found = parse_traceback(plain)

@@ -20,6 +20,8 @@ Pairs = tuple[tuple[str, str], ...]
 """Names and values."""
 
 MAX_ITEMS: Final = 30
+"""Names of an alert's context."""
+
 MAX_VALUE: Final = 200
 """Characters of a value."""
 
@@ -27,6 +29,7 @@ MAX_LINE: Final = 160
 """Characters of the line of context, which then takes some five lines of a toast."""
 
 _MAX_SHOWN_VALUE: Final = 60
+"""Characters of a value in the line: two lines of a toast."""
 
 MACHINE: Final = "machine"
 

@@ -30,6 +30,8 @@ _KEPT_LINES: Final = 2
 """Lines kept free for the context and for the count of a group."""
 
 _MAX_FRAMES: Final = 5
+"""Frames that are shown, however large the toast."""
+
 _MAX_HEAD: Final = 4
 """Lines of the exception, and lines of the message, at most: the frames fill what the toast has left."""
 
@@ -276,6 +278,8 @@ def boundary(text: str, at: int) -> int:
 
 
 _MAX_CLUSTER: Final = 32
+"""Code points of what people see as one character. Emoji have some ten; a text of accents alone must not cost more."""
+
 _JOINER: Final = "\u200d"
 
 

@@ -111,6 +111,7 @@ def seconds(value: str) -> float:
 
 
 _LONGEST: Final = 86_400.0
+"""Seconds of a day."""
 
 
 # -- The server ----------------------------------------------------------------------------------

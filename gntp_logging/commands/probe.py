@@ -268,7 +268,7 @@ def _foreign(step: CheckResult, words: str) -> CheckResult:
 def _algorithms(destination: Destination, registered: CheckResult, *, is_checked: bool) -> Iterator[CheckResult]:
     """Try each hash in clear, and each cipher with a hash that is long enough for it.
 
-    Ciphers are left out if no hash was accepted: some servers, this package's for one, answer each wrong key more
+    Ciphers are left out if no key was accepted before: some servers, this package's for one, answer each wrong key more
     slowly than the one before.
     """
     if destination.password is None:

@@ -36,6 +36,8 @@ _EPILOG: Final = (
 )
 _DEFAULT_APP: Final = "gntp-logging"
 _DEFAULT_WAIT: Final = 30.0
+"""Seconds to wait for a reaction."""
+
 _MAX_TEXT: Final = 65_536
 """Characters. No desktop shows a tenth of that, and growl-for-linux takes no more (measured)."""
 
@@ -78,7 +80,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "-w", "--wait-callback", action="store_true",
         help=f"wait for the click or close, {_DEFAULT_WAIT:g} seconds at most, and print which it was",
     )  # fmt: skip
-    parser.add_argument("--wait", type=args.seconds, metavar="SECONDS", help="the same, for this long at most")
+    parser.add_argument("--wait", type=args.seconds, metavar="SECONDS", help="as --wait-callback, this long at most")
     args.add_server(parser)
     parser.set_defaults(run=send_command)
 

@@ -87,7 +87,7 @@ class Digest:
             tally.count += 1
             if created >= tally.last:
                 tally.last, tally.newest = created, alert
-            elif created < tally.first:  # a thread may be interrupted between its clock and the queue
+            elif created < tally.first:  # made earlier, but queued later, by another thread
                 tally.first = created
         self.count += 1
         if self.since is None or sequence < self.since:

@@ -75,7 +75,7 @@ class DroppedAlerts:
     def hand_over(self) -> None:
         """Call ``on_error`` for each dropped alert, and ignore what it raises.
 
-        Do nothing while another call runs: ``on_error`` may log, and what becomes of that would call it again.
+        Do nothing while another call runs: ``on_error`` may log, and that alert may be dropped as well.
         """
         if self._on_error is None or not self._handing_over.acquire(blocking=False):
             return
