@@ -1,4 +1,4 @@
-"""The alert that ``on_error`` gets, under its documented path."""
+"""The documented path of Alert, which ``on_error`` gets."""
 
 from .alerts.alert import Alert
 

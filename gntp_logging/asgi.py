@@ -1,8 +1,8 @@
-"""ASGI middleware that lets alerts tell the request during which they were logged: Starlette, FastAPI, Quart, Django.
+"""ASGI middleware: alerts name the request in which they were logged. For Starlette, FastAPI, Quart, Django.
 
     app.add_middleware(gntp_logging.RequestContextMiddleware)
 
-Needs none of these frameworks itself.
+It imports none of these frameworks.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import ContextVar
 from typing import Any, Final
 
-# As in the ASGI specification. What a server puts in there is its business.
+# As in the ASGI specification. Any: servers and frameworks put values of all types there.
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -23,28 +23,22 @@ current_scope: Final[ContextVar[Scope | None]] = ContextVar("gntp_logging.asgi.c
 
 
 class RequestContextMiddleware:
-    """Remembers, for as long as a request or a WebSocket is served, which one it is."""
+    """Keeps the scope of the current request or WebSocket in a context variable."""
 
     def __init__(self, app: Application) -> None:
-        """Wrap an application.
-
-        Args:
-            app: The ASGI application.
-        """
+        """Wrap an ASGI application."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request with the wrapped application.
 
         Args:
-            scope: What is served; other types than ``http`` and ``websocket`` are only handed on.
-            receive: The server's.
-            send: The server's.
+            scope: A scope whose type is not ``http`` or ``websocket`` is passed on and not kept.
         """
         if scope.get("type") not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         token = current_scope.set(scope)
         await self._app(scope, receive, send)
-        # Not when the application has failed: the server logs that afterwards, in the same task.
+        # Kept after an exception: the server logs it afterwards, in the same task.
         current_scope.reset(token)

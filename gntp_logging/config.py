@@ -12,30 +12,26 @@ __all__ = ["ConfigurationError", "from_env", "load"]
 
 
 def load(path: str | os.PathLike[str]) -> list[GNTPHandler]:
-    """Configure logging as a file says.
+    """Configure logging from a file.
 
-    The file is TOML; one whose name ends in ``.json``, ``.yaml`` or ``.yml`` is read as that, YAML with the package
-    PyYAML. It is one of three:
+    The file is TOML; with the suffix ``.json`` it is JSON, with ``.yaml`` or ``.yml`` YAML, which needs the package
+    PyYAML. It holds one of three:
 
     * a whole configuration, in the schema of :func:`logging.config.dictConfig`, which replaces what was configured;
-    * any file with a table ``[gntp]``: the options of one handler, which the root logger gets beside those that it has.
-      A handler that an earlier call has added so is replaced. Where the root logger has no other handler, it gets one
-      that prints warnings and errors on stderr as well, as a program without handlers does by itself. Levels of loggers
-      stay as they are;
-    * a ``pyproject.toml`` with a table ``[tool.gntp_logging]``, which holds either.
+    * a table ``[gntp]`` with the options of one handler. The root logger gets this handler, and keeps those that it
+      has; only a handler from an earlier call is replaced. A root logger without another handler also gets one that
+      prints warnings and errors on stderr, as Python does without any handler. Levels of loggers stay as they are;
+    * in a ``pyproject.toml``, a table ``[tool.gntp_logging]`` with either of these.
 
-    Keys, names and this package's handlers are checked before anything is changed. The environment is not read, but for
-    the variable that ``password_env`` names, and for ``GNTP_LOGGING_DISABLED``. Relative paths in the file start from
-    the program's working directory.
-
-    Args:
-        path: The file.
+    Keys, names and this package's handlers are checked before anything is changed. Of the environment, only
+    ``GNTP_LOGGING_DISABLED`` and the variable that ``password_env`` names are read. Relative paths in the file start
+    from the program's working directory.
 
     Returns:
-        The handlers of this package that it has made.
+        The handlers of this package that were made.
 
     Raises:
-        ConfigurationError: If the file holds none of them, or a key or a value that is not allowed.
-        OSError: If it cannot be read.
+        ConfigurationError: If the file holds none of the three, or a key or a value that is not allowed.
+        OSError: If the file cannot be read.
     """
     return read(path).apply()

@@ -1,4 +1,4 @@
-"""IgnoreFilter: records that nobody wants to be alerted to, for dictConfig's ``filters``."""
+"""IgnoreFilter: keeps records that nobody needs from becoming alerts, for dictConfig's ``filters``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .options.errors import OptionError
 
 
 class IgnoreFilter(logging.Filter):
-    """Lets records pass, but for those of some loggers, with some exceptions, or about some HTTP statuses.
+    """Ignores records of some loggers, with some exceptions, or about some HTTP statuses; all others pass.
 
     A logging filter: ``{"()": "gntp_logging.IgnoreFilter", "loggers": ["django.security.DisallowedHost"]}``.
     """
@@ -26,7 +26,7 @@ class IgnoreFilter(logging.Filter):
         """Check and keep what is to be ignored.
 
         Args:
-            loggers: Names of loggers; ``*`` stands for any characters, so that ``asyncio.*`` are those below asyncio.
+            loggers: Names of loggers; ``*`` stands for any characters: ``asyncio.*`` means all loggers below asyncio.
             exceptions: Exception types, or their names with or without the module: ``"BrokenPipeError"``,
                 ``"shop.errors.OutOfStock"``. Subclasses are ignored too.
             statuses: HTTP statuses of records that have a ``status_code``, as Django's have: 404, or ``"4xx"``.
@@ -45,19 +45,15 @@ class IgnoreFilter(logging.Filter):
         }
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Tell whether a record is let through.
-
-        Args:
-            record: The record.
-        """
-        name: object = record.name  # a string, unless somebody has made the record by hand
+        """Return whether a record passes."""
+        name: object = record.name  # a string, unless the record was made by hand
         return not (
             (isinstance(name, str) and self._is_ignored_logger(name))
             or (self._exceptions and self._has_ignored_exception(record.exc_info))
             or (self._statuses and _status_of(record) in self._statuses)
         )
 
-    def _has_ignored_exception(self, exc_info: Any) -> bool:  # what callers of logging have given
+    def _has_ignored_exception(self, exc_info: Any) -> bool:  # whatever the logging call was given
         exc_type = exc_info[0] if isinstance(exc_info, tuple) and exc_info else None
         if not isinstance(exc_type, type):
             return False
@@ -72,7 +68,7 @@ _STATUSES = "a list of HTTP statuses such as 404, '404' or '4xx'"
 
 
 def _items(option: str, value: Any, types: type | tuple[type, ...], allowed: str) -> list[Any]:  # checked here
-    """Copy a list item by item, as dictConfig's own lists want it, and check its items."""
+    """Check the items of a list, and return them as a plain list."""
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise OptionError(option, allowed, value)
     # dictConfig's own lists resolve ext:// only when indexed.

@@ -36,8 +36,8 @@ class GNTPHandler(logging.Handler):
 
     Attributes:
         app_name: The application's name on the desktop.
-        enabled: Whether records are handed on at all.
-        destination: The server that it sends to, and how; its password is no part of its repr.
+        enabled: Whether records become alerts at all.
+        destination: The server that alerts go to, and how they are secured; its repr leaves the password out.
     """
 
     def __init__(
@@ -90,21 +90,21 @@ class GNTPHandler(logging.Handler):
             title: A format such as ``"{levelname} {name}"`` over the record's attributes, ``message``, ``app_name`` and
                 the context; or a function that returns the title of a record. None for level, application and logger.
             url: What opens when an alert is clicked; its ``{}``-fields, over the same, are filled in and quoted.
-            context: What alerts tell of where they came from, beside the machine's name, the request and the task: a
-                mapping such as ``{"environment": "production"}``, whose values may be context variables; or a function
-                that returns one for a record, called on the thread that logs, or its dotted path.
+            context: What an alert names beside the machine, the request and the task: a mapping such as
+                ``{"environment": "production"}``, whose values may be context variables; or a function that returns a
+                mapping for a record, or its dotted path. The function is called on the thread that logs.
             redact: Whether secrets are masked: passwords, tokens, cookies, keys. A list of patterns masks these too.
             max_text: Characters of an alert's text; 0 for no limit.
             repeat_window: Seconds in which repeats of an alert only raise the count on its toast; 0 shows each.
             burst: Different alerts that are shown at once; the rest becomes one digest. CRITICAL is always shown.
             rate: Different alerts a minute that are shown after a burst; 0 for no limit.
-            fingerprint: Returns, for a record, the text by which its repeats are known, or None for the usual: a
-                function, called on the thread that logs, or its dotted path.
+            fingerprint: A function, or its dotted path, that returns the text which a record and its repeats share,
+                or None for the default fingerprint. It is called on the thread that logs.
             queue_size: Alerts that may wait; beyond it the oldest of the lowest priority go into a digest.
             max_age: Seconds after which an alert that could not be delivered goes into a digest; 0 for no limit.
             shutdown_timeout: Seconds that ``flush``, ``close`` and the program's end may wait for delivery.
-            on_error: Called with each alert that is given up, and the reason: a function, or its dotted path. It runs
-                on the handler's thread, at the end of the program on the one that closes the handler.
+            on_error: A function, or its dotted path, that is called with each dropped alert and the reason. It runs on
+                the worker's thread; at the end of the program, on the thread that closes the handler.
             enabled: False makes a handler that does nothing.
 
         Raises:
@@ -147,11 +147,13 @@ class GNTPHandler(logging.Handler):
         )
         self._redactor = options.redactor(redact)
         self._on_error = checks.function("on_error", on_error)
+        # Making the client imports what delivering needs. The worker's thread must import nothing: a fork in the middle
+        # of an import would leave the child with half a module.
         self._worker = self._own_worker = self._make_worker(self.destination.client())
         self._end_of_redirected: weakref.finalize[..., GNTPHandler] | None = None
-        # Last: from here on logging knows this handler, and would flush and close one that was never finished.
+        # Last: logging flushes and closes each handler that it knows, also one whose constructor fails after this.
         super().__init__(level_number)
-        # A handler that is thrown away without close leaves no thread. At exit the worker's own hook is enough.
+        # A handler that is collected without close leaves no thread. At exit the worker's own hook is enough.
         weakref.finalize(self, self._worker.retire).atexit = False
         _handlers.add(self)
         if _redirection is not None:
@@ -159,9 +161,6 @@ class GNTPHandler(logging.Handler):
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Filter a record and emit it, outside the handler's lock: filters and arguments are application code.
-
-        Args:
-            record: The record.
 
         Returns:
             Whether the record passed the filters.
@@ -188,7 +187,7 @@ class GNTPHandler(logging.Handler):
             self.handleError(record)
 
     def preview(self, record: logging.LogRecord) -> Alert:
-        """Return what a record would look like, before secrets are masked; nothing is sent or counted.
+        """Return the alert that a record would become, its secrets unmasked; nothing is sent or counted.
 
         Args:
             record: The record; it is not changed.
@@ -196,13 +195,15 @@ class GNTPHandler(logging.Handler):
         return self._alerts.from_record(record, self._own_formatter())
 
     def failures(self, record: logging.LogRecord) -> dict[str, str]:
-        """Return which of the user's title, url, fingerprint and context fail on a record, which is shown without them.
+        """Return which of the options title, url, fingerprint and context fail on a record.
+
+        The record's alert is shown without what fails.
 
         Args:
             record: The record; it is not changed.
 
         Returns:
-            What each has raised, in words, by the option's name.
+            A description of each exception, by the option's name.
         """
         failures: dict[str, str] = {}
         self._alerts.from_record(record, self._own_formatter(), failures)
@@ -217,15 +218,15 @@ class GNTPHandler(logging.Handler):
             timeout: Seconds to wait at most; None means ``shutdown_timeout``.
 
         Returns:
-            Whether everything is settled.
+            Whether everything was delivered or counted in time.
         """
         return self._worker.flush(timeout)
 
     def close(self) -> None:
         """Deliver what waits within ``shutdown_timeout``, count the rest as dropped, and stop the thread.
 
-        Called right after ``flush()``, it has what that call left of the time. A closed handler that is used again
-        opens again.
+        Right after ``flush()``, only the time that ``flush`` has left over is used. A closed handler opens again when
+        it gets a record.
         """
         self._worker.close()
         super().close()
@@ -235,7 +236,7 @@ class GNTPHandler(logging.Handler):
         return self._worker.stats()
 
     def _make_worker(self, client: GNTPClient) -> Worker:
-        """Make what delivers to one server."""
+        """Make a worker that delivers to one server."""
         return Worker(
             GNTPTransport(client, self.app_name, self._app_icon, self._events),
             self._settings,
@@ -245,7 +246,8 @@ class GNTPHandler(logging.Handler):
         )
 
     def _redirect(self, address: tuple[str, int] | None) -> None:
-        """Send elsewhere, or, with None, to the own server again; what waits is delivered where it was meant to go."""
+        """Send what comes now to another server; None means the handler's own again."""
+        # A second worker, so that tests patch nothing: the own worker keeps its queue for its own server.
         before, self._worker = self._worker, self._own_worker
         if self._end_of_redirected is not None:
             self._end_of_redirected.detach()
@@ -256,7 +258,7 @@ class GNTPHandler(logging.Handler):
             self._end_of_redirected.atexit = False
 
     def _own_formatter(self) -> logging.Formatter | None:
-        """Return the formatter that the user set, if it is not the one that basicConfig forces on every handler."""
+        """Return the user's formatter; None for the one that basicConfig gives to every handler."""
         formatter = self.formatter
         if formatter is None or getattr(formatter, "_fmt", None) == logging.BASIC_FORMAT:
             return None
@@ -274,10 +276,10 @@ _redirection: tuple[str, int] | None = None
 def redirect_all(address: tuple[str, int] | None) -> None:
     """Let every handler of this process send to one server, without a password, whether it is enabled or not.
 
-    For tests: see :mod:`.testing`. Handlers that are made meanwhile do so as well.
+    For tests: see :mod:`.testing`. Handlers that are made later send there as well.
 
     Args:
-        address: Host and port of the server; None lets each handler send where it did before.
+        address: Host and port of the server; None lets each handler send to its own server again.
     """
     global _redirection
     _redirection = address
@@ -286,13 +288,13 @@ def redirect_all(address: tuple[str, int] | None) -> None:
 
 
 def all_handlers() -> list[GNTPHandler]:
-    """Return the handlers of this process, whether logging has them or not."""
+    """Return the handlers of this process, attached to a logger or not."""
     return list(_handlers)
 
 
 def _is_own(name: object) -> bool:
-    """Tell whether a logger is this package's: what it logged about its alerts would become alerts."""
-    # Most names are settled by the first comparison.
+    """Tell whether a logger is this package's: its records about alerts would become alerts."""
+    # The first two tests decide about most names.
     return (
         isinstance(name, str)
         and name.startswith(_OWN_NAMESPACE)

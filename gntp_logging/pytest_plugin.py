@@ -1,4 +1,4 @@
-"""The pytest fixture ``gntp_receiver``. pytest finds this module by itself, so it imports nothing that takes time."""
+"""The pytest fixture ``gntp_receiver``. pytest imports this module in every run, so it imports nothing slow itself."""
 
 from __future__ import annotations
 

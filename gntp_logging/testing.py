@@ -1,6 +1,6 @@
-"""What a team needs to test its own alerts: a real receiver that all handlers of the process send to.
+"""For tests of a program's alerts: a real receiver that all handlers of the process send to.
 
-With pytest, the fixture ``gntp_receiver`` is there as soon as this package is installed::
+Installing this package gives pytest the fixture ``gntp_receiver``::
 
     def test_a_failed_payment_is_an_alert(gntp_receiver, client):
         client.post("/pay", {"amount": -3})
@@ -24,37 +24,33 @@ from .receiver.server import Receiver, Server
 __all__ = ["GNTPReceiver", "Toast", "receiver"]
 
 TIMEOUT: Final = 10.0
-"""Seconds to wait for an alert: only a test that fails waits so long."""
+"""Seconds to wait for an alert; only a test that fails waits as long."""
 
 Match = str | re.Pattern[str] | Callable[[Toast], object]
-"""Which alert is meant: a text in its title or body, a pattern that is searched there, or a function that tells."""
+"""Selects an alert: a text in its title or body, a pattern to search there, or a function that decides."""
 
 
 class GNTPReceiver:
-    """What has arrived at a receiver."""
+    """The alerts that have arrived at a receiver."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Begin without alerts."""
         self._toasts: list[Toast] = []
         self._arrived = threading.Condition()
         self.port = 0
 
     def show(self, toast: Toast) -> None:
-        """Take a toast; the receiver calls this.
-
-        Args:
-            toast: The toast.
-        """
+        """Keep a toast; the receiver calls this."""
         with self._arrived:
             self._toasts.append(toast)
             self._arrived.notify_all()
 
     @property
     def notifications(self) -> list[Toast]:
-        """All that has arrived, in its order, once everything that was logged before has been delivered.
+        """All alerts in the order of their arrival, after delivery of everything that was logged before.
 
         Raises:
-            AssertionError: If that takes too long.
+            AssertionError: If the delivery takes longer than ``TIMEOUT``.
         """
         for each in handler.all_handlers():
             if not each.flush(TIMEOUT):  # no assert: python -O would leave out the waiting
@@ -66,15 +62,15 @@ class GNTPReceiver:
         """Wait for an alert.
 
         Args:
-            match: A text that its title or its text holds, a pattern to search in them, or a function that returns
-                something true for it. Without one, any alert will do.
+            match: A text that is in the alert's title or text, a pattern to search there, or a function that returns
+                something true for the alert. The default matches any alert.
             timeout: Seconds to wait at most.
 
         Returns:
-            The first that matches.
+            The first alert that matches.
 
         Raises:
-            AssertionError: If none has come in time; the text says what has come instead.
+            AssertionError: If no alert matches in time; the text says what has arrived instead.
         """
         matches = _matcher(match)
         looked = 0
@@ -94,7 +90,7 @@ class GNTPReceiver:
             return toast
 
     def clear(self) -> None:
-        """Forget what has arrived; what repeats, repeats from the beginning."""
+        """Forget what has arrived, and count repeats from the beginning."""
         handler.redirect_all(("127.0.0.1", self.port))
         with self._arrived:
             self._toasts.clear()
@@ -120,15 +116,14 @@ def _matcher(match: Match) -> Callable[[Toast], object]:
 def receiver() -> Iterator[GNTPReceiver]:
     """Run a receiver on a free port of this machine, to which every GNTPHandler of this process sends meanwhile.
 
-    Handlers that are there and handlers that are made meanwhile, also where they are switched off by ``enabled=False``
-    or ``GNTP_LOGGING_DISABLED=1``. They send without a password. Afterwards everything is as before; what was logged
-    before is delivered where it was meant to go.
+    Handlers send there without a password, also those that are made meanwhile, and those that ``enabled=False`` or
+    ``GNTP_LOGGING_DISABLED=1`` switches off. What is logged before or afterwards goes to each handler's own server.
 
     Yields:
-        What has arrived.
+        The alerts that arrive.
 
     Raises:
-        RuntimeError: If another one runs in this process.
+        RuntimeError: If such a receiver runs in this process already.
     """
     if not _running.acquire(blocking=False):
         raise RuntimeError("another gntp_logging.testing.receiver() runs in this process: one at a time")

@@ -18,7 +18,7 @@ class UnhandledHooks:
     """The hooks that :func:`log_unhandled` installed. Also a context manager that undoes them at its end."""
 
     def __init__(self, logger: logging.Logger) -> None:
-        """Install the hooks, in front of those that are there.
+        """Install the hooks; each calls the hook that was there before.
 
         Args:
             logger: Where uncaught exceptions are logged.
@@ -33,7 +33,7 @@ class UnhandledHooks:
         threading.excepthook = self._hook_of_threads
 
     def undo(self) -> None:
-        """Take the hooks out. Where somebody has chained another in front of them, they stay and only hand on."""
+        """Remove the hooks. One that another hook has wrapped meanwhile stays, and only calls the one before it."""
         self._logger = None
         if sys.excepthook is self._hook:
             sys.excepthook = self._previous
@@ -66,20 +66,20 @@ class UnhandledHooks:
     ) -> None:
         if self._logger is None or issubclass(exc_type, _NOT_ERRORS):
             return
-        exception = exc_type() if value is None else value  # Python leaves it out when it could not be made
+        exception = exc_type() if value is None else value  # None when Python could not make the exception
         self._logger.critical("%s", text, exc_info=(exc_type, exception, tb))
 
 
 def log_unhandled(logger: logging.Logger | None = None) -> UnhandledHooks:
     """Log uncaught exceptions of the main program and of threads, at CRITICAL.
 
-    The hooks that were there are called afterwards, so that the traceback is printed as before. SystemExit and
+    The hooks that were there before are called afterwards, so the traceback is still printed. SystemExit and
     KeyboardInterrupt are not logged.
 
     Args:
         logger: Where to log; None means the root logger.
 
     Returns:
-        The hooks; ``undo()`` takes them out.
+        The hooks; ``undo()`` removes them.
     """
     return UnhandledHooks(logging.getLogger() if logger is None else logger)

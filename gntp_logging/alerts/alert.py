@@ -32,13 +32,13 @@ from .text import (
 )
 
 EXTRA_KEY: Final = "gntp"
-"""Attribute of a record with what this one alert shall look like: ``extra={"gntp": {...}}``."""
+"""Attribute of a record that holds its overrides: ``extra={"gntp": {...}}``."""
 
 _BLANKS: Final = " \t\r\n"
 
 
 class Alert(NamedTuple):
-    """What will be shown. A tuple, because one is built in every logging call and dataclasses take four times as long.
+    """What a notification will show. A tuple: each logging call builds one, and a dataclass takes four times as long.
 
     Attributes:
         level: The record's level number.
@@ -53,9 +53,9 @@ class Alert(NamedTuple):
         created: When the record was made, in seconds since 1970.
         fingerprint: What alerts of the same mistake have in common, before :func:`.fingerprint.normalized`.
         context: What the program was doing, as names and values; shown in the last line, and sent as ``Data-`` headers.
-        url_parts: What opens on a click, where values are part of it: see :meth:`.templates.Template.parts`.
-        is_formatted: Whether the user's formatter made the text, to which no line of context is added then.
-        logger: The logger's name; empty where an alert stands for several.
+        url_parts: The URL of a click if values of the record are in it: see :meth:`.templates.Template.parts`.
+        is_formatted: Whether the user's formatter made the text, which then gets no line of context.
+        logger: The logger's name; empty in an alert that stands for several.
     """
 
     level: int
@@ -76,15 +76,16 @@ class Alert(NamedTuple):
 
     def body(self) -> str:
         """Return the text as it is shown, with the line of context."""
+        # Added here, when the alert is sent: what is added before, a count or dropped alerts, stands above it.
         where = "" if self.is_formatted else context_line(self.context)
         return f"{self.text.rstrip(_BLANKS)}\n{where}" if where else self.text
 
     def target(self) -> str | None:
-        """Return the URL that opens on a click, its values quoted; None when nothing does."""
+        """Return the URL that opens on a click, its values quoted; None when a click opens nothing."""
         return link(self.url_parts) if self.url_parts else self.url
 
     def withheld(self) -> Alert:
-        """Return what may be shown of an alert that could not be looked through for secrets: its level and logger."""
+        """Return the alert with its level and logger alone, for when redacting it has failed."""
         where = " of ".join(filter(None, (self.level_name, self.logger)))
         return self._replace(
             title=" · ".join(filter(None, (self.level_name, self.logger))) or "Alert",
@@ -104,7 +105,7 @@ _SHORTEST_TRACEBACK: Final = 60
 
 
 class _LevelPresentation(NamedTuple):
-    """What all records of one logger and level have in common."""
+    """What all records of one logger and level share."""
 
     event: str
     priority: int
@@ -115,7 +116,7 @@ class _LevelPresentation(NamedTuple):
 
 
 class AlertFactory:
-    """Turns records into alerts, one way for one handler."""
+    """Turns records into alerts, as the options of one handler say."""
 
     def __init__(
         self,
@@ -132,12 +133,11 @@ class AlertFactory:
 
         Args:
             app_name: The application's name, part of the title.
-            levels: Styles by level.
             max_text: Characters of the text at most; 0 cuts nothing.
-            url: What opens on a click, for records that name none.
-            title: Makes the title; None for the usual one.
-            fingerprint: Returns, for a record, the text by which its repeats are known; None for the usual.
-            context: Collects what the program was doing; None for nothing but the machine's name.
+            url: What opens on a click, unless a record overrides it.
+            title: Makes the title; None for level, application and logger.
+            fingerprint: Returns the text that a record and its repeats share; None for the default fingerprint.
+            context: Collects what the program was doing; None for the machine's name alone.
         """
         self._app_name = app_name
         self._levels = levels
@@ -148,7 +148,7 @@ class AlertFactory:
         self._fingerprint = fingerprint
         self._context = Context() if context is None else context
         self._has_templates = bool(self._url_template or title or fingerprint)
-        # A program has few loggers and levels, and each call would put together the same again.
+        # A program has few loggers and levels, and each call would build the same again.
         self._presentation = functools.lru_cache(maxsize=1024)(self._make_presentation)
 
     def _make_presentation(self, level: int, level_name: str, logger: str) -> _LevelPresentation:
@@ -168,10 +168,8 @@ class AlertFactory:
         Args:
             record: The record; it is not changed.
             formatter: Makes the text instead of this module; None for the default text.
-            failures: Takes what the user's title, url, fingerprint and context have raised: by option, in words.
-
-        Returns:
-            The alert.
+            failures: Filled with what the options title, url, fingerprint and context raise: a description of each
+                exception, by the option's name.
         """
         try:
             level, level_name, logger, created = record.levelno, record.levelname, record.name, record.created
@@ -212,11 +210,13 @@ class AlertFactory:
             return self._plainly(record, error)
 
     def _text_and_fingerprint(self, record: logging.LogRecord, logger: str, plain: str) -> tuple[str, Fingerprint]:
-        """Return text and fingerprint of a record with an exception, or with what is left of one."""
+        """Return text and fingerprint of a record with an exception, or with a formatted traceback."""
         exc_info = record.exc_info
         if exc_info and exc_info[0] is not None:
             fingerprint = fingerprints.fingerprint_exception(record.levelno, exc_info[0], exc_info[2])
             return of_exception(record, plain, self._max_text), fingerprint
+        # QueueHandler, loguru and others format an exception before a handler sees its record. Text and fingerprint are
+        # read back from the traceback, and are the same as with the exception itself.
         if record.exc_text:
             plain = f"{plain}\n{record.exc_text}"
         found = parse_traceback(plain)
@@ -227,7 +227,7 @@ class AlertFactory:
         return of_formatted(error, said, self._max_text), fingerprint
 
     def _plainly(self, record: logging.LogRecord, error: Exception) -> Alert:
-        """Make an alert of a record whose attributes are not what logging makes them: of its message alone."""
+        """Make an alert of the message alone, for a record whose attributes have unexpected types."""
         level = record.levelno if type(record.levelno) is int else logging.ERROR
         style = self._levels.style(level)
         text = f"{cut(message(record), self._max_text)}\n({type(error).__name__} while the record was read)"
@@ -259,6 +259,7 @@ class AlertFactory:
             except Exception as error:  # noqa: BLE001
                 failed["title"] = type(error).__name__
         if self._url_template is not None:
+            # In parts until the alert is sent: values are redacted and then quoted, the user's own text is neither.
             try:
                 alert = alert._replace(url_parts=self._url_template.parts(values))
             except Exception as error:  # noqa: BLE001
@@ -281,15 +282,12 @@ class AlertFactory:
 def with_overrides(alert: Alert, overrides: object) -> Alert:
     """Apply a record's ``extra={"gntp": {...}}``.
 
-    The alert goes out whatever they are. One that is not allowed is reported in the alert's text, where its author
-    sees it.
+    The alert goes out whatever they are. An override that is not allowed is reported in the alert's text, where its
+    author sees it.
 
     Args:
         alert: The alert as its level makes it.
         overrides: A mapping with any of title, event, priority, sticky, icon, url, key.
-
-    Returns:
-        The alert with them.
     """
     try:
         if not isinstance(overrides, Mapping):
@@ -316,7 +314,7 @@ def _with_complaint(alert: Alert, complaint: str) -> Alert:
 class _Override(NamedTuple):
     allowed: str
     is_valid: Callable[[object], bool]
-    apply: Callable[[Alert, Any], Alert]  # the value's type is what is_valid has let through
+    apply: Callable[[Alert, Any], Alert]  # Any: is_valid has checked the value
 
 
 def _is_text(value: object) -> bool:

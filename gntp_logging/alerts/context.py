@@ -1,8 +1,8 @@
 """What a program was doing when it logged: the machine, the request, the task, and what the user names.
 
 :meth:`Context.of` runs on the thread that logs, where frameworks keep what is current. It imports nothing: a framework
-that nobody has imported serves no request. It reads only what lies at hand; an attribute whose reading asks a database
-stays unread. Strings leave here, in pairs of name and value: as headers ``Data-Name: value``, and in one line.
+that nobody has imported serves no request. It reads only what is loaded: an attribute that would ask a database stays
+unread. The result is pairs of strings, name and value: headers ``Data-Name: value``, and one line of the text.
 """
 
 from __future__ import annotations
@@ -20,19 +20,22 @@ Pairs = tuple[tuple[str, str], ...]
 """Names and values."""
 
 MAX_ITEMS: Final = 30
+"""Names of an alert's context."""
+
 MAX_VALUE: Final = 200
 """Characters of a value."""
 
 MAX_LINE: Final = 160
-"""Characters of the line in a toast: five of its lines, which nobody should need."""
+"""Characters of the line of context, which then takes some five lines of a toast."""
 
 _MAX_SHOWN_VALUE: Final = 60
+"""Characters of a value in the line: two lines of a toast."""
 
 MACHINE: Final = "machine"
 
 
 class Context:
-    """Collects the context of records, one way for one handler."""
+    """Collects the context of records, as the options of one handler say."""
 
     def __init__(
         self, values: Mapping[str, object] | None = None, function: Callable[[LogRecord], object] | None = None
@@ -40,9 +43,9 @@ class Context:
         """Keep what does not change from record to record.
 
         Args:
-            values: The user's: constants, and context variables, which are read for each record. None as the value of
-                a name that this module finds by itself leaves it out: ``{"machine": None}``.
-            function: Returns a mapping of further ones for a record; or None.
+            values: The user's constants, and context variables, which are read for each record. The value None leaves
+                out what this module would find under that name: ``{"machine": None}``.
+            function: The user's, which returns a mapping for a record.
         """
         given = dict(values or {})
         self._left_out = frozenset(name for name, value in given.items() if value is None)
@@ -58,15 +61,13 @@ class Context:
         self._is_constant = False
 
     def of(self, record: LogRecord, failures: dict[str, str] | None = None) -> Pairs:
-        """Return what is known while a record is logged.
+        """Return what is known while a record is logged; what cannot be read is left out.
 
         Args:
-            record: The record.
-            failures: Takes, under ``context``, what the user's function has raised, in words.
-
-        Returns:
-            Names and values; what cannot be read is left out.
+            failures: Filled, under ``context``, with a description of what the user's function raises.
         """
+        # Most records pay for two comparisons only: no module was imported since the last one, and the record has no
+        # attributes of its own.
         if len(sys.modules) != self._module_count:
             self._look_for_frameworks()
         attributes = record.__dict__
@@ -78,7 +79,7 @@ class Context:
         for module, source in self._sources:
             try:
                 found += source(module)
-            except Exception:  # noqa: BLE001, S110 - a framework with other insides than are known here
+            except Exception:  # noqa: BLE001, S110 - a version of a framework that works in another way
                 pass
         if self._left_out:
             found = [pair for pair in found if pair[0] not in self._left_out]
@@ -89,7 +90,7 @@ class Context:
         return tuple({**dict(self.constants), **dict(_pairs(found))}.items())[:MAX_ITEMS]
 
     def _look_for_frameworks(self) -> None:
-        """Find those that were imported since: a comparison of two numbers is what most records have time for."""
+        """Find the frameworks that are imported by now."""
         modules = sys.modules
         self._module_count = len(modules)
         self._sources = tuple((modules[name], source) for name, source in _SOURCES.items() if modules.get(name))
@@ -101,7 +102,7 @@ class Context:
             try:
                 more = self._function(record)
                 found += more.items() if isinstance(more, Mapping) else ()
-            except Exception as error:  # noqa: BLE001 - the application's: the alert goes out, and its author is told
+            except Exception as error:  # noqa: BLE001 - the application's: the alert goes out, and says what failed
                 words = f"{type(error).__name__} while it was made"
                 found.append(("context", words))
                 if failures is not None:
@@ -110,7 +111,7 @@ class Context:
 
 
 def _pairs(items: Iterable[tuple[object, object]]) -> Iterator[tuple[str, str]]:
-    """Yield what has a value, as strings on one line, of a bounded size."""
+    """Yield the items that have a value, as strings on one line, of a bounded size."""
     for name, value in items:
         if value is None:
             continue
@@ -122,7 +123,7 @@ def _pairs(items: Iterable[tuple[object, object]]) -> Iterator[tuple[str, str]]:
             continue
 
 
-# -- What the record has of its own --------------------------------------------------------------
+# -- The record's own attributes -----------------------------------------------------------------
 
 
 _STANDARD: Final = frozenset(
@@ -135,7 +136,7 @@ _STANDARD: Final = frozenset(
         "status_code",
     )
 )
-"""Attributes that logging, formatters and uvicorn give to records, and the status, which stands beside the request."""
+"""Attributes that logging, formatters and uvicorn give to records; and the status, which is read with the request."""
 
 _STANDARD_COUNT: Final = len(LogRecord("", 0, "", 0, "", None, None).__dict__)
 
@@ -143,16 +144,16 @@ _OF_STRUCTLOG: Final = frozenset(("event", "exc_info", "stack_info", "level", "l
 
 
 def _of_record(record: LogRecord) -> list[tuple[object, object]]:
-    """Read what frameworks, ``extra`` and factories of records have added.
+    """Read what frameworks, ``extra`` and record factories have added.
 
-    Text, numbers and truth only: what else there may be, an application's objects, would run its code to be shown.
+    Strings, numbers and booleans only: to show an application's object would run its code.
     """
     attributes = record.__dict__
     found: list[tuple[object, object]] = []
     if "request" in attributes:
         try:
             found += _of_django(attributes["request"], attributes)
-        except Exception:  # noqa: BLE001, S110 - whatever a record has as its request
+        except Exception:  # noqa: BLE001, S110 - a record's request may be anything
             pass
     found += _scalars(attributes, attributes.keys() - _STANDARD)
     bound = attributes.get("extra")
@@ -167,7 +168,7 @@ _SCALARS: Final = (str, int, float, bool)
 
 
 def _scalars(values: Mapping[Any, object], names: Iterable[Any]) -> list[tuple[object, object]]:
-    """Return those of some values that can be read without running anybody's code, in their order."""
+    """Return the strings, numbers and booleans among named values, in their order: reading these runs no code."""
     wanted = set(names)
     return [
         (name, value)
@@ -192,16 +193,16 @@ def _of_django(request: Any, attributes: Mapping[str, object]) -> Iterator[tuple
     yield "path", getattr(request, "path", None)
     yield "status", attributes.get("status_code")
     user = request.__dict__.get("user")
-    # request.user is lazy: only who has been loaded already is told, or this would ask the database.
+    # request.user is lazy: to read a user who is not loaded yet would ask the database.
     yield "user", getattr(user.__dict__.get("_wrapped", user), "pk", None) if user is not None else None
 
 
 def _of_flask(flask: Any) -> _Found:
-    """Read the request of Flask, or of Quart, which is its twin."""
+    """Read the request of Flask, or of Quart, which has the same functions."""
     if not flask.has_request_context():
         return ()
     request = flask.request
-    # Flask-Login keeps the user here once it has looked. The session itself stays unread.
+    # Flask-Login keeps the user here once it has loaded one. The session itself stays unread.
     user = getattr(flask.g.get("_login_user"), "id", None)
     return ("method", request.method), ("path", request.path), ("user", user)
 
@@ -236,25 +237,18 @@ _SOURCES: Final[Mapping[str, _Source]] = {
     "celery._state": _of_celery,
     "structlog.contextvars": _of_structlog,
 }
-"""Who is asked when which module has been imported."""
+"""What reads a framework's context, by the module that must have been imported."""
 
 
-# -- What is made of it --------------------------------------------------------------------------
+# -- The line and the headers --------------------------------------------------------------------
 
 
 _SELF_EXPLAINING: Final = frozenset({"environment", "env"})
-"""Names that a toast has no room for, because their values say what they are."""
+"""Names that the line leaves out: their values say what they are."""
 
 
 def line(pairs: Pairs) -> str:
-    """Return the context in one line: ``web-3 · GET /checkout/ · production · status 500``.
-
-    Args:
-        pairs: Names and values.
-
-    Returns:
-        The line; empty when nothing is known.
-    """
+    """Return the context in one line: ``web-3 · GET /checkout/ · production · status 500``."""
     values = dict(pairs)
     request = " ".join(filter(None, (values.pop("method", ""), values.pop("path", ""))))
     parts = [values.pop(MACHINE, ""), _shown(request)]
@@ -272,12 +266,8 @@ def _shown(value: str) -> str:
 def headers(pairs: Pairs) -> list[tuple[str, str]]:
     """Return the context as application-specific headers: ``Data-Task-Id`` for ``task_id``.
 
-    Args:
-        pairs: Names and values.
-
-    Returns:
-        Names and values of headers; a name without any ASCII letter or digit has none.
-        Of names that differ in signs only, the last counts.
+    A name without an ASCII letter or digit gets no header. Of names that differ in case or punctuation only, the last
+    counts.
     """
     named: dict[str, tuple[str, str]] = {}
     for name, value in pairs:

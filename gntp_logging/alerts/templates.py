@@ -8,7 +8,7 @@ from typing import Any, Final
 
 
 class _Nothing:
-    """What a name stands for that a record does not have: nothing, with nothing in it."""
+    """The value of a name that a record does not have: it prints as nothing, and so do its attributes and items."""
 
     def __getattr__(self, name: str) -> _Nothing:
         if name.startswith("__"):
@@ -30,22 +30,22 @@ class _Nothing:
 _NOTHING: Final = _Nothing()
 
 
-class _Values(dict[str, Any]):  # what applications put into records
+class _Values(dict[str, Any]):  # Any: applications put anything into records
     def __missing__(self, key: str) -> _Nothing:
         return _NOTHING
 
 
 class Template:
-    """A format that was checked, and can be filled."""
+    """A format that was checked when it was made."""
 
     def __init__(self, text: str) -> None:
-        """Take the format apart.
+        """Parse the format.
 
         Args:
             text: As for ``str.format``, with names of fields.
 
         Raises:
-            ValueError: If it is no format, or a field has no name.
+            ValueError: If the format is not valid, or a field has no name.
         """
         self._formatter = string.Formatter()
         self._pieces: list[tuple[str, str, str, str | None]] = []
@@ -59,17 +59,19 @@ class Template:
                 self._end = ""
         self.has_fields: bool = bool(self._pieces)
         if self.has_fields:
-            import urllib.parse  # noqa: F401 - for link, which runs where nothing may be imported
-        self.parts({})  # formats inside formats, and conversions, fail only when they are used
+            # Loaded for link, which runs on the worker's thread: a fork during an import there would leave the child
+            # with half a module.
+            import urllib.parse  # noqa: F401
+        self.parts({})  # a wrong conversion, or a wrong format inside a format, fails only when it is used: so use it
 
     def parts(self, values: Mapping[str, object]) -> tuple[str, ...]:
         """Fill the format.
 
         Args:
-            values: Values by name; a name that is not there gives an empty text.
+            values: Values by name; a name that is missing gives an empty text.
 
         Returns:
-            Constant text and values in turns: at even places what the format says, at odd ones what was filled in.
+            Constant text at even indices, filled-in values at odd ones.
 
         Raises:
             Exception: Whatever formatting a value raises.
@@ -84,16 +86,12 @@ class Template:
         return (*parts, self._end)
 
     def fill(self, values: Mapping[str, object]) -> str:
-        """Fill the format, as one text.
-
-        Args:
-            values: Values by name.
-        """
+        """Fill the format, as one text; see :meth:`parts`."""
         return "".join(self.parts(values))
 
 
 def link(parts: tuple[str, ...]) -> str:
-    """Put a URL together, with its values quoted.
+    """Join the parts of a URL, and quote its values.
 
     Args:
         parts: What :meth:`Template.parts` has returned.

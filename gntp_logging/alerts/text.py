@@ -1,4 +1,4 @@
-"""What an alert says: the exception, the message, the innermost frames; on a toast of nine lines. Pure."""
+"""What an alert says: the exception, the message and the innermost frames, cut to a toast of nine lines. Pure."""
 
 from __future__ import annotations
 
@@ -14,28 +14,30 @@ from typing import Final, NamedTuple
 from . import fingerprint
 
 MAX_TITLE: Final = 120
-"""Characters. Toasts show about 30; four lines of them is still a title."""
+"""Characters: four lines of a toast, which is still a title."""
 
 _CUT_MARK_SIZE: Final = 32
 """Characters kept free for "… (+1,000,000,000 characters)"."""
 
 _MAX_CAUSES: Final = 3
-"""Links of a chain of exceptions that are told."""
+"""Causes of an exception that are shown; a chain may be longer."""
 
 _TOAST_LINES: Final = 9
 _TOAST_WIDTH: Final = 30
-"""What growl-for-linux shows of a text; Growl shows a little more."""
+"""Lines, and characters of a line, that growl-for-linux shows of a text (measured); Growl shows a little more."""
 
 _KEPT_LINES: Final = 2
-"""Lines of a toast for the context and, of a folded alert, its count."""
+"""Lines kept free for the context and for the count of a group."""
 
 _MAX_FRAMES: Final = 5
+"""Frames that are shown, however large the toast."""
+
 _MAX_HEAD: Final = 4
-"""Lines of an exception's text, and of the message beside it, so that the frames can be seen."""
+"""Lines of the exception, and lines of the message, at most: the frames fill what the toast has left."""
 
 
 def title(level_name: str, app_name: str, logger_name: str) -> str:
-    """Return level, application and logger in one line; what says nothing new is left out."""
+    """Return level, application and logger in one line; a logger that says nothing new is left out."""
     parts = [level_name, app_name]
     if logger_name not in ("", "root", app_name):
         parts.append(logger_name)
@@ -43,13 +45,13 @@ def title(level_name: str, app_name: str, logger_name: str) -> str:
 
 
 class FormattedError(NamedTuple):
-    """What is left of an exception whose traceback was formatted before it came here.
+    """An exception of which only the formatted traceback is left.
 
     Attributes:
         name: The exception's type, with its module.
         line: ``Type: message``.
         frames: Path, line and function of each frame, the outermost first.
-        cause: What was raised before it, and how they hang together; empty when nothing was.
+        cause: The exception before it, as ``caused by ...`` or ``while handling ...``; empty when there is none.
     """
 
     name: str
@@ -62,10 +64,10 @@ def of_exception(record: logging.LogRecord, said: str, max_text: int) -> str:
     """Return the text of a record with an exception.
 
     Args:
-        record: The record.
-        said: Its message.
+        record: A record with ``exc_info``.
+        said: The record's message.
         max_text: Characters to which the text will be cut; 0 for no limit. Neither the exception nor the message takes
-            more than a third of them, so that it is not the frames that are cut.
+            more than a third of them, so that the frames are not cut.
 
     Returns:
         The exception, the message, the innermost frames, the cause.
@@ -73,7 +75,7 @@ def of_exception(record: logging.LogRecord, said: str, max_text: int) -> str:
     exc_info = record.exc_info
     assert exc_info
     assert exc_info[0] is not None
-    if _TRACEBACK in said:  # loguru writes it into the message as well
+    if _TRACEBACK in said:  # loguru writes the traceback into the message as well
         said = said.partition(_TRACEBACK)[0]
     frames: list[tuple[str, int, str]] = []
     tb = exc_info[2]
@@ -87,8 +89,8 @@ def of_formatted(error: FormattedError, said: str, max_text: int) -> str:
     """Return the text of a record whose exception was formatted before.
 
     Args:
-        error: What was found of it.
-        said: The message before it.
+        error: The exception, as :func:`parse_traceback` has found it.
+        said: The message before the traceback.
         max_text: As for :func:`of_exception`.
     """
     return _in_order(error.line, said, error.frames, error.cause, max_text)
@@ -109,13 +111,10 @@ _FRAME: Final = re.compile(r'^[> ]*File "([^"\n]+)", line (\d+), in ([^\n]+)$', 
 
 
 def parse_traceback(text: str) -> tuple[str, FormattedError] | None:
-    """Find a traceback in a text: QueueHandler and others leave nothing else of an exception.
-
-    Args:
-        text: A message, perhaps with a traceback at its end.
+    """Find an exception whose traceback is at the end of a message.
 
     Returns:
-        The message before it, and the exception; None where there is none.
+        The message before the traceback, and the exception; None if there is no traceback.
     """
     said, *tracebacks = text.split(_TRACEBACK)
     errors = [error for error in map(_parsed, tracebacks) if error is not None]
@@ -189,8 +188,8 @@ def innermost_frames(frames: Sequence[tuple[str, int, str]], room: int) -> list[
         room: Lines of a toast to fill; there is always one frame.
 
     Returns:
-        The application's innermost frames, and a line that counts the others; where the application has none, the
-        innermost of whatever there is.
+        The application's innermost frames, and a line that counts the others. If no frame is the application's, the
+        innermost of all frames.
     """
     if not frames:
         return []
@@ -214,11 +213,7 @@ def _count_of(libraries: int) -> str:
 
 
 def cause_line(value: BaseException | None) -> str:
-    """Return in one line what an exception was raised from, or while what was handled; empty when nothing was.
-
-    Args:
-        value: The exception.
-    """
+    """Return the causes of an exception in one line, each after ``caused by`` or ``while handling``."""
     causes: list[str] = []
     while value is not None and len(causes) < _MAX_CAUSES:
         cause, word = value.__cause__, "caused by"
@@ -231,7 +226,7 @@ def cause_line(value: BaseException | None) -> str:
 
 
 def _short(path: str) -> str:
-    """Keep a file's name and its folder's: enough to know it, short enough for a toast."""
+    """Return a file's name with its folder: enough to recognise it, short enough for a toast."""
     return "/".join(path.replace(os.sep, "/").rsplit("/", 2)[-2:])
 
 
@@ -251,7 +246,7 @@ def cut(text: str, max_text: int) -> str:
         max_text: Characters at most; 0 cuts nothing.
 
     Returns:
-        The text, or its beginning and the number of lines, or of characters of its last line, that were cut.
+        The text; or its beginning, and how many lines are missing, or how many characters if it is only part of a line.
     """
     if not max_text or len(text) <= max_text:
         return text
@@ -272,15 +267,9 @@ def _more_lines(count: int) -> str:
 
 
 def boundary(text: str, at: int) -> int:
-    """Return the last place, up to a given one, where a text can be cut without taking a character apart.
+    """Return the last index up to ``at`` where cutting a text splits no character.
 
-    Args:
-        text: Any text.
-        at: Where it should be cut.
-
-    Returns:
-        A place before which there are whole characters as people see them: a letter with its accents, an emoji with
-        its colour and company, a flag.
+    Characters are meant as people see them: a letter with its accents, an emoji with its modifiers, a flag.
     """
     for place in range(at, max(0, at - _MAX_CLUSTER), -1):
         if place >= len(text) or not _is_joined(text, place):
@@ -289,6 +278,8 @@ def boundary(text: str, at: int) -> int:
 
 
 _MAX_CLUSTER: Final = 32
+"""Code points of what people see as one character. Emoji have some ten; a text of accents alone must not cost more."""
+
 _JOINER: Final = "\u200d"
 
 

@@ -1,7 +1,7 @@
 """What the commands' arguments have in common: their types, and the server that they name.
 
-An argument comes before the environment variable ``GNTP_`` and its name in capitals, that before a configuration file,
-and that before the default.
+An argument overrides the environment variable (``GNTP_`` and the argument's name in capitals), the variable overrides a
+configuration file, and the file overrides the default.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ class UsageError(Exception):
 
 
 def port(value: str) -> int:
-    """Read a port of a server to talk to.
+    """Read a port of a server to send to.
 
     Raises:
-        argparse.ArgumentTypeError: If it is none.
+        argparse.ArgumentTypeError: If the value is not a port.
     """
     return _port(value, 1)
 
@@ -35,7 +35,7 @@ def port_or_0(value: str) -> int:
     """Read a port to listen on; 0 means a free one.
 
     Raises:
-        argparse.ArgumentTypeError: If it is none.
+        argparse.ArgumentTypeError: If the value is not a port.
     """
     return _port(value, 0)
 
@@ -47,10 +47,10 @@ def _port(value: str, low: int) -> int:
 
 
 def host(value: str) -> str:
-    """Read the host of a server to talk to.
+    """Read the host of a server to send to.
 
     Raises:
-        argparse.ArgumentTypeError: If no host can be called so.
+        argparse.ArgumentTypeError: If the value is neither a host name nor an IP address.
     """
     try:
         return destination.check_host(value)
@@ -62,7 +62,7 @@ def text(value: str) -> str:
     """Read a text that must not be blank.
 
     Raises:
-        argparse.ArgumentTypeError: If it is.
+        argparse.ArgumentTypeError: If the value is blank.
     """
     if not value.strip():
         raise argparse.ArgumentTypeError("must not be blank")
@@ -73,7 +73,7 @@ def secret(value: str) -> str:
     """Read a password.
 
     Raises:
-        argparse.ArgumentTypeError: If it is empty.
+        argparse.ArgumentTypeError: If the value is empty.
     """
     if not value:
         raise argparse.ArgumentTypeError("must not be empty")
@@ -84,7 +84,7 @@ def hub(value: str) -> tuple[str, int]:
     """Read ``HOST`` or ``HOST:PORT``; an IPv6 address with a port stands in brackets.
 
     Raises:
-        argparse.ArgumentTypeError: If it is neither.
+        argparse.ArgumentTypeError: If the value is neither.
     """
     host, colon, number = value.rpartition(":")
     if not colon or (host.count(":") and not host.endswith("]")):  # an IPv6 address without a port
@@ -99,7 +99,7 @@ def seconds(value: str) -> float:
     """Read a number of seconds, a day at most.
 
     Raises:
-        argparse.ArgumentTypeError: If it is none.
+        argparse.ArgumentTypeError: If the value is not such a number.
     """
     try:
         number = float(value)
@@ -111,33 +111,30 @@ def seconds(value: str) -> float:
 
 
 _LONGEST: Final = 86_400.0
+"""Seconds of a day."""
 
 
 # -- The server ----------------------------------------------------------------------------------
 
 
 def add_server(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that name a server, and how it is talked to; each is an option of the handler.
-
-    Args:
-        parser: The command's parser.
-    """
+    """Add the arguments that name a server and secure the messages to it; each is an option of the handler."""
     group = parser.add_argument_group(
         "server",
-        "An argument comes before the environment (GNTP_HOST, GNTP_PORT, GNTP_PASSWORD, ...), that before the file.",
+        "An argument overrides the environment (GNTP_HOST, GNTP_PORT, GNTP_PASSWORD, ...), which overrides the file.",
     )
     group.add_argument(
         "--config", metavar="FILE",
         help="a file with a logging configuration, a table [gntp], or [tool.gntp_logging] (pyproject.toml); TOML, or"
-        " what its name ends in: .json, .yaml",
+        " what the suffix says: .json, .yaml",
     )  # fmt: skip
     group.add_argument("-H", "--host", type=host, help="host of the GNTP server (default localhost)")
-    group.add_argument("--port", type=port, help=f"its port (default {DEFAULT_PORT})")
-    group.add_argument("--timeout", type=seconds, metavar="SECONDS", help="for one exchange (default 5)")
+    group.add_argument("--port", type=port, help=f"the server's port (default {DEFAULT_PORT})")
+    group.add_argument("--timeout", type=seconds, metavar="SECONDS", help="time limit of one exchange (default 5)")
     one_of = group.add_mutually_exclusive_group()
     one_of.add_argument(
         "-P", "--password", type=secret,
-        help="its password; other users of this machine can see it in the list of processes: GNTP_PASSWORD and"
+        help="the server's password; other users of this machine can see it in the list of processes: GNTP_PASSWORD and"
         " --password-file are better",
     )  # fmt: skip
     one_of.add_argument("--password-file", metavar="FILE", help="a file whose first line is the password")
@@ -147,17 +144,17 @@ def add_server(parser: argparse.ArgumentParser) -> None:
 
 
 _OPTIONS: Final = (*destination.OPTIONS, "app_name", "icon")
-"""The handler's options that arguments may be; ``send`` has a title, and means its notification's."""
+"""The options of the handler that arguments set. Not ``title``: that of ``send`` is the notification's."""
 
 
 def configuration(arguments: argparse.Namespace) -> LoggingFile:
-    """Return what file, environment and arguments say together.
+    """Return the configuration that file, environment and arguments make together.
 
     Args:
         arguments: What :func:`add_server` has added, and ``app_name`` and ``icon`` if they are there.
 
     Returns:
-        The file's configuration, or an empty one, with what comes before it.
+        The file's configuration, or an empty one, overridden by environment and arguments.
 
     Raises:
         UsageError: If one of them cannot be used; the text says which.
@@ -174,7 +171,7 @@ def configuration(arguments: argparse.Namespace) -> LoggingFile:
 
 
 def _read(path: str) -> LoggingFile:
-    sys.path.append(os.getcwd())  # the file may name functions of the program, as it would find them
+    sys.path.append(os.getcwd())  # for functions of the program that the file names
     try:
         return read(path)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The command ``gntp-logging check``: what a server takes, step by step, and what to do where it does not."""
+"""The command ``gntp-logging check``: probes a server step by step, and says what to do where a step fails."""
 
 from __future__ import annotations
 
@@ -25,27 +25,23 @@ if TYPE_CHECKING:
     from gntp_logging.options.destination import Destination
 
 _DESCRIPTION: Final = """\
-Walk through what alerts need of a GNTP server, and say what to do where it fails.
+Try, step by step, what alerts need of a GNTP server, and say what to do where a step fails.
 
   gntp-logging check                                  the server on this machine
   gntp-logging check --host desk --password-file key  another one, with a password
-  gntp-logging check --config pyproject.toml          the one of a configuration, through its own handler
+  gntp-logging check --config pyproject.toml          the server of a configuration, through its own handler
 
-Notifications called "gntp-logging check" appear on the desktop: a click on the last one completes the walk.
+Notifications called "gntp-logging check" appear on the desktop: a click on the last one completes the check.
 
-ok: it works. FAIL: alerts do not get through. note: worth knowing, nothing to mend. -: left out.
+ok: it works. FAIL: alerts do not get through. note: worth knowing, nothing to repair. -: left out.
 """
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command's arguments.
-
-    Args:
-        commands: The subparsers of ``gntp-logging``.
-    """
+    """Add the command and its arguments to ``gntp-logging``."""
     parser = commands.add_parser(
         "check",
-        help="see what a server takes, and what to do where it does not",
+        help="see what works with a server, and what to do where something does not",
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Exit codes: 0 alerts get through as configured; 1 they do not; 2 wrong usage; 130 Ctrl-C.",
@@ -63,7 +59,7 @@ def _seconds_or_0(value: str) -> float:
 
 
 def check_command(arguments: argparse.Namespace) -> int:
-    """Walk, and print the table as it grows.
+    """Probe, and print each result as it comes.
 
     Args:
         arguments: What :func:`add_parser` has added.
@@ -103,7 +99,7 @@ def _steps_alone(file: LoggingFile, wait: float) -> Iterator[CheckResult]:
 
 
 def _steps_with(handler: GNTPHandler, file: LoggingFile, wait: float) -> Iterator[CheckResult]:
-    """Walk to the server of a handler, and then through the handler itself."""
+    """Probe the server of a handler, and then send through the handler itself."""
     _print_server(handler.destination, file, wait, handler.name or "")
     last = None
     for last in probe(handler.destination, wait):
@@ -122,7 +118,7 @@ def _steps_with(handler: GNTPHandler, file: LoggingFile, wait: float) -> Iterato
 
 
 def _printed_nowhere(handler: str, file: LoggingFile) -> Iterator[CheckResult]:
-    """Tell of loggers whose warnings and errors stderr has lost to a handler."""
+    """Report the loggers whose warnings and errors no longer reach stderr, because they have this handler alone."""
     for logger in file.printed_nowhere(handler):
         table = file.name("loggers", logger) if logger else file.name("root")
         answer = f"the program's warnings and errors no longer appear there: [{table}] has no other handler"
@@ -132,7 +128,7 @@ def _printed_nowhere(handler: str, file: LoggingFile) -> Iterator[CheckResult]:
 
 
 _NEEDED: Final = ("name look-up", "connect", "REGISTER")
-"""Steps that the check may end with, because nothing works without them."""
+"""Steps whose failure may end the check, because nothing works without them."""
 
 
 # -- The table -----------------------------------------------------------------------------------
@@ -143,13 +139,13 @@ def _print_server(destination: Destination, file: LoggingFile, wait: float, hand
     say(f"{name}{destination.host}, port {destination.port}, {destination.security_description}")
     variables = [name for name in file.option_names.values() if name.startswith(PREFIX)]
     if variables:
-        say(f"  (the environment has a say: {', '.join(variables)})")
+        say(f"  (set by the environment: {', '.join(variables)})")
     if wait:
         say(f"  (at the end it waits up to {wait:g} s for a click on the last notification; --wait 0 leaves that out)")
 
 
 def _print_all(steps: Iterator[CheckResult]) -> bool:
-    """Print lines of the table as they come.
+    """Print results as they come.
 
     Returns:
         Whether a step has failed.
@@ -163,11 +159,11 @@ def _print_all(steps: Iterator[CheckResult]) -> bool:
 
 
 _WIDE: Final = 10_000
-"""Columns where nobody counts them, so that scripts find each answer on one line."""
+"""Columns where there is no terminal, so that scripts find each answer on one line."""
 
 
 def _lines(step: CheckResult, columns: int) -> list[str]:
-    """Return what is printed for a step, in as many columns."""
+    """Return the printed lines of a step, none wider than a number of columns."""
     taken = "" if step.seconds is None else f"{step.seconds * 1000:.1f} ms"
     head = f"  {step.status.value:<4}  {step.name:<18} {taken:>10}  "
     room = max(columns - len(head), 20)
@@ -180,14 +176,11 @@ def _lines(step: CheckResult, columns: int) -> list[str]:
 
 
 def through(handler: GNTPHandler, logger: str = APPLICATION) -> CheckResult:
-    """Send one record through a handler, and make a line of what becomes of it.
+    """Send one record through a handler, and return what becomes of it.
 
     Args:
         handler: A handler that nothing else uses.
         logger: Name of the logger that the record comes from.
-
-    Returns:
-        The line.
     """
     name = f"handler {handler.name or ''}".strip()
     if not handler.enabled:
@@ -197,7 +190,7 @@ def through(handler: GNTPHandler, logger: str = APPLICATION) -> CheckResult:
     text = "This went through the handler of your configuration."
     record = logging.LogRecord(logger, level, __file__, 0, text, None, None)
     began = perf_counter()
-    reports, logging.raiseExceptions = logging.raiseExceptions, False  # the line says it
+    reports, logging.raiseExceptions = logging.raiseExceptions, False  # the result reports failures
     try:
         if not handler.handle(record):
             words = f"a filter of the handler keeps off an error of the logger {logger!r}"
@@ -224,7 +217,7 @@ _PATIENCE: Final = 15.0
 
 
 def _trouble(handler: GNTPHandler, record: logging.LogRecord) -> str:
-    """Say which of the user's own parts fails on a record; alerts go out without it."""
+    """Say which part that the user wrote fails on a record; alerts go out without it."""
     if handler.formatter is not None:
         try:
             handler.formatter.format(copy.copy(record))

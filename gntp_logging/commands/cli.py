@@ -17,7 +17,7 @@ from .terminal import all_streams, warn
 
 _PROGRAM: Final = "gntp-logging"
 _COMMANDS: Final = (demo, send, listen, check)
-"""Rooms with a function ``add_parser``; the function that it sets as ``run`` returns the exit code."""
+"""Modules with a function ``add_parser``; the function that it sets as ``run`` returns the exit code."""
 
 _INTERRUPTED: Final = 130
 """What shells report for a program that Ctrl-C ended: 128 and the signal's number."""
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Args:
-        argv: Arguments; None means the process's.
+        argv: Arguments; None means those of the process.
 
     Returns:
         The exit code: 0 when all went well, 1 when not, 2 for wrong usage.
@@ -55,11 +55,11 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return what reads the command line; the namespace that it makes has the command's function in ``run``."""
+    """Return the parser of the command line; it stores the command's function in ``run`` of the namespace."""
     whole = argparse.ArgumentParser(
         prog=_PROGRAM,
         description="Log records as desktop notifications, through GNTP.",
-        epilog="Begin with 'gntp-logging demo'. 'gntp-logging COMMAND --help' tells of each, with examples.",
+        epilog="Begin with 'gntp-logging demo'. 'gntp-logging COMMAND --help' explains a command, with examples.",
     )
     whole.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
     commands = whole.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="command")
@@ -69,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _discard_output() -> None:
-    """Send what Python still holds for a broken stdout nowhere: at exit, it would complain that it cannot write it."""
+    """Redirect a broken stdout to nowhere: at exit, Python would complain that it cannot write what is buffered."""
     with contextlib.suppress(OSError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         try:

@@ -1,4 +1,4 @@
-"""The command ``gntp-logging demo``: a handler, a server and their way, seen in the terminal."""
+"""The command ``gntp-logging demo``: alerts from a handler through a server to the terminal."""
 
 from __future__ import annotations
 
@@ -39,11 +39,7 @@ Log a record of each level, an exception and a Unicode message through a GNTPHan
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command's arguments.
-
-    Args:
-        commands: The subparsers of ``gntp-logging``.
-    """
+    """Add the command and its arguments to ``gntp-logging``."""
     parser = commands.add_parser(
         "demo",
         help="log a few records and show the alerts",
@@ -52,8 +48,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         epilog="Exit codes: 0 all alerts shown; 1 not all; 2 wrong usage.",
     )
     parser.add_argument("--host", type=args.host, help="host of a real GNTP server (default localhost)")
-    parser.add_argument("--port", type=args.port, help=f"its port (default {DEFAULT_PORT})")
-    parser.add_argument("--password", type=args.secret, help="its password; encrypts alerts (AES, SHA256)")
+    parser.add_argument("--port", type=args.port, help=f"the server's port (default {DEFAULT_PORT})")
+    parser.add_argument("--password", type=args.secret, help="the server's password; encrypts alerts (AES, SHA256)")
     parser.set_defaults(run=demo_command)
 
 
@@ -67,9 +63,9 @@ class _Stage:
 
     Attributes:
         host: Host of the server.
-        port: Its port.
-        password: Its password; None when it has none.
-        show: Logs one record, waits until its alert is shown, and returns how many seconds that took.
+        port: Port of the server.
+        password: Password of the server; None when it has none.
+        show: Logs one record, waits until its alert is shown, and returns the seconds that took.
         until: What is measured, in words.
     """
 
@@ -113,15 +109,10 @@ def _demo(stage: _Stage) -> int:
 
 
 def demo_config(host: str, port: int, password: str | None) -> dict[str, Any]:  # dictConfig's own type
-    """Return the demo's logging configuration: what a program of one's own would hand to dictConfig.
+    """Return the demo's logging configuration: what any program would pass to :func:`logging.config.dictConfig`.
 
     Args:
-        host: Host of the server.
-        port: Its port.
-        password: Its password; None sends in clear, without a key.
-
-    Returns:
-        A configuration for :func:`logging.config.dictConfig`.
+        password: The server's password; None sends in clear, without a key.
     """
     handler = {"class": "gntp_logging.GNTPHandler", "app_name": _DEMO_APPLICATION, "host": host, "port": port}
     if password is not None:
@@ -153,7 +144,7 @@ def _log_and_show(stage: _Stage, logger: logging.Logger, handler: GNTPHandler) -
 
 @contextlib.contextmanager
 def _silent_handlers() -> Iterator[None]:
-    """Keep handlers from reporting failures on stderr: the demo tells of them itself, in its one line."""
+    """Keep handlers from reporting failures on stderr: the demo reports them itself, in one line."""
     before = logging.raiseExceptions
     logging.raiseExceptions = False
     try:
@@ -188,7 +179,6 @@ class _TimedDisplay:
         """Log one record, and wait until its alert is shown.
 
         Args:
-            handler: The handler that sends it.
             log: Logs the record.
 
         Returns:

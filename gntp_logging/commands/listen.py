@@ -47,22 +47,18 @@ Show what GNTP clients send, on this machine: a GNTPHandler, or any other progra
   gntp-logging listen --bind 0.0.0.0 --password-file F --subscribe-to hub.example --encryption AES
                                                          what the hub gets
 
-Of the environment, GNTP_PORT, GNTP_PASSWORD and GNTP_PASSWORD_FILE count where there is no such argument.
+GNTP_PORT, GNTP_PASSWORD and GNTP_PASSWORD_FILE stand in for arguments that are not given.
 """
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command's arguments.
-
-    Args:
-        commands: The subparsers of ``gntp-logging``.
-    """
+    """Add the command and its arguments to ``gntp-logging``."""
     parser = commands.add_parser(
         "listen",
         help="show what arrives, on a machine without a Growl",
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="Exit codes: 0 told to end (Ctrl-C, SIGTERM), or nobody reads its output; 1 it cannot; 2 wrong usage.",
+        epilog="Exit codes: 0 ended by Ctrl-C or SIGTERM, or its output was closed; 1 it cannot start; 2 wrong usage.",
     )
     parser.add_argument("--port", type=args.port_or_0, help=f"TCP port; 0 takes a free one (default {DEFAULT_PORT})")
     parser.add_argument(
@@ -89,23 +85,23 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )  # fmt: skip
     parser.add_argument(
         "--hub", action="store_true",
-        help="be a hub: let others subscribe, and hand on to them what arrives; needs a password. What came encrypted"
-        " goes only to subscriptions that are encrypted as well",
+        help="be a hub: let others subscribe, and pass on to them what arrives; needs a password. What arrives"
+        " encrypted goes only to subscriptions that are encrypted as well",
     )  # fmt: skip
     parser.add_argument(
         "--subscribe-to", metavar="HUB[:PORT]", type=args.hub,
-        help="show what this hub gets as well; the hub's password is the first that is given here",
+        help="show what this hub gets as well; the first password that is given here must be the hub's",
     )  # fmt: skip
     parser.add_argument(
         "--encryption", metavar="CIPHER", choices=tuple(CIPHERS),
         help=f"cipher of the subscription, and so of what the hub sends: {', '.join(CIPHERS)} (default: in clear;"
-        " a hub then holds back what it got encrypted)",
+        " a hub then holds back what arrived there encrypted)",
     )  # fmt: skip
     parser.set_defaults(run=listen_command)
 
 
 def listen_command(arguments: argparse.Namespace) -> int:
-    """Listen until Ctrl-C, SIGTERM, or the end of who reads the output.
+    """Listen until Ctrl-C or SIGTERM, or until nobody reads the output any more.
 
     Args:
         arguments: What :func:`add_parser` has added.
@@ -115,12 +111,12 @@ def listen_command(arguments: argparse.Namespace) -> int:
 
     Raises:
         UsageError: If arguments or variables cannot be used, or do not go together.
-        OSError: If the port is taken, or a display cannot have what it needs.
+        OSError: If the port is taken, a display cannot start, or the subscription fails.
     """
     environment = _environment(os.environ)
     port, passwords = _port(arguments.port, environment), _passwords(arguments, environment)
     _refuse_what_is_open_or_cannot_work(arguments, passwords)
-    with _until_told_to_stop() as stop:
+    with _until_stopped() as stop:
         _serve(arguments, port, passwords, stop)
     return 0
 
@@ -139,7 +135,7 @@ def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], s
             return
         if isinstance(error, BrokenPipeError):  # nobody reads any more
             stop.set()
-        elif throttle.allow() is not None:  # the one that would tell of it is the one that fails
+        elif throttle.allow() is not None:  # the display that would report it is the one that fails
             _warn(f"standard output cannot be written: {error}")
 
     server = Server(
@@ -189,7 +185,7 @@ def _subscriber(arguments: argparse.Namespace, passwords: Sequence[str]) -> Subs
 
 
 def _why(error: Exception) -> str:
-    """Return why a subscription failed: what the server said, and only then what to do about it."""
+    """Return why a subscription failed: what the server said, and then what to do about it."""
     from gntp_logging.gntp.exceptions import GNTPAuthenticationError
 
     if isinstance(error, GNTPAuthenticationError):
@@ -199,7 +195,7 @@ def _why(error: Exception) -> str:
 
 def _made(name: str) -> Display:
     kind = DISPLAYS[name]
-    if kind.writes and sys.__stdout__ is None:  # sys.stdout leads nowhere then
+    if kind.writes and sys.__stdout__ is None:  # sys.stdout is the null device then
         raise OSError(f"--display {name} writes to standard output, and that is closed")
     try:
         return kind(sys.stdout)
@@ -215,21 +211,21 @@ def _start(name: str, display: Running) -> None:
 
 
 class _Complaints:
-    """Says on stderr what goes wrong, where no display writes to the terminal. What strangers can cause is left out."""
+    """Reports failures on stderr, where no display writes to the terminal. What strangers can cause is left out."""
 
     def show(self, toast: Toast) -> None:
-        """Leave it to the others."""
+        """Do nothing: the other displays show toasts."""
 
     def notice(self, notice: Notice) -> None:
         if notice.event in {"failure", "lost"}:
             _warn(notice.trouble)
 
 
-# -- What arguments and environment say together -------------------------------------------------
+# -- Arguments and environment -------------------------------------------------------------------
 
 
 def _environment(variables: Mapping[str, str]) -> Mapping[str, object]:
-    """Return what the variables say that count here, and refuse one that may be meant to; others are not for us."""
+    """Return the options that variables set; refuse a variable that looks like a misspelt one, and ignore others."""
     known = [variable(option) for option in ("port", "password", "password_file")]
     options = {variable(option) for option in DEFAULTS}
     words = [name.removeprefix(PREFIX) for name in known]
@@ -269,9 +265,9 @@ def _passwords(arguments: argparse.Namespace, environment: Mapping[str, object])
 
 def _passwords_in(path: str, option: str) -> list[str]:
     try:
-        with open(path, encoding="utf-8-sig") as file:  # Windows marks it
+        with open(path, encoding="utf-8-sig") as file:  # Windows adds a byte order mark
             found = [line.rstrip("\r\n") for line in file if line.strip()]
-    except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a path with a NUL
+    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a path with a NUL
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"{option}: cannot read {path!r}: {reason}") from error
     if not found:
@@ -298,7 +294,7 @@ def is_loopback(address: str) -> bool:
         address: A host name or an IP address.
 
     Returns:
-        True for localhost and loopback addresses; False for every other name, whatever it may stand for.
+        True for localhost and loopback addresses; False for every other name, which is not looked up.
     """
     if address == "localhost":
         return True
@@ -309,7 +305,7 @@ def is_loopback(address: str) -> bool:
 
 
 class Stop:
-    """An event that a signal handler may set whatever it interrupts, which threading's cannot."""
+    """An event that a signal handler may set at any moment: threading.Event takes a lock for that, and could hang."""
 
     def __init__(self) -> None:
         """Begin unset."""
@@ -321,16 +317,16 @@ class Stop:
         try:
             self._lock.release()
         except RuntimeError:
-            pass  # it is set
+            pass  # it was set before
 
     def wait(self) -> None:
         """Wait until it is set."""
-        while not self._lock.acquire(timeout=1.0):  # Windows lets Ctrl-C through only between two tries
+        while not self._lock.acquire(timeout=1.0):  # Windows handles Ctrl-C only between two tries
             pass
 
 
 @contextlib.contextmanager
-def _until_told_to_stop() -> Iterator[Stop]:
+def _until_stopped() -> Iterator[Stop]:
     """Yield an event that SIGINT and SIGTERM set, where this is the main thread."""
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():

@@ -1,4 +1,4 @@
-"""What ``gntp-logging check`` does: one step after another to a server, and what to do where one fails."""
+"""The steps of ``gntp-logging check``: one question after another to a server, and advice where one fails."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ class CheckResult:
         name: What was tried.
         status: What became of it.
         answer: What the server, or the system, answered.
-        seconds: How long that took; None when it was not tried.
-        advice: What to do about it; empty when there is nothing to do.
-        error: What it failed with.
+        seconds: How many seconds that took; None when it was not tried.
+        advice: What a person should do; empty when there is nothing to do.
+        error: The exception that ended it, if one did.
     """
 
     name: str
@@ -64,24 +64,24 @@ class CheckResult:
 
     @property
     def is_ok(self) -> bool:
-        """Whether it went as it should."""
+        """Whether the step worked."""
         return self.status is Status.OK
 
     @property
     def is_refused(self) -> bool:
-        """Whether the server has not accepted the key."""
+        """Whether the server refused the key."""
         return isinstance(self.error, GNTPAuthenticationError)
 
 
 def probe(destination: Destination, wait: float) -> Iterator[CheckResult]:
-    """Try one thing after another.
+    """Try one step after another.
 
     Args:
-        destination: The server, and how it is to be talked to.
+        destination: The server, and how messages to it are secured.
         wait: Seconds to wait for the user's reaction; 0 leaves that out.
 
     Yields:
-        What became of each. After a step that nothing can do without there are no others.
+        The result of each step. It ends early when a step fails that all others need.
     """
     addresses: list[Address] = []
     for step in (
@@ -96,7 +96,7 @@ def probe(destination: Destination, wait: float) -> Iterator[CheckResult]:
         registered = replace(registered, advice=_SOMETHING_ELSE)
     yield registered
     if not registered.is_ok and not isinstance(registered.error, GNTPResponseError):
-        return  # what does not answer in GNTP answers nothing else either
+        return  # what does not answer in GNTP would fail at each other step too
     if registered.is_ok:
         yield _try("NOTIFY", lambda: _notify(destination))
     else:
@@ -118,7 +118,7 @@ _Answer = tuple[Status, str, str]
 def _try(
     name: str, attempt: Callable[[], str | _Answer], otherwise: Status = Status.FAILED, advice: str | None = None
 ) -> CheckResult:
-    """Try one thing, and make a line of what becomes of it."""
+    """Try one step, and return its result."""
     began = time.perf_counter()
     try:
         found = attempt()
@@ -167,14 +167,14 @@ _ADVICE: Final[dict[type[GNTPError], str]] = {
     GNTPProtocolError: "what listens there does not answer in GNTP: check the port",
     GNTPEncryptionError: "the server may have another password, or encrypt in another way: try without encryption",
 }
-"""By kind of error; the first that fits."""
+"""By type of error; the first that fits."""
 
 
 # -- The steps -----------------------------------------------------------------------------------
 
 
 def _look_up(destination: Destination, found: list[Address]) -> str | _Answer:
-    """Look the name up, in a thread of its own: the system has no bound for it."""
+    """Look the name up, in a thread of its own: the system sets no time limit."""
     found += known_addresses(destination.host, destination.port)
     if found:
         return "no look-up is needed"
@@ -260,7 +260,7 @@ _UNCHECKED: Final = "nothing here can tell whether it is right: compare it with 
 
 
 def _foreign(step: CheckResult, words: str) -> CheckResult:
-    """Make a line of a try with what is not the server's password: whatever comes of it is only worth knowing."""
+    """Return the result of a try without the right password: a note, whatever the server answers."""
     answer = words if step.is_ok else f"{'refused' if step.is_refused else 'not found out'}: {step.answer}"
     return CheckResult(step.name, Status.NOTE, answer, step.seconds)
 
@@ -268,7 +268,8 @@ def _foreign(step: CheckResult, words: str) -> CheckResult:
 def _algorithms(destination: Destination, registered: CheckResult, *, is_checked: bool) -> Iterator[CheckResult]:
     """Try each hash in clear, and each cipher with a hash that is long enough for it.
 
-    Only as long as keys are accepted: servers, this package's for one, answer wrong ones ever more slowly.
+    Ciphers are left out if no key was accepted before: some servers, this package's for one, answer each wrong key more
+    slowly than the one before.
     """
     if destination.password is None:
         for name in (*(f"hash {name}" for name in HASHES), *(f"cipher {name}" for name in CIPHERS)):
@@ -294,11 +295,11 @@ def _long_enough(destination: Destination, cipher: ciphers.Algorithm) -> keys.Al
 
 
 def _of_algorithm(name: str, step: CheckResult, is_configured: bool, *, is_checked: bool) -> CheckResult:
-    """Make a line of a try with one hash or cipher; one that is not used may fail."""
+    """Return the result for one hash or cipher; one that is not configured may fail."""
     if step.is_ok and not is_checked:
         return replace(step, name=name, status=Status.NOTE, answer=f"{step.answer}, which means nothing, see password")
     status = step.status if step.is_ok or is_configured else Status.NOTE
-    return replace(step, name=name, status=status, advice="")  # which stands at REGISTER
+    return replace(step, name=name, status=status, advice="")  # REGISTER has the advice
 
 
 def _keep_alive(destination: Destination, addresses: list[Address]) -> _Answer:
@@ -339,6 +340,6 @@ def _reaction(destination: Destination, wait: float) -> str:
         on_timeout=lambda _: results.append("timed out on the screen"),
     )  # fmt: skip
     with destination.client() as client:
-        request = _notification("Click me: that completes the walk.", callback)
+        request = _notification("Click me: that completes the check.", callback)
         client.process_request(request, socket_callback=callback, callback_timeout=wait)
     return f"the server tells: {', '.join(results)}"

@@ -26,8 +26,8 @@ Show one notification on a desktop, as growlnotify and gntp-send do.
   make 2>&1 | tail -5 | gntp-logging send "make has ended" --app make
   gntp-logging send "Deploy release 7?" --wait 60      prints CLICKED, CLOSED or TIMEDOUT
 
-Without TEXT, what is piped into it is the text, up to its end. In a loop that reads standard input itself, and wherever
-standard input stays open, give a TEXT, be it "".
+Without TEXT, the text is read from standard input, up to its end. In a loop that reads standard input itself, and
+wherever standard input stays open, give a TEXT; an empty one ("") is enough.
 """
 
 _EPILOG: Final = (
@@ -36,19 +36,17 @@ _EPILOG: Final = (
 )
 _DEFAULT_APP: Final = "gntp-logging"
 _DEFAULT_WAIT: Final = 30.0
+"""Seconds to wait for a reaction."""
+
 _MAX_TEXT: Final = 65_536
 """Characters. No desktop shows a tenth of that, and growl-for-linux takes no more (measured)."""
 
 _PRIORITIES: Final = {"very-low": -2, "low": -1, "moderate": -1, "normal": 0, "high": 1, "emergency": 2}
-"""The names that Growl gave them; ``low`` is what everybody tries for ``moderate``."""
+"""Growl's names; and ``low``, which people try instead of ``moderate``."""
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command's arguments.
-
-    Args:
-        commands: The subparsers of ``gntp-logging``.
-    """
+    """Add the command and its arguments to ``gntp-logging``."""
     parser = commands.add_parser(
         "send",
         help="show one notification",
@@ -59,7 +57,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("title", type=args.text, help="the title")
     text = parser.add_mutually_exclusive_group()
     text.add_argument("text", nargs="?", help="the text; - is standard input")
-    text.add_argument("-m", "--message", metavar="TEXT", help="the text, too")
+    text.add_argument("-m", "--message", metavar="TEXT", help="another way to give the text")
     parser.add_argument(
         "-n",
         "--app",
@@ -75,14 +73,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "-p", "--priority", type=_priority, default=0, metavar="-2..2",
         help="or very-low, moderate, normal, high, emergency (default 0, normal)",
     )  # fmt: skip
-    parser.add_argument("-s", "--sticky", action="store_true", help="stay until it is dismissed")
+    parser.add_argument("-s", "--sticky", action="store_true", help="stay until the user dismisses it")
     parser.add_argument("--icon", "--image", metavar="PICTURE", help="a file, or a URL that the server fetches")
     parser.add_argument("--url", type=_url, dest="link", help="what opens on a click")
     parser.add_argument(
         "-w", "--wait-callback", action="store_true",
         help=f"wait for the click or close, {_DEFAULT_WAIT:g} seconds at most, and print which it was",
     )  # fmt: skip
-    parser.add_argument("--wait", type=args.seconds, metavar="SECONDS", help="wait for it so long")
+    parser.add_argument("--wait", type=args.seconds, metavar="SECONDS", help="as --wait-callback, this long at most")
     args.add_server(parser)
     parser.set_defaults(run=send_command)
 
@@ -103,13 +101,13 @@ def _url(value: str) -> str:
 
 
 def send_command(arguments: argparse.Namespace) -> int:
-    """Send it.
+    """Send one notification.
 
     Args:
         arguments: What :func:`add_parser` has added.
 
     Returns:
-        The exit code: 0 when it is shown, 1 when it is not or no reaction came in time.
+        The exit code: 0 when it was shown, 1 when it was not or no reaction came in time.
 
     Raises:
         UsageError: If an argument, a variable or the file cannot be used.
@@ -133,7 +131,7 @@ def send_command(arguments: argparse.Namespace) -> int:
 
 
 def _settings(arguments: argparse.Namespace) -> tuple[Destination, str | None, Resource | None]:
-    """Return where to send to, the application's name, and its picture."""
+    """Return the server, the application's name, and the application's picture."""
     tables = args.configuration(arguments).handlers()
     if len(tables) != 1:
         described = f"this has {', '.join(table.name for table in tables) or 'none'}"
@@ -153,7 +151,7 @@ def _send(
     text: str,
     wait: float | None,
 ) -> str:
-    """Send it, and return what the user did; empty if nobody waits for that."""
+    """Send the notification, and return the user's reaction; empty if none is waited for."""
     from gntp_logging.gntp.lib import Publisher
     from gntp_logging.gntp.models import SocketCallback
 
@@ -183,7 +181,7 @@ _WORDS: Final = {"CLICK": "CLICKED", "CLOSE": "CLOSED", "TIMEOUT": _TIMED_OUT}
 
 
 def _text(arguments: argparse.Namespace) -> str:
-    """Return the text: the argument, or what is piped into standard input."""
+    """Return the text: the argument, or what standard input holds."""
     given: str | None = arguments.text if arguments.message is None else arguments.message
     if given is None and sys.stdin.isatty():
         return ""
@@ -194,5 +192,5 @@ def _text(arguments: argparse.Namespace) -> str:
 
 
 def _standard_input() -> str:
-    # utf-8-sig: PowerShell marks what it pipes.
+    # utf-8-sig: PowerShell writes a byte order mark into a pipe.
     return sys.stdin.buffer.read(4 * _MAX_TEXT + 4).decode("utf-8-sig", "replace").rstrip("\r\n")

@@ -1,4 +1,4 @@
-"""What commands write to a terminal: any text, from anybody, on any encoding, without a control character."""
+"""Output of the commands: any text, from any server, in any encoding, without control characters."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _STREAMS: Final = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
 
 def say(line: str, stream: TextIO | None = None) -> None:
-    """Print a line. Control characters are shown, not obeyed; what the stream cannot show is a question mark.
+    """Print a line. Control characters are shown, not obeyed; what the stream cannot encode becomes a question mark.
 
     Args:
-        line: The line, in which servers may have had a word.
-        stream: Where to; None means stdout.
+        line: The line, which may hold text of a server.
+        stream: None means stdout.
     """
     stream = stream or sys.stdout
     encoding = stream.encoding or "utf-8"
-    indent = line[: len(line) - len(line.lstrip(" \n"))]  # which would be trimmed
+    indent = line[: len(line) - len(line.lstrip(" \n"))]  # safe_value would strip it
     print((indent + safe_value(line)).encode(encoding, "replace").decode(encoding), file=stream, flush=True)
 
 
@@ -33,7 +33,7 @@ def warn(line: str) -> None:
 
 @contextlib.contextmanager
 def all_streams() -> Iterator[None]:
-    """Give the process the standard streams that it was started without (``>&-``), leading nowhere, for a while."""
+    """Put the null device in the place of missing standard streams (``>&-``) while the context lasts."""
     missing = [(name, mode) for name, mode in _STREAMS if getattr(sys, name) is None]
     with contextlib.ExitStack() as opened:
         for name, mode in missing:

@@ -1,6 +1,6 @@
 """A digest: one alert that stands for many which were not shown one by one. Pure: the clock is an argument.
 
-Alerts go into it by fingerprint, so that it stays small however many they are.
+It counts alerts by fingerprint, so that it stays small however many come.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ INTERVAL: Final = 60.0
 """Seconds between two digests, and after which one goes out even while other alerts wait."""
 
 MAX_FINGERPRINTS: Final = 1000
-"""Kinds that are counted apart; each keeps one alert."""
+"""Fingerprints that are counted apart; each keeps one alert."""
 
 _OTHER: Final = "other"
-"""Begins the fingerprint of what is counted by level only."""
+"""Begins the fingerprint of alerts that are counted by level only."""
 
 _NAMED_FINGERPRINTS: Final = 3
-"""Kinds that the digest names: a toast shows nine lines."""
+"""Fingerprints that the digest names: a toast shows nine lines."""
 
 
 class Tally:
@@ -36,7 +36,7 @@ class Tally:
     Attributes:
         count: How many.
         first: When the first was logged, in seconds since 1970.
-        last: When the last was logged.
+        last: When the last was logged, in seconds since 1970.
         newest: The one that was logged last.
     """
 
@@ -61,10 +61,10 @@ class Digest:
     """Counts of alerts, by fingerprint.
 
     Attributes:
-        tallies: What there is of each fingerprint.
+        tallies: How often each fingerprint came.
         count: How many alerts in all.
         since: Sequence number of the oldest of them; None while there are none.
-        unanswered: How often it was sent without an answer.
+        unanswered: How often the digest was sent without an answer.
     """
 
     def __init__(self) -> None:
@@ -78,9 +78,7 @@ class Digest:
         """Count an alert.
 
         Args:
-            fingerprint: Its fingerprint.
-            alert: The alert.
-            sequence: Its place in the order of submission.
+            sequence: The alert's place in the order of submission.
 
         Returns:
             False when there is no room for another fingerprint; the alert is not counted then.
@@ -95,7 +93,7 @@ class Digest:
             tally.count += 1
             if created >= tally.last:
                 tally.last, tally.newest = created, alert
-            elif created < tally.first:  # threads do not queue in the order of their clocks
+            elif created < tally.first:  # made earlier, but queued later, by another thread
                 tally.first = created
         self.count += 1
         if self.since is None or sequence < self.since:
@@ -103,12 +101,11 @@ class Digest:
         return True
 
     def take_in(self, fingerprint: Fingerprint, tally: Tally, sequence: int) -> None:
-        """Count alerts of one fingerprint; those of fingerprints for which there is no room by their level only.
+        """Count alerts of one fingerprint. If there is no room for another fingerprint, count them by their level only.
 
         Args:
-            fingerprint: Their fingerprint.
             tally: How many, when, and the newest.
-            sequence: The place of the oldest in the order of submission.
+            sequence: Sequence number of the oldest.
         """
         if fingerprint not in self.tallies and len(self.tallies) >= MAX_FINGERPRINTS:
             fingerprint = (_OTHER, tally.newest.level)
@@ -136,11 +133,10 @@ class Digest:
             self.take_in(fingerprint, tally, other.since or 0)
 
     def as_alert(self) -> Alert:
-        """Return one alert that tells what is in the digest; there must be something.
+        """Return one alert that reports the digest, which must not be empty.
 
-        Returns:
-            An alert that looks like the most urgent in it: how many alerts, by level, when the first and the last was
-            logged, and the newest message. One that is alone in it is shown as it is, with its time.
+        It looks like the most urgent alert of the digest. It says how many alerts there were, by level, when the first
+        and the last was logged, and the newest message. A single alert is returned as it is, with its time.
         """
         tallies = list(self.tallies.values())
         if self.count == 1:
@@ -195,7 +191,7 @@ class DigestSchedule:
             self.due = max(now + DELAY, self._last + INTERVAL)
 
     def is_next(self, oldest: int | None, flushed: int, now: float) -> bool:
-        """Tell whether it goes out before everything else.
+        """Tell whether it goes out next: nothing else waits, it is a minute late, or a flush waits for nothing else.
 
         Args:
             oldest: Sequence number of the oldest alert that waits to be shown; None when none does.
@@ -222,7 +218,7 @@ class DigestSchedule:
 
 
 def _shared_context(tallies: list[Tally]) -> Pairs:
-    """Return what all fingerprints have in common: the machine, the environment, perhaps the request."""
+    """Return the context that all fingerprints share: the machine, the environment, perhaps the request."""
     first, *others = (tally.newest.context for tally in tallies)
     return tuple(pair for pair in first if all(pair in context for context in others))
 
@@ -233,7 +229,7 @@ def _headline(alert: Alert) -> str:
 
 
 def levels(tallies: list[Tally]) -> str:
-    """Say how many alerts there are of each level, the most severe first: ``3 CRITICAL, 20 ERROR``."""
+    """Write how many alerts of each level came, the most severe first: ``3 CRITICAL, 20 ERROR``."""
     counts: Counter[tuple[int, str]] = Counter()
     for tally in tallies:
         counts[tally.newest.level, tally.newest.level_name] += tally.count
@@ -241,7 +237,7 @@ def levels(tallies: list[Tally]) -> str:
 
 
 def span(first: float, last: float) -> str:
-    """Say when something began and ended, in local time; with the day where that differs.
+    """Write when something began and ended, in local time; with the days if they differ.
 
     Args:
         first: Seconds since 1970.
@@ -252,7 +248,7 @@ def span(first: float, last: float) -> str:
     """
     try:
         begin, end = time.localtime(first), time.localtime(last)
-    except (ValueError, OverflowError, OSError):  # records are made by anybody, with any time
+    except (ValueError, OverflowError, OSError):  # a record may hold any time
         return "at an unknown time"
     clock, dated = "%H:%M:%S", "%d %b %H:%M:%S"
     if begin[:6] == end[:6]:

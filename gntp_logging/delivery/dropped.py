@@ -1,4 +1,4 @@
-"""Alerts that were given up: counted by reason, reported by the next one that gets through, handed to ``on_error``."""
+"""Alerts that were dropped: counted by reason, reported by the next alert that is shown, passed to ``on_error``."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Final
 
 from gntp_logging.alerts.alert import Alert
 
-# Reasons, as stats(), on_error and the next alert tell them. What a server answers is a reason too.
+# Reasons, as stats(), on_error and the next alert name them. Others are errors that a server answers.
 DISABLED: Final = "disabled on the server"
-"""The one that is no failure: the user has switched the notification type off."""
+"""The only reason that is not a failure: the user has switched the notification type off."""
 
 INTERNAL_ERROR: Final = "internal error"
 INVALID: Final = "invalid"
-"""No GNTP message can hold it."""
+"""No GNTP message can hold the alert."""
 
 LATE: Final = "not delivered in time"
-"""The handler was closed, or the program ended, before a server took it."""
+"""The handler was closed, or the program ended, before a server took the alert."""
 
 NOT_AUTHORIZED: Final = "not authorized"
 NO_ANSWER: Final = "no answer"
@@ -26,20 +26,20 @@ QUEUE_FULL: Final = "queue full"
 
 
 class DroppedAlerts:
-    """What one worker has given up, in one process.
+    """The alerts that one worker has dropped in one process.
 
     The queue's lock guards the counts; ``hand_over`` is called without it.
 
     Attributes:
-        by_reason: How many alerts were given up, by reason.
+        by_reason: How many alerts were dropped, by reason.
     """
 
     def __init__(self, on_error: Callable[[Alert, str], object] | None, room: int) -> None:
         """Begin with none.
 
         Args:
-            on_error: Gets each alert that is given up, and the reason; None when nobody wants them.
-            room: Alerts that are kept for it at most; then the oldest go, counted already.
+            on_error: Called with each dropped alert and the reason.
+            room: Alerts that may wait for ``on_error``; of more, only the newest are passed to it. All are counted.
         """
         self.by_reason: Counter[str] = Counter()
         self._reported: Counter[str] = Counter()
@@ -51,22 +51,21 @@ class DroppedAlerts:
         """Count an alert, and keep it for ``on_error``.
 
         Args:
-            alert: The alert.
-            reason: Why it was given up, in a few words.
-            count: How many it stands for.
+            reason: Why the alert was dropped, in a few words.
+            count: How many records the alert stands for.
         """
         self.by_reason[reason] += count
         if self._on_error is not None:
             self._kept.append((alert, reason))
 
     def unreported(self) -> Counter[str]:
-        """Return, by reason, how many no alert has reported yet, but for what the user has switched off."""
+        """Return, by reason, how many dropped alerts still have to be reported; those of a disabled type never are."""
         unreported = self.by_reason - self._reported
         del unreported[DISABLED]
         return unreported
 
     def mark_reported(self, dropped: Counter[str]) -> None:
-        """Take notice that an alert that tells of these was shown.
+        """Record that the alert which reports these was shown.
 
         Args:
             dropped: What ``unreported`` returned before.
@@ -74,7 +73,10 @@ class DroppedAlerts:
         self._reported.update(dropped)
 
     def hand_over(self) -> None:
-        """Call ``on_error`` for what was given up so far, whatever it raises; not for what it logs itself meanwhile."""
+        """Call ``on_error`` for each dropped alert, and ignore what it raises.
+
+        Do nothing while another call runs: ``on_error`` may log, and that alert may be dropped as well.
+        """
         if self._on_error is None or not self._handing_over.acquire(blocking=False):
             return
         try:
@@ -83,7 +85,7 @@ class DroppedAlerts:
                 try:
                     self._on_error(alert, reason)
                 except BaseException as error:  # sys.exit() in it ends neither the worker nor a logging call
-                    # On the main thread that is a person, who wants to end an on_error that hangs, and the program.
+                    # On the main thread this is Ctrl-C, which must end an on_error that hangs, and the program.
                     if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
                         raise
         finally:
@@ -91,14 +93,10 @@ class DroppedAlerts:
 
 
 def with_dropped(alert: Alert, dropped: Counter[str]) -> Alert:
-    """Let an alert tell, in its last line, what did not get through before it.
+    """Add a last line to an alert that reports dropped alerts, if there are any.
 
     Args:
-        alert: The alert.
         dropped: Numbers by reason.
-
-    Returns:
-        The alert, or the same when there are none.
     """
     count = sum(dropped.values())
     if not count:

@@ -1,9 +1,9 @@
 """Repeats are folded into one toast, and the rate of toasts is capped. Pure: the clock is an argument.
 
 The first alert of a fingerprint is shown. Its repeats raise the count of its *group*, and updates report the count. A
-group has a window of time. While it lasts, updates come at the 10th, 100th, ... repeat; at its end one reports the
-exact count. What repeats goes on in a window twice as long, until one stays quiet. Then the group ends, and the next
-alert of this fingerprint is a first one again.
+group has a window of time. During the window, updates come at the 10th, 100th, ... repeat; at its end one update
+reports the exact count. After a window with repeats comes one of twice the length. A window without repeats ends the
+group, and the next alert of its fingerprint is a first one again.
 
 All times are in seconds of time.monotonic unless something else is said.
 """
@@ -33,29 +33,29 @@ _UNCAPPED_LEVEL: Final = 50
 
 
 class Decision(enum.Enum):
-    """What is to be done with an alert."""
+    """What to do with an alert."""
 
     SHOW = "show"
     FOLD = "fold"
-    """It is counted in a group, whose toast tells it."""
+    """Count it in its group, whose toast shows the count."""
     DIGEST = "digest"
-    """There are too many different ones: a digest tells it."""
+    """Too many different alerts came: a digest reports it."""
 
 
 class RepeatGroup:
     """One alert that was shown, or will be, and its repeats.
 
     Attributes:
-        fingerprint: What they have in common.
+        fingerprint: The fingerprint that they share, normalized.
         alert: The newest of them.
-        count: How many, the first one included.
-        displayed_count: The count that the desktop shows; 0 while it has not got the first one.
+        count: How many there are, the first one included.
+        displayed_count: The count that the desktop shows; 0 until the first one is shown.
         since: Sequence number of the oldest repeat that was not reported; None when all were.
         first: When the first was logged, in seconds since 1970.
         last: When the newest was logged, in seconds since 1970.
-        id_: The first one's Notification-ID and the Coalescing-ID of all of them; empty until it is sent.
-        unanswered: How often the next update was sent without an answer.
-        is_refused: Whether the server did not take the newest update, and nothing has happened since.
+        id_: The first one's Notification-ID and the Coalescing-ID of all of them; empty until the first is sent.
+        unanswered: How often the next update was sent already, without an answer.
+        is_refused: Whether the server refused the newest update, and no repeat has come since.
     """
 
     __slots__ = (
@@ -67,10 +67,7 @@ class RepeatGroup:
         """Begin with the first alert.
 
         Args:
-            fingerprint: Its fingerprint.
-            alert: The alert.
             window: Seconds that the first window lasts.
-            now: The time.
         """
         self.fingerprint: Fingerprint = fingerprint
         self.alert: Alert = alert
@@ -93,7 +90,7 @@ class RepeatGroup:
 
     @property
     def unreported(self) -> int:
-        """How many repeats the desktop does not know of, once it has the first one."""
+        """How many repeats the count on the desktop lacks, once the first one is shown."""
         return self.count - max(self.displayed_count, 1)
 
     def add(self, tally: Tally, sequence: int) -> None:
@@ -101,7 +98,7 @@ class RepeatGroup:
 
         Args:
             tally: How many, when, and the newest.
-            sequence: The place of the oldest in the order of submission.
+            sequence: Sequence number of the oldest.
         """
         self.count += tally.count
         self.is_refused = False
@@ -138,12 +135,12 @@ class RepeatGroup:
         return f"{self.id_}-{self._updates + 1}"
 
     def begin_update(self) -> None:
-        """Take notice that an update is being sent."""
+        """Record that an update is being sent."""
         self._updates += 1
         self._is_update_in_flight = True
 
     def take_back_update(self, unanswered: int) -> None:
-        """Take notice that an update could not be sent: the next has its id, and a later count.
+        """Record that an update could not be sent: the next one has its id, and a later count.
 
         Args:
             unanswered: How often it was sent without an answer so far.
@@ -154,7 +151,7 @@ class RepeatGroup:
         self.unanswered = unanswered
 
     def close_window(self, now: float) -> bool:
-        """Open the next window if this one is over; return False when the group is over with it."""
+        """Open the next window if this one is over; return False when the group ends instead."""
         if now < self._closes:
             return True
         if self.displayed_count:
@@ -168,7 +165,7 @@ class RepeatGroup:
         return True
 
     def mark_reported(self, count: int, now: float) -> None:
-        """Take notice that the desktop knows a count."""
+        """Record that the desktop shows a count."""
         if not self.displayed_count:
             self._closes = now + self._window
         self.displayed_count = count
@@ -177,12 +174,11 @@ class RepeatGroup:
             self.since = None
 
     def mark_refused(self, now: float, sequence: int) -> None:
-        """Take notice that an update failed: the next comes when more has happened, or with the end of the window.
+        """Record that an update failed: the next one comes after more repeats, or at the end of the window.
 
         Args:
-            now: The time.
-            sequence: The highest there is. Who waits in flush does not wait for it, which would send it again and
-                again; the next flush asks for it once more.
+            sequence: The highest sequence number so far. A flush that began before does not wait for the update,
+                or the update would be sent again and again. The next flush sends it once more.
         """
         self._wait_for(self.count, now)
         self.since = sequence
@@ -195,7 +191,7 @@ class RepeatGroup:
         self.unanswered = 0
 
     def as_alert(self) -> Alert:
-        """Return the alert with its count: ``ERROR · shop · 100 times``, and when, where a toast shows it."""
+        """Return the newest alert with the count in its title, and the time of the repeats in its second line."""
         if self.count == 1:
             return self.alert
         alert = self.alert
@@ -212,14 +208,14 @@ class RepeatGroup:
 
 
 class Flood:
-    """Decides about the alerts of one worker.
+    """Decides which alerts of one worker are shown, folded or digested.
 
     Attributes:
         folded: Repeats that the counts of groups hold.
     """
 
     def __init__(self, window: float, burst: int, rate: float) -> None:
-        """Begin.
+        """Begin without groups.
 
         Args:
             window: Seconds of a fingerprint's first window; 0 groups nothing.
@@ -242,10 +238,8 @@ class Flood:
         """Decide about an alert.
 
         Args:
-            alert: The alert.
-            fingerprint: Its fingerprint, normalized.
-            sequence: Its place in the order of submission.
-            now: The time.
+            fingerprint: The alert's fingerprint, normalized.
+            sequence: The alert's place in the order of submission.
 
         Returns:
             The decision, and the group that the alert is in; None for a digest, or where nothing is folded.
@@ -259,12 +253,12 @@ class Flood:
         return Decision.SHOW, self._open(fingerprint, alert, now)
 
     def absorb(self, place: Fingerprint, tally: Tally, sequence: int) -> bool:
-        """Count alerts that a full queue had no room for as repeats, if there is a group for them.
+        """Count alerts that a full queue had no room for as repeats, if they have a group.
 
         Args:
             place: Their raw fingerprint.
             tally: How many, when, and the newest.
-            sequence: The place of the oldest in the order of submission.
+            sequence: Sequence number of the oldest.
 
         Returns:
             Whether they were counted.
@@ -330,10 +324,9 @@ class Flood:
     # -- Updates -------------------------------------------------------------------------------
 
     def update_due(self, now: float, flushed: int = 0) -> RepeatGroup | None:
-        """Return a group whose count is to be reported now; ends windows, and groups, whose time has come.
+        """Return a group whose count is to be reported now; end windows, and groups, whose time is over.
 
         Args:
-            now: The time.
             flushed: Repeats up to this sequence number are to be reported now, however few; 0 for none.
         """
         if flushed:
@@ -351,18 +344,12 @@ class Flood:
         return None
 
     def mark_reported(self, group: RepeatGroup, count: int, now: float) -> None:
-        """Take notice that the desktop knows a group's count."""
+        """Record that the desktop shows a group's count."""
         group.mark_reported(count, now)
         self._next = min(self._next, group.due())
 
     def mark_refused(self, group: RepeatGroup, now: float, sequence: int) -> None:
-        """Take notice that an update was given up: its count goes into the next.
-
-        Args:
-            group: The group.
-            now: The time.
-            sequence: The highest sequence number there is.
-        """
+        """Record that a group's update failed: the next one reports its count; see :meth:`RepeatGroup.mark_refused`."""
         group.mark_refused(now, sequence)
         self._reckon()
 
@@ -381,16 +368,12 @@ class Flood:
         )
 
     def groups(self) -> list[RepeatGroup]:
-        """Return the groups that there are."""
+        """Return all groups."""
         return list(self._groups.values())
 
 
 def duration(seconds: float) -> str:
-    """Say how long something took: ``12 s``, ``3 min``, ``2 h``.
-
-    Args:
-        seconds: How long.
-    """
+    """Write a number of seconds for people: ``12 s``, ``3 min``, ``2 h``; ``1 s`` for less than one."""
     if not seconds >= 1:
         return "1 s"
     if seconds < 120:

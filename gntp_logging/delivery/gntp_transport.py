@@ -128,8 +128,8 @@ class GNTPTransport:
         return SendResult(SendStatus.SHOWN)
 
     def _worth_another_try(self, attempt: _Attempt, reason: str, hint: str) -> SendResult:
-        # The next try registers first: a server that cannot answer that is not sent the alert, which it might show,
-        # without an answer, at each try.
+        # The next try registers first: a server that hangs fails there, and does not get the same alert again. One that
+        # answers everything but this alert gets it MAX_SENDINGS times.
         self._registered = False
         return SendResult(SendStatus.RETRY, reason, hint, attempt.unanswered)
 
@@ -246,7 +246,7 @@ class GNTPTransport:
 
 
 def _picture(icon: str | bytes | None) -> tuple[str | Resource | None, str]:
-    """Return a record's own picture, and what to tell its author when it cannot be read."""
+    """Return a record's own picture, and a line for its author if it cannot be read."""
     if icon is None:
         return None, ""
     if isinstance(icon, bytes):

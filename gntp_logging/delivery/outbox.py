@@ -180,6 +180,7 @@ class SingleEntry:
             return
         # Random: an id made of the fingerprint would let two processes overwrite each other's counts.
         self.id_ = self.coalescing_id = group.id_ = self.id_ or random_hex_string(8)
+        # Repeats that came while the first waited are part of its count: after an outage one toast says all.
         self.alert, self._reported = group.as_alert(), group.tally()
 
     def tally(self) -> Tally:
@@ -250,12 +251,12 @@ class CountUpdate:
         self._group.begin_update()
 
     def shown(self, now: float) -> None:
-        """Take notice that the desktop knows the count."""
+        """Record that the desktop shows the count."""
         self._outbox.notifications += 1
         self._outbox.flood.mark_reported(self._group, self._reported.count, now)
 
     def requeue(self, unanswered: int) -> None:
-        """Let the next update be this one, with a later count."""
+        """Let the next update take this one's id, with a later count."""
         self._group.take_back_update(unanswered)
 
     def dropped(self, reason: str, now: float) -> None:  # noqa: ARG002 - as above

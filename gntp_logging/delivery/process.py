@@ -1,6 +1,6 @@
-"""The process that workers live in: its end, its children, and what it has reported to people.
+"""The process of the workers: its end, its forked children, and which failures it has reported.
 
-Hooks of fork and exit are registered when this is imported; they hold nothing that a worker's threads wait for.
+The hooks of fork and exit are registered when this is imported; they hold no lock that a worker's threads wait for.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any, Final, Protocol
 
 
 class Drained(Protocol):
-    """What the process does with a worker.
+    """A worker, as the process sees it.
 
     Attributes:
-        pid: Number of the process whose alerts it has.
-        shutdown_timeout: Seconds that the end of the program may take for it.
+        pid: Number of the process whose alerts the worker has.
+        shutdown_timeout: Seconds by which the worker may delay the end of the program.
     """
 
     pid: int
@@ -34,10 +34,13 @@ class Drained(Protocol):
 
 
 class Exit:
-    """The end of the process: from its begin on, alerts are delivered before the logging call returns.
+    """The end of the process. Once it has begun, alerts are delivered before the logging call returns.
+
+    By then no thread can be counted on: Python 3.12 refuses to start one, and other versions may cut one off before it
+    has delivered. A worker's own thread goes on; where there is none, the calling thread delivers.
 
     Attributes:
-        begun: Whether it has.
+        begun: Whether the end has begun.
         deadline: Until when all workers may deliver, in seconds of :func:`time.monotonic`.
         interrupted: Whether a person has ended the waiting with Ctrl-C.
     """
@@ -48,11 +51,11 @@ class Exit:
 
 
 class _Child:
-    """This process as a child of another."""
+    """What this process knows of itself as a child of another."""
 
     is_forked = False
     hooked: int | None = None
-    """Number of the process whose end has a hook."""
+    """Number of the process whose end has a hook; a forked child inherits the number."""
 
 
 exit_: Final = Exit()
@@ -65,30 +68,22 @@ _failure_locks: Final[weakref.WeakValueDictionary[Hashable, Any]] = (
 
 
 def add_worker(worker: Drained) -> None:
-    """Let a worker deliver at the end of the process, and begin anew in its children.
-
-    Args:
-        worker: The worker; it is not kept alive.
-    """
+    """Let a worker deliver at the end of the process, and begin anew in its children. It is not kept alive."""
     _workers.add(worker)
 
 
 def keep_until_the_end(worker: Drained) -> None:
-    """Keep a worker alive that has alerts and no thread: the end of the process delivers them.
-
-    Args:
-        worker: The worker.
-    """
+    """Keep a worker alive that has alerts and no thread: the end of the process delivers them."""
     _kept.append(worker)
 
 
-def failure_lock(server: Hashable) -> Any:  # see above
-    """Return the lock that is held while people know of a server's failure.
+def failure_lock(server: Hashable) -> Any:  # plain locks have no public type
+    """Return the lock that is held from the report of a server's failure until its recovery.
 
     Handlers with the same server and the same password share it: they fail for the same reason, and one line says it.
 
     Args:
-        server: What tells the servers apart.
+        server: A value that is equal for the handlers that share the lock.
     """
     return _failure_locks.setdefault(server, threading.Lock())
 
@@ -105,7 +100,7 @@ def _drain_at_exit() -> None:
     for worker in workers:
         try:
             worker.finish(exit_.deadline)
-        except BaseException as error:  # noqa: BLE001 - Ctrl-C: nobody waits any more, but what waits is counted
+        except BaseException as error:  # noqa: BLE001 - Ctrl-C: the other workers only count what waits
             exit_.deadline = time.monotonic()
             exit_.interrupted = True
             interruption = error
@@ -114,12 +109,13 @@ def _drain_at_exit() -> None:
 
 
 def drain_at_the_end_of_a_child() -> None:
-    """Hook into the end of a child of multiprocessing or Celery: it is os._exit, which runs no functions of atexit.
+    """Hook into the end of a child of multiprocessing or Celery, whose os._exit runs no functions of atexit.
 
-    Done at the child's first alert, because multiprocessing forgets what was registered before its child began. Nothing
-    is imported: a process that is such a child has the modules. Celery's children do not call themselves children of
-    multiprocessing, and run none of its exit code: their parent ends them as soon as they say that they are done. What
-    they run before is a signal of Celery's.
+    Called at the child's first alert, because multiprocessing forgets what was registered before its child began.
+    Nothing is imported: such a child has loaded the modules.
+
+    A Celery child is no child of multiprocessing, and runs none of its exit code: the parent ends the child as soon as
+    it reports that it is done. Before that report it sends a signal of Celery's, and that is the hook.
     """
     if _child.hooked == os.getpid():
         return
@@ -140,7 +136,7 @@ def _drain_at_exit_of_celery(**_: object) -> None:
 def _start_fresh_in_child() -> None:
     exit_.begun = exit_.interrupted = False
     _child.is_forked = True
-    _kept.clear()  # what they have is the parent's
+    _kept.clear()  # their alerts are the parent's
     _failure_locks.clear()  # what the parent has printed, the child has not; and another thread may hold the lock
     for worker in list(_workers):
         worker.start_fresh()

@@ -30,7 +30,7 @@ from .outbox import PRIORITIES, Entry, Outbox, SingleEntry
 from .threads import is_held_here
 
 _LARGE: Final = 512
-"""Alerts in a queue of which some more or less do not matter."""
+"""Alerts. A queue of this size may exceed its limit by a few."""
 
 
 class Submitted(NamedTuple):
@@ -57,7 +57,7 @@ class Counts:
     Attributes:
         shown: Acknowledged by the server, one by one.
         folded: Counted in the group of an alert that is, or will be, shown.
-        digested: Told by a digest that the server acknowledged.
+        digested: Reported by a digest that the server acknowledged.
         dropped: Given up, by reason.
         queued: Waiting, what is being sent and what waits for a digest included.
         notifications: Notifications that the server acknowledged, updates and digests included.
@@ -112,7 +112,7 @@ class AlertQueue:
         self._evicted = Digest()
         # What a full queue has no room for is redacted when it is handed over, not on the thread that logs.
         self.dropped_alerts: DroppedAlerts = DroppedAlerts(
-            # Without what it is known by, which holds the message as it was.
+            # Without its fingerprint, which holds the message as it was logged.
             on_error
             and (lambda alert, reason: on_error(self._without_secrets(alert)._replace(fingerprint=()), reason)),
             size,
@@ -343,12 +343,12 @@ class AlertQueue:
             return self.dropped_alerts.unreported()
 
     def mark_reported(self, dropped: Counter[str]) -> None:
-        """Take notice that an alert that tells of these was shown."""
+        """Record that the alert which reports these was shown."""
         with self._lock:
             self.dropped_alerts.mark_reported(dropped)
 
     def counts(self) -> Counts:
-        """Return the counts of one moment."""
+        """Return all counts, of the same moment."""
         with self._lock:
             outbox = self._outbox
             queued = self._waiting() + outbox.digest.current.count + self._evicted.count

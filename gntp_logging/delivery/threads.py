@@ -12,7 +12,7 @@ from typing import Any, Final
 def _sub_interpreters() -> Any:
     try:
         return importlib.import_module("_xxsubinterpreters")
-    except ImportError:  # no part of every Python
+    except ImportError:  # not every Python has it
         return None
 
 
@@ -22,16 +22,12 @@ _XXSUBINTERPRETERS: Final = _sub_interpreters() if sys.version_info < (3, 12) el
 def start_thread(function: Callable[..., object], *arguments: object) -> None:
     """Run a function in a thread of its own.
 
-    Not through threading.Thread: a thread's start takes a lock of that module, which the code that is interrupted by a
-    logging ``__del__`` or signal handler may hold.
-
-    Args:
-        function: What to run.
-        *arguments: Its arguments.
+    Not through threading.Thread: its start takes a lock of that module. A ``__del__`` or a signal handler that logs may
+    have interrupted code that holds this lock.
 
     Raises:
-        RuntimeError: If none may be started: the system, uWSGI without threads or an interpreter that ends says so, or
-            this is a sub-interpreter.
+        RuntimeError: If no thread can be started: the system or uWSGI refuses, the interpreter is ending, or this is a
+            sub-interpreter.
     """
     if not in_main_interpreter():
         raise RuntimeError("a sub-interpreter whose thread outlives it ends the process")
@@ -42,17 +38,14 @@ def start_thread(function: Callable[..., object], *arguments: object) -> None:
 def is_held_here(lock: Any) -> bool:  # an RLock, of threading or of gevent
     """Tell whether the calling thread holds an RLock: then the caller has interrupted the code that took it.
 
-    What an RLock knows of its holder changes in one step with taking it; an attribute beside it would be wrong for a
-    moment, in which a signal handler may run, and for ever if that raises.
-
-    Args:
-        lock: The lock; conditions ask theirs in the same way.
+    An RLock takes note of its holder in the same step as it is taken. An attribute beside the lock would be wrong for a
+    moment, in which a signal handler may run; if that raises, it would stay wrong.
     """
-    return bool(lock._is_owned())  # noqa: SLF001 - threading.Condition's way; from Python 3.14 on there is locked()
+    return bool(lock._is_owned())  # noqa: SLF001 - as threading.Condition does; locked() is new in Python 3.14
 
 
 def in_main_interpreter() -> bool:
-    """Tell whether this is the process's own interpreter, and no sub-interpreter such as mod_wsgi makes.
+    """Tell whether this is the main interpreter of the process, and not a sub-interpreter such as mod_wsgi makes.
 
     When a sub-interpreter ends while a thread of it lives, Python ends the process: "not the last thread".
     """

@@ -15,7 +15,7 @@ from gntp_logging.alerts.alert import Alert
 from .digest import Tally
 
 MAX_SENDINGS: Final = 2
-"""How often an alert is sent to a place that answers everything but that: it may be shown each time."""
+"""How often one alert is sent while no answer to it comes. The server may have shown it each time, so it is low."""
 
 
 @dataclass(frozen=True)

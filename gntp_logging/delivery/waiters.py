@@ -50,7 +50,7 @@ class Waiters:
         return len(self._waiters)
 
     def add(self, mark: int) -> Waiter:
-        """Let a caller wait; whoever adds one removes it, or has it released."""
+        """Let a caller wait; it removes itself afterwards."""
         waiter = Waiter(mark)
         self._waiters.append(waiter)
         return waiter

@@ -193,8 +193,10 @@ class Worker:
         self.pid: int = os.getpid()  # last: other threads of this process wait for it
 
     def _make_locks(self) -> None:
-        """Make what threads wait on, of the kind that there is now: gevent replaces it."""
+        """Make what threads wait on; again if gevent has replaced locks since the handler was made."""
         self._kind_of_lock = threading.Lock
+        # A lock that serves as a flag: conditions, events and queue.Queue dead-lock when a signal handler or a __del__
+        # that interrupts them logs.
         self._wake = threading.Lock()
         self._turn = threading.RLock()  # its holder never takes it twice, but has to be known
 
@@ -214,10 +216,13 @@ class Worker:
         if self._state is not State.RETRYING:  # else the thread would wake for each record, and must not try yet
             self._wake_up()
         if exit_.begun:
+            # The call returns after delivery, by the thread that runs already or else here: see process.Exit.
             if not self._flush_until(exit_.deadline):
                 self._give_up(self._why_given_up(exit_.deadline))
         elif self._thread is None and not self._is_being_started() and not self._pause():
-            self._deliver_inline(time.monotonic() + self.shutdown_timeout)  # threads are refused here
+            # No thread may start here (a sub-interpreter, uWSGI): the thread that logs delivers, within
+            # shutdown_timeout. It backs off as a worker's thread does: a dead server is not tried for each record.
+            self._deliver_inline(time.monotonic() + self.shutdown_timeout)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until everything submitted before is delivered or counted.
@@ -261,7 +266,7 @@ class Worker:
                 self._forget(thread)
             self._wake_up()
             self._transport.close()
-            if self._queue.has_work():  # submitted after the last look, by a thread that took this one for running
+            if self._queue.has_work():  # submitted after the last look, by a thread that saw this one still running
                 self._start_thread()
 
     def retire(self) -> None:
@@ -321,6 +326,7 @@ class Worker:
     def _start_thread(self) -> None:
         """Start the thread, unless it runs or somebody is starting it."""
         starting = self._starting
+        # No thread starts at exit: Python 3.12 refuses, and other versions may cut it off before it has delivered.
         if exit_.begun or is_held_here(starting) or not starting.acquire(blocking=False):
             return
         try:
@@ -360,6 +366,7 @@ class Worker:
                 self._enter(State.IDLE)
 
     def _run(self, thread: _Thread) -> None:
+        # Nothing below may import: a fork in the middle of an import leaves the child with half a module.
         ident = _thread.get_ident()
         self._thread_ids.add(ident)
         try:
@@ -377,7 +384,7 @@ class Worker:
             self._wake_up()  # what woke this thread may have been meant for its successor
 
     def _work(self, thread: _Thread) -> float:
-        """Deliver what can be delivered now, whatever happens.
+        """Deliver what can be delivered now, whatever fails.
 
         Returns:
             Seconds until the next try, or until a count or a digest is due; -1 when only a new alert brings work.
@@ -431,7 +438,7 @@ class Worker:
         return max(0.0, self._retry_at - time.monotonic())
 
     def _deliver_next(self, flushed: int = 0, deadline: float = math.inf) -> bool:
-        """Deliver one batch; the caller has the turn.
+        """Deliver one batch; the caller holds ``_turn``.
 
         Args:
             flushed: The mark of a flush that this is for; those of waiting threads count in any case.
@@ -493,7 +500,7 @@ class Worker:
 
     def _waited_and_lost(self) -> tuple[int, int]:
         counts = self._queue.counts()
-        return counts.queued + 1, sum(counts.dropped.values())  # the one that has just been shown waited too
+        return counts.queued + 1, sum(counts.dropped.values())  # includes the alert that was just shown
 
     # -- Waiting -------------------------------------------------------------------------------
 
@@ -537,7 +544,7 @@ class Worker:
             self._queue.dropped_alerts.hand_over()
 
     def _is_interrupted(self) -> bool:
-        """Tell whether the caller has interrupted, on the same thread, a delivery, which will find what is new."""
+        """Tell whether the caller interrupts a delivery of its own thread, which finds new alerts when it goes on."""
         return is_held_here(self._turn)
 
     def finish(self, deadline: float) -> None:

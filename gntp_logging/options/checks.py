@@ -14,17 +14,15 @@ from typing import Any, Final, cast
 from .errors import OptionError, shown
 
 MAX_NUMBER: Final = 1_000_000
-"""Eleven days. Sockets and locks take no numbers without end."""
+"""Eleven days, in seconds. Timeouts of sockets and locks cannot be arbitrarily long."""
 
 
 def unknown(key: object, known: Collection[str], what: str = "key", *, prefix: str = "") -> str:
     """Say that a key is unknown, which one may be meant, and what is allowed.
 
     Args:
-        key: The unknown key.
-        known: The keys that are allowed.
-        what: What it is, in words.
-        prefix: What all of them begin with, so that it makes no two of them alike.
+        what: What the error calls the key.
+        prefix: What all of them begin with; it is left out of the comparison, because it makes all keys alike.
     """
     meant = nearest(str(key).removeprefix(prefix), [name.removeprefix(prefix) for name in known])
     hint = f" (did you mean {prefix + meant!r}?)" if meant else ""
@@ -32,16 +30,8 @@ def unknown(key: object, known: Collection[str], what: str = "key", *, prefix: s
 
 
 def nearest(key: str, known: Collection[str]) -> str:
-    """Return the allowed key that looks most like a given one; empty when none does.
-
-    Args:
-        key: The given one.
-        known: Those that are allowed.
-
-    Returns:
-        The nearest, or an empty string.
-    """
-    import difflib  # only for who has made a mistake
+    """Return the allowed key that looks most like a given one; an empty string if none does."""
+    import difflib  # needed only after a mistake
 
     by_folded = {name.casefold().replace("-", "_"): name for name in known}
     found = difflib.get_close_matches(key.casefold().replace("-", "_"), by_folded, 1, _NEAR)
@@ -49,21 +39,14 @@ def nearest(key: str, known: Collection[str]) -> str:
 
 
 _NEAR: Final = 0.7
-"""Similarity from which a name may be meant; at difflib's own 0.6, ``rate`` is near to ``formatter``."""
+"""Similarity from which a name is suggested; at difflib's own 0.6, ``rate`` would suggest ``formatter``."""
 
 
 def text(option: str, value: object) -> str:
     """Check a string that must not be blank.
 
-    Args:
-        option: The option's name.
-        value: What was given.
-
-    Returns:
-        The string.
-
     Raises:
-        OptionError: If it is none, or blank.
+        OptionError: If the value is not a string, or blank.
     """
     if not isinstance(value, str) or not value.strip():
         raise OptionError(option, "a string that is not blank", value)
@@ -74,7 +57,7 @@ def boolean(option: str, value: object) -> bool:
     """Check a boolean.
 
     Raises:
-        OptionError: If it is none.
+        OptionError: If the value is not a boolean.
     """
     if not isinstance(value, bool):
         raise OptionError(option, "true or false", value)
@@ -85,16 +68,11 @@ def integer(option: str, value: object, low: int, high: int | None = None) -> in
     """Check an integer.
 
     Args:
-        option: The option's name.
-        value: What was given.
         low: The smallest allowed value.
-        high: The largest; None for no bound.
-
-    Returns:
-        The integer.
+        high: The largest allowed value; None for no bound.
 
     Raises:
-        OptionError: If it is none, or out of range.
+        OptionError: If the value is not an integer, or out of range.
     """
     allowed = f"an integer from {low} to {high}" if high is not None else f"an integer of {low} or more"
     if type(value) is not int or value < low or (high is not None and value > high):
@@ -106,7 +84,7 @@ def seconds(option: str, value: object, *, positive: bool) -> float:
     """Check a number of seconds; see :func:`number`.
 
     Raises:
-        OptionError: If it is no finite number, or out of range.
+        OptionError: If the value is not a number, or out of range.
     """
     return number(option, value, "a number of seconds", positive=positive)
 
@@ -115,16 +93,11 @@ def number(option: str, value: object, what: str = "a number", *, positive: bool
     """Check a number that is not negative.
 
     Args:
-        option: The option's name.
-        value: What was given.
-        what: What is allowed, in words.
+        what: What the error says is allowed.
         positive: Whether zero is refused.
 
-    Returns:
-        The number.
-
     Raises:
-        OptionError: If it is no finite number, or out of range.
+        OptionError: If the value is not a number, or out of range.
     """
     if (
         isinstance(value, bool)
@@ -137,17 +110,10 @@ def number(option: str, value: object, what: str = "a number", *, positive: bool
 
 
 def level_number(option: str, value: object) -> int:
-    """Read a level: a number, a number in a string, or a name that logging knows.
-
-    Args:
-        option: The option's name.
-        value: What was given.
-
-    Returns:
-        The level's number.
+    """Return the number of a level: a number, a number in a string, or a name that logging knows.
 
     Raises:
-        OptionError: If it is none of them.
+        OptionError: If the value is none of these.
     """
     if type(value) is int and value >= 0:
         return value
@@ -167,17 +133,10 @@ _LEVEL_NAMES: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 def function(option: str, value: object) -> Callable[..., object] | None:
-    """Read a function: itself, or its dotted path, which is imported here and now.
-
-    Args:
-        option: The option's name.
-        value: What was given.
-
-    Returns:
-        The function; None when none was given.
+    """Return a function that is given itself, or as a dotted path, which is imported at once. None stays None.
 
     Raises:
-        OptionError: If it is neither, or cannot be imported.
+        OptionError: If the value is neither, or cannot be imported.
     """
     if value is None or callable(value):
         return value
@@ -198,7 +157,7 @@ def to_plain_dict(option: str, table: object) -> dict[Any, Any]:
     """Copy a mapping into a dict, item by item: dictConfig's own dicts resolve ``ext://`` only when indexed.
 
     Raises:
-        OptionError: If it is none.
+        OptionError: If the value is not a mapping.
     """
     if not isinstance(table, Mapping):
         raise OptionError(option, "a mapping", table)

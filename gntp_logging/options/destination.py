@@ -1,4 +1,4 @@
-"""Where a handler's alerts go, and how they are secured on the way: six options, checked as one.
+"""The server that a handler's alerts go to, and how they are secured on the way: ``OPTIONS``, checked together.
 
 Every failure is an :class:`.errors.OptionError`. No error keeps or shows a value that may be a secret.
 """
@@ -23,7 +23,7 @@ from .errors import OptionError
 HASHES: Final[Mapping[str, keys.Algorithm]] = {
     name: algorithm for name, algorithm in keys.ALGORITHMS.items() if algorithm is not keys.SHA384
 }
-"""By name. SHA384 is what Growl for Windows and this package's receiver know beside the specification's four."""
+"""By name: the specification's four. SHA384 is left out, which only some servers know, such as Growl for Windows."""
 
 CIPHERS: Final = ciphers.ALGORITHMS
 
@@ -32,13 +32,13 @@ _A = TypeVar("_A", keys.Algorithm, ciphers.Algorithm)
 
 @dataclass(frozen=True)
 class Destination:
-    """A GNTP server, and how it is talked to.
+    """A GNTP server, and how messages to it are secured.
 
     Attributes:
-        host: Its host.
-        port: Its port.
+        host: Host name or IP address.
+        port: TCP port.
         timeout: Seconds that one exchange may take.
-        password: Its password; None sends without a key.
+        password: The server's password; None sends without a key.
         key_hashing: Hash of the keys.
         encryption: Cipher; None sends in clear.
     """
@@ -64,6 +64,9 @@ class Destination:
         encryption: object,
     ) -> Destination:
         """Check the handler's options of these names.
+
+        Args:
+            timeout: Seconds that one exchange may take, above 0.
 
         Raises:
             OptionError: If one is not allowed, or the cipher cannot be combined with the other options.
@@ -93,7 +96,7 @@ class Destination:
 
     @property
     def security_description(self) -> str:
-        """How it is talked to, in words that follow on "an alert"."""
+        """How alerts are secured, in words that follow on "an alert"."""
         if self.password is None:
             return "without a password"
         if self.encryption is None:
@@ -108,20 +111,20 @@ class Destination:
 OPTIONS: Final = (
     "host", "port", "timeout", "password", "password_env", "password_file", "key_hashing", "encryption",
 )  # fmt: skip
-"""The handler's options of which a destination is made."""
+"""The options of the handler that make a destination."""
 
 
 def check_host(value: object) -> str:
-    """Check a host name or address; whether it exists is found out when the first alert is sent.
+    """Check the form of a host name or an address. The name is looked up when the first alert is sent.
 
     Args:
         value: What was given; an IPv6 address may stand in brackets.
 
     Returns:
-        The host.
+        The host, without brackets.
 
     Raises:
-        OptionError: If no host can be called so.
+        OptionError: If the value is neither.
     """
     allowed = "a host name or an IP address (the port is an option of its own)"
     if not isinstance(value, str):
@@ -132,7 +135,7 @@ def check_host(value: object) -> str:
             ipaddress.IPv6Address(name)
         elif not name.encode("idna") or not _HOST.fullmatch(name):
             raise OptionError("host", allowed, value)
-    except ValueError:  # of which UnicodeError is one
+    except ValueError:  # UnicodeError is a ValueError
         raise OptionError("host", allowed, value) from None
     return name
 
@@ -152,7 +155,7 @@ def _password(value: object, env: object, file: object) -> str | None:
         The password; None when none of the three is given.
 
     Raises:
-        OptionError: If more than one is given, or the one that is gives no password.
+        OptionError: If more than one is given, or if there is no password in the one that is.
     """
     given = {
         name: option
@@ -172,9 +175,9 @@ def _password(value: object, env: object, file: object) -> str | None:
 def _from_environment(name: object) -> str:
     if isinstance(name, str) and (name in os.environ or re.fullmatch("[A-Z_][A-Z0-9_]*", name)):
         return _secret("password_env", os.environ.get(name), f"the environment variable {name!r} ")
-    # It may be the password itself, by mistake.
+    # Not shown: it may be the password itself, by mistake.
     allowed = "the name of an environment variable"
-    raise OptionError("password_env", allowed, reason=f"allowed is {allowed}, and none is called so")
+    raise OptionError("password_env", allowed, reason=f"allowed is {allowed}, and no variable has this name")
 
 
 def _secret(option: str, value: object, where: str = "") -> str:
@@ -187,9 +190,9 @@ def _secret(option: str, value: object, where: str = "") -> str:
 
 def _first_line(path: object) -> str:
     try:
-        with open(_path("password_file", path), encoding="utf-8-sig") as file:  # Windows marks it
+        with open(_path("password_file", path), encoding="utf-8-sig") as file:  # Windows adds a byte order mark
             return file.readline().rstrip("\r\n")
-    except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a path with a NUL
+    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a path with a NUL
         reason = getattr(error, "strerror", None) or error
         raise OptionError("password_file", _FILE, path, f"cannot read {path!r:.200}: {reason}") from error
 

@@ -1,4 +1,4 @@
-"""OptionError: an option has a value that it does not take. Pure.
+"""OptionError: an option has a value that is not allowed. Pure.
 
 The text is for people and may change. Programs, this package's own among them, read the attributes.
 """
@@ -10,11 +10,11 @@ from typing import Final
 
 
 class OptionError(ValueError):
-    """An option has a value that it does not take. The text begins with the option's name.
+    """An option has a value that is not allowed. The text begins with the option's name.
 
     Attributes:
         option: The option's name. ``levels['ERROR']['icon']`` is a place inside one; ``password, password_file`` are
-            two that cannot stand together.
+            two that cannot be combined.
         allowed: What is allowed, in words.
         value: What was given. None where it may be a secret. Where it holds user information, as a URL may, it is a
             text without the password.
@@ -25,8 +25,6 @@ class OptionError(ValueError):
         """Keep what is wrong.
 
         Args:
-            option: The option's name.
-            allowed: What is allowed, in words.
             value: What was given; leave it out if it may be a secret.
             reason: What is wrong, in words that show no secret; empty for "allowed is this, not that".
         """

@@ -29,7 +29,7 @@ MAY_BE_TABLES: Final = frozenset({"levels", "context", "redact"})
 
 
 def program_name(argv: list[str] | None = None) -> str:
-    """Return the running program's name, for people who gave their application none.
+    """Return the running program's name, the default of ``app_name``.
 
     Args:
         argv: The command line; None means the process's.
@@ -48,15 +48,8 @@ def program_name(argv: list[str] | None = None) -> str:
 def icon(option: str, value: object) -> Resource | None:
     """Read a picture: a path, its bytes, or a URL, which is passed on and never fetched.
 
-    Args:
-        option: The option's name.
-        value: What was given.
-
-    Returns:
-        The picture; None when none was given.
-
     Raises:
-        OptionError: If it is none of them, or the file cannot be read.
+        OptionError: If the value is none of these, or the file cannot be read.
     """
     if value is None or isinstance(value, Resource):
         return value
@@ -76,14 +69,8 @@ def icon(option: str, value: object) -> Resource | None:
 def url(value: object) -> Template | None:
     """Read the option ``url``: what opens when an alert is clicked, with ``{}``-fields for what differs.
 
-    Args:
-        value: What was given.
-
-    Returns:
-        The URL; None when none was given.
-
     Raises:
-        OptionError: If it is no URL.
+        OptionError: If the value is not a URL, or its fields are not valid.
     """
     if value is None:
         return None
@@ -96,14 +83,8 @@ def url(value: object) -> Template | None:
 def title(value: object) -> Template | Callable[[logging.LogRecord], object] | None:
     """Read the option ``title``: a ``{}``-format, or a function that makes the title of a record.
 
-    Args:
-        value: What was given.
-
-    Returns:
-        The format or the function; None when none was given.
-
     Raises:
-        OptionError: If it is neither.
+        OptionError: If the value is neither.
     """
     if value is None or callable(value):
         return value
@@ -126,17 +107,14 @@ def _literal(value: str) -> str:
 
 
 def context(value: object) -> Context:
-    """Read the option ``context``: what alerts tell of where and when they came from.
+    """Read the option ``context``: what an alert names beside the machine, the request and the task.
 
     Args:
-        value: A mapping of constants and context variables, or a function that returns one for a record, or its dotted
-            path; None for nothing but what is found.
-
-    Returns:
-        What collects it.
+        value: A mapping of constants and context variables; or a function that returns a mapping for a record, or its
+            dotted path. None adds nothing.
 
     Raises:
-        OptionError: If it is none of them.
+        OptionError: If the value is none of these.
     """
     if value is None:
         return Context()
@@ -161,10 +139,10 @@ def redactor(value: object) -> Callable[[Alert], Alert]:
         value: True, False, or a list of regular expressions.
 
     Returns:
-        The function that takes the secrets out of an alert.
+        The function that masks the secrets of an alert.
 
     Raises:
-        OptionError: If it is neither, or a pattern is none.
+        OptionError: If the value is none of these, or a pattern is not valid.
     """
     if value is False:
         return lambda alert: alert
@@ -185,7 +163,7 @@ def _regular_expression(value: object) -> re.Pattern[str]:
     try:
         return re.compile(value)
     except re.error as error:
-        raise OptionError("redact", allowed, value, f"{value!r} is no regular expression: {error}") from error
+        raise OptionError("redact", allowed, value, f"{value!r} is not a regular expression: {error}") from error
 
 
 _STYLE_FIELDS: Final = ("event", "priority", "sticky", "icon")
@@ -194,7 +172,7 @@ _STYLE_FIELDS: Final = ("event", "priority", "sticky", "icon")
 def levels(value: object, *, pictures: bool = True) -> LevelMap:
     """Read the option ``levels``: changes to the styles, by level.
 
-    A level that the defaults do not know begins with the style that held for it before.
+    A level that the defaults lack begins with the style of the next lower level.
 
     Args:
         value: A mapping from levels to mappings with any of event, priority, sticky and icon; None for the defaults.
@@ -212,7 +190,7 @@ def levels(value: object, *, pictures: bool = True) -> LevelMap:
         number = level_number("levels", level)
         if number in table:
             allowed = "each level once, by name or by number"
-            raise OptionError("levels", allowed, level, f"{level!r} is there twice; allowed is {allowed}")
+            raise OptionError("levels", allowed, level, f"{level!r} is given twice; allowed is {allowed}")
         table[number] = fields
     for number in sorted(table):
         before = LevelMap(styles).style(number)

@@ -232,7 +232,7 @@ def test_what_the_environment_says_is_told(
     monkeypatch.setenv("GNTP_LEVEL", "40")
     assert configured("")[0] == 0
     assert main(["check", "--config", "x.toml", "--wait", "0"]) == 0
-    assert "(the environment has a say: GNTP_LEVEL)" in capsys.readouterr().out
+    assert "(set by the environment: GNTP_LEVEL)" in capsys.readouterr().out
     monkeypatch.setenv("GNTP_REPEAT_WINDOW", "-1")
     assert main(["check", "--config", "x.toml"]) == 2
     assert "the environment: GNTP_REPEAT_WINDOW: allowed is" in capsys.readouterr().err

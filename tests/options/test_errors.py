@@ -122,7 +122,7 @@ def test_a_long_value_is_cut() -> None:
 
 def test_it_can_be_copied_and_pickled() -> None:
     """It crosses processes, as errors of the standard library do."""
-    error = OptionError("redact", "a list of regular expressions", "(", "'(' is no regular expression")
+    error = OptionError("redact", "a list of regular expressions", "(", "'(' is not a regular expression")
     for one in (copy.copy(error), pickle.loads(pickle.dumps(error))):
         assert (type(one), vars(one)) == (OptionError, vars(error))
 

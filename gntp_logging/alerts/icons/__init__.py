@@ -20,12 +20,9 @@ def picture(name: str) -> Resource:
 
     Args:
         name: One of ``NAMES``.
-
-    Returns:
-        The picture.
     """
     path = os.path.join(os.path.dirname(__file__), f"{name.lower()}.png")
-    # By way of the loader, which reads from a zip archive too.
+    # The module's loader also reads from a zip archive.
     data: bytes = __loader__.get_data(path)  # type: ignore[name-defined]  # every imported module has one
     return Resource(data=data)
 
