@@ -474,18 +474,23 @@ class Worker:
 
     def _account(self, batch: Sequence[Entry], results: Sequence[SendResult]) -> bool:
         """Apply the results of a send; return False to stop and back off."""
-        statuses = {result.status for result in results}
         for result in results:
             if result.hint:
                 self._note(result.hint)
-        for entry, result in zip(batch, results, strict=True):
-            if result.status is not SendStatus.RETRY:
-                self._queue.settle(entry, None if result.status is SendStatus.SHOWN else result.reason)
+        # The newest first: what is put back has to stand in its old order.
+        for entry, result in reversed(list(zip(batch, results, strict=True))):
+            if result.status is SendStatus.SHOWN:
+                self._queue.settle(entry)
+            elif result.status is not SendStatus.RETRY:
+                self._queue.settle(entry, result.reason)
             elif result.unanswered >= MAX_SENDINGS:
                 self._queue.settle(entry, NO_ANSWER)
-        for entry, result in reversed(list(zip(batch, results, strict=True))):
-            if result.status is SendStatus.RETRY:
-                self._queue.put_back(entry, result.unanswered)  # does nothing to one that is settled
+            else:
+                self._queue.put_back(entry, result.unanswered)
+        return self._enter_after({result.status for result in results})
+
+    def _enter_after(self, statuses: set[SendStatus]) -> bool:
+        """Change the state as the results of a send say; return False to stop and back off."""
         if SendStatus.RETRY in statuses:
             self._enter(State.RETRYING)
             return False
