@@ -24,9 +24,10 @@ def load(path: str | os.PathLike[str]) -> list[GNTPHandler]:
       stay as they are;
     * a ``pyproject.toml`` with a table ``[tool.gntp_logging]``, which holds either.
 
-    Keys, names and this package's handlers are checked before anything is changed. The environment is not read, but for
-    the variable that ``password_env`` names, and for ``GNTP_LOGGING_DISABLED``. Relative paths in the file start from
-    the program's working directory.
+    The tables of this package's handlers are checked before anything is changed, key by key, and so are the names by
+    which they and the loggers speak of handlers, filters and formatters. :mod:`logging.config` judges the rest.
+    The environment is not read, but for the variable that ``password_env`` names, and for ``GNTP_LOGGING_DISABLED``.
+    Relative paths in the file start from the program's working directory.
 
     Args:
         path: The file.
@@ -35,7 +36,7 @@ def load(path: str | os.PathLike[str]) -> list[GNTPHandler]:
         The handlers of this package that it has made.
 
     Raises:
-        ConfigurationError: If the file holds none of them, or a key or a value that is not allowed.
+        ConfigurationError: If the file holds none of them, or what this package or :mod:`logging.config` does not take.
         OSError: If it cannot be read.
     """
     return read(path).apply()
