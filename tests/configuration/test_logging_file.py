@@ -9,6 +9,7 @@ import logging.config
 import re
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -205,16 +206,17 @@ class TestBesideDictConfig:
     @contextlib.contextmanager
     def new_logging() -> Iterator[None]:
         """Logging as it is in a new process; then as it was."""
-        root, manager = logging.root, logging.Logger.manager
-        before = vars(root) | {"handlers": root.handlers, "filters": root.filters}
-        loggers, manager.loggerDict = manager.loggerDict, {}
-        vars(root).update(handlers=[], filters=[], level=logging.WARNING, propagate=True, disabled=False)
+        root, patch = logging.root, pytest.MonkeyPatch()
+        patch.setattr(logging.Logger.manager, "loggerDict", {})
+        patch.setattr(logging, "_handlers", weakref.WeakValueDictionary())  # which incremental configurations read
+        patch.setattr(logging, "_handlerList", [])  # which other configurations close
+        for name, value in (("handlers", []), ("filters", []), ("level", logging.WARNING), ("propagate", True)):
+            patch.setattr(root, name, value)
         logging.getLogger("existing.child")
         try:
             yield
         finally:
-            vars(root).update(before)
-            manager.loggerDict = loggers
+            patch.undo()
             root.setLevel(root.level)  # empties the caches of all loggers
 
     @staticmethod
@@ -270,7 +272,7 @@ class TestBesideDictConfig:
             "version": st.sampled_from([1, 1.0, True]),
             "names": NAMES,
             "colour": LEVEL,
-            "handlers": st.fixed_dictionaries({"a": HANDLER}, optional={"b": HANDLER}),
+            "handlers": st.fixed_dictionaries({"a": HANDLER}, optional={"b": HANDLER}) | EMPTY,
             "filters": st.just({"a": {}, "b": {"name": "shop", "colour": 1}}),
             "formatters": st.fixed_dictionaries({"a": st.just({"format": "%(name)s", "colour": 1})}),
         },
