@@ -199,25 +199,19 @@ class LoggingFile:
         """Check that there is what a table names. What a reference stands for dictConfig looks for."""
         for key, kind in kinds.items():
             value, there = table.get(key), self.content.get(kind) or {}
-            if not value or _is_reference(value) or not isinstance(there, dict):
+            if not value or not isinstance(there, dict) or str(value).startswith(("ext://", "cfg://")):
                 continue
             names = [value] if key == "formatter" else value
             is_list = isinstance(names, (list, dict))
             for name in names if is_list else str(names):  # dictConfig takes a text for a list of letters
-                if name in [*there] or _is_reference(name):  # a list, because not everything has a hash
-                    continue
-                reason = unknown(name, [*map(str, there)], f"[{kind}] table")
-                reason = reason if is_list else f"allowed is a list of names, not {value!r:.60}"
-                raise self._error(f"{key}: {reason}", *place)
+                if name not in [*there]:  # a list, because not everything has a hash
+                    reason = unknown(name, [*map(str, there)], f"[{kind}] table")
+                    reason = reason if is_list else f"allowed is a list of names, not {value!r:.60}"
+                    raise self._error(f"{key}: {reason}", *place)
 
 
 _OF_LOGGERS: Final = {"handlers": "handlers", "filters": "filters"}
 """Keys by which a logger's table speaks of others, and of which kind these are."""
-
-
-def _is_reference(value: object) -> bool:
-    """Tell whether a value stands for something else, which dictConfig looks for."""
-    return isinstance(value, str) and value.startswith(("ext://", "cfg://"))
 
 
 def _cause(error: Exception) -> BaseException:

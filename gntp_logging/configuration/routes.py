@@ -62,4 +62,4 @@ def _names(table: Table, file: LoggingFile) -> list[str]:
     value = table.get("handlers", [table.get("target")])
     with contextlib.suppress(Exception):  # dictConfig says what leads nowhere
         value = logging.config.BaseConfigurator(file.content).convert(value)
-    return [one for one in value if isinstance(one, str)] if isinstance(value, (list, dict, str)) else []
+    return [one for one in value if isinstance(one, (str, int))] if isinstance(value, (list, dict, str)) else []

@@ -49,6 +49,13 @@ def test_what_propagates_is_printed_above(propagate: object, silent: list[str]) 
     assert printed_nowhere("x", found) == silent
 
 
+def test_a_handlers_name_may_be_a_number() -> None:
+    """As dictConfig has it."""
+    found = LoggingFile("x.yaml", "", {"handlers": {1: OURS, 2: STREAM}, "root": {"handlers": [1]}}, is_whole=True)
+    assert leading_to(1, found) == printed_nowhere(1, found) == [""]  # type: ignore[arg-type]  # YAML has no types
+    assert leading_to(2, found) == []  # type: ignore[arg-type]
+
+
 def test_handlers_that_hand_on_to_each_other_end_somewhere() -> None:
     """Two that have each other for a target print nothing, and are no loop."""
     m, n = ({"class": "logging.handlers.MemoryHandler", "target": target} for target in "nm")
