@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging.config
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from .logging_file import LoggingFile, Table
 
@@ -57,8 +58,8 @@ def _reached(handlers: Iterable[str], file: LoggingFile) -> set[str]:
     return {key for key, handed_on_to in seen.items() if not handed_on_to}
 
 
-def _names(table: Table, file: LoggingFile) -> list[str]:
-    """Return the handlers that a logger's or a handler's table names, perhaps by a reference."""
+def _names(table: Table, file: LoggingFile) -> list[Any]:
+    """Return the handlers that a logger's or a handler's table names, perhaps by a reference; also by number."""
     value = table.get("handlers", [table.get("target")])
     with contextlib.suppress(Exception):  # dictConfig says what leads nowhere
         value = logging.config.BaseConfigurator(file.content).convert(value)

@@ -19,7 +19,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from gntp_logging import GNTPHandler
-from gntp_logging.config import ConfigurationError, load
+from gntp_logging.config import ConfigurationError, from_env, load
 from gntp_logging.configuration.environment import Overrides
 from gntp_logging.configuration.logging_file import find, read
 from tests.conftest import Write
@@ -60,6 +60,7 @@ BAD = {
     OURS
     + "filters = ['y']": "[handlers.x] filters: unknown [filters] table 'y'; allowed: none, there is no such table",
     "version = 1\n[loggers.a]\nfilters = ['x']": "[loggers.a] filters: unknown [filters] table 'x'",
+    "version = 1\n[loggers.a]\nhandlers = [['x']]": "[loggers.a] handlers: unknown [handlers] table ['x']",
     "version = 1\n[loggers.a]\nhandlers = 'x'": "[loggers.a] handlers: allowed is a list of names, not 'x'",
     OTHER + "formatter = 'y'": "[handlers.x] Unable to set formatter 'y'",
     "version = 1\n[filters.x]\n'()' = 'gntp_logging.IgnoreFilter'\nstatuses = ['9xx']": "[filters.x] statuses",
@@ -188,6 +189,7 @@ LOGGER = f"{REST}[loggers.a]\nhandlers = ['x']\n"
         OURS + "[root]\nhandlers = 'x'",
         OURS + "[root]\nhandlers = { x = 1 }",
         OURS + "[root]\nhandlers = 'cfg://handlers'",
+        "filters = 'cfg://mine'\n" + OURS + "filters = ['a']\n" + REST + "[mine.a]",
         OURS.replace("1", "1.0", 1) + REST,
         "disable_existing_loggers = 'no'\n" + OURS + REST,
         "loggers = []\nfilters = []\n" + OURS + REST,
@@ -197,6 +199,23 @@ def test_what_dictconfig_takes_is_loaded(write: Write, text: str) -> None:
     """Whatever it ignores of it, or takes for something else than was meant: only this package's tables are strict."""
     (handler,) = load(write(text))
     assert handler in logging.getLogger().handlers
+
+
+def test_an_incremental_configuration_changes_levels_alone(write: Write) -> None:
+    """It makes no handler, so that whatever else stands in its tables is not looked at."""
+    (handler,) = load(write(OURS + REST))
+    text = OURS + "level = 'CRITICAL'\nport = 'x'\nfilters = ['gone']\n[root]\nhandlers = ['gone']"
+    assert load(write("incremental = true\n" + text)) == []
+    assert handler.level == logging.CRITICAL
+
+
+def test_what_comes_before_the_file_comes_before_dictconfigs_keys_too(write: Write) -> None:
+    """A level that the environment gives is the handler's, whatever its table says."""
+    (handler,) = read(write(OURS + "level = 'ERROR'\nformatter = 'f'\n[formatters.f]")).make_ours(
+        Overrides({"level": 10})
+    )
+    assert handler.level == logging.DEBUG
+    assert handler.formatter is not None
 
 
 class TestBesideDictConfig:
@@ -369,6 +388,11 @@ def annotated(port: int = 1) -> GNTPHandler:
     return GNTPHandler(port=port)
 
 
+def by_environment(**options: Any) -> GNTPHandler:
+    """Make a handler from the environment, and say so."""
+    return from_env(**options)
+
+
 class TestWhatIsOurs:
     """Which tables describe a handler of this package."""
 
@@ -388,6 +412,15 @@ class TestWhatIsOurs:
         assert handler.destination.port == 4711
         with pytest.raises(ConfigurationError, match=r"\[handlers\.x\] unknown key 'prot' \(did you mean 'port'"):
             load(write(text + "prot = 4711"))
+
+    def test_the_variable_stays_named_in_a_factory_of_somebody_elses(
+        self, write: Write, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Which dictConfig alone calls."""
+        monkeypatch.setenv("GNTP_PORT", "x")
+        text = "version = 1\n[handlers.x]\n'()' = 'tests.configuration.test_logging_file.by_environment'"
+        with pytest.raises(ConfigurationError, match=re.escape("[handlers.x] the environment: GNTP_PORT: allowed is")):
+            load(write(text))
 
     def test_a_handler_of_others_stays(self, write: Write) -> None:
         """A table ``[gntp]`` replaces what another such table has added, and no handler that is only called so."""
