@@ -34,21 +34,29 @@ MUTE: Final = 600.0
 _DISABLED: Final = SendResult(SendStatus.DROPPED, DISABLED)
 
 
-@dataclass
-class _Attempt:
+class _Attempt(NamedTuple):
     """One send of one alert.
 
     Attributes:
-        deadline: When it has to end, in seconds of time.monotonic.
+        outgoing: The alert.
+        request: What goes to the server.
         unanswered: How often the alert went out, earlier sends included, without an answer that can be read: the server
             may have shown it each time.
     """
 
-    deadline: float
+    outgoing: OutgoingAlert
+    request: NotifyRequest
     unanswered: int
 
-    def may_go_out_again(self) -> bool:
-        return self.unanswered < MAX_SENDINGS
+    def after(self, outcome: Outcome, *, is_registered_just_now: bool) -> _Attempt:
+        """Return the attempt with an outcome counted.
+
+        A sending counts if the server has just answered: to the registration, or on the same connection. Otherwise a
+        tunnel may have accepted the connection while the server is away.
+        """
+        has_proof = outcome.is_on_proven_connection or is_registered_just_now
+        counts = outcome.was_awaited and outcome.is_hopeless() and has_proof
+        return self._replace(unanswered=self.unanswered + counts)
 
 
 class GNTPTransport:
@@ -95,102 +103,48 @@ class GNTPTransport:
         """Close the connection, if one is kept; the next alert opens another."""
         self._client.close()
 
-    def send(self, batch: Sequence[OutgoingAlert], deadline: float) -> list[SendResult]:
-        """Send alerts one after another, registering first where that is needed.
+    def send(self, batch: Sequence[OutgoingAlert], deadline: float) -> Iterator[SendResult]:
+        """Send alerts, registering first where that is needed.
+
+        Where the server keeps the connection, they are written one behind the other; where it closes, up to four go
+        side by side.
 
         Args:
-            batch: The alerts, the oldest first.
+            batch: The alerts, the oldest first; one for each Coalescing-ID.
             deadline: When to end, in seconds of time.monotonic; infinity where only ``timeout`` counts.
 
-        Returns:
-            What became of each.
+        Yields:
+            What became of each, in their order, as soon as it is known.
         """
-        return [self._send(outgoing, deadline) for outgoing in batch]
+        prepared = [self._prepare(outgoing) for outgoing in batch]
+        results = self._send([attempt for attempt in prepared if isinstance(attempt, _Attempt)], deadline)
+        for attempt in prepared:
+            yield attempt if isinstance(attempt, SendResult) else next(results)
 
-    def _send(self, outgoing: OutgoingAlert, deadline: float) -> SendResult:
+    def _prepare(self, outgoing: OutgoingAlert) -> _Attempt | SendResult:
+        """Return what to send of an alert, or what became of one that is not sent."""
         event = outgoing.alert.event
         if time.monotonic() < self._muted.get(event, 0.0):
             return _DISABLED
-        attempt = _Attempt(deadline, outgoing.unanswered)
         try:
             self._ensure_event(event)
-            self._notify(self._request(outgoing), attempt)
-        except GNTPAuthenticationError as error:
-            return SendResult(SendStatus.REFUSED, NOT_AUTHORIZED, self._describe_refusal(error))
-        except GNTPResponseError as error:
-            return self._result_of_answer(error, event)
-        except GNTPConnectionError as error:
-            return self._worth_another_try(attempt, "network", f"{error}; is a GNTP server running there?")
-        except GNTPProtocolError as error:
-            return self._worth_another_try(attempt, "protocol", f"the answer is not GNTP ({error}); is the port right?")
+            return _Attempt(outgoing, self._request(outgoing), outgoing.unanswered)
         except GNTPError as error:
             return SendResult(SendStatus.DROPPED, INVALID, str(error))
-        return SendResult(SendStatus.SHOWN)
 
-    def _worth_another_try(self, attempt: _Attempt, reason: str, hint: str) -> SendResult:
-        # The next try registers first: a server that hangs fails there, and does not get the same alert again. One that
-        # answers everything but this alert gets it MAX_SENDINGS times.
-        self._registered = False
-        return SendResult(SendStatus.RETRY, reason, hint, attempt.unanswered)
-
-    def _notify(self, request: NotifyRequest, attempt: _Attempt) -> None:
-        """Send a notification to a server that may have forgotten the application, or never known it."""
-        if not self._registered:
-            self._register(attempt)
-        try:
-            self._exchange(request, attempt)
-        except GNTPResponseError as error:
-            if error.error_code not in NOT_REGISTERED:
-                raise
-            self._register(attempt)
-            self._exchange(request, attempt)
-
-    def _register(self, attempt: _Attempt) -> None:
-        self._registered = False
-        request = RegisterRequest(self._app_name, self._app_icon, tuple(self._events.values()))
-        try:
-            self._exchange(request, attempt)
-        except GNTPResponseError as error:
-            if error.error_code != ErrorCode.ALREADY_PROCESSED:  # which would be taken for the alert's answer
-                raise
-        self._registered = True
-
-    def _exchange(self, request: RegisterRequest | NotifyRequest, attempt: _Attempt) -> None:
-        """Send a request; if the answer is garbled, once more, on a fresh connection, in what is left of the time."""
-        began = time.monotonic()
-        seconds = min(self.timeout, round(attempt.deadline - began, 3))  # which errors quote
-        try:
-            self._process(request, attempt, seconds)
-        except GNTPProtocolError:
-            self._client.close()
-            left = began + seconds - time.monotonic()
-            if left <= 0 or not attempt.may_go_out_again():
-                raise
-            self._process(request, attempt, left)
-
-    def _process(self, request: RegisterRequest | NotifyRequest, attempt: _Attempt, seconds: float) -> None:
-        """Have the client process a request, and count how often a notification may have been read without an answer.
-
-        Args:
-            request: The request.
-            attempt: Counts.
-            seconds: How long the exchange may take.
-        """
-        if isinstance(request, RegisterRequest):
-            self._client.process_request(request, timeout=seconds)
+    def _send(self, attempts: Sequence[_Attempt], deadline: float) -> Iterator[SendResult]:
+        """Send, and send once more what the server may take on a second try: it forgot the application, or stumbled."""
+        failure = self._register(deadline) if attempts and not self._registered else None
+        if failure is not None:
+            yield from (self._result(attempt, Outcome(failure)) for attempt in attempts)
             return
-        if attempt.unanswered:
-            self._client.close()  # on a kept connection that ends the client would send it once more by itself
-        before = self._client.sendings
-        try:
-            self._client.process_request(request, timeout=seconds)
-        except GNTPResponseError:
-            attempt.unanswered += self._client.sendings - before - 1
-            raise
-        except (GNTPConnectionError, GNTPProtocolError):
-            attempt.unanswered += self._client.sendings - before
-            raise
-
+        is_registered_just_now = self._has_just_registered
+        outcomes = self._outcomes(attempts, deadline)
+        first: list[tuple[_Attempt, Outcome]] = []
+        for attempt, outcome in zip(attempts, outcomes, strict=True):
+            first.append((attempt.after(outcome, is_registered_just_now=is_registered_just_now), outcome))
+            if not any(self._may_be_tried_again(*one) for one in first[-1:]) and len(first) == 1:
+                yield self._result(*first.pop())
     def _ensure_event(self, name: str) -> None:
         """Add a notification type that a record named; registering again replaces the server's whole list."""
         if name in self._events:
