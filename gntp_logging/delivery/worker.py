@@ -203,11 +203,7 @@ class Worker:
     # -- The application's side ----------------------------------------------------------------
 
     def submit(self, alert: Alert) -> None:
-        """Take an alert: it will be delivered, or counted. No I/O and no waiting, except while the interpreter exits.
-
-        Args:
-            alert: The alert.
-        """
+        """Take an alert: it will be delivered, or counted. No I/O and no waiting, except while the interpreter exits."""
         self._notice_fork()
         self._unfinished_flush = None
         self._queue.add(alert)
