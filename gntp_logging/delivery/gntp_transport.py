@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
 
 from gntp_logging.alerts.context import headers
+from gntp_logging.gntp.batches import Outcome
 from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.constants import NOT_REGISTERED, ErrorCode
 from gntp_logging.gntp.exceptions import (
@@ -22,7 +22,7 @@ from gntp_logging.gntp.models import Event, Notification, Resource, URLCallback,
 from gntp_logging.gntp.network import host_and_port
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest
 
-from .dropped import DISABLED, INVALID, NOT_AUTHORIZED
+from .dropped import DISABLED, INTERNAL_ERROR, INVALID, NOT_AUTHORIZED
 from .transport import MAX_SENDINGS, OutgoingAlert, SendResult, SendStatus
 
 MAX_EVENTS: Final = 200
@@ -30,6 +30,18 @@ MAX_EVENTS: Final = 200
 
 MUTE: Final = 600.0
 """Seconds for which a type that the user has disabled is not sent: people change their minds in minutes."""
+
+_STUMBLES: Final = frozenset(
+    {
+        None,  # growl-for-linux has no codes
+        ErrorCode.TIMED_OUT,
+        ErrorCode.NETWORK_FAILURE,
+        ErrorCode.INVALID_REQUEST,
+        ErrorCode.REQUIRED_HEADER_MISSING,
+        ErrorCode.INTERNAL_SERVER_ERROR,
+    }
+)
+"""Error codes after which the same request, on a new connection, may be taken: it can have arrived garbled."""
 
 _DISABLED: Final = SendResult(SendStatus.DROPPED, DISABLED)
 
@@ -48,16 +60,6 @@ class _Attempt(NamedTuple):
     request: NotifyRequest
     unanswered: int
 
-    def after(self, outcome: Outcome, *, is_registered_just_now: bool) -> _Attempt:
-        """Return the attempt with an outcome counted.
-
-        A sending counts if the server has just answered: to the registration, or on the same connection. Otherwise a
-        tunnel may have accepted the connection while the server is away.
-        """
-        has_proof = outcome.is_on_proven_connection or is_registered_just_now
-        counts = outcome.was_awaited and outcome.is_hopeless() and has_proof
-        return self._replace(unanswered=self.unanswered + counts)
-
 
 class GNTPTransport:
     """Sends alerts to one GNTP server; a :class:`.transport.Transport`.
@@ -65,7 +67,7 @@ class GNTPTransport:
     Attributes:
         label: The server's host and port.
         timeout: Seconds that one exchange may take.
-        batch_size: One: each alert waits for the answer to the one before.
+        batch_size: As many as a pipeline has on its way.
         failure_key: The server and the password.
     """
 
@@ -80,7 +82,7 @@ class GNTPTransport:
         """
         self.label: str = host_and_port(*client.address)
         self.timeout: float = client.timeout
-        self.batch_size: int = 1
+        self.batch_size: int = 256
         self.failure_key: Hashable = (client.address, client.packer_factory)
         self._client = client
         self._app_name = app_name
@@ -131,20 +133,96 @@ class GNTPTransport:
             return _Attempt(outgoing, self._request(outgoing), outgoing.unanswered)
         except GNTPError as error:
             return SendResult(SendStatus.DROPPED, INVALID, str(error))
+        except Exception as error:  # noqa: BLE001 - one alert never keeps the others from being sent
+            return SendResult(SendStatus.DROPPED, INTERNAL_ERROR, f"{type(error).__name__}: {error}")
 
     def _send(self, attempts: Sequence[_Attempt], deadline: float) -> Iterator[SendResult]:
-        """Send, and send once more what the server may take on a second try: it forgot the application, or stumbled."""
-        failure = self._register(deadline) if attempts and not self._registered else None
-        if failure is not None:
-            yield from (self._result(attempt, Outcome(failure)) for attempt in attempts)
-            return
-        is_registered_just_now = self._has_just_registered
-        outcomes = self._outcomes(attempts, deadline)
-        first: list[tuple[_Attempt, Outcome]] = []
+        """Send attempts, and once more those that the server may take on a second try."""
+        first = self._round(attempts, deadline)
+        for attempt, outcome in first:
+            if self._deserves_a_second_try(attempt, outcome):
+                # All that is on its way comes to its end before anything is sent once more.
+                yield from self._second_round([(attempt, outcome), *first], deadline)
+            else:
+                yield self._result(attempt, outcome)
+
+    def _second_round(self, first: Sequence[tuple[_Attempt, Outcome]], deadline: float) -> Iterator[SendResult]:
+        again = [attempt for attempt, outcome in first if self._deserves_a_second_try(attempt, outcome)]
+        self._client.close()  # a server that stumbled may do so again on the same connection
+        if any(self._must_register(outcome) for _, outcome in first):
+            self._registered = False
+        second = self._round(again, deadline)
+        for attempt, outcome in first:
+            if self._deserves_a_second_try(attempt, outcome):
+                yield self._result(*next(second))
+            else:
+                yield self._result(attempt, outcome)
+
+    def _deserves_a_second_try(self, attempt: _Attempt, outcome: Outcome) -> bool:
+        """Tell whether the server may have meant something else than that it does not want this alert."""
+        if isinstance(outcome.answer, GNTPProtocolError):
+            return attempt.unanswered < MAX_SENDINGS
+        if not isinstance(outcome.answer, GNTPResponseError) or isinstance(outcome.answer, GNTPAuthenticationError):
+            return False
+        return outcome.answer.error_code in _STUMBLES | NOT_REGISTERED
+
+    @staticmethod
+    def _must_register(outcome: Outcome) -> bool:
+        answer = outcome.answer
+        if isinstance(answer, GNTPResponseError):
+            return answer.error_code in NOT_REGISTERED
+        return outcome.is_hopeless()
+
+    def _round(self, attempts: Sequence[_Attempt], deadline: float) -> Iterator[tuple[_Attempt, Outcome]]:
+        """Register if that is needed, send every attempt once, and yield what came of it."""
+        is_registered_just_now = not self._registered
+        while attempts and not self._registered:
+            try:
+                self._register(deadline)
+            except GNTPError as error:
+                # Where the server has refused the registration, it may take the next one.
+                is_refused = isinstance(error, GNTPResponseError) and not isinstance(error, GNTPAuthenticationError)
+                count = 1 if is_refused else len(attempts)
+                yield from ((attempt, Outcome(error)) for attempt in attempts[:count])
+                attempts = attempts[count:]
+        outcomes = self._client.outcomes([attempt.request for attempt in attempts], until=deadline)
         for attempt, outcome in zip(attempts, outcomes, strict=True):
-            first.append((attempt.after(outcome, is_registered_just_now=is_registered_just_now), outcome))
-            if not any(self._may_be_tried_again(*one) for one in first[-1:]) and len(first) == 1:
-                yield self._result(*first.pop())
+            if outcome.is_hopeless():
+                self._registered = False
+            # A sending counts if the server has just answered: to the registration, or on the same connection.
+            # Otherwise a tunnel may have accepted the connection while the server is away.
+            has_proof = outcome.is_on_proven_connection or is_registered_just_now
+            counts = outcome.was_awaited and outcome.is_hopeless() and has_proof
+            yield attempt._replace(unanswered=attempt.unanswered + counts), outcome
+
+    def _result(self, attempt: _Attempt, outcome: Outcome) -> SendResult:
+        """Say what an outcome means for its alert."""
+        answer = outcome.answer
+        if isinstance(answer, GNTPAuthenticationError):
+            return SendResult(SendStatus.REFUSED, NOT_AUTHORIZED, self._describe_refusal(answer))
+        if isinstance(answer, GNTPResponseError):
+            return self._result_of_answer(answer, attempt.outgoing.alert.event)
+        if isinstance(answer, GNTPConnectionError):
+            hint = f"{answer}; is a GNTP server running there?"
+            return SendResult(SendStatus.RETRY, "network", hint, attempt.unanswered)
+        if isinstance(answer, GNTPProtocolError):
+            hint = f"the answer is not GNTP ({answer}); is the port right?"
+            return SendResult(SendStatus.RETRY, "protocol", hint, attempt.unanswered)
+        if isinstance(answer, GNTPError):
+            return SendResult(SendStatus.DROPPED, INVALID, str(answer))
+        return SendResult(SendStatus.SHOWN)
+
+    def _register(self, deadline: float) -> None:
+        self._registered = False
+        request = RegisterRequest(self._app_name, self._app_icon, tuple(self._events.values()))
+        seconds = min(self.timeout, round(deadline - time.monotonic(), 3))  # which errors quote
+        try:
+            self._client.process_request(request, timeout=seconds)
+        except GNTPResponseError as error:
+            if error.error_code != ErrorCode.ALREADY_PROCESSED:  # which would be taken for the alert's answer
+                raise
+        self._registered = True
+
     def _ensure_event(self, name: str) -> None:
         """Add a notification type that a record named; registering again replaces the server's whole list."""
         if name in self._events:
