@@ -193,8 +193,8 @@ PROTECTIONS: Final = (
         "exit: a refused connection ends the waiting",
         "delivery/waiters.py",
         "Waiters.release_all",
-        "self._waiters.popleft().release(settled=False)",
-        "self._waiters.popleft()",
+        "waiter.release(settled=False)",
+        "pass",
         "tests/delivery/test_exit.py::test_without_a_server_one_line_says_so_and_the_exit_is_not_delayed",
     ),
     Protection(
@@ -220,7 +220,7 @@ PROTECTIONS: Final = (
     _one(
         "dictConfig: the send path uses logging",
         "delivery/worker.py",
-        "Worker._deliver_next",
+        "Worker._send",
         "unreported = self._queue.unreported()",
         'import logging; logging.getLogger(f"{time.monotonic()}"); unreported = self._queue.unreported()',
         "tests/test_program.py::test_nothing_on_the_send_path_needs_a_lock_of_logging",
@@ -462,9 +462,9 @@ PROTECTIONS: Final = (
     _one(
         "answers: 401 and 402 register again",
         "delivery/gntp_transport.py",
-        "GNTPTransport._notify",
-        "error.error_code not in NOT_REGISTERED",
-        "True",
+        "GNTPTransport._deserves_a_second_try",
+        "_STUMBLES | NOT_REGISTERED",
+        "_STUMBLES",
         "tests/test_reliability.py::test_a_server_that_does_not_know_the_application_is_told_again",
     ),
     _one(
@@ -516,9 +516,7 @@ PROTECTIONS: Final = (
                 "self._registered = False",
                 "self._registered = True",
             ),
-            Change(
-                "delivery/gntp_transport.py", "GNTPTransport._worth_another_try", "self._registered = False", "pass"
-            ),
+            Change("delivery/gntp_transport.py", "GNTPTransport._round", "self._registered = False", "pass"),
             Change("delivery/gntp_transport.py", "GNTPTransport._result_of_answer", "self._registered = False", "pass"),
         ),
         ("tests/test_reliability.py::test_registering_is_never_assumed",),
@@ -526,15 +524,15 @@ PROTECTIONS: Final = (
     _one(
         "answers: a garbled one is asked for once more",
         "delivery/gntp_transport.py",
-        "GNTPTransport._exchange",
-        "left <= 0 or not attempt.may_go_out_again()",
-        "True",
+        "GNTPTransport._deserves_a_second_try",
+        "attempt.unanswered < MAX_SENDINGS",
+        "False",
         "tests/delivery/test_gntp_transport.py::test_a_garbled_answer_is_asked_for_once_more",
     ),
     _one(
         "answers: one duplicate at most",
         "delivery/worker.py",
-        "Worker._account",
+        "Worker._settle",
         "result.unanswered >= MAX_SENDINGS",
         "False",
         "tests/test_reliability.py::test_an_alert_that_is_never_answered_is_sent_twice_and_counted",
@@ -542,7 +540,7 @@ PROTECTIONS: Final = (
     _one(
         "answers: the same ids for the duplicate",
         "delivery/worker.py",
-        "Worker._deliver_next",
+        "Worker._send",
         "OutgoingAlert(entry.alert, entry.id_, entry.coalescing_id, entry.unanswered, entry.tallies())",
         "OutgoingAlert(entry.alert, str(self._queue.mark()), str(self._queue.mark()), entry.unanswered)",
         "tests/test_reliability.py::test_an_answer_that_is_lost_makes_one_duplicate_at_most",

@@ -36,7 +36,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
@@ -410,15 +410,20 @@ class Worker:
         self._last_error.append(error)
         self._reports.failure(error)
 
-    def _enter(self, state: State) -> None:
-        """Change the state, and what belongs to it: when to try again, and who still waits."""
+    def _enter(self, state: State, mark: float = math.inf) -> None:
+        """Change the state, and what belongs to it: when to try again, and who still waits.
+
+        Args:
+            state: The new one.
+            mark: The queue's mark when the attempt began that led here.
+        """
         self._state = state
         if state is State.RETRYING:
             self._failures += 1
             base = min(_LAST_RETRY, _FIRST_RETRY * 2.0 ** min(self._failures - 1, 10))
             jitter = 0.75 + 0.5 * os.urandom(1)[0] / 255  # many processes that lost one server do not return in step
             self._retry_at = time.monotonic() + base * jitter
-            self._waiters.release_all()  # they asked for one attempt
+            self._waiters.release_all(mark)  # they asked for one attempt; who came later asks for another
             return
         self._failures = 0
         self._retry_at = time.monotonic() + _RETRY_AFTER_REFUSAL if state is State.REFUSED else 0.0
@@ -445,6 +450,7 @@ class Worker:
         """
         if self._is_retired:
             flushed = self._queue.mark()
+        mark = self._queue.mark()
         batch = self._queue.take(self._waiters.highest_mark(flushed), self._transport.batch_size)
         if not batch:
             return False
@@ -452,51 +458,63 @@ class Worker:
             for entry in batch:
                 self._queue.settle(entry, NOT_AUTHORIZED)
             return True
+        results = self._send(batch, deadline)
+        statuses: set[SendStatus] = set()
+        retries: list[tuple[Entry, int]] = []
+        for entry in batch:
+            try:
+                result = next(results)
+            except BaseException as error:
+                if not isinstance(error, Exception) and not self.is_current_thread():
+                    raise  # Ctrl-C, while this thread delivers itself: the next to deliver finds the rest in flight
+                # It may be this alert that the transport cannot bear. Those behind it stay in flight, for the next try.
+                words = f"{type(error).__name__}: {error}"
+                self._settle(entry, SendResult(SendStatus.DROPPED, INTERNAL_ERROR, words))
+                break
+            self._settle(entry, result)
+            statuses.add(result.status)
+            if result.status is SendStatus.RETRY:
+                retries.append((entry, result.unanswered))
+        while retries:
+            self._queue.put_back(*retries.pop())  # the newest first, for the old order
+        return self._enter_after(statuses, mark)
+
+    def _send(self, batch: Sequence[Entry], deadline: float) -> Iterator[SendResult]:
+        """Send a batch; its first alert reports what was dropped before."""
         unreported = self._queue.unreported()
-        try:
-            outgoing = [
-                OutgoingAlert(entry.alert, entry.id_, entry.coalescing_id, entry.unanswered, entry.tallies())
-                for entry in batch
-            ]
-            outgoing[0] = replace(outgoing[0], alert=with_dropped(outgoing[0].alert, unreported))
-            results = self._transport.send(outgoing, deadline)
-        except BaseException as error:
-            if not isinstance(error, Exception) and not self.is_current_thread():
-                raise  # Ctrl-C, while this thread delivers itself: the next to deliver finds the alerts in flight
-            results = [SendResult(SendStatus.DROPPED, INTERNAL_ERROR, f"{type(error).__name__}: {error}")] * len(batch)
-        if results[0].status is SendStatus.SHOWN:
-            self._queue.mark_reported(unreported)
-        return self._account(batch, results)
+        outgoing = [
+            OutgoingAlert(entry.alert, entry.id_, entry.coalescing_id, entry.unanswered, entry.tallies())
+            for entry in batch
+        ]
+        outgoing[0] = replace(outgoing[0], alert=with_dropped(outgoing[0].alert, unreported))
+        for index, result in enumerate(self._transport.send(outgoing, deadline)):
+            if index == 0 and result.status is SendStatus.SHOWN:
+                self._queue.mark_reported(unreported)
+            yield result
 
-    def _account(self, batch: Sequence[Entry], results: Sequence[SendResult]) -> bool:
-        """Apply the results of a send; return False to stop and back off."""
-        for result in results:
-            if result.hint:
-                self._note(result.hint)
-        # The newest first: what is put back has to stand in its old order.
-        for entry, result in reversed(list(zip(batch, results, strict=True))):
+    def _settle(self, entry: Entry, result: SendResult) -> None:
+        """Count what became of an entry, as soon as that is known; one that is worth another try stays in flight."""
+        if result.hint:
+            self._note(result.hint)
+        if result.status is not SendStatus.RETRY:
+            self._answered_at = time.monotonic()
+            self._queue.settle(entry, None if result.status is SendStatus.SHOWN else result.reason)
             if result.status is SendStatus.SHOWN:
-                self._queue.settle(entry)
-            elif result.status is not SendStatus.RETRY:
-                self._queue.settle(entry, result.reason)
-            elif result.unanswered >= MAX_SENDINGS:
-                self._queue.settle(entry, NO_ANSWER)
-            else:
-                self._queue.put_back(entry, result.unanswered)
-        return self._enter_after({result.status for result in results})
+                self._reports.success(self._waited_and_lost)
+        elif result.unanswered >= MAX_SENDINGS:
+            self._queue.settle(entry, NO_ANSWER)
+        if self._waiters:
+            self._waiters.release_settled(self._queue.is_settled)
 
-    def _enter_after(self, statuses: set[SendStatus]) -> bool:
+    def _enter_after(self, statuses: set[SendStatus], mark: int) -> bool:
         """Change the state as the results of a send say; return False to stop and back off."""
         if SendStatus.RETRY in statuses:
-            self._enter(State.RETRYING)
+            self._enter(State.RETRYING, mark)
             return False
-        self._answered_at = time.monotonic()
         if SendStatus.REFUSED in statuses:
             self._enter(State.REFUSED)
         else:
             self._enter(State.IDLE if self._thread is None else State.RUNNING)
-        if SendStatus.SHOWN in statuses:
-            self._reports.success(self._waited_and_lost)
         return True
 
     def _waited_and_lost(self) -> tuple[int, int]:
