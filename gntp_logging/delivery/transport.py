@@ -15,7 +15,7 @@ from gntp_logging.alerts.alert import Alert
 from .digest import Tally
 
 MAX_SENDINGS: Final = 2
-"""How often one alert is sent while no answer to it comes, though the server answers. It may have shown it each time."""
+"""How often an alert is sent while no answer to it comes, though the server answers. It may be shown each time."""
 
 
 @dataclass(frozen=True)
