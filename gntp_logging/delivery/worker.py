@@ -82,16 +82,42 @@ class State(enum.Enum):
 
 
 class _Thread:
-    """One background thread of a worker, which goes on until the worker is closed."""
+    """One background thread of a worker, which goes on until the worker is closed.
+
+    A thread that is closed while an exchange hangs is taken on again, rather than have another wait beside it. Of its
+    last look and of who wants it back, one is first: the one that gets the token.
+    """
 
     def __init__(self) -> None:
-        self._is_ending = False
+        self._is_closed = False
+        self._token = [None]  # list.pop and list.append cannot be interrupted halfway
 
-    def end(self) -> None:
-        self._is_ending = True
+    def close(self) -> None:
+        """Let it end after what it does now."""
+        self._is_closed = True
 
     def goes_on(self) -> bool:
-        return not self._is_ending
+        """Tell whether it was not closed."""
+        return not self._is_closed
+
+    def take_on_again(self) -> bool:
+        """Let it go on although it was closed; return whether it has not ended yet."""
+        if not self._take_token():
+            return False
+        self._is_closed = False
+        self._token.append(None)
+        return True
+
+    def ends(self) -> bool:
+        """Tell whether it may end now; nobody takes it on again afterwards."""
+        return self._take_token()
+
+    def _take_token(self) -> bool:
+        try:
+            self._token.pop()
+        except IndexError:
+            return False
+        return True
 
 
 class _Flush(NamedTuple):
@@ -182,6 +208,7 @@ class Worker:
         self._waiters = Waiters()
         self._state = State.IDLE
         self._thread: _Thread | None = None  # the one that will find what is submitted now
+        self._closed_thread: _Thread | None = None  # the one before, which may still be in its last exchange
         self._is_retired = False
         self._thread_ids: set[int] = set()  # more than one while an older thread ends its last exchange
         self._failures = 0
@@ -258,7 +285,7 @@ class Worker:
         finally:
             thread = self._thread
             if thread is not None:
-                thread.end()
+                thread.close()
                 self._forget(thread)
             self._wake_up()
             self._transport.close()
@@ -330,21 +357,29 @@ class Worker:
                 drain_at_the_end_of_a_child()
                 if self._kind_of_lock is not threading.Lock:
                     self._make_locks()
-                # Before the start: the thread may have ended, or close may have been called, when the start returns.
-                thread = self._thread = _Thread()
-                if self._state is State.IDLE:
-                    self._enter(State.RUNNING)
-                try:
-                    start_thread(self._run, thread)
-                except BaseException:
-                    self._forget(thread)
-                    raise
+                self._start_or_take_on()
         except RuntimeError as error:
             if not self._has_reported_no_thread:
                 self._has_reported_no_thread = True
                 self._reports.line(f"no thread can be started ({error}): alerts are sent by the thread that logs")
         finally:
             starting.release()
+
+    def _start_or_take_on(self) -> None:
+        closed = self._closed_thread
+        is_there = closed is not None and closed.take_on_again()
+        # Before the start: the thread may have ended, or close may have been called, when the start returns.
+        thread = self._thread = closed if closed is not None and is_there else _Thread()
+        if self._state is State.IDLE:
+            self._enter(State.RUNNING)
+        try:
+            if is_there:
+                self._wake_up()
+            else:
+                start_thread(self._run, thread)
+        except BaseException:
+            self._forget(thread)
+            raise
 
     def _is_being_started(self) -> bool:
         if is_held_here(self._starting):
@@ -355,9 +390,9 @@ class Worker:
         return False
 
     def _forget(self, thread: _Thread) -> None:
-        """Let the next alert start another thread, unless one was started after this one."""
+        """Let the next alert start a thread, unless one was started after this one."""
         if self._thread is thread:
-            self._thread = None
+            self._thread, self._closed_thread = None, thread
             if self._state is State.RUNNING:
                 self._enter(State.IDLE)
 
@@ -366,12 +401,13 @@ class Worker:
         ident = _thread.get_ident()
         self._thread_ids.add(ident)
         try:
-            while thread.goes_on():
+            while thread.goes_on() or not thread.ends():
                 pause = self._work(thread)
                 if self._is_retired and not (self._failures and self._queue.has_work()):
                     return
                 self._wake.acquire(timeout=pause)
         finally:
+            thread.ends()
             self._waiters.release_settled(self._queue.is_settled)
             self._queue.dropped_alerts.hand_over()
             # The system gives the number of a thread that has ended to the next one, whose records are not this one's.

@@ -735,6 +735,43 @@ def test_close_says_that_the_time_was_too_short_where_the_server_answers(workers
         gate.open.set()
 
 
+def test_a_thread_that_hangs_is_taken_on_again_after_each_close(workers: Callable[..., Worker]) -> None:
+    """Closed and used again while an exchange hangs, as by reloads: one thread, and everything is delivered."""
+    gate = Gate()
+    with ScriptedServer(gate) as server:
+        worker = workers(server.port, shutdown_timeout=0.0)
+        worker.submit(alert("first"))
+        assert gate.reached.wait(PATIENCE)
+        for number in range(5):
+            worker.close()
+            worker.submit(alert(f"after {number}"))
+            assert len(worker._thread_ids) == 1
+        gate.open.set()
+        assert worker.flush(PATIENCE)
+        assert gate.shown[-1].startswith("after 4\n(5 alerts were dropped")
+        worker.shutdown_timeout = PATIENCE
+        worker.close()
+        wait_until(lambda: not worker._thread_ids)
+    assert worker.stats().dropped == {"not delivered in time": 5}
+
+
+@pytest.mark.slow
+def test_closing_and_starting_at_any_moment_leaves_no_alert_behind(
+    workers: Callable[..., Worker], receiver: RunningReceiver
+) -> None:
+    """Threads that end and threads that are wanted back meet in every order."""
+    worker = workers(receiver.port, shutdown_timeout=PATIENCE)
+    for number in range(300):
+        worker.submit(alert(str(number)))
+        closing = threading.Thread(target=worker.close)
+        closing.start()
+        worker.submit(alert(f"meanwhile {number}"))
+        closing.join()
+    assert worker.flush(PATIENCE)
+    stats = worker.stats()
+    assert (stats.accepted, stats.shown, stats.queued) == (600, 600, 0)
+
+
 def test_close_long_after_a_flush_has_a_budget_of_its_own(
     workers: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
