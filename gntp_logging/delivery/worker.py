@@ -378,6 +378,7 @@ class Worker:
             else:
                 start_thread(self._run, thread)
         except BaseException:
+            thread.ends()  # before it began
             self._forget(thread)
             raise
 
