@@ -23,13 +23,14 @@ from .text import (
     MAX_TITLE,
     cut,
     formatted,
+    frames_of,
     message,
     of_exception,
     of_formatted,
     one_line,
-    parse_traceback,
     title,
 )
+from .tracebacks import parse_traceback
 
 EXTRA_KEY: Final = "gntp"
 """Attribute of a record with what this one alert shall look like: ``extra={"gntp": {...}}``."""
@@ -51,7 +52,8 @@ class Alert(NamedTuple):
         url: What opens on a click; None opens nothing.
         level_name: The level's name.
         created: When the record was made, in seconds since 1970.
-        fingerprint: What alerts of the same mistake have in common, before :func:`.fingerprint.normalized`.
+        fingerprint: What alerts of the same mistake have in common, before :func:`.fingerprint.normalized`. Without
+            secrets where the rest is.
         context: What the program was doing, as names and values; shown in the last line, and sent as ``Data-`` headers.
         url_parts: What opens on a click, where values are part of it: see :meth:`.templates.Template.parts`.
         is_formatted: Whether the user's formatter made the text, to which no line of context is added then.
@@ -91,6 +93,7 @@ class Alert(NamedTuple):
             text=f"An alert ({where or 'unknown'}) is withheld: looking for secrets in it has failed",
             icon=None,
             url=None,
+            fingerprint=fingerprints.without_texts(self.fingerprint),
             context=(),
             url_parts=(),
             is_formatted=True,
@@ -215,16 +218,16 @@ class AlertFactory:
         """Return text and fingerprint of a record with an exception, or with what is left of one."""
         exc_info = record.exc_info
         if exc_info and exc_info[0] is not None:
-            fingerprint = fingerprints.fingerprint_exception(record.levelno, exc_info[0], exc_info[2])
-            return of_exception(record, plain, self._max_text), fingerprint
+            frames = frames_of(exc_info[2])
+            fingerprint = fingerprints.fingerprint_exception(record.levelno, exc_info[0], exc_info[1], frames)
+            return of_exception(record, frames, plain, self._max_text), fingerprint
         if record.exc_text:
             plain = f"{plain}\n{record.exc_text}"
         found = parse_traceback(plain)
         if found is None:
             return plain, fingerprints.fingerprint_call(record, logger, plain)
         said, error = found
-        fingerprint = fingerprints.fingerprint_formatted(record.levelno, error.name, error.frames)
-        return of_formatted(error, said, self._max_text), fingerprint
+        return of_formatted(error, said, self._max_text), fingerprints.fingerprint_formatted(record.levelno, error)
 
     def _plainly(self, record: logging.LogRecord, error: Exception) -> Alert:
         """Make an alert of a record whose attributes are not what logging makes them: of its message alone."""
@@ -240,7 +243,7 @@ class AlertFactory:
             text,
             level_name="Alert",
             created=time.time(),
-            fingerprint=(level, text[:MAX_TITLE]),
+            fingerprint=fingerprints.RawCall(level, "", "", "", "", text[:MAX_TITLE]),
             context=self._context.constants,
             logger=record.name[:MAX_TITLE] if type(record.name) is str else "",
         )

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from gntp_logging.alerts.alert import Alert, AlertFactory
 from gntp_logging.alerts.levels import LevelMap
-from gntp_logging.alerts.text import MAX_TITLE, boundary, cut, innermost_frames, one_line, parse_traceback, title
+from gntp_logging.alerts.text import MAX_TITLE, boundary, cut, innermost_frames, one_line, title
+from gntp_logging.alerts.tracebacks import parse_traceback
 
 
 def test_a_text_of_many_lines_is_cut_between_lines() -> None:
