@@ -325,7 +325,8 @@ def normalized(fingerprint: Fingerprint) -> Fingerprint:
         others = [f"from {_line(fingerprint.cause)}"] if fingerprint.cause else []
         others += sorted({f"with {_line(leaf)}" for leaf in fingerprint.leaves})
         said = _holes_of_error(fingerprint.message)
-        return _joined("error", str(fingerprint.level), fingerprint.name, said, *places, *others)
+        name = _MOVED.get(fingerprint.name, fingerprint.name)
+        return _joined("error", str(fingerprint.level), name, said, *places, *others)
     return _joined("key", fingerprint.key) if isinstance(fingerprint, RawKey) else fingerprint
 
 
@@ -340,7 +341,16 @@ def _joined(*parts: str) -> str:
 
 
 def _line(said: Said) -> str:
-    return f"{said[0]}: {_holes_of_error(said[1])}"
+    return f"{_MOVED.get(said[0], said[0])}: {_holes_of_error(said[1])}"
+
+
+_MOVED: Final = {
+    "asyncio.exceptions.TimeoutError": "TimeoutError",
+    "concurrent.futures._base.TimeoutError": "TimeoutError",
+    "exceptiongroup.BaseExceptionGroup": "BaseExceptionGroup",
+    "exceptiongroup.ExceptionGroup": "ExceptionGroup",
+}
+"""Types that are Python's own from 3.11 on, by their name in 3.10."""
 
 
 _SUGGESTION: Final = re.compile(r"\. (?:Did|Or did) you .*")

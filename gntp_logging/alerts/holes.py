@@ -269,7 +269,7 @@ _UNIT: Final = rf"""
     ) \b )*
 """
 _RUN: Final = re.compile(
-    rf"\*{_UNIT} (?: [ ,;:|/.+-]* (?:and[ ]|or[ ])? (?: \* | \( (?:\*{_UNIT})? \) ) {_UNIT} )*", re.VERBOSE
+    rf"\*{_UNIT} (?: [ ,;:|/.+=-]* (?:and[ ]|or[ ])? (?: \* | \( (?:\*{_UNIT})? \) ) {_UNIT} )*", re.VERBOSE
 )
 """Holes side by side: a list of any length, an amount in two units, a name and its address in brackets."""
 
@@ -279,7 +279,7 @@ _FROM: Final = re.compile(r"(?<=\bfor )\S+(?= from \*)")
 _BRACKETS: Final = re.compile(r"\[[^\[\],]*,[^\[\]]*\]|\[\]")
 """A list, the empty one too; a word alone in brackets, such as a thread's name, is none."""
 
-_PLURAL: Final = re.compile(r"\* (?=([a-z][a-z-]{2,}))\1(?<=[a-rt-z]s)(?![\w-])")
+_PLURAL: Final = re.compile(r"\* (?=([a-z][a-z-]{3,}))\1(?<=[a-rt-z]s)(?![\w-])")
 """What is counted: one file, two files. The word is found ahead and taken whole, so that none of it is tried twice."""
 
 

@@ -305,6 +305,15 @@ def test_an_exception_that_cannot_be_printed_has_a_message() -> None:
     assert "Hostile|<exception str() failed>|" in fingerprint("x", exc_info=raised(fail))
 
 
+def test_a_type_that_has_moved_is_the_same_on_every_python() -> None:
+    """Python 3.10 prints other modules."""
+    assert (
+        normalized(RawError(40, "exceptiongroup.ExceptionGroup", (), "x", ("asyncio.exceptions.TimeoutError", ""), ()))
+        == normalized(RawError(40, "ExceptionGroup", (), "x", ("TimeoutError", ""), ()))
+        == "1|error|40|ExceptionGroup|x|from TimeoutError: "
+    )
+
+
 def test_only_an_exceptions_first_line_counts() -> None:
     """Notes and what follows it vary."""
 
