@@ -189,13 +189,17 @@ class AlertFactory:
             own_text = formatted(record, formatter) if formatter else None
             if own_text is not None:
                 text = own_text
+            if not text or text.isspace():
+                text = "(empty message)"
+            elif len(text) > self._max_text:
+                text = cut(text, self._max_text)
             fields = (
                 level,
                 presentation.event,
                 presentation.priority,
                 presentation.sticky,
                 presentation.title,
-                cut(text, self._max_text) if text.strip() else "(empty message)",
+                text,
                 None,
                 self._url,
                 presentation.level_name,

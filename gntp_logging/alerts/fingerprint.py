@@ -27,7 +27,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from .holes import CUT, MAX_RESULT, MAX_TEXT, with_holes
-from .tracebacks import FormattedError, Frame, up_to_a_blank_line
+from .tracebacks import FormattedError, Frame, type_name, up_to_a_blank_line
 
 RULES: Final = 1
 """Number of the rules by which fingerprints are made, those of :mod:`.holes` included. Whoever changes one adds one."""
@@ -129,8 +129,11 @@ def fingerprint_call(record: logging.LogRecord, logger: str, message: str) -> Ra
         template = ""
     elif not record.args:
         template = ""
-    # RawCall(...) takes twice as long.
-    return _new_tuple(RawCall, (record.levelno, logger, path, function, template[:MAX_TEXT], _cut(message)))
+    elif len(template) > MAX_TEXT:
+        template = _cut(template)
+    if len(message) > MAX_TEXT:
+        message = _cut(message)
+    return _new_tuple(RawCall, (record.levelno, logger, path, function, template, message))  # RawCall(...) takes longer
 
 
 def fingerprint_exception(
@@ -144,15 +147,15 @@ def fingerprint_exception(
         value: The exception.
         frames: Its frames, the outermost first.
     """
-    before = None if value is None else _before(value)
-    return RawError(
-        level,
-        _name(exc_type),
-        _innermost(frames),
-        "" if value is None else _message(value),
-        None if before is None else (_name(type(before)), _message(before)),
-        tuple((_name(type(leaf)), _message(leaf)) for leaf in _leaves(value)),
-    )
+    name, innermost = type_name(exc_type), _innermost(frames)
+    if value is None:
+        return RawError(level, name, innermost, "", None, ())
+    before = _before(value)
+    leaves: tuple[Said, ...] = ()
+    if before is not None or isinstance(value, _group_type()):
+        leaves = tuple((type_name(type(leaf)), _message(leaf)) for leaf in _leaves(value))
+    cause = None if before is None else (type_name(type(before)), _message(before))
+    return _new_tuple(RawError, (level, name, innermost, _message(value), cause, leaves))
 
 
 def fingerprint_formatted(level: int, error: FormattedError) -> RawError:
@@ -210,21 +213,19 @@ _COMPREHENSIONS: Final = frozenset(("<listcomp>", "<setcomp>", "<dictcomp>", "<g
 
 def _innermost(frames: Sequence[Frame]) -> tuple[tuple[str, str], ...]:
     """Return path and function of the application's innermost frames; of the innermost at all where it has none."""
-    functions = ((path, name) for path, _, name in reversed(frames) if name not in _COMPREHENSIONS)
-    own = tuple(itertools.islice((each for each in functions if is_application(each[0])), _COUNTED_FRAMES))
-    return own or tuple((path, name) for path, _, name in frames[: -_COUNTED_FRAMES - 1 : -1])
+    own: list[tuple[str, str]] = []
+    for path, _, function in reversed(frames):
+        if function not in _COMPREHENSIONS and is_application(path):
+            own.append((path, function))
+            if len(own) == _COUNTED_FRAMES:
+                break
+    return tuple(own or ((path, function) for path, _, function in frames[: -_COUNTED_FRAMES - 1 : -1]))
 
 
 @functools.lru_cache(maxsize=4096)
 def is_application(path: str) -> bool:
     """Tell whether a file is the application's: outside the standard library and what was installed."""
     return not (path.startswith(("<frozen ", _OWN, *_STANDARD_LIBRARY)) or _INSTALLED.search(path))
-
-
-def _name(exc_type: type[BaseException]) -> str:
-    """Return a type's name as tracebacks print it."""
-    module = exc_type.__module__
-    return exc_type.__qualname__ if module in ("builtins", "__main__") else f"{module}.{exc_type.__qualname__}"
 
 
 def _message(value: BaseException) -> str:
@@ -234,7 +235,7 @@ def _message(value: BaseException) -> str:
         text = str(value.msg if isinstance(value, SyntaxError) else value)
     except Exception:  # noqa: BLE001 - exceptions with hostile attributes exist
         text = "<exception str() failed>"
-    return _cut(up_to_a_blank_line(text))
+    return _cut(up_to_a_blank_line(text) if "\n" in text else text)
 
 
 def _before(value: BaseException) -> BaseException | None:
@@ -242,7 +243,7 @@ def _before(value: BaseException) -> BaseException | None:
     return value.__cause__ or (None if value.__suppress_context__ else value.__context__)
 
 
-def _leaves(value: BaseException | None) -> Iterator[BaseException]:
+def _leaves(value: BaseException) -> Iterator[BaseException]:
     """Return the exceptions of the first group in a chain."""
     group = _group_type()
 
@@ -253,17 +254,20 @@ def _leaves(value: BaseException | None) -> Iterator[BaseException]:
             for member in error.exceptions[:_MAX_MEMBERS]:
                 yield from leaves(member, depth + 1)
 
+    link: BaseException | None = value
     for _ in range(_MAX_LINKS):
-        if value is None or isinstance(value, group):
+        if link is None or isinstance(link, group):
             break
-        value = _before(value)
-    return itertools.islice(leaves(value, 0), _MAX_MEMBERS) if isinstance(value, group) else iter(())
+        link = _before(link)
+    return itertools.islice(leaves(link, 0), _MAX_MEMBERS) if isinstance(link, group) else iter(())
+
+
+_GROUP: Final = getattr(builtins, "BaseExceptionGroup", None)
 
 
 def _group_type() -> Any:
     """Return the class of exception groups; for Python 3.10 that of a package, which its users have imported."""
-    package = sys.modules.get("exceptiongroup")
-    return getattr(builtins, "BaseExceptionGroup", None) or getattr(package, "BaseExceptionGroup", ())
+    return _GROUP or getattr(sys.modules.get("exceptiongroup"), "BaseExceptionGroup", ())
 
 
 def _formatted_leaves(error: FormattedError) -> Iterator[FormattedError]:

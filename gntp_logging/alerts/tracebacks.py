@@ -75,6 +75,12 @@ class FormattedError(NamedTuple):
         return self.line[len(self.name) + 1 :].removeprefix(" ")
 
 
+def type_name(exc_type: type[BaseException]) -> str:
+    """Return a type's name as tracebacks print it."""
+    module = exc_type.__module__
+    return exc_type.__qualname__ if module in ("builtins", "__main__") else f"{module}.{exc_type.__qualname__}"
+
+
 def parse_traceback(text: str) -> tuple[str, FormattedError] | None:
     """Find a traceback in a text.
 
