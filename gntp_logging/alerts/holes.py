@@ -63,10 +63,10 @@ def holes_made(line: str) -> str:
     line = _TOKEN.sub(_token_or_code if _may_announce(line.lower()) else _token, line)
     if "[" in line:
         line = _BRACKETS.sub("[*]", line)
-    if HOLE not in line:
-        return line
     if not _DATE_WORDS.isdisjoint(words):
         line = _DATE.sub(HOLE, line)
+    if HOLE not in line:
+        return line
     if " <*" in line:
         line = line.replace(" <*", " *")  # less than a second
     line = _RUN.sub(HOLE, line)
@@ -157,12 +157,12 @@ _TOKEN: Final = re.compile(
     rf"""
     (?<![{_SIGN}])
     (?: [{_LETTER}]* [0-9/@\\.] (?<! \.(?![{_SIGN}]) ) [{_SIGN}]* (?<![.\-])
-      | [a-fA-F]{{8,}} (?![{_SIGN}]) )
+      | (?: [a-fA-F]{{8,}} | tmp[a-z_]{{8}} ) (?![{_SIGN}]) )
     """,
     re.VERBOSE,
 )
-"""What holds a digit, a sign of a path or of an address, or a dot inside; hexadecimal letters alone. No character is
-looked at more than three times."""
+"""What holds a digit, a sign of a path or of an address, or a dot inside; hexadecimal letters alone; the name of a
+temporary file. No character is looked at more than three times."""
 
 _COLONS: Final = re.compile(r":[0-9a-fA-F]{0,4}:")
 _HEX_GROUPS: Final = re.compile(r"(?<![\w:])(?=[a-fA-F:]*[0-9])(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(?![\w:])")
@@ -253,12 +253,11 @@ def _is_code(number: str, line: str, begin: int) -> bool:
 # -- What belongs to a hole ------------------------------------------------------------------------
 
 _DAYS: Final = "Mon|Tue|Wed|Thu|Fri|Sat|Sun|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday"
-_MONTHS: Final = (
-    "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec"
-    "|January|February|March|April|June|July|August|September|October|November|December"
-)
+_WHOLE_MONTHS: Final = "January|February|April|June|July|August|September|October|November|December"
+_MONTHS: Final = f"Jan|Feb|Mar|March|Apr|May|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec|{_WHOLE_MONTHS}"
 _DATE_WORDS: Final = frozenset(f"{word}{sign}" for word in f"{_DAYS}|{_MONTHS}".split("|") for sign in ("", ",", "."))
-_DATE: Final = re.compile(rf"\b(?:(?:{_DAYS})[,.]? )?(?:(?:{_MONTHS})[,.]? )?\*")
+_DATE: Final = re.compile(rf"\b(?:(?:{_DAYS})[,.]? )?(?:(?:{_MONTHS})[,.]? )?\*|\b(?:{_WHOLE_MONTHS})\b")
+"""Days and months beside a number; March and May, which are words, only there."""
 
 _UNIT: Final = rf"""
     (?:[ ]? (?=[A-Zabdhkmnpsuwyµ]) (?:
