@@ -44,9 +44,9 @@ def holes_made(line: str) -> str:
     line = " ".join(words)
     is_cut = line.endswith(CUT)
     if "{" in line:
-        line = _BODY.sub(HOLE, line)
+        line = _without_bodies(line, is_cut=is_cut)
     line = _without_quotes(line, is_cut=is_cut)
-    if is_cut:
+    if line.endswith(CUT):
         line = line[: line.rfind(" ") + 1]
     if "://" in line:
         line = _URL.sub(HOLE, line)
@@ -54,7 +54,7 @@ def holes_made(line: str) -> str:
         line = _VALUE.sub(_value, line)
     if "user " in line:
         line = _USER.sub(HOLE, line)
-    if ".." in line:
+    if "..." in line:
         line = _DOTS.sub(" .. ", line)
     if ":\\" in line:
         line = _DRIVE.sub("", line)
@@ -78,39 +78,63 @@ def holes_made(line: str) -> str:
 # -- What has a beginning and an end ---------------------------------------------------------------
 
 
-def _nested(depth: int) -> str:
-    deeper = rf"(?:{_nested(depth - 1)}[^{{}}]*)*" if depth else ""
-    return rf"\{{[^{{}}]*{deeper}\}}"
+_BRACE: Final = re.compile(r'"[^"]*"|[{}]')
+"""A brace; one in a string is none."""
 
 
-_BODY: Final = re.compile(_nested(3))
-"""JSON, a dictionary, an object in Java's print form; three deep, because each level is another look at the text."""
+def _without_bodies(line: str, *, is_cut: bool) -> str:
+    """Return a line with a hole for each outermost pair of braces: JSON, a dictionary, an object as Java prints it."""
+    bodies: list[tuple[int, int]] = []
+    opened: list[int] = []
+    for brace in _BRACE.finditer(line):
+        if brace[0] == "{":
+            opened.append(brace.start())
+        elif brace[0] == "}" and opened:
+            begin = opened.pop()
+            while bodies and bodies[-1][0] > begin:
+                bodies.pop()
+            bodies.append((begin, brace.end()))
+    if is_cut and opened:  # the body goes on behind the cut
+        bodies = [body for body in bodies if body[0] < opened[0]]
+        bodies.append((opened[0], len(line)))
+    parts: list[str] = []
+    end = 0
+    for begin, next_end in bodies:
+        parts += line[end:begin], HOLE
+        end = next_end
+    return "".join((*parts, line[end:]))
 
-_DOUBLE: Final = r'"[^"]*'
+
+# No sign that opens a string can also stand inside one, so that a string that never ends is looked through once.
+_DOUBLE: Final = r'"(?<!\\")[^"\\]*(?:\\.[^"\\]*)*'
 # A sign behind a letter opens nothing, but for b'bytes'; one between two letters is an apostrophe and closes nothing.
-# No sign is both, so that a string that never ends is looked through once.
-_SINGLE: Final = r"'(?:(?<!\w')|(?<=\b[bru]'))[^']*(?:'(?<=\w')(?<!\b[bru]')(?=\w)[^']*)*"
+_SINGLE: Final = r"'(?:(?<![\w\\]')|(?<=\b[bru]'))[^'\\]*(?:(?:\\.|'(?<=\w')(?<!\b[bru]')(?=\w))[^'\\]*)*"
 _DOUBLE_QUOTED: Final = re.compile(rf'{_DOUBLE}"')
 _SINGLE_QUOTED: Final = re.compile(rf"{_SINGLE}'(?!\w)")
 _OTHER_QUOTED: Final = re.compile("`[^`']*[`']|[“„”][^“„”]*[“”]|«[^«»]*»|»[^«»]*«|[‘‚][^’‘‚]*[’‘]|「[^「」]*」")
 _CUT_QUOTED: Final = re.compile(rf"(?:{_DOUBLE}|{_SINGLE})(?<={CUT})\Z")
-_REQUEST: Final = re.compile('"(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE) ')
+_REQUEST: Final = re.compile(r"""["'](?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE) """)
+_RESPONSE: Final = re.compile(r"""["'](HTTP/[0-9.]+ )?([1-5][0-9][0-9]) [A-Z]""")
 
 
 def _without_quotes(line: str, *, is_cut: bool) -> str:
     if '"' in line:
         line = _DOUBLE_QUOTED.sub(_quoted, line)
     if "'" in line:
-        line = _SINGLE_QUOTED.sub(HOLE, line)
+        line = _SINGLE_QUOTED.sub(_quoted, line)
     if "`" in line or not line.isascii():
         line = _OTHER_QUOTED.sub(HOLE, line)
-    return _CUT_QUOTED.sub(f"{HOLE} ", line) if is_cut else line
+    return _CUT_QUOTED.sub(HOLE, line) if is_cut else line
 
 
 def _quoted(match: re.Match[str]) -> str:
-    """Return a hole; of a request line the method stays, and the sign behind it, which announces its status."""
-    request = _REQUEST.match(match[0])
-    return f'{request[0]}{HOLE}"' if request else HOLE
+    """Return a hole, behind a request's method or a response's status; the sign behind a request announces its status."""
+    text = match[0]
+    if request := _REQUEST.match(text):
+        return f'{request[0]}{HOLE}"'
+    if response := _RESPONSE.match(text):
+        return f"{'HTTP ' if response[1] else ''}{response[2]} {HOLE}"
+    return HOLE
 
 
 _URL: Final = re.compile(r"(?<![a-zA-Z0-9+.-])[a-zA-Z][a-zA-Z0-9+.-]*://[^\s,;)\]>]*(?<![.:])")
@@ -120,18 +144,8 @@ _URL: Final = re.compile(r"(?<![a-zA-Z0-9+.-])[a-zA-Z][a-zA-Z0-9+.-]*://[^\s,;)\
 _IN_VALUE: Final = r"[^\s,;()\[\]{}<>&|=]"
 _VALUE: Final = re.compile(rf"=(?<![=!<>]=)(?![=>~])(?: ?{_IN_VALUE}+(?!{_IN_VALUE}|=))?")
 _TELLING_NAMES: Final = (
-    "reason",
-    "error",
-    "state",
-    "status",
-    "type",
-    "code",
-    "method",
-    "errno",
-    "winerror",
-    "signal",
-    " rc",
-)
+    "reason", "error", "state", "status", "type", "code", "method", "errno", "winerror", "signal", " rc",
+)  # fmt: skip
 """What such a name is equal to tells one mistake from another."""
 
 
@@ -147,7 +161,7 @@ _USER: Final = re.compile(
 
 # -- Tokens ----------------------------------------------------------------------------------------
 
-_DOTS: Final = re.compile(r" ?\.{2,}(?![/\\]) ?")
+_DOTS: Final = re.compile(r" ?\.{3,} ?")
 """Leaders of a column: they stand between words, and are no part of one."""
 
 # ASCII alone: it takes half the time, and in 订单17失败, which has no blanks, the words stay.
@@ -193,8 +207,15 @@ def _token(match: re.Match[str]) -> str:
     if "/" in token:
         is_telling = token.replace("/", "", 1).isalpha() and token[0] != "/"  # and/or, I/O
     else:
-        is_telling = token in _NAMES or (token.endswith(_CLASSES) and "@" not in token)
+        is_telling = token in _NAMES or (token[-1].isalpha() and _is_name(token))
     return token if is_telling else HOLE
+
+
+def _is_name(token: str) -> bool:
+    """Tell whether a token is the name of a class, or of what a class holds, and not of a host, a file or a module."""
+    if token.endswith(_CLASSES):
+        return "@" not in token
+    return token[0].isupper() and "." in token and token.replace(".", "").replace("_", "").isalpha()
 
 
 def _token_or_code(match: re.Match[str]) -> str:
@@ -244,7 +265,7 @@ def _is_code(number: str, line: str, begin: int) -> bool:
     word = line[blank + 1 if blank >= 0 else low : begin].strip(" :=#([<").lower()
     if line[begin - 1 : begin] == "=" and word.endswith(_TELLING_NAMES):
         return True
-    looks = _ANNOUNCED.get(word)
+    looks = _ANNOUNCED.get(word) or (_STATUS if word.endswith("error") else None)
     if looks is not None:
         return looks.fullmatch(number) is not None
     return word == "with" and line.endswith("exited with", 0, begin - 1)

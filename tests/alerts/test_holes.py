@@ -152,6 +152,7 @@ def test_where_a_message_was_cut_makes_no_difference_to_its_last_value(text: str
     whole = "no such user "
     assert with_holes(f"{whole}3f2a9c1d{CUT}") == with_holes(f"{whole}abcdefgh{CUT}") == whole.rstrip()
     assert with_holes(f"{whole}'{text[:end]}{CUT}") == with_holes(f'{whole}"{text}{CUT}') == f"{whole}{HOLE}"
+    assert with_holes(f'{whole}{{"a": {{}}, "b": {{"{text}": 1{CUT}') == f"{whole}{HOLE}"
 
 
 def test_a_long_value_does_not_push_the_rest_out() -> None:
