@@ -45,7 +45,7 @@ _MAX_MEMBERS: Final = 15
 """Members of a group, and leaves in all, that are looked at; Python prints as many of each group."""
 
 _MAX_DEPTH: Final = 10
-"""Levels of groups; Python prints as many."""
+"""Levels of groups that are looked into; Python prints as many."""
 
 _STANDARD_LIBRARY: Final = (
     os.path.dirname(os.__file__) + os.sep,
@@ -87,8 +87,8 @@ class RawError(NamedTuple):
         name: The exception's type, with its module.
         frames: Path and function of the innermost frames, the innermost first.
         message: What the exception says.
-        cause: What was raised before it.
-        leaves: What its group holds, or a group that was raised before it.
+        cause: What it was raised from, or while what was handled.
+        leaves: What it holds, where it is a group; else what the first group in its chain of causes holds.
     """
 
     level: int
@@ -100,7 +100,7 @@ class RawError(NamedTuple):
 
 
 class RawKey(NamedTuple):
-    """What a record says itself, or the user's function of it."""
+    """What a record says that it is known by, or the user's function says of it."""
 
     key: str
 
@@ -240,7 +240,9 @@ def _message(value: BaseException) -> str:
 
 def _before(value: BaseException) -> BaseException | None:
     """Return what an exception was raised from, or while what was handled."""
-    return value.__cause__ or (None if value.__suppress_context__ else value.__context__)
+    if value.__cause__ is not None or value.__suppress_context__:
+        return value.__cause__
+    return value.__context__
 
 
 def _leaves(value: BaseException) -> Iterator[BaseException]:
@@ -248,9 +250,9 @@ def _leaves(value: BaseException) -> Iterator[BaseException]:
     group = _group_type()
 
     def leaves(error: BaseException, depth: int) -> Iterator[BaseException]:
-        if not isinstance(error, group):
+        if not isinstance(error, group) or depth == _MAX_DEPTH:
             yield error
-        elif depth < _MAX_DEPTH:
+        else:
             for member in error.exceptions[:_MAX_MEMBERS]:
                 yield from leaves(member, depth + 1)
 

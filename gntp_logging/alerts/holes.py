@@ -128,7 +128,7 @@ def _without_quotes(line: str, *, is_cut: bool) -> str:
 
 
 def _quoted(match: re.Match[str]) -> str:
-    """Return a hole, behind a request's method or a response's status; the sign behind a request announces its status."""
+    """Return a hole. A response keeps its status, a request its method and the sign that announces a status."""
     text = match[0]
     if request := _REQUEST.match(text):
         return f'{request[0]}{HOLE}"'

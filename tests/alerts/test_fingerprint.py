@@ -238,6 +238,17 @@ def test_the_cause_tells_explicit_or_not() -> None:
     assert len({key, broken(chained(OSError("no"))), broken(chained(OSError("none"))), broken(chained(None))}) == 4
 
 
+def test_an_exception_that_is_false_is_a_cause() -> None:
+    """As one that has a length is."""
+
+    class Empty(Exception):
+        def __len__(self) -> int:
+            return 0
+
+    assert fingerprint("x", exc_info=raised(chained(Empty("no")))).endswith("Empty: no")
+    assert fingerprint("x", exc_info=raised(chained(None, Empty("no")))).endswith("Empty: no")
+
+
 def test_a_suppressed_context_is_none() -> None:
     """As in what Python prints."""
 
@@ -374,6 +385,15 @@ def test_a_large_group_is_looked_at_as_far_as_it_is_printed() -> None:
     raw = FACTORY.from_record(record("x", exc_info=raised(grouped(*many * 1000)))).fingerprint
     assert isinstance(raw, RawError)
     assert len(raw.leaves) == 15
+
+
+@needs_groups
+def test_a_group_that_branches_for_ever_ends() -> None:
+    """Ten levels of fifteen members each: more leaves than anybody has time for."""
+    group: Any = ValueError("no")
+    for _ in range(40):
+        group = ExceptionGroup("some", [group] * 15)
+    assert fingerprint("x", exc_info=(type(group), group, None)).count("|with ") == 1
 
 
 class Trees:
