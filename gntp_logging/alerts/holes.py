@@ -43,6 +43,8 @@ def holes_made(line: str) -> str:
     words = line.split()
     line = " ".join(words)
     is_cut = line.endswith(CUT)
+    if "\x1b" in line:
+        line = _COLOUR.sub("", line)
     if "{" in line:
         line = _without_bodies(line, is_cut=is_cut)
     line = _without_quotes(line, is_cut=is_cut)
@@ -74,6 +76,8 @@ def holes_made(line: str) -> str:
         line = _FROM.sub(HOLE, line)
     return _PLURAL.sub(_singular, line)
 
+
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 # -- What has a beginning and an end ---------------------------------------------------------------
 
