@@ -131,8 +131,8 @@ def fingerprint_call(record: logging.LogRecord, logger: str, message: str) -> Ra
         template = ""
     elif len(template) > MAX_TEXT:
         template = _cut(template)
-    if len(message) > MAX_TEXT:
-        message = _cut(message)
+    if len(message) > MAX_TEXT or len(path) + len(function) > MAX_TEXT:
+        message, path, function = _cut(message), _cut(path), _cut(function)
     return _new_tuple(RawCall, (record.levelno, logger, path, function, template, message))  # RawCall(...) takes longer
 
 
@@ -165,15 +165,18 @@ def fingerprint_formatted(level: int, error: FormattedError) -> RawError:
         level: The record's level number.
         error: What was found of it.
     """
-    before = error.before
     return RawError(
         level,
-        error.name,
-        _innermost(error.frames),
+        _cut(error.name),
+        tuple((_cut(path), _cut(function)) for path, function in _innermost(error.frames)),
         _cut(error.message),
-        before and (before.name, _cut(before.message)),
-        tuple((leaf.name, _cut(leaf.message)) for leaf in _formatted_leaves(error)),
+        error.before and _said(error.before),
+        tuple(map(_said, _formatted_leaves(error))),
     )
+
+
+def _said(error: FormattedError) -> Said:
+    return _cut(error.name), _cut(error.message)
 
 
 def fingerprint_key(key: str) -> RawKey:

@@ -583,7 +583,11 @@ def test_what_is_kept_of_a_record_is_strings_and_numbers_and_short() -> None:
     long = "x" * 5000
     keyed = record("a")
     keyed.gntp = {"key": long}
-    for made in (record(long), record(long + "%s", 1), keyed, record("a", exc_info=raised(chained(ValueError(long))))):
+    printed = f'Traceback (most recent call last):\n  File "{long}", line 1, in {long}\n{long}: {long}'
+    for made in (
+        record(long), record(long + "%s", 1), record("a", path=long, function=long), record(printed), keyed,
+        record("a", exc_info=raised(chained(ValueError(long)))),
+    ):  # fmt: skip
         found = list(parts(FACTORY.from_record(made).fingerprint))
         assert {type(part) for part in found} <= {str, int}
         assert max(len(part) for part in found if isinstance(part, str)) == MAX_TEXT
