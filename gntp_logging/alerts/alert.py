@@ -180,12 +180,12 @@ class AlertFactory:
             level, level_name, logger, created = record.levelno, record.levelname, record.name, record.created
             if type(level_name) is not str or type(logger) is not str:
                 level_name, logger = str(level_name), str(logger)
-            presentation = self._presentation(level, level_name, logger)
+            event, priority, sticky, line, level_name, logger = self._presentation(level, level_name, logger)
             plain = message(record)
             if record.exc_info or record.exc_text or len(plain) > _SHORTEST_TRACEBACK:
-                text, fingerprint = self._text_and_fingerprint(record, presentation.logger, plain)
+                text, fingerprint = self._text_and_fingerprint(record, logger, plain)
             else:  # most records: nothing to look for
-                text, fingerprint = plain, fingerprints.fingerprint_call(record, presentation.logger, plain)
+                text, fingerprint = plain, fingerprints.fingerprint_call(record, logger, plain)
             own_text = formatted(record, formatter) if formatter else None
             if own_text is not None:
                 text = own_text
@@ -195,20 +195,20 @@ class AlertFactory:
                 text = cut(text, self._max_text)
             fields = (
                 level,
-                presentation.event,
-                presentation.priority,
-                presentation.sticky,
-                presentation.title,
+                event,
+                priority,
+                sticky,
+                line,
                 text,
                 None,
                 self._url,
-                presentation.level_name,
+                level_name,
                 created if type(created) is float else time.time(),
                 fingerprint,
                 self._context.of(record, failures),
                 (),
                 own_text is not None,
-                presentation.logger,
+                logger,
             )
             alert = _new_tuple(Alert, fields)  # Alert(...) takes twice as long
             if self._has_templates:

@@ -123,16 +123,12 @@ def fingerprint_call(record: logging.LogRecord, logger: str, message: str) -> Ra
     template, path, function = record.msg, record.pathname, record.funcName
     if type(path) is not str or type(function) is not str:  # records are made by anybody; this must be hashable
         path, function = str(path), str(function or "")
-    if type(template) is not str:
-        if isinstance(template, dict) and "event" not in template:  # a message of values only
+    if not record.args or type(template) is not str:
+        if type(template) is not str and isinstance(template, dict) and "event" not in template:  # values only
             message = " ".join(sorted(str(key) for key in itertools.islice(template, _MAX_KEYS)))
         template = ""
-    elif not record.args:
-        template = ""
-    elif len(template) > MAX_TEXT:
-        template = _cut(template)
-    if len(message) > MAX_TEXT or len(path) + len(function) > MAX_TEXT:
-        message, path, function = _cut(message), _cut(path), _cut(function)
+    if len(message) + len(template) + len(path) + len(function) > MAX_TEXT:
+        message, template, path, function = _cut(message), _cut(template), _cut(path), _cut(function)
     return _new_tuple(RawCall, (record.levelno, logger, path, function, template, message))  # RawCall(...) takes longer
 
 
