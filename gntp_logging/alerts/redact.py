@@ -18,7 +18,7 @@ from . import secret_forms as forms
 from .alert import Alert
 from .secret_forms import Found
 from .secret_names import Kind, kind_of
-from .secret_shapes import BY_GLUED_MARK, BY_MARK, ODD, Span, odd, shaped
+from .secret_shapes import BY_GLUED_MARK, BY_MARK, COMPILED_TAILS, Span, shaped, tailed
 from .secret_values import is_news
 
 MASK: Final = "***"
@@ -58,10 +58,6 @@ def _look_at_glued(text: str, at: int, mark: str, keep: Collection[str]) -> Foun
     return _unless_kept(text, shaped(text, at, BY_GLUED_MARK[mark]), at, keep)
 
 
-def _look_at_odd(text: str, at: int, _mark: str, keep: Collection[str]) -> Found:
-    return _unless_kept(text, odd(text, at), at, keep)
-
-
 def _unless_kept(text: str, span: Span | None, at: int, keep: Collection[str]) -> Found:
     if span is None or (keep and text[slice(*span)] in keep):
         return Found((), at + 1)
@@ -71,7 +67,7 @@ def _unless_kept(text: str, span: Span | None, at: int, keep: Collection[str]) -
 _STEMS: Final[dict[str, _Look]] = {
     # A part of every name of the table, and marks inside of tokens: anywhere in a text.
     **dict.fromkeys(
-        "pass pw psw psk secret token cred key auth cookie sess csrf xsrf jwt otp".split(), _look_at_name
+        "pass pw psw psk secret token cred key auth cookie sess srf".split(), _look_at_name
     ),
     "bearer": _look_at_scheme,
     "%3a%2f%2f": lambda text, at, _mark, _keep: forms.encoded_user_information(text, at),
@@ -79,7 +75,7 @@ _STEMS: Final[dict[str, _Look]] = {
 }
 _BEGINNINGS: Final[dict[str, _Look]] = {
     # What tokens begin with, and names that are too short to be looked for inside of words.
-    **dict.fromkeys("sid sig signature assertion".split(), _look_at_name),
+    **dict.fromkeys("sid sig signature assertion jwt otp totp".split(), _look_at_name),
     **dict.fromkeys("basic negotiate ntlm".split(), _look_at_scheme),
     **dict.fromkeys(forms.OPTIONS, lambda text, at, mark, _keep: forms.short_option(text, at, mark)),
     "login": lambda text, at, _mark, _keep: forms.login(text, at),
@@ -112,19 +108,18 @@ def _written(node: dict[str, Any]) -> str:
 def _behind(mark: str) -> str:
     """Return what follows a mark that is short, so that not every word of a text is looked at."""
     if _BEGINNINGS[mark] is _look_at_shape:
-        return rf"(?=[\w.:+/~$-]{{{max(0, 11 - len(mark))}}})"
+        return rf"(?=[\w.:+/~$=%-]{{{max(0, 13 - len(mark))}}})"
     return r"(?![a-z])" if _BEGINNINGS[mark] is _look_at_name else ""
 
 
 _STEM: Final = re.compile(_trie((stem, "") for stem in _STEMS))
 _MARK: Final = _trie((mark, _behind(mark)) for mark in _BEGINNINGS)
-_BEGINNING: Final = re.compile(rf"[^a-z0-9_](?P<mark>{_MARK}|(?P<odd>{'|'.join(ODD)}))")
+_BEGINNING: Final = re.compile(rf"[^a-z0-9_](?P<mark>{_MARK})")
 _ESCAPED_BEGINNING: Final = re.compile(
     # A letter before a mark may belong to an escape: %3Dghp_, \nghp_, a terminal's colour.
     rf"[^a-z0-9_](?:(?<=%)(?:25)*[0-9a-f]{{2}}|(?<=\\)(?:[nrt]|u00[0-9a-f]{{2}}|x[0-9a-f]{{2}})|(?<=\[)[\d;]{{0,9}}m)?"
-    rf"(?P<mark>{_MARK}|(?P<odd>{'|'.join(ODD)}))"
+    rf"(?P<mark>{_MARK})"
 )
-_ESCAPES: Final = ("%", "\\", "\x1b")
 
 
 def _lowered(text: str) -> str:
@@ -132,9 +127,33 @@ def _lowered(text: str) -> str:
     return text.lower() if text.isascii() else text.replace("İ", "i").lower()
 
 
-def _found(text: str, keep: Collection[str]) -> Iterator[Span]:
-    """Yield where secrets are, in no order."""
-    beginning = _ESCAPED_BEGINNING if any(escape in text for escape in _ESCAPES) else _BEGINNING
+def _beginning_for(text: str) -> re.Pattern[str]:
+    """Return what finds beginnings; a letter before one may be an escape's, and looking for that takes twice as long."""
+    return _ESCAPED_BEGINNING if "%" in text or "\\" in text or "\x1b" in text else _BEGINNING
+
+
+_FIRST_TAIL, _SECOND_TAIL, _THIRD_TAIL, _FOURTH_TAIL = (tail.search for tail, _ in COMPILED_TAILS)
+
+
+def _is_clean(text: str) -> bool:
+    """Tell whether there is nothing to look at: so it is with most lines of logs, and their cost is this function's."""
+    lowered = _lowered(" " + text)
+    return not (
+        _STEM.search(lowered)
+        or _beginning_for(text).search(lowered)
+        or "@" in text
+        or "-----BEGIN" in text
+        or _FIRST_TAIL(text)
+        or _SECOND_TAIL(text)
+        or _THIRD_TAIL(text)
+        or _FOURTH_TAIL(text)
+    )
+
+
+def _found(text: str, keep: Collection[str]) -> list[Span]:
+    """Return where secrets are, in no order."""
+    spans: list[Span] = []
+    beginning = _beginning_for(text)
     stem_at = beginning_at = 0
     has_name = False
     for start in range(0, len(text), _PIECE):
@@ -142,22 +161,29 @@ def _found(text: str, keep: Collection[str]) -> Iterator[Span]:
         # One character before the piece: what a beginning stands behind.
         lowered = _lowered(text[start - 1 : end + _OVERLAP] if start else " " + text[: end + _OVERLAP])
         offset = start - 1
-        while (stem := _STEM.search(lowered, max(stem_at - offset, 1))) and stem.start() + offset < end:
-            found = _STEMS[stem[0]](text, stem.start() + offset, stem[0], keep)
-            yield from found.spans
+        stem = _STEM.search(lowered, max(stem_at - offset, 1))
+        while stem is not None and (at := stem.start() + offset) < end:
+            found = _STEMS[stem[0]](text, at, stem[0], keep)
+            spans += found.spans
             has_name = has_name or found.has_name
-            stem_at = max(found.resume, stem.start() + offset + 1)
-        while (mark := beginning.search(lowered, max(beginning_at - 1 - offset, 0))) and mark.start() + offset < end:
-            at = mark.start("mark") + offset
-            look = _look_at_odd if mark["odd"] else _BEGINNINGS[mark["mark"]]
-            found = look(text, at, mark["mark"], keep)
-            yield from found.spans
+            stem_at = max(found.resume, at + 1)
+            stem = _STEM.search(lowered, stem_at - offset)
+        mark = beginning.search(lowered, max(beginning_at - 1 - offset, 0))
+        while mark is not None and (at := mark.start("mark") + offset) <= end:
+            found = _BEGINNINGS[mark["mark"]](text, at, mark["mark"], keep)
+            spans += found.spans
             beginning_at = max(found.resume, at + 1)
+            mark = beginning.search(lowered, beginning_at - 1 - offset)
+        for tail, before in COMPILED_TAILS:
+            for match in tail.finditer(text, max(0, start - _OVERLAP), end + _OVERLAP):
+                spans += _unless_kept(text, tailed(text, match, before), 0, keep).spans
     if has_name:
-        yield from forms.rows(text)
+        spans += forms.rows(text)
     if "@" in text:
-        yield from _each(text, "://", lambda at: forms.user_information(text, at, keep))
-    yield from _each(text, "-----BEGIN", lambda at: forms.private_key(text, at))
+        spans += _each(text, "://", lambda at: forms.user_information(text, at, keep))
+    if "-----BEGIN" in text:
+        spans += _each(text, "-----BEGIN", lambda at: forms.private_key(text, at))
+    return spans
 
 
 def _each(text: str, mark: str, look: Callable[[int], Found]) -> Iterator[Span]:
@@ -182,6 +208,8 @@ def redact(text: str, patterns: Iterable[re.Pattern[str]] = (), keep: Iterable[s
     Returns:
         The text with ``***`` for each secret.
     """
+    if not patterns and len(text) <= _PIECE and _is_clean(text):
+        return text
     return _redact(text, patterns, _kept(keep) if keep else ())
 
 
@@ -201,7 +229,7 @@ def _redact(text: str, patterns: Iterable[re.Pattern[str]], keep: Collection[str
 
 def _masked(text: str, patterns: Iterable[re.Pattern[str]], keep: Collection[str]) -> str:
     # All look at the text as it was. After one has masked its part, another might not find its own any more.
-    spans = [*_found(text, keep)]
+    spans = _found(text, keep)
     spans += (span for pattern in patterns for match in pattern.finditer(text) for span in _secrets(match))
     if not spans:
         return text

@@ -78,6 +78,13 @@ def _name_at(text: str, at: int) -> _Name:
     return _Name(begin, end, name, kind)
 
 
+_IN_PROSE: Final = re.compile(
+    r"[ ](?!(?:is|was|are|set|equals|provided|given|supplied|used|sent|received|entered|rejected|for)\b)"
+    r"[a-z]+(?=[ ,.;)]|\Z)"
+)
+"""A word behind a name with which no form begins: most names stand in news, and are left here."""
+
+
 def named(text: str, at: int, keep: Keep = ()) -> Found:
     """Look at a place where a part of a secret's name stands: what is its value, if it has one there?
 
@@ -89,6 +96,8 @@ def named(text: str, at: int, keep: Keep = ()) -> Found:
     name = _name_at(text, at)
     if name.kind is Kind.NONE or name.text.lower() in keep:
         return Found((), max(name.end, at + 1))
+    if name.kind is not Kind.SECRET and name.text[0] != "-" and _IN_PROSE.match(text, name.end):
+        return Found((), max(name.end, at + 1), has_name=True)
     for form in _FORMS:
         found = form(text, name, keep)
         if found is not None:
@@ -125,6 +134,7 @@ _RUN: Final = _pattern(
     (?: [^\s"'`&;<>,\\\x1b]
       | \\ (?! [nrt"'`\\] | x1b | u00 )
       | (?<=\w) ' (?=\w)
+      | < [^<>\s"']{1,80} >
       | [,&;] (?= [^\s,&;"'`\[\](){}<>\\] ) (?! [\w.%-]{1,40} \s? [=:] )
     )+
     """
@@ -133,6 +143,7 @@ _RUN: Final = _pattern(
 
 _ENCODED_END: Final = re.compile(r"%(?:25)*(?:26|20|22|27|3[bB]|2[cC]|0[aAdD])")
 _BRACKET: Final = re.compile(r"""\\.|["'`\[\](){}]""", re.DOTALL)
+_ANY_BRACKET: Final = re.compile(r"[\[\](){}]")
 _CLOSING: Final = {"[": "]", "(": ")", "{": "}"}
 _MORE_WORDS: Final = re.compile(r"(?:[ ]+[A-Za-z]+){1,8}(?=[ ]*(?:$|[\n,;)\]}]))")
 _BEFORE_QUOTE_ENDS: Final = 8
@@ -206,14 +217,11 @@ def _bracketed(text: str, begin: int, bracket: str) -> _Value:
 def _without_closing(text: str, begin: int, end: int) -> int:
     """Leave out the closing brackets that were opened before a value, and the stop at the end of a sentence."""
     open_ = 0
-    for place in range(begin, min(end, begin + NEWS_SIZE)):
-        if text[place] in "([{":
-            open_ += 1
-        elif text[place] in ")]}":
-            open_ -= 1
-            if open_ < 0:
-                end = place
-                break
+    for bracket in _ANY_BRACKET.finditer(text, begin, min(end, begin + NEWS_SIZE)):
+        open_ += 1 if bracket[0] in _CLOSING else -1
+        if open_ < 0:
+            end = bracket.start()
+            break
     while end > begin and text[end - 1] in ".,:!?":
         end -= 1
     return end
@@ -233,7 +241,7 @@ def _is_bracket_news(inner: str, kind: Kind) -> bool:
     return _NOTHING_IN_BRACKETS.fullmatch(inner) is not None or is_news(inner, kind) or is_state(inner)
 
 
-_CALL: Final = re.compile(r"[A-Za-z_][\w.]*\(\s*(?=[bBuUrR]?[\"'])")
+_CALL: Final = re.compile(r"[A-Za-z_][\w.]{0,60}\(\s?(?:\w{1,40}=)?(?=[bBuUrR]?[\"'])")
 
 
 def _hidden(text: str, value: _Value, name: _Name, keep: Keep, *, clause: bool = True) -> Found | None:
@@ -255,15 +263,14 @@ def _hidden(text: str, value: _Value, name: _Name, keep: Keep, *, clause: bool =
     if inner in keep or inner.startswith(("-----BEGIN", "***")):
         return None
     if value.opening and value.opening in "[({":
-        if _is_bracket_news(inner, name.kind):
+        if _is_bracket_news(inner, name.kind) or (value.opening == "{" and inner.strip("{} ").replace(".", "").isalpha()):
             return None
         return Found(((value.begin, value.end),), value.after)
+    if not value.opening and (call := _CALL.match(text, value.begin)):  # SecretStr('...')
+        return _hidden(text, _value_at(text, call.end()), name, keep)
     if is_news(inner, name.kind, counted=name.is_counted):
         return None
     if not value.opening:
-        call = _CALL.match(text, value.begin)
-        if call is not None:  # SecretStr('...')
-            return _hidden(text, _value_at(text, call.end()), name, keep)
         if clause:
             if is_sentence(re.split(r"[\n\"|]", text[value.begin : value.begin + NEWS_SIZE // 2], maxsplit=1)[0]):
                 return None
@@ -277,8 +284,8 @@ def _hidden(text: str, value: _Value, name: _Name, keep: Keep, *, clause: bool =
 
 _ASSIGNED: Final = _pattern(
     rf"""
-    {_COLOUR}{{0,3}} (?P<close> {_QUOTE} )? {_COLOUR}{{0,3}} [\])]{{0,2}} (?P<blank> \s{{0,20}} ) {_COLOUR}{{0,3}}
-    (?P<sign> => | := | [=!]==? (?= \s? [bu]? ["'] ) | = (?!=) | : (?! : | // ) | %(?:25){{0,3}}3[aAdD] )
+    {_COLOUR}{{0,3}} (?: \[? \] | %5D )? (?P<close> {_QUOTE} )? {_COLOUR}{{0,3}} \]? (?: \) (?= = ) )? (?P<blank> \s{{0,20}} ) {_COLOUR}{{0,3}}
+    (?P<sign> [=-]> | := | [=!]==? (?= \s? [bu]? ["'] ) | = (?!=) | : (?! : | // ) | %(?:25){{0,3}}3[aAdD] )
     {_COLOUR}{{0,3}} (?P<gap> \s{{0,60}} | (?: %20 | \+ )? )
     """
 )
@@ -383,11 +390,11 @@ def _paired(text: str, name: _Name, keep: Keep) -> Found | None:
 _ATTRIBUTE: Final = _pattern(
     rf"""
     {_QUOTE}? (?: \s{{1,4}} [\w-]{{1,20}} = "[^"\n]{{0,60}}" ){{0,3}} \s{{0,20}} ,? \s{{0,40}}
-    {_QUOTE}? (?: value | val | content | text | data | default )s? {_QUOTE}? \s{{0,4}} (?: => | [:=] ) \s{{0,40}}
+    {_QUOTE}? (?i: (?: value | val | content | text | data | default ) s? ) {_QUOTE}? \s{{0,4}} (?: => | [:=] ) \s{{0,40}}
     """
 )
 _CALLED_BEFORE: Final = _pattern(
-    rf"\b (?: name | key | field | id | k | header | variable ) {_QUOTE}? \s{{0,4}} (?:=>|[:=]) \s{{0,4}} [bu]?{_QUOTE}?\Z"
+    rf"(?i: \b (?: name | key | field | id | k | header | variable ) ) {_QUOTE}? \s{{0,4}} (?:=>|[:=]) \s{{0,4}} [bu]?{_QUOTE}?\Z"
 )
 _VALUE_BEFORE: Final = _pattern(
     rf"""
@@ -399,7 +406,8 @@ _VALUE_BEFORE: Final = _pattern(
 
 def _attribute(text: str, name: _Name, keep: Keep) -> Found | None:
     """``{'name': 'password', 'value': 'X'}`` and ``<add key="password" value="X"/>``, in either order."""
-    if _CALLED_BEFORE.search(text, max(0, name.begin - 40), name.begin) is None:
+    near = text[max(0, name.begin - 8) : name.begin]
+    if (":" not in near and "=" not in near) or _CALLED_BEFORE.search(text, max(0, name.begin - 40), name.begin) is None:
         return None
     attribute = _ATTRIBUTE.match(text, name.end)
     if attribute is not None and re.match("value|val|content|text|data|default", name.text) is None:
@@ -458,6 +466,8 @@ _PROSE_COLON: Final = re.compile(
     r"[ ]?){1,2}:[ ]{0,4}"
 )
 _PROSE_IS: Final = re.compile(r"[ ](?:is|was|are|set[ ]to|equals|=)[ ]:?[ ]?")
+_GAP: Final = re.compile(r"[ \t]{1,20}(?:\|[ \t]{1,20})?|=")
+_OBJECTS_NAME: Final = re.compile(r"[a-z]+(?:[-_][a-z]+)+")
 _COOKIE_PAIR: Final = re.compile(r"[ ][\w.-]{1,60}=")
 _ALGORITHM: Final = re.compile(
     r"(?:sha|md|hs|rs|es|ps|aes|rsa|ed|utf|ipv|oauth|pbkdf|argon|scrypt|base|v|http|x|p|k|s|ec)-?\d{1,5}\w{0,3}"
@@ -465,9 +475,9 @@ _ALGORITHM: Final = re.compile(
     re.IGNORECASE,
 )
 """Words with digits that are no secrets: algorithms, versions, times and addresses, files, calls."""
-_PARSER_BEFORE: Final = re.compile(
-    r"(?:unexpected|unknown|illegal|undefined|expected|near|syntax|end|reserved|parse)[ ]\w{0,12}\Z", re.IGNORECASE
-)
+_OF_PARSERS: Final = frozenset("unexpected unknown illegal undefined expected near syntax end reserved parse".split())
+"""Words before the tokens of parsers."""
+
 _FOR_KEY: Final = re.compile(
     r"entry[ ]'([^'\n]{1,200})'[ ]for[ ]key[ ]['\"`]?(?:[\w.]{1,60}\.)?(?:\w{0,40}_)?\Z", re.IGNORECASE
 )
@@ -479,10 +489,11 @@ _DIALOGUE_AUTH: Final = re.compile(
 
 def _prose(text: str, name: _Name, keep: Keep) -> Found | None:
     """``password is X``, ``with token X``, ``wrong password 'X'``, ``API key provided: X``."""
-    key = _FOR_KEY.search(text, max(0, name.begin - NEWS_SIZE), name.begin)
-    if key is not None:  # Duplicate entry 'X' for key 'token'
-        return Found((key.span(1),), name.end)
-    if text[name.end : name.end + 1] not in (" ", "="):
+    if " for key " in text[max(0, name.begin - 80) : name.begin]:  # Duplicate entry 'X' for key 'token'
+        key = _FOR_KEY.search(text, max(0, name.begin - NEWS_SIZE), name.begin)
+        return None if key is None else Found((key.span(1),), name.end)
+    blanks = _GAP.match(text, name.end)
+    if blanks is None:
         return None
     if name.text == "AUTH" and (said := _DIALOGUE_AUTH.match(text, name.end)):
         return Found((said.span(1),), said.end())
@@ -497,16 +508,20 @@ def _prose(text: str, name: _Name, keep: Keep) -> Found | None:
     if colon is not None:
         return _hidden(text, _value_at(text, colon.end()), name, keep)
     verb = _PROSE_IS.match(text, name.end)
-    value = _value_at(text, name.end + 1 if verb is None else verb.end())
+    value = _value_at(text, blanks.end() if verb is None else verb.end())
     word = text[value.begin : min(value.end, value.begin + NEWS_SIZE + 1)]
-    if not word or _PARSER_BEFORE.search(text, max(0, name.begin - 30), name.begin):
+    if not word or (not value.opening and word.isalpha()):
+        return None
+    if not _OF_PARSERS.isdisjoint(text[max(0, name.begin - 30) : name.begin].lower().split()[-2:]):
         return None
     if value.opening in ('"', "'", "`"):
         quoted_name = text[name.begin - 1 : name.begin] in ("'", '"', "`")
-        if quoted_name or name.kind in (Kind.WEAK, Kind.AUTHORIZATION):
+        if quoted_name or name.kind in (Kind.WEAK, Kind.AUTHORIZATION) or _OBJECTS_NAME.fullmatch(word):
             return None
         return _hidden(text, value, name, keep)
     if value.opening or name.kind in (Kind.AUTHORIZATION, Kind.COOKIE) or name.text.lower() in ("auth", "pass", "timeout"):
+        return None
+    if name.kind is Kind.SESSION:
         return None
     bare = word.rstrip(".,;:)")
     if bare.isdigit():
@@ -551,60 +566,55 @@ def is_prose(text: str, end: int, word: str) -> bool:
     return word.lower() in _ABOUT_BEARERS or is_state(word)
 
 
-_CURL: Final = r"curl | http | https | wget | lftp"
+_PAIR_OF: Final = r"[\s'\",=]{0,6} [^\s:,%'\"]{0,80} [:,%] ([^\s'\"]+)"
+_NEXT: Final = r"[\s'\",]{1,6} (?! - ) (?: [\w.@]{1,40} : )? ([^\s'\"]+)"
 _PROGRAMS: Final[dict[str, tuple[str, str]]] = {
-    # By option: the programs, and what their value looks like. A group is hidden.
-    "-u": (r"curl | lftp | oc | svn | cqlsh | smbclient", r"[\s'\",=]{0,6} [^\s:,%'\"]{0,80} [:,%] ([^\s'\"]+)"),
-    "--user": (r"curl | wget", r"[\s'\",=]{1,6} [^\s:'\"]{0,80} : ([^\s'\"]+)"),
-    "--proxy-user": (r"curl", r"[\s'\",=]{1,6} [^\s:'\"]{0,80} : ([^\s'\"]+)"),
-    "--auth": (r"http | https", r"[\s'\",=]{1,6} [^\s:'\"]{0,80} : ([^\s'\"]+)"),
-    "-a": (r"redis-cli | http | https", r"[\s'\",]{1,6} (?: [\w.@]{1,40} : )? ([^\s'\"]+)"),
-    "-w": (r"ldap\w+", r"[\s'\",]{1,6} ([^\s'\"]+)"),
+    # By option: the programs, and what their value looks like; its group is hidden.
+    "-u": (r"curl | lftp | svn | wget", _PAIR_OF),
+    "-U": (r"curl | smbclient | rpcclient | net", _PAIR_OF),
+    "--user": (r"curl | smbclient", _PAIR_OF),
+    "--proxy-user": (r"curl", _PAIR_OF),
+    "--auth": (r"https?", _PAIR_OF),
+    "-a": (r"redis-cli | https?", _NEXT),
+    "-w": (r"ldap\w+", _NEXT),
+    "-P": (r"sqlcmd | bcp | isql | tsql | unzip | zip | ipmitool | mosquitto_\w+", _NEXT),
     "-p": (
-        r"mysql\w* | mariadb\S* | sshpass | docker | podman | buildah | skopeo | nerdctl | helm | oc | az | mongo\w* | 7z\w*"
-        r" | cqlsh | influx | rabbitmqadmin | rdesktop | unzip | zip | sqlplus | plink | pscp | impala-shell",
-        "",
+        r"sshpass | docker | podman | buildah | skopeo | nerdctl | helm | oc | az | mongo\w* | cqlsh | influx"
+        r" | rabbitmqadmin | rdesktop | plink | pscp | psftp | hdbsql | clickhouse-client",
+        _NEXT,
     ),
+    "-p ": (r"mysql\w* | mariadb\S* | 7z\w* | sshpass", r"(?! [,\])] ) (?: ([^\s'\",\])]+) | ' ([^'\s,]+) ' )"),
 }
 _PROGRAM_REACH: Final = 300
 
 
 def _program(names: str) -> re.Pattern[str]:
-    return re.compile(rf"(?:^|[\s'\"/(\[`;|&])(?:{re.sub(r'[ ]', '', names)})(?=[\s'\",\]])", re.MULTILINE)
+    return re.compile(rf"(?:^|[\s'\"/(\[`;|&:])({re.sub(r'[ ]', '', names)})(?=[\s'\",\]])", re.MULTILINE)
 
 
 _OPTION_OF: Final = {option: (_program(names), _pattern(value)) for option, (names, value) in _PROGRAMS.items()}
-OPTIONS: Final = tuple(_OPTION_OF)
-"""Short options that hold secrets of some programs."""
-
-_GLUED: Final = _pattern(r"([^\s'\"]+) | (['\"]) ([^'\"\n]+) \2")
-_APART: Final = _pattern(r"[\s'\",]{1,6} (?! - ) ([^\s'\"]+)")
-_P_GLUED_ONLY: Final = re.compile(r"(?:mysql\w*|mariadb\S*|7z\w*)\Z")
+OPTIONS: Final = tuple({option.strip().lower() for option in _OPTION_OF})
+"""Options that hold secrets of some programs, in lower case."""
 
 
 def short_option(text: str, at: int, option: str) -> Found:
-    """``curl -u ada:X``, ``mysql -pX``, ``docker login -p X``: what an option means depends on the program before it."""
-    programs, pattern = _OPTION_OF[option]
+    """``curl -u ada:X``, ``mysql -pX``, ``docker login -p X``: the program before an option tells what it means."""
     behind = at + len(option)
-    if text[at:behind] != option:
-        return Found((), behind)
-    found = list(programs.finditer(text, max(0, at - _PROGRAM_REACH), at))
-    if not found or "\n" in text[found[-1].end() : at]:
-        return Found((), behind)
-    if option != "-p":
-        value = pattern.match(text, behind)
-        return Found((value.span(1),), value.end()) if value is not None else Found((), behind)
-    glued = _GLUED.match(text, behind)
-    program = found[-1][0].strip(" '\"/([`;|&\n\t")
-    if glued is not None and not text[behind : behind + 2].startswith(("'", '"')) or glued is not None and glued[3] and text[behind + 1 : behind + 2] not in ",])":
-        span = glued.span(1) if glued[1] else glued.span(3)
-        return Found((span,), glued.end())
-    if _P_GLUED_ONLY.search(program):
-        return Found((), behind)
-    value = _APART.match(text, behind)
-    if value is None or (program in ("docker", "podman") and "login" not in text[found[-1].end() : at]):
-        return Found((), behind)
-    return Found((value.span(1),), value.end())
+    line = text.rfind("\n", max(0, at - _PROGRAM_REACH), at) + 1 or max(0, at - _PROGRAM_REACH)
+    written = text[at:behind]
+    for key in (written, f"{written} "):  # with a blank: the value is glued to it
+        if key not in _OPTION_OF:
+            continue
+        programs, pattern = _OPTION_OF[key]
+        program = programs.search(text, line, at)
+        value = None if program is None else pattern.match(text, behind)
+        if program is None or value is None:
+            continue
+        if program[1] in ("docker", "podman", "helm", "az", "oc") and "login" not in text[program.end() : at]:
+            continue
+        group = value.lastindex or 1
+        return Found((value.span(group),), value.end())
+    return Found((), behind)
 
 
 _LOGIN: Final = re.compile(r"LOGIN[ ]\"?[\w.@-]{1,80}\"?[ ]\"?([^\s\"']{1,200})")
@@ -637,9 +647,8 @@ def identified(text: str, at: int) -> Found:
 
 
 _ROWS: Final = re.compile(
-    r"(?:\bvalues\s{0,4}|\[parameters:\s{0,4}|\bargs=|\bparams=|\brow contains\s|\bkey value is\s)(?=[(\[{])"
-    r"|\bparameters:\s(?=\$1\s=)",
-    re.IGNORECASE,
+    r"(?:[Vv]alues\s{0,4}|VALUES\s{0,4}|\[parameters:\s{0,4}|args=|params=|row contains\s|key value is\s)(?=[(\[{])"
+    r"|parameters:\s(?=\$1\s=)"
 )
 _PIECE: Final = 16_384
 _MAPPING: Final = re.compile(r"[\[{ ]*['\"]\w+['\"]: ")
@@ -700,7 +709,7 @@ def user_information(text: str, at: int, keep: Keep = ()) -> Found:
             return Found((), begin + end)
         return Found(((place, begin + end),), begin + end)
     # A token alone; ada@ is a user.
-    if user not in keep and (looks_random(user) or (len(user) >= 20 and is_suspicious(user))):
+    if user not in keep and "%40" not in user and (looks_random(user) or (len(user) >= 20 and is_suspicious(user))):
         return Found(((begin, begin + end),), begin + end)
     return Found((), begin + end)
 

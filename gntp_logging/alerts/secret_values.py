@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from .secret_names import Kind
+from .secret_names import Kind, kind_of
 
 NEWS_SIZE: Final = 300
 """Characters. What is longer is hidden without a look at it, so that a look costs the same for every text."""
@@ -42,7 +42,7 @@ _SMALL: Final = frozenset(
     """
     is are was were be been has have had does do did not no may must can could should shall will would the a an this
     that these those it its by of for from to in on at with without than least most and or but if when while because
-    before after between into your you please only already too
+    before after between into your you please only already too see
     """.split()
 )
 """Small words of English: several plain words with one of them are a sentence."""
@@ -70,7 +70,9 @@ _REPR: Final = re.compile(
     """,
     re.VERBOSE,
 )
-_OBJECT: Final = re.compile(r"(?: [A-Z]\w* \{ .* | [A-Za-z]\w* (?: [.$] \w+ )+ @ [0-9a-f]{1,16} )", re.VERBOSE)
+_OBJECT: Final = re.compile(
+    r"(?: [A-Z]\w* \{ .* | [A-Za-z]\w* (?: [.$] \w+ )+ (?: @ [0-9a-f]{1,16} | / \d{1,6} ) )", re.VERBOSE
+)
 """Java's and Android's objects, which have tokens."""
 
 _MASKED: Final = re.compile(r"[^\w\s]*|[\s*•●#█xX.·…_-]+|(?:.*\*{3,}.*)")
@@ -115,6 +117,8 @@ def is_state(word: str) -> bool:
     if not bare or bare in _STATES or bare in _TYPES:
         return True
     parts = re.split("[_-]", bare)
+    if word[:1] == "<" and word[-1:] == ">" and (kind_of(bare) is not Kind.NONE or "your" in bare):
+        return True  # a placeholder
     return len(parts) > 1 and all(part.isalpha() for part in parts) and not _CODES.isdisjoint(parts)
 
 
@@ -135,7 +139,9 @@ def is_news(value: str, kind: Kind, *, counted: bool = False) -> bool:
     if len(value) > NEWS_SIZE:
         return False
     value = value.strip()
-    if kind is Kind.WEAK and not looks_random(value):
+    if kind in (Kind.SESSION, Kind.COOKIE) and _ANY_NUMBER.fullmatch(value):
+        return True
+    if kind is Kind.WEAK and (not looks_random(value) or _ANY_NUMBER.fullmatch(value)):
         return True
     if _MASKED.fullmatch(value) or _REFERENCE.fullmatch(value) or _REPR.fullmatch(value):
         return True
@@ -147,6 +153,4 @@ def is_news(value: str, kind: Kind, *, counted: bool = False) -> bool:
             return True
         if kind is Kind.TOKEN and _OBJECT.fullmatch(value):
             return True
-    if kind in (Kind.SESSION, Kind.COOKIE) and _ANY_NUMBER.fullmatch(value):
-        return True
     return is_sentence(value) if " " in value else False
