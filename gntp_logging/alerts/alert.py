@@ -14,20 +14,24 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from . import fingerprint as fingerprints
-from .context import Context, Pairs
+from .context import Context, Pairs, cut_values
 from .context import line as context_line
 from .fingerprint import Fingerprint
 from .levels import LevelMap
 from .templates import Template, link
 from .text import (
     MAX_TITLE,
-    cut,
+    PLAIN,
+    Draft,
     formatted,
+    joined,
     message,
     of_exception,
     of_formatted,
     one_line,
     parse_traceback,
+    raw,
+    raw_size,
     title,
 )
 
@@ -46,7 +50,7 @@ class Alert(NamedTuple):
         priority: From -2 to 2.
         sticky: Whether it stays until it is dismissed.
         title: One line, never blank.
-        text: The body, never blank.
+        text: The body, never blank once it is finished.
         icon: Picture of this alert alone: a path, a URL or the bytes; None uses the level's.
         url: What opens on a click; None opens nothing.
         level_name: The level's name.
@@ -56,6 +60,8 @@ class Alert(NamedTuple):
         url_parts: What opens on a click, where values are part of it: see :meth:`.templates.Template.parts`.
         is_formatted: Whether the user's formatter made the text, to which no line of context is added then.
         logger: The logger's name; empty where an alert stands for several.
+        draft: What is left to be done about the text, which may be cut only after its secrets were masked; None when
+            the alert is finished.
     """
 
     level: int
@@ -73,6 +79,22 @@ class Alert(NamedTuple):
     url_parts: tuple[str, ...] = ()
     is_formatted: bool = False
     logger: str = ""
+    draft: Draft | None = None
+
+    def finished(self, max_text: int) -> Alert:
+        """Return the alert as it is shown: its text put together, and everything cut. Its secrets are masked before.
+
+        Args:
+            max_text: Characters of the text at most; 0 for no limit.
+        """
+        if self.draft is None:
+            return self
+        return self._replace(
+            title=one_line(self.title),
+            text=self.draft.laid_out(self.text, max_text),
+            context=cut_values(self.context),
+            draft=None,
+        )
 
     def body(self) -> str:
         """Return the text as it is shown, with the line of context."""
@@ -94,6 +116,7 @@ class Alert(NamedTuple):
             context=(),
             url_parts=(),
             is_formatted=True,
+            draft=None,
         )
 
 
@@ -133,7 +156,8 @@ class AlertFactory:
         Args:
             app_name: The application's name, part of the title.
             levels: Styles by level.
-            max_text: Characters of the text at most; 0 cuts nothing.
+            max_text: Characters of the text that will be shown, see :meth:`Alert.finished`: four times as many are kept,
+                and at least 16 KiB; with 0 all.
             url: What opens on a click, for records that name none.
             title: Makes the title; None for the usual one.
             fingerprint: Returns, for a record, the text by which its repeats are known; None for the usual.
@@ -142,6 +166,7 @@ class AlertFactory:
         self._app_name = app_name
         self._levels = levels
         self._max_text = max_text
+        self._raw_size = raw_size(max_text)
         self._url = None if url is None or url.has_fields else url.fill({})
         self._url_template = url if url is not None and url.has_fields else None
         self._title = title
@@ -179,20 +204,26 @@ class AlertFactory:
                 level_name, logger = str(level_name), str(logger)
             presentation = self._presentation(level, level_name, logger)
             plain = message(record)
+            draft: Draft | None = None
             if record.exc_info or record.exc_text or len(plain) > _SHORTEST_TRACEBACK:
-                text, fingerprint = self._text_and_fingerprint(record, presentation.logger, plain)
+                text, draft, fingerprint = self._text_and_fingerprint(record, presentation.logger, plain)
             else:  # most records: nothing to look for
                 text, fingerprint = plain, fingerprints.fingerprint_call(record, presentation.logger, plain)
             own_text = formatted(record, formatter) if formatter else None
             if own_text is not None:
-                text = own_text
+                text, draft = own_text, None
+            if draft is None:
+                draft = PLAIN
+                if len(text) > self._raw_size:
+                    text, missing = raw(text, self._max_text)
+                    draft = Draft(missing=missing)
             fields = (
                 level,
                 presentation.event,
                 presentation.priority,
                 presentation.sticky,
                 presentation.title,
-                cut(text, self._max_text) if text.strip() else "(empty message)",
+                text if draft.heads or text.strip() else "(empty message)",
                 None,
                 self._url,
                 presentation.level_name,
@@ -202,6 +233,7 @@ class AlertFactory:
                 (),
                 own_text is not None,
                 presentation.logger,
+                draft,
             )
             alert = _new_tuple(Alert, fields)  # Alert(...) takes twice as long
             if self._has_templates:
@@ -211,26 +243,28 @@ class AlertFactory:
         except Exception as error:  # noqa: BLE001 - records are made by anybody, of anything
             return self._plainly(record, error)
 
-    def _text_and_fingerprint(self, record: logging.LogRecord, logger: str, plain: str) -> tuple[str, Fingerprint]:
-        """Return text and fingerprint of a record with an exception, or with what is left of one."""
+    def _text_and_fingerprint(
+        self, record: logging.LogRecord, logger: str, plain: str
+    ) -> tuple[str, Draft | None, Fingerprint]:
+        """Return text and fingerprint of a record with an exception, or with what is left of one: then as a draft."""
         exc_info = record.exc_info
         if exc_info and exc_info[0] is not None:
             fingerprint = fingerprints.fingerprint_exception(record.levelno, exc_info[0], exc_info[2])
-            return of_exception(record, plain, self._max_text), fingerprint
+            return "", of_exception(record, plain, self._max_text), fingerprint
         if record.exc_text:
             plain = f"{plain}\n{record.exc_text}"
         found = parse_traceback(plain)
         if found is None:
-            return plain, fingerprints.fingerprint_call(record, logger, plain)
+            return plain, None, fingerprints.fingerprint_call(record, logger, plain)
         said, error = found
         fingerprint = fingerprints.fingerprint_formatted(record.levelno, error.name, error.frames)
-        return of_formatted(error, said, self._max_text), fingerprint
+        return "", of_formatted(error, said, self._max_text), fingerprint
 
     def _plainly(self, record: logging.LogRecord, error: Exception) -> Alert:
         """Make an alert of a record whose attributes are not what logging makes them: of its message alone."""
         level = record.levelno if type(record.levelno) is int else logging.ERROR
         style = self._levels.style(level)
-        text = f"{cut(message(record), self._max_text)}\n({type(error).__name__} while the record was read)"
+        text, missing = raw(message(record), self._max_text)
         return Alert(
             level,
             style.event,
@@ -243,6 +277,7 @@ class AlertFactory:
             fingerprint=(level, text[:MAX_TITLE]),
             context=self._context.constants,
             logger=record.name[:MAX_TITLE] if type(record.name) is str else "",
+            draft=Draft(missing=missing, notes=(f"({type(error).__name__} while the record was read)",)),
         )
 
     def _with_templates(
@@ -254,7 +289,7 @@ class AlertFactory:
         if self._title is not None:
             try:
                 template = self._title
-                line = one_line(str(template.fill(values) if isinstance(template, Template) else template(record)))
+                line = joined(str(template.fill(values) if isinstance(template, Template) else template(record)))
                 alert = alert._replace(title=line or alert.title)
             except Exception as error:  # noqa: BLE001
                 failed["title"] = type(error).__name__
@@ -272,7 +307,13 @@ class AlertFactory:
                 failed["fingerprint"] = type(error).__name__
         if failures is not None:
             failures.update(failed)
-        return alert._replace(text="\n".join((alert.text, *(f"({name}: {words})" for name, words in failed.items()))))
+        return _with_notes(alert, *(f"({name}: {words})" for name, words in failed.items()))
+
+
+def _with_notes(alert: Alert, *notes: str) -> Alert:
+    """Add lines about the alert itself, which outlive every cut."""
+    draft = alert.draft or PLAIN
+    return alert._replace(draft=draft._replace(notes=(*draft.notes, *notes))) if notes else alert
 
 
 # -- What one record overrides --------------------------------------------------------------------
@@ -310,7 +351,7 @@ def with_overrides(alert: Alert, overrides: object) -> Alert:
 
 
 def _with_complaint(alert: Alert, complaint: str) -> Alert:
-    return alert._replace(text=f'{alert.text}\n(extra["{EXTRA_KEY}"]: {complaint})')
+    return _with_notes(alert, f'(extra["{EXTRA_KEY}"]: {complaint})')
 
 
 class _Override(NamedTuple):
@@ -337,7 +378,7 @@ def _with_icon(alert: Alert, icon: str | bytes | os.PathLike[str]) -> Alert:
 
 _TEXT: Final = "a string that is not blank"
 _OVERRIDES: Final = {
-    "title": _Override(_TEXT, _is_text, lambda alert, title: alert._replace(title=one_line(title))),
+    "title": _Override(_TEXT, _is_text, lambda alert, title: alert._replace(title=joined(title))),
     "event": _Override(_TEXT, _is_text, lambda alert, event: alert._replace(event=one_line(event))),
     "priority": _Override("an integer from -2 to 2", _is_priority, lambda alert, value: alert._replace(priority=value)),
     "sticky": _Override(

@@ -288,15 +288,36 @@ def redactor(patterns: Sequence[re.Pattern[str]], keep: Iterable[str] = ()) -> C
     """
     kept = _kept(keep)
 
+    def mask(text: str) -> str:
+        return redact(text, patterns, kept)
+
     def without_secrets(alert: Alert) -> Alert:
         redacted = alert._replace(
-            title=redact(alert.title, patterns, kept),
-            text=redact(alert.text, patterns, kept),
+            title=mask(alert.title),
+            text=mask(alert.text),
             context=tuple((name, _value(name, value, patterns, kept)) for name, value in alert.context),
-            url_parts=tuple(
-                redact(part, patterns, kept) if index % 2 else part for index, part in enumerate(alert.url_parts)
-            ),
+            url_parts=tuple(mask(part) if index % 2 else part for index, part in enumerate(alert.url_parts)),
+            draft=alert.draft and alert.draft.masked(mask),
         )
         return alert if redacted == alert else redacted
 
     return without_secrets
+
+
+def finisher(without_secrets: Callable[[Alert], Alert], max_text: int) -> Callable[[Alert], Alert]:
+    """Return the function that makes of an alert what may leave the process: its secrets masked, and only then cut.
+
+    Args:
+        without_secrets: What :func:`redactor` has returned.
+        max_text: Characters of the text at most; 0 for no limit.
+    """
+
+    def finished(alert: Alert) -> Alert:
+        masked = without_secrets(alert)
+        if masked.draft is None:
+            return masked
+        shown = masked.finished(max_text)
+        # A second look: the frames, and what stands side by side only now.
+        return without_secrets(shown) if masked.draft.heads else shown
+
+    return finished

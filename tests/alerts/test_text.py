@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gntp_logging.alerts.alert import Alert, AlertFactory
 from gntp_logging.alerts.levels import LevelMap
-from gntp_logging.alerts.text import MAX_TITLE, boundary, cut, innermost_frames, one_line, parse_traceback, title
+from gntp_logging.alerts.text import MAX_TITLE, boundary, cut, fitted, frames_of, one_line, parse_traceback, title
 
 
 def test_a_text_of_many_lines_is_cut_between_lines() -> None:
@@ -36,12 +36,12 @@ def test_a_text_of_many_lines_is_cut_between_lines() -> None:
 )  # fmt: skip
 def test_frames_that_are_not_shown_are_counted(files: list[str], counts: str) -> None:
     """The application's, and those of libraries."""
-    assert innermost_frames([(f"/x/{file}", 1, "f") for file in files], 30)[-1] == counts
+    assert fitted(frames_of([(f"/x/{file}", 1, "f") for file in files]), 30)[-1] == counts
 
 
 def test_frames_of_libraries_alone_are_shown() -> None:
     """They are all there is."""
-    (line,) = innermost_frames([("/x/site-packages/a.py", 1, "f")], 30)
+    (line,) = fitted(frames_of([("/x/site-packages/a.py", 1, "f")]), 30)
     assert "site-packages/a.py" in line
 
 
@@ -103,7 +103,7 @@ def test_one_line_joins_lines() -> None:
 
 def alert(record: logging.LogRecord) -> Alert:
     """Make an alert of a record."""
-    return AlertFactory("shop", LevelMap(), 1000).from_record(record)
+    return AlertFactory("shop", LevelMap(), 1000).from_record(record).finished(1000)
 
 
 def broken(exc_info: Any, message: str = "cannot pay") -> logging.LogRecord:
