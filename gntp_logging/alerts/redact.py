@@ -78,6 +78,7 @@ _BEGINNINGS: Final[dict[str, _Look]] = {
     **dict.fromkeys("sid sig signature assertion jwt otp totp".split(), _look_at_name),
     **dict.fromkeys("basic negotiate ntlm".split(), _look_at_scheme),
     **dict.fromkeys(forms.OPTIONS, lambda text, at, mark, _keep: forms.short_option(text, at, mark)),
+    **dict.fromkeys(forms.COMMANDS, lambda text, at, mark, _keep: forms.command(text, at, mark)),
     "login": lambda text, at, _mark, _keep: forms.login(text, at),
     "identified": lambda text, at, _mark, _keep: forms.identified(text, at),
     "jdbc:oracle": lambda text, at, _mark, _keep: forms.oracle(text, at),

@@ -96,6 +96,8 @@ def named(text: str, at: int, keep: Keep = ()) -> Found:
     name = _name_at(text, at)
     if name.kind is Kind.NONE or name.text.lower() in keep:
         return Found((), max(name.end, at + 1))
+    if text[name.begin - 1 : name.begin] in ("/", "\\") and "." in name.text.strip("."):
+        return Found((), max(name.end, at + 1))  # a file
     if name.kind is not Kind.SECRET and name.text[0] != "-" and _IN_PROSE.match(text, name.end):
         return Found((), max(name.end, at + 1), has_name=True)
     for form in _FORMS:
@@ -128,7 +130,7 @@ def _pattern(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.VERBOSE)
 
 
-_OPENING: Final = _pattern(rf"""{_COLOUR}{{0,3}} (?: [bBuUrRfF]{{0,2}} (""" + r'''\"{3}|\'{3}|''' + rf"""{_QUOTE}) | ([\[({{]) )?""")
+_OPENING: Final = _pattern(rf"""{_COLOUR}{{0,3}} (?: ![\w!]{{1,20}}[ ] )? (?: [bBuUrRfF]{{0,2}} (""" + r'''\"{3}|\'{3}|''' + rf"""{_QUOTE}) | ([\[({{]) )?""")
 _RUN: Final = _pattern(
     r"""
     (?: [^\s"'`&;<>,\\\x1b]
@@ -241,7 +243,13 @@ def _is_bracket_news(inner: str, kind: Kind) -> bool:
     return _NOTHING_IN_BRACKETS.fullmatch(inner) is not None or is_news(inner, kind) or is_state(inner)
 
 
-_CALL: Final = re.compile(r"[A-Za-z_][\w.]{0,60}\(\s?(?:\w{1,40}=)?(?=[bBuUrR]?[\"'])")
+_CALL: Final = re.compile(r"(?:[a-z_]\w{0,40}\.){0,6}_?[A-Z]\w{0,60}\(")
+"""The repr of an object, whose strings may be the secret."""
+
+
+def arguments_of(text: str, value: _Value) -> str:
+    """Return what stands in an object's repr, as far as it is looked at."""
+    return text[value.begin : min(value.end, value.begin + NEWS_SIZE)].partition("=")[2]
 
 
 def _hidden(text: str, value: _Value, name: _Name, keep: Keep, *, clause: bool = True) -> Found | None:
@@ -262,12 +270,16 @@ def _hidden(text: str, value: _Value, name: _Name, keep: Keep, *, clause: bool =
     inner = text[value.begin : min(value.end, value.begin + 3 * NEWS_SIZE)]
     if inner in keep or inner.startswith(("-----BEGIN", "***")):
         return None
+    if not value.opening and name.text.lower().endswith(inner.lower()):
+        return None  # a variable: password=password, self._token = token
     if value.opening and value.opening in "[({":
         if _is_bracket_news(inner, name.kind) or (value.opening == "{" and inner.strip("{} ").replace(".", "").isalpha()):
             return None
         return Found(((value.begin, value.end),), value.after)
     if not value.opening and (call := _CALL.match(text, value.begin)):  # SecretStr('...')
-        return _hidden(text, _value_at(text, call.end()), name, keep)
+        arguments = _bracketed(text, call.end(), "(")
+        strings = _STRING.search(text, arguments.begin, min(arguments.end, arguments.begin + NEWS_SIZE))
+        return _hidden(text, arguments, name, keep) if strings or is_suspicious(arguments_of(text, arguments)) else None
     if is_news(inner, name.kind, counted=name.is_counted):
         return None
     if not value.opening:
@@ -286,7 +298,7 @@ _ASSIGNED: Final = _pattern(
     rf"""
     {_COLOUR}{{0,3}} (?: \[? \] | %5D )? (?P<close> {_QUOTE} )? {_COLOUR}{{0,3}} \]? (?: \) (?= = ) )? (?P<blank> \s{{0,20}} ) {_COLOUR}{{0,3}}
     (?P<sign> [=-]> | := | [=!]==? (?= \s? [bu]? ["'] ) | = (?!=) | : (?! : | // ) | %(?:25){{0,3}}3[aAdD] )
-    {_COLOUR}{{0,3}} (?P<gap> \s{{0,60}} | (?: %20 | \+ )? )
+    {_COLOUR}{{0,3}} (?P<gap> %20 | \+ | \s{{0,60}} )
     """
 )
 _COLUMNS: Final = re.compile(r"[\"'`]?(?:,\s?[\"'`]?\w{1,60}[\"'`]?){0,20}\)=(?=\()")
@@ -396,6 +408,7 @@ _ATTRIBUTE: Final = _pattern(
 _CALLED_BEFORE: Final = _pattern(
     rf"(?i: \b (?: name | key | field | id | k | header | variable ) ) {_QUOTE}? \s{{0,4}} (?:=>|[:=]) \s{{0,4}} [bu]?{_QUOTE}?\Z"
 )
+_ATTRIBUTE_CLOSED: Final = re.compile(r"[\"'][^<>\n]{0,100}(?<!/)>\s{0,40}")
 _VALUE_BEFORE: Final = _pattern(
     rf"""
     \b value {_QUOTE}? \s{{0,4}} [:=] \s{{0,4}} ({_QUOTE}) ((?: (?!\1) [^\n] ){{1,200}}) \1 \s{{0,4}} ,? \s{{0,40}}
@@ -412,6 +425,9 @@ def _attribute(text: str, name: _Name, keep: Keep) -> Found | None:
     attribute = _ATTRIBUTE.match(text, name.end)
     if attribute is not None and re.match("value|val|content|text|data|default", name.text) is None:
         return _hidden(text, _value_at(text, attribute.end()), name, keep)
+    opening = _ATTRIBUTE_CLOSED.match(text, name.end)
+    if opening is not None:
+        return _content(text, opening.end(), name, keep)
     before = _VALUE_BEFORE.search(text, max(0, name.begin - NEWS_SIZE), name.begin)
     if before is not None and not is_news(before[2], name.kind) and before[2] not in keep:
         return Found((before.span(2),), name.end)
@@ -429,16 +445,41 @@ def _element(text: str, name: _Name, keep: Keep) -> Found | None:
     if _ELEMENT_BEFORE.search(text, max(0, name.begin - 24), name.begin) is None:
         return None
     opening = _ELEMENT.match(text, name.end)
-    end = -1 if opening is None else text.find("</", opening.end(), opening.end() + 20 * NEWS_SIZE)
-    if opening is None or end < 0:
-        return None
-    inner = text[opening.end() : end]
-    if inner in keep or is_news(inner, name.kind) or (inner.startswith("<") and "CDATA" not in inner[:9]):
-        return None
-    return Found(((opening.end(), opening.end() + len(inner.rstrip())),), end)
+    return None if opening is None else _content(text, opening.end(), name, keep)
 
 
-_BLANKS: Final = re.compile(r"[ \t]{1,8}")
+def _content(text: str, begin: int, name: _Name, keep: Keep) -> Found | None:
+    """Hide what stands between two tags."""
+    end = text.find("</", begin, begin + 20 * NEWS_SIZE)
+    inner = text[begin:end].rstrip()
+    if end < 0 or inner in keep or is_news(inner, name.kind):
+        return None
+    if inner.startswith("<") and "CDATA" not in inner[:9]:
+        return None  # elements: they have names of their own
+    return Found(((begin, begin + len(inner)),), end)
+
+
+_FUNCTION: Final = re.compile(r"\(\s?(?=N?[\"'])N?")
+
+
+def _function(text: str, name: _Name, keep: Keep) -> Found | None:
+    """SQL's ``PASSWORD('X')``, and ``Token('X')``."""
+    opening = _FUNCTION.match(text, name.end)
+    if opening is None or name.kind not in (Kind.SECRET, Kind.TOKEN):
+        return None
+    return _hidden(text, _value_at(text, opening.end()), name, keep)
+
+
+_INPUT: Final = re.compile(r"\n[ ]{2,8}[^\n]{1,300}?\binput_value=")
+
+
+def _validated(text: str, name: _Name, keep: Keep) -> Found | None:
+    """Pydantic's errors: the field on a line of its own, what was wrong with it and its value on the next."""
+    said = _INPUT.match(text, name.end)
+    return None if said is None else _hidden(text, _value_at(text, said.end()), name, keep)
+
+
+_BLANKS: Final = re.compile(r"[ \t]{1,8}|[\"']?\n[ ]{0,20}-[ ]")
 _OPTION_WORDS: Final = frozenset("option options flag argument arguments parameter value requires takes".split())
 _LOGIN_BEFORE: Final = re.compile(r"\b(?:login|user|account)[ \t]+\S{1,80}\s+\Z")
 
@@ -452,7 +493,7 @@ def _option(text: str, name: _Name, keep: Keep) -> Found | None:
     lower = name.text.lower()
     if not is_option and lower not in ("requirepass", "masterauth", "sshpass"):
         near = text[max(0, name.begin - 100) : name.begin]
-        if lower not in ("password", "passwd") or not _LOGIN_BEFORE.search(near):
+        if lower not in ("password", "passwd", "pass", "pwd") or not _LOGIN_BEFORE.search(near):
             return None
     value = _value_at(text, blanks.end())
     word = text[value.begin : min(value.end, value.begin + NEWS_SIZE)]
@@ -464,6 +505,10 @@ def _option(text: str, name: _Name, keep: Keep) -> Found | None:
 _PROSE_COLON: Final = re.compile(
     r"[ ](?:(?:provided|given|supplied|used|sent|received|entered|rejected|for(?:[ ]user)?[ ]['\"]?[\w.@%-]{1,60}['\"]?)"
     r"[ ]?){1,2}:[ ]{0,4}"
+)
+_PROSE_STATE: Final = re.compile(
+    r"(?:[ ](?:is|was|not|valid|invalid|wrong|incorrect|rejected|revoked|expired|failed)){1,3}:[ ]{1,4}"
+    r"|[ ](?:for|of)(?:[ ]user)?[ ][\w.@%'-]{1,60}(?:[ ](?:is|was)[ ]|:[ ])"
 )
 _PROSE_IS: Final = re.compile(r"[ ](?:is|was|are|set[ ]to|equals|=)[ ]:?[ ]?")
 _GAP: Final = re.compile(r"[ \t]{1,20}(?:\|[ \t]{1,20})?|=")
@@ -507,7 +552,7 @@ def _prose(text: str, name: _Name, keep: Keep) -> Found | None:
     colon = _PROSE_COLON.match(text, name.end)
     if colon is not None:
         return _hidden(text, _value_at(text, colon.end()), name, keep)
-    verb = _PROSE_IS.match(text, name.end)
+    verb = _PROSE_STATE.match(text, name.end) or _PROSE_IS.match(text, name.end)
     value = _value_at(text, blanks.end() if verb is None else verb.end())
     word = text[value.begin : min(value.end, value.begin + NEWS_SIZE + 1)]
     if not word or (not value.opening and word.isalpha()):
@@ -516,8 +561,10 @@ def _prose(text: str, name: _Name, keep: Keep) -> Found | None:
         return None
     if value.opening in ('"', "'", "`"):
         quoted_name = text[name.begin - 1 : name.begin] in ("'", '"', "`")
-        if quoted_name or name.kind in (Kind.WEAK, Kind.AUTHORIZATION) or _OBJECTS_NAME.fullmatch(word):
+        if quoted_name or name.kind in (Kind.WEAK, Kind.AUTHORIZATION, Kind.COOKIE) or _OBJECTS_NAME.fullmatch(word):
             return None
+        return _hidden(text, value, name, keep)
+    if value.opening in ("(", "[") and verb is None and is_suspicious(word) and not _ALGORITHM.fullmatch(word):
         return _hidden(text, value, name, keep)
     if value.opening or name.kind in (Kind.AUTHORIZATION, Kind.COOKIE) or name.text.lower() in ("auth", "pass", "timeout"):
         return None
@@ -532,7 +579,7 @@ def _prose(text: str, name: _Name, keep: Keep) -> Found | None:
     return _hidden(text, value, name, keep, clause=False)
 
 
-_FORMS: Final = (_assigned, _paired, _attribute, _element, _option, _prose)
+_FORMS: Final = (_assigned, _paired, _attribute, _element, _function, _validated, _option, _prose)
 
 
 # -- Without a name --------------------------------------------------------------------------------
@@ -577,10 +624,11 @@ _PROGRAMS: Final[dict[str, tuple[str, str]]] = {
     "--auth": (r"https?", _PAIR_OF),
     "-a": (r"redis-cli | https?", _NEXT),
     "-w": (r"ldap\w+", _NEXT),
+    "-k": (r"openssl", _NEXT),
     "-P": (r"sqlcmd | bcp | isql | tsql | unzip | zip | ipmitool | mosquitto_\w+", _NEXT),
     "-p": (
         r"sshpass | docker | podman | buildah | skopeo | nerdctl | helm | oc | az | mongo\w* | cqlsh | influx"
-        r" | rabbitmqadmin | rdesktop | plink | pscp | psftp | hdbsql | clickhouse-client",
+        r" | rabbitmqadmin | rdesktop | plink | pscp | psftp | hdbsql | clickhouse-client | useradd | usermod",
         _NEXT,
     ),
     "-p ": (r"mysql\w* | mariadb\S* | 7z\w* | sshpass", r"(?! [,\])] ) (?: ([^\s'\",\])]+) | ' ([^'\s,]+) ' )"),
@@ -615,6 +663,27 @@ def short_option(text: str, at: int, option: str) -> Found:
         group = value.lastindex or 1
         return Found((value.span(group),), value.end())
     return Found((), behind)
+
+
+_BETWEEN: Final = r"[\s'\",]{1,6}"
+_COMMANDS: Final = {
+    mark: re.compile(pattern)
+    for mark, pattern in {
+        "vault": rf"vault{_BETWEEN}login{_BETWEEN}(?:-\S{{1,40}}{_BETWEEN})?([^\s'\",-][^\s'\",]{{7,}})",
+        "rabbitmqctl": rf"rabbitmqctl{_BETWEEN}(?:add_user|change_password){_BETWEEN}[^\s'\",]{{1,80}}{_BETWEEN}([^\s'\",]+)",
+        "htpasswd": rf"htpasswd{_BETWEEN}-\w*b\w*{_BETWEEN}[^\s'\",]{{1,80}}{_BETWEEN}[^\s'\",]{{1,80}}{_BETWEEN}([^\s'\",]+)",
+        "chpasswd": r"chpasswd\s<<<\s['\"]?[\w.-]{1,40}:([^\s'\"]+)",
+        "xfreerdp": r"xfreerdp[^\n]{0,100}?/p:([^\s'\"]+)",
+    }.items()
+}
+COMMANDS: Final = tuple(_COMMANDS)
+"""Programs to which a secret is given without an option of its own."""
+
+
+def command(text: str, at: int, program: str) -> Found:
+    """``vault login X``, ``rabbitmqctl add_user ada X``."""
+    said = _COMMANDS[program].match(text, at)
+    return Found((), at + len(program)) if said is None else Found((said.span(1),), said.end())
 
 
 _LOGIN: Final = re.compile(r"LOGIN[ ]\"?[\w.@-]{1,80}\"?[ ]\"?([^\s\"']{1,200})")

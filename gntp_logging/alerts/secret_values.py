@@ -24,7 +24,7 @@ _STATES: Final = frozenset(
     error timeout accepted granted verified unverified matched refreshed rotated renewed issued stale insufficient
     unsupported unusable duplicate exhausted exceeded leaked compromised ignored skipped cleared loaded unreadable
     must should cannot can't could does doesn't did didn't isn't wasn't has is was will too only expecting expected
-    unparsable undecodable unencrypted
+    unparsable undecodable unencrypted permission access
     """.split()
 )
 """Words that tell what has become of a secret."""
@@ -32,7 +32,7 @@ _STATES: Final = frozenset(
 _TYPES: Final = frozenset(
     """
     str string bytes bytearray int integer number float bool boolean object array list dict tuple any nonetype text
-    char varchar secretstr password passwordfield charfield type undefinedtype basic bearer digest negotiate ntlm oauth
+    char varchar secretstr passwordfield charfield type undefinedtype basic bearer digest negotiate ntlm oauth
     oauth2 ldap kerberos plain login md5 scram peer trust
     """.split()
 )
@@ -52,10 +52,11 @@ _CODES: Final = _STATES | {"min", "max", "length", "common", "similar", "numeric
 
 _REFERENCE: Final = re.compile(
     r"""
-      \$ \{ [^{}]* \} | \$ \( .* \)? | \$ [A-Z_][A-Z0-9_]* | % [A-Z_]{2,} % | % \( \w+ \) [a-z]? | %[sr]
+      \$ \{ [^{}]* \} | \$ \( .* \)? | \$ [A-Z_][A-Z0-9_]* | \$ \d{1,3} | % [A-Z_]{2,} % | % \( \w+ \) [a-z]? | %[sr]
     | \{{1,2} [\s\w.!:%-]* \}{0,2} | \[{1,2} [A-Z_]{3,} \]{1,2}
     | (?: self | cls | settings | config | os | environ | env | process | request | args | kwargs | options | secrets
         | data | app | ctx | var | local ) (?: \. [A-Za-z_]\w* )+ (?: [\[(] .* )?
+    | [A-Za-z_][\w.]* \(\) | [a-z]\w* [._] \w[\w.]* \( .*
     | os\.environ .* | (?:get)?env \( .* | [:@?] \w{0,40}
     """,
     re.VERBOSE,
@@ -80,6 +81,7 @@ _NUMBER: Final = re.compile(r"[-+]?\d{1,5}(?:\.\d{1,3})?(?:ms|s|m|h|d|%)?")
 _ANY_NUMBER: Final = re.compile(r"#?(?:\d+|0[xX][0-9a-fA-F]+)")
 _CONSTANT: Final = re.compile(r"[A-Z][A-Z_]{0,30}")
 _EDGES: Final = " \t\r\n.,:;!?()[]<>{}\"'`"
+_CODE_PART: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 _CHANGE: Final = re.compile(r"[A-Za-z](?=\d)|\d(?=[A-Za-z])|[a-z](?=[A-Z])")
 _RANDOM: Final = re.compile(r"[\w+/=.~:%-]{16,}")
 _LETTER_AND_DIGIT: Final = re.compile(r"(?=[^a-zA-Z]*[a-zA-Z])(?=\D*\d)")
@@ -108,7 +110,9 @@ def is_sentence(text: str) -> bool:
     if words[0].lower() in _STATES:
         return True
     count = next((index for index, word in enumerate(words) if not _PLAIN.fullmatch(word)), len(words))
-    return count >= 2 and any(word.lower() in _SMALL for word in words)
+    # Several words of which one tells of a state: user ada unknown.
+    small = _SMALL | _STATES if count >= 3 else _SMALL
+    return count >= 2 and any(word.lower() in small for word in words)
 
 
 def is_state(word: str) -> bool:
@@ -116,10 +120,10 @@ def is_state(word: str) -> bool:
     bare = word.strip(_EDGES).lower()
     if not bare or bare in _STATES or bare in _TYPES:
         return True
-    parts = re.split("[_-]", bare)
+    parts = [part.lower() for part in _CODE_PART.findall(word.strip(_EDGES))]
     if word[:1] == "<" and word[-1:] == ">" and (kind_of(bare) is not Kind.NONE or "your" in bare):
         return True  # a placeholder
-    return len(parts) > 1 and all(part.isalpha() for part in parts) and not _CODES.isdisjoint(parts)
+    return len(parts) > 1 and "".join(parts) == re.sub("[_-]", "", bare) and not _CODES.isdisjoint(parts)
 
 
 def is_small(word: str) -> bool:
