@@ -273,14 +273,17 @@ def _hidden(text: str, value: _Value, name: _Name, keep: Keep, *, clause: bool =
     if not value.opening and name.text.lower().endswith(inner.lower()):
         return None  # a variable: password=password, self._token = token
     if value.opening and value.opening in "[({":
-        if _is_bracket_news(inner, name.kind) or (value.opening == "{" and inner.strip("{} ").replace(".", "").isalpha()):
+        if _is_bracket_news(inner, name.kind) or (
+            value.opening == "{" and name.text.lower() != "pwd" and inner.strip("{} ").replace(".", "").isalpha()
+        ):
             return None
         return Found(((value.begin, value.end),), value.after)
     if not value.opening and (call := _CALL.match(text, value.begin)):  # SecretStr('...')
         arguments = _bracketed(text, call.end(), "(")
         strings = _STRING.search(text, arguments.begin, min(arguments.end, arguments.begin + NEWS_SIZE))
         return _hidden(text, arguments, name, keep) if strings or is_suspicious(arguments_of(text, arguments)) else None
-    if is_news(inner, name.kind, counted=name.is_counted):
+    bare = not value.opening and name.text.lower() == "token"
+    if is_news(inner, name.kind, counted=name.is_counted, bare=bare):
         return None
     if not value.opening:
         if clause:
@@ -387,7 +390,7 @@ def _paired(text: str, name: _Name, keep: Keep) -> Found | None:
     if not name.text.startswith("-"):
         before = _TUPLE_BEFORE.search(text, max(0, name.begin - 24), name.begin)
         is_whole = before is not None and _PAIR_END.match(text, value.after) is not None
-        in_list = before is None or before[0][0] == "["
+        in_list = before is None or (before[0][0] == "[" and text[max(0, before.start() - 3) : before.start()].strip()[-1:] not in ("[", ","))
         if not is_whole and not (name.kind in (Kind.AUTHORIZATION, Kind.COOKIE) or name.text.startswith(("X-", "x-"))):
             return None
         if inner in _FIELDS or kind_of(inner) in (Kind.SECRET, Kind.TOKEN, Kind.SESSION) and inner.isidentifier():
@@ -631,7 +634,7 @@ _PROGRAMS: Final[dict[str, tuple[str, str]]] = {
         r" | rabbitmqadmin | rdesktop | plink | pscp | psftp | hdbsql | clickhouse-client | useradd | usermod",
         _NEXT,
     ),
-    "-p ": (r"mysql\w* | mariadb\S* | 7z\w* | sshpass", r"(?! [,\])] ) (?: ([^\s'\",\])]+) | ' ([^'\s,]+) ' )"),
+    "-p ": (r"mysql\w* | mariadb\S* | 7z\w* | sshpass", r"(?! [,\])] ) (?: ([^\s'\",\])]+) | ' ([^'\s,\]][^'\n]*) ' )"),
 }
 _PROGRAM_REACH: Final = 300
 

@@ -40,7 +40,7 @@ _TYPES: Final = frozenset(
 
 _SMALL: Final = frozenset(
     """
-    is are was were be been has have had does do did not no may must can could should shall will would the a an this
+    is are was were be been has have had does do did not no may must can could should shall will would the this
     that these those it its by of for from to in on at with without than least most and or but if when while because
     before after between into your you please only already too see
     """.split()
@@ -123,7 +123,7 @@ def is_state(word: str) -> bool:
     parts = [part.lower() for part in _CODE_PART.findall(word.strip(_EDGES))]
     if word[:1] == "<" and word[-1:] == ">" and (kind_of(bare) is not Kind.NONE or "your" in bare):
         return True  # a placeholder
-    return len(parts) > 1 and "".join(parts) == re.sub("[_-]", "", bare) and not _CODES.isdisjoint(parts)
+    return len(parts) > 1 and "".join(parts) == bare.replace("_", "") and not _CODES.isdisjoint(parts)
 
 
 def is_small(word: str) -> bool:
@@ -132,18 +132,19 @@ def is_small(word: str) -> bool:
     return bare in _SMALL or bare in _STATES
 
 
-def is_news(value: str, kind: Kind, *, counted: bool = False) -> bool:
+def is_news(value: str, kind: Kind, *, counted: bool = False, bare: bool = False) -> bool:
     """Tell whether a value of a secret's name is news instead: the one rule, which docs/security.md has in words.
 
     Args:
         value: The value, without its quotes.
         kind: What its name says.
         counted: Whether the name is a plural, whose number says how many there are.
+        bare: Whether the name is ``token`` and nothing quotes the value: parsers write so.
     """
     if len(value) > NEWS_SIZE:
         return False
     value = value.strip()
-    if kind in (Kind.SESSION, Kind.COOKIE) and _ANY_NUMBER.fullmatch(value):
+    if kind is Kind.SESSION and _ANY_NUMBER.fullmatch(value):
         return True
     if kind is Kind.WEAK and (not looks_random(value) or _ANY_NUMBER.fullmatch(value)):
         return True
@@ -153,7 +154,7 @@ def is_news(value: str, kind: Kind, *, counted: bool = False) -> bool:
         # <unset> and [Filtered], but not <abc>
         return True
     if kind in (Kind.TOKEN, Kind.AUTHORIZATION) or counted:
-        if _NUMBER.fullmatch(value) or (kind is not Kind.SECRET and _CONSTANT.fullmatch(value)):
+        if _NUMBER.fullmatch(value) or (bare and _CONSTANT.fullmatch(value)):
             return True
         if kind is Kind.TOKEN and _OBJECT.fullmatch(value):
             return True
