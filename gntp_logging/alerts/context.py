@@ -127,9 +127,7 @@ def cut_values(pairs: Pairs) -> Pairs:
     """Cut values to what is shown of them, after their secrets were masked."""
     if all(len(value) <= MAX_VALUE for _, value in pairs):
         return pairs
-    return tuple(
-        (name, value if len(value) <= MAX_VALUE else value[: MAX_VALUE - 1] + "…") for name, value in pairs
-    )
+    return tuple((name, value if len(value) <= MAX_VALUE else value[: MAX_VALUE - 1] + "…") for name, value in pairs)
 
 
 # -- What the record has of its own --------------------------------------------------------------

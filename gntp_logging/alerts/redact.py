@@ -66,9 +66,7 @@ def _unless_kept(text: str, span: Span | None, at: int, keep: Collection[str]) -
 
 _STEMS: Final[dict[str, _Look]] = {
     # A part of every name of the table, and marks inside of tokens: anywhere in a text.
-    **dict.fromkeys(
-        "pass pw psw psk secret token cred key auth cookie sess srf".split(), _look_at_name
-    ),
+    **dict.fromkeys("pass pw psw psk secret token cred key auth cookie sess srf".split(), _look_at_name),
     "bearer": _look_at_scheme,
     "%3a%2f%2f": lambda text, at, _mark, _keep: forms.encoded_user_information(text, at),
     **dict.fromkeys(BY_GLUED_MARK, _look_at_glued),
@@ -109,7 +107,7 @@ def _written(node: dict[str, Any]) -> str:
 def _behind(mark: str) -> str:
     """Return what follows a mark that is short, so that not every word of a text is looked at."""
     if _BEGINNINGS[mark] is _look_at_shape:
-        return rf"(?=[\w.:+/~$=%-]{{{max(0, 13 - len(mark))}}})"
+        return rf"(?=[\w.:+/~$=%\\-]{{{max(0, 11 - len(mark))}}})"
     return r"(?![a-z])" if _BEGINNINGS[mark] is _look_at_name else ""
 
 

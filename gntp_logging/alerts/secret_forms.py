@@ -130,7 +130,11 @@ def _pattern(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.VERBOSE)
 
 
-_OPENING: Final = _pattern(rf"""{_COLOUR}{{0,3}} (?: ![\w!]{{1,20}}[ ] )? (?: [bBuUrRfF]{{0,2}} (""" + r'''\"{3}|\'{3}|''' + rf"""{_QUOTE}) | ([\[({{]) )?""")
+_OPENING: Final = _pattern(
+    rf"""{_COLOUR}{{0,3}} (?: ![\w!]{{1,20}}[ ] )? (?: [bBuUrRfF]{{0,2}} ("""
+    + r"""\"{3}|\'{3}|"""
+    + rf"""{_QUOTE}) | ([\[({{]) )?"""
+)
 _RUN: Final = _pattern(
     r"""
     (?: [^\s"'`&;<>,\\\x1b]
@@ -270,7 +274,7 @@ def _hidden(text: str, value: _Value, name: _Name, keep: Keep, *, clause: bool =
     inner = text[value.begin : min(value.end, value.begin + 3 * NEWS_SIZE)]
     if inner in keep or inner.startswith(("-----BEGIN", "***")):
         return None
-    if not value.opening and name.text.lower().endswith(inner.lower()):
+    if not value.opening and inner.lower() in (name.text.lower(), re.split("[._]", name.text.lower())[-1]):
         return None  # a variable: password=password, self._token = token
     if value.opening and value.opening in "[({":
         if _is_bracket_news(inner, name.kind) or (
@@ -282,7 +286,7 @@ def _hidden(text: str, value: _Value, name: _Name, keep: Keep, *, clause: bool =
         arguments = _bracketed(text, call.end(), "(")
         strings = _STRING.search(text, arguments.begin, min(arguments.end, arguments.begin + NEWS_SIZE))
         return _hidden(text, arguments, name, keep) if strings or is_suspicious(arguments_of(text, arguments)) else None
-    bare = not value.opening and name.text.lower() == "token"
+    bare = not value.opening and name.text == "token"
     if is_news(inner, name.kind, counted=name.is_counted, bare=bare):
         return None
     if not value.opening:
@@ -308,7 +312,7 @@ _COLUMNS: Final = re.compile(r"[\"'`]?(?:,\s?[\"'`]?\w{1,60}[\"'`]?){0,20}\)=(?=
 _BLOCK: Final = re.compile(r"[|>][+-]?\d?[ ]*\n((?:[ ]+\S[^\n]*(?:\n|\Z))+)")
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9-]{1,24})[ ]+(?=[^\s,;])")
 _ONE_CREDENTIAL: Final = frozenset(("basic", "bearer", "token", "negotiate", "ntlm", "apikey", "key", "jwt", "dpop"))
-_COOKIE_END: Final = re.compile(r"[\"'\n]")
+_COOKIES: Final = re.compile(r"""(?:=\s?"[^"\n]{0,200}"|=\s?'[^'\n]{0,200}'|[^"'\n])+""")
 
 
 def _assigned(text: str, name: _Name, keep: Keep) -> Found | None:
@@ -364,12 +368,11 @@ def _end_of(text: str, value: _Value) -> int:
 
 def _cookies(text: str, value: _Value, name: _Name) -> Found | None:
     """``Cookie: a=b; c=d`` to the end of the line, or of the string that it is in."""
-    line = text[value.begin : value.begin + NEWS_SIZE // 2]
-    if "=" not in line or is_sentence(_COOKIE_END.split(line, maxsplit=1)[0]):
+    cookies = _COOKIES.match(text, value.begin)
+    if cookies is None:
         return None
-    stop = _COOKIE_END.search(text, value.begin)
-    end = len(text) if stop is None else stop.start()
-    return Found(((value.begin, end),), end)
+    line = text[value.begin : min(cookies.end(), value.begin + NEWS_SIZE // 2)]
+    return None if "=" not in line or is_sentence(line) else Found((cookies.span(),), cookies.end())
 
 
 _PAIR: Final = _pattern(rf"{_QUOTE} \s{{0,20}} , \s{{0,40}} (?= [bBuU]? {_QUOTE} | [\[(] )")
@@ -385,12 +388,14 @@ def _paired(text: str, name: _Name, keep: Keep) -> Found | None:
     pair = _PAIR.match(text, name.end)
     if pair is None:
         return None
-    value = _value_at(text, pair.end())
+    value = _value_at(text, pair.end())  # of brackets, little: the next name is soon there
     inner = text[value.begin : min(value.end, value.begin + NEWS_SIZE)]
     if not name.text.startswith("-"):
         before = _TUPLE_BEFORE.search(text, max(0, name.begin - 24), name.begin)
         is_whole = before is not None and _PAIR_END.match(text, value.after) is not None
-        in_list = before is None or (before[0][0] == "[" and text[max(0, before.start() - 3) : before.start()].strip()[-1:] not in ("[", ","))
+        in_list = before is None or (
+            before[0][0] == "[" and text[max(0, before.start() - 3) : before.start()].strip()[-1:] not in ("[", ",")
+        )
         if not is_whole and not (name.kind in (Kind.AUTHORIZATION, Kind.COOKIE) or name.text.startswith(("X-", "x-"))):
             return None
         if inner in _FIELDS or kind_of(inner) in (Kind.SECRET, Kind.TOKEN, Kind.SESSION) and inner.isidentifier():
@@ -423,7 +428,9 @@ _VALUE_BEFORE: Final = _pattern(
 def _attribute(text: str, name: _Name, keep: Keep) -> Found | None:
     """``{'name': 'password', 'value': 'X'}`` and ``<add key="password" value="X"/>``, in either order."""
     near = text[max(0, name.begin - 8) : name.begin]
-    if (":" not in near and "=" not in near) or _CALLED_BEFORE.search(text, max(0, name.begin - 40), name.begin) is None:
+    if (":" not in near and "=" not in near) or _CALLED_BEFORE.search(
+        text, max(0, name.begin - 40), name.begin
+    ) is None:
         return None
     attribute = _ATTRIBUTE.match(text, name.end)
     if attribute is not None and re.match("value|val|content|text|data|default", name.text) is None:
@@ -569,7 +576,11 @@ def _prose(text: str, name: _Name, keep: Keep) -> Found | None:
         return _hidden(text, value, name, keep)
     if value.opening in ("(", "[") and verb is None and is_suspicious(word) and not _ALGORITHM.fullmatch(word):
         return _hidden(text, value, name, keep)
-    if value.opening or name.kind in (Kind.AUTHORIZATION, Kind.COOKIE) or name.text.lower() in ("auth", "pass", "timeout"):
+    if (
+        value.opening
+        or name.kind in (Kind.AUTHORIZATION, Kind.COOKIE)
+        or name.text.lower() in ("auth", "pass", "timeout")
+    ):
         return None
     if name.kind is Kind.SESSION:
         return None
@@ -636,7 +647,7 @@ _PROGRAMS: Final[dict[str, tuple[str, str]]] = {
     ),
     "-p ": (r"mysql\w* | mariadb\S* | 7z\w* | sshpass", r"(?! [,\])] ) (?: ([^\s'\",\])]+) | ' ([^'\s,\]][^'\n]*) ' )"),
 }
-_PROGRAM_REACH: Final = 300
+_PROGRAM_REACH: Final = 200
 
 
 def _program(names: str) -> re.Pattern[str]:
@@ -651,6 +662,8 @@ OPTIONS: Final = tuple({option.strip().lower() for option in _OPTION_OF})
 def short_option(text: str, at: int, option: str) -> Found:
     """``curl -u ada:X``, ``mysql -pX``, ``docker login -p X``: the program before an option tells what it means."""
     behind = at + len(option)
+    if text[at - 1 : at] == "-":  # --password
+        return Found((), behind)
     line = text.rfind("\n", max(0, at - _PROGRAM_REACH), at) + 1 or max(0, at - _PROGRAM_REACH)
     written = text[at:behind]
     for key in (written, f"{written} "):  # with a blank: the value is glued to it
@@ -724,7 +737,9 @@ _ROWS: Final = re.compile(
 )
 _PIECE: Final = 16_384
 _MAPPING: Final = re.compile(r"[\[{ ]*['\"]\w+['\"]: ")
-_PLACEHOLDERS: Final = re.compile(r"(?:[\s,()]|%s|%\(\w+\)s|\?|[$:@]\w+|DEFAULT|NULL|now\(\)|-?\d{1,5}\b)*", re.IGNORECASE)
+_PLACEHOLDERS: Final = re.compile(
+    r"(?:[\s,()]|%s|%\(\w+\)s|\?|[$:@]\w+|DEFAULT|NULL|now\(\)|-?\d{1,5}\b)*", re.IGNORECASE
+)
 
 
 def rows(text: str) -> Iterator[Span]:

@@ -15,12 +15,14 @@ class Shape(NamedTuple):
         rest: A regular expression of what follows. It is generous: a token that was cut short is one.
         source: Who has made the format, and documents it.
         before: A regular expression of what precedes the literal, for tokens that begin with anything.
+        has_digit: Whether what has no digit is none: a literal that words begin with needs that.
     """
 
     literal: str
     rest: str
     source: str
     before: str = ""
+    has_digit: bool = False
 
 
 SHAPES: Final = (
@@ -41,7 +43,7 @@ SHAPES: Final = (
     Shape("gloas-", r"[\w-]{30,}", "docs.gitlab.com"),
     Shape("glsoat-", r"[\w-]{16,}", "docs.gitlab.com"),
     Shape("glcbt-", r"[\w-]{16,}", "docs.gitlab.com"),
-    Shape("glimt-", r"(?=[\w-]{0,60}\d)[\w-]{16,}", "docs.gitlab.com"),
+    Shape("glimt-", r"[\w-]{16,}", "docs.gitlab.com", has_digit=True),
     Shape("glwt-", r"[\w-]{16,}", "docs.gitlab.com"),
     Shape("GR1348941", r"[\w-]{16,}", "docs.gitlab.com"),
     Shape("_gitlab_session=", r"[0-9a-z]{20,}", "docs.gitlab.com"),
@@ -80,29 +82,29 @@ SHAPES: Final = (
     Shape("GOCSPX-", r"[\w-]{24,}", "developers.google.com"),
     Shape("AAAA", r"[\w-]{7}:[\w-]{100,}", "firebase.google.com"),
     Shape("AAAAAAAAAAAAAAAAAAAAA", r"[A-Za-z0-9%]{60,}", "developer.x.com"),
-    Shape("sk-", r"(?=[\w-]{0,60}\d)[\w-]{20,}", "platform.openai.com, docs.anthropic.com, openrouter.ai"),
-    Shape("sess-", r"(?=[\w-]{0,60}\d)[A-Za-z0-9]{36,}", "platform.openai.com"),
+    Shape("sk-", r"[\w-]{20,}", "platform.openai.com, docs.anthropic.com, openrouter.ai", has_digit=True),
+    Shape("sess-", r"[A-Za-z0-9]{36,}", "platform.openai.com", has_digit=True),
     Shape("hf_", r"[A-Za-z0-9]{20,}", "huggingface.co"),
     Shape("api_org_", r"[A-Za-z0-9]{20,}", "huggingface.co"),
     Shape("gsk_", r"[A-Za-z0-9]{40,}", "console.groq.com"),
     Shape("xai-", r"[A-Za-z0-9]{60,}", "docs.x.ai"),
     Shape("pplx-", r"[A-Za-z0-9]{30,}", "docs.perplexity.ai"),
     Shape("r8_", r"[A-Za-z0-9]{30,}", "replicate.com"),
-    Shape("nvapi-", r"(?=[\w-]{0,60}\d)[\w-]{50,}", "docs.nvidia.com"),
+    Shape("nvapi-", r"[\w-]{50,}", "docs.nvidia.com", has_digit=True),
     Shape("csk-", r"[a-z0-9]{40,}", "inference-docs.cerebras.ai"),
     Shape("tgp_v1_", r"[\w-]{30,}", "docs.together.ai"),
     Shape("fw_", r"[A-Za-z0-9]{22,}", "docs.fireworks.ai"),
     Shape("pcsk_", r"\w{30,}", "docs.pinecone.io"),
     Shape("lsv2_", r"(?:pt|sk)_\w{30,}", "docs.smith.langchain.com"),
     Shape("jina_", r"\w{40,}", "jina.ai"),
-    Shape("tvly-", r"(?=[\w-]{0,60}\d)[\w-]{20,}", "docs.tavily.com"),
+    Shape("tvly-", r"[\w-]{20,}", "docs.tavily.com", has_digit=True),
     Shape("fc-", r"[0-9a-f]{32}(?!\w)", "docs.firecrawl.dev"),
     Shape("apify_api_", r"[A-Za-z0-9]{30,}", "docs.apify.com"),
     Shape("e2b_", r"[0-9a-f]{32,}", "e2b.dev"),
     Shape("wandb_v1_", r"\w{40,}", "docs.wandb.ai"),
     Shape("rpa_", r"[A-Z0-9]{30,}", "docs.runpod.io"),
     Shape("KGAT_", r"[0-9a-f]{32}", "kaggle.com"),
-    Shape("esecret_", r"(?=[\w-]{0,60}\d)[a-z0-9]{20,}", "docs.anyscale.com"),
+    Shape("esecret_", r"[a-z0-9]{20,}", "docs.anyscale.com", has_digit=True),
     Shape("sk_live_", r"\w{10,}", "docs.stripe.com"),
     Shape("sk_test_", r"\w{10,}", "docs.stripe.com"),
     Shape("sk_prod_", r"\w{10,}", "docs.stripe.com"),
@@ -110,35 +112,35 @@ SHAPES: Final = (
     Shape("rk_test_", r"\w{10,}", "docs.stripe.com"),
     Shape("rk_prod_", r"\w{10,}", "docs.stripe.com"),
     Shape("sk_sbox_", r"\w{20,}", "checkout.com"),
-    Shape("sk_", r"(?=[\w-]{0,60}\d)[\w-]{25,}", "elevenlabs.io, freemius.com"),
+    Shape("sk_", r"[\w-]{25,}", "elevenlabs.io, freemius.com", has_digit=True),
     Shape("whsec_", r"[A-Za-z0-9+/=]{20,}", "docs.stripe.com, docs.svix.com"),
-    Shape("testsk_", r"(?=[\w-]{0,60}\d)[\w-]{20,}", "docs.svix.com"),
+    Shape("testsk_", r"[\w-]{20,}", "docs.svix.com", has_digit=True),
     Shape("SK", r"[0-9a-f]{32}(?!\w)", "twilio.com"),
     Shape("SG.", r"[\w=.-]{40,}", "docs.sendgrid.com"),
     Shape("key-", r"[0-9a-f]{32}(?!\w)", "documentation.mailgun.com"),
     Shape("pubkey-", r"[0-9a-f]{32}(?!\w)", "documentation.mailgun.com"),
     Shape("xkeysib-", r"[0-9a-f]{40,}-[A-Za-z0-9]{8,}", "developers.brevo.com"),
     Shape("xsmtpsib-", r"[0-9a-f]{40,}-[A-Za-z0-9]{8,}", "developers.brevo.com"),
-    Shape("re_", r"(?=[\w-]{0,60}\d)[A-Za-z0-9]{8}_[A-Za-z0-9]{20,}", "resend.com"),
-    Shape("pk_", r"(?=[a-z]{0,60}\d)[0-9a-f]{34}(?!\w)|pk_\d{4,12}_[A-Z0-9]{32}", "developers.klaviyo.com, clickup.com"),
+    Shape("re_", r"[A-Za-z0-9]{8}_[A-Za-z0-9]{20,}", "resend.com", has_digit=True),
+    Shape("pk_", r"[0-9a-f]{34}(?!\w)|pk_\d{4,12}_[A-Z0-9]{32}", "developers.klaviyo.com, clickup.com", has_digit=True),
     Shape("EAAA", r"[\w-]{20,}", "developer.squareup.com"),
     Shape("EAA", r"[A-Za-z0-9]{50,}", "developers.facebook.com"),
     Shape("IGQ", r"[\w-]{80,}", "developers.facebook.com"),
     Shape("sq0atp-", r"[\w-]{20,}", "developer.squareup.com"),
     Shape("sq0csp-", r"[\w-]{20,}", "developer.squareup.com"),
-    Shape("sq0idp-", r"(?=[\w-]{0,60}\d)[\w-]{20,}", "developer.squareup.com"),
+    Shape("sq0idp-", r"[\w-]{20,}", "developer.squareup.com", has_digit=True),
     Shape("shpat_", r"[0-9A-Fa-f]{30,}", "shopify.dev"),
     Shape("shpca_", r"[0-9A-Fa-f]{30,}", "shopify.dev"),
     Shape("shppa_", r"[0-9A-Fa-f]{30,}", "shopify.dev"),
     Shape("shpss_", r"[0-9A-Fa-f]{30,}", "shopify.dev"),
-    Shape("shpua_", r"(?=[\w-]{0,60}\d)[0-9A-Fa-f]{30,}", "shopify.dev"),
+    Shape("shpua_", r"[0-9A-Fa-f]{30,}", "shopify.dev", has_digit=True),
     Shape("access_token$", r"(?:production|sandbox)\$[0-9a-z]{12,}\$[0-9a-f]{30,}", "developer.paypal.com"),
     Shape("access-", r"(?:sandbox|development|production)-[0-9a-f-]{30,}", "plaid.com"),
     Shape("FLWSECK", r"(?:_TEST)?-[0-9A-Za-z]{12,}(?:-X)?", "developer.flutterwave.com"),
     Shape("FLWPUBK", r"(?:_TEST)?-[0-9A-Za-z]{12,}(?:-X)?", "developer.flutterwave.com"),
     Shape("rzp_", r"(?:live|test)_[A-Za-z0-9]{14,}", "razorpay.com"),
-    Shape("live_", r"(?=[\w=-]{0,60}\d)[\w=-]{35,}", "docs.lob.com, developer.gocardless.com"),
-    Shape("test_", r"(?=[0-9a-f]{0,60}\d)[0-9a-f]{35}(?!\w)", "docs.lob.com"),
+    Shape("live_", r"[\w=-]{35,}", "docs.lob.com, developer.gocardless.com", has_digit=True),
+    Shape("test_", r"[0-9a-f]{35}(?!\w)", "docs.lob.com", has_digit=True),
     Shape("live_pub_", r"[0-9a-f]{31}", "docs.lob.com"),
     Shape("test_pub_", r"[0-9a-f]{31}", "docs.lob.com"),
     Shape("EZAK", r"[A-Za-z0-9]{50,}", "docs.easypost.com"),
@@ -147,7 +149,7 @@ SHAPES: Final = (
     Shape("duffel_", r"(?:test|live)_[\w=-]{36,}", "duffel.com"),
     Shape("pdl_", r"(?:live|sdbx)_\w{30,}", "developer.paddle.com"),
     Shape("npm_", r"[A-Za-z0-9]{30,}", "docs.npmjs.com"),
-    Shape("pypi-", r"(?=[\w-]{0,60}\d)[\w-]{20,}", "pypi.org"),
+    Shape("pypi-", r"[\w-]{20,}", "pypi.org", has_digit=True),
     Shape("rubygems_", r"[0-9a-f]{40,}", "guides.rubygems.org"),
     Shape("CLOJARS_", r"[0-9A-Za-z]{50,}", "clojars.org"),
     Shape("cio", r"[A-Za-z0-9]{32}(?!\w)", "crates.io"),
@@ -211,7 +213,7 @@ SHAPES: Final = (
     Shape("sqa_", r"[\w=-]{36,}", "docs.sonarsource.com"),
     Shape("sgp_", r"[0-9A-Za-z_]{36,}", "sourcegraph.com"),
     Shape("slk_", r"[0-9a-f]{60,}", "sourcegraph.com"),
-    Shape("snyk_", r"(?=[\w-]{0,60}\d)[\w.-]{30,}", "docs.snyk.io"),
+    Shape("snyk_", r"[\w.-]{30,}", "docs.snyk.io", has_digit=True),
     Shape("sktsec_", r"\w{30,}", "socket.dev"),
     Shape("CCIPAT_", r"\w{30,}", "circleci.com"),
     Shape("CCIPRJ_", r"\w{30,}", "circleci.com"),
@@ -251,7 +253,7 @@ SHAPES: Final = (
     Shape("dop_v1_", r"[0-9a-f]{50,}", "docs.digitalocean.com"),
     Shape("doo_v1_", r"[0-9a-f]{50,}", "docs.digitalocean.com"),
     Shape("dor_v1_", r"[0-9a-f]{50,}", "docs.digitalocean.com"),
-    Shape("tskey-", r"(?=[\w-]{0,60}\d)[A-Za-z0-9-]{16,}", "tailscale.com"),
+    Shape("tskey-", r"[A-Za-z0-9-]{16,}", "tailscale.com", has_digit=True),
     Shape("v1.0-", r"[0-9a-f]{24}-[0-9a-f]{100,}", "developers.cloudflare.com"),
     Shape("CFPAT-", r"[\w-]{36,}", "contentful.com"),
     Shape("dG9rO", r"[A-Za-z0-9+/]{36,}={0,2}", "developers.intercom.com"),
@@ -263,21 +265,21 @@ SHAPES: Final = (
     Shape("pk.", r"[\w-]{50,}\.[\w-]{20,}", "docs.mapbox.com"),
     Shape("sk.", r"[\w-]{50,}\.[\w-]{20,}", "docs.mapbox.com"),
     Shape("s-s4t2", r"(?:ud|af)-[0-9a-f]{50,}", "api.intra.42.fr"),
-    Shape("b_", r"(?=[\w=-]{0,60}\d)[\w=-]{44}(?![\w=-])", "getbeamer.com"),
+    Shape("b_", r"[\w=-]{44}(?![\w=-])", "getbeamer.com", has_digit=True),
     Shape("4b1d", r"[A-Za-z0-9]{38}(?!\w)", "clickhouse.com"),
     Shape("sha256~", r"[\w-]{40,}", "docs.openshift.com"),
     Shape("napi_", r"[a-z0-9]{40,}", "neon.tech"),
     Shape("sbp_", r"[0-9a-f]{40,}", "supabase.com"),
-    Shape("sb_secret_", r"(?=[\w-]{0,60}\d)[\w-]{20,}", "supabase.com"),
+    Shape("sb_secret_", r"[\w-]{20,}", "supabase.com", has_digit=True),
     Shape("mdb_sa_sk_", r"[\w-]{30,}", "mongodb.com"),
     Shape("CCDB1_", r"\w{30,}", "cockroachlabs.com"),
     Shape("xau_", r"[A-Za-z0-9]{30,}", "xata.io"),
-    Shape("AVNS_", r"(?=[\w-]{0,60}\d)[\w-]{16,}", "aiven.io"),
+    Shape("AVNS_", r"[\w-]{16,}", "aiven.io", has_digit=True),
     Shape("dbtc_", r"[\w-]{30,}", "docs.getdbt.com"),
     Shape("dbtu_", r"[\w-]{30,}", "docs.getdbt.com"),
     Shape("mzp_", r"[0-9a-f]{50,}", "materialize.com"),
     Shape("hxtp_", r"[0-9a-f]{60,}", "learn.hex.tech"),
-    Shape("retool_", r"(?=[\w-]{0,60}\d)[a-z0-9]{24,}", "docs.retool.com"),
+    Shape("retool_", r"[a-z0-9]{24,}", "docs.retool.com", has_digit=True),
     Shape("n8n_api_", r"[0-9a-f]{30,}", "docs.n8n.io"),
     Shape("kpat_", r"[A-Za-z0-9]{40,}", "docs.konghq.com"),
     Shape("spat_", r"[A-Za-z0-9]{40,}", "docs.konghq.com"),
@@ -298,9 +300,14 @@ SHAPES: Final = (
     Shape("KEY", r"[0-9A-F]{32}_\w{16,}", "developers.telnyx.com"),
     Shape("v2x", r"[0-9a-f]{64}(?!\w)", "developers.bitgo.com"),
     Shape("AIK_", r"\w{30,}", "aikido.dev"),
-    Shape("eyJ", r"[\w-]{8,4000}\.[\w-]{8,4000}(?:\.[\w-]{0,4000}){0,3}", "RFC 7519", r"(?<![\w-])"),
-    Shape("eyJ", r"[\w+/-]{40,}={0,2}", "RFC 7519, grafana.com", r"(?<![\w-])"),
-    Shape("ey", r"[\w-]{17,4000}\.ey[\w/\\-]{17,4000}(?:\.[\w/\\-]{0,4000}={0,2})?", "RFC 7519", r"(?<![\w-])"),
+    Shape("eyJ", r"[\w-]{8,4000}\.[\w-]{8,4000}(?:\.[\w-]{0,4000}){0,3}", "RFC 7519", r"(?:(?<![\w-])|(?<=\\[nrt]))"),
+    Shape("eyJ", r"[\w+/-]{40,}={0,2}", "RFC 7519, grafana.com", r"(?:(?<![\w-])|(?<=\\[nrt]))"),
+    Shape(
+        "ey",
+        r"[\w-]{17,4000}\.ey[\w/\\-]{17,4000}(?:\.[\w/\\-]{0,4000}={0,2})?",
+        "RFC 7519",
+        r"(?:(?<![\w-])|(?<=\\[nrt]))",
+    ),
     Shape("ZXlK", r"[\w+/\\-]{40,}={0,2}", "RFC 7519, in base64"),
     Shape("eJ", r"[\w-]{10,4000}\.[\w-]{6}\.[\w-]{27,43}", "itsdangerous.palletsprojects.com", r"\."),
     # Not at the beginning
@@ -329,7 +336,6 @@ GLUED: Final = (
 """Tokens with a mark in their middle, which stands between letters."""
 
 
-
 class Tail(NamedTuple):
     """What tokens look like that have no mark: behind their first part stands a sign, and what follows it is rare.
 
@@ -354,6 +360,9 @@ TAILS: Final = (
 _NEAR: Final = 100
 """Characters that are looked at before a mark."""
 
+_BEGIN: Final = r"(?:(?<!\w)|(?<=\\[nrt]))"
+"""Where a token may begin: behind no letter, but for one that belongs to an escape."""
+
 Span = tuple[int, int]
 """Where a secret begins and ends."""
 
@@ -362,15 +371,17 @@ class _Compiled(NamedTuple):
     literal: str
     token: re.Pattern[str]
     before: re.Pattern[str] | None
+    has_digit: bool
 
 
 def _compiled(shape: Shape) -> _Compiled:
-    looks_back = bool(shape.before) and not shape.before.startswith("(?<!")
+    looks_back = bool(shape.before) and "(?<!" not in shape.before
     begin = "" if looks_back else shape.before
     return _Compiled(
         shape.literal,
         re.compile(begin + re.escape(shape.literal) + shape.rest, re.ASCII),
-        re.compile(rf"(?<!\w)(?:{shape.before})\Z", re.ASCII) if looks_back else None,
+        re.compile(rf"{_BEGIN}(?:{shape.before})\Z", re.ASCII) if looks_back else None,
+        shape.has_digit,
     )
 
 
@@ -396,9 +407,9 @@ def shaped(text: str, at: int, shapes: list[_Compiled]) -> Span | None:
     Returns:
         Where the token is; None when what stands there is none.
     """
-    for literal, token, before in shapes:
+    for literal, token, before, has_digit in shapes:
         match = token.match(text, at)
-        if match is None:
+        if match is None or (has_digit and not any(map(str.isdigit, match[0][len(literal) :]))):
             continue
         begin = at + len(literal) if literal.endswith("/") else at
         if before is not None:
@@ -411,7 +422,7 @@ def shaped(text: str, at: int, shapes: list[_Compiled]) -> Span | None:
 
 
 COMPILED_TAILS: Final = tuple(
-    (re.compile(tail.rest, re.ASCII), re.compile(rf"(?<!\w){tail.before}\Z", re.ASCII)) for tail in TAILS
+    (re.compile(tail.rest, re.ASCII), re.compile(rf"{_BEGIN}{tail.before}\Z", re.ASCII)) for tail in TAILS
 )
 
 

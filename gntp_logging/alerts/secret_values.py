@@ -76,7 +76,7 @@ _OBJECT: Final = re.compile(
 )
 """Java's and Android's objects, which have tokens."""
 
-_MASKED: Final = re.compile(r"[^\w\s]*|[\s*•●#█xX.·…_-]+|(?:.*\*{3,}.*)")
+_MASKED: Final = re.compile(r"[^\w\s]*|[\s*•●#█xX.·…_-]{3,}|(?:.*\*{3,}.*)")
 _NUMBER: Final = re.compile(r"[-+]?\d{1,5}(?:\.\d{1,3})?(?:ms|s|m|h|d|%)?")
 _ANY_NUMBER: Final = re.compile(r"#?(?:\d+|0[xX][0-9a-fA-F]+)")
 _CONSTANT: Final = re.compile(r"[A-Z][A-Z_]{0,30}")

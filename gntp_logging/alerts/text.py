@@ -45,7 +45,7 @@ MAX_RAW_LINE: Final = 4096
 """Characters of what will be one line of at most 200: a queue may hold thousands of alerts with dozens of them."""
 
 _SEAM: Final = 200
-"""Characters before the end of a raw text that was cut, which are not shown: half a secret may stand there."""
+"""Characters at the end of a raw text that was cut, of which the last word is left out: it may be half a secret."""
 
 Missing = tuple[int, int]
 """How many characters, and how many line ends among them, were cut off."""
@@ -72,7 +72,10 @@ def raw_size(max_text: int) -> int:
 def raw(text: str, max_text: int) -> Raw:
     """Cut a text to the size that is looked through."""
     size = raw_size(max_text)
-    return Raw(text) if len(text) <= size else Raw(text[:size], (len(text) - size, text.count("\n", size)))
+    if len(text) <= size:
+        return Raw(text)
+    kept = text[: size - _SEAM] + text[size - _SEAM : size].rpartition(" ")[0]
+    return Raw(kept, (len(text) - len(kept), text.count("\n", len(kept))))
 
 
 class Frames(NamedTuple):
@@ -374,10 +377,9 @@ def cut(text: str, max_text: int, missing: Missing = _COMPLETE) -> str:
     characters, lines = missing
     if not max_text or (len(text) <= max_text and not characters):
         return text
-    size = min(max_text, len(text) - _SEAM) if characters else max_text
-    if size < 2 * _CUT_MARK_SIZE:
-        return text[: boundary(text, max(0, size - 1))] + "…"
-    kept = text[: boundary(text, size - _CUT_MARK_SIZE)]
+    if max_text < 2 * _CUT_MARK_SIZE:
+        return text[: boundary(text, max_text - 1)] + "…"
+    kept = text[: boundary(text, max_text - _CUT_MARK_SIZE)]
     whole = kept.rfind("\n")
     if not lines and "\n" not in text[len(kept) :] and whole < len(kept) // 2:
         return f"{kept}… (+{len(text) - len(kept) + characters:,} characters)"

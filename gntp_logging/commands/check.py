@@ -30,6 +30,7 @@ Walk through what alerts need of a GNTP server, and say what to do where it fail
   gntp-logging check                                  the server on this machine
   gntp-logging check --host desk --password-file key  another one, with a password
   gntp-logging check --config pyproject.toml          the one of a configuration, through its own handler
+  gntp-logging check --text "password=hunter2"        what an alert would show of a text; nothing is sent
 
 Notifications called "gntp-logging check" appear on the desktop: a click on the last one completes the walk.
 
@@ -54,6 +55,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--wait", type=_seconds_or_0, default=10.0, metavar="SECONDS",
         help="how long to wait for a click on the last notification; 0 leaves it out (default 10)",
     )  # fmt: skip
+    parser.add_argument(
+        "--text", help="print a text as an alert would show it, its secrets masked, and send nothing; - reads it"
+    )
     args.add_server(parser)
     parser.set_defaults(run=check_command)
 
@@ -75,6 +79,8 @@ def check_command(arguments: argparse.Namespace) -> int:
         UsageError: If an argument, a variable or the file cannot be used.
     """
     file = args.configuration(arguments)
+    if arguments.text is not None:
+        return _show(sys.stdin.read() if arguments.text == "-" else arguments.text, file)
     if arguments.config is None:
         return int(_print_all(_steps_alone(file, arguments.wait)))
     try:
@@ -91,6 +97,17 @@ def check_command(arguments: argparse.Namespace) -> int:
         failed |= _print_all(_steps_with(handler, file, arguments.wait))
         handler.close()
     return int(failed)
+
+
+def _show(text: str, file: LoggingFile) -> int:
+    """Print what the handlers of a configuration leave of a text."""
+    record = logging.LogRecord(APPLICATION, logging.ERROR, __file__, 0, text, None, None)
+    try:
+        for table in file.handlers():
+            say(table.make().preview(record).text)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return 0
 
 
 def _steps_alone(file: LoggingFile, wait: float) -> Iterator[CheckResult]:

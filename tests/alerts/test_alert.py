@@ -345,7 +345,9 @@ def test_no_wishes_can_stop_an_alert(wishes: dict[str, object]) -> None:
 
 def made(made_of: logging.LogRecord | None = None, **options: Any) -> Alert:
     """Make an alert with some options."""
-    return AlertFactory("shop", LevelMap(), 1000, **options).from_record(made_of or record("order %d", 7)).finished(1000)
+    return (
+        AlertFactory("shop", LevelMap(), 1000, **options).from_record(made_of or record("order %d", 7)).finished(1000)
+    )
 
 
 def test_a_title_is_a_format_over_record_context_and_application() -> None:
