@@ -95,7 +95,7 @@ class GNTPHandler(logging.Handler):
                 mapping such as ``{"environment": "production"}``, whose values may be context variables; or a function
                 that returns one for a record, called on the thread that logs, or its dotted path.
             redact: Whether secrets are masked: passwords, tokens, cookies, keys. A list of patterns masks these too.
-            redact_keep: Names whose values are shown nevertheless, and values that are shown wherever they stand: exact.
+            redact_keep: Names, and words, that are shown although they look like secrets; each is meant exactly.
             max_text: Characters of an alert's text; 0 for no limit.
             repeat_window: Seconds in which repeats of an alert only raise the count on its toast; 0 shows each.
             burst: Different alerts that are shown at once; the rest becomes one digest. CRITICAL is always shown.

@@ -156,8 +156,8 @@ class AlertFactory:
         Args:
             app_name: The application's name, part of the title.
             levels: Styles by level.
-            max_text: Characters of the text that will be shown, see :meth:`Alert.finished`: four times as many are kept,
-                and at least 16 KiB; with 0 all.
+            max_text: Characters of the text that will be shown, see :meth:`Alert.finished`. Four times as many are
+                kept, and at least 16 KiB; with 0 all.
             url: What opens on a click, for records that name none.
             title: Makes the title; None for the usual one.
             fingerprint: Returns, for a record, the text by which its repeats are known; None for the usual.

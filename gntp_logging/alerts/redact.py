@@ -5,7 +5,7 @@ What is looked for has a name beside it (``secret_names``), in one of the forms 
 shown should not be logged.
 
 Most texts hold nothing of that, so two searches over the text in lower case come first. Only where one of them stops,
-anything is read; and no single search goes over more than a piece of a long text, so that other threads go on meanwhile.
+anything is read; and no search goes over more than a piece of a long text, so that other threads go on meanwhile.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from . import secret_forms as forms
+from . import secret_commands as commands
+from . import secret_urls as urls
 from .alert import Alert
-from .secret_forms import Found
+from .secret_extents import Found
+from .secret_forms import named
 from .secret_names import Kind, kind_of
 from .secret_shapes import BY_GLUED_MARK, BY_MARK, COMPILED_TAILS, Span, shaped, tailed
 from .secret_values import is_news
@@ -42,12 +44,12 @@ _Look = Callable[[str, int, str, Collection[str]], Found]
 
 
 def _look_at_name(text: str, at: int, _mark: str, keep: Collection[str]) -> Found:
-    return forms.named(text, at, keep)
+    return named(text, at, keep)
 
 
 def _look_at_scheme(text: str, at: int, _mark: str, keep: Collection[str]) -> Found:
-    found = forms.scheme(text, at)
-    return found if found.spans else forms.named(text, at, keep)
+    found = commands.scheme(text, at)
+    return found if found.spans else named(text, at, keep)
 
 
 def _look_at_shape(text: str, at: int, mark: str, keep: Collection[str]) -> Found:
@@ -66,21 +68,21 @@ def _unless_kept(text: str, span: Span | None, at: int, keep: Collection[str]) -
 
 _STEMS: Final[dict[str, _Look]] = {
     # A part of every name of the table, and marks inside of tokens: anywhere in a text.
-    **dict.fromkeys("pass pw psw psk secret token cred key auth cookie sess srf".split(), _look_at_name),
+    **dict.fromkeys(
+        ("pass", "pw", "psw", "psk", "secret", "token", "cred", "key", "auth", "cookie", "sess", "srf"), _look_at_name
+    ),
     "bearer": _look_at_scheme,
-    "%3a%2f%2f": lambda text, at, _mark, _keep: forms.encoded_user_information(text, at),
+    "%3a%2f%2f": lambda text, at, _mark, _keep: urls.encoded_user_information(text, at),
     **dict.fromkeys(BY_GLUED_MARK, _look_at_glued),
 }
 _BEGINNINGS: Final[dict[str, _Look]] = {
     # What tokens begin with, and names that are too short to be looked for inside of words.
-    **dict.fromkeys("sid sig signature assertion jwt otp totp".split(), _look_at_name),
-    **dict.fromkeys("basic negotiate ntlm".split(), _look_at_scheme),
-    **dict.fromkeys(forms.OPTIONS, lambda text, at, mark, _keep: forms.short_option(text, at, mark)),
-    **dict.fromkeys(forms.COMMANDS, lambda text, at, mark, _keep: forms.command(text, at, mark)),
-    "login": lambda text, at, _mark, _keep: forms.login(text, at),
-    "identified": lambda text, at, _mark, _keep: forms.identified(text, at),
-    "jdbc:oracle": lambda text, at, _mark, _keep: forms.oracle(text, at),
-    "sqlplus": lambda text, at, _mark, _keep: forms.oracle(text, at),
+    **dict.fromkeys(("sid", "sig", "signature", "assertion", "jwt", "otp", "totp"), _look_at_name),
+    **dict.fromkeys(("basic", "negotiate", "ntlm"), _look_at_scheme),
+    **dict.fromkeys(commands.OPTIONS, lambda text, at, mark, _keep: commands.short_option(text, at, mark)),
+    **dict.fromkeys(commands.COMMANDS, lambda text, at, mark, _keep: commands.command(text, at, mark)),
+    "login": lambda text, at, _mark, _keep: commands.login(text, at),
+    "identified": lambda text, at, _mark, _keep: commands.identified(text, at),
     **dict.fromkeys(BY_MARK, _look_at_shape),
 }
 
@@ -127,7 +129,7 @@ def _lowered(text: str) -> str:
 
 
 def _beginning_for(text: str) -> re.Pattern[str]:
-    """Return what finds beginnings; a letter before one may be an escape's, and looking for that takes twice as long."""
+    """Return what finds beginnings. A letter before one may be an escape's; looking for that takes twice as long."""
     return _ESCAPED_BEGINNING if "%" in text or "\\" in text or "\x1b" in text else _BEGINNING
 
 
@@ -177,11 +179,11 @@ def _found(text: str, keep: Collection[str]) -> list[Span]:
             for match in tail.finditer(text, max(0, start - _OVERLAP), end + _OVERLAP):
                 spans += _unless_kept(text, tailed(text, match, before), 0, keep).spans
     if has_name:
-        spans += forms.rows(text)
+        spans += commands.rows(text)
     if "@" in text:
-        spans += _each(text, "://", lambda at: forms.user_information(text, at, keep))
+        spans += _each(text, "://", lambda at: urls.user_information(text, at, keep))
     if "-----BEGIN" in text:
-        spans += _each(text, "-----BEGIN", lambda at: forms.private_key(text, at))
+        spans += _each(text, "-----BEGIN", lambda at: urls.private_key(text, at))
     return spans
 
 

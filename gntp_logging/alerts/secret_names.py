@@ -41,7 +41,7 @@ _WORDS: Final = _table(
         authkey signingkey encryptionkey decryptionkey masterkey sharedkey sharedaccesskey subscriptionkey licensekey
         storagekey functionskey hmackey fernetkey jwtkey consumerkey appkey applicationkey sessionkey recoverykey
         securitykey hostkeydata keydata sshkey deploykey serverkey servicekey integrationkey writekey adminkey
-       
+
     """,
     token="token tokens jwt csrf xsrf auth oauth authentication sig signature",
     session="sessionid sessionids sid phpsessid jsessionid sessid aspsessionid",

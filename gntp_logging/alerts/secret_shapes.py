@@ -10,8 +10,8 @@ class Shape(NamedTuple):
     """What the tokens of one service look like.
 
     Attributes:
-        literal: What each begins with. A letter, digit or ``_`` never stands before it. Where it ends with a slash it is
-            a URL's host and is shown.
+        literal: What each begins with. A letter, digit or ``_`` never stands before it. One that ends with a slash is
+            a URL's host, and is shown.
         rest: A regular expression of what follows. It is generous: a token that was cut short is one.
         source: Who has made the format, and documents it.
         before: A regular expression of what precedes the literal, for tokens that begin with anything.

@@ -53,11 +53,11 @@ _CODES: Final = _STATES | {"min", "max", "length", "common", "similar", "numeric
 _REFERENCE: Final = re.compile(
     r"""
       \$ \{ [^{}]* \} | \$ \( .* \)? | \$ [A-Z_][A-Z0-9_]* | \$ \d{1,3} | % [A-Z_]{2,} % | % \( \w+ \) [a-z]? | %[sr]
-    | \{{1,2} [\s\w.!:%-]* \}{0,2} | \[{1,2} [A-Z_]{3,} \]{1,2}
+    | \{{1,2} \s? [A-Za-z_.]* (?: ![rsa] )? (?: : [^{}]{0,10} )? \s? \}{0,2} | \{ \d \} | \[{1,2} [A-Z_]{3,} \]{1,2}
     | (?: self | cls | settings | config | os | environ | env | process | request | args | kwargs | options | secrets
         | data | app | ctx | var | local ) (?: \. [A-Za-z_]\w* )+ (?: [\[(] .* )?
     | [A-Za-z_][\w.]* \(\) | [a-z]\w* [._] \w[\w.]* \( .*
-    | os\.environ .* | (?:get)?env \( .* | [:@?] \w{0,40}
+    | os\.environ .* | (?:get)?env \( .* | \? | : \d{1,2}
     """,
     re.VERBOSE,
 )
@@ -88,6 +88,13 @@ _LETTER_AND_DIGIT: Final = re.compile(r"(?=[^a-zA-Z]*[a-zA-Z])(?=\D*\d)")
 _PLAIN: Final = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*")
 _COMMON: Final = re.compile(r"[\w.@:/'’#%+-]*")
 _MAX_WORDS: Final = 12
+
+
+def is_reference(value: str) -> bool:
+    """Tell whether a value stands for a secret that is elsewhere: a variable, a parameter, a template's field."""
+    if value[:1] in (":", "@", "$") and value[1:].isidentifier():
+        return kind_of(value[1:]) is not Kind.NONE  # :password, $token
+    return _REFERENCE.fullmatch(value) is not None
 
 
 def looks_random(value: str) -> bool:
@@ -148,14 +155,12 @@ def is_news(value: str, kind: Kind, *, counted: bool = False, bare: bool = False
         return True
     if kind is Kind.WEAK and (not looks_random(value) or _ANY_NUMBER.fullmatch(value)):
         return True
-    if _MASKED.fullmatch(value) or _REFERENCE.fullmatch(value) or _REPR.fullmatch(value):
+    if _MASKED.fullmatch(value) or is_reference(value) or _REPR.fullmatch(value):
         return True
-    if " " not in value and is_state(value):
-        # <unset> and [Filtered], but not <abc>
+    if " " not in value and is_state(value):  # <unset> and [Filtered] too, but not <abc>
         return True
-    if kind in (Kind.TOKEN, Kind.AUTHORIZATION) or counted:
-        if _NUMBER.fullmatch(value) or (bare and _CONSTANT.fullmatch(value)):
-            return True
-        if kind is Kind.TOKEN and _OBJECT.fullmatch(value):
-            return True
-    return is_sentence(value) if " " in value else False
+    if (kind in (Kind.TOKEN, Kind.AUTHORIZATION) or counted) and _NUMBER.fullmatch(value):
+        return True
+    if (bare and _CONSTANT.fullmatch(value)) or (kind is Kind.TOKEN and _OBJECT.fullmatch(value)):
+        return True
+    return " " in value and is_sentence(value)

@@ -18,7 +18,7 @@ from gntp_logging.alerts import redact as module
 from gntp_logging.alerts.alert import AlertFactory
 from gntp_logging.alerts.levels import LevelMap
 from gntp_logging.alerts.redact import finisher, redact, redactor
-from gntp_logging.alerts.secret_shapes import GLUED, SHAPES, TAILS, Shape, Tail
+from gntp_logging.alerts.secret_shapes import COMPILED_TAILS, GLUED, SHAPES, TAILS, Shape, Tail
 from tests.support import make_alert
 
 CORPORA = Path(__file__).parent / "corpora"
@@ -251,7 +251,7 @@ def test_a_hundred_shapes_are_known() -> None:
     assert all(each.source for each in (*SHAPES, *GLUED, *TAILS))
 
 
-@pytest.mark.parametrize("shape", (*SHAPES, *GLUED, *TAILS), ids=lambda shape: shape[0][:20])
+@pytest.mark.parametrize("shape", [*SHAPES, *GLUED, *TAILS], ids=lambda shape: shape[0][:20])
 @settings(max_examples=5)
 @given(data=st.data())
 def test_every_shape_of_a_token_is_looked_for(shape: Shape | Tail, data: st.DataObject) -> None:
@@ -425,7 +425,7 @@ def test_no_search_goes_over_more_than_a_piece(monkeypatch: pytest.MonkeyPatch) 
 
     for name in ("_STEM", "_BEGINNING", "_ESCAPED_BEGINNING"):
         monkeypatch.setattr(module, name, Watched(getattr(module, name)))
-    tails = [(Watched(tail), before) for tail, before in module.COMPILED_TAILS]
+    tails = [(Watched(tail), before) for tail, before in COMPILED_TAILS]
     monkeypatch.setattr(module, "COMPILED_TAILS", tails)
     assert redact("x" * 1_000_000 + " password=hunter2") == "x" * 1_000_000 + " password=***"
     assert len(sizes) > 60

@@ -1,0 +1,208 @@
+"""Secrets that no name tells of: in command lines, dialogues and statements. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from .secret_extents import Found, bracketed, line_end, value_at
+from .secret_names import Kind
+from .secret_shapes import Span
+from .secret_values import NEWS_SIZE, is_news, is_state
+
+_SCHEME_WORD: Final = re.compile(r"(?i:(bearer|basic|negotiate|ntlm|digest))(?::?[ ]+|%20|\+)[\"']?([\w.~+/-]{8,}=*)")
+_MIXED: Final = re.compile(r"(?=.*[a-z])(?=.*[A-Z])|.*=\Z")
+
+
+def scheme(text: str, at: int) -> Found:
+    """``Bearer X`` and ``Basic X`` anywhere: unless what follows is a word of prose."""
+    match = _SCHEME_WORD.match(text, at)
+    if match is None:
+        return Found((), at + 4)
+    word = match[2]
+    is_secret = any(map(str.isdigit, word)) or (not word.isalpha() and len(word) > 20)
+    is_secret = is_secret or (_MIXED.match(word) is not None and not word.istitle() and len(word) >= 12)
+    is_secret = is_secret or (match[1] == "Bearer" and len(word) >= 12 and not _is_about_bearers(word))
+    if not is_secret:
+        return Found((), match.end(1))
+    return Found((match.span(2),), match.end())
+
+
+_ABOUT_BEARERS: Final = frozenset(
+    "authentication authorization token tokens certificate certificates credentials scheme challenge format".split()
+)
+
+
+def _is_about_bearers(word: str) -> bool:
+    return word.lower() in _ABOUT_BEARERS or is_state(word)
+
+
+# -- Command lines ---------------------------------------------------------------------------------
+
+
+class _Option(NamedTuple):
+    """An option that holds a secret of some programs.
+
+    Attributes:
+        written: The option.
+        programs: Expressions of the programs' names.
+        value: An expression of what follows it; the last of its groups is hidden.
+        behind: What must stand between the program and the option.
+    """
+
+    written: str
+    programs: tuple[str, ...]
+    value: str
+    behind: str = ""
+
+
+_BETWEEN: Final = r"[\s'\",]{1,6}"
+"""What stands between the words of a command, in a line or in a list of arguments."""
+
+_WORD: Final = r"([^\s'\",]{1,200})"
+_NEXT: Final = rf"{_BETWEEN}(?!-)([^\s'\"]+)"
+_USER_AND_WORD: Final = r"[\s'\",=]{0,6}[^\s:,%'\"]{0,80}[:,%]([^\s'\"]+)"
+_MAYBE_USER_AND_WORD: Final = rf"{_BETWEEN}(?:[\w.@]{{1,40}}:)?([^\s'\"]+)"
+_GLUED: Final = r"(?![,\])])(?:([^\s'\",\])]+)|'([^'\s,\]][^'\n]*)')"
+
+_OPTIONS: Final = (
+    _Option("-u", ("curl", "lftp", "svn", "wget"), _USER_AND_WORD),
+    _Option("-U", ("curl", "smbclient", "rpcclient", "net"), _USER_AND_WORD),
+    _Option("--user", ("curl", "smbclient"), _USER_AND_WORD),
+    _Option("--proxy-user", ("curl",), _USER_AND_WORD),
+    _Option("--auth", ("https?",), _USER_AND_WORD),
+    _Option("-a", ("redis-cli", "https?"), _MAYBE_USER_AND_WORD),
+    _Option("-w", (r"ldap\w+",), _NEXT),
+    _Option("-k", ("openssl",), _NEXT),
+    _Option("-P", ("sqlcmd", "bcp", "isql", "tsql", "unzip", "zip", "ipmitool", r"mosquitto_\w+"), _NEXT),
+    _Option("-p", (r"mysql\w*", r"mariadb\S*", r"7z\w*", "sshpass"), _GLUED),
+    _Option("-p", ("docker", "podman", "nerdctl", "helm", "oc", "az"), _NEXT, behind="login"),
+    _Option("-p", ("sshpass", "buildah", "skopeo", r"mongo\w*", "cqlsh", "influx", "rabbitmqadmin", "rdesktop"), _NEXT),
+    _Option("-p", ("plink", "pscp", "psftp", "hdbsql", "clickhouse-client", "useradd", "usermod"), _NEXT),
+)
+OPTIONS: Final = tuple({option.written.lower() for option in _OPTIONS})
+"""Short options, and long ones with a user before the secret, in lower case."""
+
+_REACH: Final = 200
+"""Characters before an option in which its program stands."""
+
+_COMPILED: Final = tuple(
+    (
+        option,
+        re.compile(rf"(?:^|[\s'\"/(\[`;|&:])(?:{'|'.join(option.programs)})(?=[\s'\",\]])", re.MULTILINE),
+        re.compile(option.value),
+    )
+    for option in _OPTIONS
+)
+
+
+def short_option(text: str, at: int, written: str) -> Found:
+    """``curl -u ada:X``, ``mysql -pX``, ``docker login -p X``: the program before an option tells what it means.
+
+    Args:
+        text: Any text.
+        at: Where an option begins.
+        written: The option in lower case, of :data:`OPTIONS`.
+    """
+    behind = at + len(written)
+    begin = max(text.rfind("\n", max(0, at - _REACH), at) + 1, at - _REACH, 0)
+    for option, programs, following in _COMPILED:
+        if text[at:behind] != option.written or text[at - 1 : at] == "-":
+            continue
+        program = programs.search(text, begin, at)
+        if program is None or option.behind not in text[program.end() : at]:
+            continue
+        value = following.match(text, behind)
+        if value is not None:
+            return Found((value.span(value.lastindex or 0),), value.end())
+    return Found((), behind)
+
+
+_COMMANDS: Final = {
+    # The last group is hidden.
+    "vault": re.compile(rf"vault{_BETWEEN}login{_BETWEEN}(?:-\S{{1,40}}{_BETWEEN})?(?!-)([^\s'\",]{{8,}})"),
+    "rabbitmqctl": re.compile(rf"rabbitmqctl{_BETWEEN}(?:add_user|change_password){2 * (_BETWEEN + _WORD)}"),
+    "htpasswd": re.compile(rf"htpasswd{_BETWEEN}-\w*b\w*{3 * (_BETWEEN + _WORD)}"),
+    "chpasswd": re.compile(r"chpasswd\s<<<\s['\"]?[\w.-]{1,40}:([^\s'\"]+)"),
+    "xfreerdp": re.compile(r"xfreerdp[^\n]{0,100}?/p:([^\s'\"]+)"),
+    "jdbc:oracle": re.compile(r"jdbc:oracle:\w{2,8}:[\w.$#]{1,60}/([^\s@\"']{1,100})@"),
+    "sqlplus": re.compile(r"sqlplus(?:\s-\w)*\s[\w.$#]{1,60}/([^\s@\"']{1,100})@"),
+}
+COMMANDS: Final = tuple(_COMMANDS)
+"""What a secret is given to without an option of its own."""
+
+
+def command(text: str, at: int, program: str) -> Found:
+    """``vault login X``, ``rabbitmqctl add_user ada X``, ``jdbc:oracle:thin:scott/X@db``."""
+    said = _COMMANDS[program].match(text, at)
+    return Found((), at + len(program)) if said is None else Found((said.span(said.lastindex or 0),), said.end())
+
+
+# -- Dialogues and statements ----------------------------------------------------------------------
+
+
+_LOGIN: Final = re.compile(r"LOGIN[ ]\"?[\w.@-]{1,80}\"?[ ]\"?([^\s\"']{1,200})")
+_TAG_BEFORE: Final = re.compile(r"\b[A-Za-z]{0,6}\d+[ ]\Z")
+
+
+def login(text: str, at: int) -> Found:
+    """IMAP's ``a1 LOGIN ada X``."""
+    said = _LOGIN.match(text, at)
+    if said is None or _TAG_BEFORE.search(text, max(0, at - 16), at) is None:
+        return Found((), at + 5)
+    return Found((said.span(1),), said.end())
+
+
+_IDENTIFIED: Final = re.compile(r"identified\s+(?:with\s+\S{1,40}\s+)?(?:by|as)\s+(?:password\s+)?", re.IGNORECASE)
+
+
+def identified(text: str, at: int) -> Found:
+    """SQL's ``IDENTIFIED BY 'X'``."""
+    said = _IDENTIFIED.match(text, at)
+    if said is None:
+        return Found((), at + 10)
+    value = value_at(text, said.end())
+    if value.begin >= value.end or is_news(text[value.begin : min(value.end, value.begin + NEWS_SIZE)], Kind.SECRET):
+        return Found((), said.end())
+    return Found(((value.begin, value.end),), value.after)
+
+
+_ROWS: Final = re.compile(
+    r"(?:[Vv]alues\s{0,4}|VALUES\s{0,4}|\[parameters:\s{0,4}|args=|params=|row contains\s|key value is\s)(?=[(\[{])"
+    r"|parameters:\s(?=\$1\s=)"
+)
+_STATEMENT: Final = re.compile(r"(?:insert|update|select|delete|merge|replace|constraint|index)\b", re.IGNORECASE)
+_STATEMENT_REACH: Final = 2000
+_PIECE: Final = 16_384
+_MAPPING: Final = re.compile(r"[\[{ ]*['\"]\w+['\"]: ")
+_PLACEHOLDERS: Final = re.compile(
+    r"(?:[\s,()]|%s|%\(\w+\)s|\?|[$:@]\w+|DEFAULT|NULL|now\(\)|-?\d{1,5}\b)*", re.IGNORECASE
+)
+
+
+def rows(text: str) -> Iterator[Span]:
+    """Yield the values of statements, which may be those of a column that is called like a secret."""
+    at = 0
+    for start in range(0, len(text), _PIECE):
+        at = max(at, start)
+        while (found := _ROWS.search(text, at, start + _PIECE + 40)) is not None:
+            at = found.end()
+            is_of_database = found[0].endswith(("contains ", "is "))
+            if not is_of_database and _STATEMENT.search(text, max(0, at - _STATEMENT_REACH), at) is None:
+                continue
+            if text.startswith("$1", at):  # PostgreSQL's list goes to the end of the line
+                end = line_end(text, at)
+                yield at + len("$1 = "), end
+                at = end
+            while text[at : at + 1] in ("(", "[", "{"):
+                value = bracketed(text, at + 1, text[at])
+                if not _is_row_news(text[value.begin : min(value.end, value.begin + 10 * NEWS_SIZE)]):
+                    yield value.begin, value.end
+                at = max(value.after, at + 1)
+                at += len(", ") if text.startswith(", (", at) else text.startswith(",(", at)
+
+
+def _is_row_news(row: str) -> bool:
+    """Tell whether a row holds placeholders and numbers only, or is a mapping, whose names tell by themselves."""
+    return row == "***" or _PLACEHOLDERS.fullmatch(row) is not None or _MAPPING.match(row) is not None
