@@ -1,11 +1,11 @@
-"""What looking for secrets costs, what it finds, and how long other threads wait for it.
+r"""What looking for secrets costs, what it finds, and how long other threads wait for it.
 
 Run ``python bench/redaction.py``. It prints, in one run:
 
-* the cost of a line like those of system logs, as a ratio to finding its words with ``\\w+``;
+* the cost of a line like those of system logs, as a ratio to finding its words with ``\w+``;
 * how much of the tests' corpus of secrets is hidden, and how much of its news is left;
-* for texts that are made to be hard, the cost of 1 MB as a ratio to that of 64 kB, which is 16 where the cost grows with
-  the length alone; and the longest time for which another thread had to wait while 64 kB were looked through.
+* with ``--hard``, for texts that are made to be hard, the cost of 1 MB as a ratio to that of 64 kB, which is 16 where
+  the cost grows with the length alone; and how long another thread had to wait at most while 64 kB were looked through.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from . import secret_commands as commands
 from . import secret_urls as urls
 from .alert import Alert
 from .secret_extents import Found
-from .secret_forms import named
+from .secret_forms import BEGINS, named
 from .secret_names import Kind, kind_of
 from .secret_shapes import BY_GLUED_MARK, BY_MARK, COMPILED_TAILS, Span, shaped, tailed
 from .secret_values import is_news
@@ -45,6 +45,14 @@ _Look = Callable[[str, int, str, Collection[str]], Found]
 
 def _look_at_name(text: str, at: int, _mark: str, keep: Collection[str]) -> Found:
     return named(text, at, keep)
+
+
+def _look_at_option(text: str, at: int, mark: str, keep: Collection[str]) -> Found:
+    return named(text, at + len(mark), keep)
+
+
+def _look_at_command(text: str, at: int, mark: str, keep: Collection[str]) -> Found:
+    return named(text, at, keep) if text.startswith(mark.upper(), at) else Found((), at + len(mark))
 
 
 def _look_at_scheme(text: str, at: int, _mark: str, keep: Collection[str]) -> Found:
@@ -79,8 +87,11 @@ _BEGINNINGS: Final[dict[str, _Look]] = {
     # What tokens begin with, and names that are too short to be looked for inside of words.
     **dict.fromkeys(("sid", "sig", "signature", "assertion", "jwt", "otp", "totp"), _look_at_name),
     **dict.fromkeys(("basic", "negotiate", "ntlm"), _look_at_scheme),
+    **dict.fromkeys(("--", "-pass", "-secret", "-token", "-key", "-storepass", "-keypass"), _look_at_option),
+    **dict.fromkeys(("pass", "auth"), _look_at_command),
     **dict.fromkeys(commands.OPTIONS, lambda text, at, mark, _keep: commands.short_option(text, at, mark)),
     **dict.fromkeys(commands.COMMANDS, lambda text, at, mark, _keep: commands.command(text, at, mark)),
+    **dict.fromkeys(commands.ROWS, lambda text, at, mark, _keep: commands.rows(text, at, mark)),
     "login": lambda text, at, _mark, _keep: commands.login(text, at),
     "identified": lambda text, at, _mark, _keep: commands.identified(text, at),
     **dict.fromkeys(BY_MARK, _look_at_shape),
@@ -110,10 +121,16 @@ def _behind(mark: str) -> str:
     """Return what follows a mark that is short, so that not every word of a text is looked at."""
     if _BEGINNINGS[mark] is _look_at_shape:
         return rf"(?=[\w.:+/~$=%\\-]{{{max(0, 11 - len(mark))}}})"
+    if _BEGINNINGS[mark] is _look_at_command:
+        return r"(?=[ =]\S)"
     return r"(?![a-z])" if _BEGINNINGS[mark] is _look_at_name else ""
 
 
-_STEM: Final = re.compile(_trie((stem, "") for stem in _STEMS))
+def _behind_stem(stem: str) -> str:
+    return rf"(?=[a-z0-9_.-]{{0,60}}(?![a-z0-9_]){BEGINS})" if _STEMS[stem] is _look_at_name else ""
+
+
+_STEM: Final = re.compile(_trie((stem, _behind_stem(stem)) for stem in _STEMS), re.VERBOSE)
 _MARK: Final = _trie((mark, _behind(mark)) for mark in _BEGINNINGS)
 _BEGINNING: Final = re.compile(rf"[^a-z0-9_](?P<mark>{_MARK})")
 _ESCAPED_BEGINNING: Final = re.compile(
@@ -156,7 +173,6 @@ def _found(text: str, keep: Collection[str]) -> list[Span]:
     spans: list[Span] = []
     beginning = _beginning_for(text)
     stem_at = beginning_at = 0
-    has_name = False
     for start in range(0, len(text), _PIECE):
         end = start + _PIECE
         # One character before the piece: what a beginning stands behind.
@@ -166,7 +182,6 @@ def _found(text: str, keep: Collection[str]) -> list[Span]:
         while stem is not None and (at := stem.start() + offset) < end:
             found = _STEMS[stem[0]](text, at, stem[0], keep)
             spans += found.spans
-            has_name = has_name or found.has_name
             stem_at = max(found.resume, at + 1)
             stem = _STEM.search(lowered, stem_at - offset)
         mark = beginning.search(lowered, max(beginning_at - 1 - offset, 0))
@@ -178,8 +193,6 @@ def _found(text: str, keep: Collection[str]) -> list[Span]:
         for tail, before in COMPILED_TAILS:
             for match in tail.finditer(text, max(0, start - _OVERLAP), end + _OVERLAP):
                 spans += _unless_kept(text, tailed(text, match, before), 0, keep).spans
-    if has_name:
-        spans += commands.rows(text)
     if "@" in text:
         spans += _each(text, "://", lambda at: urls.user_information(text, at, keep))
     if "-----BEGIN" in text:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from .secret_extents import Found, bracketed, line_end, value_at
-from .secret_names import Kind
-from .secret_shapes import Span
+from .secret_names import Kind, kind_of
 from .secret_values import NEWS_SIZE, is_news, is_state
 
 _SCHEME_WORD: Final = re.compile(r"(?i:(bearer|basic|negotiate|ntlm|digest))(?::?[ ]+|%20|\+)[\"']?([\w.~+/-]{8,}=*)")
@@ -127,6 +125,9 @@ _COMMANDS: Final = {
     "chpasswd": re.compile(r"chpasswd\s<<<\s['\"]?[\w.-]{1,40}:([^\s'\"]+)"),
     "xfreerdp": re.compile(r"xfreerdp[^\n]{0,100}?/p:([^\s'\"]+)"),
     "jdbc:oracle": re.compile(r"jdbc:oracle:\w{2,8}:[\w.$#]{1,60}/([^\s@\"']{1,100})@"),
+    "requirepass": re.compile(rf"requirepass{_BETWEEN}{_WORD}"),
+    "masterauth": re.compile(rf"masterauth{_BETWEEN}{_WORD}"),
+    "machine": re.compile(r"machine\s+\S{1,200}\s+login\s+\S{1,80}\s+password\s+(\S{1,200})"),
     "sqlplus": re.compile(r"sqlplus(?:\s-\w)*\s[\w.$#]{1,60}/([^\s@\"']{1,100})@"),
 }
 COMMANDS: Final = tuple(_COMMANDS)
@@ -134,7 +135,7 @@ COMMANDS: Final = tuple(_COMMANDS)
 
 
 def command(text: str, at: int, program: str) -> Found:
-    """``vault login X``, ``rabbitmqctl add_user ada X``, ``jdbc:oracle:thin:scott/X@db``."""
+    """``vault login X``, ``rabbitmqctl add_user ada X``, ``jdbc:oracle:thin:scott/X@db``, a line of netrc."""
     said = _COMMANDS[program].match(text, at)
     return Found((), at + len(program)) if said is None else Found((said.span(said.lastindex or 0),), said.end())
 
@@ -168,39 +169,57 @@ def identified(text: str, at: int) -> Found:
     return Found(((value.begin, value.end),), value.after)
 
 
-_ROWS: Final = re.compile(
-    r"(?:[Vv]alues\s{0,4}|VALUES\s{0,4}|\[parameters:\s{0,4}|args=|params=|row contains\s|key value is\s)(?=[(\[{])"
-    r"|parameters:\s(?=\$1\s=)"
+_ROWS: Final = {
+    # What stands before the values of a statement, and what stands before that.
+    "values": re.compile(r"\s{0,4}(?=[(\[{])"),
+    "parameters:": re.compile(r"\s{0,4}(?:(?=[(\[{])|(?=\$1\s=))"),
+    "args=": re.compile(r"(?=[(\[{])"),
+    "params=": re.compile(r"(?=[(\[{])"),
+    "row contains": re.compile(r"\s(?=[(\[{])"),
+    "key value is": re.compile(r"\s(?=[(\[{])"),
+}
+ROWS: Final = tuple(_ROWS)
+"""What stands before the values of a statement, in lower case."""
+
+_OF_A_STATEMENT: Final = re.compile(
+    r"(?:insert|update|select|delete|merge|replace|constraint|index|column)\b", re.IGNORECASE
 )
-_STATEMENT: Final = re.compile(r"(?:insert|update|select|delete|merge|replace|constraint|index)\b", re.IGNORECASE)
 _STATEMENT_REACH: Final = 2000
-_PIECE: Final = 16_384
+_COLUMN: Final = re.compile(r"[A-Za-z_]\w{1,60}")
+_STRONG: Final = (Kind.SECRET, Kind.TOKEN, Kind.SESSION, Kind.AUTHORIZATION, Kind.COOKIE)
 _MAPPING: Final = re.compile(r"[\[{ ]*['\"]\w+['\"]: ")
 _PLACEHOLDERS: Final = re.compile(
     r"(?:[\s,()]|%s|%\(\w+\)s|\?|[$:@]\w+|DEFAULT|NULL|now\(\)|-?\d{1,5}\b)*", re.IGNORECASE
 )
 
 
-def rows(text: str) -> Iterator[Span]:
-    """Yield the values of statements, which may be those of a column that is called like a secret."""
-    at = 0
-    for start in range(0, len(text), _PIECE):
-        at = max(at, start)
-        while (found := _ROWS.search(text, at, start + _PIECE + 40)) is not None:
-            at = found.end()
-            is_of_database = found[0].endswith(("contains ", "is "))
-            if not is_of_database and _STATEMENT.search(text, max(0, at - _STATEMENT_REACH), at) is None:
-                continue
-            if text.startswith("$1", at):  # PostgreSQL's list goes to the end of the line
-                end = line_end(text, at)
-                yield at + len("$1 = "), end
-                at = end
-            while text[at : at + 1] in ("(", "[", "{"):
-                value = bracketed(text, at + 1, text[at])
-                if not _is_row_news(text[value.begin : min(value.end, value.begin + 10 * NEWS_SIZE)]):
-                    yield value.begin, value.end
-                at = max(value.after, at + 1)
-                at += len(", ") if text.startswith(", (", at) else text.startswith(",(", at)
+def rows(text: str, at: int, mark: str) -> Found:
+    """The values of a statement that names a column which is called like a secret.
+
+    Args:
+        text: Any text.
+        at: Where what stands before the values begins.
+        mark: What that is, of :data:`ROWS`.
+    """
+    begin = _ROWS[mark].match(text, at + len(mark))
+    if begin is None:
+        return Found((), at + len(mark))
+    statement = text[max(0, at - _STATEMENT_REACH) : at + NEWS_SIZE]
+    is_secret = any(kind_of(column) in _STRONG for column in _COLUMN.findall(statement))
+    if not is_secret or _OF_A_STATEMENT.search(statement) is None:
+        return Found((), begin.end())
+    at = begin.end()
+    if text.startswith("$1", at):  # PostgreSQL's list goes to the end of the line
+        end = line_end(text, at)
+        return Found(((at + len("$1 = "), end),), end)
+    spans = []
+    while text[at : at + 1] in ("(", "[", "{"):
+        value = bracketed(text, at + 1, text[at])
+        if not _is_row_news(text[value.begin : min(value.end, value.begin + 10 * NEWS_SIZE)]):
+            spans.append((value.begin, value.end))
+        at = max(value.after, at + 1)
+        at += len(", ") if text.startswith(", (", at) else text.startswith(",(", at)
+    return Found(tuple(spans), at)
 
 
 def _is_row_news(row: str) -> bool:

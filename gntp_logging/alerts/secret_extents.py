@@ -16,12 +16,10 @@ class Found(NamedTuple):
     Attributes:
         spans: Where the secrets are.
         resume: The first character that nobody has decided about.
-        has_name: Whether a secret's name stands there, perhaps a column's.
     """
 
     spans: tuple[Span, ...]
     resume: int
-    has_name: bool = False
 
 
 Keep = Collection[str]

@@ -71,13 +71,6 @@ def _name_at(text: str, at: int) -> _Name:
     return _Name(begin, end, name, kind)
 
 
-_IN_PROSE: Final = re.compile(
-    r"[ ](?!(?:is|was|are|set|equals|provided|given|supplied|used|sent|received|entered|rejected|for)\b)"
-    r"[a-z]+(?=[ ,.;)]|\Z)"
-)
-"""A word behind a name with which no form begins: most names stand in news, and are left here."""
-
-
 def named(text: str, at: int, keep: Keep = ()) -> Found:
     """Look at a place where a part of a secret's name stands: what is its value, if it has one there?
 
@@ -91,13 +84,11 @@ def named(text: str, at: int, keep: Keep = ()) -> Found:
         return Found((), max(name.end, at + 1))
     if text[name.begin - 1 : name.begin] in ("/", "\\") and "." in name.text.strip("."):
         return Found((), max(name.end, at + 1))  # a file
-    if name.kind is not Kind.SECRET and name.text[0] != "-" and _IN_PROSE.match(text, name.end):
-        return Found((), max(name.end, at + 1), has_name=name.kind is not Kind.WEAK)
     for form in _FORMS:
         found = form(text, name, keep)
         if found is not None:
-            return Found(found.spans, max(found.resume, name.end, at + 1), has_name=True)
-    return Found((), max(name.end, at + 1), has_name=name.kind is not Kind.WEAK)
+            return Found(found.spans, max(found.resume, name.end, at + 1))
+    return Found((), max(name.end, at + 1))
 
 
 # -- Values ----------------------------------------------------------------------------------------
@@ -154,9 +145,10 @@ def _hidden(text: str, value: Value, name: _Name, keep: Keep, *, clause: bool = 
         shown = _looked_at(text, arguments)
         has_secret = _STRING.search(shown) or is_suspicious(shown.partition("=")[2])
         return _hidden(text, arguments, name, keep) if has_secret else None
-    if inner.lower() in (name.text.lower(), re.split("[._]", name.text.lower())[-1]):
+    before, variable, rest = name.text.lower().rpartition(inner.lower())
+    if variable and not rest and before[-1:] in ("", ".", "_"):
         return None  # a variable: password=password, self._token = token
-    if is_news(inner, name.kind, counted=name.is_counted, bare=name.text == "token"):
+    if is_news(inner, name.kind, counted=name.is_counted, bare=name.text in ("token", "auth")):
         return None
     if clause and is_sentence(_CLAUSE_END.split(text[value.begin : value.begin + NEWS_SIZE // 2], maxsplit=1)[0]):
         return None
@@ -195,8 +187,7 @@ _COOKIES: Final = re.compile(r"""(?:=\s?"[^"\n]{0,200}"|=\s?'[^'\n]{0,200}'|[^"'
 
 def _assigned(text: str, name: _Name, keep: Keep) -> Found | None:
     """``name=value``, ``"name": "value"``, ``name => value``, ``name%3Dvalue``, ``Key (name)=(value)``."""
-    columns = _COLUMNS.match(text, name.end)
-    if columns is not None:
+    if text[name.end : name.end + 1] in ('"', "'", "`", ",", ")") and (columns := _COLUMNS.match(text, name.end)):
         return _hidden(text, value_at(text, columns.end()), name, keep)
     sign = _ASSIGNED.match(text, name.end)
     if sign is None or ("\n" in sign["blank"] + sign["gap"] and not sign["close"]):
@@ -204,7 +195,7 @@ def _assigned(text: str, name: _Name, keep: Keep) -> Found | None:
     at = sign.end()
     if name.text == "PASS" and sign["sign"] == ":" and not sign["close"]:  # a test's result
         return None
-    if not sign["close"] and (block := _BLOCK.match(text, at)):
+    if not sign["close"] and text[at : at + 1] in ("|", ">") and (block := _BLOCK.match(text, at)):
         return Found((block.span(1),), block.end())
     value = value_at(text, at, encoded=sign["sign"].startswith("%"))
     if name.text.lower() in ("pwd", "oldpwd") and re.match(r"~?[/\\]|[A-Za-z]:\\", text[value.begin : value.begin + 3]):
@@ -216,7 +207,8 @@ def _assigned(text: str, name: _Name, keep: Keep) -> Found | None:
     if name.kind is Kind.COOKIE and not value.opening and (found := _cookies(text, value)):
         return found
     roomy = bool(sign["gap"]) or sign["sign"] == ":"
-    return _hidden(text, value, name, keep, clause=roomy)
+    # What is news is so for the other forms as well.
+    return _hidden(text, value, name, keep, clause=roomy) or Found((), name.end)
 
 
 def _credentials(text: str, value: Value, name: _Name, keep: Keep) -> Found | None:
@@ -397,6 +389,22 @@ def _option(text: str, name: _Name, keep: Keep) -> Found | None:
     return _hidden(text, value, name, keep, clause=False)
 
 
+_PROSE_COLON: Final = r"""
+    [ ] (?:
+        (?: provided | given | supplied | used | sent | received | entered | rejected
+          | for (?:[ ]user)? [ ] ['"]? [\w.@%-]{1,60} ['"]? ) [ ]?
+    ){1,2} : [ ]{0,4}
+    """
+"""Words that may stand between a name and the colon before its value."""
+
+_PROSE_VERB: Final = r"""
+      (?: [ ] (?: is | was | not | valid | invalid | wrong | incorrect | rejected | revoked | expired | failed ) ){1,3}
+        : [ ]{1,4}
+    | [ ] (?: for | of ) (?:[ ]user)? [ ] [\w.@%'-]{1,60} (?: [ ] (?: is | was ) [ ] | : [ ] )
+    | [ ] (?: is | was | are | set[ ]to | equals | = ) [ ] :? [ ]?
+    """
+"""Words behind which a value without quotes is one only where it looks like one."""
+
 _FOR_KEY: Final = re.compile(
     r"entry[ ]'([^'\n]{1,200})'[ ]for[ ]key[ ]['\"`]?(?:[\w.]{1,60}\.)?(?:\w{0,40}_)?\Z", re.IGNORECASE
 )
@@ -441,26 +449,8 @@ def _cookie_object(text: str, name: _Name, keep: Keep) -> Found | None:
     return None if pair is None else _hidden(text, value_at(text, pair.end()), name, keep, clause=False)
 
 
-_PROSE_COLON: Final = pattern(
-    r"""
-    [ ] (?:
-        (?: provided | given | supplied | used | sent | received | entered | rejected
-          | for (?:[ ]user)? [ ] ['"]? [\w.@%-]{1,60} ['"]? ) [ ]?
-    ){1,2} : [ ]{0,4}
-    """
-)
-"""Words that may stand between a name and the colon before its value."""
-
-_PROSE_VERB: Final = pattern(
-    r"""
-      (?: [ ] (?: is | was | not | valid | invalid | wrong | incorrect | rejected | revoked | expired | failed ) ){1,3}
-        : [ ]{1,4}
-    | [ ] (?: for | of ) (?:[ ]user)? [ ] [\w.@%'-]{1,60} (?: [ ] (?: is | was ) [ ] | : [ ] )
-    | [ ] (?: is | was | are | set[ ]to | equals | = ) [ ] :? [ ]?
-    """
-)
-"""Words behind which a value without quotes is one only where it looks like one."""
-
+_SAID_COLON: Final = pattern(_PROSE_COLON)
+_SAID_VERB: Final = pattern(_PROSE_VERB)
 _GAP: Final = re.compile(r"[ \t]{1,20}(?:\|[ \t]{1,20})?")
 _OBJECTS_NAME: Final = re.compile(r"[a-z]+(?:[-_][a-z]+)+")
 _NO_SECRET: Final = re.compile(
@@ -479,10 +469,10 @@ def _prose(text: str, name: _Name, keep: Keep) -> Found | None:
     gap = _GAP.match(text, name.end)
     if gap is None:
         return None
-    colon = _PROSE_COLON.match(text, name.end)
+    colon = _SAID_COLON.match(text, name.end)
     if colon is not None:
         return _hidden(text, value_at(text, colon.end()), name, keep)
-    verb = _PROSE_VERB.match(text, name.end)
+    verb = _SAID_VERB.match(text, name.end)
     value = value_at(text, gap.end() if verb is None else verb.end())
     word = _looked_at(text, value)
     if not word or (not value.opening and word.isalpha()):
@@ -501,16 +491,17 @@ def _prose(text: str, name: _Name, keep: Keep) -> Found | None:
 
 def _is_like_a_secret(word: str, name: _Name) -> bool:
     """Tell whether a word that follows a name in prose is its value: it must hold a digit, and be no number."""
-    if name.kind not in (Kind.SECRET, Kind.TOKEN, Kind.WEAK) or name.text.lower() in ("auth", "pass"):
+    if name.kind not in (Kind.SECRET, Kind.TOKEN) or name.text.lower() in ("auth", "pass"):
         return False
     if word.isdigit():
-        return len(word) >= 6 and name.kind is not Kind.WEAK
+        return len(word) >= 6
     least = 5 if name.kind is Kind.SECRET else 8
     return len(word) >= least and any(map(str.isdigit, word)) and not _NO_SECRET.fullmatch(word)
 
 
 _FORMS: Final = (
     _duplicate,
+    _dialogue,
     _assigned,
     _paired,
     _attribute,
@@ -518,8 +509,20 @@ _FORMS: Final = (
     _function,
     _validated,
     _option,
-    _dialogue,
     _cookie_object,
     _prose,
 )
 """In their order: the first that finds something decides."""
+
+BEGINS: Final = rf"""
+    (?: \]? ["'`\\&%\x1b>]                # of a quoted name; a colour; a tag
+      | ,\s?value                          # the other half of a pair
+      | \(\s?n?["'] | \[\]               # a function, a field of a form
+      | \n[ -]                            # another line tells the value
+      | \]? \s{{0,20}} (?: [=:] | -> )     # a sign
+      | (?: ,\s?["'`]?\w{{1,60}}["'`]? ){{0,20}} \)=
+      | [ \t]+ (?: ["'`(\[|] | \S{{0,200}}\d | [\w.-]{{1,60}}= )
+      | {_PROSE_COLON} | {_PROSE_VERB}
+    )
+"""
+"""What stands behind a name where one of the forms begins: most names stand in news, and are left without a look."""

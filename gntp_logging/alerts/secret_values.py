@@ -53,7 +53,7 @@ _CODES: Final = _STATES | {"min", "max", "length", "common", "similar", "numeric
 _REFERENCE: Final = re.compile(
     r"""
       \$ \{ [^{}]* \} | \$ \( .* \)? | \$ [A-Z_][A-Z0-9_]* | \$ \d{1,3} | % [A-Z_]{2,} % | % \( \w+ \) [a-z]? | %[sr]
-    | \{{1,2} \s? [A-Za-z_.]* (?: ![rsa] )? (?: : [^{}]{0,10} )? \s? \}{0,2} | \{ \d \} | \[{1,2} [A-Z_]{3,} \]{1,2}
+    | \{{1,2} \s? [A-Za-z_.]* (?: ![rsa] )? (?: : [\w.,<>^%+-]{0,10} )? \s? \}{0,2} | \{ \d \} | \[{1,2} [A-Z_]{3,} \]{1,2}
     | (?: self | cls | settings | config | os | environ | env | process | request | args | kwargs | options | secrets
         | data | app | ctx | var | local ) (?: \. [A-Za-z_]\w* )+ (?: [\[(] .* )?
     | [A-Za-z_][\w.]* \(\) | [a-z]\w* [._] \w[\w.]* \( .*
@@ -146,7 +146,7 @@ def is_news(value: str, kind: Kind, *, counted: bool = False, bare: bool = False
         value: The value, without its quotes.
         kind: What its name says.
         counted: Whether the name is a plural, whose number says how many there are.
-        bare: Whether the name is ``token`` and nothing quotes the value: parsers write so.
+        bare: Whether the name is ``token`` or ``auth`` and nothing quotes the value: then a word in capitals is news.
     """
     if len(value) > NEWS_SIZE:
         return False
