@@ -125,8 +125,8 @@ _COMMANDS: Final = {
     "chpasswd": re.compile(r"chpasswd\s<<<\s['\"]?[\w.-]{1,40}:([^\s'\"]+)"),
     "xfreerdp": re.compile(r"xfreerdp[^\n]{0,100}?/p:([^\s'\"]+)"),
     "jdbc:oracle": re.compile(r"jdbc:oracle:\w{2,8}:[\w.$#]{1,60}/([^\s@\"']{1,100})@"),
-    "requirepass": re.compile(rf"requirepass{_BETWEEN}{_WORD}"),
-    "masterauth": re.compile(rf"masterauth{_BETWEEN}{_WORD}"),
+    "requirepass": re.compile(rf"requirepass\s{{1,6}}{_WORD}"),
+    "masterauth": re.compile(rf"masterauth\s{{1,6}}{_WORD}"),
     "machine": re.compile(r"machine\s+\S{1,200}\s+login\s+\S{1,80}\s+password\s+(\S{1,200})"),
     "sqlplus": re.compile(r"sqlplus(?:\s-\w)*\s[\w.$#]{1,60}/([^\s@\"']{1,100})@"),
 }

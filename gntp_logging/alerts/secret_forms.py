@@ -182,6 +182,7 @@ _COLUMNS: Final = re.compile(r"[\"'`]?(?:,\s?[\"'`]?\w{1,60}[\"'`]?){0,20}\)=(?=
 _BLOCK: Final = re.compile(r"[|>][+-]?\d?[ ]*\n((?:[ ]+\S[^\n]*(?:\n|\Z))+)")
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9-]{1,24})[ ]+(?=[^\s,;])")
 _ONE_CREDENTIAL: Final = frozenset(("basic", "bearer", "token", "negotiate", "ntlm", "apikey", "key", "jwt", "dpop"))
+_WITH_PARAMETERS: Final = frozenset(("digest", "oauth", "hawk", "signature", "aws4-hmac-sha256"))
 _COOKIES: Final = re.compile(r"""(?:=\s?"[^"\n]{0,200}"|=\s?'[^'\n]{0,200}'|[^"'\n])+""")
 
 
@@ -227,7 +228,7 @@ def _credentials(text: str, value: Value, name: _Name, keep: Keep) -> Found | No
         end = value.end if value.opening or run is None else without_closing(text, scheme.end(), run.end())
         if is_news(text[scheme.end() : min(end, scheme.end() + NEWS_SIZE + 1)], name.kind):
             return None
-    elif not value.opening and "=" not in text[scheme.end() : scheme.end() + 40] and is_suspicious(scheme[1]):
+    elif word not in _WITH_PARAMETERS and is_suspicious(scheme[1]):
         return None  # no scheme: the secret itself
     return Found(((scheme.end(), end),), max(value.after, end))
 
