@@ -85,35 +85,42 @@ OPTIONS: Final = tuple({option.written.lower() for option in _OPTIONS})
 _REACH: Final = 200
 """Characters before an option in which its program stands."""
 
-_COMPILED: Final = tuple(
-    (
-        option,
-        re.compile(rf"(?:^|[\s'\"/(\[`;|&:])(?:{'|'.join(option.programs)})(?=[\s'\",\]])", re.MULTILINE),
-        re.compile(option.value),
-    )
-    for option in _OPTIONS
-)
+
+def _programs(options: list[_Option]) -> re.Pattern[str]:
+    names = "|".join(name for option in options for name in option.programs)
+    return re.compile(rf"(?:^|[\s'\"/(\[`;|&:])({names})(?=[\s'\",\]])", re.MULTILINE)
 
 
-def short_option(text: str, at: int, written: str) -> Found:
+_BY_OPTION: Final = {
+    written: [option for option in _OPTIONS if option.written == written]
+    for written in {option.written for option in _OPTIONS}
+}
+_PROGRAMS_OF: Final = {written: _programs(options) for written, options in _BY_OPTION.items()}
+
+
+def short_option(text: str, at: int, mark: str) -> Found:
     """``curl -u ada:X``, ``mysql -pX``, ``docker login -p X``: the program before an option tells what it means.
 
     Args:
         text: Any text.
         at: Where an option begins.
-        written: The option in lower case, of :data:`OPTIONS`.
+        mark: The option in lower case, of :data:`OPTIONS`.
     """
-    behind = at + len(written)
+    behind = at + len(mark)
+    written = text[at:behind]
+    if written not in _BY_OPTION or text[at - 1 : at] == "-":
+        return Found((), behind)
     begin = max(text.rfind("\n", max(0, at - _REACH), at) + 1, at - _REACH, 0)
-    for option, programs, following in _COMPILED:
-        if text[at:behind] != option.written or text[at - 1 : at] == "-":
+    program = _PROGRAMS_OF[written].search(text, begin, at)
+    if program is None:
+        return Found((), behind)
+    for option in _BY_OPTION[written]:
+        if option.behind not in text[program.end() : at]:
             continue
-        program = programs.search(text, begin, at)
-        if program is None or option.behind not in text[program.end() : at]:
-            continue
-        value = following.match(text, behind)
-        if value is not None:
-            return Found((value.span(value.lastindex or 0),), value.end())
+        if any(re.fullmatch(name, program[1]) for name in option.programs):
+            value = re.compile(option.value).match(text, behind)
+            if value is not None:
+                return Found((value.span(value.lastindex or 0),), value.end())
     return Found((), behind)
 
 
@@ -184,7 +191,7 @@ ROWS: Final = tuple(_ROWS)
 _OF_A_STATEMENT: Final = re.compile(
     r"(?:insert|update|select|delete|merge|replace|constraint|index|column)\b", re.IGNORECASE
 )
-_STATEMENT_REACH: Final = 2000
+_STATEMENT_REACH: Final = 1000
 _COLUMN: Final = re.compile(r"[A-Za-z_]\w{1,60}")
 _STRONG: Final = (Kind.SECRET, Kind.TOKEN, Kind.SESSION, Kind.AUTHORIZATION, Kind.COOKIE)
 _MAPPING: Final = re.compile(r"[\[{ ]*['\"]\w+['\"]: ")
@@ -205,8 +212,8 @@ def rows(text: str, at: int, mark: str) -> Found:
     if begin is None:
         return Found((), at + len(mark))
     statement = text[max(0, at - _STATEMENT_REACH) : at + NEWS_SIZE]
-    is_secret = any(kind_of(column) in _STRONG for column in _COLUMN.findall(statement))
-    if not is_secret or _OF_A_STATEMENT.search(statement) is None:
+    is_statement = _OF_A_STATEMENT.search(statement) is not None
+    if not is_statement or all(kind_of(column) not in _STRONG for column in _COLUMN.findall(statement)):
         return Found((), begin.end())
     at = begin.end()
     if text.startswith("$1", at):  # PostgreSQL's list goes to the end of the line

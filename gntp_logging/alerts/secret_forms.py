@@ -338,7 +338,7 @@ def _element(text: str, name: _Name, keep: Keep) -> Found | None:
 
 def _content(text: str, begin: int, name: _Name, keep: Keep) -> Found | None:
     """Hide what stands between two tags."""
-    end = text.find("</", begin, begin + 20 * NEWS_SIZE)
+    end = text.find("</", begin, begin + 10 * NEWS_SIZE)
     inner = text[begin:end].rstrip()
     if end < 0 or inner in keep or is_news(inner, name.kind):
         return None

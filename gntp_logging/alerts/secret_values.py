@@ -53,7 +53,8 @@ _CODES: Final = _STATES | {"min", "max", "length", "common", "similar", "numeric
 _REFERENCE: Final = re.compile(
     r"""
       \$ \{ [^{}]* \} | \$ \( .* \)? | \$ [A-Z_][A-Z0-9_]* | \$ \d{1,3} | % [A-Z_]{2,} % | % \( \w+ \) [a-z]? | %[sr]
-    | \{{1,2} \s? [A-Za-z_.]* (?: ![rsa] )? (?: : [\w.,<>^%+-]{0,10} )? \s? \}{0,2} | \{ \d \} | \[{1,2} [A-Z_]{3,} \]{1,2}
+    | \{{1,2} \s? [A-Za-z_.]* (?: ![rsa] )? (?: : [\w.,<>^%+-]{0,10} )? \s? \}{0,2} | \{ \d \}
+    | \[{1,2} [A-Z_]{3,} \]{1,2}
     | (?: self | cls | settings | config | os | environ | env | process | request | args | kwargs | options | secrets
         | data | app | ctx | var | local ) (?: \. [A-Za-z_]\w* )+ (?: [\[(] .* )?
     | [A-Za-z_][\w.]* \(\) | [a-z]\w* [._] \w[\w.]* \( .*

@@ -10,8 +10,8 @@ from gntp_logging.alerts.redact import redact
 from gntp_logging.alerts.secret_names import _WORDS, Kind, kind_of
 
 NAMES = {
-    Kind.SECRET: "password DB_PASS smtpPass passwd pwd passphrase MYSQL_PWD password2 password_confirmation passwordHash"
-    " SECRET_KEY_BASE clientSecret client-key-data X-Api-Key apikey api_key_2 AccountKey dbpassword rootpw"
+    Kind.SECRET: "password DB_PASS smtpPass passwd pwd passphrase MYSQL_PWD password2 password_confirmation"
+    " passwordHash SECRET_KEY_BASE clientSecret client-key-data X-Api-Key apikey api_key_2 AccountKey dbpassword rootpw"
     " spring.datasource.password Ocp-Apim-Subscription-Key APIKey credentials",
     Kind.TOKEN: "token access_token refreshToken csrfmiddlewaretoken X-Amz-Security-Token authtoken auth sig tokens",
     Kind.SESSION: "sessionid session_id PHPSESSID sid",
