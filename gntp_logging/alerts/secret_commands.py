@@ -188,9 +188,9 @@ _ROWS: Final = {
 ROWS: Final = tuple(_ROWS)
 """What stands before the values of a statement, in lower case."""
 
-_OF_A_STATEMENT: Final = re.compile(
-    r"(?:insert|update|select|delete|merge|replace|constraint|index|column)\b", re.IGNORECASE
-)
+_OF_A_STATEMENT: Final = ("insert", "update", "select", "delete", "merge", "replace", "constraint", "index", "column")
+"""A statement, or what a database says of one, holds one of these; a call with ``args=(...)`` does not."""
+
 _STATEMENT_REACH: Final = 1000
 _COLUMN: Final = re.compile(r"[A-Za-z_]\w{1,60}")
 _STRONG: Final = (Kind.SECRET, Kind.TOKEN, Kind.SESSION, Kind.AUTHORIZATION, Kind.COOKIE)
@@ -212,7 +212,8 @@ def rows(text: str, at: int, mark: str) -> Found:
     if begin is None:
         return Found((), at + len(mark))
     statement = text[max(0, at - _STATEMENT_REACH) : at + NEWS_SIZE]
-    is_statement = _OF_A_STATEMENT.search(statement) is not None
+    lowered = statement.lower()
+    is_statement = any(word in lowered for word in _OF_A_STATEMENT)
     if not is_statement or all(kind_of(column) not in _STRONG for column in _COLUMN.findall(statement)):
         return Found((), begin.end())
     at = begin.end()

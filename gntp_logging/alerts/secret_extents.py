@@ -68,6 +68,7 @@ RUN: Final = pattern(
 
 _ENCODED_END: Final = re.compile(r"%(?:25)*(?:26|20|22|27|3[bB]|2[cC]|0[aAdD])")
 _BRACKET: Final = re.compile(r"""\\.|["'`\[\](){}]""", re.DOTALL)
+_BRACKET_REACH: Final = 3 * NEWS_SIZE
 _ANY_BRACKET: Final = re.compile(r"[\[\](){}]")
 _CLOSING: Final = {"[": "]", "(": ")", "{": "}"}
 _CLOSING_QUOTES: Final = 8
@@ -123,7 +124,7 @@ def _quoted(text: str, begin: int, quote: str) -> Value:
 def bracketed(text: str, begin: int, bracket: str) -> Value:
     """Find the closing bracket; where there is none nearby, the end of the line."""
     open_, quote = [_CLOSING[bracket]], ""
-    for sign in _BRACKET.finditer(text, begin, begin + 10 * NEWS_SIZE):
+    for sign in _BRACKET.finditer(text, begin, begin + _BRACKET_REACH):
         character = sign[0]
         if quote:
             quote = "" if character == quote else quote

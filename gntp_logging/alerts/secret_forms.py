@@ -37,7 +37,8 @@ class _Name(NamedTuple):
     @property
     def is_counted(self) -> bool:
         """Whether it is a plural: ``tokens`` may be how many there are."""
-        return self.text.lower().endswith(("s", "pass")) and not self.text.lower().endswith("_pass")
+        name = self.text.lower().rstrip("0123456789")
+        return name.endswith("s") and not name.endswith("_pass")
 
 
 _NAME_SIGNS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
@@ -472,7 +473,9 @@ def _prose(text: str, name: _Name, keep: Keep) -> Found | None:
         return None
     colon = _SAID_COLON.match(text, name.end)
     if colon is not None:
-        return _hidden(text, value_at(text, colon.end()), name, keep)
+        value = value_at(text, colon.end())
+        is_told = value.opening or name.kind is Kind.SECRET or _is_like_a_secret(_looked_at(text, value), name)
+        return _hidden(text, value, name, keep) if is_told else None
     verb = _SAID_VERB.match(text, name.end)
     value = value_at(text, gap.end() if verb is None else verb.end())
     word = _looked_at(text, value)

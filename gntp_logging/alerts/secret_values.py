@@ -84,9 +84,10 @@ _CONSTANT: Final = re.compile(r"[A-Z][A-Z_]{0,30}")
 _EDGES: Final = " \t\r\n.,:;!?()[]<>{}\"'`"
 _CODE_PART: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 _CHANGE: Final = re.compile(r"[A-Za-z](?=\d)|\d(?=[A-Za-z])|[a-z](?=[A-Z])")
-_RANDOM: Final = re.compile(r"[\w+/=.~:%-]{16,}")
+_LEAST_RANDOM: Final = 16
+_RANDOM: Final = re.compile(r"[\w+/=.~%-]+")
 _LETTER_AND_DIGIT: Final = re.compile(r"(?=[^a-zA-Z]*[a-zA-Z])(?=\D*\d)")
-_PLAIN: Final = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*")
+_PLAIN_OR_COUNT: Final = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*|\d{1,3}")
 _COMMON: Final = re.compile(r"[\w.@:/'’#%+-]*")
 _MAX_WORDS: Final = 12
 
@@ -100,9 +101,13 @@ def is_reference(value: str) -> bool:
 
 def looks_random(value: str) -> bool:
     """Tell whether a value changes between letters and digits so often that nobody has chosen it."""
-    if _RANDOM.fullmatch(value) is None or "://" in value or value.startswith(("/", "./", "~/")):
+    if _RANDOM.fullmatch(value) is None or value.startswith("/"):
         return False
-    return _LETTER_AND_DIGIT.match(value) is not None and len(_CHANGE.findall(value)) >= max(3, len(value) // 12)
+    # Of a path, one of its parts must be so.
+    part = max(value.split("/"), key=len)
+    if len(part) < _LEAST_RANDOM or _LETTER_AND_DIGIT.match(part) is None:
+        return False
+    return len(_CHANGE.findall(part)) >= max(3, len(part) // 12)
 
 
 def is_suspicious(word: str) -> bool:
@@ -117,7 +122,7 @@ def is_sentence(text: str) -> bool:
         return False
     if words[0].lower() in _STATES:
         return True
-    count = next((index for index, word in enumerate(words) if not _PLAIN.fullmatch(word)), len(words))
+    count = next((index for index, word in enumerate(words) if not _PLAIN_OR_COUNT.fullmatch(word)), len(words))
     # Several words of which one tells of a state: user ada unknown.
     small = _SMALL | _STATES if count >= 3 else _SMALL
     return count >= 2 and any(word.lower() in small for word in words)
