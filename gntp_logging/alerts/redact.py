@@ -182,7 +182,8 @@ def _found(text: str, keep: Collection[str]) -> list[Span]:
         while stem is not None and (at := stem.start() + offset) < end:
             found = _STEMS[stem[0]](text, at, stem[0], keep)
             spans += found.spans
-            stem_at = max(found.resume, at + 1)
+            # In a name that hides nothing there may be a mark of a token.
+            stem_at = max(found.resume, at + 1) if found.spans else at + len(stem[0])
             stem = _STEM.search(lowered, stem_at - offset)
         mark = beginning.search(lowered, max(beginning_at - 1 - offset, 0))
         while mark is not None and (at := mark.start("mark") + offset) <= end:
