@@ -32,15 +32,15 @@ secret. Texts put together from all that is known here needed three; a bound kee
 _PIECE: Final = 16_384
 """Characters of a long text that one search goes over."""
 
-_OVERLAP: Final = 64
-"""Characters of the next piece that are searched too: more than any mark has."""
+_OVERLAP: Final = 512
+"""Characters of the next piece that are searched too: more than any mark has with what must stand behind it."""
 
 
 # -- Where to look ---------------------------------------------------------------------------------
 
 
 _Look = Callable[[str, int, str, Collection[str]], Found]
-"""Looks at a mark: the text, where the mark stands, the mark, and what the user wants to see."""
+"""Looks at a mark: the text, where the mark stands, the mark, and the names that the user keeps."""
 
 
 def _look_at_name(text: str, at: int, _mark: str, keep: Collection[str]) -> Found:
@@ -51,7 +51,7 @@ def _look_at_option(text: str, at: int, mark: str, keep: Collection[str]) -> Fou
     return named(text, at + len(mark), keep)
 
 
-def _look_at_command(text: str, at: int, mark: str, keep: Collection[str]) -> Found:
+def _look_at_dialogue(text: str, at: int, mark: str, keep: Collection[str]) -> Found:
     return named(text, at, keep) if text.startswith(mark.upper(), at) else Found((), at + len(mark))
 
 
@@ -60,18 +60,14 @@ def _look_at_scheme(text: str, at: int, _mark: str, keep: Collection[str]) -> Fo
     return found if found.spans else named(text, at, keep)
 
 
-def _look_at_shape(text: str, at: int, mark: str, keep: Collection[str]) -> Found:
-    return _unless_kept(text, shaped(text, at, BY_MARK[mark]), at, keep)
+def _look_at_shape(text: str, at: int, mark: str, _keep: Collection[str]) -> Found:
+    span = shaped(text, at, BY_MARK[mark])
+    return Found((), at + 1) if span is None else Found((span,), span[1])
 
 
-def _look_at_glued(text: str, at: int, mark: str, keep: Collection[str]) -> Found:
-    return _unless_kept(text, shaped(text, at, BY_GLUED_MARK[mark]), at, keep)
-
-
-def _unless_kept(text: str, span: Span | None, at: int, keep: Collection[str]) -> Found:
-    if span is None or (keep and text[slice(*span)] in keep):
-        return Found((), at + 1)
-    return Found((span,), span[1])
+def _look_at_glued(text: str, at: int, mark: str, _keep: Collection[str]) -> Found:
+    span = shaped(text, at, BY_GLUED_MARK[mark])
+    return Found((), at + 1) if span is None else Found((span,), span[1])
 
 
 _STEMS: Final[dict[str, _Look]] = {
@@ -88,7 +84,7 @@ _BEGINNINGS: Final[dict[str, _Look]] = {
     **dict.fromkeys(("sid", "sig", "signature", "assertion", "jwt", "otp", "totp"), _look_at_name),
     **dict.fromkeys(("basic", "negotiate", "ntlm"), _look_at_scheme),
     **dict.fromkeys(("--", "-pass", "-secret", "-token", "-key", "-storepass", "-keypass"), _look_at_option),
-    **dict.fromkeys(("pass", "auth"), _look_at_command),
+    **dict.fromkeys(("pass", "auth"), _look_at_dialogue),
     **dict.fromkeys(commands.OPTIONS, lambda text, at, mark, _keep: commands.short_option(text, at, mark)),
     **dict.fromkeys(commands.COMMANDS, lambda text, at, mark, _keep: commands.command(text, at, mark)),
     **dict.fromkeys(commands.ROWS, lambda text, at, mark, _keep: commands.rows(text, at, mark)),
@@ -121,7 +117,7 @@ def _behind(mark: str) -> str:
     """Return what follows a mark that is short, so that not every word of a text is looked at."""
     if _BEGINNINGS[mark] is _look_at_shape:
         return rf"(?=[\w.:+/~$=%\\-]{{{max(0, 11 - len(mark))}}})"
-    if _BEGINNINGS[mark] is _look_at_command:
+    if _BEGINNINGS[mark] is _look_at_dialogue:
         return r"(?=[ =]\S)"
     return r"(?![a-z])" if _BEGINNINGS[mark] is _look_at_name else ""
 
@@ -150,7 +146,8 @@ def _beginning_for(text: str) -> re.Pattern[str]:
     return _ESCAPED_BEGINNING if "%" in text or "\\" in text or "\x1b" in text else _BEGINNING
 
 
-_FIRST_TAIL, _SECOND_TAIL, _THIRD_TAIL, _FOURTH_TAIL = (tail.search for tail, _ in COMPILED_TAILS)
+# One by one: a loop over them would cost more than they do.
+_DOT_TAIL, _COLON_TAIL, _DASH_TAIL, _BAR_TAIL = (tail.search for tail, _ in COMPILED_TAILS)
 
 
 def _is_clean(text: str) -> bool:
@@ -161,10 +158,10 @@ def _is_clean(text: str) -> bool:
         or _beginning_for(text).search(lowered)
         or "@" in text
         or "-----BEGIN" in text
-        or _FIRST_TAIL(text)
-        or _SECOND_TAIL(text)
-        or _THIRD_TAIL(text)
-        or _FOURTH_TAIL(text)
+        or _DOT_TAIL(text)
+        or _COLON_TAIL(text)
+        or _DASH_TAIL(text)
+        or _BAR_TAIL(text)
     )
 
 
@@ -193,12 +190,13 @@ def _found(text: str, keep: Collection[str]) -> list[Span]:
             mark = beginning.search(lowered, beginning_at - 1 - offset)
         for tail, before in COMPILED_TAILS:
             for match in tail.finditer(text, max(0, start - _OVERLAP), end + _OVERLAP):
-                spans += _unless_kept(text, tailed(text, match, before), 0, keep).spans
+                span = tailed(text, match, before)
+                spans += () if span is None else (span,)
     if "@" in text:
-        spans += _each(text, "://", lambda at: urls.user_information(text, at, keep))
+        spans += _each(text, "://", lambda at: urls.user_information(text, at))
     if "-----BEGIN" in text:
         spans += _each(text, "-----BEGIN", lambda at: urls.private_key(text, at))
-    return spans
+    return [span for span in spans if text[slice(*span)] not in keep] if keep else spans
 
 
 def _each(text: str, mark: str, look: Callable[[int], Found]) -> Iterator[Span]:

@@ -9,31 +9,25 @@ from .secret_extents import Found, bracketed, line_end, value_at
 from .secret_names import Kind, kind_of
 from .secret_values import NEWS_SIZE, is_news, is_state
 
-_SCHEME_WORD: Final = re.compile(r"(?i:(bearer|basic|negotiate|ntlm|digest))(?::?[ ]+|%20|\+)[\"']?([\w.~+/-]{8,}=*)")
+_SCHEME: Final = re.compile(r"(?i:(bearer|basic|negotiate|ntlm))(?::?[ ]+|%20|\+)[\"']?([\w.~+/-]{8,}=*)")
 _MIXED: Final = re.compile(r"(?=.*[a-z])(?=.*[A-Z])|.*=\Z")
-
-
-def scheme(text: str, at: int) -> Found:
-    """``Bearer X`` and ``Basic X`` anywhere: unless what follows is a word of prose."""
-    match = _SCHEME_WORD.match(text, at)
-    if match is None:
-        return Found((), at + 4)
-    word = match[2]
-    is_secret = any(map(str.isdigit, word)) or (not word.isalpha() and len(word) > 20)
-    is_secret = is_secret or (_MIXED.match(word) is not None and not word.istitle() and len(word) >= 12)
-    is_secret = is_secret or (match[1] == "Bearer" and len(word) >= 12 and not _is_about_bearers(word))
-    if not is_secret:
-        return Found((), match.end(1))
-    return Found((match.span(2),), match.end())
-
-
-_ABOUT_BEARERS: Final = frozenset(
-    "authentication authorization token tokens certificate certificates credentials scheme challenge format".split()
+_ABOUT_SCHEMES: Final = frozenset(
+    "authentication authorization certificate certificates credentials challenge format required scheme tokens".split()
 )
 
 
-def _is_about_bearers(word: str) -> bool:
-    return word.lower() in _ABOUT_BEARERS or is_state(word)
+def scheme(text: str, at: int) -> Found:
+    """``Bearer X`` and ``Basic X`` anywhere, unless what follows is a word of prose."""
+    match = _SCHEME.match(text, at)
+    if match is None:
+        return Found((), at + len("ntlm"))
+    word = match[2]
+    is_random = any(map(str.isdigit, word))
+    is_mixed = len(word) >= 12 and not word.istitle() and _MIXED.match(word) is not None
+    is_bearers = len(word) >= 12 and match[1] == "Bearer" and word.lower() not in _ABOUT_SCHEMES and not is_state(word)
+    if is_random or is_mixed or is_bearers:
+        return Found((match.span(2),), match.end())
+    return Found((), match.end(1))
 
 
 # -- Command lines ---------------------------------------------------------------------------------

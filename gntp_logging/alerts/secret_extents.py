@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from typing import Final, NamedTuple
 
 from .secret_shapes import Span
@@ -20,10 +19,6 @@ class Found(NamedTuple):
 
     spans: tuple[Span, ...]
     resume: int
-
-
-Keep = Collection[str]
-"""Names, in lower case, and words that the user wants to see."""
 
 
 class Value(NamedTuple):

@@ -7,6 +7,7 @@ further than it hides, but for a bounded number of characters: so the cost grows
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Final, NamedTuple
 
 from .secret_extents import (
@@ -14,7 +15,6 @@ from .secret_extents import (
     QUOTE,
     RUN,
     Found,
-    Keep,
     Value,
     bracketed,
     line_end,
@@ -72,13 +72,13 @@ def _name_at(text: str, at: int) -> _Name:
     return _Name(begin, end, name, kind)
 
 
-def named(text: str, at: int, keep: Keep = ()) -> Found:
+def named(text: str, at: int, keep: Collection[str] = ()) -> Found:
     """Look at a place where a part of a secret's name stands: what is its value, if it has one there?
 
     Args:
         text: Any text.
         at: A place inside a name.
-        keep: What is to be seen.
+        keep: Names, in lower case, that say no secret to the user.
     """
     name = _name_at(text, at)
     if name.kind is Kind.NONE or name.text.lower() in keep:
@@ -86,7 +86,7 @@ def named(text: str, at: int, keep: Keep = ()) -> Found:
     if text[name.begin - 1 : name.begin] in ("/", "\\") and "." in name.text.strip("."):
         return Found((), max(name.end, at + 1))  # a file
     for form in _FORMS:
-        found = form(text, name, keep)
+        found = form(text, name)
         if found is not None:
             return Found(found.spans, max(found.resume, name.end, at + 1))
     return Found((), max(name.end, at + 1))
@@ -118,21 +118,20 @@ _MORE_WORDS: Final = re.compile(r"(?:[ ]+[A-Za-z]+){1,8}(?=[ ]*(?:$|[\n,;)\]}]))
 _CLAUSE_END: Final = re.compile(r"[\n\"|]")
 
 
-def _hidden(text: str, value: Value, name: _Name, keep: Keep, *, clause: bool = True) -> Found | None:
+def _hidden(text: str, value: Value, name: _Name, *, clause: bool = True) -> Found | None:
     """Hide a value, unless it is news.
 
     Args:
         text: The text.
         value: Where the value is.
         name: Its name.
-        keep: What is to be seen.
         clause: Whether what follows a value without quotes may make it a sentence, or a passphrase.
 
     Returns:
         What is hidden; None where nothing is.
     """
     inner = _looked_at(text, value)
-    if not inner or inner in keep or inner.startswith(("-----BEGIN", "***")):
+    if not inner or inner.startswith(("-----BEGIN", "***")):
         return None
     if value.opening and value.opening in "[({":
         is_shown = _is_bracket_news(inner, name.kind) or _is_field(inner, value, name)
@@ -145,7 +144,7 @@ def _hidden(text: str, value: Value, name: _Name, keep: Keep, *, clause: bool = 
         arguments = bracketed(text, call.end(), "(")
         shown = _looked_at(text, arguments)
         has_secret = _STRING.search(shown) or is_suspicious(shown.partition("=")[2])
-        return _hidden(text, arguments, name, keep) if has_secret else None
+        return _hidden(text, arguments, name) if has_secret else None
     before, variable, rest = name.text.lower().rpartition(inner.lower())
     if variable and not rest and before[-1:] in ("", ".", "_"):
         return None  # a variable: password=password, self._token = token
@@ -187,10 +186,10 @@ _WITH_PARAMETERS: Final = frozenset(("digest", "oauth", "hawk", "signature", "aw
 _COOKIES: Final = re.compile(r"""(?:=\s?"[^"\n]{0,200}"|=\s?'[^'\n]{0,200}'|[^"'\n])+""")
 
 
-def _assigned(text: str, name: _Name, keep: Keep) -> Found | None:
+def _assigned(text: str, name: _Name) -> Found | None:
     """``name=value``, ``"name": "value"``, ``name => value``, ``name%3Dvalue``, ``Key (name)=(value)``."""
     if text[name.end : name.end + 1] in ('"', "'", "`", ",", ")") and (columns := _COLUMNS.match(text, name.end)):
-        return _hidden(text, value_at(text, columns.end()), name, keep)
+        return _hidden(text, value_at(text, columns.end()), name)
     sign = _ASSIGNED.match(text, name.end)
     if sign is None or ("\n" in sign["blank"] + sign["gap"] and not sign["close"]):
         return None
@@ -203,20 +202,20 @@ def _assigned(text: str, name: _Name, keep: Keep) -> Found | None:
     if name.text.lower() in ("pwd", "oldpwd") and re.match(r"~?[/\\]|[A-Za-z]:\\", text[value.begin : value.begin + 3]):
         return None
     if name.kind is Kind.AUTHORIZATION or (name.kind is Kind.TOKEN and value.opening in ("", '"', "'")):
-        found = _credentials(text, value, name, keep)
+        found = _credentials(text, value, name)
         if found is not None:
             return found
     if name.kind is Kind.COOKIE and not value.opening and (found := _cookies(text, value)):
         return found
     roomy = bool(sign["gap"]) or sign["sign"] == ":"
     # What is news is so for the other forms as well.
-    return _hidden(text, value, name, keep, clause=roomy) or Found((), name.end)
+    return _hidden(text, value, name, clause=roomy) or Found((), name.end)
 
 
-def _credentials(text: str, value: Value, name: _Name, keep: Keep) -> Found | None:
+def _credentials(text: str, value: Value, name: _Name) -> Found | None:
     """``Bearer X``: the scheme is shown. What a scheme with parameters is followed by goes to the end of the line."""
     scheme = _SCHEME.match(text, value.begin)
-    if scheme is None or scheme.end() >= _end_of(text, value) or scheme[1] in keep:
+    if scheme is None or scheme.end() >= _end_of(text, value):
         return None
     word = scheme[1].lower()
     if name.kind is not Kind.AUTHORIZATION and word not in _ONE_CREDENTIAL:
@@ -255,7 +254,7 @@ _FIELDS: Final = frozenset(
 )
 
 
-def _paired(text: str, name: _Name, keep: Keep) -> Found | None:
+def _paired(text: str, name: _Name) -> Found | None:
     """``('name', 'value')``, ``[b'name', b'value']``, ``'--name', 'value'``."""
     pair = _PAIR.match(text, name.end)
     if pair is None:
@@ -263,9 +262,9 @@ def _paired(text: str, name: _Name, keep: Keep) -> Found | None:
     value = value_at(text, pair.end())
     if not name.text.startswith("-") and not _is_pair(text, name, value):
         return None
-    if name.kind is Kind.AUTHORIZATION and (found := _credentials(text, value, name, keep)):
+    if name.kind is Kind.AUTHORIZATION and (found := _credentials(text, value, name)):
         return found
-    return _hidden(text, value, name, keep)
+    return _hidden(text, value, name)
 
 
 def _is_pair(text: str, name: _Name, value: Value) -> bool:
@@ -304,7 +303,7 @@ _VALUE_BEFORE: Final = pattern(
 )
 
 
-def _attribute(text: str, name: _Name, keep: Keep) -> Found | None:
+def _attribute(text: str, name: _Name) -> Found | None:
     """``{'name': 'password', 'value': 'X'}`` and ``<add key="password" value="X"/>``, in either order."""
     near = text[max(0, name.begin - 8) : name.begin]
     if ":" not in near and "=" not in near:  # most names: the expression would take longer
@@ -313,12 +312,12 @@ def _attribute(text: str, name: _Name, keep: Keep) -> Found | None:
         return None
     attribute = _ATTRIBUTE.match(text, name.end)
     if attribute is not None and re.match("value|val|content|text|data|default", name.text) is None:
-        return _hidden(text, value_at(text, attribute.end()), name, keep)
+        return _hidden(text, value_at(text, attribute.end()), name)
     opening = _ATTRIBUTE_CLOSED.match(text, name.end)
     if opening is not None:
-        return _content(text, opening.end(), name, keep)
+        return _content(text, opening.end(), name)
     before = _VALUE_BEFORE.search(text, max(0, name.begin - NEWS_SIZE), name.begin)
-    if before is not None and not is_news(before[2], name.kind) and before[2] not in keep:
+    if before is not None and not is_news(before[2], name.kind):
         return Found((before.span(2),), name.end)
     return None
 
@@ -327,21 +326,21 @@ _ELEMENT_BEFORE: Final = re.compile(r"<(?:\w{1,20}:)?\Z")
 _ELEMENT: Final = re.compile(r"(?:\s[^<>\n]{0,200})?>\s{0,40}")
 
 
-def _element(text: str, name: _Name, keep: Keep) -> Found | None:
+def _element(text: str, name: _Name) -> Found | None:
     """``<password>X</password>``."""
     if text[name.begin - 1 : name.begin] not in ("<", ":"):
         return None
     if _ELEMENT_BEFORE.search(text, max(0, name.begin - 24), name.begin) is None:
         return None
     opening = _ELEMENT.match(text, name.end)
-    return None if opening is None else _content(text, opening.end(), name, keep)
+    return None if opening is None else _content(text, opening.end(), name)
 
 
-def _content(text: str, begin: int, name: _Name, keep: Keep) -> Found | None:
+def _content(text: str, begin: int, name: _Name) -> Found | None:
     """Hide what stands between two tags."""
     end = text.find("</", begin, begin + 10 * NEWS_SIZE)
     inner = text[begin:end].rstrip()
-    if end < 0 or inner in keep or is_news(inner, name.kind):
+    if end < 0 or is_news(inner, name.kind):
         return None
     if inner.startswith("<") and "CDATA" not in inner[:9]:
         return None  # elements: they have names of their own
@@ -351,21 +350,21 @@ def _content(text: str, begin: int, name: _Name, keep: Keep) -> Found | None:
 _FUNCTION: Final = re.compile(r"\(\s?(?=N?[\"'])N?")
 
 
-def _function(text: str, name: _Name, keep: Keep) -> Found | None:
+def _function(text: str, name: _Name) -> Found | None:
     """SQL's ``PASSWORD('X')``, and ``Token('X')``."""
     opening = _FUNCTION.match(text, name.end)
     if opening is None or name.kind not in (Kind.SECRET, Kind.TOKEN):
         return None
-    return _hidden(text, value_at(text, opening.end()), name, keep)
+    return _hidden(text, value_at(text, opening.end()), name)
 
 
 _INPUT: Final = re.compile(r"\n[ ]{2,8}[^\n]{1,300}?\binput_value=")
 
 
-def _validated(text: str, name: _Name, keep: Keep) -> Found | None:
+def _validated(text: str, name: _Name) -> Found | None:
     """Pydantic's errors: the field on a line of its own, what was wrong with it and its value on the next."""
     said = _INPUT.match(text, name.end)
-    return None if said is None else _hidden(text, value_at(text, said.end()), name, keep)
+    return None if said is None else _hidden(text, value_at(text, said.end()), name)
 
 
 _BLANKS: Final = re.compile(r"[ \t]{1,8}|[\"']?\n[ ]{0,20}-[ ]")
@@ -373,7 +372,7 @@ _OPTION_WORDS: Final = frozenset("option options flag argument arguments paramet
 _LOGIN_BEFORE: Final = re.compile(r"\b(?:login|user|account)[ \t]+\S{1,80}\s+\Z")
 
 
-def _option(text: str, name: _Name, keep: Keep) -> Found | None:
+def _option(text: str, name: _Name) -> Found | None:
     """``--password X``, netrc's ``login u7 password X``, redis' ``requirepass X``."""
     blanks = _BLANKS.match(text, name.end)
     if blanks is None:
@@ -388,7 +387,7 @@ def _option(text: str, name: _Name, keep: Keep) -> Found | None:
     word = text[value.begin : min(value.end, value.begin + NEWS_SIZE)]
     if not value.opening and (word.startswith("-") or is_small(word) or word in _OPTION_WORDS):
         return None
-    return _hidden(text, value, name, keep, clause=False)
+    return _hidden(text, value, name, clause=False)
 
 
 _PROSE_COLON: Final = r"""
@@ -412,7 +411,7 @@ _FOR_KEY: Final = re.compile(
 )
 
 
-def _duplicate(text: str, name: _Name, _keep: Keep) -> Found | None:
+def _duplicate(text: str, name: _Name) -> Found | None:
     """MySQL's ``Duplicate entry 'X' for key 'token'``."""
     if " for key " not in text[max(0, name.begin - 80) : name.begin]:
         return None
@@ -427,7 +426,7 @@ _AUTH_COMMAND: Final = re.compile(
 _OF_TESTS: Final = re.compile("test|/|::", re.IGNORECASE)
 
 
-def _dialogue(text: str, name: _Name, keep: Keep) -> Found | None:
+def _dialogue(text: str, name: _Name) -> Found | None:
     """SMTP's ``AUTH PLAIN X``, ``PASS X`` of FTP and POP3, ``AUTH X`` of redis; test runners say PASS as well."""
     if name.text not in ("PASS", "AUTH") or text[name.end : name.end + 1] not in (" ", "="):
         return None
@@ -439,16 +438,16 @@ def _dialogue(text: str, name: _Name, keep: Keep) -> Found | None:
     word = _looked_at(text, value)
     if _OF_TESTS.search(word) or is_small(word):
         return None
-    return _hidden(text, value, name, keep, clause=False)
+    return _hidden(text, value, name, clause=False)
 
 
 _COOKIE_PAIR: Final = re.compile(r"[ ][\w.-]{1,60}=")
 
 
-def _cookie_object(text: str, name: _Name, keep: Keep) -> Found | None:
+def _cookie_object(text: str, name: _Name) -> Found | None:
     """``<Cookie sid=X for shop/>``."""
     pair = _COOKIE_PAIR.match(text, name.end) if name.kind is Kind.COOKIE else None
-    return None if pair is None else _hidden(text, value_at(text, pair.end()), name, keep, clause=False)
+    return None if pair is None else _hidden(text, value_at(text, pair.end()), name, clause=False)
 
 
 _SAID_COLON: Final = pattern(_PROSE_COLON)
@@ -466,7 +465,7 @@ _OF_PARSERS: Final = frozenset("unexpected unknown illegal undefined expected ne
 """Words before the tokens of parsers."""
 
 
-def _prose(text: str, name: _Name, keep: Keep) -> Found | None:
+def _prose(text: str, name: _Name) -> Found | None:
     """``password is X``, ``with token X``, ``wrong password 'X'``, ``API key provided: X``."""
     gap = _GAP.match(text, name.end)
     if gap is None:
@@ -475,7 +474,7 @@ def _prose(text: str, name: _Name, keep: Keep) -> Found | None:
     if colon is not None:
         value = value_at(text, colon.end())
         is_told = value.opening or name.kind is Kind.SECRET or _is_like_a_secret(_looked_at(text, value), name)
-        return _hidden(text, value, name, keep) if is_told else None
+        return _hidden(text, value, name) if is_told else None
     verb = _SAID_VERB.match(text, name.end)
     value = value_at(text, gap.end() if verb is None else verb.end())
     word = _looked_at(text, value)
@@ -490,7 +489,7 @@ def _prose(text: str, name: _Name, keep: Keep) -> Found | None:
         is_secret = verb is None and is_suspicious(word) and not _NO_SECRET.fullmatch(word)
     else:
         is_secret = _is_like_a_secret(word.rstrip(".,;:)"), name)
-    return _hidden(text, value, name, keep, clause=False) if is_secret else None
+    return _hidden(text, value, name, clause=False) if is_secret else None
 
 
 def _is_like_a_secret(word: str, name: _Name) -> bool:

@@ -325,7 +325,7 @@ SHAPES: Final = (
     Shape("events.pagerduty.com/", r"integration/\w{20,}", "developer.pagerduty.com"),
     Shape("api.telegram.org/", r"(?:file/)?bot\d{4,16}:[\w-]{10,}", "core.telegram.org"),
 )
-"""A new one is a line. A prefix of two or three characters needs an exact length, or it will be found in news."""
+"""A new one is a line. A literal of two or three characters needs an exact length, or it will be found in news."""
 
 GLUED: Final = (
     Shape("Q~", r"[\w~.-]{28,40}", "learn.microsoft.com", r"[\w~.-]{3}\d"),

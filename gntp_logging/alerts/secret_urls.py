@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from .secret_extents import Found, Keep
+from .secret_extents import Found
 from .secret_names import Kind
 from .secret_values import is_news, is_suspicious, looks_random
 
@@ -14,7 +14,7 @@ _LAX: Final = re.compile(r"[^\s\"'<>`]{0,500}")
 _PORT: Final = re.compile(r"\d{1,5}(?:[/?#]|\Z)")
 
 
-def user_information(text: str, at: int, keep: Keep = ()) -> Found:
+def user_information(text: str, at: int) -> Found:
     """The password, or the token, of a URL whose ``://`` stands at a place."""
     begin = at + 3
     strict = _AUTHORITY.match(text, begin)
@@ -32,11 +32,11 @@ def user_information(text: str, at: int, keep: Keep = ()) -> Found:
     user, colon, password = inner.partition(":")
     if colon and password:
         place = begin + len(user) + 1
-        if is_reference(password) or password in keep:
+        if is_reference(password):
             return Found((), begin + end)
         return Found(((place, begin + end),), begin + end)
     # A token alone; ada@ is a user.
-    if user not in keep and "%40" not in user and (looks_random(user) or (len(user) >= 20 and is_suspicious(user))):
+    if "%40" not in user and (looks_random(user) or (len(user) >= 20 and is_suspicious(user))):
         return Found(((begin, begin + end),), begin + end)
     return Found((), begin + end)
 
