@@ -45,7 +45,7 @@ def pattern(expression: str) -> re.Pattern[str]:
 _OPENING: Final = pattern(
     rf"""
     {COLOUR}{{0,3}}
-    (?: ![\w!]{{1,20}}[ ] )?  # YAML's tag
+    (?: [!&][\w!]{{1,20}}[ ] )?  # YAML's tag or anchor
     (?: [bBuUrRfF]{{0,2}} ( ["]{{3}} | [']{{3}} | {QUOTE} ) | ( [\[({{] ) )?
     """
 )

@@ -191,8 +191,10 @@ def _assigned(text: str, name: _Name) -> Found | None:
     if text[name.end : name.end + 1] in ('"', "'", "`", ",", ")") and (columns := _COLUMNS.match(text, name.end)):
         return _hidden(text, value_at(text, columns.end()), name)
     sign = _ASSIGNED.match(text, name.end)
-    if sign is None or ("\n" in sign["blank"] + sign["gap"] and not sign["close"]):
+    if sign is None:
         return None
+    if "\n" in sign["blank"] + sign["gap"] and not sign["close"]:
+        return _on_next_line(text, name)
     at = sign.end()
     if name.text == "PASS" and sign["sign"] == ":" and not sign["close"]:  # a test's result
         return None
@@ -210,6 +212,15 @@ def _assigned(text: str, name: _Name) -> Found | None:
     roomy = bool(sign["gap"]) or sign["sign"] == ":"
     # What is news is so for the other forms as well.
     return _hidden(text, value, name, clause=roomy) or Found((), name.end)
+
+
+_NEXT_LINE: Final = re.compile(r":[ ]{0,4}\n[ ]{1,40}(?:-[ ])?([^\s:]{1,200})[ ]{0,4}(?=\n|\Z)")
+
+
+def _on_next_line(text: str, name: _Name) -> Found | None:
+    """YAML's value, or the first of a list, alone on the next line."""
+    value = _NEXT_LINE.match(text, name.end)
+    return Found((value.span(1),), value.end()) if value is not None and is_suspicious(value[1]) else None
 
 
 def _credentials(text: str, value: Value, name: _Name) -> Found | None:
@@ -336,8 +347,22 @@ def _element(text: str, name: _Name) -> Found | None:
     return None if opening is None else _content(text, opening.end(), name)
 
 
+_NEXT_ELEMENT: Final = re.compile(r"</\w{1,20}>\s{0,40}(?:<\w{1,20}>\s{0,40}){1,3}(?=[^<\s])")
+
+
+def _next_element(text: str, name: _Name) -> Found | None:
+    """``<key>password</key><string>X</string>``, of property lists and XML-RPC."""
+    between = _NEXT_ELEMENT.match(text, name.end) if text[name.begin - 1 : name.begin] == ">" else None
+    return None if between is None else _content(text, between.end(), name)
+
+
+_INNER_ELEMENT: Final = re.compile(r"(?:<\w{1,20}>\s{0,40}){1,3}(?=[^<\s])")
+
+
 def _content(text: str, begin: int, name: _Name) -> Found | None:
-    """Hide what stands between two tags."""
+    """Hide what stands between two tags, or in an element between them that has no name of its own."""
+    inner_element = _INNER_ELEMENT.match(text, begin)
+    begin = begin if inner_element is None else inner_element.end()
     end = text.find("</", begin, begin + 10 * NEWS_SIZE)
     inner = text[begin:end].rstrip()
     if end < 0 or is_news(inner, name.kind):
@@ -509,6 +534,7 @@ _FORMS: Final = (
     _paired,
     _attribute,
     _element,
+    _next_element,
     _function,
     _validated,
     _option,
@@ -518,7 +544,7 @@ _FORMS: Final = (
 """In their order: the first that finds something decides."""
 
 BEGINS: Final = rf"""
-    (?: \]? ["'`\\&%\x1b>]                # of a quoted name; a colour; a tag
+    (?: \]? ["'`\\&%\x1b<>]                # of a quoted name; a colour; a tag
       | ,\s?value                          # the other half of a pair
       | \(\s?n?["'] | \[\]               # a function, a field of a form
       | \n[ -]                            # another line tells the value

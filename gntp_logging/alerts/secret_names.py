@@ -126,7 +126,8 @@ def kind_of(name: str) -> Kind:
     parts = [part.lower() for part in _PART.findall(name[-_MAX_NAME:]) if not part.isdigit()]
     for end in range(len(parts), 0, -1):  # the last word that means a secret decides
         for begin in range(max(0, end - 3), end):  # and the longest one: api_key before key
-            found = _WORDS.get("".join(parts[begin:end])) or _kind_by_ending(parts[begin:end])
+            word = "".join(parts[begin:end])
+            found = _WORDS.get(word) or _WORDS.get(word.removesuffix("s")) or _kind_by_ending(parts[begin:end])
             if found is not Kind.NONE:
                 return _in_company(found, parts[begin:end], parts[:begin], parts[end:])
     return Kind.NONE
