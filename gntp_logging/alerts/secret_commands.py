@@ -165,7 +165,12 @@ def identified(text: str, at: int) -> Found:
     if said is None:
         return Found((), at + 10)
     value = value_at(text, said.end())
-    if value.begin >= value.end or is_news(text[value.begin : min(value.end, value.begin + NEWS_SIZE)], Kind.SECRET):
+    is_prose = not value.opening and text[at].islower()  # identified by its number
+    if (
+        is_prose
+        or value.begin >= value.end
+        or is_news(text[value.begin : min(value.end, value.begin + NEWS_SIZE)], Kind.SECRET)
+    ):
         return Found((), said.end())
     return Found(((value.begin, value.end),), value.after)
 

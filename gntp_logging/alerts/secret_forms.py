@@ -201,6 +201,8 @@ def _assigned(text: str, name: _Name) -> Found | None:
     if not sign["close"] and text[at : at + 1] in ("|", ">") and (block := _BLOCK.match(text, at)):
         return Found((block.span(1),), block.end())
     value = value_at(text, at, encoded=sign["sign"].startswith("%"))
+    if value.opening and not sign["close"] and text[name.begin - 1 : name.begin] == value.opening:
+        return Found((), name.end)  # the end of what the name began, such as a prompt: 'Password: '
     if name.text.lower() in ("pwd", "oldpwd") and re.match(r"~?[/\\]|[A-Za-z]:\\", text[value.begin : value.begin + 3]):
         return None
     if name.kind is Kind.AUTHORIZATION or (name.kind is Kind.TOKEN and value.opening in ("", '"', "'")):
@@ -238,7 +240,7 @@ def _credentials(text: str, value: Value, name: _Name) -> Found | None:
         run = RUN.match(text, scheme.end())
         end = value.end if value.opening or run is None else without_closing(text, scheme.end(), run.end())
         if is_news(text[scheme.end() : min(end, scheme.end() + NEWS_SIZE + 1)], name.kind):
-            return None
+            return Found((), scheme.end())
     elif word not in _WITH_PARAMETERS and is_suspicious(scheme[1]):
         return None  # no scheme: the secret itself
     return Found(((scheme.end(), end),), max(value.after, end))
@@ -378,7 +380,8 @@ _FUNCTION: Final = re.compile(r"\(\s?(?=N?[\"'])N?")
 def _function(text: str, name: _Name) -> Found | None:
     """SQL's ``PASSWORD('X')``, and ``Token('X')``."""
     opening = _FUNCTION.match(text, name.end)
-    if opening is None or name.kind not in (Kind.SECRET, Kind.TOKEN):
+    function = name.text.rpartition(".")[2]
+    if opening is None or kind_of(function) not in (Kind.SECRET, Kind.TOKEN):
         return None
     return _hidden(text, value_at(text, opening.end()), name)
 
@@ -509,9 +512,12 @@ def _prose(text: str, name: _Name) -> Found | None:
         return None
     if value.opening in ('"', "'", "`"):
         is_object = text[name.begin - 1 : name.begin] in ("'", '"', "`") or _OBJECTS_NAME.fullmatch(word)
-        is_secret = not is_object and name.kind in (Kind.SECRET, Kind.TOKEN, Kind.SESSION)
+        is_verb = name.text.lower() in ("auth", "pass")
+        is_secret = not is_object and not is_verb and name.kind in (Kind.SECRET, Kind.TOKEN, Kind.SESSION)
     elif value.opening:
-        is_secret = verb is None and is_suspicious(word) and not _NO_SECRET.fullmatch(word)
+        words = word.split(", ")  # credentials (ada, X)
+        is_pair = verb is None and len(words) <= 2 and " " not in words[-1]
+        is_secret = is_pair and is_suspicious(words[-1]) and not _NO_SECRET.fullmatch(words[-1])
     else:
         is_secret = _is_like_a_secret(word.rstrip(".,;:)"), name)
     return _hidden(text, value, name, clause=False) if is_secret else None
