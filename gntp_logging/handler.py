@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from .alerts.alert import Alert, AlertFactory
+from .alerts.redact import finisher
 from .delivery.gntp_transport import GNTPTransport
 from .delivery.stats import Stats
 from .delivery.worker import DeliverySettings, Worker
@@ -59,6 +60,7 @@ class GNTPHandler(logging.Handler):
         url: str | None = None,
         context: Mapping[str, object] | Callable[[logging.LogRecord], Mapping[str, object]] | str | None = None,
         redact: bool | Sequence[str | re.Pattern[str]] = True,
+        redact_keep: Sequence[str] = (),
         max_text: int = 1000,
         repeat_window: float = 60.0,
         burst: int = 20,
@@ -94,6 +96,7 @@ class GNTPHandler(logging.Handler):
                 ``{"environment": "production"}``, whose values may be context variables; or a function that returns a
                 mapping for a record, or its dotted path. The function is called on the thread that logs.
             redact: Whether secrets are masked: passwords, tokens, cookies, keys. A list of patterns masks these too.
+            redact_keep: Names, and words, that are shown although they look like secrets; each is meant exactly.
             max_text: Characters of an alert's text; 0 for no limit.
             repeat_window: Seconds in which repeats of an alert only raise the count on its toast; 0 shows each.
             burst: Different alerts that are shown at once; the rest becomes one digest. CRITICAL is always shown.
@@ -119,7 +122,7 @@ class GNTPHandler(logging.Handler):
         self._alerts = AlertFactory(
             self.app_name,
             level_map,
-            checks.integer("max_text", max_text, 0),
+            max_characters := checks.integer("max_text", max_text, 0),
             url=options.url(url),
             title=options.title(title),
             fingerprint=checks.function("fingerprint", fingerprint),
@@ -145,7 +148,7 @@ class GNTPHandler(logging.Handler):
             burst=checks.integer("burst", burst, 1),
             rate=checks.number("rate", rate),
         )
-        self._redactor = options.redactor(redact)
+        self._finish = finisher(options.redactor(redact, redact_keep), max_characters)
         self._on_error = checks.function("on_error", on_error)
         # Making the client imports what delivering needs. The worker's thread must import nothing: a fork in the middle
         # of an import would leave the child with half a module.
@@ -187,12 +190,16 @@ class GNTPHandler(logging.Handler):
             self.handleError(record)
 
     def preview(self, record: logging.LogRecord) -> Alert:
-        """Return the alert that a record would become, its secrets unmasked; nothing is sent or counted.
+        """Return the alert that a record would become, its secrets masked; nothing is sent or counted.
 
         Args:
             record: The record; it is not changed.
         """
-        return self._alerts.from_record(record, self._own_formatter())
+        alert = self._alerts.from_record(record, self._own_formatter())
+        try:
+            return self._finish(alert)
+        except Exception:  # noqa: BLE001 - what cannot be looked through is hidden here too
+            return alert.withheld()
 
     def failures(self, record: logging.LogRecord) -> dict[str, str]:
         """Return which of the options title, url, fingerprint and context fail on a record.
@@ -240,7 +247,7 @@ class GNTPHandler(logging.Handler):
         return Worker(
             GNTPTransport(client, self.app_name, self._app_icon, self._events),
             self._settings,
-            redact=self._redactor,
+            redact=self._finish,
             report=_report,
             on_error=self._on_error,
         )

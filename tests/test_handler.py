@@ -341,6 +341,21 @@ def test_secrets_reach_neither_desktop_nor_callback(logger: logging.Logger, rece
     assert "hunter2" not in seen[0]
 
 
+def test_what_on_error_gets_is_masked_and_cut(logger: logging.Logger) -> None:
+    """Nothing leaves that was not looked through, and the cut comes after that; the context is cut as well."""
+    seen: list[Alert] = []
+    with ScriptedServer(answer_error(500)) as refusing:
+        handler = attach(logger, refusing.port, max_text=100, on_error=lambda alert, _: seen.append(alert))
+        secret = f"{{'password': '{'hunter2' * 20}'}}"
+        logger.error("%s", f"{'x' * 90}{secret}{'y' * 900}", extra={"blob": "z" * 190 + secret})
+        assert handler.flush(10)
+    (alert,) = seen
+    assert "hunter2" not in repr(alert)
+    assert len(alert.text) <= 100
+    assert len(dict(alert.context)["blob"]) <= 200
+    assert alert.draft is None
+
+
 def test_redaction_can_be_switched_off(logger: logging.Logger, receiver: RunningReceiver) -> None:
     """For those who look for something else themselves."""
     handler = attach(logger, receiver.port, redact=False)

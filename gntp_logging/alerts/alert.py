@@ -14,20 +14,24 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from . import fingerprint as fingerprints
-from .context import Context, Pairs
+from .context import Context, Pairs, cut_values
 from .context import line as context_line
 from .fingerprint import Fingerprint
 from .levels import LevelMap
 from .templates import Template, link
 from .text import (
     MAX_TITLE,
-    cut,
+    PLAIN,
+    Draft,
     formatted,
     frames_of,
+    joined,
     message,
     of_exception,
     of_formatted,
     one_line,
+    raw,
+    raw_size,
     title,
 )
 from .tracebacks import parse_traceback
@@ -47,7 +51,7 @@ class Alert(NamedTuple):
         priority: From -2 to 2.
         sticky: Whether it stays until it is dismissed.
         title: One line, never blank.
-        text: The body, never blank.
+        text: The body, never blank once it is finished.
         icon: Picture of this alert alone: a path, a URL or the bytes; None uses the level's.
         url: What opens on a click; None opens nothing.
         level_name: The level's name.
@@ -58,6 +62,8 @@ class Alert(NamedTuple):
         url_parts: The URL of a click if values of the record are in it: see :meth:`.templates.Template.parts`.
         is_formatted: Whether the user's formatter made the text, which then gets no line of context.
         logger: The logger's name; empty in an alert that stands for several.
+        draft: What is left to be done about the text, which may be cut only after its secrets were masked; None in an
+            alert that is finished.
     """
 
     level: int
@@ -75,6 +81,22 @@ class Alert(NamedTuple):
     url_parts: tuple[str, ...] = ()
     is_formatted: bool = False
     logger: str = ""
+    draft: Draft | None = None
+
+    def finished(self, max_text: int) -> Alert:
+        """Return the alert as it is shown: its text put together, and everything cut. Its secrets are masked before.
+
+        Args:
+            max_text: Characters of the text at most; 0 for no limit.
+        """
+        if self.draft is None:
+            return self
+        return self._replace(
+            title=one_line(self.title),
+            text=self.draft.laid_out(self.text, max_text),
+            context=cut_values(self.context),
+            draft=None,
+        )
 
     def body(self) -> str:
         """Return the text as it is shown, with the line of context."""
@@ -98,6 +120,7 @@ class Alert(NamedTuple):
             context=(),
             url_parts=(),
             is_formatted=True,
+            draft=None,
         )
 
 
@@ -136,7 +159,8 @@ class AlertFactory:
 
         Args:
             app_name: The application's name, part of the title.
-            max_text: Characters of the text at most; 0 cuts nothing.
+            max_text: Characters of the text that will be shown, see :meth:`Alert.finished`. Four times as many are
+                kept, and at least 16 KiB; with 0 all.
             url: What opens on a click, unless a record overrides it.
             title: Makes the title; None for level, application and logger.
             fingerprint: Returns the text that a record and its repeats share; None for the default fingerprint.
@@ -145,6 +169,7 @@ class AlertFactory:
         self._app_name = app_name
         self._levels = levels
         self._max_text = max_text
+        self._raw_size = raw_size(max_text)
         self._url = None if url is None or url.has_fields else url.fill({})
         self._url_template = url if url is not None and url.has_fields else None
         self._title = title
@@ -180,17 +205,21 @@ class AlertFactory:
                 level_name, logger = str(level_name), str(logger)
             event, priority, sticky, line, level_name, logger = self._presentation(level, level_name, logger)
             plain = message(record)
+            draft: Draft | None = None
             if record.exc_info or record.exc_text or len(plain) > _SHORTEST_TRACEBACK:
-                text, fingerprint = self._text_and_fingerprint(record, logger, plain)
+                text, draft, fingerprint = self._text_and_fingerprint(record, logger, plain)
             else:  # most records: nothing to look for
                 text, fingerprint = plain, fingerprints.fingerprint_call(record, logger, plain)
             own_text = formatted(record, formatter) if formatter else None
             if own_text is not None:
-                text = own_text
-            if not text or text.isspace():
-                text = "(empty message)"
-            elif len(text) > self._max_text:
-                text = cut(text, self._max_text)
+                text, draft = own_text, None
+            if draft is None:
+                draft = PLAIN
+                if len(text) > self._raw_size:
+                    text, missing = raw(text, self._max_text)
+                    draft = Draft(missing=missing)
+                if not text or text.isspace():
+                    text = "(empty message)"
             fields = (
                 level,
                 event,
@@ -207,6 +236,7 @@ class AlertFactory:
                 (),
                 own_text is not None,
                 logger,
+                draft,
             )
             alert = _new_tuple(Alert, fields)  # Alert(...) takes twice as long
             if self._has_templates:
@@ -216,28 +246,31 @@ class AlertFactory:
         except Exception as error:  # noqa: BLE001 - records are made by anybody, of anything
             return self._plainly(record, error)
 
-    def _text_and_fingerprint(self, record: logging.LogRecord, logger: str, plain: str) -> tuple[str, Fingerprint]:
-        """Return text and fingerprint of a record with an exception, or with a formatted traceback."""
+    def _text_and_fingerprint(
+        self, record: logging.LogRecord, logger: str, plain: str
+    ) -> tuple[str, Draft | None, Fingerprint]:
+        """Return text and fingerprint of a record with an exception, or with a formatted traceback: then as a draft."""
         exc_info = record.exc_info
         if exc_info and exc_info[0] is not None:
             frames = frames_of(exc_info[2])
             fingerprint = fingerprints.fingerprint_exception(record.levelno, exc_info[0], exc_info[1], frames)
-            return of_exception(record, frames, plain, self._max_text), fingerprint
+            return "", of_exception(record, frames, plain, self._max_text), fingerprint
         # QueueHandler, loguru and others format an exception before a handler sees its record. Text and fingerprint are
         # read back from the traceback, and are the same as with the exception itself.
         if record.exc_text:
             plain = f"{plain}\n{record.exc_text}"
         found = parse_traceback(plain)
         if found is None:
-            return plain, fingerprints.fingerprint_call(record, logger, plain)
+            return plain, None, fingerprints.fingerprint_call(record, logger, plain)
         said, error = found
-        return of_formatted(error, said, self._max_text), fingerprints.fingerprint_formatted(record.levelno, error)
+        fingerprint = fingerprints.fingerprint_formatted(record.levelno, error)
+        return "", of_formatted(error, said, self._max_text), fingerprint
 
     def _plainly(self, record: logging.LogRecord, error: Exception) -> Alert:
         """Make an alert of the message alone, for a record whose attributes have unexpected types."""
         level = record.levelno if type(record.levelno) is int else logging.ERROR
         style = self._levels.style(level)
-        text = f"{cut(message(record), self._max_text)}\n({type(error).__name__} while the record was read)"
+        text, missing = raw(message(record), self._max_text)
         return Alert(
             level,
             style.event,
@@ -250,6 +283,7 @@ class AlertFactory:
             fingerprint=fingerprints.RawCall(level, "", "", "", "", text[:MAX_TITLE]),
             context=self._context.constants,
             logger=record.name[:MAX_TITLE] if type(record.name) is str else "",
+            draft=Draft(missing=missing, notes=(f"({type(error).__name__} while the record was read)",)),
         )
 
     def _with_templates(
@@ -261,7 +295,7 @@ class AlertFactory:
         if self._title is not None:
             try:
                 template = self._title
-                line = one_line(str(template.fill(values) if isinstance(template, Template) else template(record)))
+                line = joined(str(template.fill(values) if isinstance(template, Template) else template(record)))
                 alert = alert._replace(title=line or alert.title)
             except Exception as error:  # noqa: BLE001
                 failed["title"] = type(error).__name__
@@ -280,7 +314,13 @@ class AlertFactory:
                 failed["fingerprint"] = type(error).__name__
         if failures is not None:
             failures.update(failed)
-        return alert._replace(text="\n".join((alert.text, *(f"({name}: {words})" for name, words in failed.items()))))
+        return _with_notes(alert, *(f"({name}: {words})" for name, words in failed.items()))
+
+
+def _with_notes(alert: Alert, *notes: str) -> Alert:
+    """Add lines about the alert itself, which outlive every cut."""
+    draft = alert.draft or PLAIN
+    return alert._replace(draft=draft._replace(notes=(*draft.notes, *notes))) if notes else alert
 
 
 # -- What one record overrides --------------------------------------------------------------------
@@ -315,7 +355,7 @@ def with_overrides(alert: Alert, overrides: object) -> Alert:
 
 
 def _with_complaint(alert: Alert, complaint: str) -> Alert:
-    return alert._replace(text=f'{alert.text}\n(extra["{EXTRA_KEY}"]: {complaint})')
+    return _with_notes(alert, f'(extra["{EXTRA_KEY}"]: {complaint})')
 
 
 class _Override(NamedTuple):
@@ -342,7 +382,7 @@ def _with_icon(alert: Alert, icon: str | bytes | os.PathLike[str]) -> Alert:
 
 _TEXT: Final = "a string that is not blank"
 _OVERRIDES: Final = {
-    "title": _Override(_TEXT, _is_text, lambda alert, title: alert._replace(title=one_line(title))),
+    "title": _Override(_TEXT, _is_text, lambda alert, title: alert._replace(title=joined(title))),
     "event": _Override(_TEXT, _is_text, lambda alert, event: alert._replace(event=one_line(event))),
     "priority": _Override("an integer from -2 to 2", _is_priority, lambda alert, value: alert._replace(priority=value)),
     "sticky": _Override(

@@ -2,6 +2,7 @@
 
 Version 1 is one object. ``v`` is the version; the other names are those of :class:`.alert.Alert`, except:
 
+* ``fingerprint`` is the normalized one, a string; empty in a digest;
 * ``url`` is what opens on a click, its values filled in; there are no parts of it;
 * ``icon`` is a string for a path or a URL, and an object with ``base64`` for a picture's bytes;
 * ``created`` is null where it is no finite number.
@@ -19,7 +20,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from .alert import Alert
-from .fingerprint import Fingerprint
+from .fingerprint import normalized
 
 VERSION: Final = 1
 
@@ -31,17 +32,17 @@ def to_json(alert: Alert) -> str:
     """Return an alert as JSON.
 
     Args:
-        alert: The alert, without its secrets: everything but the parts of its URL is in the result.
+        alert: The alert as it is sent: finished, without its secrets.
 
     Returns:
         One line of ASCII.
     """
     fields = alert._asdict()
-    del fields["url_parts"]
+    del fields["url_parts"], fields["draft"]
     fields["url"] = alert.target()
     fields["level"] = _bounded(alert.level)
     fields["created"] = alert.created if math.isfinite(alert.created) else None
-    fields["fingerprint"] = [_bounded(part) if isinstance(part, int) else part for part in alert.fingerprint]
+    fields["fingerprint"] = (alert.fingerprint and normalized(alert.fingerprint)) or ""
     if isinstance(alert.icon, bytes):
         fields["icon"] = {"base64": base64.b64encode(alert.icon).decode("ascii")}
     return json.dumps({"v": VERSION, **fields}, separators=(",", ":"))
@@ -137,12 +138,6 @@ def _picture(value: object) -> str | bytes | None:
     return _text_or_none(value)
 
 
-def _fingerprint(value: object) -> Fingerprint:
-    if not isinstance(value, list):
-        raise TypeError
-    return tuple(part if isinstance(part, str) else _integer(part) for part in value)
-
-
 def _pairs(value: object) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, list):
         raise TypeError
@@ -162,7 +157,7 @@ _FIELDS: Final[Mapping[str, _Field]] = {
     "url": _Field("a string or null", _text_or_none),
     "level_name": _TEXT,
     "created": _Field("seconds since 1970, or null", _seconds),
-    "fingerprint": _Field("a list of strings and integers", _fingerprint),
+    "fingerprint": _TEXT,
     "context": _Field("a list of pairs of strings", _pairs),
     "is_formatted": _FLAG,
     "logger": _TEXT,

@@ -16,6 +16,8 @@ from logging import LogRecord
 from types import ModuleType
 from typing import Any, Final
 
+from .text import joined
+
 Pairs = tuple[tuple[str, str], ...]
 """Names and values."""
 
@@ -111,16 +113,22 @@ class Context:
 
 
 def _pairs(items: Iterable[tuple[object, object]]) -> Iterator[tuple[str, str]]:
-    """Yield the items that have a value, as strings on one line, of a bounded size."""
+    """Yield the items that have a value, as strings on one line, of a bounded size: :func:`cut_values` cuts further."""
     for name, value in items:
         if value is None:
             continue
         try:
-            text = " ".join(str(value)[: 2 * MAX_VALUE].split())
-            if text:
-                yield str(name)[:MAX_VALUE], text if len(text) <= MAX_VALUE else text[: MAX_VALUE - 1] + "…"
+            if text := joined(str(value)):
+                yield str(name)[:MAX_VALUE], text
         except Exception:  # noqa: BLE001, S112 - values are the application's: str may raise
             continue
+
+
+def cut_values(pairs: Pairs) -> Pairs:
+    """Cut values to what is shown of them, after their secrets were masked."""
+    if all(len(value) <= MAX_VALUE for _, value in pairs):
+        return pairs
+    return tuple((name, value if len(value) <= MAX_VALUE else value[: MAX_VALUE - 1] + "…") for name, value in pairs)
 
 
 # -- The record's own attributes -----------------------------------------------------------------

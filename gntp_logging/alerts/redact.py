@@ -1,18 +1,28 @@
 """Secrets out of an alert, before it is folded, shown, printed or handed to anybody. Pure.
 
-What is looked for has a name beside it (``password=``, ``Authorization:``, ``Cookie:``, ``--token``), a place (a URL's
-user information) or a shape (keys of well-known services, JSON Web Tokens, private keys). Nothing finds a secret that
-has none of these: what must not be shown should not be logged.
+What is looked for has a name beside it (``secret_names``), in one of the forms in which programs print names and values
+(``secret_forms``), or a shape of its own (``secret_shapes``). Nothing finds a secret that has neither: what must not be
+shown should not be logged.
+
+Most texts hold nothing of that, so two searches over the text in lower case come first. Only where one of them stops,
+anything is read; and no search goes over more than a piece of a long text, so that other threads go on meanwhile.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Any, Final
 
+from . import secret_commands as commands
+from . import secret_urls as urls
 from .alert import Alert
 from .fingerprint import redacted as redacted_fingerprint
+from .secret_extents import Found
+from .secret_forms import BEGINS, named
+from .secret_names import Kind, kind_of
+from .secret_shapes import BY_GLUED_MARK, BY_MARK, COMPILED_TAILS, Span, shaped, tailed
+from .secret_values import is_news
 
 MASK: Final = "***"
 
@@ -20,110 +30,232 @@ _MORE_LOOKS: Final = 4
 """How often a text is looked at again when something was masked: what a mask leaves side by side may look like a
 secret. Texts put together from all that is known here needed three; a bound keeps hostile ones linear."""
 
-_NAME: Final = r"""
-    (?: pass (?: word | wd | phrase | code ) | pwd | secret | token | credentials?
-      | (?: api | access | private | secret | auth | signing | encryption ) [_-]? key
-      | session [_-]? id | sessionid | csrf [_-]? token | client [_-]? secret )
-"""
-"""What secrets are called. Names in which these are part of another word, such as ``max_tokens``, are other things."""
+_PIECE: Final = 16_384
+"""Characters of a long text that one search goes over."""
 
-_NAME_WORDS: Final = ("pass", "pwd", "secret", "token", "credential", "key", "session")
-"""One of these is part of every such name."""
-
-_IDENTIFIER: Final = rf"(?<![\w.-]) [\w.-]{{0,40}}? {_NAME} (?: [_-]? (?: \d+ | hash | value ) )? (?!\w)"
-_NOTHING: Final = r"(?: none | null | nil | true | false | undefined | \*+ | <[^>\n]*> | \[[^\]\n]*\] ) (?! \w )"
-"""Values that say that there is no secret, or that somebody has masked it."""
+_OVERLAP: Final = 512
+"""Characters of the next piece that are searched too: more than any mark has with what must stand behind it."""
 
 
-def _rule(pattern: str, *, flags: int = 0) -> re.Pattern[str]:
-    return re.compile(pattern, re.VERBOSE | re.IGNORECASE | flags)
+# -- Where to look ---------------------------------------------------------------------------------
 
 
-_SHAPES: Final[Sequence[tuple[str, str]]] = (
-    # What is in each, in lower case, and its pattern, in which the letters' case matters.
-    ("gh", r"gh[pousr]_[A-Za-z0-9]{20,}"),
-    ("github_pat_", r"github_pat_\w{20,}"),
-    ("glpat-", r"glpat-[\w-]{16,}"),
-    ("xox", r"xox[abeoprs]-[\w-]{10,}"),
-    ("akia", r"AKIA[A-Z0-9]{16}\b"),
-    ("asia", r"ASIA[A-Z0-9]{16}\b"),
-    ("sk-", r"sk-[\w-]{20,}"),
-    ("k_live_", r"[rs]k_live_[A-Za-z0-9]{16,}"),
-    ("k_test_", r"[rs]k_test_[A-Za-z0-9]{16,}"),
-    ("aiza", r"AIza[\w-]{30,}"),
-    ("eyj", r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"),
-    ("npm_", r"npm_[A-Za-z0-9]{30,}"),
-    ("pypi-", r"pypi-[\w-]{20,}"),
-    ("hooks.slack", r"hooks\.slack\.com/services/[\w/]+"),
+_Look = Callable[[str, int, str, Collection[str]], Found]
+"""Looks at a mark: the text, where the mark stands, the mark, and the names that the user keeps."""
+
+
+def _look_at_name(text: str, at: int, _mark: str, keep: Collection[str]) -> Found:
+    return named(text, at, keep)
+
+
+def _look_at_option(text: str, at: int, mark: str, keep: Collection[str]) -> Found:
+    return named(text, at + len(mark), keep)
+
+
+def _look_at_dialogue(text: str, at: int, mark: str, keep: Collection[str]) -> Found:
+    return named(text, at, keep) if text.startswith(mark.upper(), at) else Found((), at + len(mark))
+
+
+def _look_at_scheme(text: str, at: int, _mark: str, keep: Collection[str]) -> Found:
+    found = commands.scheme(text, at)
+    return found if found.spans else named(text, at, keep)
+
+
+def _look_at_shape(text: str, at: int, mark: str, _keep: Collection[str]) -> Found:
+    span = shaped(text, at, BY_MARK[mark])
+    return Found((), at + 1) if span is None else Found((span,), span[1])
+
+
+def _look_at_glued(text: str, at: int, mark: str, _keep: Collection[str]) -> Found:
+    span = shaped(text, at, BY_GLUED_MARK[mark])
+    return Found((), at + 1) if span is None else Found((span,), span[1])
+
+
+_STEMS: Final[dict[str, _Look]] = {
+    # A part of every name of the table, and marks inside of tokens: anywhere in a text.
+    **dict.fromkeys(
+        ("pass", "pw", "psw", "psk", "secret", "token", "cred", "key", "auth", "cookie", "sess", "srf"), _look_at_name
+    ),
+    "bearer": _look_at_scheme,
+    "%3a%2f%2f": lambda text, at, _mark, _keep: urls.encoded_user_information(text, at),
+    **dict.fromkeys(BY_GLUED_MARK, _look_at_glued),
+}
+_BEGINNINGS: Final[dict[str, _Look]] = {
+    # What tokens begin with, and names that are too short to be looked for inside of words.
+    **dict.fromkeys(("sid", "sig", "signature", "assertion", "jwt", "otp", "totp"), _look_at_name),
+    **dict.fromkeys(("basic", "negotiate", "ntlm"), _look_at_scheme),
+    **dict.fromkeys(("--", "-pass", "-secret", "-token", "-key", "-storepass", "-keypass"), _look_at_option),
+    **dict.fromkeys(("pass", "auth"), _look_at_dialogue),
+    **dict.fromkeys(commands.OPTIONS, lambda text, at, mark, _keep: commands.short_option(text, at, mark)),
+    **dict.fromkeys(commands.COMMANDS, lambda text, at, mark, _keep: commands.command(text, at, mark)),
+    **dict.fromkeys(commands.ROWS, lambda text, at, mark, _keep: commands.rows(text, at, mark)),
+    "login": lambda text, at, _mark, _keep: commands.login(text, at),
+    "identified": lambda text, at, _mark, _keep: commands.identified(text, at),
+    **dict.fromkeys(BY_MARK, _look_at_shape),
+}
+
+
+def _trie(words: Iterable[tuple[str, str]]) -> str:
+    """Return a regular expression of words, each with what must follow it, that reads no letter twice."""
+    # Any: a tree has no type of its own.
+    tree: dict[str, Any] = {}
+    for word, behind in words:
+        node = tree
+        for letter in word:
+            node = node.setdefault(letter, {})
+        node[""] = behind
+    return _written(tree)
+
+
+def _written(node: dict[str, Any]) -> str:
+    branches = [re.escape(letter) + _written(child) for letter, child in sorted(node.items()) if letter]
+    if "" in node:
+        branches.append(node[""])  # last: the longest word counts
+    return branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"
+
+
+def _behind(mark: str) -> str:
+    """Return what follows a mark that is short, so that not every word of a text is looked at."""
+    if _BEGINNINGS[mark] is _look_at_shape:
+        return rf"(?=[\w.:+/~$=%\\-]{{{max(0, 11 - len(mark))}}})"
+    if _BEGINNINGS[mark] is _look_at_dialogue:
+        return r"(?=[ =]\S)"
+    return r"(?![a-z])" if _BEGINNINGS[mark] is _look_at_name else ""
+
+
+def _behind_stem(stem: str) -> str:
+    return rf"(?=[a-z0-9_.-]{{0,60}}(?![a-z0-9_]){BEGINS})" if _STEMS[stem] is _look_at_name else ""
+
+
+_STEM: Final = re.compile(_trie((stem, _behind_stem(stem)) for stem in _STEMS), re.VERBOSE)
+_MARK: Final = _trie((mark, _behind(mark)) for mark in _BEGINNINGS)
+_BEGINNING: Final = re.compile(rf"[^a-z0-9_](?P<mark>{_MARK})")
+_ESCAPED_BEGINNING: Final = re.compile(
+    # A letter before a mark may belong to an escape: %3Dghp_, \nghp_, a terminal's colour.
+    rf"[^a-z0-9_](?:(?<=%)(?:25)*[0-9a-f]{{2}}|(?<=\\)(?:[nrt]|u00[0-9a-f]{{2}}|x[0-9a-f]{{2}})|(?<=\[)[\d;]{{0,9}}m)?"
+    rf"(?P<mark>{_MARK})"
 )
-"""Shapes of keys and tokens of well-known services. A new one is a line."""
-
-_RULES: Final[Sequence[tuple[tuple[str, ...], re.Pattern[str]]]] = (
-    # Each with words of which one is in every text that it can match, in lower case: most texts hold none of them.
-    # The groups of a match are masked.
-    (("private key",), _rule(r"-----BEGIN\ [A-Z ]*PRIVATE\ KEY-----(.*?)(?:-----END|\Z)", flags=re.DOTALL)),
-    (
-        ("authorization",),
-        _rule(r"\b authorization \b [\"']? \s* [:=] \s* [\"']? (?: [a-z0-9-]+ [ ]+ )? ([^\s\"',;][^\"'\n]*)"),
-    ),
-    (("cookie",), _rule(r"\b (?: set- )? cookie \b [\"']? \s* [:=] \s* [\"']? ([^\s\"'][^\"'\n]*)")),
-    (("bearer",), _rule(r"\b bearer [ ]+ ([\w.~+/-]{8,}=*)")),
-    (("://",), _rule(r"\b [a-z][a-z0-9+.-]{0,20} :// [^\s/:@\"']{0,100} : ([^\s/\"']{1,200}) @")),
-    # name=value, in queries, shells and reprs
-    (
-        _NAME_WORDS,
-        _rule(
-            rf"{_IDENTIFIER} [\"']? \s? = (?!=) \s? (?! {_NOTHING} )"
-            r"(?: \"([^\"\n]+)\" | '([^'\n]+)' | ([^\s\"'&,;)}\]]+) )"
-        ),
-    ),
-    # "name": "value", in JSON and reprs; name: value, where nothing but the value follows
-    (
-        _NAME_WORDS,
-        _rule(
-            rf"{_IDENTIFIER} [\"']? \s? : \s? (?! {_NOTHING} )"
-            r"(?: \"([^\"\n]+)\" | '([^'\n]+)' | ([^\s\"'&,;)}\]{(\[:]+) (?= [ ]* (?: [,;)}\]] | $ ) ) )",
-            flags=re.MULTILINE,
-        ),
-    ),
-    # --name value
-    (("--",), _rule(rf"(?<!\S) --? [\w-]{{0,40}}? {_NAME} [ ]+ (?! - ) ([^\s\"']+)")),
-    (tuple(word for word, _ in _SHAPES), re.compile(rf"\b({'|'.join(pattern for _, pattern in _SHAPES)})")),
-)
 
 
-def redact(text: str, patterns: Iterable[re.Pattern[str]] = ()) -> str:
+def _lowered(text: str) -> str:
+    """Return a text in lower case, of the same length: this letter alone would become two."""
+    return text.lower() if text.isascii() else text.replace("İ", "i").lower()
+
+
+def _beginning_for(text: str) -> re.Pattern[str]:
+    """Return what finds beginnings. A letter before one may be an escape's; looking for that takes twice as long."""
+    return _ESCAPED_BEGINNING if "%" in text or "\\" in text or "\x1b" in text else _BEGINNING
+
+
+# One by one: a loop over them would cost more than they do.
+_DOT_TAIL, _COLON_TAIL, _DASH_TAIL, _BAR_TAIL = (tail.search for tail, _ in COMPILED_TAILS)
+
+
+def _is_clean(text: str) -> bool:
+    """Tell whether there is nothing to look at: so it is with most lines of logs, and their cost is this function's."""
+    lowered = _lowered(" " + text)
+    return not (
+        _STEM.search(lowered)
+        or _beginning_for(text).search(lowered)
+        or "@" in text
+        or "-----BEGIN" in text
+        or _DOT_TAIL(text)
+        or _COLON_TAIL(text)
+        or _DASH_TAIL(text)
+        or _BAR_TAIL(text)
+    )
+
+
+def _found(text: str, keep: Collection[str]) -> list[Span]:
+    """Return where secrets are, in no order."""
+    spans: list[Span] = []
+    beginning = _beginning_for(text)
+    stem_at = beginning_at = 0
+    for start in range(0, len(text), _PIECE):
+        end = start + _PIECE
+        # One character before the piece: what a beginning stands behind.
+        lowered = _lowered(text[start - 1 : end + _OVERLAP] if start else " " + text[: end + _OVERLAP])
+        offset = start - 1
+        stem = _STEM.search(lowered, max(stem_at - offset, 1))
+        while stem is not None and (at := stem.start() + offset) < end:
+            found = _STEMS[stem[0]](text, at, stem[0], keep)
+            spans += found.spans
+            # In a name that hides nothing there may be a mark of a token.
+            stem_at = max(found.resume, at + 1) if found.spans else at + len(stem[0])
+            stem = _STEM.search(lowered, stem_at - offset)
+        mark = beginning.search(lowered, max(beginning_at - 1 - offset, 0))
+        while mark is not None and (at := mark.start("mark") + offset) <= end:
+            found = _BEGINNINGS[mark["mark"]](text, at, mark["mark"], keep)
+            spans += found.spans
+            beginning_at = max(found.resume, at + 1)
+            mark = beginning.search(lowered, beginning_at - 1 - offset)
+        for tail, before in COMPILED_TAILS:
+            for match in tail.finditer(text, max(0, start - _OVERLAP), end + _OVERLAP):
+                span = tailed(text, match, before)
+                spans += () if span is None else (span,)
+    if "@" in text:
+        spans += _each(text, "://", lambda at: urls.user_information(text, at))
+    if "-----BEGIN" in text:
+        spans += _each(text, "-----BEGIN", lambda at: urls.private_key(text, at))
+    return [span for span in spans if text[slice(*span)] not in keep] if keep else spans
+
+
+def _each(text: str, mark: str, look: Callable[[int], Found]) -> Iterator[Span]:
+    at = text.find(mark)
+    while at >= 0:
+        found = look(at)
+        yield from found.spans
+        at = text.find(mark, max(found.resume, at + 1))
+
+
+# -- Texts -----------------------------------------------------------------------------------------
+
+
+def redact(text: str, patterns: Iterable[re.Pattern[str]] = (), keep: Iterable[str] = ()) -> str:
     """Mask the secrets in a text.
 
     Args:
         text: Any text.
         patterns: Further ones: of a pattern with groups the groups are masked, of one without the whole match.
+        keep: Names whose values are no secrets, in any case of their letters, and words that are none.
 
     Returns:
         The text with ``***`` for each secret.
     """
-    masked = _masked(text, patterns)
+    if not patterns and len(text) <= _PIECE and _is_clean(text):
+        return text
+    return _redact(text, patterns, _kept(keep) if keep else ())
+
+
+def _kept(keep: Iterable[str]) -> frozenset[str]:
+    words = frozenset(keep)
+    return words | {word.lower() for word in words}
+
+
+def _redact(text: str, patterns: Iterable[re.Pattern[str]], keep: Collection[str]) -> str:
+    masked = _masked(text, patterns, keep)
     for _ in range(_MORE_LOOKS):
         if masked == text:
             break
-        text, masked = masked, _masked(masked, ())
+        text, masked = masked, _masked(masked, (), keep)
     return masked
 
 
-def _masked(text: str, patterns: Iterable[re.Pattern[str]]) -> str:
-    lowered = text.lower()
-    rules = [rule for words, rule in _RULES if any(word in lowered for word in words)]
+def _masked(text: str, patterns: Iterable[re.Pattern[str]], keep: Collection[str]) -> str:
     # All look at the text as it was. After one has masked its part, another might not find its own any more.
-    spans = sorted(span for rule in (*rules, *patterns) for match in rule.finditer(text) for span in _secrets(match))
+    spans = _found(text, keep)
+    spans += (span for pattern in patterns for match in pattern.finditer(text) for span in _secrets(match))
+    if not spans:
+        return text
     masked: list[str] = []
     end = 0
-    for first, last in _merged(spans):
+    for first, last in _merged(sorted(spans)):
         masked += text[end:first], MASK
         end = last
     return "".join((*masked, text[end:]))
 
 
-def _secrets(match: re.Match[str]) -> Iterator[tuple[int, int]]:
+def _secrets(match: re.Match[str]) -> Iterator[Span]:
     """Yield where the groups of a match are, or the match itself where its pattern has no groups.
 
     A group may lie outside of the match, in a look-ahead, and inside another group.
@@ -134,7 +266,7 @@ def _secrets(match: re.Match[str]) -> Iterator[tuple[int, int]]:
             yield first, last
 
 
-def _merged(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+def _merged(spans: Iterable[Span]) -> Iterator[Span]:
     """Yield spans, sorted by their beginning, without those that overlap or touch: these become one."""
     begin = end = -1
     for first, last in spans:
@@ -147,34 +279,65 @@ def _merged(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         yield begin, end
 
 
-def _value(name: str, value: str, patterns: Sequence[re.Pattern[str]]) -> str:
-    """Mask the secrets in the value of a name, which may be what tells that it is one."""
-    masked = redact(f"{name}={value}", patterns)
-    return masked[len(name) + 1 :] if masked.startswith(f"{name}=") else MASK
+# -- Alerts ----------------------------------------------------------------------------------------
 
 
-def redactor(patterns: Sequence[re.Pattern[str]]) -> Callable[[Alert], Alert]:
+def _value(name: str, value: str, patterns: Sequence[re.Pattern[str]], keep: Collection[str]) -> str:
+    """Mask the value of a name: all of it where the name says secret, else the secrets in it."""
+    kind = kind_of(name)
+    if kind is not Kind.NONE and not {name.lower(), value} & set(keep) and not is_news(value, kind):
+        return MASK
+    masked = _redact(value, patterns, keep)
+    # The user's patterns may know a value by its name.
+    by_name = _masked(f"{name}={masked}", patterns, (*keep, name.lower(), masked))
+    return by_name[len(name) + 1 :] if by_name.startswith(f"{name}=") else MASK
+
+
+def redactor(patterns: Sequence[re.Pattern[str]], keep: Iterable[str] = ()) -> Callable[[Alert], Alert]:
     """Return the function that takes the secrets out of an alert's title and text, its context, and its URL's values.
 
     Args:
         patterns: The user's own.
+        keep: As for :func:`redact`.
     """
+    kept = _kept(keep)
+
+    def mask(text: str) -> str:
+        return redact(text, patterns, kept)
 
     def without_secrets(alert: Alert) -> Alert:
-        text = redact(alert.text, patterns)
+        text = mask(alert.text)
 
         def again(said: str) -> str:  # most fingerprints hold the alert's whole text
-            return text if said == alert.text else redact(said, patterns)
+            return text if said == alert.text else mask(said)
 
         redacted = alert._replace(
-            title=redact(alert.title, patterns),
+            title=mask(alert.title),
             text=text,
             fingerprint=redacted_fingerprint(alert.fingerprint, again),
-            context=tuple((name, _value(name, value, patterns)) for name, value in alert.context),
-            url_parts=tuple(
-                redact(part, patterns) if index % 2 else part for index, part in enumerate(alert.url_parts)
-            ),
+            context=tuple((name, _value(name, value, patterns, kept)) for name, value in alert.context),
+            url_parts=tuple(mask(part) if index % 2 else part for index, part in enumerate(alert.url_parts)),
+            draft=alert.draft and alert.draft.masked(mask),
         )
         return alert if redacted == alert else redacted
 
     return without_secrets
+
+
+def finisher(without_secrets: Callable[[Alert], Alert], max_text: int) -> Callable[[Alert], Alert]:
+    """Return the function that makes of an alert what may leave the process: its secrets masked, and only then cut.
+
+    Args:
+        without_secrets: What :func:`redactor` has returned.
+        max_text: Characters of the text at most; 0 for no limit.
+    """
+
+    def finished(alert: Alert) -> Alert:
+        masked = without_secrets(alert)
+        if masked.draft is None:
+            return masked
+        shown = masked.finished(max_text)
+        # A second look: the frames, and what stands side by side only now.
+        return without_secrets(shown) if masked.draft.heads else shown
+
+    return finished

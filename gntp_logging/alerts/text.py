@@ -1,15 +1,20 @@
-"""What an alert says: the exception, the message and the innermost frames, cut to a toast of nine lines. Pure."""
+"""What an alert says: the exception, the message, the innermost frames; on a toast of nine lines. Pure.
+
+The thread that logs makes a :class:`Draft`, and the worker the text of it: secrets are masked before anything is cut,
+because half a secret looks like none. The thread that logs cuts only what is far beyond what will be shown.
+"""
 
 from __future__ import annotations
 
 import copy
 import logging
 import os
+import sys
 import traceback
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Final
+from typing import Final, NamedTuple
 
 from . import fingerprint
 from .tracebacks import TRACEBACK, FormattedError, Frame, type_name
@@ -36,9 +41,107 @@ _MAX_FRAMES: Final = 5
 _MAX_HEAD: Final = 4
 """Lines of the exception, and lines of the message, at most: the frames fill what the toast has left."""
 
+_LEAST_RAW: Final = 16_384
+_RAW_FACTOR: Final = 4
+MAX_RAW_LINE: Final = 4096
+"""Characters of what will be one line of at most 200: a queue may hold thousands of alerts with dozens of them."""
+
+_SEAM: Final = 200
+"""Characters at the end of a raw text that was cut, of which the last word is left out: it may be half a secret."""
+
+Missing = tuple[int, int]
+"""How many characters, and how many line ends among them, were cut off."""
+
+_COMPLETE: Final[Missing] = (0, 0)
+
+
+class Raw(NamedTuple):
+    """A text whose secrets are not masked yet, cut to a size that is worth looking through."""
+
+    text: str
+    missing: Missing = _COMPLETE
+
+
+def raw_size(max_text: int) -> int:
+    """Return how many characters of a text are looked through: four times what is shown of it, and at least 16 KiB.
+
+    Args:
+        max_text: Characters that will be shown; 0 for no limit.
+    """
+    return max(_RAW_FACTOR * max_text, _LEAST_RAW) if max_text else sys.maxsize
+
+
+def raw(text: str, max_text: int) -> Raw:
+    """Cut a text to the size that is looked through."""
+    size = raw_size(max_text)
+    if len(text) <= size:
+        return Raw(text)
+    kept = text[: size - _SEAM] + text[size - _SEAM : size].rpartition(" ")[0]
+    return Raw(kept, (len(text) - len(kept), text.count("\n", len(kept))))
+
+
+class Frames(NamedTuple):
+    """Where an error happened.
+
+    Attributes:
+        lines: ``file:line in function`` of the frames that may be shown, the innermost first.
+        further: How many of the same kind, the application's or else libraries', stand further out.
+        libraries: How many frames of libraries there are beside the application's.
+    """
+
+    lines: tuple[str, ...] = ()
+    further: int = 0
+    libraries: int = 0
+
+
+class Draft(NamedTuple):
+    """What an alert's text is made of once its secrets are masked.
+
+    Attributes:
+        heads: The exception and the message; none where the alert's text is all there is.
+        frames: Where it happened.
+        causes: What the exception was raised from, or while what was handled: ``caused by``, and its line.
+        missing: What the alert's text has lost.
+        notes: Lines about the alert itself, which are never cut.
+    """
+
+    heads: tuple[Raw, ...] = ()
+    frames: Frames = Frames()
+    causes: tuple[tuple[str, str], ...] = ()
+    missing: Missing = _COMPLETE
+    notes: tuple[str, ...] = ()
+
+    def masked(self, mask: Callable[[str], str]) -> Draft:
+        """Return it with each of its texts masked; frames are looked at in the text that is made of it."""
+        return self._replace(
+            heads=tuple(head._replace(text=mask(head.text)) for head in self.heads),
+            causes=tuple((word, mask(line)) for word, line in self.causes),
+            notes=tuple(map(mask, self.notes)),
+        )
+
+    def laid_out(self, text: str, max_text: int) -> str:
+        """Make the text.
+
+        Args:
+            text: The alert's, where there are no heads.
+            max_text: Characters of it at most, without the notes; 0 for no limit. Neither the exception nor the message
+                takes more than a third of them, so that it is not the frames that are cut.
+        """
+        missing = self.missing
+        if self.heads:
+            lines = [_head(head, max_text // 3) for head in self.heads]
+            cause = ", ".join(f"{word} {one_line(line)}" for word, line in self.causes)
+            lines += fitted(self.frames, _TOAST_LINES - _KEPT_LINES - _height(*lines, cause))
+            text, missing = "\n".join([*lines, cause] if cause else lines), _COMPLETE
+        return "\n".join((cut(text, max_text, missing), *self.notes))
+
+
+PLAIN: Final = Draft()
+"""Of a text that is complete: most alerts share it."""
+
 
 def title(level_name: str, app_name: str, logger_name: str) -> str:
-    """Return level, application and logger in one line; a logger that says nothing new is left out."""
+    """Return level, application and logger in one line; what says nothing new is left out."""
     parts = [level_name, app_name]
     if logger_name not in ("", "root", app_name):
         parts.append(logger_name)
@@ -55,29 +158,25 @@ def frames_of(traceback: TracebackType | None) -> list[Frame]:
     return frames
 
 
-def of_exception(record: logging.LogRecord, frames: Sequence[Frame], said: str, max_text: int) -> str:
-    """Return the text of a record with an exception.
+def of_exception(record: logging.LogRecord, frames: Sequence[Frame], said: str, max_text: int) -> Draft:
+    """Return what the text of a record with an exception is made of.
 
     Args:
         record: A record with ``exc_info``.
         frames: The exception's frames, the outermost first.
         said: The record's message.
-        max_text: Characters to which the text will be cut; 0 for no limit. Neither the exception nor the message takes
-            more than a third of them, so that the frames are not cut.
-
-    Returns:
-        The exception, the message, the innermost frames, the cause.
+        max_text: Characters to which the text will be cut; 0 for no limit.
     """
     exc_info = record.exc_info
     assert exc_info
     assert exc_info[0] is not None
     if TRACEBACK in said:  # loguru writes it into the message as well
         said = said.partition(TRACEBACK)[0]
-    return _in_order(exception_line(exc_info[0], exc_info[1]), said, frames, cause_line(exc_info[1]), max_text)
+    return _draft(exception_line(exc_info[0], exc_info[1]), said, frames, causes_of(exc_info[1]), max_text)
 
 
-def of_formatted(error: FormattedError, said: str, max_text: int) -> str:
-    """Return the text of a record whose exception was formatted before.
+def of_formatted(error: FormattedError, said: str, max_text: int) -> Draft:
+    """Return what the text of a record is made of whose exception was formatted before.
 
     Args:
         error: The exception, as :func:`parse_traceback` has found it.
@@ -85,26 +184,34 @@ def of_formatted(error: FormattedError, said: str, max_text: int) -> str:
         max_text: As for :func:`of_exception`.
     """
     word = "caused by" if error.is_caused else "while handling"
-    cause = f"{word} {one_line(error.before.line)}" if error.before else ""
-    return _in_order(error.line, said, error.frames, cause, max_text)
+    causes = ((word, error.before.line),) if error.before else ()
+    return _draft(error.line, said, error.frames, causes, max_text)
 
 
-def _in_order(first: str, said: str, frames: Sequence[Frame], cause: str, max_text: int) -> str:
+def _draft(
+    first: str,
+    said: str,
+    frames: Sequence[Frame],
+    causes: tuple[tuple[str, str], ...],
+    max_text: int,
+) -> Draft:
     said = said.strip()
-    if said in first:
-        said = ""
-    lines = [_head(part, max_text // 3) for part in (first, said) if part]
-    room = _TOAST_LINES - _KEPT_LINES - _height(*lines, cause)
-    lines += innermost_frames(frames, room)
-    return "\n".join([*lines, cause] if cause else lines)
+    heads = (first,) if not said or said in first else (first, said)
+    return Draft(
+        tuple(raw(head, max_text) for head in heads if head),
+        frames_to_show(frames),
+        tuple((word, line[:MAX_RAW_LINE]) for word, line in causes),
+    )
 
 
-def _head(text: str, max_text: int) -> str:
+def _head(head: Raw, max_text: int) -> str:
     """Return the first lines of a text, and how many more it has."""
+    text, missing = head
     lines = text.split("\n")
-    if len(lines) > _MAX_HEAD:
-        return f"{cut(chr(10).join(lines[: _MAX_HEAD - 1]), max_text)}\n{_more_lines(len(lines) - _MAX_HEAD + 1)}"
-    return cut(text, max_text)
+    if len(lines) <= _MAX_HEAD:
+        return cut(text, max_text, missing)
+    more = len(lines) - _MAX_HEAD + 1 + missing[1]
+    return f"{cut(chr(10).join(lines[: _MAX_HEAD - 1]), max_text)}\n{_more_lines(more)}"
 
 
 def _height(*texts: str) -> int:
@@ -148,29 +255,38 @@ def exception_line(exc_type: type[BaseException], value: BaseException | None) -
         return exc_type.__name__
 
 
-def innermost_frames(frames: Sequence[Frame], room: int) -> list[str]:
-    """Return where an error happened as ``file:line in function``, the innermost frame first.
+def frames_to_show(frames: Sequence[Frame]) -> Frames:
+    """Keep what may be shown of where an error happened.
 
     Args:
         frames: Path, line and function of each frame, the outermost first.
-        room: Lines of a toast to fill; there is always one frame.
 
     Returns:
-        The application's innermost frames, and a line that counts the others. If no frame is the application's, the
-        innermost of all frames.
+        The application's innermost frames; where the application has none, the innermost of whatever there is.
     """
-    if not frames:
-        return []
     own = [frame for frame in frames if fingerprint.is_application(frame[0])]
-    libraries = len(frames) - len(own) if own else 0
-    lines: list[str] = []
-    for path, number, function in reversed((own or frames)[-_MAX_FRAMES:]):
-        frame_line = f"{_short(path)}:{number} in {function}"
-        if lines and _height(*lines, frame_line) >= room:  # the last line is for the count of the others
+    shown = (own or frames)[-_MAX_FRAMES:]
+    return Frames(
+        tuple(f"{_short(path)}:{number} in {function}" for path, number, function in reversed(shown)),
+        len(own or frames) - len(shown),
+        len(frames) - len(own) if own else 0,
+    )
+
+
+def fitted(frames: Frames, room: int) -> list[str]:
+    """Return the frames that a toast has room for, and a line that counts the others.
+
+    Args:
+        frames: What may be shown.
+        room: Lines of a toast to fill; there is always one frame.
+    """
+    lines = list(frames.lines[:1])
+    for line in frames.lines[1:]:
+        if _height(*lines, line) >= room:  # the last line is for the count of the others
             break
-        lines.append(frame_line)
-    others = len(frames) - libraries - len(lines)
-    counts = [f"+{others} further out" if others else "", _count_of(libraries) if libraries else ""]
+        lines.append(line)
+    others = frames.further + len(frames.lines) - len(lines)
+    counts = [f"+{others} further out" if others else "", _count_of(frames.libraries) if frames.libraries else ""]
     if any(counts):
         lines.append(f"({', '.join(filter(None, counts))})")
     return lines
@@ -180,21 +296,28 @@ def _count_of(libraries: int) -> str:
     return f"+{libraries} in libraries" if libraries > 1 else "+1 in a library"
 
 
-def cause_line(value: BaseException | None) -> str:
-    """Return the causes of an exception in one line, each after ``caused by`` or ``while handling``."""
-    causes: list[str] = []
+def causes_of(value: BaseException | None) -> tuple[tuple[str, str], ...]:
+    """Return what an exception was raised from, or while what was handled.
+
+    Args:
+        value: The exception.
+
+    Returns:
+        ``caused by`` or ``while handling``, and the line of that exception, for each link of the chain.
+    """
+    causes: list[tuple[str, str]] = []
     while value is not None and len(causes) < _MAX_CAUSES:
         cause, word = value.__cause__, "caused by"
         if cause is None and not value.__suppress_context__:
             cause, word = value.__context__, "while handling"
         if cause is not None:
-            causes.append(f"{word} {one_line(exception_line(type(cause), cause))}")
+            causes.append((word, exception_line(type(cause), cause)))
         value = cause
-    return ", ".join(causes)
+    return tuple(causes)
 
 
 def _short(path: str) -> str:
-    """Return a file's name with its folder: enough to recognise it, short enough for a toast."""
+    """Keep a file's name and its folder's: enough to know it, short enough for a toast."""
     return "/".join(path.replace(os.sep, "/").rsplit("/", 2)[-2:])
 
 
@@ -206,28 +329,30 @@ def formatted(record: logging.LogRecord, formatter: logging.Formatter) -> str | 
         return None
 
 
-def cut(text: str, max_text: int) -> str:
+def cut(text: str, max_text: int, missing: Missing = _COMPLETE) -> str:
     """Cut a text to a readable size, and say how much is missing.
 
     Args:
         text: Any text.
         max_text: Characters at most; 0 cuts nothing.
+        missing: What was cut off before.
 
     Returns:
-        The text; or its beginning, and how many lines are missing, or how many characters if it is only part of a line.
+        The text, or its beginning and the number of lines, or of characters of its last line, that were cut.
     """
-    if not max_text or len(text) <= max_text:
+    characters, lines = missing
+    if not max_text or (len(text) <= max_text and not characters):
         return text
     if max_text < 2 * _CUT_MARK_SIZE:
         return text[: boundary(text, max_text - 1)] + "…"
     kept = text[: boundary(text, max_text - _CUT_MARK_SIZE)]
     whole = kept.rfind("\n")
-    if "\n" not in text[len(kept) :] and whole < len(kept) // 2:
-        return f"{kept}… (+{len(text) - len(kept):,} characters)"
+    if not lines and "\n" not in text[len(kept) :] and whole < len(kept) // 2:
+        return f"{kept}… (+{len(text) - len(kept) + characters:,} characters)"
     if whole >= len(kept) // 2:
         kept = text[:whole]
-        return f"{kept}\n{_more_lines(text.count(chr(10), whole))}"
-    return f"{kept}…\n{_more_lines(text.count(chr(10), len(kept)))}"
+        return f"{kept}\n{_more_lines(text.count(chr(10), whole) + lines)}"
+    return f"{kept}…\n{_more_lines(text.count(chr(10), len(kept)) + lines)}"
 
 
 def _more_lines(count: int) -> str:
@@ -235,9 +360,15 @@ def _more_lines(count: int) -> str:
 
 
 def boundary(text: str, at: int) -> int:
-    """Return the last index up to ``at`` where cutting a text splits no character.
+    """Return the last place, up to a given one, where a text can be cut without taking a character apart.
 
-    Characters are meant as people see them: a letter with its accents, an emoji with its modifiers, a flag.
+    Args:
+        text: Any text.
+        at: Where it should be cut.
+
+    Returns:
+        A place before which there are whole characters as people see them: a letter with its accents, an emoji with
+        its colour and company, a flag.
     """
     for place in range(at, max(0, at - _MAX_CLUSTER), -1):
         if place >= len(text) or not _is_joined(text, place):
@@ -246,8 +377,6 @@ def boundary(text: str, at: int) -> int:
 
 
 _MAX_CLUSTER: Final = 32
-"""Code points of what people see as one character. Emoji have some ten; a text of accents alone must not cost more."""
-
 _JOINER: Final = "\u200d"
 
 
@@ -269,6 +398,11 @@ def _is_joined(text: str, place: int) -> bool:
 
 def _is_flag_half(character: str) -> bool:
     return "\U0001f1e6" <= character <= "\U0001f1ff"
+
+
+def joined(text: str) -> str:
+    """Put a text on one line, as long as it may be before its secrets are masked."""
+    return " ".join(text[:MAX_RAW_LINE].split())
 
 
 def one_line(text: str) -> str:

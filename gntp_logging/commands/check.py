@@ -32,6 +32,7 @@ Try, step by step, what alerts need of a GNTP server, and say what to do where a
   gntp-logging check                                  the server on this machine
   gntp-logging check --host desk --password-file key  another one, with a password
   gntp-logging check --config pyproject.toml          the server of a configuration, through its own handler
+  gntp-logging check --text "password=hunter2"        what an alert would show of a text; nothing is sent
 
 Notifications called "gntp-logging check" appear on the desktop: a click on the last one completes the check.
 
@@ -52,6 +53,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--wait", type=_seconds_or_0, default=10.0, metavar="SECONDS",
         help="how long to wait for a click on the last notification; 0 leaves it out (default 10)",
     )  # fmt: skip
+    parser.add_argument(
+        "--text", help="print a text as an alert would show it, its secrets masked, and send nothing; - reads it"
+    )
     args.add_server(parser)
     parser.set_defaults(run=check_command)
 
@@ -73,6 +77,8 @@ def check_command(arguments: argparse.Namespace) -> int:
         UsageError: If an argument, a variable or the file cannot be used.
     """
     overrides = args.overrides(arguments)
+    if arguments.text is not None:
+        return _show(sys.stdin.read() if arguments.text == "-" else arguments.text, arguments.config, overrides)
     if arguments.config is None:
         return int(_print_all(_steps_alone(overrides, arguments.wait)))
     file = args.config_file(arguments.config)
@@ -90,6 +96,20 @@ def check_command(arguments: argparse.Namespace) -> int:
         failed |= _print_all(_steps_with(handler, file, overrides, arguments.wait))
         handler.close()
     return int(failed)
+
+
+def _show(text: str, config: str | None, overrides: Overrides) -> int:
+    """Print what the handlers of a configuration leave of a text."""
+    record = logging.LogRecord(APPLICATION, logging.ERROR, __file__, 0, text, None, None)
+    settings = [HandlerSettings(overrides.options, overrides)]
+    try:
+        if config is not None:
+            settings = list(args.config_file(config).handlers(overrides).values())
+        for one in settings:
+            say(one.make().preview(record).text)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return 0
 
 
 def _steps_alone(overrides: Overrides, wait: float) -> Iterator[CheckResult]:

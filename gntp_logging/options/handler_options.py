@@ -25,7 +25,7 @@ from gntp_logging.gntp.models import Resource, is_web_url
 from .checks import boolean, function, integer, level_number, text, to_plain_dict, unknown
 from .errors import OptionError, shown
 
-MAY_BE_TABLES: Final = frozenset({"levels", "context", "redact"})
+MAY_BE_TABLES: Final = frozenset({"levels", "context", "redact", "redact_keep"})
 """Options that take a mapping or a list, beside other things."""
 
 
@@ -137,26 +137,39 @@ def context(value: object) -> Context:
     return Context(function=function("context", value))
 
 
-def redactor(value: object) -> Callable[[Alert], Alert]:
-    """Read the option ``redact``: whether secrets are masked, or further patterns to mask.
+def redactor(value: object, keep: object = ()) -> Callable[[Alert], Alert]:
+    """Read the options ``redact`` and ``redact_keep``: whether secrets are masked, what else is, and what is not.
 
     Args:
         value: True, False, or a list of regular expressions.
+        keep: A list of names and words that are shown.
 
     Returns:
         The function that masks the secrets of an alert.
 
     Raises:
-        OptionError: If the value is none of these, or a pattern is not valid.
+        OptionError: If one of them is something else, or a pattern is not valid.
     """
+    words = [_word(word) for word in _items("redact_keep", keep, "a list of names and words")]
     if value is False:
         return lambda alert: alert
     if value is True:
-        return redact.redactor([])
+        return redact.redactor([], words)
+    patterns = _items("redact", value, "true, false, or a list of regular expressions")
+    return redact.redactor([_regular_expression(pattern) for pattern in patterns], words)
+
+
+def _items(option: str, value: object, allowed: str) -> list[object]:
     if not isinstance(value, (list, tuple)):
-        raise OptionError("redact", "true, false, or a list of regular expressions", value)
+        raise OptionError(option, allowed, value)
     # dictConfig's own lists resolve ext:// only when indexed.
-    return redact.redactor([_regular_expression(value[index]) for index in range(len(value))])
+    return [value[index] for index in range(len(value))]
+
+
+def _word(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise OptionError("redact_keep", "a list of names and words", value)
+    return value
 
 
 def _regular_expression(value: object) -> re.Pattern[str]:

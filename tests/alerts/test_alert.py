@@ -31,7 +31,7 @@ def record(
 
 def alert(made: logging.LogRecord, formatter: logging.Formatter | None = None, max_text: int = 1000) -> Alert:
     """Make an alert of a record."""
-    return AlertFactory("shop", LevelMap(), max_text).from_record(made, formatter)
+    return AlertFactory("shop", LevelMap(), max_text).from_record(made, formatter).finished(max_text)
 
 
 class Unprintable:
@@ -345,7 +345,9 @@ def test_no_wishes_can_stop_an_alert(wishes: dict[str, object]) -> None:
 
 def made(made_of: logging.LogRecord | None = None, **options: Any) -> Alert:
     """Make an alert with some options."""
-    return AlertFactory("shop", LevelMap(), 1000, **options).from_record(made_of or record("order %d", 7))
+    return (
+        AlertFactory("shop", LevelMap(), 1000, **options).from_record(made_of or record("order %d", 7)).finished(1000)
+    )
 
 
 def test_a_title_is_a_format_over_record_context_and_application() -> None:
@@ -420,12 +422,13 @@ def test_the_context_stands_in_the_last_line() -> None:
     assert alert_.text == "it broke\n"
     assert alert_.body() == f"it broke\n{platform.node()} · production"
     factory = AlertFactory("shop", LevelMap(), 1000)
-    assert factory.from_record(record("it broke"), logging.Formatter("%(message)s!")).body() == "it broke!"
+    formatted = factory.from_record(record("it broke"), logging.Formatter("%(message)s!"))
+    assert formatted.finished(1000).body() == "it broke!"
 
 
 def test_an_alerts_fields_stand_in_the_order_in_which_they_are_built() -> None:
     """``AlertFactory.from_record`` builds the tuple by position, which no type checker looks into."""
     assert Alert._fields == (
         "level", "event", "priority", "sticky", "title", "text", "icon", "url", "level_name", "created",
-        "fingerprint", "context", "url_parts", "is_formatted", "logger",
+        "fingerprint", "context", "url_parts", "is_formatted", "logger", "draft",
     )  # fmt: skip

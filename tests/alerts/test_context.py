@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gntp_logging.alerts.context import MAX_ITEMS, MAX_LINE, MAX_VALUE, Context, headers, line
+from gntp_logging.alerts.context import MAX_ITEMS, MAX_LINE, MAX_VALUE, Context, cut_values, headers, line
+from gntp_logging.alerts.text import MAX_RAW_LINE
 from gntp_logging.gntp.headers import safe_value
 from gntp_logging.gntp.models import Notification
 from gntp_logging.gntp.requests import NotifyRequest
@@ -85,7 +86,8 @@ def test_values_are_bounded_strings_on_one_line() -> None:
     values = {f"name {number}": "x\n" * 10_000 for number in range(1000)}
     pairs = Context(function=lambda _: values).of(record())
     assert len(pairs) == MAX_ITEMS
-    assert all(len(value) <= MAX_VALUE and "\n" not in value for _, value in pairs)
+    assert all(len(value) <= MAX_RAW_LINE and "\n" not in value for _, value in pairs)
+    assert all(len(value) <= MAX_VALUE for _, value in cut_values(pairs))
     assert len(line(pairs)) <= MAX_LINE
 
 

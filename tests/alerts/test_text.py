@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 
 from gntp_logging.alerts.alert import Alert, AlertFactory
 from gntp_logging.alerts.levels import LevelMap
-from gntp_logging.alerts.text import MAX_TITLE, boundary, cut, exception_line, innermost_frames, one_line, title
+from gntp_logging.alerts.text import (
+    MAX_TITLE,
+    boundary,
+    cut,
+    exception_line,
+    fitted,
+    frames_to_show,
+    one_line,
+    title,
+)
 from gntp_logging.alerts.tracebacks import parse_traceback
 
 
@@ -38,12 +47,12 @@ def test_a_text_of_many_lines_is_cut_between_lines() -> None:
 )  # fmt: skip
 def test_frames_that_are_not_shown_are_counted(files: list[str], counts: str) -> None:
     """The application's, and those of libraries."""
-    assert innermost_frames([(f"/x/{file}", 1, "f") for file in files], 30)[-1] == counts
+    assert fitted(frames_to_show([(f"/x/{file}", 1, "f") for file in files]), 30)[-1] == counts
 
 
 def test_frames_of_libraries_alone_are_shown() -> None:
     """They are all there is."""
-    (line,) = innermost_frames([("/x/site-packages/a.py", 1, "f")], 30)
+    (line,) = fitted(frames_to_show([("/x/site-packages/a.py", 1, "f")]), 30)
     assert "site-packages/a.py" in line
 
 
@@ -132,7 +141,7 @@ def test_an_exceptions_line_is_the_one_that_python_prints(error: BaseException) 
 
 def alert(record: logging.LogRecord) -> Alert:
     """Make an alert of a record."""
-    return AlertFactory("shop", LevelMap(), 1000).from_record(record)
+    return AlertFactory("shop", LevelMap(), 1000).from_record(record).finished(1000)
 
 
 def broken(exc_info: Any, message: str = "cannot pay") -> logging.LogRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import re
 from collections.abc import Callable
@@ -55,6 +56,19 @@ def test_a_handler_that_is_switched_off(
         (tmp_path / "x.toml").write_text(f"[gntp]\nport = {receiver.port}\n", "utf-8")
         code, steps = check(capsys, "--config", str(tmp_path / "x.toml"), "--wait", "0")
     assert (code, steps["handler gntp"]) == (1, "FAIL")
+
+
+def test_with_a_text_it_shows_what_an_alert_would_show(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the options of the file's handler, or the defaults; nothing is sent, so that no server is needed."""
+    text = "login of ada failed: password=hunter2, card 4711"
+    assert main(["check", "--port", str(free_port()), "--text", text]) == 0
+    assert capsys.readouterr().out == "login of ada failed: password=***, card 4711\n"
+    (tmp_path / "x.toml").write_text("[gntp]\nredact = ['card ([0-9]+)']\nredact_keep = ['password']\n", "utf-8")
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    assert main(["check", "--config", str(tmp_path / "x.toml"), "--text", "-"]) == 0
+    assert capsys.readouterr().out == "login of ada failed: password=hunter2, card ***\n"
 
 
 @pytest.mark.parametrize(

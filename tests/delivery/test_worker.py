@@ -159,7 +159,7 @@ def test_what_is_queued_holds_no_exception_and_no_argument(workers: Callable[...
         except ValueError as error:
             info = (type(error), error, error.__traceback__)
             record = logging.LogRecord("x", logging.ERROR, "", 1, "%s", (argument,), info)
-        worker.submit(AlertFactory("shop", LevelMap(), 1000).from_record(record))
+        worker.submit(AlertFactory("shop", LevelMap(), 1000).from_record(record).finished(1000))
         assert gate.reached.wait(PATIENCE)
         del argument, record, info
         gc.collect()

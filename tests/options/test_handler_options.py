@@ -84,6 +84,8 @@ from gntp_logging.options import handler_options as options
         ("repeat_window", -1, "a number of seconds from 0"),
         ("redact", "all", "true, false, or a list of regular expressions"),
         ("redact", [5], "a list of regular expressions"),
+        ("redact_keep", "sid", "a list of names and words"),
+        ("redact_keep", [""], "a list of names and words"),
         ("queue_size", 10**20, "an integer from 1 to 10000000"),
         ("redact", ["("], "not a regular expression"),
         ("burst", 0, "an integer of 1 or more"),

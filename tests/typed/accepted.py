@@ -81,6 +81,7 @@ def handlers() -> list[GNTPHandler]:
             url="https://tracker.example/?logger={name}",
             context={"environment": "production", "request": REQUEST_ID},
             redact=["card ([0-9]+)", re.compile("iban")],
+            redact_keep=["sid", "changeme"],
             max_text=0,
             repeat_window=0,
             burst=20,

@@ -1,0 +1,563 @@
+"""How secrets are written: behind a name, in pairs, options, prose, SQL and URLs. Pure.
+
+Each function looks at one place of a text and returns what is to be hidden there, and where to go on. None looks
+further than it hides, but for a bounded number of characters: so the cost grows with the length of a text alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Final, NamedTuple
+
+from .secret_extents import (
+    COLOUR,
+    QUOTE,
+    RUN,
+    Found,
+    Value,
+    bracketed,
+    line_end,
+    pattern,
+    value_at,
+    without_closing,
+)
+from .secret_names import Kind, kind_of
+from .secret_values import NEWS_SIZE, is_news, is_sentence, is_small, is_state, is_suspicious
+
+# -- Names -----------------------------------------------------------------------------------------
+
+
+class _Name(NamedTuple):
+    begin: int
+    end: int
+    text: str
+    kind: Kind
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether it is a plural: ``tokens`` may be how many there are."""
+        name = self.text.lower().rstrip("0123456789")
+        return name.endswith("s") and not name.endswith("_pass")
+
+
+_NAME_SIGNS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
+_NAME_SIZE: Final = 60
+_ESCAPED: Final = re.compile(
+    r"(?<=%) (?:25)* [0-9A-Fa-f]{2} | (?<=\\) (?: [nrt] | u00[0-9a-f]{2} | x[0-9a-f]{2} ) | (?<=\[) [\d;]{0,12} m",
+    re.VERBOSE,
+)
+"""What may be glued to the beginning of a name: the rest of a percent sign, of a backslash, of a terminal's colour."""
+
+_FIRST_WORD: Final = re.compile(r"\b([A-Za-z]{3,14})[ ]\Z")
+
+
+def _name_at(text: str, at: int) -> _Name:
+    """Return the name of which a part stands at a place."""
+    head = text[max(0, at - _NAME_SIZE) : at]
+    begin = at - len(head) + len(head.rstrip(_NAME_SIGNS))
+    tail = text[at : at + _NAME_SIZE]
+    end = at + len(tail) - len(tail.lstrip(_NAME_SIGNS))
+    escaped = _ESCAPED.match(text, begin)
+    if escaped is not None and escaped.end() <= at:
+        begin = escaped.end()
+    name = text[begin:end]
+    end -= len(name) - len(name.rstrip(".-"))
+    name = text[begin:end]
+    kind = kind_of(name)
+    if kind is Kind.WEAK and name.lower() in ("key", "keys"):
+        first = _FIRST_WORD.search(text, max(0, begin - 16), begin)
+        if first is not None:  # API key, primary key
+            kind = kind_of(f"{first[1]}_{name}")
+    return _Name(begin, end, name, kind)
+
+
+def named(text: str, at: int, keep: Collection[str] = ()) -> Found:
+    """Look at a place where a part of a secret's name stands: what is its value, if it has one there?
+
+    Args:
+        text: Any text.
+        at: A place inside a name.
+        keep: Names, in lower case, that say no secret to the user.
+    """
+    name = _name_at(text, at)
+    if name.kind is Kind.NONE or name.text.lower() in keep:
+        return Found((), max(name.end, at + 1))
+    if text[name.begin - 1 : name.begin] in ("/", "\\") and "." in name.text.strip("."):
+        return Found((), max(name.end, at + 1))  # a file
+    for form in _FORMS:
+        found = form(text, name)
+        if found is not None:
+            return Found(found.spans, max(found.resume, name.end, at + 1))
+    return Found((), max(name.end, at + 1))
+
+
+# -- Values ----------------------------------------------------------------------------------------
+
+
+_STRING: Final = pattern(rf"({QUOTE}) (.{{0,{NEWS_SIZE}}}?) \1")
+_NOTHING_IN_BRACKETS: Final = re.compile(r"(?:[\s,:(){}\[\]]|[-+]?\d{1,5}\b|None|null|True|False|true|false)*")
+
+
+def _is_bracket_news(inner: str, kind: Kind) -> bool:
+    """Tell whether all that stands in brackets is news: the errors of a form, a type, a schema."""
+    if len(inner) > 2 * NEWS_SIZE:
+        return False
+    strings = [match[2] for match in _STRING.finditer(inner)]
+    if strings:  # of a dictionary, values; words beside the strings are an object's repr
+        return all(is_news(each, kind) or is_sentence(each) for each in strings)
+    return _NOTHING_IN_BRACKETS.fullmatch(inner) is not None or is_news(inner, kind) or is_state(inner)
+
+
+_CALL: Final = re.compile(r"(?:[a-z_]\w{0,40}\.){0,6}_?[A-Z]\w{0,60}\(")
+"""The repr of an object, whose strings may be the secret."""
+
+_MORE_WORDS: Final = re.compile(r"(?:[ ]+[A-Za-z]+){1,8}(?=[ ]*(?:$|[\n,;)\]}]))")
+"""The rest of a passphrase."""
+
+_CLAUSE_END: Final = re.compile(r"[\n\"|]")
+
+
+def _hidden(text: str, value: Value, name: _Name, *, clause: bool = True) -> Found | None:
+    """Hide a value, unless it is news.
+
+    Args:
+        text: The text.
+        value: Where the value is.
+        name: Its name.
+        clause: Whether what follows a value without quotes may make it a sentence, or a passphrase.
+
+    Returns:
+        What is hidden; None where nothing is.
+    """
+    inner = _looked_at(text, value)
+    if not inner or inner.startswith(("-----BEGIN", "***")):
+        return None
+    if value.opening and value.opening in "[({":
+        is_shown = _is_bracket_news(inner, name.kind) or _is_field(inner, value, name)
+        return None if is_shown else Found(((value.begin, value.end),), value.after)
+    if value.opening:
+        is_shown = is_news(inner, name.kind, counted=name.is_counted)
+        return None if is_shown else Found(((value.begin, value.end),), value.after)
+    call = _CALL.match(text, value.begin)
+    if call is not None:  # SecretStr('...')
+        arguments = bracketed(text, call.end(), "(")
+        shown = _looked_at(text, arguments)
+        has_secret = _STRING.search(shown) or is_suspicious(shown.partition("=")[2])
+        return _hidden(text, arguments, name) if has_secret else None
+    before, variable, rest = name.text.lower().rpartition(inner.lower())
+    if variable and not rest and before[-1:] in ("", ".", "_"):
+        return None  # a variable: password=password, self._token = token
+    if is_news(inner, name.kind, counted=name.is_counted, bare=name.text in ("token", "auth")):
+        return None
+    if clause and is_sentence(_CLAUSE_END.split(text[value.begin : value.begin + NEWS_SIZE // 2], maxsplit=1)[0]):
+        return None
+    if clause and inner.isalpha() and name.kind is Kind.SECRET and (more := _MORE_WORDS.match(text, value.end)):
+        return Found(((value.begin, more.end()),), more.end())
+    return Found(((value.begin, value.end),), value.after)
+
+
+def _looked_at(text: str, value: Value) -> str:
+    """Return what stands in a value: all of it where that is short, else more than news may have."""
+    return text[value.begin : min(value.end, value.begin + 3 * NEWS_SIZE)]
+
+
+def _is_field(inner: str, value: Value, name: _Name) -> bool:
+    """Tell whether braces hold a template's field, such as ``{token}``; ODBC writes a password so."""
+    return value.opening == "{" and name.text.lower() != "pwd" and inner.strip("{} ").replace(".", "").isalpha()
+
+
+# -- Forms -----------------------------------------------------------------------------------------
+
+
+_ASSIGNED: Final = pattern(
+    rf"""
+    {COLOUR}{{0,3}} (?: \[? \] | %5D )? (?P<close> {QUOTE} )? {COLOUR}{{0,3}} \]? (?: \) (?= = ) )?
+    (?P<blank> \s{{0,20}} ) {COLOUR}{{0,3}}
+    (?P<sign> [=-]> | := | [=!]==? (?= \s? [bu]? ["'] ) | = (?!=) | : (?! : | // ) | %(?:25){{0,3}}3[aAdD] )
+    {COLOUR}{{0,3}} (?P<gap> %20 | \+ | \s{{0,60}} )
+    """
+)
+_COLUMNS: Final = re.compile(r"[\"'`]?(?:,\s?[\"'`]?\w{1,60}[\"'`]?){0,20}\)=(?=\()")
+_BLOCK: Final = re.compile(r"[|>][+-]?\d?[ ]*\n((?:[ ]+\S[^\n]*(?:\n|\Z))+)")
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9-]{1,24})[ ]+(?=[^\s,;])")
+_ONE_CREDENTIAL: Final = frozenset(("basic", "bearer", "token", "negotiate", "ntlm", "apikey", "key", "jwt", "dpop"))
+_WITH_PARAMETERS: Final = frozenset(("digest", "oauth", "hawk", "signature", "aws4-hmac-sha256"))
+_COOKIES: Final = re.compile(r"""(?:=\s?"[^"\n]{0,200}"|=\s?'[^'\n]{0,200}'|[^"'\n])+""")
+
+
+def _assigned(text: str, name: _Name) -> Found | None:
+    """``name=value``, ``"name": "value"``, ``name => value``, ``name%3Dvalue``, ``Key (name)=(value)``."""
+    if text[name.end : name.end + 1] in ('"', "'", "`", ",", ")") and (columns := _COLUMNS.match(text, name.end)):
+        return _hidden(text, value_at(text, columns.end()), name)
+    sign = _ASSIGNED.match(text, name.end)
+    if sign is None:
+        return None
+    if "\n" in sign["blank"] + sign["gap"] and not sign["close"]:
+        return _on_next_line(text, name)
+    at = sign.end()
+    if name.text == "PASS" and sign["sign"] == ":" and not sign["close"]:  # a test's result
+        return None
+    if not sign["close"] and text[at : at + 1] in ("|", ">") and (block := _BLOCK.match(text, at)):
+        return Found((block.span(1),), block.end())
+    value = value_at(text, at, encoded=sign["sign"].startswith("%"))
+    if value.opening and not sign["close"] and text[name.begin - 1 : name.begin] == value.opening:
+        return Found((), name.end)  # the end of what the name began, such as a prompt: 'Password: '
+    if name.text.lower() in ("pwd", "oldpwd") and re.match(r"~?[/\\]|[A-Za-z]:\\", text[value.begin : value.begin + 3]):
+        return None
+    if name.kind is Kind.AUTHORIZATION or (name.kind is Kind.TOKEN and value.opening in ("", '"', "'")):
+        found = _credentials(text, value, name)
+        if found is not None:
+            return found
+    if name.kind is Kind.COOKIE and not value.opening and (found := _cookies(text, value)):
+        return found
+    roomy = bool(sign["gap"]) or sign["sign"] == ":"
+    # What is news is so for the other forms as well.
+    return _hidden(text, value, name, clause=roomy) or Found((), name.end)
+
+
+_NEXT_LINE: Final = re.compile(r":[ ]{0,4}\n[ ]{1,40}(?:-[ ])?([^\s:]{1,200})[ ]{0,4}(?=\n|\Z)")
+
+
+def _on_next_line(text: str, name: _Name) -> Found | None:
+    """YAML's value, or the first of a list, alone on the next line."""
+    value = _NEXT_LINE.match(text, name.end)
+    return Found((value.span(1),), value.end()) if value is not None and is_suspicious(value[1]) else None
+
+
+def _credentials(text: str, value: Value, name: _Name) -> Found | None:
+    """``Bearer X``: the scheme is shown. What a scheme with parameters is followed by goes to the end of the line."""
+    scheme = _SCHEME.match(text, value.begin)
+    if scheme is None or scheme.end() >= _end_of(text, value):
+        return None
+    word = scheme[1].lower()
+    if name.kind is not Kind.AUTHORIZATION and word not in _ONE_CREDENTIAL:
+        return None
+    if is_sentence(text[value.begin : min(_end_of(text, value), value.begin + NEWS_SIZE // 2)]):
+        return None
+    end = _end_of(text, value)
+    if word in _ONE_CREDENTIAL:
+        run = RUN.match(text, scheme.end())
+        end = value.end if value.opening or run is None else without_closing(text, scheme.end(), run.end())
+        if is_news(text[scheme.end() : min(end, scheme.end() + NEWS_SIZE + 1)], name.kind):
+            return Found((), scheme.end())
+    elif word not in _WITH_PARAMETERS and is_suspicious(scheme[1]):
+        return None  # no scheme: the secret itself
+    return Found(((scheme.end(), end),), max(value.after, end))
+
+
+def _end_of(text: str, value: Value) -> int:
+    return value.end if value.opening else line_end(text, value.begin)
+
+
+def _cookies(text: str, value: Value) -> Found | None:
+    """``Cookie: a=b; c=d`` to the end of the line, or of the string that it is in."""
+    cookies = _COOKIES.match(text, value.begin)
+    if cookies is None:
+        return None
+    line = text[value.begin : min(cookies.end(), value.begin + NEWS_SIZE // 2)]
+    return None if "=" not in line or is_sentence(line) else Found((cookies.span(),), cookies.end())
+
+
+_PAIR: Final = pattern(rf"{QUOTE} \s{{0,20}} , \s{{0,40}} (?= [bBuU]? {QUOTE} | [\[(] )")
+_TUPLE_BEFORE: Final = pattern(rf"[\[(] \s{{0,20}} [bBuU]? {QUOTE} \Z")
+_PAIR_END: Final = re.compile(r"\s{0,20},?\s{0,20}[\])]")
+_FIELDS: Final = frozenset(
+    "email mail user username name login id first_name last_name phone address age role host port url".split()
+)
+
+
+def _paired(text: str, name: _Name) -> Found | None:
+    """``('name', 'value')``, ``[b'name', b'value']``, ``'--name', 'value'``."""
+    pair = _PAIR.match(text, name.end)
+    if pair is None:
+        return None
+    value = value_at(text, pair.end())
+    if not name.text.startswith("-") and not _is_pair(text, name, value):
+        return None
+    if name.kind is Kind.AUTHORIZATION and (found := _credentials(text, value, name)):
+        return found
+    return _hidden(text, value, name)
+
+
+def _is_pair(text: str, name: _Name, value: Value) -> bool:
+    """Tell a name and its value from two names in a list of names, such as ``['password', 'email']``."""
+    inner = _looked_at(text, value)
+    is_word = inner.isidentifier() and not is_suspicious(inner)
+    if inner in _FIELDS or (is_word and kind_of(inner) in (Kind.SECRET, Kind.TOKEN, Kind.SESSION)):
+        return False
+    before = _TUPLE_BEFORE.search(text, max(0, name.begin - 24), name.begin)
+    if before is None or _PAIR_END.match(text, value.after) is None:
+        is_header = name.kind in (Kind.AUTHORIZATION, Kind.COOKIE) or name.text.startswith(("X-", "x-"))
+        return is_header and not is_word  # a list of names and values in turns
+    in_list_of_pairs = text[max(0, before.start() - 3) : before.start()].strip()[-1:] in ("[", ",")
+    return before[0][0] == "(" or in_list_of_pairs or not is_word
+
+
+_ATTRIBUTE: Final = pattern(
+    rf"""
+    {QUOTE}? (?: \s{{1,4}} [\w-]{{1,20}} = "[^"\n]{{0,60}}" ){{0,3}} \s{{0,20}} ,? \s{{0,40}}
+    {QUOTE}? (?i: (?: value | val | content | text | data | default ) s? ) {QUOTE}? \s{{0,4}}
+    (?: => | [:=] ) \s{{0,40}}
+    """
+)
+_CALLED_BEFORE: Final = pattern(
+    rf"""
+    (?i: \b (?: name | key | field | id | k | header | variable ) )
+    {QUOTE}? \s{{0,4}} (?: => | [:=] ) \s{{0,4}} [bu]? {QUOTE}? \Z
+    """
+)
+_ATTRIBUTE_CLOSED: Final = re.compile(r"[\"'][^<>\n]{0,100}(?<!/)>\s{0,40}")
+_VALUE_BEFORE: Final = pattern(
+    rf"""
+    \b value {QUOTE}? \s{{0,4}} [:=] \s{{0,4}} ({QUOTE}) ((?: (?!\1) [^\n] ){{1,200}}) \1 \s{{0,4}} ,? \s{{0,40}}
+    {QUOTE}? (?: name | key ) {QUOTE}? \s{{0,4}} [:=] \s{{0,4}} {QUOTE} \Z
+    """
+)
+
+
+def _attribute(text: str, name: _Name) -> Found | None:
+    """``{'name': 'password', 'value': 'X'}`` and ``<add key="password" value="X"/>``, in either order."""
+    near = text[max(0, name.begin - 8) : name.begin]
+    if ":" not in near and "=" not in near:  # most names: the expression would take longer
+        return None
+    if _CALLED_BEFORE.search(text, max(0, name.begin - 40), name.begin) is None:
+        return None
+    attribute = _ATTRIBUTE.match(text, name.end)
+    if attribute is not None and re.match("value|val|content|text|data|default", name.text) is None:
+        return _hidden(text, value_at(text, attribute.end()), name)
+    opening = _ATTRIBUTE_CLOSED.match(text, name.end)
+    if opening is not None:
+        return _content(text, opening.end(), name)
+    before = _VALUE_BEFORE.search(text, max(0, name.begin - NEWS_SIZE), name.begin)
+    if before is not None and not is_news(before[2], name.kind):
+        return Found((before.span(2),), name.end)
+    return None
+
+
+_ELEMENT_BEFORE: Final = re.compile(r"<(?:\w{1,20}:)?\Z")
+_ELEMENT: Final = re.compile(r"(?:\s[^<>\n]{0,200})?>\s{0,40}")
+
+
+def _element(text: str, name: _Name) -> Found | None:
+    """``<password>X</password>``."""
+    if text[name.begin - 1 : name.begin] not in ("<", ":"):
+        return None
+    if _ELEMENT_BEFORE.search(text, max(0, name.begin - 24), name.begin) is None:
+        return None
+    opening = _ELEMENT.match(text, name.end)
+    return None if opening is None else _content(text, opening.end(), name)
+
+
+_NEXT_ELEMENT: Final = re.compile(r"</\w{1,20}>\s{0,40}(?:<\w{1,20}>\s{0,40}){1,3}(?=[^<\s])")
+
+
+def _next_element(text: str, name: _Name) -> Found | None:
+    """``<key>password</key><string>X</string>``, of property lists and XML-RPC."""
+    between = _NEXT_ELEMENT.match(text, name.end) if text[name.begin - 1 : name.begin] == ">" else None
+    return None if between is None else _content(text, between.end(), name)
+
+
+_INNER_ELEMENT: Final = re.compile(r"(?:<\w{1,20}>\s{0,40}){1,3}(?=[^<\s])")
+
+
+def _content(text: str, begin: int, name: _Name) -> Found | None:
+    """Hide what stands between two tags, or in an element between them that has no name of its own."""
+    inner_element = _INNER_ELEMENT.match(text, begin)
+    begin = begin if inner_element is None else inner_element.end()
+    end = text.find("</", begin, begin + 10 * NEWS_SIZE)
+    inner = text[begin:end].rstrip()
+    if end < 0 or is_news(inner, name.kind):
+        return None
+    if inner.startswith("<") and "CDATA" not in inner[:9]:
+        return None  # elements: they have names of their own
+    return Found(((begin, begin + len(inner)),), end)
+
+
+_FUNCTION: Final = re.compile(r"\(\s?(?=N?[\"'])N?")
+
+
+def _function(text: str, name: _Name) -> Found | None:
+    """SQL's ``PASSWORD('X')``, and ``Token('X')``."""
+    opening = _FUNCTION.match(text, name.end)
+    function = name.text.rpartition(".")[2]
+    if opening is None or kind_of(function) not in (Kind.SECRET, Kind.TOKEN):
+        return None
+    return _hidden(text, value_at(text, opening.end()), name)
+
+
+_INPUT: Final = re.compile(r"\n[ ]{2,8}[^\n]{1,300}?\binput_value=")
+
+
+def _validated(text: str, name: _Name) -> Found | None:
+    """Pydantic's errors: the field on a line of its own, what was wrong with it and its value on the next."""
+    said = _INPUT.match(text, name.end)
+    return None if said is None else _hidden(text, value_at(text, said.end()), name)
+
+
+_BLANKS: Final = re.compile(r"[ \t]{1,8}|[\"']?\n[ ]{0,20}-[ ]")
+_OPTION_WORDS: Final = frozenset("option options flag argument arguments parameter value requires takes".split())
+_LOGIN_BEFORE: Final = re.compile(r"\b(?:login|user|account)[ \t]+\S{1,80}\s+\Z")
+
+
+def _option(text: str, name: _Name) -> Found | None:
+    """``--password X``, netrc's ``login u7 password X``, redis' ``requirepass X``."""
+    blanks = _BLANKS.match(text, name.end)
+    if blanks is None:
+        return None
+    is_option = name.text.startswith("-") and (len(name.text) > 2)
+    lower = name.text.lower()
+    if not is_option and lower not in ("requirepass", "masterauth", "sshpass"):
+        near = text[max(0, name.begin - 100) : name.begin]
+        if lower not in ("password", "passwd", "pass", "pwd") or not _LOGIN_BEFORE.search(near):
+            return None
+    value = value_at(text, blanks.end())
+    word = text[value.begin : min(value.end, value.begin + NEWS_SIZE)]
+    if not value.opening and (word.startswith("-") or is_small(word) or word in _OPTION_WORDS):
+        return None
+    return _hidden(text, value, name, clause=False)
+
+
+_PROSE_COLON: Final = r"""
+    [ ] (?:
+        (?: provided | given | supplied | used | sent | received | entered | rejected
+          | for (?:[ ]user)? [ ] ['"]? [\w.@%-]{1,60} ['"]? ) [ ]?
+    ){1,2} : [ ]{0,4}
+    """
+"""Words that may stand between a name and the colon before its value."""
+
+_PROSE_VERB: Final = r"""
+      (?: [ ] (?: is | was | not | valid | invalid | wrong | incorrect | rejected | revoked | expired | failed ) ){1,3}
+        : [ ]{1,4}
+    | [ ] (?: for | of ) (?:[ ]user)? [ ] [\w.@%'-]{1,60} (?: [ ] (?: is | was ) [ ] | : [ ] )
+    | [ ] (?: is | was | are | set[ ]to | equals | = ) [ ] :? [ ]?
+    """
+"""Words behind which a value without quotes is one only where it looks like one."""
+
+_FOR_KEY: Final = re.compile(
+    r"entry[ ]'([^'\n]{1,200})'[ ]for[ ]key[ ]['\"`]?(?:[\w.]{1,60}\.)?(?:\w{0,40}_)?\Z", re.IGNORECASE
+)
+
+
+def _duplicate(text: str, name: _Name) -> Found | None:
+    """MySQL's ``Duplicate entry 'X' for key 'token'``."""
+    if " for key " not in text[max(0, name.begin - 80) : name.begin]:
+        return None
+    entry = _FOR_KEY.search(text, max(0, name.begin - NEWS_SIZE), name.begin)
+    return None if entry is None else Found((entry.span(1),), name.end)
+
+
+_BEFORE_COMMAND: Final = re.compile(r"(?:^|[>'\":]|[>:][ ]|\\n|\b[A-Za-z]{0,6}\d+)[ ]?\Z", re.MULTILINE)
+_AUTH_COMMAND: Final = re.compile(
+    r"[ =](?:PLAIN|LOGIN|CRAM-MD5|XOAUTH2|OAUTHBEARER|EXTERNAL|NTLM|SCRAM-\S{4,12})[ ]([\w+/=.-]{4,})"
+)
+_OF_TESTS: Final = re.compile("test|/|::", re.IGNORECASE)
+
+
+def _dialogue(text: str, name: _Name) -> Found | None:
+    """SMTP's ``AUTH PLAIN X``, ``PASS X`` of FTP and POP3, ``AUTH X`` of redis; test runners say PASS as well."""
+    if name.text not in ("PASS", "AUTH") or text[name.end : name.end + 1] not in (" ", "="):
+        return None
+    if name.text == "AUTH" and (said := _AUTH_COMMAND.match(text, name.end)):
+        return Found((said.span(1),), said.end())
+    if _BEFORE_COMMAND.search(text, max(0, name.begin - 8), name.begin) is None:
+        return None
+    value = value_at(text, name.end + 1)
+    word = _looked_at(text, value)
+    if _OF_TESTS.search(word) or is_small(word):
+        return None
+    return _hidden(text, value, name, clause=False)
+
+
+_COOKIE_PAIR: Final = re.compile(r"[ ][\w.-]{1,60}=")
+
+
+def _cookie_object(text: str, name: _Name) -> Found | None:
+    """``<Cookie sid=X for shop/>``."""
+    pair = _COOKIE_PAIR.match(text, name.end) if name.kind is Kind.COOKIE else None
+    return None if pair is None else _hidden(text, value_at(text, pair.end()), name, clause=False)
+
+
+_SAID_COLON: Final = pattern(_PROSE_COLON)
+_SAID_VERB: Final = pattern(_PROSE_VERB)
+_GAP: Final = re.compile(r"[ \t]{1,20}(?:\|[ \t]{1,20})?")
+_OBJECTS_NAME: Final = re.compile(r"[a-z]+(?:[-_][a-z]+)+")
+_NO_SECRET: Final = re.compile(
+    r"(?:sha|md|hs|rs|es|ps|aes|rsa|ed|utf|ipv|oauth|pbkdf|argon|scrypt|base|v|http|x|p|k|s|ec)-?\d{1,5}\w{0,3}"
+    r"|[\d.,:/x+-]*|.*\.[A-Za-z]{1,4}|/.*|.*=.*|.*\(.*",
+    re.IGNORECASE,
+)
+"""Words with digits that are no secrets: algorithms, versions, times and addresses, files, calls."""
+
+_OF_PARSERS: Final = frozenset("unexpected unknown illegal undefined expected near syntax end reserved parse".split())
+"""Words before the tokens of parsers."""
+
+
+def _prose(text: str, name: _Name) -> Found | None:
+    """``password is X``, ``with token X``, ``wrong password 'X'``, ``API key provided: X``."""
+    gap = _GAP.match(text, name.end)
+    if gap is None:
+        return None
+    colon = _SAID_COLON.match(text, name.end)
+    if colon is not None:
+        value = value_at(text, colon.end())
+        is_told = value.opening or name.kind is Kind.SECRET or _is_like_a_secret(_looked_at(text, value), name)
+        return _hidden(text, value, name) if is_told else None
+    verb = _SAID_VERB.match(text, name.end)
+    value = value_at(text, gap.end() if verb is None else verb.end())
+    word = _looked_at(text, value)
+    if not word or (not value.opening and word.isalpha()):
+        return None
+    if not _OF_PARSERS.isdisjoint(text[max(0, name.begin - 30) : name.begin].lower().split()[-2:]):
+        return None
+    if value.opening in ('"', "'", "`"):
+        is_object = text[name.begin - 1 : name.begin] in ("'", '"', "`") or _OBJECTS_NAME.fullmatch(word)
+        is_verb = name.text.lower() in ("auth", "pass")
+        is_secret = not is_object and not is_verb and name.kind in (Kind.SECRET, Kind.TOKEN, Kind.SESSION)
+    elif value.opening:
+        words = word.split(", ")  # credentials (ada, X)
+        is_pair = verb is None and len(words) <= 2 and " " not in words[-1]
+        is_secret = is_pair and is_suspicious(words[-1]) and not _NO_SECRET.fullmatch(words[-1])
+    else:
+        is_secret = _is_like_a_secret(word.rstrip(".,;:)"), name)
+    return _hidden(text, value, name, clause=False) if is_secret else None
+
+
+def _is_like_a_secret(word: str, name: _Name) -> bool:
+    """Tell whether a word that follows a name in prose is its value: it must hold a digit, and be no number."""
+    if name.kind not in (Kind.SECRET, Kind.TOKEN) or name.text.lower() in ("auth", "pass"):
+        return False
+    if word.isdigit():
+        return len(word) >= 6
+    least = 5 if name.kind is Kind.SECRET else 8
+    return len(word) >= least and any(map(str.isdigit, word)) and not _NO_SECRET.fullmatch(word)
+
+
+_FORMS: Final = (
+    _duplicate,
+    _dialogue,
+    _assigned,
+    _paired,
+    _attribute,
+    _element,
+    _next_element,
+    _function,
+    _validated,
+    _option,
+    _cookie_object,
+    _prose,
+)
+"""In their order: the first that finds something decides."""
+
+BEGINS: Final = rf"""
+    (?: \]? ["'`\\&%\x1b<>]                # of a quoted name; a colour; a tag
+      | ,\s?value                          # the other half of a pair
+      | \(\s?n?["'] | \[\]               # a function, a field of a form
+      | \n[ -]                            # another line tells the value
+      | \]? \s{{0,20}} (?: [=:] | -> )     # a sign
+      | (?: ,\s?["'`]?\w{{1,60}}["'`]? ){{0,20}} \)=
+      | [ \t]+ (?: ["'`(\[|] | \S{{0,200}}\d | [\w.-]{{1,60}}= )
+      | {_PROSE_COLON} | {_PROSE_VERB}
+    )
+"""
+"""What stands behind a name where one of the forms begins: most names stand in news, and are left without a look."""

@@ -1,0 +1,78 @@
+"""Secrets in front of a URL's host, and private keys. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from .secret_extents import Found
+from .secret_names import Kind
+from .secret_values import is_news, is_suspicious, looks_random
+
+_AUTHORITY: Final = re.compile(r"[^\s\"'<>`/?#]{0,500}")
+_LAX: Final = re.compile(r"[^\s\"'<>`]{0,500}")
+_PORT: Final = re.compile(r"\d{1,5}(?:[/?#]|\Z)")
+
+
+def user_information(text: str, at: int) -> Found:
+    """The password, or the token, of a URL whose ``://`` stands at a place."""
+    begin = at + 3
+    strict = _AUTHORITY.match(text, begin)
+    assert strict is not None
+    end = strict[0].rfind("@")
+    if end < 0:
+        lax = _LAX.match(text, begin)
+        assert lax is not None
+        inner = lax[0].partition("://")[0]
+        user, colon, rest = inner.partition(":")
+        end = inner.rfind("@")
+        if end < 0 or not colon or re.search("[/?#]", user) or _PORT.match(rest) or "[" in user:
+            return Found((), begin)
+    inner = text[begin : begin + end]
+    user, colon, password = inner.partition(":")
+    if colon and password:
+        place = begin + len(user) + 1
+        if is_reference(password):
+            return Found((), begin + end)
+        return Found(((place, begin + end),), begin + end)
+    # A token alone; ada@ is a user.
+    if "%40" not in user and (looks_random(user) or (len(user) >= 20 and is_suspicious(user))):
+        return Found(((begin, begin + end),), begin + end)
+    return Found((), begin + end)
+
+
+_ENCODED_USER: Final = re.compile(r"%3A%2F%2F[^%\s&]{0,80}%3A([^\s&\"']{1,200}?)%40", re.IGNORECASE)
+
+
+def encoded_user_information(text: str, at: int) -> Found:
+    """The password of a URL that is part of another one."""
+    said = _ENCODED_USER.match(text, at)
+    return Found((), at + 9) if said is None else Found((said.span(1),), said.end())
+
+
+def is_reference(password: str) -> bool:
+    """Tell whether a URL's password is masked, or a variable."""
+    return is_news(password, Kind.SECRET) and not password.isalpha()
+
+
+_BASE64_LINE: Final = re.compile(r"(?:\\[nr]|\\\\[nr]|[\s\"'+,\\])*([A-Za-z0-9+/=]{16,})")
+_KEY_BEGIN: Final = re.compile(r"-----BEGIN[ ][A-Z0-9 ]{0,40}PRIVATE[ ]KEY(?:[ ]BLOCK)?-----")
+_KEY_HEADER: Final = re.compile(r"(?:\\[nr]|\s)*(?:Proc-Type|DEK-Info|Version|Comment|Hash):[^\n\\]{0,100}")
+
+
+def private_key(text: str, at: int) -> Found:
+    """The base64 lines of a private key; what speaks of one is news."""
+    begin = _KEY_BEGIN.match(text, at)
+    if begin is None:
+        return Found((), at + 10)
+    place = begin.end()
+    while (header := _KEY_HEADER.match(text, place)) is not None:
+        place = header.end()
+    first = last = -1
+    while (line := _BASE64_LINE.match(text, place)) is not None:
+        first = line.start(1) if first < 0 else first
+        place = last = line.end()
+    if first < 0:
+        return Found((), begin.end())
+    tail = re.compile(r"(?:\\[nr]|\s)*([A-Za-z0-9+/=]{1,15})(?=\s|\\|-----|\Z)").match(text, last)
+    return Found(((first, tail.end() if tail is not None else last),), last)
