@@ -169,6 +169,7 @@ def test_what_is_kept_is_shown() -> None:
     masked = "Api_Token=*** password=*** secret=*** sent ***"
     assert redact(text) == masked
     assert redact(text, keep=["api_token"]) == masked.replace("Api_Token=***", "Api_Token=abc1")
+    assert redact("run --api_token abc1 --secret b", keep=["api_token"]) == "run --api_token abc1 --secret ***"
     assert redact(text, keep=["changeme"]) == masked.replace("password=***", "password=changeme")
     kept = redact(text, keep=["ghp_abcdefghijklmnopqrstuvwxyz0123"])
     assert kept == masked.replace("sent ***", "sent ghp_abcdefghijklmnopqrstuvwxyz0123")
