@@ -354,6 +354,22 @@ PROTECTIONS: Final = (
         "tests/alerts/test_redact.py::test_of_groups_that_overlap_the_union_is_masked",
     ),
     _one(
+        "secrets: what is long is hidden without a look",
+        "alerts/secret_values.py",
+        "is_news",
+        "len(value) > NEWS_SIZE",
+        "False",
+        "tests/alerts/test_secret_values.py::test_in_doubt_a_value_is_secret",
+    ),
+    _one(
+        "secrets: masked again when a mask leaves something",
+        "alerts/redact.py",
+        "_redact",
+        "masked == text",
+        "True",
+        "tests/alerts/test_redact.py::test_redacting_again_changes_nothing",
+    ),
+    _one(
         "queue: bounded",
         "delivery/queue.py",
         "AlertQueue.add",

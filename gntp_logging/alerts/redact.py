@@ -28,7 +28,8 @@ MASK: Final = "***"
 
 _MORE_LOOKS: Final = 4
 """How often a text is looked at again when something was masked: what a mask leaves side by side may look like a
-secret. Texts put together from all that is known here needed three; a bound keeps hostile ones linear."""
+secret. Of texts put together from all that is known here one in ten thousand needed a second look; a bound keeps
+hostile ones linear."""
 
 _PIECE: Final = 16_384
 """Characters of a long text that one search goes over."""

@@ -81,7 +81,7 @@ def named(text: str, at: int, keep: Collection[str] = ()) -> Found:
         keep: Names, in lower case, that say no secret to the user.
     """
     name = _name_at(text, at)
-    if name.kind is Kind.NONE or name.text.lower() in keep:
+    if name.kind is Kind.NONE or name.text.lower().lstrip("-") in keep:
         return Found((), max(name.end, at + 1))
     if text[name.begin - 1 : name.begin] in ("/", "\\") and "." in name.text.strip("."):
         return Found((), max(name.end, at + 1))  # a file
