@@ -384,6 +384,7 @@ PIECES = [
 ]  # fmt: skip
 
 
+@pytest.mark.program
 @pytest.mark.slow
 def test_the_cost_grows_with_the_length_alone() -> None:
     """1 MB may take sixty times as long as 64 kB, not two hundred and fifty-six times; the best of three tries counts.
