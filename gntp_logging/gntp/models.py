@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from .constants import RESPONSE_ERROR, ErrorCode, safe_int_conversion
+from .constants import MAX_SECTION_SIZE, RESPONSE_ERROR, ErrorCode, safe_int_conversion
 from .exceptions import (
     GNTPAuthenticationError,
     GNTPResourceError,
@@ -39,20 +40,20 @@ class Resource:
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Resource:
-        """Read a resource from a file.
+        """Read a resource from a regular file of 16 MB at most.
 
         Returns:
             A resource that holds the file's bytes.
 
         Raises:
-            GNTPResourceError: If the file cannot be read.
+            GNTPResourceError: If the file cannot be read, is too large, or is a folder, a pipe or a device.
         """
+        name = os.fspath(path) if isinstance(path, os.PathLike) else path
         try:
-            with open(path, "rb") as file:
-                return cls(data=file.read())
-        except (OSError, ValueError) as error:  # ValueError: a path with a NUL
+            return cls(data=_file_content(os.fspath(name)))
+        except (OSError, ValueError, TypeError) as error:  # ValueError: a path with a NUL; TypeError: no path at all
             reason = getattr(error, "strerror", None) or error
-            raise GNTPResourceError(f"cannot read {os.fspath(path)!r}: {reason}") from error
+            raise GNTPResourceError(f"cannot read {name!r:.200}: {reason}") from error
 
     @classmethod
     def from_url(cls, url: str) -> Resource:
@@ -76,6 +77,17 @@ class Resource:
             64 hexadecimal digits; None for a URL, which has no section.
         """
         return None if self.data is None else hashlib.sha256(self.data).hexdigest()
+
+
+def _file_content(path: str | bytes) -> bytes:
+    """Read a file that ends: a pipe may never have a writer, and a device never an end."""
+    if not stat.S_ISREG(os.stat(path).st_mode):  # before it is opened: that alone may wait, or start a device
+        raise ValueError("it is a folder, a pipe or a device, not a file")
+    with open(path, "rb") as file:
+        data = file.read(MAX_SECTION_SIZE + 1)  # not by st_size: it is 0 in /proc, and a log grows
+    if len(data) > MAX_SECTION_SIZE:
+        raise ValueError(f"it has more than {MAX_SECTION_SIZE:,} bytes, which no server takes")
+    return data
 
 
 def is_web_url(value: str) -> bool:

@@ -21,7 +21,7 @@ from typing import Final, Generic, TypeAlias, TypeVar
 
 from . import growl_for_linux, headers, keys
 from .ciphers import Cipher
-from .constants import LINE_DELIMITER, MESSAGE_DELIMITER, ErrorCode
+from .constants import LINE_DELIMITER, MAX_SECTION_SIZE, MESSAGE_DELIMITER, ErrorCode
 from .exceptions import GNTPEncryptionError, GNTPProtocolError
 from .headers import InformationLine, header_line, information_line, parse_block, pointer_line
 from .keys import Key
@@ -167,7 +167,7 @@ class Limits:
             megabyte.
         headers: Header lines in a block; no client is known to send 40.
         types: Notification types in one REGISTER; the largest seen in the wild are some dozens.
-        section: One binary section: no toast shows a larger picture.
+        section: One binary section.
         sections: Binary sections in one message: each type may have a picture.
         all_sections: All binary sections of one message together.
     """
@@ -176,7 +176,7 @@ class Limits:
     header_block: int = 4 * 1024 * 1024
     headers: int = 256
     types: int = 1024
-    section: int = 16 * 1024 * 1024
+    section: int = MAX_SECTION_SIZE
     sections: int = 1100
     all_sections: int = 64 * 1024 * 1024
 
