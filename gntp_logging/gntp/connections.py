@@ -304,7 +304,9 @@ class GNTPClient:
             GNTPResponseError: If the server answers -ERROR.
             GNTPAuthenticationError: If that error is 400.
             GNTPProtocolError: If it answers something else.
+            GNTPValidationError: If a value cannot be sent; the error names its header.
         """
+        request.blocks()  # a mistake of the program's own is reported as one, also while the server is away
         seconds = self.timeout if timeout is None else timeout
         if self.connection_class is not None:
             return self._exchange_with(self.connection_class, request, callback, seconds, kwargs)

@@ -34,9 +34,12 @@ class Resource:
     url: str | None = None
 
     def __post_init__(self) -> None:
-        """Check that exactly one of the two is given."""
+        """Check that exactly one of the two is given, and keep bytes that stay as they are."""
         if (self.data is None) == (self.url is None):
             raise GNTPValidationError("a Resource has either data or a url, exactly one of them")
+        data: object = self.data
+        if isinstance(data, (bytearray, memoryview)):
+            object.__setattr__(self, "data", bytes(data))
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Resource:
@@ -113,8 +116,9 @@ class Event:
 
     def __post_init__(self) -> None:
         """Refuse a name that no server would accept."""
-        if not self.name.strip():
-            raise GNTPValidationError("an Event needs a name that is not blank")
+        name: object = self.name
+        if not isinstance(name, str) or not name.strip():
+            raise GNTPValidationError("an Event needs a string for a name that is not blank")
 
 
 @dataclass(frozen=True)

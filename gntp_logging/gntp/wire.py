@@ -26,7 +26,7 @@ from .exceptions import GNTPEncryptionError, GNTPProtocolError
 from .headers import InformationLine, header_line, information_line, parse_block, pointer_line
 from .keys import Key
 from .models import Resource
-from .requests import REQUEST_TYPES, RESPONSE_TYPES, Block, HeaderValue, Request, Response
+from .requests import REQUEST_TYPES, RESPONSE_TYPES, Block, HeaderValue, Request, Response, may_point
 from .source import Parser, ReceiveBuffer
 
 END: Final = b"GNTP/1.0 END"
@@ -381,17 +381,10 @@ _ReadBlock: TypeAlias = "dict[str, HeaderValue]"
 # decryption: it gets no more than these.
 _DECRYPTION_ATTEMPTS: Final = 4
 
-_ICONS: Final = ("Application-Icon", "Notification-Icon")
-
 
 def _pointer(name: str, value: str) -> str | None:
-    """Return the identifier that a header points to.
-
-    Only pictures and X- and Data- headers may point ("Binary data"): a text that happens to begin like a pointer is
-    a text.
-    """
-    may_point = name in _ICONS or name.startswith(("X-", "Data-"))
-    return headers.pointed_identifier(value) if may_point else None
+    """Return the identifier that a header points to. A text that happens to begin like a pointer is a text."""
+    return headers.pointed_identifier(value) if may_point(name) else None
 
 
 def _number(text: str) -> int | None:
