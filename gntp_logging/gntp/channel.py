@@ -192,7 +192,6 @@ class Channel:
     """Exchanges with one server. Threads may share a channel; it does one exchange at a time.
 
     Attributes:
-        addresses: The server's addresses; empty when its name must be looked up.
         sendings: How often a request was sent, pipelines not counted. The server may have read each one, answered or
             not.
     """
@@ -204,8 +203,9 @@ class Channel:
             address: Host and port of the server.
             packer_factory: Gives each message its key and cipher.
         """
-        self.addresses: list[Address] = known_addresses(*address)
         self._address = address
+        # The number of an interface ("fe80::1%eth0") changes when the interface goes and comes: it is asked for again.
+        self._fixed_addresses = [] if "%" in address[0] else known_addresses(*address)
         self._packer_factory = packer_factory
         self.sendings: int = 0
         self._start_fresh()
@@ -217,11 +217,16 @@ class Channel:
         self._connection: PersistentConnection | None = None
         self._closings = 0
 
+    @property
+    def addresses(self) -> list[Address]:
+        """The server's addresses; empty when its name must be looked up."""
+        return self._fixed_addresses or known_addresses(*self._address)
+
     def connect(self, deadline: Deadline) -> PersistentConnection:
         """Open a connection that the caller owns.
 
         Args:
-            deadline: Budget for connecting; looking up a name is not bounded by it.
+            deadline: Budget for connecting. Looking up a name takes from it, but is not bounded by it.
 
         Returns:
             The connection.
@@ -288,12 +293,16 @@ class Channel:
 
     @contextmanager
     def _turn(self, deadline: Deadline) -> Iterator[None]:
-        """Hold the lock for one exchange."""
+        """Hold the lock for one exchange.
+
+        Raises:
+            GNTPTimeoutError: If other threads hold it until the deadline. The request cannot have been read.
+        """
         if self._made_in != _surroundings():
             self._start_fresh()
         lock, closings = self._lock, self._closings
         if not lock.acquire(timeout=min(deadline.remaining(), threading.TIMEOUT_MAX)):
-            raise deadline.error()
+            raise GNTPTimeoutError(f"not sent: the connection was busy for {deadline.timeout:g} s")
         try:
             yield
         finally:
@@ -314,6 +323,7 @@ class Channel:
 
     def _on_new_connection(self, request: Request, deadline: Deadline, *, may_keep: bool = True) -> Response:
         keep_alive = may_keep and not is_known_to_close(self._address)
+        request.blocks()  # a mistake of the program's own is reported as one, also while the server is away
         # Connect first, encode while the server accepts: where the server closes after each answer, this makes the
         # client faster than others that encode less.
         connection = self.connect(deadline)

@@ -27,7 +27,16 @@ from .constants import (
 )
 from .exceptions import GNTPConnectionError, GNTPError, GNTPValidationError
 from .models import SocketCallback
-from .network import Deadline, Stream, host_and_port, known_addresses, look_up, network_error
+from .network import (
+    Deadline,
+    Stream,
+    checked_address,
+    checked_seconds,
+    host_and_port,
+    known_addresses,
+    look_up,
+    network_error,
+)
 from .packing import PackerFactory
 from .requests import NotifyRequest, Request, Response, check_type, parse_response
 
@@ -129,15 +138,17 @@ class GNTPConnection(BaseGNTPConnection):
 
         Args:
             address: Host and port of the server.
-            timeout: Seconds for the whole exchange, this connecting included.
+            timeout: Seconds for the whole exchange, this connecting included; above 0.
             final_callback: Called when the exchange is complete.
             socket_callback: Called when the user reacted.
 
         Raises:
             GNTPConnectionError: If the connection fails.
+            GNTPValidationError: If address or timeout cannot be used.
         """
         super().__init__(final_callback, socket_callback)
-        self._deadline = Deadline.after(timeout)
+        address = checked_address(*address)
+        self._deadline = Deadline.after(checked_seconds("timeout", timeout, positive=True))
         self._stream = Stream(known_addresses(*address) or look_up(*address), self._deadline)
         self.sock: socket.socket = self._stream.sock
         self._messages = _split_messages(lambda: self._stream.receive(self._deadline))
@@ -249,12 +260,13 @@ class GNTPClient:
         encryption: ciphers.Algorithm | None = None,
         connection_class: _ConnectionClass | None = None,
     ) -> None:
-        """Keep the address and check the secrets.
+        """Check address, timeout and secrets, and keep them.
 
         Args:
-            host: Host name or address of the server.
-            port: TCP port of the server.
-            timeout: Seconds that one whole exchange may take.
+            host: Host name or address of the server. An IPv6 address may stand in brackets; a link-local one names its
+                interface: ``fe80::1%eth0``.
+            port: TCP port of the server, from 1 to 65535.
+            timeout: Seconds that one whole exchange may take, above 0.
             password: The server's password; None sends no key.
             key_hashing: Hash algorithm; None means SHA256.
             encryption: Cipher algorithm; None sends in clear.
@@ -262,9 +274,10 @@ class GNTPClient:
 
         Raises:
             GNTPEncryptionError: If encryption was asked for without a password, or the hash is too short for it.
+            GNTPValidationError: If host, port or timeout cannot be used.
         """
-        self.address: tuple[str, int] = (host, port)
-        self.timeout = timeout
+        self.address: tuple[str, int] = checked_address(host, port)
+        self.timeout: float = checked_seconds("timeout", timeout, positive=True)
         self.connection_class = connection_class
         self.packer_factory: PackerFactory = PackerFactory(password, key_hashing or keys.SHA256, encryption)
         self._channel = Channel(self.address, self.packer_factory)
@@ -306,8 +319,7 @@ class GNTPClient:
             GNTPProtocolError: If it answers something else.
             GNTPValidationError: If a value cannot be sent; the error names its header.
         """
-        request.blocks()  # a mistake of the program's own is reported as one, also while the server is away
-        seconds = self.timeout if timeout is None else timeout
+        seconds = self.timeout if timeout is None else checked_seconds("timeout", timeout)
         if self.connection_class is not None:
             return self._exchange_with(self.connection_class, request, callback, seconds, kwargs)
         return self._exchange(request, callback, seconds, **kwargs)
@@ -327,7 +339,7 @@ class GNTPClient:
         Returns:
             For each request, in order, the -OK response or the error.
         """
-        seconds = self.timeout if timeout is None else timeout
+        seconds = self.timeout if timeout is None else checked_seconds("timeout", timeout)
         waiting = list(requests)
         sendable = [request for request in waiting if not _asks_for_reaction(request)]
         if self.connection_class is None:
@@ -359,6 +371,8 @@ class GNTPClient:
         background: bool = False,  # noqa: FBT002 - passed by its name, see process_request
     ) -> Response:
         deadline = Deadline.after(timeout)
+        if callback_timeout is not None:
+            checked_seconds("callback_timeout", callback_timeout)
         if socket_callback is not None:
             return self._exchange_for_reaction(
                 request, callback, deadline, socket_callback, callback_timeout, background=background
@@ -424,11 +438,10 @@ class GNTPClient:
             if callback is not None:
                 callback(response)
 
-        packer = self.packer_factory.create()
-        half_close = kwargs.get("socket_callback") is None
+        message = self.packer_factory.create().pack(request, half_close=kwargs.get("socket_callback") is None)
         connection = connection_class(self.address, timeout, final_callback=answered, **kwargs)
         try:
-            connection.write_message(packer.pack(request, half_close=half_close))
+            connection.write_message(message)
             connection.read_message(connection.on_ok_message)
         finally:
             connection.close()

@@ -11,7 +11,7 @@ from .constants import DEFAULT_PORT, DEFAULT_TTL, safe_int_conversion
 from .exceptions import GNTPError, GNTPValidationError
 from .headers import safe_value
 from .models import Event, Notification, Resource, SocketCallback, URLCallback
-from .network import host_and_port
+from .network import checked_address, host_and_port
 from .renewal import Renewal
 from .requests import ExtraHeaders, NotifyRequest, RegisterRequest, Request, Response, SubscribeRequest
 
@@ -263,10 +263,13 @@ class Subscriber(BaseApp):
             app_specific_headers: ``Data-`` headers as (name, value).
             gntp_client_class: Makes the client; None means GNTPClient.
             **kwargs: The client's options.
+
+        Raises:
+            GNTPValidationError: If the hub's address or the port cannot be used, or id, name or a header not be sent.
         """
         self.id_ = id_
         self.name = name
-        self.hub: tuple[str, int] = (hub, DEFAULT_PORT) if isinstance(hub, str) else (hub[0], hub[1])
+        self.hub: tuple[str, int] = checked_address(*((hub, DEFAULT_PORT) if isinstance(hub, str) else hub))
         self.password = password
         self.port = port
         self.ttl: int = 0
@@ -274,6 +277,7 @@ class Subscriber(BaseApp):
         host, hub_port = self.hub
         options = {"host": host, "port": hub_port, "password": password, **kwargs}
         super().__init__(custom_headers, app_specific_headers, gntp_client_class, **options)
+        self._subscription().blocks()
 
     def subscribe(self, callback: Callback | None = None) -> None:
         """Subscribe, or renew the subscription; sets ``ttl``.
@@ -290,8 +294,10 @@ class Subscriber(BaseApp):
             if callback is not None:
                 callback(response)
 
-        request = SubscribeRequest(self.id_, self.name, self.port, self.custom_headers, self.app_specific_headers)
-        self._send(request, answered)
+        self._send(self._subscription(), answered)
+
+    def _subscription(self) -> SubscribeRequest:
+        return SubscribeRequest(self.id_, self.name, self.port, self.custom_headers, self.app_specific_headers)
 
     def start_renewing(self, on_error: Callable[[Exception], object] | None = None) -> None:
         """Subscribe, and from then on renew the subscription in a thread before it ends.

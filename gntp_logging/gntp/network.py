@@ -12,10 +12,11 @@ import select
 import socket
 import time
 import weakref
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple, Protocol
 
-from .exceptions import GNTPConnectionError, GNTPTimeoutError
+from .exceptions import GNTPConnectionError, GNTPTimeoutError, GNTPValidationError
 
 _READ_SIZE: Final = 65536
 """Bytes to read in one call: as many as a loopback socket delivers at once."""
@@ -64,6 +65,25 @@ class Deadline:
         return GNTPTimeoutError(f"no {self.awaited} within {self.timeout:g} s")
 
 
+def checked_seconds(name: str, value: object, *, positive: bool = False) -> float:
+    """Check a number of seconds: neither a text nor NaN is one.
+
+    Args:
+        name: What the error calls it.
+        positive: Whether it must be above 0, and finite. If not, one below 0 stands for time that is used up already.
+
+    Raises:
+        GNTPValidationError: If it is no such number.
+    """
+    try:
+        seconds = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+    except OverflowError:  # an integer beyond all floats
+        seconds = math.nan
+    if math.isnan(seconds) or (positive and not 0 < seconds < math.inf):
+        raise GNTPValidationError(f"{name} must be a number of seconds{', finite and above 0' if positive else ''}")
+    return seconds
+
+
 # -- Addresses -----------------------------------------------------------------------------------
 
 
@@ -79,6 +99,31 @@ class Address(NamedTuple):
     sockaddr: tuple[Any, ...]  # what it holds differs by family
 
 
+def checked_address(host: object, port: object) -> tuple[str, int]:
+    """Check where a client is to connect to. Nothing is looked up.
+
+    Args:
+        host: A name or an address; an IPv6 address may stand in brackets.
+        port: From 1 to 65535.
+
+    Returns:
+        The host, without brackets, and the port.
+
+    Raises:
+        GNTPValidationError: If one of them has another type, or the port is out of range.
+    """
+    if not isinstance(host, str):
+        raise GNTPValidationError(f"host must be a string, not {type(host).__name__}")
+    if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 65536:
+        raise GNTPValidationError("port must be an integer from 1 to 65535")
+    return without_brackets(host), port
+
+
+def without_brackets(host: str) -> str:
+    """Return a host as sockets take it: an IPv6 address without the brackets that it has in URLs."""
+    return host[1:-1] if host.startswith("[") and host.endswith("]") else host
+
+
 def known_addresses(host: str, port: int) -> list[Address]:
     """Return the addresses that need no look-up: numeric ones, and localhost (IPv4 first, for growl-for-linux).
 
@@ -87,6 +132,11 @@ def known_addresses(host: str, port: int) -> list[Address]:
     """
     if host.lower() in ("localhost", ""):
         return [Address(socket.AF_INET, ("127.0.0.1", port)), Address(socket.AF_INET6, ("::1", port))]
+    if "%" in host:  # "fe80::1%eth0": only the system knows the interface's number, which may change
+        try:
+            return _addresses(host, port, socket.AI_NUMERICHOST)
+        except GNTPConnectionError:
+            return []
     try:
         number = ipaddress.ip_address(host)
     except ValueError:
@@ -100,7 +150,7 @@ def host_and_port(host: str, port: int) -> str:
 
 
 def look_up(host: str, port: int) -> list[Address]:
-    """Ask the system for the addresses of a host's name. No timeout bounds this.
+    """Ask the system for the addresses of a host's name. No timeout bounds this but the system's own.
 
     Returns:
         The addresses in the order in which to try them.
@@ -108,41 +158,94 @@ def look_up(host: str, port: int) -> list[Address]:
     Raises:
         GNTPConnectionError: If the name has none.
     """
+    return _addresses(host, port)
+
+
+def _addresses(host: str, port: int, flags: int = 0) -> list[Address]:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, ValueError, OverflowError) as error:  # the last two: an impossible host or port
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+    except (OSError, ValueError) as error:  # ValueError: an impossible name
         raise GNTPConnectionError(f"cannot look up {host!r}: {_reason(error)}") from error
     return [Address(family, sockaddr) for family, _, _, _, sockaddr in found]
 
 
 def _connect(addresses: list[Address], deadline: Deadline) -> socket.socket:
-    """Connect to the first address that answers; each gets its share of the time that is left."""
+    """Connect to the first address that accepts.
+
+    Each has an equal share of the time that is left before the next one is tried as well. None is given up while there
+    is time: a slow one has what the others leave.
+    """
     failure: OSError | None = None
-    for index, address in enumerate(addresses):
-        try:
-            return _connected(address, deadline.remaining() / (len(addresses) - index))
-        except OSError as error:
-            failure = failure or error  # the first says most: for localhost it is that of IPv4, IPv6 may not exist
+    untried = deque(addresses)
+    connecting: list[socket.socket] = []
+    try:
+        while untried or connecting:
+            share = deadline.remaining() / max(1, len(untried))
+            try:
+                if untried:
+                    is_alone = not connecting
+                    sock, is_connected = _begin_connecting(untried.popleft(), share if is_alone else 0.0)
+                    if is_connected:
+                        return sock
+                    connecting.append(sock)
+                    if is_alone:
+                        continue  # it has had its share
+                for sock in _decided(connecting, share):
+                    connecting.remove(sock)
+                    return _connected(sock)
+            except OSError as error:
+                failure = failure or error  # the first says most: for localhost it is IPv4's, IPv6 may not exist
+    finally:
+        for sock in connecting:
+            sock.close()
     raise failure or OSError("the name has no address")
 
 
-def _connected(address: Address, timeout: float) -> socket.socket:
+def _begin_connecting(address: Address, seconds: float) -> tuple[socket.socket, bool]:
+    """Return a socket that connects, and whether it has done so within some seconds."""
     sock = socket.socket(address.family, socket.SOCK_STREAM)  # fails already where there is no IPv6
     try:
-        sock.settimeout(min(timeout, _LONGEST_WAIT))
-        sock.connect(address.sockaddr)
+        sock.settimeout(min(seconds, _LONGEST_WAIT))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    except BaseException:
+        sock.connect(address.sockaddr)
+    except BaseException as error:
+        if isinstance(error, BlockingIOError) or (isinstance(error, TimeoutError) and error.errno is None):
+            return sock, False  # with a number, it is the system that has given up
+        sock.close()
+        raise
+    return sock, True
+
+
+def _decided(connecting: list[socket.socket], seconds: float) -> list[socket.socket]:
+    """Wait until connections are made or have failed; return them."""
+    seconds = min(seconds, _LONGEST_WAIT)
+    if not hasattr(select, "poll"):  # Windows, where a failure is an exceptional condition
+        _, made, failed = select.select([], connecting, connecting, seconds)
+        return [*made, *failed]
+    poll = select.poll()
+    for sock in connecting:
+        poll.register(sock, select.POLLOUT)
+    ready = {descriptor for descriptor, _ in poll.poll(math.ceil(seconds * 1000))}
+    return [sock for sock in connecting if sock.fileno() in ready]
+
+
+def _connected(sock: socket.socket) -> socket.socket:
+    """Return a socket that is connected; close one that is not, and raise why."""
+    try:
+        if code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            raise OSError(code, os.strerror(code))  # noqa: TRY301 - as getpeername does
+        sock.getpeername()  # fails where the system tells no reason
+    except OSError:
         sock.close()
         raise
     return sock
 
 
-def network_error(error: Exception, deadline: Deadline) -> GNTPConnectionError:
+def network_error(error: OSError, deadline: Deadline) -> GNTPConnectionError:
     """Turn an error of the system into one of ours. No other place does.
 
     Args:
-        error: An OSError, or the OverflowError of a port above 65535.
+        error: The system's.
         deadline: The operation's budget, for the message of a time-out.
 
     Returns:
@@ -175,10 +278,12 @@ class Stream:
 
         Raises:
             GNTPConnectionError: If none accepts the connection.
+            GNTPTimeoutError: If none does in time; the text says that it was a connection that did not come.
         """
+        deadline = replace(deadline, awaited="connection")
         try:
             self.sock: socket.socket = _connect(addresses, deadline)
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             raise network_error(error, deadline) from error
         self.send_failed: bool = False
         close_after_fork(self)

@@ -574,12 +574,13 @@ def test_a_thread_that_waits_for_its_turn_has_a_deadline() -> None:
         other = threading.Thread(target=sender.process_request, args=(notify(),))
         other.start()
         assert begun.wait(PATIENCE)
-        with pytest.raises(GNTPTimeoutError):
+        with pytest.raises(GNTPTimeoutError, match=r"not sent: the connection was busy for 0\.05 s"):
             sender.process_request(notify(), timeout=0.05)
-        with pytest.raises(GNTPTimeoutError):
+        with pytest.raises(GNTPTimeoutError, match="not sent: the connection was busy"):
             sender.process_requests([notify()], timeout=0.05)
         released.set()
         other.join(PATIENCE)
+        assert (sender.sendings, server.connections) == (1, 1)
 
 
 def test_a_callback_may_use_the_client_again() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import socket
 import struct
 import threading
@@ -23,6 +25,7 @@ from gntp_logging.gntp.exceptions import (
     GNTPTimeoutError,
     GNTPValidationError,
 )
+from gntp_logging.gntp.lib import Publisher, Subscriber
 from gntp_logging.gntp.models import Event, Notification, Resource, SocketCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Response
 from gntp_logging.gntp.wire import encode
@@ -567,11 +570,64 @@ def test_a_machine_without_ipv6_reaches_a_name_that_has_it(monkeypatch: pytest.M
         assert server.connections == 1
 
 
-@pytest.mark.parametrize("port", [65536, 2**70, -1])
-def test_a_port_that_none_can_be_is_a_connection_error(port: int) -> None:
-    """Not the system's OverflowError."""
-    with pytest.raises(GNTPConnectionError):
-        client(port).process_request(NOTIFY)
+_NO_OPTIONS: list[tuple[dict[str, Any], str]] = [
+    *(
+        ({"port": port}, "port must be an integer from 1 to 65535")
+        for port in (0, -1, 65536, 2**70, "23053", None, 1.5)
+    ),
+    *(
+        ({"timeout": timeout}, "timeout must be a number of seconds, finite and above 0")
+        for timeout in (0, -1, math.nan, math.inf, -math.inf, "2", None, True, 10**400)
+    ),
+    *(({"host": host}, "host must be a string") for host in (None, 7, b"localhost")),
+]
+
+
+@pytest.mark.parametrize(("options", "reason"), _NO_OPTIONS, ids=str)
+def test_what_a_client_cannot_use_is_refused_where_it_is_made(options: dict[str, Any], reason: str) -> None:
+    """Not by the first request; by each class that connects."""
+    for make in (GNTPClient, functools.partial(Publisher, "app", ["event"])):
+        with pytest.raises(GNTPValidationError, match=reason):
+            make(**options)
+    given = {"host": "127.0.0.1", "port": 7, "timeout": 1.0, **options}
+    with pytest.raises(GNTPValidationError, match=reason):
+        GNTPConnection((given["host"], given["port"]), given["timeout"])
+
+
+@pytest.mark.parametrize("name", ["timeout", "callback_timeout"])
+@pytest.mark.parametrize("value", [math.nan, "2", True], ids=repr)
+def test_seconds_that_are_no_number_are_refused_by_the_call(name: str, value: Any) -> None:
+    """Before anything is sent; a background thread would spin on them."""
+    with client(free_port()) as sender, pytest.raises(GNTPValidationError, match=f"^{name} must be a number of sec"):
+        sender.process_request(NOTIFY, socket_callback=SocketCallback(), **{name: value})
+    if name == "timeout":
+        with client(free_port()) as sender, pytest.raises(GNTPValidationError):
+            sender.process_requests([NOTIFY], timeout=value)
+
+
+def test_time_that_is_used_up_is_a_timeout() -> None:
+    """A caller that counts down may come to nothing, or less."""
+    with client(free_port()) as sender:
+        for seconds in (0, -1.5):
+            with pytest.raises(GNTPTimeoutError):
+                sender.process_request(NOTIFY, timeout=seconds)
+
+
+@pytest.mark.parametrize("host", ["[127.0.0.1]", "[::1]"])
+def test_a_host_may_stand_in_brackets(host: str) -> None:
+    """As in URLs, and as errors write it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host[1:-1], 0), family=family)
+    except OSError:
+        pytest.skip("no IPv6 here")
+    with listener:
+        port = listener.getsockname()[1]
+        GNTPConnection((host, port), PATIENCE).close()
+        with client(port, host=host) as sender:
+            assert sender.address == (host[1:-1], port)
+            assert not sender.needs_look_up
+        assert Subscriber("id", "name", (host, port), "secret").hub == (host[1:-1], port)
 
 
 @pytest.mark.parametrize("host", ["growl..example", "x" * 70, "gro\ud800wl", ".growl"])
