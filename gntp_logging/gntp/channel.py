@@ -22,7 +22,7 @@ from .keys import Key
 from .network import Address, Deadline, Stream, known_addresses, look_up
 from .packing import PackerFactory
 from .requests import Request, Response, check_type
-from .wire import ResponseReader
+from .wire import ResponseReader, begins_like_an_error
 
 END_TIMEOUT: Final = 0.05
 """Seconds to wait for END, or for the end of the stream, after the first answer. Servers send either at once."""
@@ -64,7 +64,7 @@ def forget_servers() -> None:
 
 
 class _StaleConnectionError(GNTPConnectionError):
-    """A kept connection had ended before the server could read the request."""
+    """A kept connection ended without a byte of an answer."""
 
 
 class PersistentConnection:
@@ -79,6 +79,7 @@ class PersistentConnection:
         self.stream = stream
         self.reader: ResponseReader = ResponseReader()
         self._idle_since: float | None = None
+        self._heard = False  # whether anything of the answer has arrived
 
     def exchange(self, data: bytes, key: Key | None, deadline: Deadline, *, half_close: bool = False) -> Response:
         """Send a request and read its answer.
@@ -97,10 +98,17 @@ class PersistentConnection:
             GNTPProtocolError: If the answer is not a GNTP response.
         """
         self.reader.key = key
-        self.stream.send(data, deadline, half_close=half_close)
-        if self._idle_since is not None:
-            self.reader.feed(self._first_bytes(deadline))
-        return self.receive(deadline)
+        self._heard = False
+        with suppress(GNTPTimeoutError):  # an answer may have come all the same; if not, reading says that time is up
+            self.stream.send(data, deadline, half_close=half_close, enough=begins_like_an_error)
+        try:
+            return self.receive(deadline)
+        except GNTPTimeoutError:
+            raise
+        except GNTPConnectionError as error:
+            if self._idle_since is None or self._heard:
+                raise
+            raise _StaleConnectionError(str(error)) from error
 
     def receive(self, deadline: Deadline) -> Response:
         """Read until one response is complete.
@@ -120,6 +128,7 @@ class PersistentConnection:
             data = self.stream.receive(deadline)
             if not data:
                 return self._last_response()
+            self._heard = True
             self.reader.feed(data)
         return response
 
@@ -130,18 +139,6 @@ class PersistentConnection:
             if (response := self.reader.next_message()) is not None:
                 return response
         raise GNTPConnectionError("the server closed the connection without a complete answer")
-
-    def _first_bytes(self, deadline: Deadline) -> bytes:
-        """Read the beginning of an answer on a connection that the server may have closed meanwhile."""
-        try:
-            data = self.stream.receive(deadline)
-        except GNTPTimeoutError:
-            raise
-        except GNTPConnectionError as error:
-            raise _StaleConnectionError(str(error)) from error
-        if not data:
-            raise _StaleConnectionError("the server closed the connection without an answer")
-        return data
 
     def is_kept(self) -> bool | None:
         """Find out whether the server keeps the connection after its answer; wait :data:`END_TIMEOUT` at most.
@@ -154,7 +151,7 @@ class PersistentConnection:
             while True:
                 if self.reader.next_message() is not None:
                     return None  # an answer to no request: what follows it is unknown
-                if self.reader.at_end:
+                if self.reader.at_end and not self.stream.send_failed:
                     self._idle_since = time.monotonic()
                     return True
                 left = until - time.monotonic()
@@ -239,8 +236,9 @@ class Channel:
     def exchange(self, request: Request, deadline: Deadline, *, may_keep: bool = True) -> Response:
         """Send one request and return the answer.
 
-        A request is sent twice only where no server can have read it: if a kept connection ends before the first byte
-        of an answer, the server had closed it just before the request, which is sent again on a new connection.
+        If a kept connection ends before the first byte of an answer, the request is sent once more, on a new one. Most
+        often the server had closed the connection before the request came. It may also have read the request, and ended
+        without an answer: a client cannot tell, and shows a notification twice rather than never.
 
         Args:
             deadline: Budget for the whole exchange, a second sending included.

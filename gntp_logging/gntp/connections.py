@@ -39,6 +39,7 @@ from .network import (
 )
 from .packing import PackerFactory
 from .requests import NotifyRequest, Request, Response, check_type, parse_response
+from .wire import begins_like_an_error
 
 # -- The reference's connection interface -----------------------------------------------------------
 
@@ -159,7 +160,8 @@ class GNTPConnection(BaseGNTPConnection):
         Raises:
             GNTPConnectionError: If sending fails.
         """
-        self._stream.send(message, self._deadline, half_close=self.socket_callback is None)
+        half_close = self.socket_callback is None
+        self._stream.send(message, self._deadline, half_close=half_close, enough=begins_like_an_error)
 
     def read_message(self, callback: Callable[[bytes], None]) -> None:
         """Read one response and pass it to the callback.

@@ -13,6 +13,7 @@ import socket
 import time
 import weakref
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -266,7 +267,7 @@ class Stream:
 
     Attributes:
         sock: The socket.
-        send_failed: Whether writing has failed. Answers that were sent before can still be read.
+        send_failed: Whether a message was cut short. Answers that were sent before can still be read.
     """
 
     def __init__(self, addresses: list[Address], deadline: Deadline) -> None:
@@ -286,31 +287,57 @@ class Stream:
         except OSError as error:
             raise network_error(error, deadline) from error
         self.send_failed: bool = False
+        self._arrived = b""  # while a message was being sent
         close_after_fork(self)
 
-    def send(self, data: bytes, deadline: Deadline, *, half_close: bool) -> None:
-        """Write a whole message in one call, and shut down the sending side after the last one.
+    def send(
+        self,
+        data: bytes,
+        deadline: Deadline,
+        *,
+        half_close: bool,
+        enough: Callable[[bytes], bool] = lambda _: False,
+    ) -> None:
+        """Write a whole message, in one call if the system takes it, and shut down the sending side after the last one.
 
-        A server that answers early may reset the connection while the client still sends. Its answer can be read all
-        the same, so a failed write is not raised: it sets ``send_failed``, and reading finds the answer or the end.
+        A server may answer early, and then read no further, close, or reset the connection. So what arrives meanwhile
+        is kept for :meth:`receive`, and a write that fails is not raised: reading finds the answer or the end.
 
         Args:
             data: A whole message.
             deadline: Budget for writing.
             half_close: Whether this is the last message.
+            enough: Tells from what has arrived meanwhile whether the rest of the message is of no use any more.
 
         Raises:
             GNTPTimeoutError: If the deadline passes.
         """
-        self._settimeout(deadline.remaining())
+        deadline.remaining()  # raises when the deadline has passed
+        rest = bytearray(memoryview(data)[self._write(data) :])
         try:
-            self.sock.sendall(data)
-            if half_close:
+            while rest and not self.send_failed:
+                arrived = self.transfer(rest, deadline)
+                if arrived is not None:
+                    self._arrived += arrived
+                    self.send_failed |= not arrived or enough(self._arrived)
+            if half_close and not self.send_failed:
                 self.sock.shutdown(socket.SHUT_WR)
-        except TimeoutError as error:
-            raise network_error(error, deadline) from error
+        except GNTPTimeoutError:
+            self.send_failed = True
+            raise
+        except (OSError, GNTPConnectionError):
+            self.send_failed = True
+
+    def _write(self, data: bytes | bytearray) -> int:
+        """Write what the system takes at once; return how much that was."""
+        self.sock.settimeout(0)
+        try:
+            return self.sock.send(data)
+        except BlockingIOError:
+            pass
         except OSError:
-            self.send_failed = True  # reading finds an answer, or the end
+            self.send_failed = True
+        return 0
 
     def receive(self, deadline: Deadline) -> bytes:
         """Read what has arrived, or wait for it.
@@ -325,6 +352,9 @@ class Stream:
             GNTPConnectionError: If the connection broke.
             GNTPTimeoutError: If the deadline passes.
         """
+        if self._arrived:
+            arrived, self._arrived = self._arrived, b""
+            return arrived
         while True:
             left = deadline.remaining()
             self._settimeout(left)
@@ -356,14 +386,9 @@ class Stream:
         readable, writable = self._wait(deadline.remaining(), writing=writing)
         if not readable and not writable:
             deadline.remaining()  # raises when the deadline has passed
-        self.sock.settimeout(0)
         if writable:
-            try:
-                del data[: self.sock.send(data)]
-            except BlockingIOError:
-                pass
-            except OSError:
-                self.send_failed = True
+            del data[: self._write(data)]
+        self.sock.settimeout(0)
         try:
             return self.sock.recv(_READ_SIZE) if readable else None
         except OSError as error:

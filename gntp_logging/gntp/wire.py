@@ -21,7 +21,7 @@ from typing import Final, Generic, TypeAlias, TypeVar
 
 from . import growl_for_linux, headers, keys
 from .ciphers import Cipher
-from .constants import LINE_DELIMITER, MAX_SECTION_SIZE, MESSAGE_DELIMITER, ErrorCode
+from .constants import LINE_DELIMITER, MAX_SECTION_SIZE, MESSAGE_DELIMITER, RESPONSE_ERROR, ErrorCode
 from .exceptions import GNTPEncryptionError, GNTPProtocolError
 from .headers import InformationLine, header_line, information_line, parse_block, pointer_line
 from .keys import Key
@@ -511,6 +511,12 @@ class RequestReader(_Reader[Request]):
         if not matching:
             raise GNTPProtocolError("the key does not match the password", ErrorCode.NOT_AUTHORIZED)
         return matching[0]
+
+
+def begins_like_an_error(data: bytes) -> bool:
+    """Tell whether bytes of a server begin with the information line of an -ERROR, in whatever form."""
+    line, end, _ = data.partition(LINE_DELIMITER)
+    return bool(end) and RESPONSE_ERROR.encode() in line.upper().split(b" ")
 
 
 class ResponseReader(_Reader[Response]):
