@@ -308,7 +308,7 @@ class GNTPClient:
                 is called with the user's reaction, for which this method waits. ``callback_timeout`` is how many
                 seconds it waits; the client's timeout if not given. With ``background=True`` the method returns after
                 the -OK, and a thread calls ``socket_callback`` when the reaction arrives, within ``callback_timeout``
-                seconds if given.
+                seconds if given, and after the callbacks before it.
 
         Returns:
             The -OK response; None if the caller's connection class has not reported it yet.

@@ -187,7 +187,8 @@ class Publisher(BaseApp):
 
         With a socket callback, this method waits for the user's reaction, and calls the callback before it returns.
         With ``background=True`` it returns after the server's -OK, and a thread of the client waits for the reaction,
-        for hours if need be.
+        for hours if need be. Callbacks are called one after the other in another thread, so a slow one delays the next,
+        but no deadline. A reaction of more than 256 KB is not read.
 
         Args:
             name: Name of a registered event.
