@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Generic, TypeAlias, TypeVar
 
-from . import growl_for_linux, headers, keys
+from . import ciphers, growl_for_linux, headers, keys
 from .ciphers import Cipher
 from .constants import LINE_DELIMITER, MAX_SECTION_SIZE, MESSAGE_DELIMITER, RESPONSE_ERROR, ErrorCode
 from .exceptions import GNTPEncryptionError, GNTPProtocolError
@@ -400,6 +400,12 @@ def _decrypted_section(cipher: Cipher, data: bytes) -> bytes:
 
 
 def _cipher_for(line: InformationLine, key: Key) -> Cipher:
+    algorithm = ciphers.ALGORITHMS.get(line.cipher_id or "")
+    try:
+        if algorithm is not None:
+            algorithm.load()
+    except GNTPEncryptionError as error:  # nothing that the peer could mend
+        raise GNTPProtocolError(str(error), ErrorCode.INTERNAL_SERVER_ERROR) from error
     try:
         return Cipher(key, line.cipher_id or "", line.iv)
     except GNTPEncryptionError as error:
