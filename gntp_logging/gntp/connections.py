@@ -139,7 +139,8 @@ class GNTPConnection(BaseGNTPConnection):
 
         Args:
             address: Host and port of the server.
-            timeout: Seconds for the whole exchange, this connecting included; above 0.
+            timeout: Seconds for the whole exchange, this connecting included; above 0. They do not bound the look-up
+                of a host's name.
             final_callback: Called when the exchange is complete.
             socket_callback: Called when the user reacted.
 
@@ -247,7 +248,7 @@ class GNTPClient:
 
     Attributes:
         address: Host and port of the server.
-        timeout: Seconds that one whole exchange may take.
+        timeout: Seconds that one whole exchange may take. They do not bound the look-up of a host's name.
         connection_class: The caller's own connection class; None means the built-in connection.
         packer_factory: Gives each message its key and cipher.
     """
@@ -268,7 +269,8 @@ class GNTPClient:
             host: Host name or address of the server. An IPv6 address may stand in brackets; a link-local one names its
                 interface: ``fe80::1%eth0``.
             port: TCP port of the server, from 1 to 65535.
-            timeout: Seconds that one whole exchange may take, above 0.
+            timeout: Seconds that one whole exchange may take, above 0. They do not bound the look-up of a host's name,
+                which only the system does; an address needs none.
             password: The server's password; None sends no key.
             key_hashing: Hash algorithm; None means SHA256.
             encryption: Cipher algorithm; None sends in clear.
@@ -301,6 +303,8 @@ class GNTPClient:
     ) -> Response | None:
         """Send a request and return the server's answer.
 
+        If a kept connection ends without an answer, the request is sent once more, on a new one: see :attr:`sendings`.
+
         Args:
             callback: Called with the -OK response.
             timeout: Seconds for this exchange; None means the client's.
@@ -315,7 +319,8 @@ class GNTPClient:
 
         Raises:
             GNTPConnectionError: If the server cannot be reached, or closes too early.
-            GNTPTimeoutError: If the exchange is not complete in time, or the reaction does not arrive in time.
+            GNTPTimeoutError: If the exchange is not complete in time, or the reaction does not arrive in time; or if
+                another thread's exchange takes all of the time, so that nothing was sent.
             GNTPResponseError: If the server answers -ERROR.
             GNTPAuthenticationError: If that error is 400.
             GNTPProtocolError: If it answers something else.
@@ -340,6 +345,9 @@ class GNTPClient:
 
         Returns:
             For each request, in order, the -OK response or the error.
+
+        Raises:
+            GNTPTimeoutError: If another thread's exchange takes all of the time, so that nothing was sent.
         """
         seconds = self.timeout if timeout is None else checked_seconds("timeout", timeout)
         waiting = list(requests)
@@ -463,13 +471,13 @@ class GNTPClient:
         """How often a request was sent, batches not counted. The server may have read each one, answered or not.
 
         If one request adds more than one, a kept connection had ended without an answer, and the request was sent
-        again.
+        again. Most often the server had closed the connection before; but one that crashed may have shown it.
         """
         return self._channel.sendings
 
     @property
     def needs_look_up(self) -> bool:
-        """Whether connecting would look up the host's name, which no timeout bounds."""
+        """Whether connecting would look up the host's name, which only the system bounds."""
         return not self._channel.addresses
 
     def __enter__(self) -> GNTPClient:  # noqa: PYI034 - typing.Self is not in 3.10
