@@ -31,7 +31,7 @@ _LONGEST_WAIT: Final = 3600.0
 _READ_TIMEOUT: Final = 1.0
 """Seconds for a read that should not block, because the selector has reported the socket as readable."""
 
-_MAX_BYTES: Final = 262_144
+MAX_REACTION_SIZE: Final = 262_144
 """Bytes that may arrive while a reaction is awaited. A -CALLBACK has some hundred, and the context that it repeats."""
 
 
@@ -172,7 +172,7 @@ class CallbackWatcher:
         except GNTPError:
             data = b""
         awaited.received += len(data)
-        if not data or awaited.received > _MAX_BYTES:
+        if not data or awaited.received > MAX_REACTION_SIZE:
             self._settle(awaited, lost=True)
             return
         awaited.connection.reader.feed(data)

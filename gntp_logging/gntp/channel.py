@@ -8,6 +8,7 @@ after which growl-for-linux does not stall.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -110,11 +111,12 @@ class PersistentConnection:
                 raise
             raise _StaleConnectionError(str(error)) from error
 
-    def receive(self, deadline: Deadline) -> Response:
+    def receive(self, deadline: Deadline, max_bytes: float = math.inf) -> Response:
         """Read until one response is complete.
 
         Args:
             deadline: Budget for waiting.
+            max_bytes: How many may arrive meanwhile, beyond the limits of any response.
 
         Returns:
             The response, of any type.
@@ -122,13 +124,16 @@ class PersistentConnection:
         Raises:
             GNTPConnectionError: If the connection ended before the response was complete.
             GNTPTimeoutError: If the deadline passed.
-            GNTPProtocolError: If the bytes are not a GNTP response.
+            GNTPProtocolError: If the bytes are not a GNTP response, or too many.
         """
         while (response := self.reader.next_message()) is None:
             data = self.stream.receive(deadline)
             if not data:
                 return self._last_response()
             self._heard = True
+            max_bytes -= len(data)
+            if max_bytes < 0:
+                raise GNTPProtocolError("the server sends more than a response can need")
             self.reader.feed(data)
         return response
 

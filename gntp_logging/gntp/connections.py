@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from . import ciphers, keys
-from .callbacks import CallbackWatcher
+from .callbacks import MAX_REACTION_SIZE, CallbackWatcher
 from .channel import Channel
 from .constants import (
     DEFAULT_PORT,
@@ -422,7 +422,7 @@ class GNTPClient:
                 watched = True
                 return response
             seconds = self.timeout if callback_timeout is None else callback_timeout
-            reaction = connection.receive(Deadline.after(seconds, "reaction of the user"))
+            reaction = connection.receive(Deadline.after(seconds, "reaction of the user"), MAX_REACTION_SIZE)
             check_type(reaction, RESPONSE_CALLBACK)
         finally:
             if not watched:

@@ -150,7 +150,7 @@ class Publisher(BaseApp):
         if not self.events:
             raise GNTPValidationError("a Publisher needs at least one event")
         super().__init__(custom_headers, app_specific_headers, gntp_client_class, **kwargs)
-        self._registration().blocks()
+        self._registration().blocks()  # refuses here what register would refuse later
 
     def register(self, callback: Callback | None = None) -> None:
         """Register the application and its events with the server.
@@ -188,7 +188,7 @@ class Publisher(BaseApp):
         With a socket callback, this method waits for the user's reaction, and calls the callback before it returns.
         With ``background=True`` it returns after the server's -OK, and a thread of the client waits for the reaction,
         for hours if need be. Callbacks are called one after the other in another thread, so a slow one delays the next,
-        but no deadline. A reaction of more than 256 KB is not read.
+        but no deadline. A reaction of more than 256 KB is refused.
 
         Args:
             name: Name of a registered event.
@@ -278,7 +278,7 @@ class Subscriber(BaseApp):
         host, hub_port = self.hub
         options = {"host": host, "port": hub_port, "password": password, **kwargs}
         super().__init__(custom_headers, app_specific_headers, gntp_client_class, **options)
-        self._subscription().blocks()
+        self._subscription().blocks()  # refuses here what subscribe would refuse later
 
     def subscribe(self, callback: Callback | None = None) -> None:
         """Subscribe, or renew the subscription; sets ``ttl``.

@@ -118,7 +118,7 @@ class Event:
         """Refuse a name that no server would accept."""
         name: object = self.name
         if not isinstance(name, str) or not name.strip():
-            raise GNTPValidationError("an Event needs a string for a name that is not blank")
+            raise GNTPValidationError("an Event needs a name that is not blank, a string")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from gntp_logging.gntp.connections import GNTPClient
-from gntp_logging.gntp.exceptions import GNTPConnectionError, GNTPResponseError, GNTPTimeoutError
+from gntp_logging.gntp.exceptions import GNTPConnectionError, GNTPProtocolError, GNTPResponseError, GNTPTimeoutError
 from gntp_logging.gntp.lib import Publisher
 from gntp_logging.gntp.models import SocketCallback
 from gntp_logging.gntp.requests import NotifyRequest, Response
@@ -318,7 +318,8 @@ def test_a_reaction_is_handed_over_where_no_thread_can_be_started(monkeypatch: p
     ],
     ids=["section", "header", "ends"],
 )
-def test_what_a_server_may_send_instead_of_a_reaction_is_bounded(flood: bytes) -> None:
+@pytest.mark.parametrize("background", [False, True])
+def test_what_a_server_may_send_instead_of_a_reaction_is_bounded(flood: bytes, background: bool) -> None:
     """Hundreds of reactions may be awaited; the connection is closed, and the reaction counted as lost."""
     closed = threading.Event()
 
@@ -331,8 +332,12 @@ def test_what_a_server_may_send_instead_of_a_reaction_is_bounded(flood: bytes) -
         closed.set()
 
     with ScriptedServer(serve) as server, publisher(server.port) as sender:
-        sender.publish("event", "title", background=True, on_click=print)
-        wait_until(lambda: sender.gntp_client.lost_callbacks == 1)
+        if background:
+            sender.publish("event", "title", background=True, on_click=print)
+            wait_until(lambda: sender.gntp_client.lost_callbacks == 1)
+        else:
+            with pytest.raises(GNTPProtocolError, match="more than a response can need"):
+                sender.publish("event", "title", on_click=print)
         assert closed.wait(PATIENCE)
 
 

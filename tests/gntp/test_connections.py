@@ -694,7 +694,7 @@ def test_time_that_is_used_up_is_a_timeout() -> None:
                 sender.process_request(NOTIFY, timeout=seconds)
 
 
-@pytest.mark.parametrize("host", ["[127.0.0.1]", "[::1]"])
+@pytest.mark.parametrize("host", ["[127.0.0.1]", "[::1]", "[::1%1]"])
 def test_a_host_may_stand_in_brackets(host: str) -> None:
     """As in URLs, and as errors write it."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
