@@ -191,9 +191,9 @@ def _connect(addresses: list[Address], deadline: Deadline) -> socket.socket:
                     connecting.append(sock)
                     if is_alone:
                         continue  # it has had its share
-                for sock in _decided(connecting, share):
-                    connecting.remove(sock)
-                    return _connected(sock)
+                if (decided := _decided(connecting, share)) is not None:
+                    connecting.remove(decided)
+                    return _connected(decided)
             except OSError as error:
                 failure = failure or error  # the first says most: for localhost it is IPv4's, IPv6 may not exist
     finally:
@@ -217,17 +217,17 @@ def _begin_connecting(address: Address, seconds: float) -> tuple[socket.socket, 
     return sock, True
 
 
-def _decided(connecting: list[socket.socket], seconds: float) -> list[socket.socket]:
-    """Wait until connections are made or have failed; return them."""
+def _decided(connecting: list[socket.socket], seconds: float) -> socket.socket | None:
+    """Wait until a connection is made or has failed; return its socket."""
     seconds = min(seconds, _LONGEST_WAIT)
     if not hasattr(select, "poll"):  # Windows, where a failure is an exceptional condition
         _, made, failed = select.select([], connecting, connecting, seconds)
-        return [*made, *failed]
+        return next(iter(made + failed), None)
     poll = select.poll()
     for sock in connecting:
         poll.register(sock, select.POLLOUT)
     ready = {descriptor for descriptor, _ in poll.poll(math.ceil(seconds * 1000))}
-    return [sock for sock in connecting if sock.fileno() in ready]
+    return next((sock for sock in connecting if sock.fileno() in ready), None)
 
 
 def _connected(sock: socket.socket) -> socket.socket:
