@@ -22,6 +22,9 @@ from .exceptions import GNTPConnectionError, GNTPTimeoutError, GNTPValidationErr
 _READ_SIZE: Final = 65536
 """Bytes to read in one call: as many as a loopback socket delivers at once."""
 
+_MAX_EARLY_BYTES: Final = 1_048_576
+"""Bytes that a peer may say before it has read the whole message: far more than an answer has."""
+
 _LONGEST_WAIT: Final = 86_400.0
 """Seconds of one wait in a system call, whose counters overflow somewhere; a longer budget waits again."""
 
@@ -319,7 +322,8 @@ class Stream:
                 arrived = self.transfer(rest, deadline)
                 if arrived is not None:
                     self._arrived += arrived
-                    self.send_failed |= not arrived or enough(self._arrived)
+                    is_too_much = len(self._arrived) > _MAX_EARLY_BYTES
+                    self.send_failed |= not arrived or is_too_much or enough(self._arrived)
             if half_close and not self.send_failed:
                 self.sock.shutdown(socket.SHUT_WR)
         except GNTPTimeoutError:

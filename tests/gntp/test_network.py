@@ -192,6 +192,42 @@ def test_a_failed_write_is_remembered_not_raised(pair: tuple[Stream, socket.sock
     assert stream.send_failed
 
 
+def test_what_arrives_while_sending_is_kept(pair: tuple[Stream, socket.socket]) -> None:
+    """The peer may say what it wants before it reads; all of the message is written, and then read what was said."""
+    stream, theirs = pair
+    message = b"x" * 20_000_000
+    received = bytearray()
+
+    def talk_and_listen() -> None:
+        theirs.sendall(b"early ")
+        while len(received) < len(message):
+            received.extend(theirs.recv(1_000_000))
+        theirs.sendall(b"late")
+        theirs.shutdown(socket.SHUT_WR)
+
+    peer = threading.Thread(target=talk_and_listen)
+    peer.start()
+    assert stream.has_news(PATIENCE)
+    stream.send(message, soon(), half_close=True)
+    peer.join(PATIENCE)
+    assert (bytes(received), stream.send_failed) == (message, False)
+    assert b"".join(iter(lambda: stream.receive(soon()), b"")) == b"early late"
+
+
+@pytest.mark.parametrize("said", [b"enough", b"x" * 3_000_000], ids=["enough", "too much"])
+def test_a_peer_that_does_not_listen_ends_the_sending(pair: tuple[Stream, socket.socket], said: bytes) -> None:
+    """By what it says, or by talking without an end: that would fill the memory."""
+    stream, theirs = pair
+    peer = threading.Thread(target=theirs.sendall, args=(said,))
+    peer.start()
+    stream.send(b"x" * 50_000_000, soon(), half_close=True, enough=lambda arrived: arrived == b"enough")
+    assert stream.send_failed
+    read = 0
+    while read < len(said):
+        read += len(stream.receive(soon()))
+    peer.join(PATIENCE)
+
+
 def test_waiting_ends_at_the_deadline(pair: tuple[Stream, socket.socket]) -> None:
     """For reading, for writing, and for both at once."""
     stream, _ = pair
