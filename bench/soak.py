@@ -5,7 +5,7 @@ Run ``python bench/soak.py``; it takes a minute (``--seconds``). For the parent 
 * what ``stats()`` says was accepted is what the program has logged;
 * accepted = shown + folded + digested + dropped + queued, and nothing is queued at the end;
 * what is said to be shown, folded and digested is what the server was told by alerts, counts on them, and digests;
-* no alert may have been shown more than twice.
+* no alert may have been read by the server more often than its rules for repeating allow.
 
 And at the end there are no more threads and file descriptors than before, and not much more memory. Ends with 1 if
 anything of this does not hold.
@@ -202,7 +202,8 @@ def _differences(seen: Any, reports: list[tuple[int, int, Stats]]) -> list[str]:
             problems.append(
                 f"{count} are said to be {what}, the server was told of {certain[what]} to {possible[what]}"
             )
-    often = {id_: count for id_, count in seen["read"].items() if count > 2}
+    # Two sendings without an answer that count, one on a connection where nothing was answered, one after a stumble.
+    often = {id_: count for id_, count in seen["read"].items() if count > 4}
     if often:
         problems.append(f"sent too often: {often}")
     return problems

@@ -23,15 +23,16 @@ def load(path: str | os.PathLike[str]) -> list[GNTPHandler]:
       prints warnings and errors on stderr, as Python does without any handler. Levels of loggers stay as they are;
     * in a ``pyproject.toml``, a table ``[tool.gntp_logging]`` with either of these.
 
-    Keys, names and this package's handlers are checked before anything is changed. Of the environment, only
-    ``GNTP_LOGGING_DISABLED`` and the variable that ``password_env`` names are read. Relative paths in the file start
-    from the program's working directory.
+    The tables of this package's handlers are checked before anything is changed, key by key, and so are the names of
+    handlers, filters and formatters that they and the loggers refer to. :mod:`logging.config` judges the rest. Of the
+    environment, only ``GNTP_LOGGING_DISABLED`` and the variable that ``password_env`` names are read. Relative paths in
+    the file start from the program's working directory.
 
     Returns:
         The handlers of this package that were made.
 
     Raises:
-        ConfigurationError: If the file holds none of the three, or a key or a value that is not allowed.
+        ConfigurationError: If the file holds none of the three, or what this package or :mod:`logging.config` refuses.
         OSError: If the file cannot be read.
     """
     return read(path).apply()

@@ -357,13 +357,16 @@ def test_where_redaction_fails_nothing_of_the_alert_is_shown(
     def fail(text: str, *_: object) -> str:
         raise RecursionError(text)
 
+    def log_elsewhere() -> None:  # what is withheld is known by its place
+        logger.error("password=hunter2 again")
+
     monkeypatch.setattr("gntp_logging.alerts.redact.redact", fail)
     seen: list[Alert] = []
     handler = attach(
         logger, receiver.port, context={"user": "hunter2"}, url="https://t/?q={message}", title="{message}"
     )
     logger.error("password=hunter2", extra={"gntp": {"icon": "/hunter2.png"}})
-    logger.error("password=hunter2 again")
+    log_elsewhere()
     assert handler.flush(10)
     for toast in receiver.toasts:
         assert toast.title == f"ERROR · {logger.name}"

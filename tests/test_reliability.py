@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import socket
@@ -25,6 +26,7 @@ from tests.support import (
     free_port,
     gntp_transport,
     receive_request,
+    requests_of,
     running_receiver,
     said,
     send_response,
@@ -229,6 +231,7 @@ def test_an_error_is_counted_and_told(
     with server:
         handler = attach(server.port, on_error=lambda alert, reason: lost.append((alert.text, reason)))
         logger.error("bad")
+        assert handler.flush(PATIENCE)
         logger.warning("good")
         assert handler.flush(PATIENCE)
         wait_until(lambda: bool(lost))
@@ -294,6 +297,7 @@ def test_a_type_that_the_user_has_disabled_is_left_alone(
     with Refusing({"one": 404, "two": 404}) as server:
         handler = attach(server.port)
         logger.error("one")
+        assert handler.flush(PATIENCE)
         logger.error("two")
         logger.warning("three")
         assert handler.flush(PATIENCE)
@@ -547,7 +551,7 @@ def test_registering_is_never_assumed(attach: Attach, logger: logging.Logger) ->
     """A registration that was refused or lost is made again before the next alert."""
 
     def refuse(sock: socket.socket) -> None:
-        send_response(sock, "-ERROR", Error_Code="500")
+        send_response(sock, "-ERROR", Error_Code="302")
 
     answers: Iterator[Fault] = iter([refuses, refuse])
     requests: list[Request] = []
@@ -561,8 +565,83 @@ def test_registering_is_never_assumed(attach: Attach, logger: logging.Logger) ->
         handler = attach(server.port)
         logger.error("one")
         assert not handler.flush(PATIENCE)  # closed without an answer
-        assert handler.flush(PATIENCE)  # 500
+        assert handler.flush(PATIENCE)  # 302
         logger.error("two")
         assert handler.flush(PATIENCE)
     assert [type(request) for request in requests] == [RegisterRequest] * 3 + [NotifyRequest]
-    assert handler.stats().dropped == {"error 500": 1}
+    assert handler.stats().dropped == {"error 302": 1}
+
+
+# -- Behind a tunnel -----------------------------------------------------------------------------
+
+
+class Tunnel(ScriptedServer):
+    """Accepts connections for a server whether it is there or not, as ``ssh -L`` does."""
+
+    def __init__(self) -> None:
+        super().__init__(self._carry)
+        self.server: ScriptedServer | None = None
+
+    def _carry(self, sock: socket.socket, _number: int) -> None:
+        server = self.server
+        if server is None:
+            return  # accepted, and closed without a word
+        with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as beyond:
+            back = threading.Thread(target=self._pump, args=(beyond, sock))
+            back.start()
+            self._pump(sock, beyond)
+            back.join(PATIENCE)
+
+    @staticmethod
+    def _pump(source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+        with contextlib.suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+
+@pytest.mark.parametrize("keeps", [True, False], ids=["keeps", "closes"])
+def test_behind_a_tunnel_a_server_that_is_killed_costs_no_alert(
+    attach: Attach, logger: logging.Logger, keeps: bool
+) -> None:
+    """Killed five times with an alert read and unanswered, and away in between: each arrives, none is dropped."""
+    shown: list[str] = []
+    lock = threading.Lock()
+
+    def mortal(last: int) -> Callable[[socket.socket, int], None]:
+        """Return a server's function that reads so many notifications and dies with the last."""
+        read: list[str] = []
+
+        def serve(sock: socket.socket, _number: int) -> None:
+            for request in requests_of(sock):
+                with lock:
+                    if isinstance(request, NotifyRequest):
+                        read.append(without_context(request.notification.text))
+                        shown.append(read[-1])
+                    if len(read) >= last:
+                        tunnel.server = None
+                        return
+                send_response(sock, Response_Action=request.message_type, keep_alive=keeps)
+                if not keeps:
+                    return
+
+        return serve
+
+    with Tunnel() as tunnel:
+        handler = attach(tunnel.port, repeat_window=0, rate=0)
+        for number in range(60):
+            logger.error("alert %d", number)
+        for last in (6, 9, 7, 11, 8, 10_000):  # never the same one twice: that could be what kills it
+            assert not handler.flush(PATIENCE)  # nobody is there, or nobody is there any more
+            with ScriptedServer(mortal(last)) as server:
+                tunnel.server = server
+                if last == 10_000:
+                    assert handler.flush(PATIENCE)
+                else:
+                    handler.flush(PATIENCE)
+                    wait_until(lambda: tunnel.server is None)
+    stats = handler.stats()
+    assert (stats.accepted, stats.shown, stats.dropped, stats.queued) == (60, 60, {}, 0)
+    assert {*shown} == {f"alert {number}" for number in range(60)}
+    assert len(shown) <= 60 + 5 * (1 if keeps else 4)  # only what was read and unanswered is repeated

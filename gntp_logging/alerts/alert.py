@@ -23,13 +23,14 @@ from .text import (
     MAX_TITLE,
     cut,
     formatted,
+    frames_of,
     message,
     of_exception,
     of_formatted,
     one_line,
-    parse_traceback,
     title,
 )
+from .tracebacks import parse_traceback
 
 EXTRA_KEY: Final = "gntp"
 """Attribute of a record that holds its overrides: ``extra={"gntp": {...}}``."""
@@ -51,7 +52,8 @@ class Alert(NamedTuple):
         url: What opens on a click; None opens nothing.
         level_name: The level's name.
         created: When the record was made, in seconds since 1970.
-        fingerprint: What alerts of the same mistake have in common, before :func:`.fingerprint.normalized`.
+        fingerprint: What alerts of the same mistake have in common, before :func:`.fingerprint.normalized`. Without
+            secrets where the rest is.
         context: What the program was doing, as names and values; shown in the last line, and sent as ``Data-`` headers.
         url_parts: The URL of a click if values of the record are in it: see :meth:`.templates.Template.parts`.
         is_formatted: Whether the user's formatter made the text, which then gets no line of context.
@@ -92,6 +94,7 @@ class Alert(NamedTuple):
             text=f"An alert ({where or 'unknown'}) is withheld: looking for secrets in it has failed",
             icon=None,
             url=None,
+            fingerprint=fingerprints.without_texts(self.fingerprint),
             context=(),
             url_parts=(),
             is_formatted=True,
@@ -175,31 +178,35 @@ class AlertFactory:
             level, level_name, logger, created = record.levelno, record.levelname, record.name, record.created
             if type(level_name) is not str or type(logger) is not str:
                 level_name, logger = str(level_name), str(logger)
-            presentation = self._presentation(level, level_name, logger)
+            event, priority, sticky, line, level_name, logger = self._presentation(level, level_name, logger)
             plain = message(record)
             if record.exc_info or record.exc_text or len(plain) > _SHORTEST_TRACEBACK:
-                text, fingerprint = self._text_and_fingerprint(record, presentation.logger, plain)
+                text, fingerprint = self._text_and_fingerprint(record, logger, plain)
             else:  # most records: nothing to look for
-                text, fingerprint = plain, fingerprints.fingerprint_call(record, presentation.logger, plain)
+                text, fingerprint = plain, fingerprints.fingerprint_call(record, logger, plain)
             own_text = formatted(record, formatter) if formatter else None
             if own_text is not None:
                 text = own_text
+            if not text or text.isspace():
+                text = "(empty message)"
+            elif len(text) > self._max_text:
+                text = cut(text, self._max_text)
             fields = (
                 level,
-                presentation.event,
-                presentation.priority,
-                presentation.sticky,
-                presentation.title,
-                cut(text, self._max_text) if text.strip() else "(empty message)",
+                event,
+                priority,
+                sticky,
+                line,
+                text,
                 None,
                 self._url,
-                presentation.level_name,
+                level_name,
                 created if type(created) is float else time.time(),
                 fingerprint,
                 self._context.of(record, failures),
                 (),
                 own_text is not None,
-                presentation.logger,
+                logger,
             )
             alert = _new_tuple(Alert, fields)  # Alert(...) takes twice as long
             if self._has_templates:
@@ -213,8 +220,9 @@ class AlertFactory:
         """Return text and fingerprint of a record with an exception, or with a formatted traceback."""
         exc_info = record.exc_info
         if exc_info and exc_info[0] is not None:
-            fingerprint = fingerprints.fingerprint_exception(record.levelno, exc_info[0], exc_info[2])
-            return of_exception(record, plain, self._max_text), fingerprint
+            frames = frames_of(exc_info[2])
+            fingerprint = fingerprints.fingerprint_exception(record.levelno, exc_info[0], exc_info[1], frames)
+            return of_exception(record, frames, plain, self._max_text), fingerprint
         # QueueHandler, loguru and others format an exception before a handler sees its record. Text and fingerprint are
         # read back from the traceback, and are the same as with the exception itself.
         if record.exc_text:
@@ -223,8 +231,7 @@ class AlertFactory:
         if found is None:
             return plain, fingerprints.fingerprint_call(record, logger, plain)
         said, error = found
-        fingerprint = fingerprints.fingerprint_formatted(record.levelno, error.name, error.frames)
-        return of_formatted(error, said, self._max_text), fingerprint
+        return of_formatted(error, said, self._max_text), fingerprints.fingerprint_formatted(record.levelno, error)
 
     def _plainly(self, record: logging.LogRecord, error: Exception) -> Alert:
         """Make an alert of the message alone, for a record whose attributes have unexpected types."""
@@ -240,7 +247,7 @@ class AlertFactory:
             text,
             level_name="Alert",
             created=time.time(),
-            fingerprint=(level, text[:MAX_TITLE]),
+            fingerprint=fingerprints.RawCall(level, "", "", "", "", text[:MAX_TITLE]),
             context=self._context.constants,
             logger=record.name[:MAX_TITLE] if type(record.name) is str else "",
         )

@@ -1,26 +1,51 @@
-"""By what an alert's repeats are known: the same mistake at the same place, whatever numbers its text holds. Pure.
+"""By what an alert's repeats are known: the same mistake at the same place, on every host and every Python. Pure.
 
-A fingerprint is a tuple of strings and numbers. The thread that logs collects only what costs no time; the rest is done
-by :func:`normalized`, on the worker's side.
+The thread that logs collects strings and numbers that cost no time: a *raw* fingerprint, one of three classes. The rest
+is done on the worker's side, in two steps: :func:`redacted` takes the secrets out, and :func:`normalized` makes the one
+string by which alerts fold. It begins with the number of its rules, and its parts are::
+
+    1|call|40|shop.orders|shop/orders.py|pay|order %d failed            level, logger, file, function, template;
+    1|call|40|shop.orders|shop/orders.py|pay|order * failed             the message where a template says nothing
+    1|error|40|ValueError|amount *|shop/orders.py|pay|shop/web.py|post  type, message, the two innermost functions,
+    1|error|40|...|from KeyError: *|with OSError: *                     what was before it, what its group holds
+    1|key|deploys                                                       what the record, or the user's function, says
+
+A file is named from the entry of ``sys.path`` on which it was found: folders above it differ between hosts.
 """
 
 from __future__ import annotations
 
+import builtins
 import functools
+import hashlib
+import itertools
 import logging
 import os
 import re
-from collections.abc import Sequence
-from types import TracebackType
-from typing import Final
+import sys
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
-Fingerprint = tuple[str | int, ...]
+from .holes import CUT, MAX_RESULT, MAX_TEXT, with_holes
+from .tracebacks import FormattedError, Frame, type_name, up_to_a_blank_line
 
-MAX_TEMPLATE: Final = 200
-"""Characters of a message that can tell fingerprints apart."""
+RULES: Final = 1
+"""Number of the rules by which fingerprints are made, those of :mod:`.holes` included. Whoever changes one adds one."""
 
-_RAW: Final = "raw"
-"""Marks, as the first part, a fingerprint whose last part is a message as it was logged."""
+_MAX_KEYS: Final = 50
+"""Keys of a dictionary by which it is known."""
+
+_COUNTED_FRAMES: Final = 2
+"""Functions by which an exception is known: where it was raised, and who has called that."""
+
+_MAX_LINKS: Final = 8
+"""Links of a chain of exceptions in which a group is looked for."""
+
+_MAX_MEMBERS: Final = 15
+"""Members of a group, and leaves in all, that are looked at; Python prints as many of each group."""
+
+_MAX_DEPTH: Final = 10
+"""Levels of groups that are looked into; Python prints as many."""
 
 _STANDARD_LIBRARY: Final = (
     os.path.dirname(os.__file__) + os.sep,
@@ -30,70 +55,170 @@ _OWN: Final = os.path.dirname(os.path.dirname(__file__)) + os.sep
 """This package, which is no application wherever it is installed."""
 _INSTALLED: Final = re.compile(r"[/\\](?:site|dist)-packages[/\\]")
 
+Said = tuple[str, str]
+"""An exception's type and message."""
 
-def fingerprint_call(record: logging.LogRecord, logger: str, message: str) -> Fingerprint:
-    """Return the fingerprint of a record without an exception: level, logger, place and template.
+
+class RawCall(NamedTuple):
+    """What a record without an exception is known by.
+
+    Attributes:
+        level: The record's level number.
+        logger: The logger's name.
+        path: The file, as Python names it.
+        function: The function.
+        template: The message before its arguments were put in; empty where there were none.
+        message: The message.
+    """
+
+    level: int
+    logger: str
+    path: str
+    function: str
+    template: str
+    message: str
+
+
+class RawError(NamedTuple):
+    """What a record with an exception is known by: not by its logger, because inner and outer code log the same one.
+
+    Attributes:
+        level: The record's level number.
+        name: The exception's type, with its module.
+        frames: Path and function of the innermost frames, the innermost first.
+        message: What the exception says.
+        cause: What it was raised from, or while what was handled.
+        leaves: What it holds, where it is a group; else what the first group in its chain of causes holds.
+    """
+
+    level: int
+    name: str
+    frames: tuple[tuple[str, str], ...]
+    message: str
+    cause: Said | None
+    leaves: tuple[Said, ...]
+
+
+class RawKey(NamedTuple):
+    """What a record says that it is known by, or the user's function says of it."""
+
+    key: str
+
+
+Fingerprint = str | tuple[Hashable, ...]
+"""Raw, what is certain of a raw one, or normalized."""
+
+
+# -- On the thread that logs -----------------------------------------------------------------------
+
+
+def fingerprint_call(record: logging.LogRecord, logger: str, message: str) -> RawCall:
+    """Return the raw fingerprint of a record without an exception.
 
     Args:
         record: The record.
         logger: The logger's name.
         message: The record's message.
-
-    Returns:
-        The fingerprint. It is to be normalized where the message had no arguments: what varies stands in the message.
     """
-    template = record.msg
-    path, line = record.pathname, record.lineno
-    if type(path) is not str or type(line) is not int:  # records are made by anybody; a fingerprint must be hashable
-        path, line = str(path), -1
-    if record.args and type(template) is str:
-        return (record.levelno, logger, path, line, template[:MAX_TEMPLATE])
-    return (_RAW, record.levelno, logger, path, line, message[:MAX_TEMPLATE])
+    template, path, function = record.msg, record.pathname, record.funcName
+    if type(path) is not str or type(function) is not str:  # records are made by anybody; this must be hashable
+        path, function = str(path), str(function or "")
+    if not record.args or type(template) is not str:
+        if type(template) is not str and isinstance(template, dict) and "event" not in template:  # values only
+            message = " ".join(sorted(str(key) for key in itertools.islice(template, _MAX_KEYS)))
+        template = ""
+    if len(message) + len(template) + len(path) + len(function) > MAX_TEXT:
+        message, template, path, function = _cut(message), _cut(template), _cut(path), _cut(function)
+    return _new_tuple(RawCall, (record.levelno, logger, path, function, template, message))  # RawCall(...) takes longer
 
 
-def fingerprint_exception(level: int, exception: type[BaseException], traceback: TracebackType | None) -> Fingerprint:
-    """Return the fingerprint of a record with an exception: level, its type and the innermost frame of the application.
-
-    Without the logger, so that what inner code logs and the framework logs again is one fingerprint.
+def fingerprint_exception(
+    level: int, exc_type: type[BaseException], value: BaseException | None, frames: Sequence[Frame]
+) -> RawError:
+    """Return the raw fingerprint of a record with an exception.
 
     Args:
         level: The record's level number.
-        exception: The exception's type.
-        traceback: The exception's traceback.
-
-    Returns:
-        The fingerprint.
+        exc_type: The exception's type.
+        value: The exception.
+        frames: Its frames, the outermost first.
     """
-    file = function = ""
-    in_application = False
-    while traceback is not None:
-        code = traceback.tb_frame.f_code
-        if is_application(code.co_filename) or not in_application:
-            file, function = code.co_filename, code.co_name
-            in_application = is_application(file)
-        traceback = traceback.tb_next
-    return (level, exception.__module__, exception.__qualname__, file, function)
+    name, innermost = type_name(exc_type), _innermost(frames)
+    if value is None:
+        return RawError(level, name, innermost, "", None, ())
+    before = _before(value)
+    leaves: tuple[Said, ...] = ()
+    if before is not None or isinstance(value, _group_type()):
+        leaves = tuple((type_name(type(leaf)), _message(leaf)) for leaf in _leaves(value))
+    cause = None if before is None else (type_name(type(before)), _message(before))
+    return _new_tuple(RawError, (level, name, innermost, _message(value), cause, leaves))
 
 
-def fingerprint_formatted(level: int, name: str, frames: Sequence[tuple[str, int, str]]) -> Fingerprint:
-    """Return the fingerprint of a record whose exception was formatted before: the same as of the exception itself.
+def fingerprint_formatted(level: int, error: FormattedError) -> RawError:
+    """Return the raw fingerprint of a record whose exception was formatted before: the same as of the exception itself.
 
     Args:
         level: The record's level number.
-        name: The exception's type, with its module where it has one.
-        frames: Path, line and function of each frame, the outermost first; at least one.
-
-    Returns:
-        The fingerprint.
+        error: What was found of it.
     """
-    module, _, qualname = name.rpartition(".")
-    file, _, function = next((frame for frame in reversed(frames) if is_application(frame[0])), frames[-1])
-    return (level, module or "builtins", qualname, file, function)
+    return RawError(
+        level,
+        _cut(error.name),
+        tuple((_cut(path), _cut(function)) for path, function in _innermost(error.frames)),
+        _cut(error.message),
+        error.before and _said(error.before),
+        tuple(map(_said, _formatted_leaves(error))),
+    )
 
 
-def fingerprint_key(key: str) -> Fingerprint:
-    """Return the fingerprint that a user's own key makes."""
-    return ("key", key)
+def _said(error: FormattedError) -> Said:
+    return _cut(error.name), _cut(error.message)
+
+
+def fingerprint_key(key: str) -> RawKey:
+    """Return the raw fingerprint that a user's own key makes."""
+    return RawKey(_cut(key))
+
+
+def raw_fingerprint(fingerprint: Fingerprint) -> Fingerprint:
+    """Return what is certain of a fingerprint without a look at what was said: for the thread that logs.
+
+    It is coarser than the fingerprint: several may have it in common.
+    """
+    if isinstance(fingerprint, RawCall):
+        return fingerprint[:5]
+    return fingerprint[:3] if isinstance(fingerprint, RawError) else fingerprint
+
+
+def without_texts(fingerprint: Fingerprint) -> Fingerprint:
+    """Return a raw fingerprint without what may hold a secret: its place."""
+    if isinstance(fingerprint, RawCall):
+        return fingerprint._replace(template="", message="")
+    if isinstance(fingerprint, RawError):
+        return fingerprint._replace(message="", cause=None, leaves=())
+    return RawKey("") if isinstance(fingerprint, RawKey) else fingerprint
+
+
+_new_tuple: Final = tuple.__new__
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + CUT
+
+
+_COMPREHENSIONS: Final = frozenset(("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"))
+"""No functions of the user's; Python 3.12 has no frames of most of them."""
+
+
+def _innermost(frames: Sequence[Frame]) -> tuple[tuple[str, str], ...]:
+    """Return path and function of the application's innermost frames; of the innermost at all where it has none."""
+    own: list[tuple[str, str]] = []
+    for path, _, function in reversed(frames):
+        if function not in _COMPREHENSIONS and is_application(path):
+            own.append((path, function))
+            if len(own) == _COUNTED_FRAMES:
+                break
+    return tuple(own or ((path, function) for path, _, function in frames[: -_COUNTED_FRAMES - 1 : -1]))
 
 
 @functools.lru_cache(maxsize=4096)
@@ -102,41 +227,174 @@ def is_application(path: str) -> bool:
     return not (path.startswith(("<frozen ", _OWN, *_STANDARD_LIBRARY)) or _INSTALLED.search(path))
 
 
-# -- On the worker's side ------------------------------------------------------------------------
+def _message(value: BaseException) -> str:
+    """Return what an exception says, as far as it is found again where it was formatted."""
+    try:
+        # What str() adds to a SyntaxError, its file and line, tracebacks print elsewhere.
+        text = str(value.msg if isinstance(value, SyntaxError) else value)
+    except Exception:  # noqa: BLE001 - exceptions with hostile attributes exist
+        text = "<exception str() failed>"
+    return _cut(up_to_a_blank_line(text) if "\n" in text else text)
 
 
-_VARIABLE: Final = re.compile(
-    r"""
-    (?P<quoted> "[^"\n]*" | (?<!\w)'[^'\n]*'(?!\w) )
-    | (?P<uuid> \b [0-9a-f]{8} (?: -? [0-9a-f]{4} ){3} -? [0-9a-f]{12} \b )
-    | (?P<hex> \b 0x[0-9a-f]+ \b | \b (?= [a-f]*[0-9] ) (?= [0-9]*[a-f] ) [0-9a-f]{6,} \b )
-    | (?P<number> \d+ )
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
-_MASKS: Final = {"quoted": "'…'", "uuid": "<uuid>", "hex": "<hex>", "number": "<n>"}
+def _before(value: BaseException) -> BaseException | None:
+    """Return what an exception was raised from, or while what was handled."""
+    if value.__cause__ is not None or value.__suppress_context__:
+        return value.__cause__
+    return value.__context__
+
+
+def _leaves(value: BaseException) -> Iterator[BaseException]:
+    """Return the exceptions of the first group in a chain."""
+    group = _group_type()
+
+    def leaves(error: BaseException, depth: int) -> Iterator[BaseException]:
+        if not isinstance(error, group) or depth == _MAX_DEPTH:
+            yield error
+        else:
+            for member in error.exceptions[:_MAX_MEMBERS]:
+                yield from leaves(member, depth + 1)
+
+    link: BaseException | None = value
+    for _ in range(_MAX_LINKS):
+        if link is None or isinstance(link, group):
+            break
+        link = _before(link)
+    return itertools.islice(leaves(link, 0), _MAX_MEMBERS) if isinstance(link, group) else iter(())
+
+
+_GROUP: Final = getattr(builtins, "BaseExceptionGroup", None)
+
+
+def _group_type() -> Any:
+    """Return the class of exception groups; for Python 3.10 that of a package, which its users have imported."""
+    return _GROUP or getattr(sys.modules.get("exceptiongroup"), "BaseExceptionGroup", ())
+
+
+def _formatted_leaves(error: FormattedError) -> Iterator[FormattedError]:
+    """Return the exceptions of the first group in a chain that was formatted."""
+
+    def leaves(error: FormattedError) -> Iterator[FormattedError]:
+        if error.members:
+            for member in error.members[:_MAX_MEMBERS]:
+                yield from leaves(member)
+        else:
+            yield error
+
+    link: FormattedError | None = error
+    for _ in range(_MAX_LINKS):
+        if link is None or link.members:
+            break
+        link = link.before
+    return itertools.islice(leaves(link), _MAX_MEMBERS) if link is not None and link.members else iter(())
+
+
+# -- On the worker's side --------------------------------------------------------------------------
+
+
+def redacted(fingerprint: Fingerprint, redact: Callable[[str], str]) -> Fingerprint:
+    """Return a raw fingerprint without secrets.
+
+    Args:
+        fingerprint: The fingerprint; one that is not raw is returned as it is.
+        redact: Masks the secrets in a text.
+    """
+    if isinstance(fingerprint, RawCall):
+        if _has_words(fingerprint.template):  # the message is not looked at
+            return fingerprint._replace(template=redact(fingerprint.template), message="")
+        return fingerprint._replace(message=redact(fingerprint.message))
+    if isinstance(fingerprint, RawError):
+        return fingerprint._replace(
+            message=redact(fingerprint.message),
+            cause=fingerprint.cause and (fingerprint.cause[0], redact(fingerprint.cause[1])),
+            leaves=tuple((name, redact(message)) for name, message in fingerprint.leaves),
+        )
+    return RawKey(redact(fingerprint.key)) if isinstance(fingerprint, RawKey) else fingerprint
 
 
 def normalized(fingerprint: Fingerprint) -> Fingerprint:
-    """Finish a fingerprint: mask what varies in a message that was logged without arguments.
+    """Finish a fingerprint: two records fold when the results are equal.
 
     Args:
-        fingerprint: What one of the functions above has returned.
+        fingerprint: A raw one without secrets; one that is not raw is returned as it is.
 
     Returns:
-        The fingerprint by which alerts are counted together.
+        A string of one line.
     """
-    if not fingerprint or fingerprint[0] != _RAW:
-        return fingerprint
-    return (*fingerprint[1:-1], masked(str(fingerprint[-1])))
+    if isinstance(fingerprint, RawCall):
+        level, logger, path, function, template, message = fingerprint
+        said = " ".join(template.split())[:MAX_RESULT] if _has_words(template) else with_holes(message)
+        return _joined("call", str(level), logger, _file(path), _plain(function), said)
+    if isinstance(fingerprint, RawError):
+        places = [part for path, function in fingerprint.frames for part in (_file(path), _plain(function))]
+        others = [f"from {_line(fingerprint.cause)}"] if fingerprint.cause else []
+        others += sorted({f"with {_line(leaf)}" for leaf in fingerprint.leaves})
+        said = _holes_of_error(fingerprint.message)
+        name = _MOVED.get(fingerprint.name, fingerprint.name)
+        return _joined("error", str(fingerprint.level), name, said, *places, *others)
+    return _joined("key", fingerprint.key) if isinstance(fingerprint, RawKey) else fingerprint
 
 
-def raw_fingerprint(fingerprint: Fingerprint) -> Fingerprint:
-    """Return what is certain of a fingerprint without spending time on its message: for the thread that logs."""
-    return fingerprint[1:-1] if fingerprint and fingerprint[0] == _RAW else fingerprint
+def incident(fingerprint: str) -> str:
+    """Return by what a fingerprint is known outside of the program: 16 hexadecimal digits of its SHA-256."""
+    return hashlib.sha256(fingerprint.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def masked(message: str) -> str:
-    """Return a message's first line without what varies: quoted strings, UUIDs, hexadecimal and other numbers."""
-    line = message.lstrip().split("\n", 1)[0][:MAX_TEMPLATE]
-    return _VARIABLE.sub(lambda match: _MASKS[match.lastgroup or "number"], line)
+def _joined(*parts: str) -> str:
+    escaped = (part.replace("\\", r"\\").replace("|", r"\|") for part in parts)
+    return "|".join((str(RULES), *escaped))
+
+
+def _line(said: Said) -> str:
+    return f"{_MOVED.get(said[0], said[0])}: {_holes_of_error(said[1])}"
+
+
+_MOVED: Final = {
+    "asyncio.exceptions.TimeoutError": "TimeoutError",
+    "concurrent.futures._base.TimeoutError": "TimeoutError",
+    "exceptiongroup.BaseExceptionGroup": "BaseExceptionGroup",
+    "exceptiongroup.ExceptionGroup": "ExceptionGroup",
+}
+"""Types that are Python's own from 3.11 on, by their name in 3.10."""
+
+
+_SUGGESTION: Final = re.compile(r"\. (?:Did|Or did) you .*")
+"""What some versions of Python add to the message of a NameError and its like when they print it."""
+
+
+def _holes_of_error(message: str) -> str:
+    return with_holes(_SUGGESTION.sub("", message))
+
+
+def _plain(function: str) -> str:
+    return function[function.rfind(".") + 1 :]
+
+
+_CONVERSION: Final = re.compile(r"%(?:\([^()]*\))?[-+ #0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?[a-zA-Z%]")
+_WORD: Final = re.compile(r"(?<!\w)[^\W\d_]{2}")
+
+
+@functools.lru_cache(maxsize=1024)
+def _has_words(template: str) -> bool:
+    """Tell whether a template says something of its own; ``%s: %s`` and ``%dms`` do not."""
+    return _WORD.search(_CONVERSION.sub("0", template)) is not None
+
+
+def _file(path: str) -> str:
+    """Return a file as its path below the longest entry of ``sys.path`` that holds it, else its name."""
+    return _file_below(path, tuple(sys.path))
+
+
+@functools.lru_cache(maxsize=4096)
+def _file_below(path: str, entries: tuple[str, ...]) -> str:
+    folders = (_absolute(entry).rstrip(os.sep) + os.sep for entry in entries)
+    longest = max((len(folder) for folder in folders if path.startswith(folder)), default=0)
+    below = path[longest:].replace("\\", "/")
+    return below if longest or path.startswith("<") else below.rpartition("/")[2]
+
+
+def _absolute(path: str) -> str:
+    try:
+        return os.path.abspath(path)
+    except OSError:  # the working directory is gone
+        return path

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from .alert import Alert
+from .fingerprint import redacted as redacted_fingerprint
 
 MASK: Final = "***"
 
@@ -160,9 +161,15 @@ def redactor(patterns: Sequence[re.Pattern[str]]) -> Callable[[Alert], Alert]:
     """
 
     def without_secrets(alert: Alert) -> Alert:
+        text = redact(alert.text, patterns)
+
+        def again(said: str) -> str:  # most fingerprints hold the alert's whole text
+            return text if said == alert.text else redact(said, patterns)
+
         redacted = alert._replace(
             title=redact(alert.title, patterns),
-            text=redact(alert.text, patterns),
+            text=text,
+            fingerprint=redacted_fingerprint(alert.fingerprint, again),
             context=tuple((name, _value(name, value, patterns)) for name, value in alert.context),
             url_parts=tuple(
                 redact(part, patterns) if index % 2 else part for index, part in enumerate(alert.url_parts)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import logging
 import os
-import re
 import traceback
 import unicodedata
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from types import TracebackType
+from typing import Final
 
 from . import fingerprint
+from .tracebacks import TRACEBACK, FormattedError, Frame, type_name
 
 MAX_TITLE: Final = 120
 """Characters: four lines of a toast, which is still a title."""
@@ -44,27 +45,22 @@ def title(level_name: str, app_name: str, logger_name: str) -> str:
     return one_line(" · ".join(parts))
 
 
-class FormattedError(NamedTuple):
-    """An exception of which only the formatted traceback is left.
-
-    Attributes:
-        name: The exception's type, with its module.
-        line: ``Type: message``.
-        frames: Path, line and function of each frame, the outermost first.
-        cause: The exception before it, as ``caused by ...`` or ``while handling ...``; empty when there is none.
-    """
-
-    name: str
-    line: str
-    frames: tuple[tuple[str, int, str], ...]
-    cause: str = ""
+def frames_of(traceback: TracebackType | None) -> list[Frame]:
+    """Return a traceback's frames, the outermost first."""
+    frames: list[Frame] = []
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        frames.append((code.co_filename, traceback.tb_lineno, code.co_name))
+        traceback = traceback.tb_next
+    return frames
 
 
-def of_exception(record: logging.LogRecord, said: str, max_text: int) -> str:
+def of_exception(record: logging.LogRecord, frames: Sequence[Frame], said: str, max_text: int) -> str:
     """Return the text of a record with an exception.
 
     Args:
         record: A record with ``exc_info``.
+        frames: The exception's frames, the outermost first.
         said: The record's message.
         max_text: Characters to which the text will be cut; 0 for no limit. Neither the exception nor the message takes
             more than a third of them, so that the frames are not cut.
@@ -75,13 +71,8 @@ def of_exception(record: logging.LogRecord, said: str, max_text: int) -> str:
     exc_info = record.exc_info
     assert exc_info
     assert exc_info[0] is not None
-    if _TRACEBACK in said:  # loguru writes the traceback into the message as well
-        said = said.partition(_TRACEBACK)[0]
-    frames: list[tuple[str, int, str]] = []
-    tb = exc_info[2]
-    while tb is not None:
-        frames.append((tb.tb_frame.f_code.co_filename, tb.tb_lineno, tb.tb_frame.f_code.co_name))
-        tb = tb.tb_next
+    if TRACEBACK in said:  # loguru writes it into the message as well
+        said = said.partition(TRACEBACK)[0]
     return _in_order(exception_line(exc_info[0], exc_info[1]), said, frames, cause_line(exc_info[1]), max_text)
 
 
@@ -93,10 +84,12 @@ def of_formatted(error: FormattedError, said: str, max_text: int) -> str:
         said: The message before the traceback.
         max_text: As for :func:`of_exception`.
     """
-    return _in_order(error.line, said, error.frames, error.cause, max_text)
+    word = "caused by" if error.is_caused else "while handling"
+    cause = f"{word} {one_line(error.before.line)}" if error.before else ""
+    return _in_order(error.line, said, error.frames, cause, max_text)
 
 
-def _in_order(first: str, said: str, frames: Sequence[tuple[str, int, str]], cause: str, max_text: int) -> str:
+def _in_order(first: str, said: str, frames: Sequence[Frame], cause: str, max_text: int) -> str:
     said = said.strip()
     if said in first:
         said = ""
@@ -104,41 +97,6 @@ def _in_order(first: str, said: str, frames: Sequence[tuple[str, int, str]], cau
     room = _TOAST_LINES - _KEPT_LINES - _height(*lines, cause)
     lines += innermost_frames(frames, room)
     return "\n".join([*lines, cause] if cause else lines)
-
-
-_TRACEBACK: Final = "Traceback (most recent call last):"
-_FRAME: Final = re.compile(r'^[> ]*File "([^"\n]+)", line (\d+), in ([^\n]+)$', re.MULTILINE)
-
-
-def parse_traceback(text: str) -> tuple[str, FormattedError] | None:
-    """Find an exception whose traceback is at the end of a message.
-
-    Returns:
-        The message before the traceback, and the exception; None if there is no traceback.
-    """
-    said, *tracebacks = text.split(_TRACEBACK)
-    errors = [error for error in map(_parsed, tracebacks) if error is not None]
-    if not errors:
-        return None
-    last = errors[-1]
-    if len(errors) > 1:
-        word = "caused by" if "direct cause" in tracebacks[-2] else "while handling"
-        last = last._replace(cause=f"{word} {one_line(errors[-2].line)}")
-    return said, last
-
-
-def _parsed(text: str) -> FormattedError | None:
-    frames = list(_FRAME.finditer(text))
-    if not frames:
-        return None
-    lines = text[frames[-1].end() :].split("\n")
-    # The first line that is not indented is the exception's; what follows it, up to an empty line, is its message's.
-    begin = next((number for number, line in enumerate(lines) if line.strip() and not line[:1].isspace()), None)
-    if begin is None:
-        return None
-    end = next((number for number in range(begin, len(lines)) if not lines[number].strip()), len(lines))
-    line = "\n".join(lines[begin:end])
-    return FormattedError(line.partition(":")[0], line, tuple((each[1], int(each[2]), each[3]) for each in frames))
 
 
 def _head(text: str, max_text: int) -> str:
@@ -172,15 +130,25 @@ def message(record: logging.LogRecord) -> str:
         return f"<a message of type {type(msg).__name__} that cannot be printed>"
 
 
+_PRINTED_WITH_MORE: Final = (SyntaxError, NameError, AttributeError, ImportError)
+"""To these Python adds the place, or a suggestion."""
+
+
 def exception_line(exc_type: type[BaseException], value: BaseException | None) -> str:
-    """Return ``Type: message`` of an exception."""
+    """Return ``Type: message`` of an exception, as Python prints it."""
+    try:
+        if not issubclass(exc_type, _PRINTED_WITH_MORE) and not hasattr(value, "__notes__"):
+            said = "" if value is None else str(value)  # traceback's own function takes seven times as long
+            return (f"{type_name(exc_type)}: {said}" if said else type_name(exc_type)).strip()
+    except Exception:  # noqa: BLE001, S110 - exceptions with hostile attributes exist
+        pass
     try:
         return "".join(traceback.format_exception_only(exc_type, value)).strip()
-    except Exception:  # noqa: BLE001 - exceptions with hostile attributes exist
+    except Exception:  # noqa: BLE001
         return exc_type.__name__
 
 
-def innermost_frames(frames: Sequence[tuple[str, int, str]], room: int) -> list[str]:
+def innermost_frames(frames: Sequence[Frame], room: int) -> list[str]:
     """Return where an error happened as ``file:line in function``, the innermost frame first.
 
     Args:

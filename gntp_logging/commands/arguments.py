@@ -11,7 +11,7 @@ import os
 import sys
 from typing import Final
 
-from gntp_logging.configuration.environment import environment_options, override, variable
+from gntp_logging.configuration.environment import Overrides, environment_options, override, variable
 from gntp_logging.configuration.logging_file import LoggingFile, read
 from gntp_logging.gntp.constants import DEFAULT_PORT
 from gntp_logging.gntp.network import without_brackets
@@ -148,32 +148,35 @@ _OPTIONS: Final = (*destination.OPTIONS, "app_name", "icon")
 """The options of the handler that arguments set. Not ``title``: that of ``send`` is the notification's."""
 
 
-def configuration(arguments: argparse.Namespace) -> LoggingFile:
-    """Return the configuration that file, environment and arguments make together.
+def overrides(arguments: argparse.Namespace) -> Overrides:
+    """Return what arguments and environment say, which comes before a file.
 
     Args:
         arguments: What :func:`add_server` has added, and ``app_name`` and ``icon`` if they are there.
 
-    Returns:
-        The file's configuration, or an empty one, overridden by environment and arguments.
-
     Raises:
-        UsageError: If one of them cannot be used; the text says which.
+        UsageError: If a variable cannot be used.
     """
     named = {name: value for name, value in vars(arguments).items() if name in _OPTIONS and value is not None}
     try:
         from_environment = environment_options(os.environ)
-        file = LoggingFile("", "", {}, is_whole=False) if arguments.config is None else _read(arguments.config)
     except ValueError as error:
         raise UsageError(str(error)) from error
     option_names = {option: variable(option) for option in from_environment}
     option_names |= {option: f"--{option.replace('_', '-')}" for option in named}
-    return file.with_options(override(from_environment, named), option_names)
+    return Overrides(override(from_environment, named), option_names)
 
 
-def _read(path: str) -> LoggingFile:
-    sys.path.append(os.getcwd())  # for functions of the program that the file names
+def config_file(path: str) -> LoggingFile:
+    """Read the file that ``--config`` names.
+
+    Raises:
+        UsageError: If it cannot be read, or is none of what configures logging.
+    """
+    sys.path.append(os.getcwd())  # the file may name functions of the program, as it would find them
     try:
         return read(path)
     except OSError as error:
         raise UsageError(f"--config: cannot read {path!r}: {error.strerror}") from error
+    except ValueError as error:
+        raise UsageError(str(error)) from error

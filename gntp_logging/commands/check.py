@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
-from gntp_logging.configuration.environment import PREFIX
+from gntp_logging.configuration import routes
+from gntp_logging.configuration.environment import PREFIX, Overrides
+from gntp_logging.configuration.handler_settings import HandlerSettings
 
 from . import arguments as args
 from .arguments import UsageError
@@ -70,11 +72,12 @@ def check_command(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: If an argument, a variable or the file cannot be used.
     """
-    file = args.configuration(arguments)
+    overrides = args.overrides(arguments)
     if arguments.config is None:
-        return int(_print_all(_steps_alone(file, arguments.wait)))
+        return int(_print_all(_steps_alone(overrides, arguments.wait)))
+    file = args.config_file(arguments.config)
     try:
-        handlers = file.apply(ours_alone=True)
+        handlers = file.make_ours(overrides)
     except (ValueError, OSError) as error:
         raise UsageError(str(error)) from error
     if not handlers:
@@ -84,42 +87,41 @@ def check_command(arguments: argparse.Namespace) -> int:
         )
     failed = False
     for handler in handlers:
-        failed |= _print_all(_steps_with(handler, file, arguments.wait))
+        failed |= _print_all(_steps_with(handler, file, overrides, arguments.wait))
         handler.close()
     return int(failed)
 
 
-def _steps_alone(file: LoggingFile, wait: float) -> Iterator[CheckResult]:
+def _steps_alone(overrides: Overrides, wait: float) -> Iterator[CheckResult]:
     try:
-        destination = file.handlers()[0].destination()
+        destination = HandlerSettings(overrides.options, overrides).destination()
     except ValueError as error:
         raise UsageError(str(error)) from error
-    _print_server(destination, file, wait)
+    _print_server("", destination, overrides, wait)
     yield from probe(destination, wait)
 
 
-def _steps_with(handler: GNTPHandler, file: LoggingFile, wait: float) -> Iterator[CheckResult]:
+def _steps_with(handler: GNTPHandler, file: LoggingFile, overrides: Overrides, wait: float) -> Iterator[CheckResult]:
     """Probe the server of a handler, and then send through the handler itself."""
-    _print_server(handler.destination, file, wait, handler.name or "")
+    name = handler.name or ""
+    _print_server(f"[{file.name('handlers', name)}] ", handler.destination, overrides, wait)
     last = None
     for last in probe(handler.destination, wait):
         yield last
-    yield from _printed_nowhere(handler.name or "", file)
+    yield from _printed_nowhere(name, file)
     if last is not None and last.name in _NEEDED and last.status is Status.FAILED:
-        yield CheckResult(f"handler {handler.name}", Status.LEFT_OUT, "its server cannot be reached, see above")
+        yield CheckResult(f"handler {name}", Status.LEFT_OUT, "its server cannot be reached, see above")
         return
-    loggers = file.attached_to(handler.name or "")
-    if not loggers and not file.is_fed_by_another(handler.name or ""):
-        advice = f"name it in the file: [root] handlers = [{handler.name!r}]"
-        yield CheckResult(
-            f"handler {handler.name}", Status.FAILED, "no logger has it, so it gets nothing", None, advice
-        )
+    loggers = routes.leading_to(name, file)
+    if not loggers:
+        advice = f"name it in the file: [root] handlers = [{name!r}]"
+        yield CheckResult(f"handler {name}", Status.FAILED, "no logger has it, so it gets nothing", None, advice)
     yield through(handler, next(filter(None, loggers), APPLICATION))
 
 
 def _printed_nowhere(handler: str, file: LoggingFile) -> Iterator[CheckResult]:
     """Report the loggers whose warnings and errors no longer reach stderr, because they have this handler alone."""
-    for logger in file.printed_nowhere(handler):
+    for logger in routes.printed_nowhere(handler, file):
         table = file.name("loggers", logger) if logger else file.name("root")
         answer = f"the program's warnings and errors no longer appear there: [{table}] has no other handler"
         terminal = f"[{file.name('handlers', 'terminal')}] class = 'logging.StreamHandler'"
@@ -134,10 +136,9 @@ _NEEDED: Final = ("name look-up", "connect", "REGISTER")
 # -- The table -----------------------------------------------------------------------------------
 
 
-def _print_server(destination: Destination, file: LoggingFile, wait: float, handler: str = "") -> None:
-    name = f"[{file.name('handlers', handler) if file.is_whole else file.table}] " if handler else ""
-    say(f"{name}{destination.host}, port {destination.port}, {destination.security_description}")
-    variables = [name for name in file.option_names.values() if name.startswith(PREFIX)]
+def _print_server(table: str, destination: Destination, overrides: Overrides, wait: float) -> None:
+    say(f"{table}{destination.host}, port {destination.port}, {destination.security_description}")
+    variables = [name for name in overrides.option_names.values() if name.startswith(PREFIX)]
     if variables:
         say(f"  (set by the environment: {', '.join(variables)})")
     if wait:

@@ -122,8 +122,7 @@ def listen_command(arguments: argparse.Namespace) -> int:
 
 
 def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], stop: Stop) -> None:
-    from gntp_logging.gntp.exceptions import GNTPError  # asyncio and the rest only where they are used
-    from gntp_logging.receiver.server import Receiver, Server
+    from gntp_logging.receiver.server import Receiver, Server  # asyncio and the rest only where they are used
 
     subscriber = _subscriber(arguments, passwords)
     displays = {name: _made(name) for name in arguments.display or [_DEFAULT_DISPLAY]}
@@ -155,23 +154,35 @@ def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], s
                 at_the_end.callback(display.close)
             if isinstance(display, Addressed):
                 _warn(f"alerts are shown at {display.url}")
-        try:
+        with _taken_port_explained(arguments.bind, port):
             receiver = at_the_end.enter_context(Receiver(server))
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            hint = "perhaps by another 'gntp-logging listen', or by a Growl; choose another with --port"
-            raise OSError(f"{host_and_port(arguments.bind, port)} is taken, {hint}") from error
         if not writing:
             _warn(f"listening on {host_and_port(arguments.bind, receiver.port)}")
         if subscriber is not None:
             subscriber.port = receiver.port
             at_the_end.callback(subscriber.close)
-            try:
-                subscriber.start_renewing(lambda error: _warn(f"cannot renew the subscription: {_why(error)}"))
-            except GNTPError as error:
-                raise OSError(f"cannot subscribe to {host_and_port(*subscriber.hub)}: {_why(error)}") from error
+            _start_renewing(subscriber)
         stop.wait()
+
+
+@contextlib.contextmanager
+def _taken_port_explained(host: str, port: int) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        hint = "perhaps by another 'gntp-logging listen', or by a Growl; choose another with --port"
+        raise OSError(f"{host_and_port(host, port)} is taken, {hint}") from error
+
+
+def _start_renewing(subscriber: Subscriber) -> None:
+    from gntp_logging.gntp.exceptions import GNTPError
+
+    try:
+        subscriber.start_renewing(lambda error: _warn(f"cannot renew the subscription: {_why(error)}"))
+    except GNTPError as error:
+        raise OSError(f"cannot subscribe to {host_and_port(*subscriber.hub)}: {_why(error)}") from error
 
 
 def _subscriber(arguments: argparse.Namespace, passwords: Sequence[str]) -> Subscriber | None:

@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Final
 
+from gntp_logging.configuration.handler_settings import HandlerSettings
 from gntp_logging.options import checks
 from gntp_logging.options import handler_options as options
 
@@ -132,13 +133,18 @@ def send_command(arguments: argparse.Namespace) -> int:
 
 def _settings(arguments: argparse.Namespace) -> tuple[Destination, str | None, Resource | None]:
     """Return the server, the application's name, and the application's picture."""
-    tables = args.configuration(arguments).handlers()
-    if len(tables) != 1:
-        described = f"this has {', '.join(table.name for table in tables) or 'none'}"
-        raise UsageError(f"{arguments.config}: allowed is a file with one handler of this package, {described}")
+    overrides = args.overrides(arguments)
     try:
-        (table,) = tables
-        return table.destination(), table.option("app_name", checks.text), table.option("icon", options.icon)
+        settings = HandlerSettings(overrides.options, overrides)
+        if arguments.config is not None:
+            file = args.config_file(arguments.config)
+            handlers = file.handlers(overrides)
+            if len(handlers) != 1:
+                found = ", ".join(file.name("handlers", key) for key in handlers) or "none"
+                reason = f"allowed is a file with one handler of this package, this has {found}"
+                raise UsageError(f"{arguments.config}: {reason}")
+            (settings,) = handlers.values()
+        return settings.destination(), settings.option("app_name", checks.text), settings.option("icon", options.icon)
     except ValueError as error:
         raise UsageError(str(error)) from error
 

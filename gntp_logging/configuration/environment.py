@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from gntp_logging.handler import DISABLING_VARIABLE, GNTPHandler
@@ -147,6 +148,19 @@ def relabel_errors(option_names: Mapping[str, str]) -> Iterator[None]:
 
 _NAMES: Final = re.compile(r"^\w+(, \w+)*")
 """What :attr:`.OptionError.option` begins with: an option's name, or those of several."""
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """Options that come before a file's: what the environment and a command's arguments say.
+
+    Attributes:
+        options: Options and their values.
+        option_names: What errors call them, such as ``GNTP_PORT`` or ``--port``.
+    """
+
+    options: Mapping[str, object] = field(default_factory=dict, repr=False)  # there may be a password among them
+    option_names: Mapping[str, str] = field(default_factory=dict)
 
 
 def override(options: Mapping[str, object], overrides: Mapping[str, object]) -> dict[str, Any]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
 
 from gntp_logging.alerts.context import headers
+from gntp_logging.gntp.batches import Outcome
 from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.constants import NOT_REGISTERED, ErrorCode
 from gntp_logging.gntp.exceptions import (
@@ -22,7 +22,7 @@ from gntp_logging.gntp.models import Event, Notification, Resource, URLCallback,
 from gntp_logging.gntp.network import host_and_port
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest
 
-from .dropped import DISABLED, INVALID, NOT_AUTHORIZED
+from .dropped import DISABLED, INTERNAL_ERROR, INVALID, NOT_AUTHORIZED
 from .transport import MAX_SENDINGS, OutgoingAlert, SendResult, SendStatus
 
 MAX_EVENTS: Final = 200
@@ -31,24 +31,34 @@ MAX_EVENTS: Final = 200
 MUTE: Final = 600.0
 """Seconds for which a type that the user has disabled is not sent: people change their minds in minutes."""
 
+_STUMBLES: Final = frozenset(
+    {
+        None,  # growl-for-linux has no codes
+        ErrorCode.TIMED_OUT,
+        ErrorCode.NETWORK_FAILURE,
+        ErrorCode.INVALID_REQUEST,
+        ErrorCode.REQUIRED_HEADER_MISSING,
+        ErrorCode.INTERNAL_SERVER_ERROR,
+    }
+)
+"""Error codes after which the same request, on a new connection, may be taken: it can have arrived garbled."""
+
 _DISABLED: Final = SendResult(SendStatus.DROPPED, DISABLED)
 
 
-@dataclass
-class _Attempt:
+class _Attempt(NamedTuple):
     """One send of one alert.
 
     Attributes:
-        deadline: When it has to end, in seconds of time.monotonic.
+        outgoing: The alert.
+        request: What goes to the server.
         unanswered: How often the alert went out, earlier sends included, without an answer that can be read: the server
             may have shown it each time.
     """
 
-    deadline: float
+    outgoing: OutgoingAlert
+    request: NotifyRequest
     unanswered: int
-
-    def may_go_out_again(self) -> bool:
-        return self.unanswered < MAX_SENDINGS
 
 
 class GNTPTransport:
@@ -57,7 +67,7 @@ class GNTPTransport:
     Attributes:
         label: The server's host and port.
         timeout: Seconds that one exchange may take.
-        batch_size: One: each alert waits for the answer to the one before.
+        batch_size: As many as a pipeline has on its way.
         failure_key: The server and the password.
     """
 
@@ -72,7 +82,7 @@ class GNTPTransport:
         """
         self.label: str = host_and_port(*client.address)
         self.timeout: float = client.timeout
-        self.batch_size: int = 1
+        self.batch_size: int = 256
         self.failure_key: Hashable = (client.address, client.packer_factory)
         self._client = client
         self._app_name = app_name
@@ -95,101 +105,123 @@ class GNTPTransport:
         """Close the connection, if one is kept; the next alert opens another."""
         self._client.close()
 
-    def send(self, batch: Sequence[OutgoingAlert], deadline: float) -> list[SendResult]:
-        """Send alerts one after another, registering first where that is needed.
+    def send(self, batch: Sequence[OutgoingAlert], deadline: float) -> Iterator[SendResult]:
+        """Send alerts, registering first where that is needed.
+
+        Where the server keeps the connection, they are written one behind the other; where it closes, up to four go
+        side by side.
 
         Args:
-            batch: The alerts, the oldest first.
+            batch: The alerts, the oldest first; one for each Coalescing-ID.
             deadline: When to end, in seconds of time.monotonic; infinity where only ``timeout`` counts.
 
-        Returns:
-            What became of each.
+        Yields:
+            What became of each, in their order, as soon as it is known.
         """
-        return [self._send(outgoing, deadline) for outgoing in batch]
+        prepared = [self._prepare(outgoing) for outgoing in batch]
+        results = self._send([attempt for attempt in prepared if isinstance(attempt, _Attempt)], deadline)
+        for attempt in prepared:
+            yield attempt if isinstance(attempt, SendResult) else next(results)
 
-    def _send(self, outgoing: OutgoingAlert, deadline: float) -> SendResult:
+    def _prepare(self, outgoing: OutgoingAlert) -> _Attempt | SendResult:
+        """Return what to send of an alert, or what became of one that is not sent."""
         event = outgoing.alert.event
         if time.monotonic() < self._muted.get(event, 0.0):
             return _DISABLED
-        attempt = _Attempt(deadline, outgoing.unanswered)
         try:
             self._ensure_event(event)
-            self._notify(self._request(outgoing), attempt)
-        except GNTPAuthenticationError as error:
-            return SendResult(SendStatus.REFUSED, NOT_AUTHORIZED, self._describe_refusal(error))
-        except GNTPResponseError as error:
-            return self._result_of_answer(error, event)
-        except GNTPConnectionError as error:
-            return self._worth_another_try(attempt, "network", f"{error}; is a GNTP server running there?")
-        except GNTPProtocolError as error:
-            return self._worth_another_try(attempt, "protocol", f"the answer is not GNTP ({error}); is the port right?")
+            return _Attempt(outgoing, self._request(outgoing), outgoing.unanswered)
         except GNTPError as error:
             return SendResult(SendStatus.DROPPED, INVALID, str(error))
+        except Exception as error:  # noqa: BLE001 - one alert never keeps the others from being sent
+            return SendResult(SendStatus.DROPPED, INTERNAL_ERROR, f"{type(error).__name__}: {error}")
+
+    def _send(self, attempts: Sequence[_Attempt], deadline: float) -> Iterator[SendResult]:
+        """Send attempts, and once more those that the server may take on a second try."""
+        first = self._round(attempts, deadline)
+        for attempt, outcome in first:
+            if self._deserves_a_second_try(attempt, outcome):
+                # All that is on its way comes to its end before anything is sent once more.
+                yield from self._second_round([(attempt, outcome), *first], deadline)
+            else:
+                yield self._result(attempt, outcome)
+
+    def _second_round(self, first: Sequence[tuple[_Attempt, Outcome]], deadline: float) -> Iterator[SendResult]:
+        again = [attempt for attempt, outcome in first if self._deserves_a_second_try(attempt, outcome)]
+        self._client.close()  # a server that stumbled may do so again on the same connection
+        if any(self._must_register(outcome) for _, outcome in first):
+            self._registered = False
+        second = self._round(again, deadline)
+        for attempt, outcome in first:
+            if self._deserves_a_second_try(attempt, outcome):
+                yield self._result(*next(second))
+            else:
+                yield self._result(attempt, outcome)
+
+    def _deserves_a_second_try(self, attempt: _Attempt, outcome: Outcome) -> bool:
+        """Tell whether the server may have meant something else than that it does not want this alert."""
+        if isinstance(outcome.answer, GNTPProtocolError):
+            return attempt.unanswered < MAX_SENDINGS
+        if not isinstance(outcome.answer, GNTPResponseError) or isinstance(outcome.answer, GNTPAuthenticationError):
+            return False
+        return outcome.answer.error_code in _STUMBLES | NOT_REGISTERED
+
+    @staticmethod
+    def _must_register(outcome: Outcome) -> bool:
+        answer = outcome.answer
+        if isinstance(answer, GNTPResponseError):
+            return answer.error_code in NOT_REGISTERED
+        return outcome.is_hopeless()
+
+    def _round(self, attempts: Sequence[_Attempt], deadline: float) -> Iterator[tuple[_Attempt, Outcome]]:
+        """Register if that is needed, send every attempt once, and yield what came of it."""
+        is_registered_just_now = not self._registered
+        while attempts and not self._registered:
+            try:
+                self._register(deadline)
+            except GNTPError as error:
+                # Where the server has refused the registration, it may take the next one.
+                is_refused = isinstance(error, GNTPResponseError) and not isinstance(error, GNTPAuthenticationError)
+                count = 1 if is_refused else len(attempts)
+                yield from ((attempt, Outcome(error)) for attempt in attempts[:count])
+                attempts = attempts[count:]
+        outcomes = self._client.outcomes([attempt.request for attempt in attempts], until=deadline)
+        for attempt, outcome in zip(attempts, outcomes, strict=True):
+            if outcome.is_hopeless():
+                self._registered = False
+            # A sending counts if the server has just answered: to the registration, or on the same connection.
+            # Otherwise a tunnel may have accepted the connection while the server is away.
+            has_proof = outcome.is_on_proven_connection or is_registered_just_now
+            counts = outcome.was_awaited and outcome.is_hopeless() and has_proof
+            yield attempt._replace(unanswered=attempt.unanswered + counts), outcome
+
+    def _result(self, attempt: _Attempt, outcome: Outcome) -> SendResult:
+        """Say what an outcome means for its alert."""
+        answer = outcome.answer
+        if isinstance(answer, GNTPAuthenticationError):
+            return SendResult(SendStatus.REFUSED, NOT_AUTHORIZED, self._describe_refusal(answer))
+        if isinstance(answer, GNTPResponseError):
+            return self._result_of_answer(answer, attempt.outgoing.alert.event)
+        if isinstance(answer, GNTPConnectionError):
+            hint = f"{answer}; is a GNTP server running there?"
+            return SendResult(SendStatus.RETRY, "network", hint, attempt.unanswered)
+        if isinstance(answer, GNTPProtocolError):
+            hint = f"the answer is not GNTP ({answer}); is the port right?"
+            return SendResult(SendStatus.RETRY, "protocol", hint, attempt.unanswered)
+        if isinstance(answer, GNTPError):
+            return SendResult(SendStatus.DROPPED, INVALID, str(answer))
         return SendResult(SendStatus.SHOWN)
 
-    def _worth_another_try(self, attempt: _Attempt, reason: str, hint: str) -> SendResult:
-        # The next try registers first: a server that hangs fails there, and does not get the same alert again. One that
-        # answers everything but this alert gets it MAX_SENDINGS times.
-        self._registered = False
-        return SendResult(SendStatus.RETRY, reason, hint, attempt.unanswered)
-
-    def _notify(self, request: NotifyRequest, attempt: _Attempt) -> None:
-        """Send a notification to a server that may have forgotten the application, or never known it."""
-        if not self._registered:
-            self._register(attempt)
-        try:
-            self._exchange(request, attempt)
-        except GNTPResponseError as error:
-            if error.error_code not in NOT_REGISTERED:
-                raise
-            self._register(attempt)
-            self._exchange(request, attempt)
-
-    def _register(self, attempt: _Attempt) -> None:
+    def _register(self, deadline: float) -> None:
         self._registered = False
         request = RegisterRequest(self._app_name, self._app_icon, tuple(self._events.values()))
+        seconds = min(self.timeout, round(deadline - time.monotonic(), 3))  # which errors quote
         try:
-            self._exchange(request, attempt)
+            self._client.process_request(request, timeout=seconds)
         except GNTPResponseError as error:
             if error.error_code != ErrorCode.ALREADY_PROCESSED:  # which would be taken for the alert's answer
                 raise
         self._registered = True
-
-    def _exchange(self, request: RegisterRequest | NotifyRequest, attempt: _Attempt) -> None:
-        """Send a request; if the answer is garbled, once more, on a fresh connection, in what is left of the time."""
-        began = time.monotonic()
-        seconds = min(self.timeout, round(attempt.deadline - began, 3))  # which errors quote
-        try:
-            self._process(request, attempt, seconds)
-        except GNTPProtocolError:
-            self._client.close()
-            left = began + seconds - time.monotonic()
-            if left <= 0 or not attempt.may_go_out_again():
-                raise
-            self._process(request, attempt, left)
-
-    def _process(self, request: RegisterRequest | NotifyRequest, attempt: _Attempt, seconds: float) -> None:
-        """Have the client process a request, and count how often a notification may have been read without an answer.
-
-        Args:
-            request: The request.
-            attempt: Counts.
-            seconds: How long the exchange may take.
-        """
-        if isinstance(request, RegisterRequest):
-            self._client.process_request(request, timeout=seconds)
-            return
-        if attempt.unanswered:
-            self._client.close()  # on a kept connection that ends the client would send it once more by itself
-        before = self._client.sendings
-        try:
-            self._client.process_request(request, timeout=seconds)
-        except GNTPResponseError:
-            attempt.unanswered += self._client.sendings - before - 1
-            raise
-        except (GNTPConnectionError, GNTPProtocolError):
-            attempt.unanswered += self._client.sendings - before
-            raise
 
     def _ensure_event(self, name: str) -> None:
         """Add a notification type that a record named; registering again replaces the server's whole list."""

@@ -6,7 +6,7 @@ The worker calls a transport from one thread at a time. A transport raises nothi
 from __future__ import annotations
 
 import enum
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
@@ -15,7 +15,7 @@ from gntp_logging.alerts.alert import Alert
 from .digest import Tally
 
 MAX_SENDINGS: Final = 2
-"""How often one alert is sent while no answer to it comes. The server may have shown it each time, so it is low."""
+"""How often an alert is sent while no answer to it comes, though the server answers. It may be shown each time."""
 
 
 @dataclass(frozen=True)
@@ -91,15 +91,15 @@ class Transport(Protocol):
     def forget(self) -> None:
         """Forget what the place has answered so far: this is another process, or its user wants a fresh start."""
 
-    def send(self, batch: Sequence[OutgoingAlert], deadline: float) -> list[SendResult]:
+    def send(self, batch: Sequence[OutgoingAlert], deadline: float) -> Iterable[SendResult]:
         """Send alerts.
 
         Args:
-            batch: The alerts, the oldest first.
+            batch: The alerts, the oldest first; no two have one Coalescing-ID.
             deadline: When to end, in seconds of time.monotonic; infinity where only ``timeout`` counts.
 
         Returns:
-            What became of each.
+            What became of each, in their order; as soon as it is known, where the result is an iterator.
         """
 
     def close(self) -> None:

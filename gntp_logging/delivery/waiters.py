@@ -5,6 +5,7 @@ They share no condition: a signal handler that interrupts a caller, and waits it
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -76,7 +77,8 @@ class Waiters:
             if is_settled(waiter.mark):
                 waiter.release(settled=True)
 
-    def release_all(self) -> None:
-        """End all waits without a delivery."""
-        while self._waiters:
-            self._waiters.popleft().release(settled=False)
+    def release_all(self, mark: float = math.inf) -> None:
+        """End the waits of all that have no later mark, without a delivery."""
+        for waiter in [waiter for waiter in list(self._waiters) if waiter.mark <= mark]:
+            self.remove(waiter)
+            waiter.release(settled=False)

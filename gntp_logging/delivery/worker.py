@@ -36,7 +36,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
@@ -82,16 +82,42 @@ class State(enum.Enum):
 
 
 class _Thread:
-    """One background thread of a worker, which goes on until the worker is closed."""
+    """One background thread of a worker, which goes on until the worker is closed.
+
+    A thread that is closed while an exchange hangs is taken on again, rather than have another wait beside it. Of its
+    last look and of who wants it back, one is first: the one that gets the token.
+    """
 
     def __init__(self) -> None:
-        self._is_ending = False
+        self._is_closed = False
+        self._token = [None]  # list.pop and list.append cannot be interrupted halfway
 
-    def end(self) -> None:
-        self._is_ending = True
+    def close(self) -> None:
+        """Let it end after what it does now."""
+        self._is_closed = True
 
     def goes_on(self) -> bool:
-        return not self._is_ending
+        """Tell whether it was not closed."""
+        return not self._is_closed
+
+    def take_on_again(self) -> bool:
+        """Let it go on although it was closed; return whether it has not ended yet."""
+        if not self._take_token():
+            return False
+        self._is_closed = False
+        self._token.append(None)
+        return True
+
+    def ends(self) -> bool:
+        """Tell whether it may end now; nobody takes it on again afterwards."""
+        return self._take_token()
+
+    def _take_token(self) -> bool:
+        try:
+            self._token.pop()
+        except IndexError:
+            return False
+        return True
 
 
 class _Flush(NamedTuple):
@@ -182,6 +208,7 @@ class Worker:
         self._waiters = Waiters()
         self._state = State.IDLE
         self._thread: _Thread | None = None  # the one that will find what is submitted now
+        self._closed_thread: _Thread | None = None  # the one before, which may still be in its last exchange
         self._is_retired = False
         self._thread_ids: set[int] = set()  # more than one while an older thread ends its last exchange
         self._failures = 0
@@ -203,11 +230,7 @@ class Worker:
     # -- The application's side ----------------------------------------------------------------
 
     def submit(self, alert: Alert) -> None:
-        """Take an alert: it will be delivered, or counted. No I/O and no waiting, except while the interpreter exits.
-
-        Args:
-            alert: The alert.
-        """
+        """Take an alert: it will be delivered, or counted. No I/O and no waiting, unless the interpreter exits."""
         self._notice_fork()
         self._unfinished_flush = None
         self._queue.add(alert)
@@ -262,7 +285,7 @@ class Worker:
         finally:
             thread = self._thread
             if thread is not None:
-                thread.end()
+                thread.close()
                 self._forget(thread)
             self._wake_up()
             self._transport.close()
@@ -334,21 +357,30 @@ class Worker:
                 drain_at_the_end_of_a_child()
                 if self._kind_of_lock is not threading.Lock:
                     self._make_locks()
-                # Before the start: the thread may have ended, or close may have been called, when the start returns.
-                thread = self._thread = _Thread()
-                if self._state is State.IDLE:
-                    self._enter(State.RUNNING)
-                try:
-                    start_thread(self._run, thread)
-                except BaseException:
-                    self._forget(thread)
-                    raise
+                self._start_or_take_on()
         except RuntimeError as error:
             if not self._has_reported_no_thread:
                 self._has_reported_no_thread = True
                 self._reports.line(f"no thread can be started ({error}): alerts are sent by the thread that logs")
         finally:
             starting.release()
+
+    def _start_or_take_on(self) -> None:
+        closed = self._closed_thread
+        is_there = closed is not None and closed.take_on_again()
+        # Before the start: the thread may have ended, or close may have been called, when the start returns.
+        thread = self._thread = closed if closed is not None and is_there else _Thread()
+        if self._state is State.IDLE:
+            self._enter(State.RUNNING)
+        try:
+            if is_there:
+                self._wake_up()
+            else:
+                start_thread(self._run, thread)
+        except BaseException:
+            thread.ends()  # before it began
+            self._forget(thread)
+            raise
 
     def _is_being_started(self) -> bool:
         if is_held_here(self._starting):
@@ -359,9 +391,9 @@ class Worker:
         return False
 
     def _forget(self, thread: _Thread) -> None:
-        """Let the next alert start another thread, unless one was started after this one."""
+        """Let the next alert start a thread, unless one was started after this one."""
         if self._thread is thread:
-            self._thread = None
+            self._thread, self._closed_thread = None, thread
             if self._state is State.RUNNING:
                 self._enter(State.IDLE)
 
@@ -370,12 +402,13 @@ class Worker:
         ident = _thread.get_ident()
         self._thread_ids.add(ident)
         try:
-            while thread.goes_on():
+            while thread.goes_on() or not thread.ends():
                 pause = self._work(thread)
                 if self._is_retired and not (self._failures and self._queue.has_work()):
                     return
                 self._wake.acquire(timeout=pause)
         finally:
+            thread.ends()
             self._waiters.release_settled(self._queue.is_settled)
             self._queue.dropped_alerts.hand_over()
             # The system gives the number of a thread that has ended to the next one, whose records are not this one's.
@@ -414,15 +447,20 @@ class Worker:
         self._last_error.append(error)
         self._reports.failure(error)
 
-    def _enter(self, state: State) -> None:
-        """Change the state, and what belongs to it: when to try again, and who still waits."""
+    def _enter(self, state: State, mark: float = math.inf) -> None:
+        """Change the state, and what belongs to it: when to try again, and who still waits.
+
+        Args:
+            state: The new one.
+            mark: The queue's mark when the attempt began that led here.
+        """
         self._state = state
         if state is State.RETRYING:
             self._failures += 1
             base = min(_LAST_RETRY, _FIRST_RETRY * 2.0 ** min(self._failures - 1, 10))
             jitter = 0.75 + 0.5 * os.urandom(1)[0] / 255  # many processes that lost one server do not return in step
             self._retry_at = time.monotonic() + base * jitter
-            self._waiters.release_all()  # they asked for one attempt
+            self._waiters.release_all(mark)  # they asked for one attempt; who came later asks for another
             return
         self._failures = 0
         self._retry_at = time.monotonic() + _RETRY_AFTER_REFUSAL if state is State.REFUSED else 0.0
@@ -449,6 +487,7 @@ class Worker:
         """
         if self._is_retired:
             flushed = self._queue.mark()
+        mark = self._queue.mark()
         batch = self._queue.take(self._waiters.highest_mark(flushed), self._transport.batch_size)
         if not batch:
             return False
@@ -456,46 +495,63 @@ class Worker:
             for entry in batch:
                 self._queue.settle(entry, NOT_AUTHORIZED)
             return True
-        unreported = self._queue.unreported()
-        try:
-            outgoing = [
-                OutgoingAlert(entry.alert, entry.id_, entry.coalescing_id, entry.unanswered, entry.tallies())
-                for entry in batch
-            ]
-            outgoing[0] = replace(outgoing[0], alert=with_dropped(outgoing[0].alert, unreported))
-            results = self._transport.send(outgoing, deadline)
-        except BaseException as error:
-            if not isinstance(error, Exception) and not self.is_current_thread():
-                raise  # Ctrl-C, while this thread delivers itself: the next to deliver finds the alerts in flight
-            results = [SendResult(SendStatus.DROPPED, INTERNAL_ERROR, f"{type(error).__name__}: {error}")] * len(batch)
-        if results[0].status is SendStatus.SHOWN:
-            self._queue.mark_reported(unreported)
-        return self._account(batch, results)
-
-    def _account(self, batch: Sequence[Entry], results: Sequence[SendResult]) -> bool:
-        """Apply the results of a send; return False to stop and back off."""
-        statuses = {result.status for result in results}
-        for result in results:
-            if result.hint:
-                self._note(result.hint)
-        for entry, result in zip(batch, results, strict=True):
-            if result.status is not SendStatus.RETRY:
-                self._queue.settle(entry, None if result.status is SendStatus.SHOWN else result.reason)
-            elif result.unanswered >= MAX_SENDINGS:
-                self._queue.settle(entry, NO_ANSWER)
-        for entry, result in reversed(list(zip(batch, results, strict=True))):
+        results = self._send(batch, deadline)
+        statuses: set[SendStatus] = set()
+        retries: list[tuple[Entry, int]] = []
+        for entry in batch:
+            try:
+                result = next(results)
+            except BaseException as error:
+                if not isinstance(error, Exception) and not self.is_current_thread():
+                    raise  # Ctrl-C, while this thread delivers itself: the next to deliver finds the rest in flight
+                # It may be this alert that the transport cannot bear. Those behind it stay in flight, for the next try.
+                words = f"{type(error).__name__}: {error}"
+                self._settle(entry, SendResult(SendStatus.DROPPED, INTERNAL_ERROR, words))
+                break
+            self._settle(entry, result)
+            statuses.add(result.status)
             if result.status is SendStatus.RETRY:
-                self._queue.put_back(entry, result.unanswered)  # does nothing to one that is settled
+                retries.append((entry, result.unanswered))
+        while retries:
+            self._queue.put_back(*retries.pop())  # the newest first, for the old order
+        return self._enter_after(statuses, mark)
+
+    def _send(self, batch: Sequence[Entry], deadline: float) -> Iterator[SendResult]:
+        """Send a batch; its first alert reports what was dropped before."""
+        unreported = self._queue.unreported()
+        outgoing = [
+            OutgoingAlert(entry.alert, entry.id_, entry.coalescing_id, entry.unanswered, entry.tallies())
+            for entry in batch
+        ]
+        outgoing[0] = replace(outgoing[0], alert=with_dropped(outgoing[0].alert, unreported))
+        for index, result in enumerate(self._transport.send(outgoing, deadline)):
+            if index == 0 and result.status is SendStatus.SHOWN:
+                self._queue.mark_reported(unreported)
+            yield result
+
+    def _settle(self, entry: Entry, result: SendResult) -> None:
+        """Count what became of an entry, as soon as that is known; one that is worth another try stays in flight."""
+        if result.hint:
+            self._note(result.hint)
+        if result.status is not SendStatus.RETRY:
+            self._answered_at = time.monotonic()
+            self._queue.settle(entry, None if result.status is SendStatus.SHOWN else result.reason)
+            if result.status is SendStatus.SHOWN:
+                self._reports.success(self._waited_and_lost)
+        elif result.unanswered >= MAX_SENDINGS:
+            self._queue.settle(entry, NO_ANSWER)
+        if self._waiters:
+            self._waiters.release_settled(self._queue.is_settled)
+
+    def _enter_after(self, statuses: set[SendStatus], mark: int) -> bool:
+        """Change the state as the results of a send say; return False to stop and back off."""
         if SendStatus.RETRY in statuses:
-            self._enter(State.RETRYING)
+            self._enter(State.RETRYING, mark)
             return False
-        self._answered_at = time.monotonic()
         if SendStatus.REFUSED in statuses:
             self._enter(State.REFUSED)
         else:
             self._enter(State.IDLE if self._thread is None else State.RUNNING)
-        if SendStatus.SHOWN in statuses:
-            self._reports.success(self._waited_and_lost)
         return True
 
     def _waited_and_lost(self) -> tuple[int, int]:

@@ -12,17 +12,17 @@ import math
 import os
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
 
+from .batches import Outcome, Pipeline, ok_or_error, side_by_side
 from .constants import RESPONSE_OK
 from .exceptions import GNTPConnectionError, GNTPError, GNTPProtocolError, GNTPTimeoutError
 from .keys import Key
 from .network import Address, Deadline, Stream, known_addresses, look_up
 from .packing import PackerFactory
-from .requests import Request, Response, check_type
+from .requests import Request, Response
 from .wire import ResponseReader, begins_like_an_error
 
 END_TIMEOUT: Final = 0.05
@@ -34,12 +34,6 @@ an idle connection silently: a request on it would wait for its whole deadline."
 
 CLOSING_TIMEOUT: Final = 600.0
 """Seconds for which a server is remembered as one that closes. Later, another server may run on its port."""
-
-_PIPELINE_REQUESTS: Final = 256
-"""Unanswered requests at once: the most that is lost when the connection breaks."""
-
-_PIPELINE_BYTES: Final = 65536
-"""Bytes encoded ahead of the socket: what it accepts in one call."""
 
 _closing: dict[tuple[str, int], float] = {}
 """When each server was last seen to close after its answer, in seconds of :func:`time.monotonic`.
@@ -194,8 +188,8 @@ class Channel:
     """Exchanges with one server. Threads may share a channel; it does one exchange at a time.
 
     Attributes:
-        sendings: How often a request was sent, pipelines not counted. The server may have read each one, answered or
-            not.
+        sendings: How often a request was sent, those of exchange_all not counted. The server may have read each one,
+            answered or not.
     """
 
     def __init__(self, address: tuple[str, int], packer_factory: PackerFactory) -> None:
@@ -218,6 +212,7 @@ class Channel:
         self._lock = threading.Lock()  # guards the connection; held for a whole exchange
         self._connection: PersistentConnection | None = None
         self._closings = 0
+        self._reached: Address | None = None  # the one that accepted the latest connection
 
     @property
     def addresses(self) -> list[Address]:
@@ -236,7 +231,9 @@ class Channel:
         Raises:
             GNTPConnectionError: If the server cannot be reached.
         """
-        return PersistentConnection(Stream(self.addresses or look_up(*self._address), deadline))
+        connection = PersistentConnection(Stream(self.addresses or look_up(*self._address), deadline))
+        self._reached = connection.stream.address()
+        return connection
 
     def exchange(self, request: Request, deadline: Deadline, *, may_keep: bool = True) -> Response:
         """Send one request and return the answer.
@@ -261,28 +258,37 @@ class Channel:
                     return self._on_kept_connection(connection, request, deadline)
             return self._on_new_connection(request, deadline, may_keep=may_keep)
 
-    def exchange_all(self, requests: Sequence[Request], timeout: float) -> list[Response | GNTPError]:
-        """Send several requests; where the server keeps the connection, without waiting for each answer.
+    def exchange_all(self, requests: Sequence[Request], timeout: float, until: float = math.inf) -> Iterator[Outcome]:
+        """Send several requests, and yield what became of each as soon as that is known, in their order.
+
+        Where the server keeps the connection, requests are written without waiting for the answers to those before.
+        Where it closes, up to four have a connection of their own at a time. Nothing is sent twice. The first request
+        without an answer on a connection that breaks, or that the server does not accept, ends it for those behind it.
 
         Args:
             timeout: Seconds until the first answer, and from each to the next.
-
-        Returns:
-            For each request its -OK, or the error. Where the server could not be reached, or the connection broke, that
-            is a GNTPConnectionError for each request without an answer.
+            until: When to end in any case, in seconds of time.monotonic.
         """
-        answers: list[Response | GNTPError] = []
         with self._turn(Deadline.after(timeout)):
-            while len(answers) < len(requests):
-                rest = requests[len(answers) :]
-                if (connection := self._idle_connection()) is not None:
-                    answers += self._pipeline(connection, rest, timeout)
-                    continue
-                answer = self._answer(rest[0], timeout)
-                # A server that cannot be reached, or talks nonsense, is not tried once for each request.
-                hopeless = isinstance(answer, (GNTPConnectionError, GNTPProtocolError))
-                answers += [answer] * (len(rest) if hopeless else 1)
-        return answers
+            count = 0
+            while count < len(requests):
+                for outcome in self._some(requests[count:], timeout, until):
+                    yield outcome
+                    count += 1
+
+    def _some(self, requests: Sequence[Request], timeout: float, until: float) -> Iterator[Outcome]:
+        """Send some requests, the first of them at least."""
+        connection = self._idle_connection()
+        if connection is not None:
+            yield from self._pipeline(connection, requests, timeout, until)
+        elif is_known_to_close(self._address) and self._reached is not None and len(requests) > 1:
+            yield from side_by_side(requests, self._pack_last, self._reached, timeout, until)
+        else:
+            first = self._answer(requests[0], min(timeout, until - time.monotonic()))
+            yield first
+            if first.is_hopeless():  # a server that cannot be reached, or talks nonsense, is not tried for each request
+                for _ in requests[1:]:
+                    yield Outcome(first.answer)
 
     def close(self) -> None:
         """Close the kept connection; an exchange in progress closes its own. The next exchange opens another."""
@@ -369,17 +375,18 @@ class Channel:
 
     # -- Several requests ------------------------------------------------------------------------
 
-    def _answer(self, request: Request, timeout: float) -> Response | GNTPError:
+    def _answer(self, request: Request, timeout: float) -> Outcome:
         """Exchange on a new connection; return an error instead of raising it."""
+        before = self.sendings
         try:
             response = self._on_new_connection(request, Deadline.after(timeout))
         except GNTPError as error:
-            return error
-        return _ok_or_error(response)
+            return Outcome(error, was_awaited=self.sendings > before)
+        return Outcome(ok_or_error(response), was_awaited=True)
 
     def _pipeline(
-        self, connection: PersistentConnection, requests: Sequence[Request], timeout: float
-    ) -> list[Response | GNTPError]:
+        self, connection: PersistentConnection, requests: Sequence[Request], timeout: float, until: float
+    ) -> Iterator[Outcome]:
         """Write requests on a kept connection while their answers arrive.
 
         After an -ERROR, or when writing fails, reading goes on: answers sent before the server closed can still be
@@ -387,89 +394,16 @@ class Channel:
         error.
         """
         self._connection = None
-        run = _Pipeline(requests, self._pack)
         try:
-            failure = run.failure_on(connection, timeout)
-            if failure is None and not run.refused:
+            run = Pipeline(requests, self._pack_kept)
+            yield from run.outcomes(connection.stream, connection.reader, timeout, until)
+            if not run.is_over:
                 self._keep_if_granted(connection)
         finally:
             self._close_unless_kept(connection)
-        lost = failure or GNTPConnectionError("the request was not sent")
-        return [lost if answer is None else answer for answer in run.answers]
 
+    def _pack_kept(self, request: Request) -> tuple[bytes, Key | None]:
+        return self._pack(request, keep_alive=True)
 
-class _Pipeline:
-    """Requests on their way over one kept connection.
-
-    Attributes:
-        answers: For each request its -OK, its error, or None.
-        refused: Whether the server has answered -ERROR.
-    """
-
-    def __init__(self, requests: Sequence[Request], pack: Callable[..., tuple[bytes, Key | None]]) -> None:
-        self.answers: list[Response | GNTPError | None] = [None] * len(requests)
-        self.refused = False
-        self._requests = iter(enumerate(requests))
-        self._pack = pack
-        self._outgoing = bytearray()
-        self._unanswered: deque[tuple[int, Key | None]] = deque()
-
-    def failure_on(self, connection: PersistentConnection, timeout: float) -> GNTPError | None:
-        """Send the requests and read the answers.
-
-        Args:
-            connection: A connection that is kept.
-            timeout: Seconds until the first answer, and from each to the next.
-
-        Returns:
-            What ended the pipeline before every request had its answer; None if each has one.
-        """
-        deadline = Deadline.after(timeout)
-        try:
-            while True:
-                self._encode_ahead()
-                if not self._unanswered:
-                    return None
-                data = connection.stream.transfer(self._outgoing, deadline)
-                if data is not None and self._take(data, connection.reader):
-                    deadline = Deadline.after(timeout)
-        except (GNTPConnectionError, GNTPProtocolError) as error:
-            return error
-
-    def _encode_ahead(self) -> None:
-        while len(self._outgoing) < _PIPELINE_BYTES and len(self._unanswered) < _PIPELINE_REQUESTS:
-            index, request = next(self._requests, (-1, None))
-            if request is None:
-                return
-            try:
-                data, key = self._pack(request, keep_alive=True)
-            except GNTPError as error:
-                self.answers[index] = error
-                continue
-            self._outgoing += data
-            self._unanswered.append((index, key))
-
-    def _take(self, data: bytes, reader: ResponseReader) -> bool:
-        """Assign the answers that these bytes complete to their requests; return whether there was any."""
-        if not data:
-            raise GNTPConnectionError("the server closed the connection before it answered the request")
-        reader.feed(data)
-        taken = False
-        while self._unanswered:
-            index, reader.key = self._unanswered[0]
-            response = reader.next_message()
-            if response is None:
-                break
-            self._unanswered.popleft()
-            self.answers[index] = answer = _ok_or_error(response)
-            self.refused |= isinstance(answer, GNTPError)
-            taken = True
-        return taken
-
-
-def _ok_or_error(response: Response) -> Response | GNTPError:
-    try:
-        check_type(response, RESPONSE_OK)
-    except GNTPError as error:
-        return error
-    return response
+    def _pack_last(self, request: Request) -> tuple[bytes, Key | None]:
+        return self._pack(request, keep_alive=False)

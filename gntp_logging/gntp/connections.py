@@ -8,13 +8,15 @@ to hold the connection themselves; a subclass of :class:`BaseGNTPConnection` can
 from __future__ import annotations
 
 import importlib
+import math
 import socket
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Protocol
 
 from . import ciphers, keys
+from .batches import Outcome
 from .callbacks import MAX_REACTION_SIZE, CallbackWatcher
 from .channel import Channel
 from .constants import (
@@ -352,11 +354,27 @@ class GNTPClient:
         seconds = self.timeout if timeout is None else checked_seconds("timeout", timeout)
         waiting = list(requests)
         sendable = [request for request in waiting if not _asks_for_reaction(request)]
-        if self.connection_class is None:
-            found = iter(self._channel.exchange_all(sendable, seconds))
+        connection_class = self.connection_class
+        found: Iterator[Response | GNTPError]
+        if connection_class is None:
+            found = (outcome.answer for outcome in self.outcomes(sendable, timeout=seconds))
         else:
-            found = iter([self._answer_with(self.connection_class, request, seconds) for request in sendable])
+            found = (self._answer_with(connection_class, request, seconds) for request in sendable)
         return [_reaction_in_a_batch() if _asks_for_reaction(request) else next(found) for request in waiting]
+
+    def outcomes(
+        self, requests: Sequence[Request], *, timeout: float | None = None, until: float = math.inf
+    ) -> Iterator[Outcome]:
+        """Send several requests as :meth:`process_requests` does, and yield what became of each as soon as it is known.
+
+        The client is busy until the last one was yielded.
+
+        Args:
+            requests: The requests; none may ask for a socket callback.
+            timeout: Seconds until the first answer, and from each to the next; None means the client's.
+            until: When to end in any case, in seconds of time.monotonic.
+        """
+        return self._channel.exchange_all(requests, self.timeout if timeout is None else timeout, until)
 
     def close(self) -> None:
         """Close the kept connection, and stop waiting for reactions in the background.

@@ -131,6 +131,18 @@ def decode_utf8(data: bytes) -> str:
     return data.decode("utf-8")
 
 
+VISIBLE: Final = {
+    **{code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\t\n"},
+    0x7F: "␡",
+    **{code: f"\\x{code:02x}" for code in range(0x80, 0xA0)},
+}
+"""Control characters and their visible forms, for str.translate.
+
+C0 and DEL have control pictures. C1 has none, so it gets a backslash escape (U+009B alone begins a terminal's escape
+sequence). Line feed and tab stay as they are.
+"""
+
+
 def replace_surrogates(text: str) -> str:
     """Replace each lone surrogate by U+FFFD; a surrogate pair becomes the character it stands for."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

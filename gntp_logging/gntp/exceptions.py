@@ -15,7 +15,12 @@
 
 from __future__ import annotations
 
-from .constants import ErrorCode
+from typing import Final
+
+from .constants import VISIBLE, ErrorCode
+
+_QUOTED: Final = 200
+"""Characters of a server's description that an error's text quotes."""
 
 
 class GNTPError(Exception):
@@ -78,9 +83,12 @@ class GNTPResponseError(GNTPError):
         self.error_description = error_description
 
     def __str__(self) -> str:
-        """Name the code and the description."""
+        """Name the code and the description, which a stranger wrote: in one line, cut, control characters visible."""
         code = "without a code" if self.error_code is None else str(self.error_code)
-        return f"the server answered -ERROR {code}: {self.error_description or 'no description'}"
+        words = " ".join(self.error_description[: 2 * _QUOTED].translate(VISIBLE).split())
+        words = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in words)
+        words = words if len(words) <= _QUOTED else f"{words[: _QUOTED - 1]}…"
+        return f"the server answered -ERROR {code}: {words or 'no description'}"
 
 
 class GNTPAuthenticationError(GNTPResponseError):

@@ -14,6 +14,7 @@ from typing import Final
 from .constants import (
     LINE_DELIMITER,
     RESOURCE_SCHEME,
+    VISIBLE,
     ErrorCode,
     decode_utf8,
     replace_surrogates,
@@ -22,13 +23,6 @@ from .exceptions import GNTPProtocolError, GNTPValidationError
 
 # -- Values --------------------------------------------------------------------------------------
 
-# Control characters and their visible forms: the control pictures for C0 and DEL, a backslash escape for C1, which
-# has none (U+009B is a terminal's escape sequence in one character). Line feed and tab stay as they are.
-_VISIBLE: Final = {
-    **{code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\t\n"},
-    0x7F: "␡",
-    **{code: f"\\x{code:02x}" for code in range(0x80, 0xA0)},
-}
 _UNSAFE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 # Growl for Windows reads any value that begins like this as a pointer, in any case, after trimming. .NET's Trim of
@@ -56,7 +50,7 @@ def safe_value(text: str) -> str:
     if text.isascii() and text.isprintable() and text[:1] not in _SUSPICIOUS and text[-1:] != " ":
         return text  # most values: names and numbers
     if _UNSAFE.search(text):
-        text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_VISIBLE)
+        text = text.replace("\r\n", "\n").replace("\r", "\n").translate(VISIBLE)
         text = replace_surrogates(text)
     text = text.strip()
     return _DEFUSED + text if _POINTER.match(text) else text

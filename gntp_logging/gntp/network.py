@@ -13,7 +13,7 @@ import socket
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -222,15 +222,7 @@ def _begin_connecting(address: Address, seconds: float) -> tuple[socket.socket, 
 
 def _decided(connecting: list[socket.socket], seconds: float) -> socket.socket | None:
     """Wait until a connection is made or has failed; return its socket."""
-    seconds = min(seconds, _LONGEST_WAIT)
-    if not hasattr(select, "poll"):  # Windows, where a failure is an exceptional condition
-        _, made, failed = select.select([], connecting, connecting, seconds)
-        return next(iter(made + failed), None)
-    poll = select.poll()
-    for sock in connecting:
-        poll.register(sock, select.POLLOUT)
-    ready = {descriptor for descriptor, _ in poll.poll(math.ceil(seconds * 1000))}
-    return next((sock for sock in connecting if sock.fileno() in ready), None)
+    return next(iter(wait_for(dict.fromkeys(connecting, True), seconds)), None)
 
 
 def _connected(sock: socket.socket) -> socket.socket:
@@ -406,6 +398,13 @@ class Stream:
         """
         return self._wait(seconds, writing=False)[0]
 
+    def address(self) -> Address | None:
+        """Return where the stream is connected to; None when that has ended already."""
+        try:
+            return Address(self.sock.family, self.sock.getpeername())
+        except OSError:
+            return None
+
     def close(self) -> None:
         """Close the socket; closing twice is harmless."""
         self.sock.close()
@@ -415,16 +414,33 @@ class Stream:
 
     def _wait(self, seconds: float, *, writing: bool) -> tuple[bool, bool]:
         """Wait until the socket can be read, or written if ``writing``; return which."""
-        seconds = min(seconds, _LONGEST_WAIT)
-        if not hasattr(select, "poll"):  # Windows, where select accepts any descriptor
-            readable, writable, _ = select.select([self.sock], [self.sock] if writing else [], [], seconds)
-            return bool(readable), bool(writable)
-        poll = select.poll()  # select.select fails above descriptor 1023
-        poll.register(self.sock, select.POLLIN | (select.POLLOUT if writing else 0))
-        ready = 0
-        for _, events in poll.poll(math.ceil(seconds * 1000)):
-            ready = events
-        return bool(ready & ~select.POLLOUT), bool(ready & select.POLLOUT)
+        return wait_for({self.sock: writing}, seconds).get(self.sock, (False, False))
+
+
+def wait_for(sockets: Mapping[socket.socket, bool], seconds: float) -> dict[socket.socket, tuple[bool, bool]]:
+    """Wait until one of several sockets can be read, or written.
+
+    Args:
+        sockets: For each whether writing is wanted; reading always is.
+        seconds: How long to wait at most.
+
+    Returns:
+        For each socket that is ready: whether it can be read, or has failed, and whether it can be written.
+    """
+    seconds = max(0.0, min(seconds, _LONGEST_WAIT))
+    if not hasattr(select, "poll"):  # Windows, where select accepts any descriptor, and reports a failure apart
+        writing = [sock for sock, wanted in sockets.items() if wanted]
+        readable, writable, failed = select.select(list(sockets), writing, writing, seconds)
+        ready = {*readable, *writable, *failed}
+        return {sock: (sock in readable or sock in failed, sock in writable) for sock in ready}
+    poll = select.poll()  # select.select fails above descriptor 1023
+    by_number = {sock.fileno(): sock for sock in sockets}
+    for number, sock in by_number.items():
+        poll.register(number, select.POLLIN | (select.POLLOUT if sockets[sock] else 0))
+    return {
+        by_number[number]: (bool(events & ~select.POLLOUT), bool(events & select.POLLOUT))
+        for number, events in poll.poll(math.ceil(seconds * 1000))
+    }
 
 
 # -- Forked children -----------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from datetime import date, time
 from typing import Final
 
 from gntp_logging.alerts import icons, redact
@@ -123,8 +124,12 @@ def context(value: object) -> Context:
         for name, item in values.items():
             if not isinstance(name, str) or not name.strip():
                 raise OptionError("context", "names that are strings and not blank", name)
-            if item is not None and not isinstance(item, (str, int, float, ContextVar)):
-                raise OptionError(f"context[{name!r}]", "a string, a number, or a context variable", item)
+            if isinstance(item, (date, time)):  # TOML and YAML have them
+                values[name] = str(item)
+            elif item is not None and not isinstance(item, (str, int, float, ContextVar)):
+                raise OptionError(
+                    f"context[{name!r}]", "a string, a number, a date or time, or a context variable", item
+                )
         return Context(values)
     allowed = "a mapping such as {'environment': 'production'}, a function, or a dotted path to one"
     if not callable(value) and not isinstance(value, str):

@@ -290,7 +290,7 @@ def test_a_record_can_wish_for_everything() -> None:
         title="Deployed", event="Deploy", priority=-1, sticky=True, icon="deploy.png", url="https://x/y", key="deploys"
     )
     assert made[:8] == (logging.ERROR, "Deploy", -1, True, "Deployed", "text", "deploy.png", "https://x/y")
-    assert made.fingerprint == ("key", "deploys")
+    assert made.fingerprint == ("deploys",)
 
 
 def test_a_wish_of_none_is_no_wish() -> None:

@@ -6,6 +6,7 @@ import logging
 import logging.handlers
 import queue
 import sys
+import traceback
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 
 from gntp_logging.alerts.alert import Alert, AlertFactory
 from gntp_logging.alerts.levels import LevelMap
-from gntp_logging.alerts.text import MAX_TITLE, boundary, cut, innermost_frames, one_line, parse_traceback, title
+from gntp_logging.alerts.text import MAX_TITLE, boundary, cut, exception_line, innermost_frames, one_line, title
+from gntp_logging.alerts.tracebacks import parse_traceback
 
 
 def test_a_text_of_many_lines_is_cut_between_lines() -> None:
@@ -96,6 +98,33 @@ def test_a_title_leaves_out_a_logger_that_says_nothing_new(logger: str, made: st
 def test_one_line_joins_lines() -> None:
     """Line ends of every fingerprint become one blank."""
     assert one_line("a\r\nb\rc\nd\u2028e") == "a b c d e"
+
+
+class Unprintable(Exception):
+    """Fails when it is asked what it says."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def noted() -> Exception:
+    """Return an exception with a note, where Python knows notes."""
+    error = ValueError("no")
+    error.__notes__ = ["a note"]  # type: ignore[attr-defined]
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("no"), ValueError(), ValueError("two\nlines "), KeyError("a"), OSError(2, "no"), noted(),
+        SyntaxError("no", ("a.py", 1, 1, "x")), NameError("no", name="prnt"), queue.Empty(), Unprintable(),
+    ],
+    ids=lambda error: type(error).__name__,
+)  # fmt: skip
+def test_an_exceptions_line_is_the_one_that_python_prints(error: BaseException) -> None:
+    """Whichever of the two ways leads to it."""
+    assert exception_line(type(error), error) == "".join(traceback.format_exception_only(type(error), error)).strip()
 
 
 # -- Tracebacks that were formatted before -------------------------------------------------------

@@ -211,6 +211,21 @@ def test_a_handler_of_ones_own(configured: Configure, tmp_path: Path, line: str)
     assert (code, steps["REGISTER"], steps["handler d"]) == (0, "ok", "ok")
 
 
+def test_a_mistake_that_a_class_of_ones_own_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Is named by file and table, once."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "strict_alerts.py").write_text(
+        "import gntp_logging\nclass Strict(gntp_logging.GNTPHandler):\n"
+        "    def __init__(self, **options): raise ValueError('not today')\n",
+        "utf-8",
+    )
+    (tmp_path / "x.toml").write_text("version = 1\n[handlers.d]\nclass = 'strict_alerts.Strict'\n", "utf-8")
+    assert main(["check", "--config", "x.toml"]) == 2
+    assert capsys.readouterr().err == "gntp-logging check: x.toml: [handlers.d] not today\n"
+
+
 def test_references_are_followed(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gntp_logging.alerts.alert import Alert
+from gntp_logging.alerts.fingerprint import RawCall, normalized
 from gntp_logging.delivery import flood as floods
 from gntp_logging.delivery.digest import Tally, span
 from gntp_logging.delivery.flood import UPDATE_INTERVAL, Decision, Flood, RepeatGroup, duration
@@ -291,14 +292,14 @@ def test_one_kinds_update_does_not_hurry_anothers() -> None:
 def test_what_a_full_queue_had_no_room_for_is_counted_as_repeats() -> None:
     """By its fingerprint, or by its place where only that was at hand."""
     flood = Flood(60.0, 20, 0.0)
-    raw = alert("order 17 failed")._replace(fingerprint=("raw", 40, "shop", "orders.py:1", "order 17 failed"))
-    _, group = flood.offer(raw, (40, "shop", "orders.py:1", "order <n> failed"), 1, 0.0)
+    raw = alert("order 17 failed")._replace(fingerprint=RawCall(40, "shop", "orders.py", "pay", "", "order 17 failed"))
+    _, group = flood.offer(raw, normalized(raw.fingerprint), 1, 0.0)
     assert group is not None
     tally = Tally(raw)
     tally.count = 500
-    assert flood.absorb((40, "shop", "orders.py:1"), tally, 2)
+    assert flood.absorb((40, "shop", "orders.py", "pay", ""), tally, 2)
     assert group.count == 501
-    assert not flood.absorb((40, "shop", "elsewhere.py:1"), tally, 3)
+    assert not flood.absorb((40, "shop", "elsewhere.py", "pay", ""), tally, 3)
 
 
 def test_what_a_full_queue_had_no_room_for_waits_to_be_told_from_its_place_on() -> None:

@@ -6,6 +6,7 @@ import math
 import socket
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,15 @@ from gntp_logging.gntp import ciphers
 from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.models import Event, Resource
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request
-from tests.support import ScriptedServer, answer_error, free_port, make_alert, receive_request, send_response
+from tests.support import (
+    ScriptedServer,
+    answer_error,
+    free_port,
+    make_alert,
+    receive_request,
+    requests_of,
+    send_response,
+)
 
 ALERT = make_alert()
 
@@ -174,7 +183,7 @@ def test_a_forked_child_asks_again_for_what_is_disabled() -> None:
 
 def test_a_garbled_answer_is_asked_for_once_more() -> None:
     """On a fresh connection, with the same id; a second one is told."""
-    garbled = {1, 3, 4}
+    garbled = {1, 4, 6}
     ids: list[str | None] = []
 
     def serve(sock: socket.socket, number: int) -> None:
@@ -227,7 +236,7 @@ def test_another_error_drops_the_alert_with_the_servers_words(code: int) -> None
 
 def test_a_failed_registration_is_tried_again() -> None:
     """Registration is a state: one that failed is never assumed."""
-    journal = Journal(lambda request, number: 500 if number == 0 else None)
+    journal = Journal(lambda request, number: 302 if number == 0 else None)
     with ScriptedServer(journal) as server:
         sender = delivery(server.port)
         assert sender.send_one(ALERT, "1").status is SendStatus.DROPPED
@@ -261,3 +270,69 @@ def test_a_server_of_another_protocol_is_named_as_such() -> None:
         result = delivery(server.port).send_one(ALERT, "id")
     assert (result.status, result.reason) == (SendStatus.RETRY, "protocol")
     assert "is the port right?" in result.hint
+
+
+@pytest.mark.parametrize("code", [None, 200, 201, 300, 303, 500])
+def test_a_stumble_costs_a_second_try_on_a_new_connection(code: int | None) -> None:
+    """A server that says the same again means it."""
+    texts: list[str] = []
+    connections: list[int] = []
+
+    def serve(sock: socket.socket, number: int) -> None:
+        for request in requests_of(sock):
+            if isinstance(request, NotifyRequest):
+                texts.append(request.notification.title)
+                connections.append(number)
+                if request.notification.title == "never" or texts.count("once") == 1:
+                    headers: dict[str, Any] = {} if code is None else {"Error_Code": str(code)}
+                    send_response(sock, "-ERROR", Error_Description="no", **headers)
+                    return
+            send_response(sock, Response_Action=request.message_type, keep_alive=True)
+
+    with ScriptedServer(serve) as server:
+        sender = delivery(server.port)
+        assert sender.send_one(ALERT._replace(title="once"), "1") == SendResult(SendStatus.SHOWN)
+        refused = sender.send_one(ALERT._replace(title="never"), "2")
+    assert (refused.status, refused.reason) == (SendStatus.DROPPED, f"error {code or 'without a code'}")
+    assert texts == ["once", "once", "never", "never"]
+    assert len(set(connections)) >= 3
+
+
+@pytest.mark.parametrize("code", [301, 302, 407, 999])
+def test_a_refusal_is_final(code: int) -> None:
+    """It is asked for once."""
+    journal = Journal(lambda request, number: code if isinstance(request, NotifyRequest) else None)
+    with ScriptedServer(journal) as server:
+        result = delivery(server.port).send_one(ALERT, "id")
+    assert (result.status, result.reason) == (SendStatus.DROPPED, f"error {code}")
+    assert journal.types == "RN"
+
+
+def test_a_batch_gets_its_second_tries_and_keeps_its_order() -> None:
+    """Of four, one stumbles, and one is of a type that the server has forgotten."""
+    first_time = {"b", "c"}
+
+    def answer(request: Request, number: int) -> int | None:
+        if isinstance(request, NotifyRequest) and request.notification.title in first_time:
+            first_time.discard(request.notification.title)
+            return {"b": 500, "c": 402}[request.notification.title]
+        return None
+
+    journal = Journal(answer)
+    with ScriptedServer(journal) as server:
+        sender = delivery(server.port)
+        batch = [OutgoingAlert(ALERT._replace(title=title), title, title) for title in "abcd"]
+        results = list(sender.send(batch, math.inf))
+    assert [result.status for result in results] == [SendStatus.SHOWN] * 4
+    assert journal.types[:5].count("N") == 4
+    assert journal.types[5:] == "RNN"
+
+
+def test_a_registration_that_is_refused_costs_the_first_of_a_batch_only() -> None:
+    """The next one asks again."""
+    journal = Journal(lambda request, number: 302 if number < 2 else None)
+    with ScriptedServer(journal) as server:
+        batch = [OutgoingAlert(ALERT, id_, id_) for id_ in ("1", "2", "3")]
+        results = list(delivery(server.port).send(batch, math.inf))
+    assert [result.status for result in results] == [SendStatus.DROPPED, SendStatus.DROPPED, SendStatus.SHOWN]
+    assert journal.types == "RRRN"

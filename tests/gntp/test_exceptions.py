@@ -55,3 +55,14 @@ def test_a_protocol_error_has_the_code_to_answer_with() -> None:
     """300 unless said otherwise."""
     assert GNTPProtocolError("x").error_code == 300
     assert GNTPProtocolError("x", 302).error_code == 302
+
+
+def test_what_a_server_says_is_quoted_in_one_visible_line_of_bounded_length() -> None:
+    """It may be meant for the terminal that it ends up on, or for nobody."""
+    error = GNTPResponseError(300, "\x1b[31mRED\x1b]0;title\x07\n\r\n  forged line \x9b1m\u202e" + "x" * 4_000_000)
+    said = str(error).partition(": ")[2]
+    assert said.startswith("␛[31mRED␛]0;title␇ ␍ forged line \\x9b1m\\u202exxx")
+    assert len(said) == 200
+    assert said.endswith("x…")
+    assert said.isprintable()
+    assert error.error_description.startswith("\x1b[31mRED")

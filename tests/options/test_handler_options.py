@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging.config
 import logging.handlers
+from datetime import date, datetime, time, timezone
 from logging.config import BaseConfigurator
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ from gntp_logging.options import handler_options as options
         ("context", "no", "a dotted path"),
         ("context", "gntp_logging.nothing", "cannot import"),
         ("context", {"": 1}, "names that are strings"),
-        ("context", {"a": []}, "a string, a number, or a context variable"),
+        ("context", {"a": []}, "a string, a number, a date or time, or a context variable"),
         ("fingerprint", "no", "a dotted path"),
         ("fingerprint", 5, "a function"),
         ("url", "https://x/\r\nX-Header: 1", "a URL such as"),
@@ -184,3 +185,17 @@ def test_references_inside_dict_configs_own_dicts_are_resolved() -> None:
 def test_the_programs_name_is_found(argv: list[str], name: str) -> None:
     """Scripts, packages and interactive sessions each have a name."""
     assert options.program_name(argv) == name
+
+
+def test_a_date_in_the_context_is_a_text() -> None:
+    """TOML and YAML have dates and times."""
+    values = {
+        "deployed": date(2026, 11, 3),
+        "at": time(4, 30),
+        "built": datetime(2026, 11, 3, 4, 30, tzinfo=timezone.utc),
+    }
+    assert options.context(values).constants[1:] == (
+        ("deployed", "2026-11-03"),
+        ("at", "04:30:00"),
+        ("built", "2026-11-03 04:30:00+00:00"),
+    )

@@ -1,0 +1,168 @@
+"""tracebacks: what is found of exceptions that were printed."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gntp_logging.alerts.tracebacks import FormattedError, parse_traceback
+
+CHAIN = """\
+cannot pay
+KeyError: 'tea'
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "/srv/shop/orders.py", line 7, in total
+    raise LookupError("no total") from KeyError("tea")
+LookupError: no total
+in the basket
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "/srv/shop/web.py", line 12, in post
+    total()
+  File "/srv/shop/orders.py", line 9, in total
+    raise shop.errors.PayError("no")
+shop.errors.PayError: no
+"""
+
+GROUPS = """\
+cannot pay
+  + Exception Group Traceback (most recent call last):
+  |   File "/srv/shop/web.py", line 12, in post
+  |     async with TaskGroup() as group:
+  | ExceptionGroup: unhandled errors (3 sub-exceptions)
+  +-+---------------- 1 ----------------
+    | Traceback (most recent call last):
+    |   File "/srv/shop/orders.py", line 7, in total
+    |     raise ValueError("no total")
+    | ValueError: no total
+    +---------------- 2 ----------------
+    | ExceptionGroup: inner (2 sub-exceptions)
+    +-+---------------- 1 ----------------
+      | KeyError: 'tea'
+      +---------------- ... ----------------
+      | and 7 more exceptions
+      +------------------------------------
+    +---------------- 3 ----------------
+    | Traceback (most recent call last):
+    |   File "/srv/shop/orders.py", line 8, in pay
+    |     bank()
+    | OSError: no answer
+    |\x20
+    | During handling of the above exception, another exception occurred:
+    |\x20
+    | Traceback (most recent call last):
+    |   File "/srv/shop/orders.py", line 9, in pay
+    |     raise PayError
+    | PayError
+    +------------------------------------
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "/srv/shop/web.py", line 14, in post
+    raise RuntimeError("not paid") from group
+RuntimeError: not paid
+"""
+
+
+def found(text: str) -> tuple[str, FormattedError]:
+    """Return what stands before a traceback, and the exception."""
+    parsed = parse_traceback(text)
+    assert parsed is not None
+    return parsed
+
+
+def test_a_chain_is_linked_from_the_last_exception_to_the_first() -> None:
+    """With how they hang together, and with one that was never raised."""
+    said, error = found(CHAIN)
+    assert said == "cannot pay\n"
+    assert (error.name, error.message, error.is_caused) == ("shop.errors.PayError", "no", False)
+    assert error.frames == (("/srv/shop/web.py", 12, "post"), ("/srv/shop/orders.py", 9, "total"))
+    before = error.before
+    assert before is not None
+    assert (before.name, before.message, before.is_caused) == ("LookupError", "no total\nin the basket", True)
+    assert before.before is not None
+    assert (before.before.line, before.before.before) == ("KeyError: 'tea'", None)
+
+
+def test_a_groups_members_are_found_by_their_margins() -> None:
+    """Groups in groups, chains in members, members that were never raised; not what says that there are more."""
+    said, error = found(GROUPS)
+    assert said == "cannot pay\n"
+    assert (error.line, error.is_caused, error.members) == ("RuntimeError: not paid", True, ())
+    group = error.before
+    assert group is not None
+    assert (group.line, len(group.frames)) == ("ExceptionGroup: unhandled errors (3 sub-exceptions)", 1)
+    assert [member.line for member in group.members] == [
+        "ValueError: no total",
+        "ExceptionGroup: inner (2 sub-exceptions)",
+        "PayError",
+    ]
+    assert [member.line for member in group.members[1].members] == ["KeyError: 'tea'"]
+    assert group.members[2].message == ""
+    assert group.members[2].before is not None
+    assert group.members[2].before.line == "OSError: no answer"
+
+
+def test_a_group_alone_is_found() -> None:
+    """At the end of a text, after what was said."""
+    said, error = found(GROUPS.partition("\nThe above")[0])
+    assert said == "cannot pay\n"
+    assert (error.name, len(error.members)) == ("ExceptionGroup", 3)
+
+
+def test_a_group_that_was_never_raised_is_found_as_a_cause() -> None:
+    """It has no line that begins its traceback."""
+    lines = GROUPS.split("\n")
+    said, error = found("\n".join([lines[0], *lines[4:]]))
+    assert said == "cannot pay\n"
+    assert error.before is not None
+    assert (error.before.name, len(error.before.members)) == ("ExceptionGroup", 3)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "cannot pay", "| a | b |\n| 1 | 2 |", "  +-+---------------- 1 ----------------\n    | x"]
+)
+def test_a_text_without_a_traceback_has_none(text: str) -> None:
+    """Tables are no groups."""
+    assert parse_traceback(text) is None
+
+
+def test_margins_deeper_than_python_prints_do_no_harm() -> None:
+    """A text may claim any number of levels."""
+    lines = ["  + Exception Group Traceback (most recent call last):", '  |   File "a.py", line 1, in f', "  | G: x"]
+    for depth in range(1, 3000):
+        lines += [f"{'  ' * depth}+-+---------------- 1 ----------------", f"{'  ' * depth}  | E: {depth}"]
+    _, error = found("\n".join(lines))
+    assert error.members
+
+
+LINES = st.sampled_from(
+    [
+        "Traceback (most recent call last):", "Exception Group Traceback (most recent call last):",
+        '  File "a.py", line 1, in f', "    x", "ValueError: y", "E", "", "G: x (2 sub-exceptions)", "said",
+        "The above exception was the direct cause of the following exception:",
+        "During handling of the above exception, another exception occurred:",
+        "+-+---------------- 1 ----------------", "+---------------- 2 ----------------",
+        "+------------------------------------",
+    ]
+)  # fmt: skip
+
+
+@given(st.lists(st.tuples(LINES, st.integers(0, 4), st.sampled_from(["", "| ", "+ "])), max_size=40))
+def test_any_lines_can_be_looked_at(drawn: list[tuple[str, int, str]]) -> None:
+    """Whatever a message holds, in whatever order and behind whatever margin."""
+    text = "\n".join(textwrap.indent(f"{margin}{line}", "  " * depth) for line, depth, margin in drawn)
+    parsed = parse_traceback(text)
+    if parsed is not None:
+        said, error = parsed
+        assert text.startswith(said)
+        assert error.name == error.line.partition(":")[0] != ""
