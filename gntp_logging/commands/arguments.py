@@ -14,6 +14,7 @@ from typing import Final
 from gntp_logging.configuration.environment import Overrides, environment_options, override, variable
 from gntp_logging.configuration.logging_file import LoggingFile, read
 from gntp_logging.gntp.constants import DEFAULT_PORT
+from gntp_logging.gntp.network import without_brackets
 from gntp_logging.options import destination
 from gntp_logging.options.errors import OptionError
 
@@ -89,7 +90,7 @@ def hub(value: str) -> tuple[str, int]:
     host, colon, number = value.rpartition(":")
     if not colon or (host.count(":") and not host.endswith("]")):  # an IPv6 address without a port
         host, number = value, str(DEFAULT_PORT)
-    host = host.removeprefix("[").removesuffix("]")
+    host = without_brackets(host)
     if not host.strip() or not (number.isdecimal() and 1 <= int(number) <= 65535):
         raise argparse.ArgumentTypeError(f"allowed is a host, or HOST:PORT, not {value!r:.60}")
     return host, int(number)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from gntp_logging.configuration.environment import DEFAULTS, PREFIX, environment_options, variable
 from gntp_logging.gntp.constants import DEFAULT_PORT, random_hex_string
-from gntp_logging.gntp.network import host_and_port
+from gntp_logging.gntp.network import host_and_port, without_brackets
 from gntp_logging.options.checks import nearest
 from gntp_logging.options.destination import CIPHERS
 from gntp_logging.receiver.displays import DISPLAYS, Addressed, Display, MissingExtraError, Notice, Running
@@ -62,7 +62,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("--port", type=args.port_or_0, help=f"TCP port; 0 takes a free one (default {DEFAULT_PORT})")
     parser.add_argument(
-        "--bind", default="127.0.0.1", metavar="ADDRESS",
+        "--bind", default="127.0.0.1", metavar="ADDRESS", type=without_brackets,
         help="address to listen on; beyond this machine only with a password (default %(default)s)",
     )  # fmt: skip
     parser.add_argument(

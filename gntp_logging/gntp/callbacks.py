@@ -1,6 +1,8 @@
 """Reactions awaited in the background: one thread for each client watches the connections on which they arrive.
 
 A user may react hours later, or never. Each awaited reaction costs one socket. The thread ends with the last of them.
+A second thread calls the functions for what has arrived, one after the other, and ends when there is nothing to call: a
+slow function holds up other functions, but no deadline.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import socket
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -28,20 +31,24 @@ _LONGEST_WAIT: Final = 3600.0
 _READ_TIMEOUT: Final = 1.0
 """Seconds for a read that should not block, because the selector has reported the socket as readable."""
 
+MAX_REACTION_SIZE: Final = 262_144
+"""Bytes that may arrive while a reaction is awaited. A -CALLBACK has some hundred, and the context that it repeats."""
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(eq=False)
 class _Awaited:
     connection: PersistentConnection
     callback: Callable[[Response], object]
     deadline: Deadline
+    received: int = 0  # bytes, since it is awaited
 
 
 class CallbackWatcher:
     """Waits for -CALLBACK responses on any number of connections, in one daemon thread.
 
     Attributes:
-        lost: How many awaited reactions will never arrive: the server closed the connection or sent something else,
-            the deadline passed, or the watcher was closed.
+        lost: How many awaited reactions will never arrive: the server closed the connection or sent something else, or
+            too much; the deadline passed; or the watcher was closed.
     """
 
     def __init__(self) -> None:
@@ -56,6 +63,8 @@ class CallbackWatcher:
         self._awaited: set[_Awaited] = set()
         self._ended: list[_Awaited] = []  # no longer awaited; the thread closes their connections
         self._wake: socket.socket | None = None  # wakes the thread when written to; None when no thread runs
+        self._due: deque[tuple[Callable[[Response], object], Response]] = deque()  # callbacks that are to be called
+        self._is_calling = False  # whether a thread calls them
 
     @property
     def waiting(self) -> int:
@@ -65,7 +74,7 @@ class CallbackWatcher:
     def watch(
         self, connection: PersistentConnection, callback: Callable[[Response], object], deadline: Deadline
     ) -> None:
-        """Wait for a reaction, and pass it to the callback in the watcher's thread.
+        """Wait for a reaction, and pass it to the callback in a thread of the watcher's.
 
         Args:
             connection: The connection on which the request was answered; the watcher closes it.
@@ -103,7 +112,7 @@ class CallbackWatcher:
             return wake
 
     def close(self) -> None:
-        """Stop waiting. Reactions that were awaited count as lost. Closing twice is harmless."""
+        """Stop waiting. Reactions that have not arrived count as lost. Closing twice is harmless."""
         if self._pid != os.getpid():
             return
         with self._lock:
@@ -118,7 +127,7 @@ class CallbackWatcher:
             with suppress(BlockingIOError):  # full of wake-ups that the thread has not read: it will look anyway
                 self._wake.send(b"\0")
 
-    # -- The thread ----------------------------------------------------------------------------
+    # -- The thread that watches ---------------------------------------------------------------
 
     def _run(self, selector: selectors.BaseSelector, woken: socket.socket) -> None:
         with woken, selector:
@@ -162,7 +171,8 @@ class CallbackWatcher:
             data = awaited.connection.stream.receive(Deadline.after(_READ_TIMEOUT))
         except GNTPError:
             data = b""
-        if not data:
+        awaited.received += len(data)
+        if not data or awaited.received > MAX_REACTION_SIZE:
             self._settle(awaited, lost=True)
             return
         awaited.connection.reader.feed(data)
@@ -178,12 +188,8 @@ class CallbackWatcher:
         except GNTPError:
             self._settle(awaited, lost=True)
             return
-        if not self._settle(awaited, lost=False):
-            return
-        try:
-            awaited.callback(response)
-        except BaseException:  # noqa: BLE001 - one callback must not end the thread that awaits the others
-            threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
+        if self._settle(awaited, lost=False):
+            self._call(awaited.callback, response)
 
     def _expire(self, watched: dict[_Awaited, None]) -> None:
         now = time.monotonic()
@@ -200,6 +206,32 @@ class CallbackWatcher:
             self._ended.append(awaited)
             self.lost += lost
             return True
+
+    # -- The thread that calls -----------------------------------------------------------------
+
+    def _call(self, callback: Callable[[Response], object], response: Response) -> None:
+        """Have a callback called, after those that are due already."""
+        with self._lock:
+            self._due.append((callback, response))
+            if self._is_calling:
+                return
+            self._is_calling = True
+        try:
+            threading.Thread(target=self._call_due, name="gntp-reactions", daemon=True).start()
+        except RuntimeError:  # no more threads: a deadline may pass late, but no reaction is lost
+            self._call_due()
+
+    def _call_due(self) -> None:
+        while True:
+            with self._lock:
+                if not self._due:
+                    self._is_calling = False
+                    return
+                callback, response = self._due.popleft()
+            try:
+                callback(response)
+            except BaseException:  # noqa: BLE001 - one callback must not end the thread that calls the others
+                threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
 
 
 def _patience(watched: dict[_Awaited, None]) -> float:

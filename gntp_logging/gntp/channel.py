@@ -23,7 +23,7 @@ from .keys import Key
 from .network import Address, Deadline, Stream, known_addresses, look_up
 from .packing import PackerFactory
 from .requests import Request, Response
-from .wire import ResponseReader
+from .wire import ResponseReader, begins_like_an_error
 
 END_TIMEOUT: Final = 0.05
 """Seconds to wait for END, or for the end of the stream, after the first answer. Servers send either at once."""
@@ -59,7 +59,7 @@ def forget_servers() -> None:
 
 
 class _StaleConnectionError(GNTPConnectionError):
-    """A kept connection had ended before the server could read the request."""
+    """A kept connection ended without a byte of an answer."""
 
 
 class PersistentConnection:
@@ -74,6 +74,7 @@ class PersistentConnection:
         self.stream = stream
         self.reader: ResponseReader = ResponseReader()
         self._idle_since: float | None = None
+        self._heard = False  # whether anything of the answer has arrived
 
     def exchange(self, data: bytes, key: Key | None, deadline: Deadline, *, half_close: bool = False) -> Response:
         """Send a request and read its answer.
@@ -92,16 +93,24 @@ class PersistentConnection:
             GNTPProtocolError: If the answer is not a GNTP response.
         """
         self.reader.key = key
-        self.stream.send(data, deadline, half_close=half_close)
-        if self._idle_since is not None:
-            self.reader.feed(self._first_bytes(deadline))
-        return self.receive(deadline)
+        self._heard = False
+        with suppress(GNTPTimeoutError):  # an answer may have come all the same; if not, reading says that time is up
+            self.stream.send(data, deadline, half_close=half_close, enough=begins_like_an_error)
+        try:
+            return self.receive(deadline)
+        except GNTPTimeoutError:
+            raise
+        except GNTPConnectionError as error:
+            if self._idle_since is None or self._heard:
+                raise
+            raise _StaleConnectionError(str(error)) from error
 
-    def receive(self, deadline: Deadline) -> Response:
+    def receive(self, deadline: Deadline, max_bytes: float = math.inf) -> Response:
         """Read until one response is complete.
 
         Args:
             deadline: Budget for waiting.
+            max_bytes: How many may arrive meanwhile, beyond the limits of any response.
 
         Returns:
             The response, of any type.
@@ -109,12 +118,16 @@ class PersistentConnection:
         Raises:
             GNTPConnectionError: If the connection ended before the response was complete.
             GNTPTimeoutError: If the deadline passed.
-            GNTPProtocolError: If the bytes are not a GNTP response.
+            GNTPProtocolError: If the bytes are not a GNTP response, or too many.
         """
         while (response := self.reader.next_message()) is None:
             data = self.stream.receive(deadline)
             if not data:
                 return self._last_response()
+            self._heard = True
+            max_bytes -= len(data)
+            if max_bytes < 0:
+                raise GNTPProtocolError("the server sends more than a response can need")
             self.reader.feed(data)
         return response
 
@@ -125,18 +138,6 @@ class PersistentConnection:
             if (response := self.reader.next_message()) is not None:
                 return response
         raise GNTPConnectionError("the server closed the connection without a complete answer")
-
-    def _first_bytes(self, deadline: Deadline) -> bytes:
-        """Read the beginning of an answer on a connection that the server may have closed meanwhile."""
-        try:
-            data = self.stream.receive(deadline)
-        except GNTPTimeoutError:
-            raise
-        except GNTPConnectionError as error:
-            raise _StaleConnectionError(str(error)) from error
-        if not data:
-            raise _StaleConnectionError("the server closed the connection without an answer")
-        return data
 
     def is_kept(self) -> bool | None:
         """Find out whether the server keeps the connection after its answer; wait :data:`END_TIMEOUT` at most.
@@ -149,7 +150,7 @@ class PersistentConnection:
             while True:
                 if self.reader.next_message() is not None:
                     return None  # an answer to no request: what follows it is unknown
-                if self.reader.at_end:
+                if self.reader.at_end and not self.stream.send_failed:
                     self._idle_since = time.monotonic()
                     return True
                 left = until - time.monotonic()
@@ -187,7 +188,6 @@ class Channel:
     """Exchanges with one server. Threads may share a channel; it does one exchange at a time.
 
     Attributes:
-        addresses: The server's addresses; empty when its name must be looked up.
         sendings: How often a request was sent, those of exchange_all not counted. The server may have read each one,
             answered or not.
     """
@@ -199,8 +199,9 @@ class Channel:
             address: Host and port of the server.
             packer_factory: Gives each message its key and cipher.
         """
-        self.addresses: list[Address] = known_addresses(*address)
         self._address = address
+        # The number of an interface ("fe80::1%eth0") changes when the interface goes and comes: it is asked for again.
+        self._fixed_addresses = [] if "%" in address[0] else known_addresses(*address)
         self._packer_factory = packer_factory
         self.sendings: int = 0
         self._start_fresh()
@@ -213,11 +214,16 @@ class Channel:
         self._closings = 0
         self._reached: Address | None = None  # the one that accepted the latest connection
 
+    @property
+    def addresses(self) -> list[Address]:
+        """The server's addresses; empty when its name must be looked up."""
+        return self._fixed_addresses or known_addresses(*self._address)
+
     def connect(self, deadline: Deadline) -> PersistentConnection:
         """Open a connection that the caller owns.
 
         Args:
-            deadline: Budget for connecting; looking up a name is not bounded by it.
+            deadline: Budget for connecting. Looking up a name takes from it, but is not bounded by it.
 
         Returns:
             The connection.
@@ -232,8 +238,9 @@ class Channel:
     def exchange(self, request: Request, deadline: Deadline, *, may_keep: bool = True) -> Response:
         """Send one request and return the answer.
 
-        A request is sent twice only where no server can have read it: if a kept connection ends before the first byte
-        of an answer, the server had closed it just before the request, which is sent again on a new connection.
+        If a kept connection ends before the first byte of an answer, the request is sent once more, on a new one. Most
+        often the server had closed the connection before the request came. It may also have read the request, and ended
+        without an answer: a client cannot tell, and shows a notification twice rather than never.
 
         Args:
             deadline: Budget for the whole exchange, a second sending included.
@@ -295,12 +302,16 @@ class Channel:
 
     @contextmanager
     def _turn(self, deadline: Deadline) -> Iterator[None]:
-        """Hold the lock for one exchange."""
+        """Hold the lock for one exchange.
+
+        Raises:
+            GNTPTimeoutError: If other threads hold it until the deadline. The request cannot have been read.
+        """
         if self._made_in != _surroundings():
             self._start_fresh()
         lock, closings = self._lock, self._closings
         if not lock.acquire(timeout=min(deadline.remaining(), threading.TIMEOUT_MAX)):
-            raise deadline.error()
+            raise GNTPTimeoutError(f"not sent: the connection was busy for {deadline.timeout:g} s")
         try:
             yield
         finally:
@@ -321,6 +332,7 @@ class Channel:
 
     def _on_new_connection(self, request: Request, deadline: Deadline, *, may_keep: bool = True) -> Response:
         keep_alive = may_keep and not is_known_to_close(self._address)
+        request.blocks()  # a mistake of the program's own is reported as one, also while the server is away
         # Connect first, encode while the server accepts: where the server closes after each answer, this makes the
         # client faster than others that encode less.
         connection = self.connect(deadline)

@@ -148,10 +148,9 @@ class Algorithm:
         """Import what encrypting and decrypting need, so that no later call imports anything.
 
         Raises:
-            GNTPEncryptionError: If the algorithm is unknown or pycryptodomex is missing.
+            GNTPEncryptionError: If the algorithm is unknown, or pycryptodomex is missing or does not work here.
         """
-        # pycryptodomex imports the cipher's mode on its first use, so it is used once here.
-        Cipher(Key("", "SHA512"), self.algorithm_id).encrypt(b"")
+        _load(self.algorithm_id)
 
     def __repr__(self) -> str:
         """Return the constructor call."""
@@ -180,17 +179,22 @@ def require_key_size(cipher_id: str, needed: int, hash_id: str, available: int) 
 
 @functools.cache
 def _load(algorithm_id: str) -> tuple[ModuleType, ModuleType]:
-    """Import the cipher's module and the padding's."""
+    """Import the cipher's module and the padding's, and what they import themselves when they are used."""
     try:
-        name = _PARAMETERS[algorithm_id].module
+        name, key_size, block_size = _PARAMETERS[algorithm_id]
     except KeyError:
         raise GNTPEncryptionError(
             f"encryption algorithm {algorithm_id!r} is not supported; allowed: {', '.join(_PARAMETERS)}"
         ) from None
     try:
-        return importlib.import_module(name), importlib.import_module("Cryptodome.Util.Padding")
-    except ImportError as error:
+        module, padding = importlib.import_module(name), importlib.import_module("Cryptodome.Util.Padding")
+        module.new(bytes(range(key_size)), module.MODE_CBC, iv=bytes(block_size))
+    except ModuleNotFoundError as error:
         raise GNTPEncryptionError("encryption needs pycryptodomex: pip install pycryptodomex") from error
+    except (ImportError, OSError) as error:  # its compiled part: in a zip archive, or from another platform
+        reason = f"{name} cannot be loaded: {error}"
+        raise GNTPEncryptionError(f"{reason}; unpack the archive that holds it, or leave encryption out") from error
+    return module, padding
 
 
 AES = Algorithm("AES", 24)

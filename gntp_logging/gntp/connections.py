@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from . import ciphers, keys
 from .batches import Outcome
-from .callbacks import CallbackWatcher
+from .callbacks import MAX_REACTION_SIZE, CallbackWatcher
 from .channel import Channel
 from .constants import (
     DEFAULT_PORT,
@@ -29,9 +29,19 @@ from .constants import (
 )
 from .exceptions import GNTPConnectionError, GNTPError, GNTPValidationError
 from .models import SocketCallback
-from .network import Deadline, Stream, host_and_port, known_addresses, look_up, network_error
+from .network import (
+    Deadline,
+    Stream,
+    checked_address,
+    checked_seconds,
+    host_and_port,
+    known_addresses,
+    look_up,
+    network_error,
+)
 from .packing import PackerFactory
 from .requests import NotifyRequest, Request, Response, check_type, parse_response
+from .wire import begins_like_an_error
 
 # -- The reference's connection interface -----------------------------------------------------------
 
@@ -131,15 +141,18 @@ class GNTPConnection(BaseGNTPConnection):
 
         Args:
             address: Host and port of the server.
-            timeout: Seconds for the whole exchange, this connecting included.
+            timeout: Seconds for the whole exchange, this connecting included; above 0. They do not bound the look-up
+                of a host's name.
             final_callback: Called when the exchange is complete.
             socket_callback: Called when the user reacted.
 
         Raises:
             GNTPConnectionError: If the connection fails.
+            GNTPValidationError: If address or timeout cannot be used.
         """
         super().__init__(final_callback, socket_callback)
-        self._deadline = Deadline.after(timeout)
+        address = checked_address(*address)
+        self._deadline = Deadline.after(checked_seconds("timeout", timeout, positive=True))
         self._stream = Stream(known_addresses(*address) or look_up(*address), self._deadline)
         self.sock: socket.socket = self._stream.sock
         self._messages = _split_messages(lambda: self._stream.receive(self._deadline))
@@ -150,7 +163,8 @@ class GNTPConnection(BaseGNTPConnection):
         Raises:
             GNTPConnectionError: If sending fails.
         """
-        self._stream.send(message, self._deadline, half_close=self.socket_callback is None)
+        half_close = self.socket_callback is None
+        self._stream.send(message, self._deadline, half_close=half_close, enough=begins_like_an_error)
 
     def read_message(self, callback: Callable[[bytes], None]) -> None:
         """Read one response and pass it to the callback.
@@ -236,7 +250,7 @@ class GNTPClient:
 
     Attributes:
         address: Host and port of the server.
-        timeout: Seconds that one whole exchange may take.
+        timeout: Seconds that one whole exchange may take. They do not bound the look-up of a host's name.
         connection_class: The caller's own connection class; None means the built-in connection.
         packer_factory: Gives each message its key and cipher.
     """
@@ -251,12 +265,14 @@ class GNTPClient:
         encryption: ciphers.Algorithm | None = None,
         connection_class: _ConnectionClass | None = None,
     ) -> None:
-        """Keep the address and check the secrets.
+        """Check address, timeout and secrets, and keep them.
 
         Args:
-            host: Host name or address of the server.
-            port: TCP port of the server.
-            timeout: Seconds that one whole exchange may take.
+            host: Host name or address of the server. An IPv6 address may stand in brackets; a link-local one names its
+                interface: ``fe80::1%eth0``.
+            port: TCP port of the server, from 1 to 65535.
+            timeout: Seconds that one whole exchange may take, above 0. They do not bound the look-up of a host's name,
+                which only the system does; an address needs none.
             password: The server's password; None sends no key.
             key_hashing: Hash algorithm; None means SHA256.
             encryption: Cipher algorithm; None sends in clear.
@@ -264,9 +280,10 @@ class GNTPClient:
 
         Raises:
             GNTPEncryptionError: If encryption was asked for without a password, or the hash is too short for it.
+            GNTPValidationError: If host, port or timeout cannot be used.
         """
-        self.address: tuple[str, int] = (host, port)
-        self.timeout = timeout
+        self.address: tuple[str, int] = checked_address(host, port)
+        self.timeout: float = checked_seconds("timeout", timeout, positive=True)
         self.connection_class = connection_class
         self.packer_factory: PackerFactory = PackerFactory(password, key_hashing or keys.SHA256, encryption)
         self._channel = Channel(self.address, self.packer_factory)
@@ -288,6 +305,8 @@ class GNTPClient:
     ) -> Response | None:
         """Send a request and return the server's answer.
 
+        If a kept connection ends without an answer, the request is sent once more, on a new one: see :attr:`sendings`.
+
         Args:
             callback: Called with the -OK response.
             timeout: Seconds for this exchange; None means the client's.
@@ -295,19 +314,21 @@ class GNTPClient:
                 is called with the user's reaction, for which this method waits. ``callback_timeout`` is how many
                 seconds it waits; the client's timeout if not given. With ``background=True`` the method returns after
                 the -OK, and a thread calls ``socket_callback`` when the reaction arrives, within ``callback_timeout``
-                seconds if given.
+                seconds if given, and after the callbacks before it.
 
         Returns:
             The -OK response; None if the caller's connection class has not reported it yet.
 
         Raises:
             GNTPConnectionError: If the server cannot be reached, or closes too early.
-            GNTPTimeoutError: If the exchange is not complete in time, or the reaction does not arrive in time.
+            GNTPTimeoutError: If the exchange is not complete in time, or the reaction does not arrive in time; or if
+                another thread's exchange takes all of the time, so that nothing was sent.
             GNTPResponseError: If the server answers -ERROR.
             GNTPAuthenticationError: If that error is 400.
             GNTPProtocolError: If it answers something else.
+            GNTPValidationError: If a value cannot be sent; the error names its header.
         """
-        seconds = self.timeout if timeout is None else timeout
+        seconds = self.timeout if timeout is None else checked_seconds("timeout", timeout)
         if self.connection_class is not None:
             return self._exchange_with(self.connection_class, request, callback, seconds, kwargs)
         return self._exchange(request, callback, seconds, **kwargs)
@@ -326,8 +347,11 @@ class GNTPClient:
 
         Returns:
             For each request, in order, the -OK response or the error.
+
+        Raises:
+            GNTPTimeoutError: If another thread's exchange takes all of the time, so that nothing was sent.
         """
-        seconds = self.timeout if timeout is None else timeout
+        seconds = self.timeout if timeout is None else checked_seconds("timeout", timeout)
         waiting = list(requests)
         sendable = [request for request in waiting if not _asks_for_reaction(request)]
         connection_class = self.connection_class
@@ -375,6 +399,8 @@ class GNTPClient:
         background: bool = False,  # noqa: FBT002 - passed by its name, see process_request
     ) -> Response:
         deadline = Deadline.after(timeout)
+        if callback_timeout is not None:
+            checked_seconds("callback_timeout", callback_timeout)
         if socket_callback is not None:
             return self._exchange_for_reaction(
                 request, callback, deadline, socket_callback, callback_timeout, background=background
@@ -414,7 +440,7 @@ class GNTPClient:
                 watched = True
                 return response
             seconds = self.timeout if callback_timeout is None else callback_timeout
-            reaction = connection.receive(Deadline.after(seconds, "reaction of the user"))
+            reaction = connection.receive(Deadline.after(seconds, "reaction of the user"), MAX_REACTION_SIZE)
             check_type(reaction, RESPONSE_CALLBACK)
         finally:
             if not watched:
@@ -440,11 +466,10 @@ class GNTPClient:
             if callback is not None:
                 callback(response)
 
-        packer = self.packer_factory.create()
-        half_close = kwargs.get("socket_callback") is None
+        message = self.packer_factory.create().pack(request, half_close=kwargs.get("socket_callback") is None)
         connection = connection_class(self.address, timeout, final_callback=answered, **kwargs)
         try:
-            connection.write_message(packer.pack(request, half_close=half_close))
+            connection.write_message(message)
             connection.read_message(connection.on_ok_message)
         finally:
             connection.close()
@@ -464,13 +489,13 @@ class GNTPClient:
         """How often a request was sent, batches not counted. The server may have read each one, answered or not.
 
         If one request adds more than one, a kept connection had ended without an answer, and the request was sent
-        again.
+        again. Most often the server had closed the connection before; but one that crashed may have shown it.
         """
         return self._channel.sendings
 
     @property
     def needs_look_up(self) -> bool:
-        """Whether connecting would look up the host's name, which no timeout bounds."""
+        """Whether connecting would look up the host's name, which only the system bounds."""
         return not self._channel.addresses
 
     def __enter__(self) -> GNTPClient:  # noqa: PYI034 - typing.Self is not in 3.10

@@ -31,6 +31,9 @@ MAX_MESSAGE_SIZE = 4096
 MAX_LINE_SIZE = 1024
 """Bytes in one header line of a response that is worth reading."""
 
+MAX_SECTION_SIZE: Final = 16 * 1024 * 1024
+"""Bytes in one binary section that a server can be expected to take: no toast shows a larger picture."""
+
 # -- Delimiters ---------------------------------------------------------------------------------
 
 LINE_DELIMITER = b"\r\n"

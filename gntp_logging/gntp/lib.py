@@ -9,8 +9,9 @@ from typing import Any, TypeAlias, TypeVar
 from .connections import GNTPClient
 from .constants import DEFAULT_PORT, DEFAULT_TTL, safe_int_conversion
 from .exceptions import GNTPError, GNTPValidationError
+from .headers import safe_value
 from .models import Event, Notification, Resource, SocketCallback, URLCallback
-from .network import host_and_port
+from .network import checked_address, host_and_port
 from .renewal import Renewal
 from .requests import ExtraHeaders, NotifyRequest, RegisterRequest, Request, Response, SubscribeRequest
 
@@ -122,7 +123,7 @@ class Publisher(BaseApp):
     def __init__(
         self,
         name: str,
-        event_defs: Iterable[EventDefinition],
+        event_defs: str | Event | Iterable[EventDefinition],
         icon: str | Resource | None = None,
         custom_headers: ExtraHeaders | None = None,
         app_specific_headers: ExtraHeaders | None = None,
@@ -133,7 +134,7 @@ class Publisher(BaseApp):
 
         Args:
             name: Name of the application.
-            event_defs: Events: a name, a name with whether it is enabled, or an Event.
+            event_defs: Events: a name, a name with whether it is enabled, or an Event. A single name or Event is one.
             icon: The application's picture: a URL or a Resource.
             custom_headers: ``X-`` headers as (name, value).
             app_specific_headers: ``Data-`` headers as (name, value).
@@ -141,7 +142,7 @@ class Publisher(BaseApp):
             **kwargs: The client's options, such as host and password.
 
         Raises:
-            GNTPValidationError: If there are no events.
+            GNTPValidationError: If there are no events, or one twice, or if name, icon or a header cannot be sent.
         """
         self.name = name
         self.icon = icon
@@ -149,6 +150,7 @@ class Publisher(BaseApp):
         if not self.events:
             raise GNTPValidationError("a Publisher needs at least one event")
         super().__init__(custom_headers, app_specific_headers, gntp_client_class, **kwargs)
+        self._registration().blocks()  # refuses here what register would refuse later
 
     def register(self, callback: Callback | None = None) -> None:
         """Register the application and its events with the server.
@@ -159,8 +161,10 @@ class Publisher(BaseApp):
         Raises:
             GNTPError: If the server cannot be reached or refuses.
         """
-        request = RegisterRequest(self.name, self.icon, self.events, self.custom_headers, self.app_specific_headers)
-        self._send(request, callback)
+        self._send(self._registration(), callback)
+
+    def _registration(self) -> RegisterRequest:
+        return RegisterRequest(self.name, self.icon, self.events, self.custom_headers, self.app_specific_headers)
 
     def publish(
         self,
@@ -183,7 +187,8 @@ class Publisher(BaseApp):
 
         With a socket callback, this method waits for the user's reaction, and calls the callback before it returns.
         With ``background=True`` it returns after the server's -OK, and a thread of the client waits for the reaction,
-        for hours if need be.
+        for hours if need be. Callbacks are called one after the other in another thread, so a slow one delays the next,
+        but no deadline. A reaction of more than 256 KB is refused.
 
         Args:
             name: Name of a registered event.
@@ -201,6 +206,7 @@ class Publisher(BaseApp):
 
         Raises:
             GNTPError: If the server cannot be reached or refuses.
+            GNTPValidationError: If a value cannot be sent: a title that is blank or no string, a priority out of range.
             GNTPTimeoutError: Also if a reaction is awaited and does not arrive in time. ``on_timeout`` is for the
                 server's own report that the notification disappeared.
         """
@@ -258,10 +264,13 @@ class Subscriber(BaseApp):
             app_specific_headers: ``Data-`` headers as (name, value).
             gntp_client_class: Makes the client; None means GNTPClient.
             **kwargs: The client's options.
+
+        Raises:
+            GNTPValidationError: If the hub's address or the port cannot be used, or id, name or a header not be sent.
         """
         self.id_ = id_
         self.name = name
-        self.hub: tuple[str, int] = (hub, DEFAULT_PORT) if isinstance(hub, str) else (hub[0], hub[1])
+        self.hub: tuple[str, int] = checked_address(*((hub, DEFAULT_PORT) if isinstance(hub, str) else hub))
         self.password = password
         self.port = port
         self.ttl: int = 0
@@ -269,6 +278,7 @@ class Subscriber(BaseApp):
         host, hub_port = self.hub
         options = {"host": host, "port": hub_port, "password": password, **kwargs}
         super().__init__(custom_headers, app_specific_headers, gntp_client_class, **options)
+        self._subscription().blocks()  # refuses here what subscribe would refuse later
 
     def subscribe(self, callback: Callback | None = None) -> None:
         """Subscribe, or renew the subscription; sets ``ttl``.
@@ -285,8 +295,10 @@ class Subscriber(BaseApp):
             if callback is not None:
                 callback(response)
 
-        request = SubscribeRequest(self.id_, self.name, self.port, self.custom_headers, self.app_specific_headers)
-        self._send(request, answered)
+        self._send(self._subscription(), answered)
+
+    def _subscription(self) -> SubscribeRequest:
+        return SubscribeRequest(self.id_, self.name, self.port, self.custom_headers, self.app_specific_headers)
 
     def start_renewing(self, on_error: Callable[[Exception], object] | None = None) -> None:
         """Subscribe, and from then on renew the subscription in a thread before it ends.
@@ -335,16 +347,25 @@ class Subscriber(BaseApp):
         return f"<Subscriber {self.name!r} of {host_and_port(*self.hub)}>"
 
 
-def coerce_to_events(items: Iterable[EventDefinition]) -> list[Event]:
+def coerce_to_events(items: str | Event | Iterable[EventDefinition]) -> list[Event]:
     """Convert definitions of events to Events.
 
     Args:
-        items: Names (enabled), names with whether they are enabled, or Events.
+        items: Names (enabled), names with whether they are enabled, or Events; or a single name or Event.
 
     Raises:
-        GNTPValidationError: If an item is none of them.
+        GNTPValidationError: If an item is none of them, or two have the same name.
     """
-    return [_coerce_to_event(item) for item in items]
+    if isinstance(items, (str, Event)) or not isinstance(items, Iterable):
+        items = [items]
+    events = [_coerce_to_event(item) for item in items]
+    names: set[str] = set()
+    for event in events:
+        name = safe_value(event.name)  # as servers see it: without blanks at its ends
+        if name in names:
+            raise GNTPValidationError(f"the event {name!r:.80} is there twice")
+        names.add(name)
+    return events
 
 
 def _coerce_to_event(item: object) -> Event:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from .constants import RESPONSE_ERROR, ErrorCode, safe_int_conversion
+from .constants import MAX_SECTION_SIZE, RESPONSE_ERROR, ErrorCode, safe_int_conversion
 from .exceptions import (
     GNTPAuthenticationError,
     GNTPResourceError,
@@ -33,26 +34,29 @@ class Resource:
     url: str | None = None
 
     def __post_init__(self) -> None:
-        """Check that exactly one of the two is given."""
+        """Check that exactly one of the two is given, and keep bytes that stay as they are."""
         if (self.data is None) == (self.url is None):
             raise GNTPValidationError("a Resource has either data or a url, exactly one of them")
+        data: object = self.data
+        if isinstance(data, (bytearray, memoryview)):
+            object.__setattr__(self, "data", bytes(data))
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Resource:
-        """Read a resource from a file.
+        """Read a resource from a regular file of 16 MB at most.
 
         Returns:
             A resource that holds the file's bytes.
 
         Raises:
-            GNTPResourceError: If the file cannot be read.
+            GNTPResourceError: If the file cannot be read, is too large, or is a folder, a pipe or a device.
         """
+        name = os.fspath(path) if isinstance(path, os.PathLike) else path
         try:
-            with open(path, "rb") as file:
-                return cls(data=file.read())
-        except (OSError, ValueError) as error:  # ValueError: a path with a NUL
+            return cls(data=_file_content(os.fspath(name)))
+        except (OSError, ValueError, TypeError) as error:  # ValueError: a path with a NUL; TypeError: no path at all
             reason = getattr(error, "strerror", None) or error
-            raise GNTPResourceError(f"cannot read {os.fspath(path)!r}: {reason}") from error
+            raise GNTPResourceError(f"cannot read {name!r:.200}: {reason}") from error
 
     @classmethod
     def from_url(cls, url: str) -> Resource:
@@ -78,6 +82,17 @@ class Resource:
         return None if self.data is None else hashlib.sha256(self.data).hexdigest()
 
 
+def _file_content(path: str | bytes) -> bytes:
+    """Read a file that ends: a pipe may never have a writer, and a device never an end."""
+    if not stat.S_ISREG(os.stat(path).st_mode):  # before it is opened: that alone may wait, or start a device
+        raise ValueError("it is a folder, a pipe or a device, not a file")
+    with open(path, "rb") as file:
+        data = file.read(MAX_SECTION_SIZE + 1)  # not by st_size: it is 0 in /proc, and a log grows
+    if len(data) > MAX_SECTION_SIZE:
+        raise ValueError(f"it has more than {MAX_SECTION_SIZE:,} bytes, which no server takes")
+    return data
+
+
 def is_web_url(value: str) -> bool:
     """Tell whether a text is a URL that may be opened for an untrusted peer: http or https, and nothing else."""
     return value.lower().startswith(("http://", "https://"))
@@ -101,8 +116,9 @@ class Event:
 
     def __post_init__(self) -> None:
         """Refuse a name that no server would accept."""
-        if not self.name.strip():
-            raise GNTPValidationError("an Event needs a name that is not blank")
+        name: object = self.name
+        if not isinstance(name, str) or not name.strip():
+            raise GNTPValidationError("an Event needs a name that is not blank, a string")
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,18 @@ import select
 import socket
 import time
 import weakref
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple, Protocol
 
-from .exceptions import GNTPConnectionError, GNTPTimeoutError
+from .exceptions import GNTPConnectionError, GNTPTimeoutError, GNTPValidationError
 
 _READ_SIZE: Final = 65536
 """Bytes to read in one call: as many as a loopback socket delivers at once."""
+
+_MAX_EARLY_BYTES: Final = 1_048_576
+"""Bytes that a peer may say before it has read the whole message: far more than an answer has."""
 
 _LONGEST_WAIT: Final = 86_400.0
 """Seconds of one wait in a system call, whose counters overflow somewhere; a longer budget waits again."""
@@ -65,6 +69,25 @@ class Deadline:
         return GNTPTimeoutError(f"no {self.awaited} within {self.timeout:g} s")
 
 
+def checked_seconds(name: str, value: object, *, positive: bool = False) -> float:
+    """Check a number of seconds: neither a text nor NaN is one.
+
+    Args:
+        name: What the error calls it.
+        positive: Whether it must be above 0, and finite. If not, one below 0 stands for time that is used up already.
+
+    Raises:
+        GNTPValidationError: If it is no such number.
+    """
+    try:
+        seconds = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+    except OverflowError:  # an integer beyond all floats
+        seconds = math.nan
+    if math.isnan(seconds) or (positive and not 0 < seconds < math.inf):
+        raise GNTPValidationError(f"{name} must be a number of seconds{', finite and above 0' if positive else ''}")
+    return seconds
+
+
 # -- Addresses -----------------------------------------------------------------------------------
 
 
@@ -80,6 +103,31 @@ class Address(NamedTuple):
     sockaddr: tuple[Any, ...]  # what it holds differs by family
 
 
+def checked_address(host: object, port: object) -> tuple[str, int]:
+    """Check where a client is to connect to. Nothing is looked up.
+
+    Args:
+        host: A name or an address; an IPv6 address may stand in brackets.
+        port: From 1 to 65535.
+
+    Returns:
+        The host, without brackets, and the port.
+
+    Raises:
+        GNTPValidationError: If one of them has another type, or the port is out of range.
+    """
+    if not isinstance(host, str):
+        raise GNTPValidationError(f"host must be a string, not {type(host).__name__}")
+    if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 65536:
+        raise GNTPValidationError("port must be an integer from 1 to 65535")
+    return without_brackets(host), port
+
+
+def without_brackets(host: str) -> str:
+    """Return a host as sockets take it: an IPv6 address without the brackets that it has in URLs."""
+    return host[1:-1] if host.startswith("[") and host.endswith("]") else host
+
+
 def known_addresses(host: str, port: int) -> list[Address]:
     """Return the addresses that need no look-up: numeric ones, and localhost (IPv4 first, for growl-for-linux).
 
@@ -88,6 +136,11 @@ def known_addresses(host: str, port: int) -> list[Address]:
     """
     if host.lower() in ("localhost", ""):
         return [Address(socket.AF_INET, ("127.0.0.1", port)), Address(socket.AF_INET6, ("::1", port))]
+    if "%" in host:  # "fe80::1%eth0": only the system knows the interface's number, which may change
+        try:
+            return _addresses(host, port, socket.AI_NUMERICHOST)
+        except GNTPConnectionError:
+            return []
     try:
         number = ipaddress.ip_address(host)
     except ValueError:
@@ -101,7 +154,7 @@ def host_and_port(host: str, port: int) -> str:
 
 
 def look_up(host: str, port: int) -> list[Address]:
-    """Ask the system for the addresses of a host's name. No timeout bounds this.
+    """Ask the system for the addresses of a host's name. No timeout bounds this but the system's own.
 
     Returns:
         The addresses in the order in which to try them.
@@ -109,41 +162,86 @@ def look_up(host: str, port: int) -> list[Address]:
     Raises:
         GNTPConnectionError: If the name has none.
     """
+    return _addresses(host, port)
+
+
+def _addresses(host: str, port: int, flags: int = 0) -> list[Address]:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, ValueError, OverflowError) as error:  # the last two: an impossible host or port
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+    except (OSError, ValueError) as error:  # ValueError: an impossible name
         raise GNTPConnectionError(f"cannot look up {host!r}: {_reason(error)}") from error
     return [Address(family, sockaddr) for family, _, _, _, sockaddr in found]
 
 
 def _connect(addresses: list[Address], deadline: Deadline) -> socket.socket:
-    """Connect to the first address that answers; each gets its share of the time that is left."""
+    """Connect to the first address that accepts.
+
+    Each has an equal share of the time that is left before the next one is tried as well. None is given up while there
+    is time: a slow one has what the others leave.
+    """
     failure: OSError | None = None
-    for index, address in enumerate(addresses):
-        try:
-            return _connected(address, deadline.remaining() / (len(addresses) - index))
-        except OSError as error:
-            failure = failure or error  # the first says most: for localhost it is that of IPv4, IPv6 may not exist
+    untried = deque(addresses)
+    connecting: list[socket.socket] = []
+    try:
+        while untried or connecting:
+            share = deadline.remaining() / max(1, len(untried))
+            try:
+                if untried:
+                    is_alone = not connecting
+                    sock, is_connected = _begin_connecting(untried.popleft(), share if is_alone else 0.0)
+                    if is_connected:
+                        return sock
+                    connecting.append(sock)
+                    if is_alone:
+                        continue  # it has had its share
+                if (decided := _decided(connecting, share)) is not None:
+                    connecting.remove(decided)
+                    return _connected(decided)
+            except OSError as error:
+                failure = failure or error  # the first says most: for localhost it is IPv4's, IPv6 may not exist
+    finally:
+        for sock in connecting:
+            sock.close()
     raise failure or OSError("the name has no address")
 
 
-def _connected(address: Address, timeout: float) -> socket.socket:
+def _begin_connecting(address: Address, seconds: float) -> tuple[socket.socket, bool]:
+    """Return a socket that connects, and whether it has done so within some seconds."""
     sock = socket.socket(address.family, socket.SOCK_STREAM)  # fails already where there is no IPv6
     try:
-        sock.settimeout(min(timeout, _LONGEST_WAIT))
-        sock.connect(address.sockaddr)
+        sock.settimeout(min(seconds, _LONGEST_WAIT))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    except BaseException:
+        sock.connect(address.sockaddr)
+    except BaseException as error:
+        if isinstance(error, BlockingIOError) or (isinstance(error, TimeoutError) and error.errno is None):
+            return sock, False  # with a number, it is the system that has given up
+        sock.close()
+        raise
+    return sock, True
+
+
+def _decided(connecting: list[socket.socket], seconds: float) -> socket.socket | None:
+    """Wait until a connection is made or has failed; return its socket."""
+    return next(iter(wait_for(dict.fromkeys(connecting, True), seconds)), None)
+
+
+def _connected(sock: socket.socket) -> socket.socket:
+    """Return a socket that is connected; close one that is not, and raise why."""
+    try:
+        if code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            raise OSError(code, os.strerror(code))  # noqa: TRY301 - as getpeername does
+        sock.getpeername()  # fails where the system tells no reason
+    except OSError:
         sock.close()
         raise
     return sock
 
 
-def network_error(error: Exception, deadline: Deadline) -> GNTPConnectionError:
+def network_error(error: OSError, deadline: Deadline) -> GNTPConnectionError:
     """Turn an error of the system into one of ours. No other place does.
 
     Args:
-        error: An OSError, or the OverflowError of a port above 65535.
+        error: The system's.
         deadline: The operation's budget, for the message of a time-out.
 
     Returns:
@@ -164,7 +262,7 @@ class Stream:
 
     Attributes:
         sock: The socket.
-        send_failed: Whether writing has failed. Answers that were sent before can still be read.
+        send_failed: Whether a message was cut short. Answers that were sent before can still be read.
     """
 
     def __init__(self, addresses: list[Address], deadline: Deadline) -> None:
@@ -176,37 +274,66 @@ class Stream:
 
         Raises:
             GNTPConnectionError: If none accepts the connection.
+            GNTPTimeoutError: If none does in time; the text says that it was a connection that did not come.
         """
+        deadline = replace(deadline, awaited="connection")
         try:
             self.sock: socket.socket = _connect(addresses, deadline)
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             raise network_error(error, deadline) from error
         self.send_failed: bool = False
+        self._arrived = b""  # while a message was being sent
         close_after_fork(self)
 
-    def send(self, data: bytes, deadline: Deadline, *, half_close: bool) -> None:
-        """Write a whole message in one call, and shut down the sending side after the last one.
+    def send(
+        self,
+        data: bytes,
+        deadline: Deadline,
+        *,
+        half_close: bool,
+        enough: Callable[[bytes], bool] = lambda _: False,
+    ) -> None:
+        """Write a whole message, in one call if the system takes it, and shut down the sending side after the last one.
 
-        A server that answers early may reset the connection while the client still sends. Its answer can be read all
-        the same, so a failed write is not raised: it sets ``send_failed``, and reading finds the answer or the end.
+        A server may answer early, and then read no further, close, or reset the connection. So what arrives meanwhile
+        is kept for :meth:`receive`, and a write that fails is not raised: reading finds the answer or the end.
 
         Args:
             data: A whole message.
             deadline: Budget for writing.
             half_close: Whether this is the last message.
+            enough: Tells from what has arrived meanwhile whether the rest of the message is of no use any more.
 
         Raises:
             GNTPTimeoutError: If the deadline passes.
         """
-        self._settimeout(deadline.remaining())
+        deadline.remaining()  # raises when the deadline has passed
+        rest = bytearray(memoryview(data)[self._write(data) :])
         try:
-            self.sock.sendall(data)
-            if half_close:
+            while rest and not self.send_failed:
+                arrived = self.transfer(rest, deadline)
+                if arrived is not None:
+                    self._arrived += arrived
+                    is_too_much = len(self._arrived) > _MAX_EARLY_BYTES
+                    self.send_failed |= not arrived or is_too_much or enough(self._arrived)
+            if half_close and not self.send_failed:
                 self.sock.shutdown(socket.SHUT_WR)
-        except TimeoutError as error:
-            raise network_error(error, deadline) from error
+        except GNTPTimeoutError:
+            self.send_failed = True
+            raise
+        except (OSError, GNTPConnectionError):
+            self.send_failed = True
+
+    def _write(self, data: bytes | bytearray) -> int:
+        """Write what the system takes at once; return how much that was."""
+        self.sock.settimeout(0)
+        try:
+            return self.sock.send(data)
+        except BlockingIOError:
+            pass
         except OSError:
-            self.send_failed = True  # reading finds an answer, or the end
+            self.send_failed = True
+        return 0
 
     def receive(self, deadline: Deadline) -> bytes:
         """Read what has arrived, or wait for it.
@@ -221,6 +348,9 @@ class Stream:
             GNTPConnectionError: If the connection broke.
             GNTPTimeoutError: If the deadline passes.
         """
+        if self._arrived:
+            arrived, self._arrived = self._arrived, b""
+            return arrived
         while True:
             left = deadline.remaining()
             self._settimeout(left)
@@ -252,14 +382,9 @@ class Stream:
         readable, writable = self._wait(deadline.remaining(), writing=writing)
         if not readable and not writable:
             deadline.remaining()  # raises when the deadline has passed
-        self.sock.settimeout(0)
         if writable:
-            try:
-                del data[: self.sock.send(data)]
-            except BlockingIOError:
-                pass
-            except OSError:
-                self.send_failed = True
+            del data[: self._write(data)]
+        self.sock.settimeout(0)
         try:
             return self.sock.recv(_READ_SIZE) if readable else None
         except OSError as error:

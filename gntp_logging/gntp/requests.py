@@ -30,6 +30,7 @@ from .headers import (
     parse_boolean,
     parse_information_line,
     required,
+    safe_value,
 )
 from .models import Event, Notification, Received, Resource, SocketCallback, URLCallback
 from .models import Response as Response  # noqa: PLC0414 - a documented path
@@ -72,13 +73,17 @@ class RegisterRequest:
         _take_extra_headers(self)
 
     def blocks(self) -> list[Block]:
-        """Return the header blocks: the application's, then one for each type."""
+        """Return the header blocks: the application's, then one for each type.
+
+        Raises:
+            GNTPValidationError: If a value cannot be sent; the error names its header.
+        """
         first: Block = [("Application-Name", self.app_name)]
         _add(first, "Application-Icon", _icon(self.app_icon))
         first.append(("Notifications-Count", str(len(self.events))))
         first += _extra_headers(self.custom_headers, self.app_specific_headers)
         first += _hops(self.received)
-        return [first, *(_event_block(event) for event in self.events)]
+        return [_checked(first), *(_checked(_event_block(event)) for event in self.events)]
 
     @classmethod
     def from_blocks(cls, blocks: Sequence[ReadBlock]) -> RegisterRequest:
@@ -128,7 +133,11 @@ class NotifyRequest:
         _take_extra_headers(self)
 
     def blocks(self) -> list[Block]:
-        """Return the one header block."""
+        """Return the one header block.
+
+        Raises:
+            GNTPValidationError: If a value cannot be sent; the error names its header.
+        """
         shown = self.notification
         block: Block = [("Application-Name", self.app_name), ("Notification-Name", shown.name)]
         _add(block, "Notification-ID", shown.id_)
@@ -136,15 +145,19 @@ class NotifyRequest:
         # Always there, even empty: growl-for-linux answers -ERROR to a NOTIFY without it.
         block.append(("Notification-Text", shown.text))
         block.append(("Notification-Sticky", format_boolean(shown.sticky)))
-        block.append(("Notification-Priority", str(shown.priority)))
+        block.append(("Notification-Priority", _integer("Notification-Priority", shown.priority, -2, 2)))
         _add(block, "Notification-Icon", _icon(shown.icon))
         _add(block, "Notification-Coalescing-ID", shown.coalescing_id)
         if isinstance(shown.callback, URLCallback):
             block.append(("Notification-Callback-Target", shown.callback.url))
-        elif shown.callback is not None:
+        elif isinstance(shown.callback, SocketCallback):
             block.append(("Notification-Callback-Context", shown.callback.context))
             block.append(("Notification-Callback-Context-Type", shown.callback.context_type))
-        return [block + _extra_headers(self.custom_headers, self.app_specific_headers) + _hops(self.received)]
+        elif shown.callback is not None:
+            raise GNTPValidationError(
+                f"Notification-Callback-Context must come from a SocketCallback, not {type(shown.callback).__name__}"
+            )
+        return [_checked(block + _extra_headers(self.custom_headers, self.app_specific_headers) + _hops(self.received))]
 
     @classmethod
     def from_blocks(cls, blocks: Sequence[ReadBlock]) -> NotifyRequest:
@@ -198,13 +211,17 @@ class SubscribeRequest:
         _take_extra_headers(self)
 
     def blocks(self) -> list[Block]:
-        """Return the one header block."""
+        """Return the one header block.
+
+        Raises:
+            GNTPValidationError: If a value cannot be sent; the error names its header.
+        """
         block: Block = [
             ("Subscriber-ID", self.id_),
             ("Subscriber-Name", self.name),
-            ("Subscriber-Port", str(self.port)),
+            ("Subscriber-Port", _integer("Subscriber-Port", self.port, 1, 65535)),
         ]
-        return [block + _extra_headers(self.custom_headers, self.app_specific_headers)]
+        return [_checked(block + _extra_headers(self.custom_headers, self.app_specific_headers))]
 
     @classmethod
     def from_blocks(cls, blocks: Sequence[ReadBlock]) -> SubscribeRequest:
@@ -287,7 +304,53 @@ def _icon(icon: str | Resource | None) -> HeaderValue | None:
     return icon
 
 
+_NEEDED = frozenset({
+    "Application-Name", "Notification-Name", "Notification-Title", "Subscriber-ID", "Subscriber-Name",
+})  # fmt: skip
+"""Headers that servers miss (303) where their value is blank."""
+
+_ICONS = frozenset({"Application-Icon", "Notification-Icon"})
+
+
+def may_point(name: str) -> bool:
+    """Tell whether a header's value may be a binary ("Binary data"): a picture, or the program's own."""
+    return name in _ICONS or name.startswith(("X-", "Data-"))
+
+
+def _checked(block: Block) -> Block:
+    """Refuse values that no server takes."""
+    for name, value in block:
+        _check(name, value)
+    return block
+
+
+def _check(name: str, value: object) -> None:
+    # Errors name the type of a value. Its repr is the caller's: it may fail, or hold a secret.
+    if isinstance(value, Resource) and may_point(name):
+        content: object = value.data if value.url is None else value.url
+        if not isinstance(content, bytes if value.url is None else str):
+            raise GNTPValidationError(f"{name} is a Resource of {type(content).__name__}; allowed are bytes, or a url")
+    elif not isinstance(value, str):
+        allowed = "a URL or a Resource" if name in _ICONS else "a string"
+        raise GNTPValidationError(f"{name} must be {allowed}, not {type(value).__name__}")
+    elif name in _NEEDED and not safe_value(value):
+        raise GNTPValidationError(f"{name} must not be blank")
+
+
+def _integer(name: str, value: object, low: int, high: int) -> str:
+    """Return a number as a header has it.
+
+    Raises:
+        GNTPValidationError: If it is none, or out of range.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise GNTPValidationError(f"{name} must be an integer from {low} to {high}")
+    return str(int(value))  # an IntEnum's own str is its name before Python 3.11
+
+
 def _event_block(event: Event) -> Block:
+    if not isinstance(event, Event):
+        raise GNTPValidationError(f"Notification-Name must come from an Event, not {type(event).__name__}")
     block: Block = [("Notification-Name", event.name)]
     _add(block, "Notification-Display-Name", event.display_name)
     block.append(("Notification-Enabled", format_boolean(event.enabled)))

@@ -19,14 +19,14 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Generic, TypeAlias, TypeVar
 
-from . import growl_for_linux, headers, keys
+from . import ciphers, growl_for_linux, headers, keys
 from .ciphers import Cipher
-from .constants import LINE_DELIMITER, MESSAGE_DELIMITER, ErrorCode
+from .constants import LINE_DELIMITER, MAX_SECTION_SIZE, MESSAGE_DELIMITER, RESPONSE_ERROR, ErrorCode
 from .exceptions import GNTPEncryptionError, GNTPProtocolError
 from .headers import InformationLine, header_line, information_line, parse_block, pointer_line
 from .keys import Key
 from .models import Resource
-from .requests import REQUEST_TYPES, RESPONSE_TYPES, Block, HeaderValue, Request, Response
+from .requests import REQUEST_TYPES, RESPONSE_TYPES, Block, HeaderValue, Request, Response, may_point
 from .source import Parser, ReceiveBuffer
 
 END: Final = b"GNTP/1.0 END"
@@ -167,7 +167,7 @@ class Limits:
             megabyte.
         headers: Header lines in a block; no client is known to send 40.
         types: Notification types in one REGISTER; the largest seen in the wild are some dozens.
-        section: One binary section: no toast shows a larger picture.
+        section: One binary section.
         sections: Binary sections in one message: each type may have a picture.
         all_sections: All binary sections of one message together.
     """
@@ -176,7 +176,7 @@ class Limits:
     header_block: int = 4 * 1024 * 1024
     headers: int = 256
     types: int = 1024
-    section: int = 16 * 1024 * 1024
+    section: int = MAX_SECTION_SIZE
     sections: int = 1100
     all_sections: int = 64 * 1024 * 1024
 
@@ -381,17 +381,10 @@ _ReadBlock: TypeAlias = "dict[str, HeaderValue]"
 # decryption: it gets no more than these.
 _DECRYPTION_ATTEMPTS: Final = 4
 
-_ICONS: Final = ("Application-Icon", "Notification-Icon")
-
 
 def _pointer(name: str, value: str) -> str | None:
-    """Return the identifier that a header points to.
-
-    Only pictures and X- and Data- headers may point ("Binary data"): a text that happens to begin like a pointer is
-    a text.
-    """
-    may_point = name in _ICONS or name.startswith(("X-", "Data-"))
-    return headers.pointed_identifier(value) if may_point else None
+    """Return the identifier that a header points to. A text that happens to begin like a pointer is a text."""
+    return headers.pointed_identifier(value) if may_point(name) else None
 
 
 def _number(text: str) -> int | None:
@@ -407,6 +400,12 @@ def _decrypted_section(cipher: Cipher, data: bytes) -> bytes:
 
 
 def _cipher_for(line: InformationLine, key: Key) -> Cipher:
+    algorithm = ciphers.ALGORITHMS.get(line.cipher_id or "")
+    try:
+        if algorithm is not None:
+            algorithm.load()
+    except GNTPEncryptionError as error:  # nothing that the peer could mend
+        raise GNTPProtocolError(str(error), ErrorCode.INTERNAL_SERVER_ERROR) from error
     try:
         return Cipher(key, line.cipher_id or "", line.iv)
     except GNTPEncryptionError as error:
@@ -518,6 +517,12 @@ class RequestReader(_Reader[Request]):
         if not matching:
             raise GNTPProtocolError("the key does not match the password", ErrorCode.NOT_AUTHORIZED)
         return matching[0]
+
+
+def begins_like_an_error(data: bytes) -> bool:
+    """Tell whether bytes of a server begin with the information line of an -ERROR, in whatever form."""
+    line, end, _ = data.partition(LINE_DELIMITER)
+    return bool(end) and RESPONSE_ERROR.encode() in line.upper().split(b" ")
 
 
 class ResponseReader(_Reader[Response]):

@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 from gntp_logging.gntp import ciphers, keys
 from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.exceptions import GNTPEncryptionError
-from gntp_logging.gntp.network import host_and_port
+from gntp_logging.gntp.network import host_and_port, without_brackets
 
 from .checks import integer, seconds
 from .errors import OptionError
@@ -129,7 +129,7 @@ def check_host(value: object) -> str:
     allowed = "a host name or an IP address (the port is an option of its own)"
     if not isinstance(value, str):
         raise OptionError("host", allowed, value)
-    name = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+    name = without_brackets(value)
     try:
         if ":" in name:
             ipaddress.IPv6Address(name)

@@ -19,7 +19,7 @@ from typing import Final, Protocol
 
 from gntp_logging.gntp import ciphers
 from gntp_logging.gntp.constants import RESPONSE_ERROR, RESPONSE_OK, ErrorCode
-from gntp_logging.gntp.exceptions import GNTPProtocolError
+from gntp_logging.gntp.exceptions import GNTPEncryptionError, GNTPProtocolError
 from gntp_logging.gntp.headers import is_name
 from gntp_logging.gntp.models import SocketCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, Response, SubscribeRequest
@@ -137,7 +137,9 @@ class Server:
         Raises:
             OSError: If the address or the port is not available.
         """
-        ciphers.AES.load()  # now, rather than while the first alert waits
+        if self._passwords:  # else nothing encrypted is accepted
+            with contextlib.suppress(GNTPEncryptionError):  # which is the answer to the first encrypted request
+                ciphers.AES.load()  # now, rather than while the first alert waits
         self._closing = False
         self._loop = asyncio.get_running_loop()
         self._displays.take_reports()

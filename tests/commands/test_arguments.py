@@ -142,6 +142,8 @@ def test_a_host_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
         ("::1", ("::1", 23053)),
         ("[::1]:24000", ("::1", 24000)),
         ("[::1]", ("::1", 23053)),
+        ("fe80::1%eth0", ("fe80::1%eth0", 23053)),
+        ("[fe80::1%eth0]:24000", ("fe80::1%eth0", 24000)),
     ],
 )
 def test_a_hub(text: str, found: tuple[str, int]) -> None:

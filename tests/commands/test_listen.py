@@ -72,6 +72,14 @@ class Listening:
         return self.process.returncode, errors
 
 
+def _has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
 @pytest.fixture
 def listening() -> Iterator[Listening]:
     """The command without a password."""
@@ -278,6 +286,17 @@ def test_a_variable_that_cannot_be_used_is_refused(
     assert main(["listen"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert words in line
+
+
+@pytest.mark.program
+@pytest.mark.skipif(not _has_ipv6(), reason="no IPv6 here")
+def test_the_bind_address_may_stand_in_brackets() -> None:
+    """As the command itself writes it, and as a client may be given it."""
+    listening = Listening("--bind", "[::1]")
+    with GNTPClient("[::1]", listening.port, PATIENCE) as client:
+        client.process_request(RegisterRequest("app", None, [Event("event")]))
+    assert listening.next_of("register")["application"] == "app"
+    assert listening.end()[0] == 0
 
 
 @pytest.mark.program

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import socket
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from gntp_logging.gntp.connections import GNTPClient
-from gntp_logging.gntp.exceptions import GNTPConnectionError, GNTPResponseError, GNTPTimeoutError
+from gntp_logging.gntp.exceptions import GNTPConnectionError, GNTPProtocolError, GNTPResponseError, GNTPTimeoutError
 from gntp_logging.gntp.lib import Publisher
 from gntp_logging.gntp.models import SocketCallback
 from gntp_logging.gntp.requests import NotifyRequest, Response
@@ -31,7 +32,7 @@ def _nothing_is_left_open() -> Iterator[None]:
 
 
 def _threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "gntp-callbacks"]
+    return [thread for thread in threading.enumerate() if thread.name in ("gntp-callbacks", "gntp-reactions")]
 
 
 class Desktop(ScriptedServer):
@@ -261,6 +262,93 @@ def test_a_callback_that_raises_harms_no_other(monkeypatch: pytest.MonkeyPatch, 
         desktop.react("good", "CLICKED")
         seen.wait(1)
     assert reported[0].exc_type is failure
+
+
+def test_a_slow_callback_delays_no_deadline() -> None:
+    """It delays the callbacks after it, which are called in the order in which their reactions have arrived."""
+    seen, begun, released = Seen(), threading.Event(), threading.Event()
+
+    def wait(_: Response) -> None:
+        begun.set()
+        assert released.wait(PATIENCE)
+
+    with Desktop() as desktop, publisher(desktop.port) as sender:
+        client = sender.gntp_client
+        sender.publish("event", "title", "slow", background=True, on_click=wait)
+        desktop.react("slow", "CLICKED")
+        assert begun.wait(PATIENCE)
+        sender.publish("event", "title", "late", background=True, callback_timeout=0.05, **seen.callbacks())
+        wait_until(lambda: client.lost_callbacks == 1)
+        for text in ("first", "second"):
+            sender.publish("event", "title", text, background=True, context=text, **seen.callbacks())
+            desktop.react(text, "CLOSED")
+            wait_until(lambda: client._watcher.waiting == 0)
+        assert seen.results == []
+        released.set()
+        seen.wait(2)
+        assert client.lost_callbacks == 1
+    assert seen.results == [("close", "first", "None"), ("close", "second", "None")]
+
+
+def test_a_reaction_is_handed_over_where_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the thread that watches: better a late deadline than a lost reaction."""
+    real = threading.Thread.start
+
+    def start(self: threading.Thread) -> None:
+        if self.name == "gntp-reactions":
+            raise RuntimeError("can't start new thread")
+        real(self)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    seen = Seen()
+    with Desktop() as desktop, publisher(desktop.port) as sender:
+        for text in ("first", "second"):
+            sender.publish("event", "title", text, background=True, context=text, **seen.callbacks())
+            desktop.react(text, "CLICKED")
+            seen.wait(1)
+    assert seen.threads == {"gntp-callbacks"}
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        b"Identifier: a\r\nLength: 16000000\r\n\r\n" + b"x" * 400_000,
+        b"GNTP/1.0 -CALLBACK NONE\r\nX-Header: " + b"x" * 400_000,
+        b"GNTP/1.0 END\r\n\r\n" * 30_000,
+    ],
+    ids=["section", "header", "ends"],
+)
+@pytest.mark.parametrize("background", [False, True])
+def test_what_a_server_may_send_instead_of_a_reaction_is_bounded(flood: bytes, background: bool) -> None:
+    """Hundreds of reactions may be awaited; the connection is closed, and the reaction counted as lost."""
+    closed = threading.Event()
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        receive_request(sock)
+        sock.sendall(OK)
+        with contextlib.suppress(ConnectionError):
+            sock.sendall(flood)
+            sock.recv(1)
+        closed.set()
+
+    with ScriptedServer(serve) as server, publisher(server.port) as sender:
+        if background:
+            sender.publish("event", "title", background=True, on_click=print)
+            wait_until(lambda: sender.gntp_client.lost_callbacks == 1)
+        else:
+            with pytest.raises(GNTPProtocolError, match="more than a response can need"):
+                sender.publish("event", "title", on_click=print)
+        assert closed.wait(PATIENCE)
+
+
+def test_a_context_may_be_long() -> None:
+    """It comes back with the reaction, in many pieces."""
+    seen = Seen()
+    with Desktop() as desktop, publisher(desktop.port) as sender:
+        sender.publish("event", "title", "text", background=True, context="x" * 200_000, **seen.callbacks())
+        desktop.react("text", "CLICKED")
+        seen.wait(1)
+    assert seen.results == [("click", "x" * 200_000, "None")]
 
 
 def test_a_callback_may_publish_again() -> None:

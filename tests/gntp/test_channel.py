@@ -494,12 +494,14 @@ def test_a_hopeless_server_is_tried_once(serve: Serve | None) -> None:
 
 def test_a_request_that_cannot_be_encoded_fails_alone() -> None:
     """On a kept connection and on a new one."""
-    bad = NotifyRequest("app", Notification("event", "t"), custom_headers=[("no name", "x")])
+    unnamed = NotifyRequest("app", Notification("event", "t"), custom_headers=[("no name", "x")])
+    untitled = NotifyRequest("app", Notification("event", ValueError("boom")))  # type: ignore[arg-type]
     with ScriptedServer(keep_answering) as server, client(server.port) as sender:
-        for _ in range(2):
+        for bad in (unnamed, untitled, unnamed, untitled):
             answers = sender.process_requests([bad, REGISTER, bad, REGISTER, bad])
             kinds = [type(answer) for answer in answers]
             assert kinds == [GNTPValidationError, Response, GNTPValidationError, Response, GNTPValidationError]
+            assert ("'X-no name'" if bad is unnamed else "Notification-Title") in str(answers[0]) == str(answers[4])
 
 
 def test_a_socket_callback_in_a_batch_is_refused() -> None:
@@ -572,12 +574,13 @@ def test_a_thread_that_waits_for_its_turn_has_a_deadline() -> None:
         other = threading.Thread(target=sender.process_request, args=(notify(),))
         other.start()
         assert begun.wait(PATIENCE)
-        with pytest.raises(GNTPTimeoutError):
+        with pytest.raises(GNTPTimeoutError, match=r"not sent: the connection was busy for 0\.05 s"):
             sender.process_request(notify(), timeout=0.05)
-        with pytest.raises(GNTPTimeoutError):
+        with pytest.raises(GNTPTimeoutError, match="not sent: the connection was busy"):
             sender.process_requests([notify()], timeout=0.05)
         released.set()
         other.join(PATIENCE)
+        assert (sender.sendings, server.connections) == (1, 1)
 
 
 def test_a_callback_may_use_the_client_again() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import re
 import sys
 from pathlib import Path
 
@@ -143,6 +145,28 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     ciphers._load.cache_clear()
     with pytest.raises(GNTPEncryptionError, match="pip install pycryptodomex"):
         ciphers.AES.load()
+
+
+@pytest.mark.parametrize("failure", [OSError("Cannot load native module"), ImportError("wrong ELF class")], ids=repr)
+@pytest.mark.parametrize("step", ["import", "first use"])
+def test_a_library_that_does_not_work_here_is_no_error_of_the_system(
+    monkeypatch: pytest.MonkeyPatch, failure: Exception, step: str
+) -> None:
+    """In a zip archive its compiled part cannot be loaded; the error says what, why, and what to do."""
+
+    def fail(*_: object, **__: object) -> object:
+        raise failure
+
+    module = importlib.import_module("Cryptodome.Cipher.AES")
+    if step == "import":
+        monkeypatch.setattr(importlib, "import_module", fail)
+    else:
+        monkeypatch.setattr(module, "new", fail)
+    ciphers._load.cache_clear()
+    reason = f"Cryptodome.Cipher.AES cannot be loaded: {failure}; unpack the archive that holds it, or leave encryption"
+    for use in (ciphers.AES.load, lambda: ciphers.AES.cipher(keys.SHA256.key("x"))):
+        with pytest.raises(GNTPEncryptionError, match=re.escape(reason)):
+            use()
 
 
 @pytest.mark.program

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import socket
 import struct
 import threading
@@ -23,6 +25,7 @@ from gntp_logging.gntp.exceptions import (
     GNTPTimeoutError,
     GNTPValidationError,
 )
+from gntp_logging.gntp.lib import Publisher, Subscriber
 from gntp_logging.gntp.models import Event, Notification, Resource, SocketCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Response
 from gntp_logging.gntp.wire import encode
@@ -36,6 +39,7 @@ from tests.support import (
     run_program,
     running_receiver,
     send_response,
+    wait_until,
 )
 
 REGISTER = RegisterRequest("app", None, [Event("event")])
@@ -119,19 +123,19 @@ def test_the_sending_side_is_shut_down_once_the_server_is_known_to_close() -> No
 def test_the_request_is_written_in_one_piece() -> None:
     """A request in pieces is cut by growl-for-linux at its blank lines."""
     written: list[int] = []
-    real = socket.socket.sendall
+    real = socket.socket.send
 
     class Recording(socket.socket):
-        def sendall(self, data: Any, *flags: int) -> None:
+        def send(self, data: Any, *flags: int) -> int:
             written.append(len(data))
-            real(self, data, *flags)
+            return real(self, data, *flags)
 
     with ScriptedServer(answer_ok) as server, pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket, "socket", Recording)
         sender = client(server.port)
         sender.process_request(REGISTER)
     packed = sender.packer_factory.create().pack(REGISTER, half_close=False, keep_alive=True)
-    assert written == [len(packed), len(encode(Response("-OK", {"Response-Action": "REGISTER"})))]
+    assert written == [len(packed)]
 
 
 def test_the_users_reaction_reaches_the_callback() -> None:
@@ -177,6 +181,86 @@ def test_an_early_answer_before_a_reset_is_read(failure: str | None) -> None:
         else:
             answer = client(server.port).process_request(request)
             assert answer == Response("-OK", {"Response-Action": "REGISTER"})
+
+
+BIG = NotifyRequest("app", Notification("event", "title", icon=Resource(data=b"x" * 15_000_000)))
+"""More than sockets hold: a server that does not read it stops the client."""
+
+
+class EarlyAnswer:
+    """A server that answers a request of which it has read little; then it keeps the connection, or reads on."""
+
+    def __init__(self, answer: bytes, *, small_requests: int = 0, reads_on: bool = False) -> None:
+        self.received: list[NotifyRequest] = []
+        self.released = threading.Event()
+        self._answer = answer
+        self._small_requests = small_requests
+        self._reads_on = reads_on
+
+    def __call__(self, sock: socket.socket, _number: int) -> None:
+        for _ in range(self._small_requests):
+            receive_request(sock)
+            send_response(sock, keep_alive=True)
+        peeked = sock.recv(100, socket.MSG_PEEK)
+        assert peeked
+        sock.sendall(self._answer)
+        if self._reads_on:
+            request = receive_request(sock)
+            assert isinstance(request, NotifyRequest)
+            self.received.append(request)
+        self.released.wait(PATIENCE)
+
+
+REFUSED = encode(Response("-ERROR", {"Error-Code": "300", "Error-Description": "too big"}))
+
+
+@pytest.mark.parametrize("small_requests", [0, 1])
+@pytest.mark.parametrize("answer", [REFUSED, b"GNTP/1.0 -ERROR Invalid request\r\nError-Description: too big\r\n\r\n"])
+def test_an_early_error_of_a_server_that_stops_reading_is_read(answer: bytes, small_requests: int) -> None:
+    """It keeps the connection, so that nothing ends the sending: on a new connection and on one that was kept."""
+    serve = EarlyAnswer(answer, small_requests=small_requests)
+    with ScriptedServer(serve) as server, client(server.port) as sender:
+        for _ in range(small_requests):
+            sender.process_request(NOTIFY)
+        with pytest.raises(GNTPResponseError, match="too big"):
+            sender.process_request(BIG)
+        assert server.connections == 1
+        serve.released.set()
+
+
+def test_an_early_error_is_read_by_whoever_sends() -> None:
+    """Several requests, one that asks for a reaction, and a connection that the caller holds."""
+    serve = EarlyAnswer(REFUSED)
+    with ScriptedServer(serve) as server, client(server.port) as sender:
+        (answer,) = sender.process_requests([BIG])
+        assert isinstance(answer, GNTPResponseError)
+        with pytest.raises(GNTPResponseError, match="too big"):
+            sender.process_request(BIG, socket_callback=SocketCallback(), background=True)
+        connection = GNTPConnection(("127.0.0.1", server.port), PATIENCE)
+        connection.write_message(encode(BIG))
+        with pytest.raises(GNTPResponseError, match="too big"):
+            connection.read_message(connection.on_ok_message)
+        serve.released.set()
+
+
+def test_an_early_ok_does_not_cut_the_request_short() -> None:
+    """The server may want the rest: a picture, which it reads after it has answered."""
+    serve = EarlyAnswer(OK, reads_on=True)
+    with ScriptedServer(serve) as server, client(server.port) as sender:
+        assert sender.process_request(BIG) == Response("-OK", {"Response-Action": "NOTIFY"})
+        wait_until(lambda: serve.received == [BIG])
+        serve.released.set()
+
+
+def test_an_early_ok_counts_though_the_rest_is_never_read() -> None:
+    """The server has said what it will do. After half a request, nothing can follow on the connection."""
+    serve = EarlyAnswer(encode(Response("-OK", {"Response-Action": "NOTIFY"}), keep_alive=True))
+    with ScriptedServer(serve) as server, client(server.port, timeout=0.3) as sender:
+        answer = sender.process_request(BIG)
+        assert answer is not None
+        assert answer.headers["Response-Action"] == "NOTIFY"
+        assert sender._channel._connection is None
+        serve.released.set()
 
 
 def test_a_reset_without_an_answer_while_sending_is_a_connection_error() -> None:
@@ -567,11 +651,64 @@ def test_a_machine_without_ipv6_reaches_a_name_that_has_it(monkeypatch: pytest.M
         assert server.connections == 1
 
 
-@pytest.mark.parametrize("port", [65536, 2**70, -1])
-def test_a_port_that_none_can_be_is_a_connection_error(port: int) -> None:
-    """Not the system's OverflowError."""
-    with pytest.raises(GNTPConnectionError):
-        client(port).process_request(NOTIFY)
+_NO_OPTIONS: list[tuple[dict[str, Any], str]] = [
+    *(
+        ({"port": port}, "port must be an integer from 1 to 65535")
+        for port in (0, -1, 65536, 2**70, "23053", None, 1.5)
+    ),
+    *(
+        ({"timeout": timeout}, "timeout must be a number of seconds, finite and above 0")
+        for timeout in (0, -1, math.nan, math.inf, -math.inf, "2", None, True, 10**400)
+    ),
+    *(({"host": host}, "host must be a string") for host in (None, 7, b"localhost")),
+]
+
+
+@pytest.mark.parametrize(("options", "reason"), _NO_OPTIONS, ids=str)
+def test_what_a_client_cannot_use_is_refused_where_it_is_made(options: dict[str, Any], reason: str) -> None:
+    """Not by the first request; by each class that connects."""
+    for make in (GNTPClient, functools.partial(Publisher, "app", ["event"])):
+        with pytest.raises(GNTPValidationError, match=reason):
+            make(**options)
+    given = {"host": "127.0.0.1", "port": 7, "timeout": 1.0, **options}
+    with pytest.raises(GNTPValidationError, match=reason):
+        GNTPConnection((given["host"], given["port"]), given["timeout"])
+
+
+@pytest.mark.parametrize("name", ["timeout", "callback_timeout"])
+@pytest.mark.parametrize("value", [math.nan, "2", True], ids=repr)
+def test_seconds_that_are_no_number_are_refused_by_the_call(name: str, value: Any) -> None:
+    """Before anything is sent; a background thread would spin on them."""
+    with client(free_port()) as sender, pytest.raises(GNTPValidationError, match=f"^{name} must be a number of sec"):
+        sender.process_request(NOTIFY, socket_callback=SocketCallback(), **{name: value})
+    if name == "timeout":
+        with client(free_port()) as sender, pytest.raises(GNTPValidationError):
+            sender.process_requests([NOTIFY], timeout=value)
+
+
+def test_time_that_is_used_up_is_a_timeout() -> None:
+    """A caller that counts down may come to nothing, or less."""
+    with client(free_port()) as sender:
+        for seconds in (0, -1.5):
+            with pytest.raises(GNTPTimeoutError):
+                sender.process_request(NOTIFY, timeout=seconds)
+
+
+@pytest.mark.parametrize("host", ["[127.0.0.1]", "[::1]", "[::1%1]"])
+def test_a_host_may_stand_in_brackets(host: str) -> None:
+    """As in URLs, and as errors write it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host[1:-1], 0), family=family)
+    except OSError:
+        pytest.skip("no IPv6 here")
+    with listener:
+        port = listener.getsockname()[1]
+        GNTPConnection((host, port), PATIENCE).close()
+        with client(port, host=host) as sender:
+            assert sender.address == (host[1:-1], port)
+            assert not sender.needs_look_up
+        assert Subscriber("id", "name", (host, port), "secret").hub == (host[1:-1], port)
 
 
 @pytest.mark.parametrize("host", ["growl..example", "x" * 70, "gro\ud800wl", ".growl"])

@@ -6,6 +6,8 @@ import socket
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gntp_logging.gntp import ciphers
 from gntp_logging.gntp.connections import GNTPClient
@@ -14,7 +16,15 @@ from gntp_logging.gntp.lib import Publisher, Subscriber, coerce_to_callback, coe
 from gntp_logging.gntp.models import Event, Resource, SocketCallback, URLCallback
 from gntp_logging.gntp.requests import Response, SubscribeRequest
 from gntp_logging.gntp.wire import encode
-from tests.support import PATIENCE, RunningReceiver, ScriptedServer, receive_request, running_receiver, send_response
+from tests.support import (
+    PATIENCE,
+    RunningReceiver,
+    ScriptedServer,
+    free_port,
+    receive_request,
+    running_receiver,
+    send_response,
+)
 
 
 def test_publish_registers_and_shows(receiver: RunningReceiver) -> None:
@@ -110,6 +120,61 @@ def test_a_publisher_needs_events() -> None:
         Publisher("MyApp", [])
     with pytest.raises(GNTPValidationError, match=r"not \('a', True, 3\)"):
         coerce_to_events([("a", True, 3)])  # type: ignore[list-item]  # that is the test
+
+
+@pytest.mark.parametrize("definition", ["Error", Event("Error")], ids=repr)
+def test_a_single_name_is_one_event(definition: str | Event) -> None:
+    """Not one for each of its letters."""
+    assert Publisher("MyApp", definition).events == coerce_to_events(definition) == [Event("Error")]
+
+
+@given(st.text(max_size=3), st.text(" \t\n", max_size=2), st.text(" \t\n", max_size=2))
+def test_an_event_is_there_once(name: str, before: str, after: str) -> None:
+    """By its name as servers see it; a blank one is none."""
+    if not name.strip():
+        with pytest.raises(GNTPValidationError, match="not blank"):
+            coerce_to_events([before + name + after])
+        return
+    for twice in (f"{before}{name}{after}", (name, False), Event(name, "another name")):
+        with pytest.raises(GNTPValidationError, match="is there twice"):
+            Publisher("MyApp", [name, "other event", twice])
+    assert len(Publisher("MyApp", [name, name + "2"]).events) == 2
+
+
+@pytest.mark.parametrize("definitions", [5, None, b"Error", [5], [["a", True]], [("a",)], [(5, True)]], ids=repr)
+def test_what_stands_for_no_event_is_refused(definitions: Any) -> None:
+    """With what is allowed."""
+    with pytest.raises(GNTPValidationError, match="an event is a name"):
+        Publisher("MyApp", definitions)
+
+
+@pytest.mark.parametrize(
+    ("options", "header"),
+    [
+        ({"name": " "}, "Application-Name"), ({"name": 5}, "Application-Name"), ({"icon": b"png"}, "Application-Icon"),
+        ({"event_defs": [Event("a", 5)]}, "Notification-Display-Name"),  # type: ignore[arg-type]
+    ],
+)  # fmt: skip
+def test_a_publisher_that_could_never_register_is_refused(options: dict[str, Any], header: str) -> None:
+    """Where it is made, with the name of the header."""
+    with pytest.raises(GNTPValidationError, match=f"^{header}"):
+        Publisher(**{"name": "MyApp", "event_defs": ["a"], **options})
+
+
+@pytest.mark.parametrize(
+    ("options", "header"),
+    [
+        ({"text": ValueError("boom")}, "Notification-Text"), ({"title": 5}, "Notification-Title"),
+        ({"title": "\n"}, "Notification-Title"), ({"icon": b"png"}, "Notification-Icon"),
+        ({"priority": 99}, "Notification-Priority"), ({"priority": "high"}, "Notification-Priority"),
+        ({"gntp_callback": print}, "Notification-Callback-Context"), ({"context": 5}, "Notification-Callback-Context"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_published_is_refused_without_a_server(options: dict[str, Any], header: str) -> None:
+    """A mistake of the program is none of the network's."""
+    publisher = Publisher("MyApp", ["a"], host="127.0.0.1", port=free_port())
+    with pytest.raises(GNTPValidationError, match=f"^{header}"):
+        publisher.publish("a", **{"title": "title", **options})
 
 
 def hub(ttl: str | None, requests: list[Any]) -> ScriptedServer:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gntp_logging.gntp.constants import MAX_SECTION_SIZE
 from gntp_logging.gntp.exceptions import GNTPResourceError, GNTPValidationError
 from gntp_logging.gntp.models import Event, Notification, Resource, SocketCallback, URLCallback, is_web_url
 from gntp_logging.gntp.requests import Response
@@ -22,6 +26,38 @@ def test_a_missing_file_is_an_error_that_names_it(tmp_path: Path) -> None:
     """Never a resource that holds the path."""
     with pytest.raises(GNTPResourceError, match=r"cannot read '.*missing\.png': No such file"):
         Resource.from_file(tmp_path / "missing.png")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name here")
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "link to a pipe"])
+def test_only_a_regular_file_is_read(tmp_path: Path, kind: str) -> None:
+    """A pipe without a writer would be waited for, and a device may never end."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    (tmp_path / "link").symlink_to(pipe)
+    paths = {"pipe": pipe, "folder": tmp_path, "device": Path("/dev/zero"), "link to a pipe": tmp_path / "link"}
+    with pytest.raises(GNTPResourceError, match=r"cannot read '.*': it is a folder, a pipe or a device, not a file"):
+        Resource.from_file(paths[kind])
+
+
+def test_a_file_is_read_up_to_what_a_section_may_have(tmp_path: Path) -> None:
+    """One byte more is refused, and no gigabyte is read to find that out."""
+    file = tmp_path / "large"
+    for size, is_read in ((MAX_SECTION_SIZE, True), (MAX_SECTION_SIZE + 1, False), (1 << 40, False)):
+        with file.open("wb") as sparse:
+            sparse.truncate(size)
+        if is_read:
+            assert len(Resource.from_file(file).data or b"") == size
+        else:
+            with pytest.raises(GNTPResourceError, match=r"cannot read '.*large': it has more than 16,777,216 bytes"):
+                Resource.from_file(file)
+
+
+@pytest.mark.parametrize("path", ["a\0b", 7, None, ["icon.png"], "", "x" * 5000], ids=repr)
+def test_what_is_no_path_is_an_error_that_shows_it(path: Any) -> None:
+    """A number is not taken for a file that is open already; a long one is cut."""
+    with pytest.raises(GNTPResourceError, match=f"cannot read {re.escape(repr(path)[:200])}"):
+        Resource.from_file(path)
 
 
 def test_a_url_is_passed_on() -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import enum
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +17,14 @@ from gntp_logging.gntp.exceptions import (
     GNTPValidationError,
 )
 from gntp_logging.gntp.models import Event, Notification, Received, Resource, SocketCallback, URLCallback
-from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Response, SubscribeRequest, parse_response
+from gntp_logging.gntp.requests import (
+    NotifyRequest,
+    RegisterRequest,
+    Request,
+    Response,
+    SubscribeRequest,
+    parse_response,
+)
 from gntp_logging.gntp.wire import RequestReader, encode
 
 ICON = Resource(data=b"png")
@@ -245,3 +256,142 @@ def test_a_forwarded_request_has_a_line_for_each_hop() -> None:
         read = reader.next_message()
         assert isinstance(read, (RegisterRequest, NotifyRequest))
         assert read.received == ()
+
+
+# -- What cannot be sent -------------------------------------------------------------------------
+
+
+class High(enum.IntEnum):
+    """A number with a name, as programs have them."""
+
+    HIGH = 1
+
+
+def notify(**changes: Any) -> NotifyRequest:
+    """Return a request, some of whose notification is another."""
+    return NotifyRequest("app", Notification(**{"name": "a", "title": "t", **changes}))
+
+
+def register(**changes: Any) -> RegisterRequest:
+    """Return a request, some of whose event is another."""
+    event = Event("a")
+    for name, value in changes.items():
+        object.__setattr__(event, name, value)  # Event refuses some of them itself
+    return RegisterRequest("app", None, [Event("first"), event])
+
+
+def subscribe(**changes: Any) -> SubscribeRequest:
+    """Return a request, some of which is another."""
+    return dataclasses.replace(SubscribeRequest("id", "name", 24000), **changes)
+
+
+def refused(request: Request) -> str:
+    """Return why a request cannot be sent, which its bytes say as well."""
+    with pytest.raises(GNTPValidationError) as raised:
+        request.blocks()
+    with pytest.raises(GNTPValidationError):
+        encode(request)
+    return str(raised.value)
+
+
+_PLACES = [
+    (lambda value: RegisterRequest(value, None, [Event("a")]), "Application-Name"),
+    (lambda value: RegisterRequest("app", value, [Event("a")]), "Application-Icon"),
+    (lambda value: register(name=value), "Notification-Name"),
+    (lambda value: register(display_name=value), "Notification-Display-Name"),
+    (lambda value: register(icon=value), "Notification-Icon"),
+    (lambda value: RegisterRequest("app", None, [value]), "Notification-Name"),
+    (lambda value: NotifyRequest(value, Notification("a", "t")), "Application-Name"),
+    (lambda value: notify(name=value), "Notification-Name"),
+    (lambda value: notify(title=value), "Notification-Title"),
+    (lambda value: notify(text=value), "Notification-Text"),
+    (lambda value: notify(id_=value), "Notification-ID"),
+    (lambda value: notify(icon=value), "Notification-Icon"),
+    (lambda value: notify(icon=Resource(data=value)), "Notification-Icon"),
+    (lambda value: notify(icon=Resource(url=value)), "Notification-Icon"),
+    (lambda value: notify(coalescing_id=value), "Notification-Coalescing-ID"),
+    (lambda value: notify(callback=value), "Notification-Callback-Context"),
+    (lambda value: notify(callback=SocketCallback(value)), "Notification-Callback-Context"),
+    (lambda value: notify(callback=SocketCallback("c", value)), "Notification-Callback-Context-Type"),
+    (lambda value: notify(callback=URLCallback(value)), "Notification-Callback-Target"),
+    (lambda value: NotifyRequest("app", Notification("a", "t"), [("k", Resource(data=value))]), "X-k"),
+    (lambda value: NotifyRequest("app", Notification("a", "t"), None, [("k", Resource(url=value))]), "Data-k"),
+    (lambda value: subscribe(id_=value), "Subscriber-ID"),
+    (lambda value: subscribe(name=value), "Subscriber-Name"),
+    (lambda value: subscribe(port=value), "Subscriber-Port"),
+]
+"""Where a value of any type can be given, and the header that it would be."""
+
+_NO_TEXTS = st.sampled_from([ValueError("boom"), 5, 1.5, True, [], ("a",), {"a": 1}, object(), print, 10**5000])
+
+
+@given(st.sampled_from(_PLACES), _NO_TEXTS)
+def test_a_value_that_is_no_text_is_refused_by_its_header(place: Any, value: Any) -> None:
+    """An exception or a number, given for any of them; the error neither holds the value nor fails on it."""
+    make, header = place
+    if header == "Subscriber-Port" and value == 5 and type(value) is int:
+        return
+    reason = refused(make(value))
+    assert reason.startswith(header)
+    assert len(reason) < 120
+
+
+@pytest.mark.parametrize("missing", ["title", "text", "name"])
+def test_none_is_no_text(missing: str) -> None:
+    """Only what may be left out may be None."""
+    assert refused(notify(**{missing: None})).startswith(f"Notification-{missing.title()} must be a string, not None")
+    assert "None" not in str(notify(id_=None, icon=None, coalescing_id=None, callback=None).blocks())
+
+
+@pytest.mark.parametrize("picture", [b"png", bytearray(b"png"), memoryview(b"png")], ids=lambda one: type(one).__name__)
+def test_a_picture_is_bytes_in_a_resource(picture: Any) -> None:
+    """Of any kind, kept as they were; without the Resource they are refused, for a text as well."""
+    resource = Resource(data=picture)
+    if isinstance(picture, bytearray):
+        picture[:] = b"---"
+    assert resource == ICON
+    assert dict(notify(icon=resource).blocks()[0])["Notification-Icon"] == ICON
+    assert refused(notify(icon=picture)).startswith("Notification-Icon must be a URL or a Resource, not ")
+    assert refused(notify(title=resource)) == "Notification-Title must be a string, not Resource"
+    assert refused(notify(icon=Resource(data="png"))).startswith("Notification-Icon")  # type: ignore[arg-type]
+
+
+@given(st.text("\t\n\r \u2003\u3000\xa0", max_size=4))
+def test_a_blank_name_or_title_is_refused(blank: str) -> None:
+    """Servers answer 303 to it: in their eyes it is not there."""
+    requests: list[tuple[Request, str]] = [
+        (RegisterRequest(blank, None, []), "Application-Name"),
+        (NotifyRequest(blank, Notification("a", "t")), "Application-Name"),
+        (notify(name=blank), "Notification-Name"),
+        (notify(title=blank), "Notification-Title"),
+        (subscribe(id_=blank), "Subscriber-ID"),
+        (subscribe(name=blank), "Subscriber-Name"),
+    ]
+    for request, header in requests:
+        assert refused(request) == f"{header} must not be blank"
+    assert notify(text=blank).blocks()
+
+
+def test_a_title_that_can_be_seen_is_not_blank() -> None:
+    """Control characters get a visible form, also those that Python takes for blanks."""
+    assert b"Notification-Title: \xe2\x90\x9c\r\n" in encode(notify(title="\x1c"))
+
+
+@given(st.integers() | st.floats() | st.text() | st.booleans() | st.none())
+def test_a_priority_is_from_minus_2_to_2(priority: Any) -> None:
+    """Everything else is refused: servers would take it for normal, or answer an error."""
+    if type(priority) is int and -2 <= priority <= 2:
+        assert dict(notify(priority=priority).blocks()[0])["Notification-Priority"] == str(priority)
+    else:
+        assert refused(notify(priority=priority)) == "Notification-Priority must be an integer from -2 to 2"
+
+
+def test_a_priority_may_have_a_name() -> None:
+    """Its number is sent, on every Python."""
+    assert dict(notify(priority=High.HIGH).blocks()[0])["Notification-Priority"] == "1"
+
+
+@pytest.mark.parametrize("port", [0, -1, 65536, 2**70, "24000", 1.0, None, True])
+def test_a_port_that_is_none_is_not_subscribed(port: Any) -> None:
+    """The hub could not reach it."""
+    assert refused(subscribe(port=port)) == "Subscriber-Port must be an integer from 1 to 65535"

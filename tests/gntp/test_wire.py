@@ -19,7 +19,7 @@ from gntp_logging.gntp.headers import safe_value
 from gntp_logging.gntp.keys import Key
 from gntp_logging.gntp.models import Event, Notification, Received, Resource, SocketCallback, URLCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, Response, SubscribeRequest
-from gntp_logging.gntp.wire import Limits, RequestReader, ResponseReader, encode
+from gntp_logging.gntp.wire import Limits, RequestReader, ResponseReader, begins_like_an_error, encode
 from tests.gntp.messages import PASSWORD, pieces, requests, responses, safe_requests, securities
 
 CAPTURES = Path(__file__).parent / "captures"
@@ -640,6 +640,30 @@ def test_a_text_that_looks_like_a_pointer_is_a_text() -> None:
     (request,) = read_all(data)
     assert isinstance(request, NotifyRequest)
     assert request.notification.text == "x-growl-resource://1"
+
+
+@pytest.mark.parametrize(
+    ("data", "is_one"),
+    [
+        (b"GNTP/1.0 -ERROR NONE\r\n", True), (b"GNTP/1.0 -ERROR Invalid request\r\nError", True),
+        (b"GNTP/1.0 -ERROR NONE", False), (b"GNTP/1.0 -OK NONE\r\nX: -ERROR \r\n", False),
+        (b"\r\n", False), (b"", False),
+    ],
+)  # fmt: skip
+def test_an_error_is_known_by_its_first_line(data: bytes, is_one: bool) -> None:
+    """Once that line is whole."""
+    assert begins_like_an_error(data) is is_one
+
+
+@given(responses, securities(), st.integers(0, 400))
+def test_the_first_line_says_what_the_whole_answer_is(
+    response: Response, security: tuple[Key | None, Cipher | None], size: int
+) -> None:
+    """However it is secured, and wherever it is cut behind the line."""
+    key, cipher = security
+    data = encode(response, key=key, cipher=cipher)
+    line = data.index(b"\r\n") + 2
+    assert begins_like_an_error(data[: line + size]) is (response.message_type == "-ERROR")
 
 
 def test_growl_for_linux_answers_are_read() -> None:

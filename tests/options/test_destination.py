@@ -44,6 +44,8 @@ def test_a_file_that_windows_has_marked(tmp_path: Path) -> None:
     [
         ("[::1]", "::1"),
         ("::1", "::1"),
+        ("fe80::1%eth0", "fe80::1%eth0"),
+        ("[fe80::1%2]", "fe80::1%2"),
         ("127.0.0.1", "127.0.0.1"),
         ("growl.example.", "growl.example."),
         ("höst", "höst"),

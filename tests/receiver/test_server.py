@@ -18,7 +18,7 @@ import pytest
 from gntp_logging.gntp import ciphers
 from gntp_logging.gntp.ciphers import Cipher
 from gntp_logging.gntp.connections import GNTPClient
-from gntp_logging.gntp.exceptions import GNTPAuthenticationError
+from gntp_logging.gntp.exceptions import GNTPAuthenticationError, GNTPEncryptionError
 from gntp_logging.gntp.keys import Key
 from gntp_logging.gntp.lib import Subscriber
 from gntp_logging.gntp.models import Event, Notification, Resource, SocketCallback
@@ -118,6 +118,21 @@ def test_a_request_that_does_not_come_is_200(sent: bytes) -> None:
         sock.sendall(sent)
 
         assert error_code(read_answer(sock)) == 200
+
+
+def test_ciphers_that_cannot_be_loaded_are_500(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the reason, once an encrypted request comes; the server starts, and everything else works."""
+
+    def fail(_: str) -> object:
+        raise GNTPEncryptionError("the archive cannot be read")
+
+    encrypted = secured(NOTIFY, "secret", "SHA256", "AES")
+    monkeypatch.setattr(ciphers, "_load", fail)
+    with running_receiver(["secret"]) as receiver:
+        answer = ask(receiver.port, encrypted)
+        assert error_code(answer) == 500
+        assert answer.headers["Error-Description"] == "the archive cannot be read"
+        assert ask(receiver.port, secured(REGISTER, "secret", "SHA256", None)).message_type == "-OK"
 
 
 def test_a_mistake_of_the_server_is_500(
