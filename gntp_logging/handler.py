@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from .alerts.alert import Alert, AlertFactory
-from .alerts.redact import finisher
 from .delivery.gntp_transport import GNTPTransport
 from .delivery.stats import Stats
 from .delivery.worker import DeliverySettings, Worker
@@ -148,7 +147,7 @@ class GNTPHandler(logging.Handler):
             burst=checks.integer("burst", burst, 1),
             rate=checks.number("rate", rate),
         )
-        self._finish = finisher(options.redactor(redact, redact_keep), max_characters)
+        self._redactor = options.redactor(redact, redact_keep, max_characters)
         self._on_error = checks.function("on_error", on_error)
         # Making the client imports what delivering needs. The worker's thread must import nothing: a fork in the middle
         # of an import would leave the child with half a module.
@@ -190,31 +189,20 @@ class GNTPHandler(logging.Handler):
             self.handleError(record)
 
     def preview(self, record: logging.LogRecord) -> Alert:
-        """Return the alert that a record would become, its secrets masked; nothing is sent or counted.
+        """Return the alert that a record would become, as it would be sent; nothing is sent or counted.
+
+        Its secrets are masked and its text is cut; ``body()`` is the text with the last line. Its ``fingerprint`` is a
+        string, and that of another record is the same exactly when the two fold. Its ``failures`` name the options
+        title, url, fingerprint and context that fail on the record: it is shown without them.
 
         Args:
             record: The record; it is not changed.
         """
         alert = self._alerts.from_record(record, self._own_formatter())
         try:
-            return self._finish(alert)
-        except Exception:  # noqa: BLE001 - what cannot be looked through is hidden here too
+            return self._redactor.finished(alert)
+        except Exception:  # noqa: BLE001 - what cannot be looked through is hidden
             return alert.withheld()
-
-    def failures(self, record: logging.LogRecord) -> dict[str, str]:
-        """Return which of the options title, url, fingerprint and context fail on a record.
-
-        The record's alert is shown without what fails.
-
-        Args:
-            record: The record; it is not changed.
-
-        Returns:
-            A description of each exception, by the option's name.
-        """
-        failures: dict[str, str] = {}
-        self._alerts.from_record(record, self._own_formatter(), failures)
-        return failures
 
     def flush(self, timeout: float | None = None) -> bool:  # type: ignore[override]  # logging's returns nothing
         """Wait until everything that was logged before is delivered or counted.
@@ -247,7 +235,7 @@ class GNTPHandler(logging.Handler):
         return Worker(
             GNTPTransport(client, self.app_name, self._app_icon, self._events),
             self._settings,
-            redact=self._finish,
+            redactor=self._redactor,
             report=_report,
             on_error=self._on_error,
         )

@@ -339,11 +339,11 @@ PROTECTIONS: Final = (
     ),
     _one(
         "secrets: of an alert that cannot be looked through",
-        "delivery/queue.py",
-        "AlertQueue._without_secrets",
+        "delivery/worker.py",
+        "Worker._finish",
         "alert.withheld()",
         "alert",
-        "tests/delivery/test_queue.py::test_an_alert_that_cannot_be_looked_through_is_withheld",
+        "tests/delivery/test_worker.py::test_an_alert_that_cannot_be_looked_through_is_withheld",
     ),
     _one(
         "secrets: groups inside groups",
@@ -462,8 +462,8 @@ PROTECTIONS: Final = (
     _one(
         "outage: a digest of what is too old",
         "delivery/queue.py",
-        "AlertQueue._take_in",
-        "now - old[0].submitted > self._max_age",
+        "AlertQueue._set_aside_what_is_old",
+        "now - lane[0].submitted > self._max_age",
         "False",
         "tests/test_reliability.py::test_after_an_outage_the_young_are_shown_and_the_rest_is_one_digest",
     ),
@@ -557,8 +557,8 @@ PROTECTIONS: Final = (
         "answers: the same ids for the duplicate",
         "delivery/worker.py",
         "Worker._send",
-        "OutgoingAlert(entry.alert, entry.id_, entry.coalescing_id, entry.unanswered, entry.tallies())",
-        "OutgoingAlert(entry.alert, str(self._queue.mark()), str(self._queue.mark()), entry.unanswered)",
+        "OutgoingAlert(entry.compose(self._finish), entry.id_, entry.coalescing_id, entry.unanswered, entry.tallies())",
+        "OutgoingAlert(entry.compose(self._finish), str(self._queue.mark()), str(self._queue.mark()), entry.unanswered)",
         "tests/test_reliability.py::test_an_answer_that_is_lost_makes_one_duplicate_at_most",
     ),
     _one(
@@ -679,7 +679,7 @@ PROTECTIONS: Final = (
     _one(
         "fingerprint: without secrets",
         "alerts/redact.py",
-        "redactor",
+        "Redactor.__call__",
         "redacted_fingerprint(alert.fingerprint, again)",
         "alert.fingerprint",
         "tests/alerts/test_fingerprint.py::test_a_fingerprint_holds_no_secret",

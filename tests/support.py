@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from gntp_logging import GNTPHandler
 from gntp_logging.alerts.alert import Alert
 from gntp_logging.alerts.levels import DEFAULT_STYLES
+from gntp_logging.alerts.redact import Redactor
 from gntp_logging.delivery.gntp_transport import GNTPTransport
 from gntp_logging.gntp.requests import NotifyRequest, Request, Response
 from gntp_logging.gntp.wire import Limits, RequestReader, encode
@@ -26,6 +27,14 @@ from gntp_logging.receiver.server import Receiver, Server
 
 PATIENCE = 10.0
 """Seconds that a test waits for something that should come at once: only a failing test ever waits so long."""
+
+
+def as_it_is(alert: Alert) -> Alert:
+    """Finish an alert by doing nothing."""
+    return alert
+
+
+AS_IT_IS = Redactor(is_enabled=False)
 
 
 def make_alert(text: str = "text", level: int = logging.ERROR, **changes: Any) -> Alert:

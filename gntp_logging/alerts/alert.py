@@ -62,6 +62,8 @@ class Alert(NamedTuple):
         url_parts: The URL of a click if values of the record are in it: see :meth:`.templates.Template.parts`.
         is_formatted: Whether the user's formatter made the text, which then gets no line of context.
         logger: The logger's name; empty in an alert that stands for several.
+        failures: Which of the user's title, url, fingerprint and context have failed on the record, which is shown
+            without them: the option's name, and what it has raised, in words.
         draft: What is left to be done about the text, which may be cut only after its secrets were masked; None in an
             alert that is finished.
     """
@@ -81,6 +83,7 @@ class Alert(NamedTuple):
     url_parts: tuple[str, ...] = ()
     is_formatted: bool = False
     logger: str = ""
+    failures: Pairs = ()
     draft: Draft | None = None
 
     def finished(self, max_text: int) -> Alert:
@@ -116,7 +119,7 @@ class Alert(NamedTuple):
             text=f"An alert ({where or 'unknown'}) is withheld: looking for secrets in it has failed",
             icon=None,
             url=None,
-            fingerprint=fingerprints.without_texts(self.fingerprint),
+            fingerprint=fingerprints.normalized(fingerprints.without_texts(self.fingerprint)),
             context=(),
             url_parts=(),
             is_formatted=True,
@@ -189,15 +192,12 @@ class AlertFactory:
         self,
         record: logging.LogRecord,
         formatter: logging.Formatter | None = None,
-        failures: dict[str, str] | None = None,
     ) -> Alert:
         """Make an alert from a record, whatever the record holds.
 
         Args:
             record: The record; it is not changed.
             formatter: Makes the text instead of this module; None for the default text.
-            failures: Filled with what the options title, url, fingerprint and context raise: a description of each
-                exception, by the option's name.
         """
         try:
             level, level_name, logger, created = record.levelno, record.levelname, record.name, record.created
@@ -206,6 +206,7 @@ class AlertFactory:
             event, priority, sticky, line, level_name, logger = self._presentation(level, level_name, logger)
             plain = message(record)
             draft: Draft | None = None
+            failures: dict[str, str] = {}
             if record.exc_info or record.exc_text or len(plain) > _SHORTEST_TRACEBACK:
                 text, draft, fingerprint = self._text_and_fingerprint(record, logger, plain)
             else:  # most records: nothing to look for
@@ -236,11 +237,14 @@ class AlertFactory:
                 (),
                 own_text is not None,
                 logger,
+                (),
                 draft,
             )
             alert = _new_tuple(Alert, fields)  # Alert(...) takes twice as long
             if self._has_templates:
                 alert = self._with_templates(alert, record, plain, failures)
+            if failures:
+                alert = alert._replace(failures=tuple(failures.items()))
             overrides = record.__dict__.get(EXTRA_KEY)
             return alert if overrides is None else with_overrides(alert, overrides)
         except Exception as error:  # noqa: BLE001 - records are made by anybody, of anything
@@ -286,9 +290,7 @@ class AlertFactory:
             draft=Draft(missing=missing, notes=(f"({type(error).__name__} while the record was read)",)),
         )
 
-    def _with_templates(
-        self, alert: Alert, record: logging.LogRecord, plain: str, failures: dict[str, str] | None
-    ) -> Alert:
+    def _with_templates(self, alert: Alert, record: logging.LogRecord, plain: str, failures: dict[str, str]) -> Alert:
         """Apply the options title, url and fingerprint; the application's code runs here, and may fail."""
         values = {**dict(alert.context), **record.__dict__, "message": plain, "app_name": self._app_name}
         failed: dict[str, str] = {}
@@ -312,8 +314,7 @@ class AlertFactory:
                     alert = alert._replace(fingerprint=fingerprints.fingerprint_key(str(key)))
             except Exception as error:  # noqa: BLE001
                 failed["fingerprint"] = type(error).__name__
-        if failures is not None:
-            failures.update(failed)
+        failures.update(failed)
         return _with_notes(alert, *(f"({name}: {words})" for name, words in failed.items()))
 
 

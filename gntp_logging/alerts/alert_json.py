@@ -38,7 +38,7 @@ def to_json(alert: Alert) -> str:
         One line of ASCII.
     """
     fields = alert._asdict()
-    del fields["url_parts"], fields["draft"]
+    del fields["url_parts"], fields["draft"], fields["failures"]
     fields["url"] = alert.target()
     fields["level"] = _bounded(alert.level)
     fields["created"] = alert.created if math.isfinite(alert.created) else None

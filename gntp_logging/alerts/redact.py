@@ -17,6 +17,7 @@ from typing import Any, Final
 from . import secret_commands as commands
 from . import secret_urls as urls
 from .alert import Alert
+from .fingerprint import Fingerprint, normalized
 from .fingerprint import redacted as redacted_fingerprint
 from .secret_extents import Found
 from .secret_forms import BEGINS, named
@@ -294,51 +295,63 @@ def _value(name: str, value: str, patterns: Sequence[re.Pattern[str]], keep: Col
     return by_name[len(name) + 1 :] if by_name.startswith(f"{name}=") else MASK
 
 
-def redactor(patterns: Sequence[re.Pattern[str]], keep: Iterable[str] = ()) -> Callable[[Alert], Alert]:
-    """Return the function that takes the secrets out of an alert's title and text, its context, and its URL's values.
+class Redactor:
+    """Takes the secrets out of what leaves the process, as the options of one handler say."""
 
-    Args:
-        patterns: The user's own.
-        keep: As for :func:`redact`.
-    """
-    kept = _kept(keep)
+    def __init__(
+        self,
+        patterns: Sequence[re.Pattern[str]] = (),
+        keep: Iterable[str] = (),
+        *,
+        max_text: int = 0,
+        is_enabled: bool = True,
+    ) -> None:
+        """Keep the options.
 
-    def mask(text: str) -> str:
-        return redact(text, patterns, kept)
+        Args:
+            patterns: The user's own.
+            keep: As for :func:`redact`.
+            max_text: Characters of an alert's text at most; 0 for no limit.
+            is_enabled: False masks nothing.
+        """
+        self._patterns = patterns
+        self._kept = _kept(keep)
+        self._max_text = max_text
+        self._is_enabled = is_enabled
 
-    def without_secrets(alert: Alert) -> Alert:
-        text = mask(alert.text)
+    def text(self, text: str) -> str:
+        """Return a text with ``***`` for each secret."""
+        return redact(text, self._patterns, self._kept) if self._is_enabled else text
+
+    def __call__(self, alert: Alert) -> Alert:
+        """Take the secrets out of an alert: its title and text, its fingerprint, its context, and its URL's values."""
+        if not self._is_enabled:
+            return alert
+        text = self.text(alert.text)
 
         def again(said: str) -> str:  # most fingerprints hold the alert's whole text
-            return text if said == alert.text else mask(said)
+            return text if said == alert.text else self.text(said)
 
         redacted = alert._replace(
-            title=mask(alert.title),
+            title=self.text(alert.title),
             text=text,
             fingerprint=redacted_fingerprint(alert.fingerprint, again),
-            context=tuple((name, _value(name, value, patterns, kept)) for name, value in alert.context),
-            url_parts=tuple(mask(part) if index % 2 else part for index, part in enumerate(alert.url_parts)),
-            draft=alert.draft and alert.draft.masked(mask),
+            context=tuple((name, _value(name, value, self._patterns, self._kept)) for name, value in alert.context),
+            url_parts=tuple(self.text(part) if index % 2 else part for index, part in enumerate(alert.url_parts)),
+            draft=alert.draft and alert.draft.masked(self.text),
         )
         return alert if redacted == alert else redacted
 
-    return without_secrets
+    def finished(self, alert: Alert) -> Alert:
+        """Return an alert as it leaves the process: secrets masked, and only then cut; its fingerprint normalized."""
+        shown = self(alert)
+        if shown.draft is not None:
+            has_heads = bool(shown.draft.heads)
+            shown = shown.finished(self._max_text)
+            if has_heads:
+                shown = self(shown)  # once more: the frames, and what stands side by side only now
+        return shown._replace(fingerprint=normalized(shown.fingerprint))
 
-
-def finisher(without_secrets: Callable[[Alert], Alert], max_text: int) -> Callable[[Alert], Alert]:
-    """Return the function that makes of an alert what may leave the process: its secrets masked, and only then cut.
-
-    Args:
-        without_secrets: What :func:`redactor` has returned.
-        max_text: Characters of the text at most; 0 for no limit.
-    """
-
-    def finished(alert: Alert) -> Alert:
-        masked = without_secrets(alert)
-        if masked.draft is None:
-            return masked
-        shown = masked.finished(max_text)
-        # A second look: the frames, and what stands side by side only now.
-        return without_secrets(shown) if masked.draft.heads else shown
-
-    return finished
+    def fingerprint(self, raw: Fingerprint) -> Fingerprint:
+        """Return the normalized fingerprint, without secrets; one that is normalized is returned as it is."""
+        return normalized(redacted_fingerprint(raw, self.text))

@@ -244,4 +244,4 @@ def _trouble(handler: GNTPHandler, record: logging.LogRecord) -> str:
             handler.formatter.format(copy.copy(record))
         except Exception as error:  # noqa: BLE001 - the user's own
             return f"its formatter fails: {type(error).__name__}: {error}"
-    return next((f"its {part} fails: {words}" for part, words in handler.failures(record).items()), "")
+    return next((f"its {part} fails: {words}" for part, words in handler.preview(record).failures), "")

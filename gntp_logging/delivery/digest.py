@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 from gntp_logging.alerts.alert import Alert
-from gntp_logging.alerts.context import Pairs
 from gntp_logging.alerts.fingerprint import Fingerprint
 from gntp_logging.alerts.text import one_line
 
@@ -28,6 +28,10 @@ _OTHER: Final = "other"
 
 _NAMED_FINGERPRINTS: Final = 3
 """Fingerprints that the digest names: a toast shows nine lines."""
+
+
+Finish = Callable[[Alert], Alert]
+"""Takes the secrets out of an alert, and cuts it: what leaves the process is finished, what waits is not."""
 
 
 class Tally:
@@ -132,35 +136,41 @@ class Digest:
         for fingerprint, tally in other.tallies.items():
             self.take_in(fingerprint, tally, other.since or 0)
 
-    def as_alert(self) -> Alert:
+    def as_alert(self, finish: Finish) -> Alert:
         """Return one alert that reports the digest, which must not be empty.
 
         It looks like the most urgent alert of the digest. It says how many alerts there were, by level, when the first
         and the last was logged, and the newest message. A single alert is returned as it is, with its time.
+
+        Args:
+            finish: Takes the secrets out of an alert, and cuts it.
         """
         tallies = list(self.tallies.values())
         if self.count == 1:
             (alone,) = tallies
-            return alone.newest._replace(text=f"{alone.newest.text}\n(logged {span(alone.first, alone.last)})")
+            alert = finish(alone.newest)
+            return alert._replace(text=f"{alert.text}\n(logged {span(alone.first, alone.last)})")
         most_urgent = max(tallies, key=lambda tally: (tally.newest.priority, tally.newest.sticky)).newest
         newest = max(tallies, key=lambda tally: tally.last).newest
         lines = [
             f"{levels(tallies)}, {span(min(t.first for t in tallies), max(t.last for t in tallies))}",
-            f"newest: {_headline(newest)}",
+            f"newest: {_headline(finish(newest))}",
         ]
         if len(tallies) > 1:
             known = [tally for fingerprint, tally in self.tallies.items() if fingerprint[:1] != (_OTHER,)]
             often = sorted(known, key=lambda tally: -tally.count)[:_NAMED_FINGERPRINTS]
-            lines += [f"{tally.count:,} × {_headline(tally.newest)}" for tally in often]
+            lines += [f"{tally.count:,} × {_headline(finish(tally.newest))}" for tally in often]
             if more := self.count - sum(tally.count for tally in often):
                 lines.append(f"{more:,} × other kinds")
-        return most_urgent._replace(
+        shared = _shared_context(tallies)
+        alert = finish(most_urgent)
+        return alert._replace(
             title=f"{self.count:,} alerts not shown one by one",
             text="\n".join(lines),
             created=newest.created,
             icon=None,
-            fingerprint=(),
-            context=_shared_context(tallies),
+            fingerprint="",
+            context=tuple(pair for pair in alert.context if pair[0] in shared),
             url_parts=(),
             is_formatted=False,
             logger="",
@@ -217,10 +227,10 @@ class DigestSchedule:
             self.current.merge(later)
 
 
-def _shared_context(tallies: list[Tally]) -> Pairs:
-    """Return the context that all fingerprints share: the machine, the environment, perhaps the request."""
+def _shared_context(tallies: list[Tally]) -> set[str]:
+    """Return the names of the context that all share: the machine, the environment, perhaps the request."""
     first, *others = (tally.newest.context for tally in tallies)
-    return tuple(pair for pair in first if all(pair in context for context in others))
+    return {name for name, value in first if all((name, value) in context for context in others)}
 
 
 def _headline(alert: Alert) -> str:

@@ -9,6 +9,8 @@ from typing import Final
 
 from gntp_logging.alerts.alert import Alert
 
+from .digest import Finish
+
 # Reasons, as stats(), on_error and the next alert name them. Others are errors that a server answers.
 DISABLED: Final = "disabled on the server"
 """The only reason that is not a failure: the user has switched the notification type off."""
@@ -25,6 +27,10 @@ NO_ANSWER: Final = "no answer"
 QUEUE_FULL: Final = "queue full"
 
 
+Compose = Callable[[Finish], Alert]
+"""Makes the alert that ``on_error`` gets: later, because it takes time."""
+
+
 class DroppedAlerts:
     """The alerts that one worker has dropped in one process.
 
@@ -34,29 +40,32 @@ class DroppedAlerts:
         by_reason: How many alerts were dropped, by reason.
     """
 
-    def __init__(self, on_error: Callable[[Alert, str], object] | None, room: int) -> None:
+    def __init__(self, on_error: Callable[[Alert, str], object] | None, room: int, finish: Finish) -> None:
         """Begin with none.
 
         Args:
             on_error: Called with each dropped alert and the reason.
             room: Alerts that may wait for ``on_error``; of more, only the newest are passed to it. All are counted.
+            finish: Takes the secrets out of an alert, and cuts it; raises nothing.
         """
         self.by_reason: Counter[str] = Counter()
         self._reported: Counter[str] = Counter()
         self._on_error = on_error
-        self._kept: deque[tuple[Alert, str]] = deque(maxlen=room)
+        self._finish = finish
+        self._kept: deque[tuple[Compose, str]] = deque(maxlen=room)
         self._handing_over = threading.Lock()
 
-    def add(self, alert: Alert, reason: str, count: int = 1) -> None:
+    def add(self, compose: Compose, reason: str, count: int = 1) -> None:
         """Count an alert, and keep it for ``on_error``.
 
         Args:
+            compose: Makes the alert.
             reason: Why the alert was dropped, in a few words.
             count: How many records the alert stands for.
         """
         self.by_reason[reason] += count
         if self._on_error is not None:
-            self._kept.append((alert, reason))
+            self._kept.append((compose, reason))
 
     def unreported(self) -> Counter[str]:
         """Return, by reason, how many dropped alerts still have to be reported; those of a disabled type never are."""
@@ -81,9 +90,9 @@ class DroppedAlerts:
             return
         try:
             for _ in range(len(self._kept)):
-                alert, reason = self._kept.popleft()
+                compose, reason = self._kept.popleft()
                 try:
-                    self._on_error(alert, reason)
+                    self._on_error(compose(self._finish), reason)
                 except BaseException as error:  # sys.exit() in it ends neither the worker nor a logging call
                     # On the main thread this is Ctrl-C, which must end an on_error that hangs, and the program.
                     if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():

@@ -16,8 +16,9 @@ from typing import Final
 
 from gntp_logging.alerts.alert import Alert
 from gntp_logging.alerts.fingerprint import Fingerprint, raw_fingerprint
+from gntp_logging.alerts.text import one_line
 
-from .digest import Tally, span
+from .digest import Finish, Tally, span
 
 MAX_GROUPS: Final = 1000
 """Fingerprints whose repeats are counted at a time; each keeps one alert. One more is shown without a group."""
@@ -48,6 +49,7 @@ class RepeatGroup:
     Attributes:
         fingerprint: The fingerprint that they share, normalized.
         alert: The newest of them.
+        first_alert: The first of them.
         count: How many there are, the first one included.
         displayed_count: The count that the desktop shows; 0 until the first one is shown.
         since: Sequence number of the oldest repeat that was not reported; None when all were.
@@ -60,7 +62,8 @@ class RepeatGroup:
 
     __slots__ = (
         "_closes", "_is_late", "_is_update_in_flight", "_last_sent", "_milestone", "_repeated", "_updates", "_window",
-        "alert", "count", "displayed_count", "fingerprint", "first", "id_", "is_refused", "last", "since", "unanswered",
+        "alert", "count", "displayed_count", "fingerprint", "first", "first_alert", "id_", "is_refused", "last",
+        "since", "unanswered",
     )  # fmt: skip
 
     def __init__(self, fingerprint: Fingerprint, alert: Alert, window: float, now: float) -> None:
@@ -71,6 +74,7 @@ class RepeatGroup:
         """
         self.fingerprint: Fingerprint = fingerprint
         self.alert: Alert = alert
+        self.first_alert: Alert = alert
         self.count: int = 1
         self.displayed_count: int = 0
         self.since: int | None = None
@@ -190,15 +194,25 @@ class RepeatGroup:
         self._milestone = 10 ** len(str(count - 1))
         self.unanswered = 0
 
-    def as_alert(self) -> Alert:
-        """Return the newest alert with the count in its title, and the time of the repeats in its second line."""
+    def as_alert(self, finish: Finish) -> Alert:
+        """Return the newest alert with the count, and when, where a toast shows it: ``ERROR · shop · 100 times``.
+
+        Where its text is not that of the first one, it admits so, and quotes the first.
+
+        Args:
+            finish: Takes the secrets out of an alert, and cuts it.
+        """
+        alert = finish(self.alert)
         if self.count == 1:
-            return self.alert
-        alert = self.alert
+            return alert
+        first_text = alert.text if self.first_alert is self.alert else finish(self.first_alert).text
+        differ = first_text != alert.text
         times = f"{self.count:,} times"
-        when = f"({times} in {duration(self.last - self.first)}, {span(self.first, self.last)})"
-        first, newline, rest = alert.text.partition("\n")
-        return alert._replace(title=f"{alert.title} · {times}", text=f"{first}\n{when}{newline}{rest}")
+        texts = ", several texts" if differ else ""
+        when = f"({times} in {duration(self.last - self.first)}, {span(self.first, self.last)}{texts})"
+        head, newline, rest = alert.text.partition("\n")
+        lines = [head, when, *([f"first: {one_line(first_text.strip().partition(chr(10))[0])}"] if differ else [])]
+        return alert._replace(title=f"{alert.title} · {times}", text="\n".join(lines) + newline + rest)
 
     def tally(self) -> Tally:
         """Return how often the alert came, the first time included, and the newest as it was logged."""

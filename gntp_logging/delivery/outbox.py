@@ -14,7 +14,7 @@ from gntp_logging.alerts.alert import Alert
 from gntp_logging.alerts.fingerprint import Fingerprint
 from gntp_logging.gntp.constants import random_hex_string
 
-from .digest import Digest, DigestSchedule, Tally
+from .digest import Digest, DigestSchedule, Finish, Tally
 from .dropped import DroppedAlerts
 from .flood import Flood, RepeatGroup
 
@@ -61,7 +61,7 @@ class Outbox:
         Args:
             sequence: Its place in the order of submission.
             submitted: When, in seconds of time.monotonic.
-            alert: The alert, without its secrets.
+            alert: The alert as it was logged.
             fingerprint: Its fingerprint, normalized.
             group: The group that it is the first of.
         """
@@ -108,9 +108,9 @@ class Outbox:
         for group in self.flood.groups():
             if not group.displayed_count or (group.since or 0) > mark:
                 continue  # its first alert, or its newest repeat, goes on waiting
-            alert, count = group.as_alert(), self.flood.take_out(group)
+            count = self.flood.take_out(group)
             if count:
-                self.dropped_alerts.add(alert, reason, count)
+                self.dropped_alerts.add(group.as_alert, reason, count)
 
     def oldest(self) -> list[int]:
         """Return sequence numbers among which that of the oldest alert is that waits here."""
@@ -134,7 +134,7 @@ class SingleEntry:
     Attributes:
         sequence: Its place in the order of submission.
         submitted: When, in seconds of time.monotonic.
-        alert: The alert, with its group's count of when it was prepared.
+        alert: The alert as it was logged.
         fingerprint: Its fingerprint, normalized.
         group: The group that it is the first of.
         unanswered: How often it was sent without an answer.
@@ -181,7 +181,11 @@ class SingleEntry:
         # Random: an id made of the fingerprint would let two processes overwrite each other's counts.
         self.id_ = self.coalescing_id = group.id_ = self.id_ or random_hex_string(8)
         # Repeats that came while the first waited are part of its count: after an outage one toast says all.
-        self.alert, self._reported = group.as_alert(), group.tally()
+        self._reported = group.tally()
+
+    def compose(self, finish: Finish) -> Alert:
+        """Return the alert that is sent; takes its time, and needs no lock."""
+        return finish(self.alert) if self.group is None else self.group.as_alert(finish)
 
     def tally(self) -> Tally:
         """Return how often the alert came so far."""
@@ -211,10 +215,9 @@ class SingleEntry:
     def dropped(self, reason: str, now: float) -> None:  # noqa: ARG002 - as above
         """Give it up, and its repeats with it."""
         if self.group is None:
-            self._outbox.dropped_alerts.add(self.alert, reason)
+            self._outbox.dropped_alerts.add(self.compose, reason)
         else:
-            alert = self.group.as_alert()
-            self._outbox.dropped_alerts.add(alert, reason, self._outbox.flood.take_out(self.group))
+            self._outbox.dropped_alerts.add(self.compose, reason, self._outbox.flood.take_out(self.group))
 
 
 class CountUpdate:
@@ -222,7 +225,6 @@ class CountUpdate:
 
     Attributes:
         sequence: Place of the oldest repeat that it reports.
-        alert: The group's newest alert, with the count.
         unanswered: How often it was sent without an answer.
         id_: Its Notification-ID.
         coalescing_id: The Notification-ID of the group's first alert.
@@ -237,10 +239,13 @@ class CountUpdate:
         self._group = group
         self._reported = group.tally()
         self.sequence: int = group.since or 0
-        self.alert: Alert = group.as_alert()
         self.unanswered: int = group.unanswered
         self.id_: str = group.next_update_id()
         self.coalescing_id: str = group.id_
+
+    def compose(self, finish: Finish) -> Alert:
+        """Return the group's newest alert, with the count."""
+        return self._group.as_alert(finish)
 
     def tallies(self) -> list[Tally]:
         """Return what its Coalescing-ID stood for when the update was begun."""
@@ -272,7 +277,6 @@ class DigestEntry:
 
     Attributes:
         sequence: Place of the oldest alert in it.
-        alert: One alert that reports what is in it.
         unanswered: How often it was sent without an answer.
         id_: Its Notification-ID.
         coalescing_id: The same.
@@ -283,7 +287,6 @@ class DigestEntry:
         self._outbox = outbox
         self._digest = digest
         self.sequence: int = digest.since or 0
-        self.alert: Alert = digest.as_alert()
         self.unanswered: int = digest.unanswered
         self.id_: str = f"{outbox.id_prefix}-d{digest.since}"
         self.coalescing_id: str = self.id_
@@ -292,6 +295,10 @@ class DigestEntry:
     def records(self) -> int:
         """How many records wait in it."""
         return self._digest.count
+
+    def compose(self, finish: Finish) -> Alert:
+        """Return one alert that reports what is in it."""
+        return self._digest.as_alert(finish)
 
     def tallies(self) -> list[Tally]:
         """Return what its Coalescing-ID stands for so far."""
@@ -313,8 +320,8 @@ class DigestEntry:
 
     def dropped(self, reason: str, now: float) -> None:  # noqa: ARG002 - as above
         """Give up everything in it."""
-        self._outbox.dropped_alerts.add(self.alert, reason, self._digest.count)
+        self._outbox.dropped_alerts.add(self.compose, reason, self._digest.count)
 
 
 Entry = SingleEntry | CountUpdate | DigestEntry
-"""What is sent at one time. All have the same verbs: ``taken``, then ``shown``, ``requeue`` or ``dropped``."""
+"""What is sent at one time. All have the same verbs: taken, compose, and then shown, requeue or dropped."""

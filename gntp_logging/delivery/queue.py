@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeVar
 
 from gntp_logging.alerts.alert import Alert
-from gntp_logging.alerts.fingerprint import Fingerprint, normalized, raw_fingerprint
+from gntp_logging.alerts.fingerprint import Fingerprint, raw_fingerprint
 
-from .digest import Digest, Tally
+from .digest import Digest, Finish, Tally
 from .dropped import INTERNAL_ERROR, QUEUE_FULL, DroppedAlerts
 from .flood import Decision, Flood
 from .outbox import PRIORITIES, Entry, Outbox, SingleEntry
@@ -45,6 +45,39 @@ class Submitted(NamedTuple):
     sequence: int
     at: float
     alert: Alert
+
+    @property
+    def records(self) -> int:
+        """How many records it stands for."""
+        return 1
+
+    def counted(self) -> tuple[Fingerprint, Tally, int]:
+        """Return it as a digest takes it in."""
+        return raw_fingerprint(self.alert.fingerprint), Tally(self.alert), self.sequence
+
+
+class _Evicted(NamedTuple):
+    """What a full queue had no room for: how often alerts of one place came."""
+
+    sequence: int
+    fingerprint: Fingerprint
+    tally: Tally
+
+    @property
+    def alert(self) -> Alert:
+        return self.tally.newest
+
+    @property
+    def records(self) -> int:
+        return self.tally.count
+
+    def counted(self) -> tuple[Fingerprint, Tally, int]:
+        return self.fingerprint, self.tally, self.sequence
+
+
+def _plain(alert: Alert) -> Callable[[Finish], Alert]:
+    """Return what composes an alert without a group."""
+    return lambda finish: finish(alert)
 
 
 _Waiting = TypeVar("_Waiting", Submitted, SingleEntry)
@@ -83,8 +116,8 @@ class AlertQueue:
         size: int,
         max_age: float,
         flood: Flood,
-        redact: Callable[[Alert], Alert],
-        on_error: Callable[[Alert, str], object] | None,
+        identify: Callable[[Fingerprint], Fingerprint],
+        dropped_alerts: DroppedAlerts,
         note: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Begin empty.
@@ -93,8 +126,8 @@ class AlertQueue:
             size: Alerts that may wait.
             max_age: Seconds after which a waiting alert goes into the digest; 0 for no limit.
             flood: Folds, and caps the rate.
-            redact: Takes the secrets out of an alert.
-            on_error: Gets what is given up.
+            identify: Makes the fingerprint by which alerts fold of a raw one; takes its time.
+            dropped_alerts: Takes what is given up.
             note: Takes what goes wrong here, for ``last_error``.
         """
         self._size = size
@@ -103,20 +136,15 @@ class AlertQueue:
         self._unlooked = 15 if size >= _LARGE else 0
         self._spare = size // 128 if size >= _LARGE else 0
         self._max_age = max_age
-        self._redact = redact
+        self._identify = identify
         self._note = note
         self._incoming: tuple[deque[Submitted], ...] = tuple(deque() for _ in range(PRIORITIES))
         self._sequence = itertools.count(1)
         self._lock = threading.RLock()
         self._in_flight: list[Entry] = []
         self._evicted = Digest()
-        # What a full queue has no room for is redacted when it is handed over, not on the thread that logs.
-        self.dropped_alerts: DroppedAlerts = DroppedAlerts(
-            # Without its fingerprint, which holds the message as it was logged.
-            on_error
-            and (lambda alert, reason: on_error(self._without_secrets(alert)._replace(fingerprint=()), reason)),
-            size,
-        )
+        self._sorting: Submitted | _Evicted | None = None  # what is identified now, without the lock
+        self.dropped_alerts: DroppedAlerts = dropped_alerts
         self._outbox = Outbox(flood, self.dropped_alerts, self.mark)
 
     # -- Inside the application ----------------------------------------------------------------
@@ -164,7 +192,7 @@ class AlertQueue:
             self._outbox.to_digest(entry)
         # By the place where it was logged: to mask what varies in its message would double the price of the call.
         elif not self._evicted.add(raw_fingerprint(entry.alert.fingerprint), entry.alert, entry.sequence):
-            self.dropped_alerts.add(entry.alert, QUEUE_FULL)
+            self.dropped_alerts.add(_plain(entry.alert), QUEUE_FULL)
 
     def _waiting(self) -> int:
         return sum(map(len, self._incoming)) + sum(map(len, self._outbox.lanes))
@@ -189,87 +217,91 @@ class AlertQueue:
             while self._in_flight:  # an exception has ended their delivery halfway
                 self._in_flight[-1].requeue(self._in_flight[-1].unanswered)
                 self._in_flight.pop()
-            self._take_in(now)
+        while self._sort_next(now):
+            pass
+        with self._lock:
+            self._set_aside_what_is_old(now)
             while len(self._in_flight) < limit:
                 entry = self._outbox.next_entry(flushed, now)
                 if entry is None:
                     break
-                self._in_flight.append(
-                    entry
-                )  # first here, then not there: a signal handler that looks now misses nothing
+                # First here, then not there: a signal handler that looks now misses nothing.
+                self._in_flight.append(entry)
                 entry.taken(now)
             return list(self._in_flight)
 
-    def _take_in(self, now: float) -> None:
-        """Decide about everything that has come in."""
-        while self._evicted.count:
+    def _sort_next(self, now: float) -> bool:
+        """Decide about one alert that has come in, or a tally that a full queue has made; return whether there was one.
+
+        The lock is not held while the alert is identified: that takes longer than anything else here, and stats, flush
+        and close wait for the lock. Only one thread at a time sorts: the one that delivers.
+        """
+        with self._lock:
+            entry = self._sorting or self._next_to_sort()
+            if entry is None:
+                return False
+        alert = entry.alert
+        fingerprint = raw_fingerprint(alert.fingerprint)
+        if isinstance(entry, Submitted):
+            try:
+                fingerprint = self._identify(alert.fingerprint)
+                alert = alert._replace(fingerprint=fingerprint)
+            except Exception as error:  # noqa: BLE001 - whatever fails here, the alert is shown, or withheld
+                self._note(f"{INTERNAL_ERROR}: {type(error).__name__}")
+        with self._lock:
+            if self._sorting is entry:  # else it was given up meanwhile
+                self._decide(entry, alert, fingerprint, now)
+                self._sorting = None
+        return True
+
+    def _next_to_sort(self) -> Submitted | _Evicted | None:
+        if self._evicted.count:
             since = self._evicted.since or 0
-            fingerprint, tally = self._evicted.pop()
-            try:
-                self._take_in_evicted(fingerprint, tally, since, now)
-            except BaseException:  # Ctrl-C, where the thread that logs delivers
-                self._evicted.take_in(fingerprint, tally, since)
-                raise
-        while lanes := [lane for lane in self._incoming if lane]:
+            self._sorting = _Evicted(since, *self._evicted.pop())
+        elif lanes := [lane for lane in self._incoming if lane]:
             lane = min(lanes, key=lambda lane: lane[0].sequence)
-            entry = lane.popleft()
+            self._sorting = lane[0]  # first here, then not there, as in take
+            lane.popleft()
+        return self._sorting
+
+    def _decide(self, entry: Submitted | _Evicted, alert: Alert, fingerprint: Fingerprint, now: float) -> None:
+        """Fold an alert, add it to the digest, or let it wait to be shown."""
+        outbox = self._outbox
+        if isinstance(entry, _Evicted):
             try:
-                self._sort_out(entry, now)
-            except BaseException:  # as above
-                lane.appendleft(entry)
-                raise
-        if self._max_age:
-            for old in self._outbox.lanes:
-                while old and now - old[0].submitted > self._max_age:
-                    late = old.popleft()
-                    try:
-                        self._outbox.to_digest(late)
-                    except Exception as error:  # noqa: BLE001 - as with what is evicted
-                        self._give_up(late.alert, error)
-                    self._outbox.digest.hurry(now)
-
-    def _take_in_evicted(self, fingerprint: Fingerprint, tally: Tally, sequence: int, now: float) -> None:
-        """Count what a full queue had no room for: in its group, or in the digest."""
-        try:
-            tally.newest = self._without_secrets(tally.newest)
-            if not self._outbox.flood.absorb(fingerprint, tally, sequence):
-                self._outbox.digest.current.take_in(fingerprint, tally, sequence)
-                self._outbox.digest.hurry(now)
-        except Exception as error:  # noqa: BLE001 - no alert keeps the others from being sent, and each is counted
-            self._give_up(tally.newest, error, tally.count)
-
-    def _give_up(self, alert: Alert, error: Exception, count: int = 1) -> None:
-        self._note(f"{INTERNAL_ERROR}: {type(error).__name__}")
-        self.dropped_alerts.add(alert, INTERNAL_ERROR, count)
-
-    def _without_secrets(self, alert: Alert) -> Alert:
-        try:
-            return self._redact(alert)
-        except Exception as error:  # noqa: BLE001 - what cannot be looked through is hidden
-            # Only the error's type: its text may quote what it should have masked.
-            self._note(f"secrets could not be looked for in an alert: {type(error).__name__}")
-            return alert.withheld()
-
-    def _sort_out(self, entry: Submitted, now: float) -> None:
-        try:
-            alert = self._without_secrets(entry.alert)
-        except Exception as error:  # noqa: BLE001 - it may hold secrets, so it is not shown
-            self._give_up(entry.alert, error)
+                if not outbox.flood.absorb(entry.fingerprint, entry.tally, entry.sequence):
+                    outbox.digest.current.take_in(entry.fingerprint, entry.tally, entry.sequence)
+                    outbox.digest.hurry(now)
+            except Exception as error:  # noqa: BLE001 - no alert keeps the others from being sent, and each is counted
+                self._give_up(alert, error, entry.records)
             return
         group = None
-        fingerprint = raw_fingerprint(alert.fingerprint)
         try:
-            fingerprint = normalized(alert.fingerprint)
-            decision, group = self._outbox.flood.offer(alert, fingerprint, entry.sequence, now)
+            decision, group = outbox.flood.offer(alert, fingerprint, entry.sequence, now)
             if decision is Decision.FOLD:
                 return
             if decision is Decision.DIGEST:
-                self._outbox.digest.wait_for_more(now)
-                self._outbox.digest.current.take_in(fingerprint, Tally(alert), entry.sequence)
+                outbox.digest.wait_for_more(now)
+                outbox.digest.current.take_in(fingerprint, Tally(alert), entry.sequence)
                 return
         except Exception as error:  # noqa: BLE001 - whatever fails here, the alert is shown plainly
             self._note(f"{INTERNAL_ERROR}: {type(error).__name__}")
-        self._outbox.add(entry.sequence, entry.at, alert, fingerprint, group)
+        outbox.add(entry.sequence, entry.at, alert, fingerprint, group)
+
+    def _set_aside_what_is_old(self, now: float) -> None:
+        """Let the digest report what has waited for too long."""
+        for lane in self._outbox.lanes if self._max_age else ():
+            while lane and now - lane[0].submitted > self._max_age:
+                late = lane.popleft()
+                try:
+                    self._outbox.to_digest(late)
+                except Exception as error:  # noqa: BLE001 - as above
+                    self._give_up(late.alert, error)
+                self._outbox.digest.hurry(now)
+
+    def _give_up(self, alert: Alert, error: Exception, count: int = 1) -> None:
+        self._note(f"{INTERNAL_ERROR}: {type(error).__name__}")
+        self.dropped_alerts.add(_plain(alert), INTERNAL_ERROR, count)
 
     def next_due(self) -> float | None:
         """Return when something that is not in the queue is due, in seconds of time.monotonic; None when nothing is."""
@@ -311,7 +343,7 @@ class AlertQueue:
         now = time.monotonic()
         before = sum(self.dropped_alerts.by_reason.values())
         with self._lock:
-            self._take_in(now)
+            self._give_up_what_has_come_in(reason, mark)
             for entry in [entry for entry in self._in_flight if entry.sequence <= mark]:
                 if entry.records:
                     entry.dropped(reason, now)
@@ -321,6 +353,22 @@ class AlertQueue:
             self._outbox.abandon(reason, mark, now)
             return sum(self.dropped_alerts.by_reason.values()) - before
 
+    def _give_up_what_has_come_in(self, reason: str, mark: float) -> None:
+        """Drop what is not sorted yet, by the place where it was logged: to identify thousands would take too long."""
+        tallies = Digest()
+        if self._sorting is not None and self._sorting.sequence <= mark:
+            tallies.take_in(*self._sorting.counted())
+            self._sorting = None
+        for lane in self._incoming:
+            while lane and lane[0].sequence <= mark:
+                tallies.take_in(*lane[0].counted())
+                lane.popleft()
+        while self._evicted.since is not None and self._evicted.since <= mark:
+            since = self._evicted.since
+            tallies.take_in(*self._evicted.pop(), since)
+        for tally in tallies.tallies.values():
+            self.dropped_alerts.add(_plain(tally.newest), reason, tally.count)
+
     # -- What there is -------------------------------------------------------------------------
 
     def is_settled(self, mark: int) -> bool:
@@ -328,6 +376,8 @@ class AlertQueue:
         with self._lock:
             waiting = [lane[0].sequence for lane in self._incoming if lane]
             waiting += [entry.sequence for entry in self._in_flight]
+            if self._sorting is not None:
+                waiting.append(self._sorting.sequence)
             if self._evicted.since is not None:
                 waiting.append(self._evicted.since)
             return all(sequence > mark for sequence in (*waiting, *self._outbox.oldest()))
@@ -335,7 +385,8 @@ class AlertQueue:
     def has_work(self) -> bool:
         """Tell whether there is something to send; counts that the server has just refused are not."""
         with self._lock:
-            return bool(self._waiting() or self._in_flight or self._evicted.count or self._outbox.has_news())
+            in_work = self._waiting() or self._in_flight or self._sorting or self._evicted.count
+            return bool(in_work or self._outbox.has_news())
 
     def unreported(self) -> Counter[str]:
         """Return, by reason, how many dropped alerts no alert has reported yet."""
@@ -357,6 +408,6 @@ class AlertQueue:
                 folded=outbox.flood.folded,
                 digested=outbox.digested,
                 dropped=dict(self.dropped_alerts.by_reason),
-                queued=queued + sum(entry.records for entry in self._in_flight),
+                queued=queued + sum(entry.records for entry in (*self._in_flight, self._sorting) if entry is not None),
                 notifications=outbox.notifications,
             )

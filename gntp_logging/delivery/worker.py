@@ -41,8 +41,9 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from gntp_logging.alerts.alert import Alert
+from gntp_logging.alerts.redact import Redactor
 
-from .dropped import INTERNAL_ERROR, LATE, NO_ANSWER, NOT_AUTHORIZED, with_dropped
+from .dropped import INTERNAL_ERROR, LATE, NO_ANSWER, NOT_AUTHORIZED, DroppedAlerts, with_dropped
 from .failure_report import FailureReport, alerts
 from .flood import Flood
 from .outbox import Entry
@@ -161,7 +162,7 @@ class Worker:
         transport: Transport,
         settings: DeliverySettings,
         *,
-        redact: Callable[[Alert], Alert],
+        redactor: Redactor,
         report: Callable[[str], None],
         on_error: Callable[[Alert, str], object] | None = None,
     ) -> None:
@@ -170,14 +171,14 @@ class Worker:
         Args:
             transport: Where alerts go.
             settings: How they are delivered.
-            redact: Takes the secrets out of an alert.
+            redactor: Takes the secrets out of alerts, and cuts them.
             report: Takes a line of diagnosis for people.
             on_error: Called with each alert that is given up, and why; on the worker's thread, but for what is left
                 when the worker is closed.
         """
         self._transport = transport
         self._settings = settings
-        self._redact = redact
+        self._redactor = redactor
         self.shutdown_timeout: float = settings.shutdown_timeout
         self._write_line = report
         self._on_error = on_error
@@ -196,8 +197,8 @@ class Worker:
             chosen.queue_size,
             chosen.max_age,
             Flood(chosen.repeat_window, chosen.burst, chosen.rate),
-            self._redact,
-            self._on_error,
+            self._redactor.fingerprint,
+            DroppedAlerts(self._on_error, chosen.queue_size, self._finish),
             self._last_error.append,
         )
         self._make_locks()
@@ -520,7 +521,9 @@ class Worker:
         """Send a batch; its first alert reports what was dropped before."""
         unreported = self._queue.unreported()
         outgoing = [
-            OutgoingAlert(entry.alert, entry.id_, entry.coalescing_id, entry.unanswered, entry.tallies())
+            OutgoingAlert(
+                entry.compose(self._finish), entry.id_, entry.coalescing_id, entry.unanswered, entry.tallies()
+            )
             for entry in batch
         ]
         outgoing[0] = replace(outgoing[0], alert=with_dropped(outgoing[0].alert, unreported))
@@ -528,6 +531,15 @@ class Worker:
             if index == 0 and result.status is SendStatus.SHOWN:
                 self._queue.mark_reported(unreported)
             yield result
+
+    def _finish(self, alert: Alert) -> Alert:
+        """Return an alert as it leaves the process; what cannot be looked through for secrets is withheld."""
+        try:
+            return self._redactor.finished(alert)
+        except Exception as error:  # noqa: BLE001 - what cannot be looked through is hidden
+            # Only the error's type: its text may quote what it should have masked.
+            self._last_error.append(f"secrets could not be looked for in an alert: {type(error).__name__}")
+            return alert.withheld()
 
     def _settle(self, entry: Entry, result: SendResult) -> None:
         """Count what became of an entry, as soon as that is known; one that is worth another try stays in flight."""

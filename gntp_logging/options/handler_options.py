@@ -14,10 +14,10 @@ from contextvars import ContextVar
 from datetime import date, time
 from typing import Final
 
-from gntp_logging.alerts import icons, redact
-from gntp_logging.alerts.alert import Alert
+from gntp_logging.alerts import icons
 from gntp_logging.alerts.context import Context
 from gntp_logging.alerts.levels import DEFAULT_STYLES, LevelMap, LevelStyle
+from gntp_logging.alerts.redact import Redactor
 from gntp_logging.alerts.templates import Template
 from gntp_logging.gntp.exceptions import GNTPResourceError
 from gntp_logging.gntp.models import Resource, is_web_url
@@ -137,12 +137,13 @@ def context(value: object) -> Context:
     return Context(function=function("context", value))
 
 
-def redactor(value: object, keep: object = ()) -> Callable[[Alert], Alert]:
+def redactor(value: object, keep: object = (), max_text: int = 0) -> Redactor:
     """Read the options ``redact`` and ``redact_keep``: whether secrets are masked, what else is, and what is not.
 
     Args:
         value: True, False, or a list of regular expressions.
         keep: A list of names and words that are shown.
+        max_text: The option of this name, checked.
 
     Returns:
         The function that masks the secrets of an alert.
@@ -152,11 +153,11 @@ def redactor(value: object, keep: object = ()) -> Callable[[Alert], Alert]:
     """
     words = [_word(word) for word in _items("redact_keep", keep, "a list of names and words")]
     if value is False:
-        return lambda alert: alert
+        return Redactor(max_text=max_text, is_enabled=False)
     if value is True:
-        return redact.redactor([], words)
+        return Redactor(keep=words, max_text=max_text)
     patterns = _items("redact", value, "true, false, or a list of regular expressions")
-    return redact.redactor([_regular_expression(pattern) for pattern in patterns], words)
+    return Redactor([_regular_expression(pattern) for pattern in patterns], words, max_text=max_text)
 
 
 def _items(option: str, value: object, allowed: str) -> list[object]:

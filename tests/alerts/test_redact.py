@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from gntp_logging.alerts import redact as module
 from gntp_logging.alerts.alert import AlertFactory
 from gntp_logging.alerts.levels import LevelMap
-from gntp_logging.alerts.redact import finisher, redact, redactor
+from gntp_logging.alerts.redact import Redactor, redact
 from gntp_logging.alerts.secret_shapes import COMPILED_TAILS, GLUED, SHAPES, TAILS, Shape, Tail
 from tests.support import make_alert
 
@@ -279,16 +279,16 @@ def test_every_shape_of_a_token_is_looked_for(shape: Shape | Tail, data: st.Data
 def test_title_and_text_of_an_alert_are_redacted() -> None:
     """One without secrets is left as it is."""
     clean = make_alert()
-    assert redactor([])(clean) is clean
+    assert Redactor([])(clean) is clean
     dirty = clean._replace(title="token=abc", text="password=x")
-    assert redactor([])(dirty)[4:6] == ("token=***", "password=***")
+    assert Redactor([])(dirty)[4:6] == ("token=***", "password=***")
 
 
 def test_a_pattern_of_the_users_looks_at_every_part_of_an_alert() -> None:
     """At title, text, context and the URL's values; what hides a name with its value leaves nothing to be shown."""
     alert = make_alert("pin 12", title="pin 34", context=(("user", "pin 56"), ("pin", "78")))
     alert = alert._replace(url_parts=("https://pin 1/", "pin 2", "/pin 3/", "pin 4", "/pin 5"))
-    redacted = redactor([re.compile(r"pin \d+"), re.compile(r"pin=\d+")])(alert)
+    redacted = Redactor([re.compile(r"pin \d+"), re.compile(r"pin=\d+")])(alert)
     assert (redacted.title, redacted.text) == ("***", "***")
     assert redacted.context == (("user", "***"), ("pin", "***"))
     assert redacted.url_parts == ("https://pin 1/", "***", "/pin 3/", "***", "/pin 5")
@@ -301,7 +301,7 @@ def test_context_and_values_of_the_url_are_redacted() -> None:
         context=(("machine", "web-3"), ("api_key", "hunter2"), ("note", f"sent {token}")),
         url_parts=("https://t/?token=mine&q=", f"password={token}", ""),
     )
-    masked = redactor([])(alert)
+    masked = Redactor([])(alert)
     assert masked.context == (("machine", "web-3"), ("api_key", "***"), ("note", "sent ***"))
     assert masked.target() == "https://t/?token=mine&q=password%3D%2A%2A%2A"
 
@@ -310,20 +310,20 @@ def test_context_and_values_of_the_url_are_redacted() -> None:
 def test_a_name_hides_the_whole_value_of_a_context(value: str) -> None:
     """With its blanks, commas, quotes and brackets."""
     alert = make_alert(context=(("user_password", value), ("password_type", value)))
-    assert redactor([])(alert).context == (("user_password", "***"), ("password_type", value))
-    assert redactor([], ["user_password"])(alert) is alert
+    assert Redactor([])(alert).context == (("user_password", "***"), ("password_type", value))
+    assert Redactor([], ["user_password"])(alert) is alert
 
 
 def test_what_is_news_of_a_context_is_shown() -> None:
     """A word of state and a number of tokens say something, and a stranger learns nothing."""
     context = (("token", "expired"), ("total_tokens", "4711"), ("session_id", "42"))
-    assert redactor([])(make_alert(context=context)).context == context
+    assert Redactor([])(make_alert(context=context)).context == context
 
 
 def finished(message: str, max_text: int = 1000, **attributes: object) -> str:
     """Return all that is shown of a record."""
     made = AlertFactory("shop", LevelMap(), max_text).from_record(record(message, **attributes))
-    alert = finisher(redactor([]), max_text)(made)
+    alert = Redactor(max_text=max_text).finished(made)
     return "\n".join((alert.title, alert.body(), *(value for _, value in alert.context)))
 
 

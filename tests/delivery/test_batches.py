@@ -11,7 +11,7 @@ import pytest
 from gntp_logging.alerts.alert import Alert
 from gntp_logging.delivery.transport import OutgoingAlert, SendResult, SendStatus, Transport
 from gntp_logging.delivery.worker import DeliverySettings, Worker
-from tests.support import PATIENCE, make_alert
+from tests.support import AS_IT_IS, PATIENCE, make_alert
 
 SHOWN = SendResult(SendStatus.SHOWN)
 RETRY = SendResult(SendStatus.RETRY, "network", "the broker is away")
@@ -70,7 +70,7 @@ def work() -> Iterator[Callable[[Transport], Worker]]:
         settings = DeliverySettings(
             queue_size=10_000, max_age=0.0, shutdown_timeout=PATIENCE, repeat_window=60.0, burst=1, rate=0.0
         )
-        made.append(Worker(transport, settings, redact=lambda one: one, report=lambda _: None))
+        made.append(Worker(transport, settings, redactor=AS_IT_IS, report=lambda _: None))
         return made[-1]
 
     yield make

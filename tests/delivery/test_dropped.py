@@ -5,14 +5,21 @@ from __future__ import annotations
 import signal
 import threading
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gntp_logging.alerts.alert import Alert
+from gntp_logging.delivery.digest import Finish
 from gntp_logging.delivery.dropped import DroppedAlerts, with_dropped
-from tests.support import make_alert
+from tests.support import as_it_is, make_alert
+
+
+def plainly(alert: Alert) -> Callable[[Finish], Alert]:
+    """Compose an alert of itself."""
+    return lambda finish: finish(alert)
 
 
 @pytest.mark.parametrize(
@@ -32,9 +39,9 @@ def test_losses_are_told_in_words(dropped: dict[str, int], line: str) -> None:
 @given(reasons=st.lists(st.sampled_from(["queue full", "too old", "disabled on the server"])), shown=st.data())
 def test_each_loss_is_told_once(reasons: list[str], shown: st.DataObject) -> None:
     """However the alerts that tell of them come between; what the user has switched off is never reported."""
-    dropped, reported = DroppedAlerts(None, 10), Counter[str]()
+    dropped, reported = DroppedAlerts(None, 10, as_it_is), Counter[str]()
     for reason in reasons:
-        dropped.add(make_alert(), reason)
+        dropped.add(plainly(make_alert()), reason)
         if shown.draw(st.booleans()):
             unreported = dropped.unreported()
             dropped.mark_reported(unreported)
@@ -52,9 +59,9 @@ def test_each_loss_is_handed_over_once() -> None:
         got.append((one.text, reason))
         raise ValueError(reason)
 
-    dropped = DroppedAlerts(on_error, 10)
-    dropped.add(make_alert("a"), "queue full")
-    dropped.add(make_alert("b"), "too old")
+    dropped = DroppedAlerts(on_error, 10, as_it_is)
+    dropped.add(plainly(make_alert("a")), "queue full")
+    dropped.add(plainly(make_alert("b")), "too old")
     for _ in range(2):
         dropped.hand_over()
     assert got == [("a", "queue full"), ("b", "too old")]
@@ -69,15 +76,15 @@ def test_whatever_on_error_raises_is_ignored(error: type[BaseException]) -> None
         got.append(one.text)
         raise error
 
-    dropped = DroppedAlerts(on_error, 10)
+    dropped = DroppedAlerts(on_error, 10, as_it_is)
     for text in "abc":
-        dropped.add(make_alert(text), "queue full")
+        dropped.add(plainly(make_alert(text)), "queue full")
     thread = threading.Thread(target=dropped.hand_over)
     thread.start()
     thread.join()
     assert got == ["a", "b", "c"]
     if error is not KeyboardInterrupt:
-        dropped.add(make_alert("d"), "queue full")
+        dropped.add(plainly(make_alert("d")), "queue full")
         dropped.hand_over()
         assert got == ["a", "b", "c", "d"]
 
@@ -91,9 +98,9 @@ def test_ctrl_c_ends_an_on_error_that_hangs() -> None:
         if one.text == "a":
             signal.raise_signal(signal.SIGINT)
 
-    dropped = DroppedAlerts(on_error, 10)
-    dropped.add(make_alert("a"), "queue full")
-    dropped.add(make_alert("b"), "queue full")
+    dropped = DroppedAlerts(on_error, 10, as_it_is)
+    dropped.add(plainly(make_alert("a")), "queue full")
+    dropped.add(plainly(make_alert("b")), "queue full")
     with pytest.raises(KeyboardInterrupt):
         dropped.hand_over()
     assert got == ["a"]
@@ -107,11 +114,11 @@ def test_what_the_function_loses_itself_waits_for_the_next_time() -> None:
 
     def on_error(one: Alert, _reason: str) -> None:
         got.append(one.text)
-        dropped.add(make_alert(one.text + "!"), "queue full")
+        dropped.add(plainly(make_alert(one.text + "!")), "queue full")
         dropped.hand_over()
 
-    dropped = DroppedAlerts(on_error, 10)
-    dropped.add(make_alert("a"), "queue full")
+    dropped = DroppedAlerts(on_error, 10, as_it_is)
+    dropped.add(plainly(make_alert("a")), "queue full")
     dropped.hand_over()
     assert got == ["a"]
     dropped.hand_over()
@@ -121,9 +128,9 @@ def test_what_the_function_loses_itself_waits_for_the_next_time() -> None:
 def test_there_is_room_for_so_many() -> None:
     """The oldest go: they were counted."""
     got: list[str] = []
-    dropped = DroppedAlerts(lambda one, _reason: got.append(one.text), 2)
+    dropped = DroppedAlerts(lambda one, _reason: got.append(one.text), 2, as_it_is)
     for text in "abc":
-        dropped.add(make_alert(text), "queue full")
+        dropped.add(plainly(make_alert(text)), "queue full")
     dropped.hand_over()
     assert got == ["b", "c"]
     assert dropped.by_reason == {"queue full": 3}

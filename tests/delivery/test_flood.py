@@ -14,7 +14,7 @@ from gntp_logging.alerts.fingerprint import RawCall, normalized
 from gntp_logging.delivery import flood as floods
 from gntp_logging.delivery.digest import Tally, span
 from gntp_logging.delivery.flood import UPDATE_INTERVAL, Decision, Flood, RepeatGroup, duration
-from tests.support import make_alert
+from tests.support import as_it_is, make_alert
 
 
 def alert(text: str = "no connection", created: float = 0.0, level: int = logging.ERROR) -> Alert:
@@ -157,8 +157,8 @@ def test_while_the_first_is_undelivered_repeats_raise_its_count() -> None:
         desk.offer(float(second))
         desk.run(float(second))
     assert desk.sent == []
-    assert group.as_alert().title == "ERROR · shop · 200 times"
-    assert "(200 times in 3 min, " in group.as_alert().text
+    assert group.as_alert(as_it_is).title == "ERROR · shop · 200 times"
+    assert "(200 times in 3 min, " in group.as_alert(as_it_is).text
     desk.flood.mark_reported(group, group.count, 200.0)
     desk.run(259)
     assert desk.sent == []
@@ -362,21 +362,21 @@ def test_an_update_that_was_refused_is_none_any_more_once_something_happens() ->
 
 
 def test_a_count_is_told_below_the_first_line() -> None:
-    """With how long it took and when; of alerts of one moment the one that came last is shown."""
+    """How long it took, when, and that texts differ; of alerts of one moment the one that came last is shown."""
     group = RepeatGroup(("a",), alert("first", 1000.0), 60.0, 0.0)
-    assert group.as_alert() is group.alert
+    assert group.as_alert(as_it_is) is group.alert
     group.add(Tally(alert("second", 1003.0)), 2)
     group.add(Tally(alert("third\nmore\nand more", 1003.0)), 3)
-    shown = group.as_alert()
+    shown = group.as_alert(as_it_is)
     assert shown.title == "ERROR · shop · 3 times"
-    assert shown.text == f"third\n(3 times in 3 s, {span(1000.0, 1003.0)})\nmore\nand more"
+    assert shown.text == f"third\n(3 times in 3 s, {span(1000.0, 1003.0)}, several texts)\nfirst: first\nmore\nand more"
 
 
 def test_a_second_alert_is_two_times() -> None:
     """Not one that looks as the first did."""
     group = RepeatGroup(("a",), alert("first"), 60.0, 0.0)
     group.add(Tally(alert("second")), 2)
-    assert group.as_alert().title == "ERROR · shop · 2 times"
+    assert group.as_alert(as_it_is).title == "ERROR · shop · 2 times"
 
 
 @pytest.mark.parametrize(

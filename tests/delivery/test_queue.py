@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,12 +13,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from gntp_logging.alerts.alert import Alert
+from gntp_logging.alerts.fingerprint import Fingerprint
 from gntp_logging.delivery import digest as digests
 from gntp_logging.delivery import queue as queues
+from gntp_logging.delivery.dropped import DroppedAlerts
 from gntp_logging.delivery.flood import Flood
 from gntp_logging.delivery.outbox import CountUpdate, DigestEntry, Entry
 from gntp_logging.delivery.queue import AlertQueue, Submitted
-from tests.support import make_alert
+from tests.support import AS_IT_IS, PATIENCE, as_it_is, make_alert
 
 
 def alert(fingerprint: str = "a", priority: int = 1) -> Alert:
@@ -24,9 +28,21 @@ def alert(fingerprint: str = "a", priority: int = 1) -> Alert:
     return make_alert(f"text {fingerprint}", priority=priority, created=time.time(), fingerprint=(fingerprint,))
 
 
-def as_it_is(one: Alert) -> Alert:
-    """Redact nothing."""
-    return one
+def make_queue(
+    size: int = 100,
+    max_age: float = 0.0,
+    flood: Flood | None = None,
+    on_error: Callable[[Alert, str], object] | None = None,
+    note: Callable[[str], None] = lambda _: None,
+) -> AlertQueue:
+    """Make a queue of alerts that hold no secrets."""
+    dropped = DroppedAlerts(on_error, size, as_it_is)
+    return AlertQueue(size, max_age, flood or Flood(60.0, 20, 0.0), AS_IT_IS.fingerprint, dropped, note)
+
+
+def composed(entry: Entry) -> Alert:
+    """Return what an entry sends."""
+    return entry.compose(as_it_is)
 
 
 def taken(queue: AlertQueue, flushed: int = 0) -> Entry:
@@ -42,15 +58,15 @@ def count(entry: Entry) -> int:
 
 def test_a_repeat_raises_the_count_of_what_waits() -> None:
     """While the first is undelivered: one toast, when it is sent, tells them all."""
-    queue = AlertQueue(100, 0.0, Flood(60.0, 20, 0.0), as_it_is, None)
+    queue = make_queue(100, 0.0, Flood(60.0, 20, 0.0))
     for _ in range(3):
         queue.add(alert())
     first = taken(queue)
-    assert (first.alert.title, count(first)) == ("title · 3 times", 3)
+    assert (composed(first).title, count(first)) == ("title · 3 times", 3)
     queue.put_back(first, 1)
     queue.add(alert())
     again = taken(queue)
-    assert (again.alert.title, again.id_, again.unanswered) == ("title · 4 times", first.id_, 1)
+    assert (composed(again).title, again.id_, again.unanswered) == ("title · 4 times", first.id_, 1)
     queue.settle(again)
     counts = queue.counts()
     assert (counts.shown, counts.folded, counts.queued, counts.notifications) == (1, 3, 0, 1)
@@ -60,7 +76,7 @@ def test_updates_share_the_firsts_coalescing_id_and_no_other_does() -> None:
     """Ids are random: two processes with the same fingerprint do not overwrite each other's counts."""
     ids = []
     for _ in range(2):
-        queue = AlertQueue(100, 0.0, Flood(60.0, 20, 0.0), as_it_is, None)
+        queue = make_queue(100, 0.0, Flood(60.0, 20, 0.0))
         queue.add(alert())
         first = taken(queue)
         queue.settle(first)
@@ -78,7 +94,7 @@ def test_updates_share_the_firsts_coalescing_id_and_no_other_does() -> None:
 
 def test_an_update_that_was_not_answered_is_the_same_when_it_is_sent_again() -> None:
     """Under the same id, with the count of then."""
-    queue = AlertQueue(100, 0.0, Flood(60.0, 20, 0.0), as_it_is, None)
+    queue = make_queue(100, 0.0, Flood(60.0, 20, 0.0))
     queue.add(alert())
     queue.settle(taken(queue))
     queue.add(alert())
@@ -92,9 +108,7 @@ def test_an_update_that_was_not_answered_is_the_same_when_it_is_sent_again() -> 
 def test_a_first_alert_that_is_given_up_takes_its_repeats_along() -> None:
     """They are dropped for the same reason, and the next one is a first one again."""
     lost: list[str] = []
-    queue = AlertQueue(
-        100, 0.0, Flood(60.0, 20, 0.0), as_it_is, lambda one, reason: lost.append(f"{one.title}: {reason}")
-    )
+    queue = make_queue(100, 0.0, Flood(60.0, 20, 0.0), lambda one, reason: lost.append(f"{one.title}: {reason}"))
     for _ in range(5):
         queue.add(alert())
     queue.settle(taken(queue), "error 300")
@@ -108,7 +122,7 @@ def test_a_first_alert_that_is_given_up_takes_its_repeats_along() -> None:
 
 def test_repeats_that_were_not_told_are_dropped_at_the_end() -> None:
     """A count that nobody has seen is a loss."""
-    queue = AlertQueue(100, 0.0, Flood(60.0, 20, 0.0), as_it_is, None)
+    queue = make_queue(100, 0.0, Flood(60.0, 20, 0.0))
     queue.add(alert())
     queue.settle(taken(queue))
     for _ in range(4):
@@ -121,7 +135,7 @@ def test_repeats_that_were_not_told_are_dropped_at_the_end() -> None:
 
 def test_what_was_added_after_a_mark_is_not_given_up() -> None:
     """Neither an alert, nor a repeat, nor what waits for a digest; and nothing is counted twice."""
-    queue = AlertQueue(100, 0.0, Flood(60.0, 2, 1.0), as_it_is, None)
+    queue = make_queue(100, 0.0, Flood(60.0, 2, 1.0))
     for fingerprint in "ab":
         queue.add(alert(fingerprint))
         queue.settle(taken(queue))
@@ -132,12 +146,12 @@ def test_what_was_added_after_a_mark_is_not_given_up() -> None:
     queue.add(alert("critical")._replace(level=50))
     assert queue.abandon("too late", mark) == 1
     counts = queue.counts()
-    assert (counts.shown, counts.folded, counts.queued, counts.dropped) == (2, 1, 2, {"too late": 1})
+    assert (counts.shown, counts.folded, counts.queued, counts.dropped) == (2, 0, 3, {"too late": 1})
     assert queue.has_work()
     while batch := queue.take(queue.mark()):
         queue.settle(batch[0])
     counts = queue.counts()
-    assert (counts.shown, counts.folded, counts.digested, counts.queued) == (3, 1, 1, 0)
+    assert (counts.shown, counts.folded, counts.digested, counts.queued) == (3, 0, 2, 0)
     assert not queue.has_work()
     assert queue.abandon("too late") == 0
 
@@ -145,7 +159,7 @@ def test_what_was_added_after_a_mark_is_not_given_up() -> None:
 @pytest.mark.slow
 def test_evicted_repeats_are_counted_in_the_fold() -> None:
     """100,000 identical errors while the server hangs: the queue is bounded, the count exact."""
-    queue = AlertQueue(50, 0.0, Flood(60.0, 20, 0.0), as_it_is, None)
+    queue = make_queue(50, 0.0, Flood(60.0, 20, 0.0))
     queue.add(alert())
     first = taken(queue)
     for _ in range(100_000):
@@ -158,38 +172,6 @@ def test_evicted_repeats_are_counted_in_the_fold() -> None:
     assert (counts.shown, counts.folded, counts.queued, counts.dropped) == (1, 100_000, 0, {})
 
 
-def test_an_alert_that_cannot_be_looked_through_is_withheld() -> None:
-    """What waits, what a full queue had no room for, and what is given up: nothing of it is shown."""
-    handed: list[Alert] = []
-    notes: list[str] = []
-
-    def fail(one: Alert) -> Alert:
-        raise RuntimeError(one.text)
-
-    def secret(fingerprint: str) -> Alert:
-        return alert(fingerprint)._replace(
-            title="S3CRET", text="S3CRET", logger="shop.orders", url="https://t/S3CRET", context=(("user", "S3CRET"),)
-        )
-
-    queue = AlertQueue(
-        1, 0.0, Flood(60.0, 20, 0.0), fail, lambda one, _: handed.append(one._replace(fingerprint=())), notes.append
-    )
-    for fingerprint in "abc":
-        queue.add(secret(fingerprint))
-    first, digest = taken(queue), None
-    assert first.alert.title == "ERROR · shop.orders"
-    assert "ERROR of shop.orders" in first.alert.text
-    queue.settle(first)
-    digest = taken(queue)
-    assert isinstance(digest, DigestEntry)
-    queue.settle(digest, "error 500")
-    queue.dropped_alerts.hand_over()
-    assert len(handed) == 1
-    assert "S3CRET" not in f"{first.alert._replace(fingerprint=())} {digest.alert} {handed} {notes}"
-    assert set(notes) == {"secrets could not be looked for in an alert: RuntimeError"}
-    assert (queue.counts().shown, queue.counts().dropped) == (1, {"error 500": 2})
-
-
 def test_what_fails_while_it_is_sorted_out_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """An alert is shown plainly; what a full queue had no room for is given up."""
 
@@ -200,37 +182,98 @@ def test_what_fails_while_it_is_sorted_out_is_counted(monkeypatch: pytest.Monkey
     flood = Flood(60.0, 20, 0.0)
     monkeypatch.setattr(flood, "offer", fail)
     monkeypatch.setattr(flood, "absorb", fail)
-    queue = AlertQueue(1, 0.0, flood, as_it_is, None, notes.append)
+    queue = make_queue(1, 0.0, flood, note=notes.append)
     for fingerprint in "abc":
         queue.add(alert(fingerprint))
-    assert taken(queue).alert.text == "text c"
+    assert composed(taken(queue)).text == "text c"
     counts = queue.counts()
     assert (counts.queued, counts.dropped) == (1, {"internal error": 2})
     assert set(notes) == {"internal error: MemoryError"}
 
 
-def test_secrets_of_evicted_alerts_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the digest that tells of them, and in what is handed over of those that it has no room for."""
+def test_alerts_are_finished_when_they_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the digest that reports them, in what is handed over, and in what a close gives up; never before."""
     monkeypatch.setattr("gntp_logging.delivery.digest.MAX_FINGERPRINTS", 1)
     handed: list[str] = []
+    finished: list[str] = []
 
     def masked(one: Alert) -> Alert:
+        finished.append(one.text)
         return one._replace(text="***")
 
-    queue = AlertQueue(1, 0.0, Flood(60.0, 20, 0.0), masked, lambda one, reason: handed.append(f"{one.text}: {reason}"))
-    for fingerprint in "abc":
+    dropped = DroppedAlerts(lambda one, reason: handed.append(f"{one.text}: {reason}"), 9, masked)
+    queue = AlertQueue(1, 0.0, Flood(60.0, 20, 0.0), AS_IT_IS.fingerprint, dropped)
+    for fingerprint in "abcd":
         queue.add(alert(fingerprint))
     queue.dropped_alerts.hand_over()
-    assert handed == ["***: queue full"]
+    assert handed == ["***: queue full"] * 2
+    assert len(finished) == 2
+    assert taken(queue).compose(masked).text == "***"
     queue.settle(taken(queue))
     digest = taken(queue)
     assert isinstance(digest, DigestEntry)
-    assert digest.alert.text.startswith("***")
+    assert digest.compose(masked).text.startswith("***")
+    queue.add(alert("e"))
+    queue.abandon("late")
+    queue.dropped_alerts.hand_over()
+    assert handed[2:] == ["***: late", "***\n(logged at " + handed[3].partition("(logged at ")[2]]
+
+
+def test_what_cannot_be_identified_is_shown_plainly() -> None:
+    """By its place: it folds with what else comes from there."""
+    notes: list[str] = []
+
+    def fail(_: object) -> Any:
+        raise MemoryError
+
+    queue = AlertQueue(9, 0.0, Flood(60.0, 20, 0.0), fail, DroppedAlerts(None, 9, as_it_is), notes.append)
+    queue.add(alert("a"))
+    assert composed(taken(queue)).text == "text a"
+    assert notes == ["internal error: MemoryError"]
+
+
+def test_stats_and_a_close_do_not_wait_for_what_is_identified() -> None:
+    """Which takes longest: the lock is free meanwhile, and what a close gives up stays given up."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(raw: Fingerprint) -> Fingerprint:
+        begun.set()
+        assert go_on.wait(PATIENCE)
+        return AS_IT_IS.fingerprint(raw)
+
+    queue = AlertQueue(9, 0.0, Flood(60.0, 20, 0.0), slow, DroppedAlerts(None, 9, as_it_is))
+    queue.add(alert("a"))
+    queue.add(alert("b"))
+    entries: list[Entry] = []
+    thread = threading.Thread(target=lambda: entries.extend(queue.take()))
+    thread.start()
+    assert begun.wait(PATIENCE)
+    assert queue.counts().queued == 2
+    assert not queue.is_settled(queue.mark())
+    assert queue.has_work()
+    assert queue.abandon("late") == 2
+    assert queue.counts().dropped == {"late": 2}
+    go_on.set()
+    thread.join(PATIENCE)
+    assert entries == []
+    assert queue.counts().queued == 0
+
+
+def test_texts_that_differ_are_admitted() -> None:
+    """With the newest and the first."""
+    queue = make_queue()
+    for number in range(3):
+        queue.add(alert("a")._replace(text=f"order {number} failed\nat shop.py"))
+    lines = composed(taken(queue)).text.split("\n")
+    assert lines[0] == "order 2 failed"
+    assert lines[1].startswith("(3 times in ")
+    assert lines[1].endswith(", several texts)")
+    assert lines[2:] == ["first: order 0 failed", "at shop.py"]
 
 
 def test_what_is_too_much_becomes_a_digest_a_little_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which waits for more of the fingerprint, and comes at once for flush."""
-    queue = AlertQueue(100, 0.0, Flood(60.0, 2, 1.0), as_it_is, None)
+    queue = make_queue(100, 0.0, Flood(60.0, 2, 1.0))
     for number in range(5):
         queue.add(alert(f"fingerprint {number}"))
     for _ in range(2):
@@ -240,7 +283,7 @@ def test_what_is_too_much_becomes_a_digest_a_little_later(monkeypatch: pytest.Mo
     assert due is not None
     assert digests.DELAY - 1 < due - time.monotonic() <= digests.DELAY
     digest = taken(queue, queue.mark())
-    assert digest.alert.title == "3 alerts not shown one by one"
+    assert composed(digest).title == "3 alerts not shown one by one"
     queue.settle(digest)
     assert queue.counts().digested == 3
     queue.add(alert("fingerprint 7"))
@@ -269,7 +312,7 @@ class Accounts(RuleBasedStateMachine):
     @initialize(size=st.sampled_from([3, 40, 600]), window=st.sampled_from([0.0, 60.0]), rate=st.sampled_from([0, 12]))
     def begin(self, size: int, window: float, rate: float) -> None:
         """Begin empty."""
-        self.queue = AlertQueue(size, 30.0, Flood(window, 3, rate), as_it_is, None)
+        self.queue = make_queue(size, 30.0, Flood(window, 3, rate))
         self.size = size
 
     @rule(fingerprint=st.sampled_from("abcdefgh"), priority=st.integers(-2, 2), count=st.sampled_from([1, 2, 5, 700]))
@@ -366,7 +409,7 @@ def test_ctrl_c_while_room_is_made_loses_nothing(monkeypatch: pytest.MonkeyPatch
     def interrupt(*_: object) -> bool:
         raise KeyboardInterrupt
 
-    queue = AlertQueue(2, 0.0, Flood(60.0, 20, 0.0), as_it_is, None)
+    queue = make_queue(2, 0.0, Flood(60.0, 20, 0.0))
     for fingerprint in "ab":
         queue.add(alert(fingerprint))
     with monkeypatch.context() as patch:

@@ -19,6 +19,8 @@ from typing import Any
 import pytest
 
 from gntp_logging.alerts.alert import Alert
+from gntp_logging.alerts.fingerprint import Fingerprint, RawKey
+from gntp_logging.alerts.redact import Redactor
 from gntp_logging.delivery.gntp_transport import GNTPTransport
 from gntp_logging.delivery.outbox import SingleEntry
 from gntp_logging.delivery.queue import AlertQueue
@@ -29,6 +31,7 @@ from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.models import Event
 from gntp_logging.gntp.requests import NotifyRequest
 from tests.support import (
+    AS_IT_IS,
     PATIENCE,
     Gate,
     RunningReceiver,
@@ -71,7 +74,7 @@ def make_worker(port: int, lines: Callable[[str], None] | None = None, **options
     """Make a worker that delivers to a loopback port."""
     client = GNTPClient("127.0.0.1", port, timeout=options.pop("timeout", 5.0))
     settings = DeliverySettings(**{name: options.pop(name, usual) for name, usual in DELIVERY.items()})
-    options.setdefault("redact", lambda one: one)
+    options.setdefault("redactor", AS_IT_IS)
     return Worker(GNTPTransport(client, "shop", None, EVENTS), settings, report=lines or Lines(), **options)
 
 
@@ -249,6 +252,41 @@ def test_a_report_that_raises_harms_nobody(workers: Callable[..., Worker], recei
     worker._transport = GNTPTransport(GNTPClient("127.0.0.1", receiver.port), "shop", None, EVENTS)
     assert worker.flush(PATIENCE)
     assert worker.stats().shown == 1
+
+
+class Blind(Redactor):
+    """Fails on every alert, and quotes it."""
+
+    def finished(self, alert: Alert) -> Alert:
+        """Fail."""
+        raise RuntimeError(alert.text)
+
+    def fingerprint(self, raw: Fingerprint) -> Fingerprint:
+        """Fail."""
+        raise RuntimeError(str(raw))
+
+
+def test_an_alert_that_cannot_be_looked_through_is_withheld(
+    workers: Callable[..., Worker], receiver: RunningReceiver
+) -> None:
+    """What waits, what a full queue had no room for, and what is given up: nothing of it is shown."""
+    handed: list[Alert] = []
+    worker = workers(receiver.port, redactor=Blind(), queue_size=1, on_error=lambda one, _: handed.append(one))
+    secret = make_alert(
+        "S3CRET", title="S3CRET", logger="shop.orders", url="https://t/S3CRET", context=(("user", "S3CRET"),)
+    )
+    with worker._turn:  # all are there before the first is taken
+        for number in range(3):
+            worker.submit(secret._replace(event="unknown" if number == 2 else "Error", fingerprint=RawKey("S3CRET")))
+    worker.flush(PATIENCE)
+    worker.submit(secret)
+    worker.close()
+    shown = [(toast.title, toast.text) for toast in receiver.toasts]
+    assert shown[0][0].startswith("ERROR · shop.orders")
+    assert "ERROR of shop.orders" in shown[0][1]
+    said = worker.stats().last_error or ""
+    assert "S3CRET" not in f"{shown} {handed} {said}"
+    assert "secrets could not be looked for in an alert: RuntimeError" in said
 
 
 # -- The queue -----------------------------------------------------------------------------------
@@ -1173,7 +1211,7 @@ def test_without_threads_a_delivery_that_is_interrupted_loses_nothing(
 @pytest.mark.parametrize(
     "where",
     [
-        "queue.AlertQueue._sort_out", "queue.AlertQueue._without_secrets", "outbox.SingleEntry.prepare",
+        "queue.AlertQueue._sort_next", "queue.AlertQueue._decide", "outbox.SingleEntry.prepare",
         "outbox.SingleEntry.taken", "outbox.SingleEntry.shown", "queue.AlertQueue.settle", "queue.AlertQueue.take",
     ],
 )  # fmt: skip
@@ -1209,7 +1247,7 @@ def test_without_threads_ctrl_c_anywhere_loses_and_locks_nothing(
     assert stats.queued == 0
     assert {toast.text for toast in receiver.toasts} == {"one", "two"}
     if (
-        not where.endswith(("_sort_out", "shown")) or not after
+        not where.endswith(("_decide", "shown")) or not after
     ):  # what is decided is decided: it is counted twice rather than never
         assert stats.accepted == 2
     worker.close()
