@@ -11,12 +11,13 @@ be shown, counted or digested; *in flight*, while it is sent.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeVar
 
@@ -28,6 +29,13 @@ from .dropped import INTERNAL_ERROR, QUEUE_FULL, DroppedAlerts
 from .flood import Decision, Flood
 from .outbox import PRIORITIES, Entry, Outbox, SingleEntry
 from .threads import is_held_here
+
+_LOCK_TIMEOUT: Final = 0.5
+"""Seconds for which the application's side waits for the lock, which is held for microseconds.
+
+The collector of garbage may run on the thread that holds it, and with it a callback of logging's that waits for
+logging's lock. A caller inside dictConfig has that lock, and must not wait for this one.
+"""
 
 _LARGE: Final = 512
 """Alerts. A queue of this size may exceed its limit by a few."""
@@ -242,12 +250,10 @@ class AlertQueue:
                 return False
         alert = entry.alert
         fingerprint = raw_fingerprint(alert.fingerprint)
-        if isinstance(entry, Submitted):
-            try:
-                fingerprint = self._identify(alert.fingerprint)
-                alert = alert._replace(fingerprint=fingerprint)
-            except Exception as error:  # noqa: BLE001 - whatever fails here, the alert is shown, or withheld
-                self._note(f"{INTERNAL_ERROR}: {type(error).__name__}")
+        try:
+            fingerprint = self._identify(alert.fingerprint)
+        except Exception as error:  # noqa: BLE001 - whatever fails here, the alert is shown, or withheld
+            self._note(f"{INTERNAL_ERROR}: {type(error).__name__}")
         with self._lock:
             if self._sorting is entry:  # else it was given up meanwhile
                 self._decide(entry, alert, fingerprint, now)
@@ -270,7 +276,8 @@ class AlertQueue:
         if isinstance(entry, _Evicted):
             try:
                 if not outbox.flood.absorb(entry.fingerprint, entry.tally, entry.sequence):
-                    outbox.digest.current.take_in(entry.fingerprint, entry.tally, entry.sequence)
+                    # With the others of its newest alert, so that the digest names a mistake once.
+                    outbox.digest.current.take_in(fingerprint, entry.tally, entry.sequence)
                     outbox.digest.hurry(now)
             except Exception as error:  # noqa: BLE001 - no alert keeps the others from being sent, and each is counted
                 self._give_up(alert, error, entry.records)
@@ -342,7 +349,9 @@ class AlertQueue:
         """
         now = time.monotonic()
         before = sum(self.dropped_alerts.by_reason.values())
-        with self._lock:
+        with self._soon() as is_held:
+            if not is_held:
+                return 0  # what waits goes on waiting
             self._give_up_what_has_come_in(reason, mark)
             for entry in [entry for entry in self._in_flight if entry.sequence <= mark]:
                 if entry.records:
@@ -373,7 +382,9 @@ class AlertQueue:
 
     def is_settled(self, mark: int) -> bool:
         """Tell whether nothing from before a mark waits."""
-        with self._lock:
+        with self._soon() as is_held:
+            if not is_held:
+                return False
             waiting = [lane[0].sequence for lane in self._incoming if lane]
             waiting += [entry.sequence for entry in self._in_flight]
             if self._sorting is not None:
@@ -384,7 +395,9 @@ class AlertQueue:
 
     def has_work(self) -> bool:
         """Tell whether there is something to send; counts that the server has just refused are not."""
-        with self._lock:
+        with self._soon() as is_held:
+            if not is_held:
+                return True
             in_work = self._waiting() or self._in_flight or self._sorting or self._evicted.count
             return bool(in_work or self._outbox.has_news())
 
@@ -400,7 +413,7 @@ class AlertQueue:
 
     def counts(self) -> Counts:
         """Return all counts, of the same moment."""
-        with self._lock:
+        with self._soon():  # without the lock they may be a little apart
             outbox = self._outbox
             queued = self._waiting() + outbox.digest.current.count + self._evicted.count
             return Counts(
@@ -411,3 +424,13 @@ class AlertQueue:
                 queued=queued + sum(entry.records for entry in (*self._in_flight, self._sorting) if entry is not None),
                 notifications=outbox.notifications,
             )
+
+    @contextlib.contextmanager
+    def _soon(self) -> Iterator[bool]:
+        """Hold the lock if it is to be had soon; say whether it is."""
+        is_held = self._lock.acquire(timeout=_LOCK_TIMEOUT)
+        try:
+            yield is_held
+        finally:
+            if is_held:
+                self._lock.release()

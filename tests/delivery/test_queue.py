@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from gntp_logging.alerts.alert import Alert
-from gntp_logging.alerts.fingerprint import Fingerprint
+from gntp_logging.alerts.fingerprint import Fingerprint, RawCall
 from gntp_logging.delivery import digest as digests
 from gntp_logging.delivery import queue as queues
 from gntp_logging.delivery.dropped import DroppedAlerts
@@ -257,6 +257,22 @@ def test_stats_and_a_close_do_not_wait_for_what_is_identified() -> None:
     thread.join(PATIENCE)
     assert entries == []
     assert queue.counts().queued == 0
+
+
+def test_a_digest_names_a_mistake_once() -> None:
+    """Whether a full queue had no room for it, or there were too many."""
+
+    def order(number: int) -> Alert:
+        raw = RawCall(40, "shop", "/srv/shop.py", "pay", "", f"order {number} was not paid")
+        return make_alert(f"order {number} was not paid", fingerprint=raw)
+
+    queue = make_queue(4, flood=Flood(0.0, 1, 1.0))
+    for number in range(10):
+        queue.add(order(number))
+    queue.settle(taken(queue))
+    lines = composed(taken(queue, queue.mark())).text.split("\n")
+    assert [line for line in lines if "×" in line] == []
+    assert lines[0].startswith("9 ERROR")
 
 
 def test_texts_that_differ_are_admitted() -> None:

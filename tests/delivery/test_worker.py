@@ -773,6 +773,30 @@ def test_close_says_that_the_time_was_too_short_where_the_server_answers(workers
         gate.open.set()
 
 
+def test_a_close_does_not_wait_for_a_thread_that_waits_for_it(
+    workers: Callable[..., Worker], receiver: RunningReceiver
+) -> None:
+    """As where the collector of garbage, on the worker's thread, waits for logging's lock, which dictConfig holds."""
+    loggings, has_ours = threading.Lock(), threading.Event()
+
+    def collect() -> None:
+        with worker._queue._lock:
+            has_ours.set()
+            with loggings:
+                pass
+
+    worker = workers(receiver.port, shutdown_timeout=0.1)
+    with loggings, worker._turn:
+        worker.submit(alert("waits"))
+        thread = threading.Thread(target=collect)
+        thread.start()
+        assert has_ours.wait(PATIENCE)
+        worker.close()  # comes back
+    thread.join(PATIENCE)
+    assert worker.flush(PATIENCE)
+    assert [toast.text for toast in receiver.toasts] == ["waits"]
+
+
 def test_a_thread_that_hangs_is_taken_on_again_after_each_close(workers: Callable[..., Worker]) -> None:
     """Closed and used again while an exchange hangs, as by reloads: one thread, and everything is delivered."""
     gate = Gate()
