@@ -252,8 +252,8 @@ _ENDS_OF_HOSTS: Final = """
 _ENDS_OF_FILES: Final = """
     avi bak bash bat bin bmp cer cfg cmd conf cpp crt csv dat dll doc docx egg env exe gif hpp html htm img ini ipynb
     iso jar java jks jpeg jpg json jsonl jsx lock log mov npy npz old parquet pdf pem php pickle pid pkl png ppt pptx
-    proto pyc pyd pyi pyx rst scss sock sql sqlite svg swp sys tar tgz tiff tmp toml tsv tsx txt war wav webp whl xls xlsx
-    xml yaml yml zip zsh zst
+    proto pyc pyd pyi pyx rst scss sock sql sqlite svg swp sys tar tgz tiff tmp toml tsv tsx txt war wav webp whl xls
+    xlsx xml yaml yml zip zsh zst
 """
 _OUTER_DOMAINS: Final = frozenset(_ENDS_OF_HOSTS.split())
 _FILES: Final = frozenset(_ENDS_OF_FILES.split())
