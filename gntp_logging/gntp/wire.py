@@ -165,7 +165,7 @@ class Limits:
         information_line: A SHA512 key with a salt of 128 bytes and an initialization vector need 440.
         header_block: All header blocks of one message together, or its encrypted header part: room for a traceback of a
             megabyte.
-        headers: Header lines in a block; no client is known to send 40.
+        headers: Header lines in a block; no client is known to send 40. A type's block may have an eighth of them.
         types: Notification types in one REGISTER; the largest seen in the wild are some dozens.
         section: One binary section: no toast shows a larger picture.
         sections: Binary sections in one message: each type may have a picture.
@@ -210,6 +210,15 @@ class _Reader(Generic[_Message]):
         if self._failure is None:  # a failed reader keeps nothing
             self._buffer.data += data
 
+    @property
+    def unread(self) -> int:
+        """How many bytes were fed and belong to no message yet, but for the binary sections of the message begun."""
+        return len(self._buffer.data)
+
+    def forget(self) -> None:
+        """Drop the bytes that were fed and not read."""
+        self._buffer.take(len(self._buffer.data))
+
     def feed_eof(self) -> None:
         """Note that the peer will send no more."""
         self._buffer.eof = True
@@ -230,7 +239,7 @@ class _Reader(Generic[_Message]):
             return next(self._incoming)
         except GNTPProtocolError as failure:
             self._failure = failure
-            self._buffer.take(len(self._buffer.data))
+            self.forget()
             raise
 
     def _messages(self) -> Generator[_Message | None, None, None]:
@@ -289,7 +298,11 @@ class _Reader(Generic[_Message]):
         chunks = [chunk for chunk in text.split(MESSAGE_DELIMITER) if chunk.strip(LINE_DELIMITER)]
         if len(chunks) > self._limits.types + 1:
             raise GNTPProtocolError(f"more than {self._limits.types} notification types")
-        return [parse_block(chunk, self._limits.headers) for chunk in chunks] or [{}]
+        return [self._block(chunk, number) for number, chunk in enumerate(chunks)] or [{}]
+
+    def _block(self, data: bytes, number: int) -> dict[str, str]:
+        """Read a header block; the first may have more headers than those of the types, of which there are many."""
+        return parse_block(data, self._limits.headers if number == 0 else self._limits.headers // 8)
 
     def _ciphertext(self, cipher: Cipher) -> Parser[bytes]:
         """Read and decrypt the header part, whose length is written nowhere.
@@ -441,6 +454,8 @@ class RequestReader(_Reader[Request]):
 
     Attributes:
         envelope: That of the request that ``next_message`` returned last; None before the first.
+        line: The information line of the request that is read now, or was read last; None until it is accepted: its key
+            is right, where keys are wanted.
     """
 
     def __init__(
@@ -460,8 +475,10 @@ class RequestReader(_Reader[Request]):
         self._passwords = tuple(passwords)
         self._refused = refused
         self.envelope: Envelope | None = None
+        self.line: InformationLine | None = None
 
     def _message(self, first_line: bytes) -> Parser[Request]:
+        self.line = None
         line = headers.parse_information_line(first_line)
         if line.message_type not in REQUEST_TYPES:
             raise GNTPProtocolError(f"unknown request; allowed: {', '.join(REQUEST_TYPES)}")
@@ -473,6 +490,8 @@ class RequestReader(_Reader[Request]):
             if key is None:
                 raise GNTPProtocolError("encrypted without a key", ErrorCode.NOT_AUTHORIZED)
             cipher = _cipher_for(line, key)
+        self.line = line
+        if cipher is not None:
             blocks = yield from self._encrypted_blocks(cipher)
         else:
             blocks = yield from self._plain_blocks(line.message_type)
@@ -491,7 +510,7 @@ class RequestReader(_Reader[Request]):
         while len(blocks) < expected:
             data = yield from self._plain_block(budget)
             budget -= len(data)
-            blocks.append(parse_block(data, self._limits.headers))
+            blocks.append(self._block(data, len(blocks)))
             if len(blocks) == 1 and message_type == "REGISTER":
                 expected += self._type_count(blocks[0])
         return blocks

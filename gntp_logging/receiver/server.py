@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import functools
 import platform
-from collections import deque
+import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
 from typing import Final, Protocol
@@ -23,19 +23,32 @@ from gntp_logging.gntp.exceptions import GNTPProtocolError
 from gntp_logging.gntp.headers import is_name
 from gntp_logging.gntp.models import SocketCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, Response, SubscribeRequest
-from gntp_logging.gntp.wire import DEFAULT_LIMITS, Limits, RequestReader
+from gntp_logging.gntp.wire import Limits, RequestReader
 
-from .budget import DEFAULT_BUDGET, Budget, Usage
+from .budget import DEFAULT_BUDGET, REQUEST_LIMITS, Budget, Usage
 from .connection import ClientSession
+from .cuts import cut_headers, cut_notification, cut_registration
+from .descriptors import affordable_connections
 from .display_group import DisplayGroup
 from .hub import Hub, Message
 from .loop_thread import LoopThread
+from .places import Places, group_of
 from .protocols import Display, Notice
-from .reactions import MAX_AWAITED, Awaited, Reaction, ignore
+from .reactions import MAX_AWAITED, MAX_AWAITED_BYTES, Awaited, AwaitedReactions, ignore
 from .registry import Registry
+from .socket_stream import READ_SIZE, SocketStream
 
 REQUEST_TIMEOUT: Final = 10.0
 """Seconds for one whole request: the specification's clients send theirs in milliseconds."""
+
+CROWDED_TIMEOUT: Final = 2.0
+"""Seconds for the first line of a request while half the places are taken."""
+
+BACKLOG: Final = 1024
+"""Connections that the system keeps for a server that is busy with others."""
+
+_ACCEPT_PAUSE: Final = 0.05
+"""Seconds after an accept that has failed: the process has no descriptor left, or the client has gone."""
 
 IDLE_TIMEOUT: Final = 15.0
 """Seconds for the next request on a connection that is kept, as with Growl for Mac 2."""
@@ -83,7 +96,7 @@ class Server:
         port: int = 0,
         passwords: Sequence[str] = (),
         subscriptions: Sequence[Subscription] = (),
-        limits: Limits = DEFAULT_LIMITS,
+        limits: Limits = REQUEST_LIMITS,
         budget: Budget = DEFAULT_BUDGET,
         encrypt_answers: bool = False,
         request_timeout: float = REQUEST_TIMEOUT,
@@ -120,8 +133,12 @@ class Server:
         self._refused = {} if hub else {SubscribeRequest.message_type: NO_HUB}
         self._hub = Hub(platform.node(), self._notice_from_thread)
         self._connections: set[asyncio.Task[None]] = set()
-        self._awaited: deque[Awaited] = deque()
-        self._server: asyncio.Server | None = None
+        self._places: Places[ClientSession] = Places(
+            budget, affordable_connections(budget.connections), is_protected=bool(self._passwords)
+        )
+        self._scratch = bytearray(READ_SIZE)
+        self._awaited = AwaitedReactions(MAX_AWAITED, MAX_AWAITED_BYTES)
+        self._listeners: dict[socket.socket, asyncio.Task[None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing = False
         self.port: int = port
@@ -141,53 +158,71 @@ class Server:
         self._closing = False
         self._loop = asyncio.get_running_loop()
         self._displays.take_reports()
-        self._server = await asyncio.start_server(self._accept, self._host, self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        for listener in await _listening(self._host, self.port):
+            self._listeners[listener] = self._loop.create_task(self._accept_from(listener))
+            self.port = listener.getsockname()[1]
         self._hub.name = f"{platform.node() or self._host}:{self.port}"
         self._notice("listening", host=self._host, port=self.port)
 
     async def close(self) -> None:
         """Stop listening, and end the connections. Closing twice is harmless."""
-        server, self._server = self._server, None
-        if server is None:
+        if not self._listeners:
             return
         self._closing = True
         self._hub.close()
-        await _stop_accepting(server)
-        server.close()
-        # In a loop: before Python 3.12, wait_for loses a cancellation that comes together with its result.
-        while pending := {task for task in self._connections if not task.done()}:
-            for task in pending:
-                task.cancel()
-            await asyncio.wait(pending, timeout=_CANCEL_INTERVAL)
-        await server.wait_closed()  # from Python 3.12 on this waits for the connections: none is left
+        for listener in self._listeners:
+            with contextlib.suppress(NotImplementedError):  # Windows: its loop has no readers
+                asyncio.get_running_loop().remove_reader(listener)
+        await asyncio.sleep(0)  # what is accepted and not handed over yet would be lost with a cancellation
+        await _cancelled(set(self._listeners.values()))
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+        await _cancelled(self._connections)
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve a connection in a task that close() knows from the start.
+    async def _accept_from(self, listener: socket.socket) -> None:
+        """Accept connections, one in each turn of the loop, so that those that are accepted already go on."""
+        loop = asyncio.get_running_loop()
+        while not self._closing:
+            try:
+                sock, address = await loop.sock_accept(listener)
+            except OSError:
+                self._places.dismiss_oldest()
+                await asyncio.sleep(_ACCEPT_PAUSE)
+            else:
+                self._accept(sock, str(address[0] if address else ""))
+                await asyncio.sleep(0)
 
-        If this were a coroutine, asyncio would make the task. If close() cancelled that task before its first step, the
-        connection would stay open.
-        """
-        address = writer.get_extra_info("peername")
-        peer = str(address[0] if address else "")
-        if self._closing or not self._usage.connect(peer):
-            writer.close()
+    def _accept(self, sock: socket.socket, peer: str) -> None:
+        """Give a connection a place and a task of its own; it counts from here on, before a byte is read."""
+        connection = ClientSession(
+            sock,
+            SocketStream(self._scratch),
+            RequestReader(self._passwords, self._limits, self._refused),
+            peer,
+            group_of(peer),
+            self._usage,
+            self._encrypts_answers,
+            self._places.has_spoken,
+            CROWDED_TIMEOUT if self._places.is_crowded else self._request_timeout,
+        )
+        if self._closing or not self._places.admit(connection, peer):
+            sock.close()
             return
-        wire = RequestReader(self._passwords, self._limits, self._refused)
-        connection = ClientSession(wire, reader, writer, peer, self._usage, self._encrypts_answers)
         task = asyncio.get_running_loop().create_task(self._serve(connection))
         self._connections.add(task)
         task.add_done_callback(functools.partial(self._forget, connection))
 
     def _forget(self, connection: ClientSession, task: asyncio.Task[None]) -> None:
-        """Drop a connection, and what its peer has not read in time: wait_closed would wait for that for ever."""
         self._connections.discard(task)
+        self._places.leave(connection)
         connection.give_back()
-        connection.writer.transport.abort()
 
     async def _serve(self, connection: ClientSession) -> None:
         timeout = self._request_timeout
-        with contextlib.suppress(OSError, asyncio.TimeoutError):  # the peer went away, or does not read
+        # The peer went away, or does not read, or there is no room for what it does not read.
+        with contextlib.suppress(OSError, asyncio.TimeoutError, GNTPProtocolError):
+            await connection.open()
             while await self._exchange(connection, timeout):
                 timeout = IDLE_TIMEOUT
             await connection.report_reactions()
@@ -201,8 +236,11 @@ class Server:
                 return False
         except GNTPProtocolError as error:  # nobody knows where the next request begins
             self._notice_error(error, connection)
-            if error.error_code != ErrorCode.NOT_AUTHORIZED or await connection.serve_penalty():
-                await connection.send(_error_response(error.error_code, str(error)))
+            response = _error_response(error.error_code, str(error))
+            if error.error_code == ErrorCode.NOT_AUTHORIZED:
+                await connection.refuse(response)
+            else:
+                await connection.send(response)
             return False
         except asyncio.TimeoutError:  # an OSError from Python 3.11 on, so it is not left to the caller
             if not connection.wire.at_end:
@@ -211,9 +249,11 @@ class Server:
         keep_alive = connection.asks_to_be_kept()
         secured = connection.secrets()
         response, awaited = self._response(request, connection)
+        del request  # with all its pictures: what follows may take an hour
+        connection.forget_request()
         await connection.send(response, keep_alive=keep_alive, secured=secured)
         if awaited is not None:
-            connection.await_reaction(awaited, keep_alive=keep_alive, secured=secured)
+            connection.await_reaction(awaited, self._awaited.discard, keep_alive=keep_alive, secured=secured)
         return keep_alive
 
     def _response(self, request: Request, connection: ClientSession) -> tuple[Response, Awaited | None]:
@@ -251,21 +291,24 @@ class Server:
         """
         awaited = None
         came_by = connection.envelope.cipher_id
+        kept: RegisterRequest | NotifyRequest
         if isinstance(request, RegisterRequest):
-            self._registry.register(request, came_by)
+            kept = cut_registration(request)
+            self._registry.register(kept, came_by)
             self._notice(
                 "register",
-                application=request.app_name,
-                icon=request.app_icon,
-                notifications=list(request.events),
-                headers=dict(connection.envelope.headers),
+                application=kept.app_name,
+                icon=kept.app_icon,
+                notifications=list(kept.events),
+                headers=cut_headers(connection.envelope.headers),
                 **connection.security(),
             )
         else:
+            kept = cut_notification(request)
             awaited = self._show(request, connection)
-        registration = self._registry.registration(request.app_name)
-        registered_by = self._registry.registered_by(request.app_name)
-        self._hub.forward(Message(request, came_by, registration, registered_by), connection.peer)
+        registration = self._registry.registration(kept.app_name)
+        registered_by = self._registry.registered_by(kept.app_name)
+        self._hub.forward(Message(kept, came_by, registration, registered_by), connection.peer)
         return awaited
 
     def _show(self, request: NotifyRequest, connection: ClientSession) -> Awaited | None:
@@ -276,9 +319,7 @@ class Server:
         react = ignore if awaited is None else awaited.react
         toast = self._registry.toast(request, connection.envelope, peer=connection.peer, react=react)
         if awaited is not None:  # from here on: a notification that the registry refuses takes no place
-            self._awaited.append(awaited)
-            if len(self._awaited) > MAX_AWAITED:  # else senders that have left could keep all connections open
-                self._awaited.popleft().react(Reaction.TIMED_OUT)
+            self._awaited.add(awaited)
         self._displays.show(toast)
         return awaited
 
@@ -296,18 +337,28 @@ class Server:
                 self._loop.call_soon_threadsafe(self._displays.notice, notice)
 
 
-async def _stop_accepting(server: asyncio.Server) -> None:
-    """Accept no more connections, and let those that were accepted reach Server._accept.
+async def _listening(host: str, port: int) -> list[socket.socket]:
+    """Return a listening socket for each address of a host.
 
-    When a server is closed, asyncio forgets the sockets that it has accepted and not handed over yet: such a client
-    would wait until the garbage collector closes its socket (CPython gh-109564).
+    asyncio finds and binds them. The rest is done here: it would accept as many connections in one turn of its loop as
+    its backlog has, more than there are descriptors, and count none before its TLS is established.
     """
     loop = asyncio.get_running_loop()
-    for sock in server.sockets:
-        with contextlib.suppress(NotImplementedError):  # Windows: its loop has no readers
-            loop.remove_reader(sock.fileno())
-    for _ in range(3):  # from accept to the transport, to connection_made, and to the waiter
-        await asyncio.sleep(0)
+    server = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
+    listeners = [bound.dup() for bound in server.sockets]
+    server.close()
+    for listener in listeners:
+        listener.setblocking(False)
+        listener.listen(BACKLOG)
+    return listeners
+
+
+async def _cancelled(tasks: set[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they have ended: before Python 3.12, wait_for loses a cancellation that meets its result."""
+    while pending := {task for task in tasks if not task.done()}:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=_CANCEL_INTERVAL)
 
 
 def _echoed(request: Request, connection: ClientSession) -> dict[str, str]:

@@ -173,11 +173,11 @@ def _left_over(running: Receiver, password: str | None) -> Iterator[str]:
     """Yield what is wrong with a server after all that."""
     if not answers(running.port, password):
         yield "the server does not answer any more"
-    usage = running.server._usage
+    usage, places = running.server._usage, running.server._places
     with contextlib.suppress(AssertionError):  # told below, with what is held
-        wait_until(lambda: not (usage._all_connections or usage._all_held), 30)
-    if usage._all_connections or usage._all_held or usage._delayed:
-        yield f"still held: {usage._all_connections} connections, {usage._all_held} bytes"
+        wait_until(lambda: not (len(places) or usage._all_held), 30)
+    if len(places) or usage._all_held:
+        yield f"still held: {len(places)} connections, {usage._all_held} bytes"
     if running.server.display_failures:
         yield f"{running.server.display_failures} failures of the display"
 

@@ -1,7 +1,9 @@
-"""budget: what peers may take, each and all together; wrong keys cost only those who have them."""
+"""budget: the memory that peers may take, each and all together; wrong keys cost only those who have them."""
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import time
 
 import pytest
@@ -18,19 +20,6 @@ from tests.receiver.conftest import ask, connected, error_code, read_answer, reg
 from tests.support import running_receiver, wait_until
 
 REGISTER = RegisterRequest("app", None, [Event("event")])
-
-
-def test_one_peer_cannot_take_all_connections() -> None:
-    """There is one left for another."""
-    usage = Usage(Budget(connections=3, connections_per_peer=2))
-    assert [usage.connect("a") for _ in range(3)] == [True, True, False]
-    assert [usage.connect("b"), usage.connect("c")] == [True, False]
-    usage.disconnect("a")
-    assert usage.connect("c")
-    one = Usage(Budget(connections=9, connections_per_peer=3))
-    assert [one.connect("a") for _ in range(3)] == [True, True, True]
-    one.disconnect("a")
-    assert [one.connect("a") for _ in range(2)] == [True, False]
 
 
 def test_one_peer_cannot_take_all_memory() -> None:
@@ -50,15 +39,12 @@ def test_one_peer_cannot_take_all_memory() -> None:
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 50)), max_size=60))
 def test_what_is_given_back_can_be_taken_again(steps: list[tuple[str, int]]) -> None:
     """And nothing is left of peers that have gone."""
-    usage = Usage(Budget(held=10**9, held_per_peer=10**9, connections=10**6, connections_per_peer=10**6))
+    usage = Usage(Budget(held=10**9, held_per_peer=10**9))
     for peer, size in steps:
-        assert usage.connect(peer)
         usage.hold(peer, size)
     for peer, size in reversed(steps):
         usage.release(peer, size)
-        usage.disconnect(peer)
-    assert (usage._all_connections, usage._all_held) == (0, 0)
-    assert not usage._connections
+    assert usage._all_held == 0
     assert not usage._held
 
 
@@ -88,16 +74,6 @@ def test_wrong_keys_are_refused_ever_more_slowly(monkeypatch: pytest.MonkeyPatch
     assert [usage.delay("a") for _ in range(4)] == [0.0, 0.0, 0.0, 0.1]
 
 
-def test_too_many_refusals_that_wait_are_no_answers() -> None:
-    """Guessing on many connections at once is not faster."""
-    usage = Usage(Budget(delayed_per_peer=2))
-    delays = [usage.delay("a") for _ in range(7)]
-    assert delays[5:] == [None, None]
-    usage.end_delay("a")
-    assert usage.delay("a") is not None
-    assert usage.delay("a") is None
-
-
 def test_peers_that_fail_are_remembered_up_to_a_bound() -> None:
     """Addresses are cheap."""
     usage = Usage(Budget())
@@ -116,8 +92,26 @@ def test_a_right_key_is_served_while_wrong_ones_of_the_same_peer_wait(monkeypatc
             assert error_code(ask(receiver.port, wrong)) == 400
         with connected(receiver.port) as guessing:
             guessing.sendall(wrong)
-            wait_until(lambda: receiver.receiver.server._usage._delayed["127.0.0.1"] == 1)
+            wait_until(lambda: receiver.receiver.server._usage._failures["127.0.0.1"][0] == 4)
             assert ask(receiver.port, right).message_type == "-OK"
+            guessing.shutdown(socket.SHUT_RDWR)
+
+
+def test_refusals_that_wait_are_sent_when_others_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind one address may be many people who mistype: each hears 400, at the latest when there is no place left."""
+    monkeypatch.setattr(budget_module, "_FIRST_DELAY", 30.0)
+    monkeypatch.setattr(budget_module, "_LAST_DELAY", 30.0)
+    wrong, right = secured(REGISTER, "wrong", "SHA256", None), secured(REGISTER, "right", "SHA256", None)
+    with running_receiver(["right"], budget=Budget(silent_per_peer=12)) as receiver, contextlib.ExitStack() as waiting:
+        for _ in range(3):
+            assert error_code(ask(receiver.port, wrong)) == 400
+        guesses = []
+        for _ in range(60):
+            guesses.append(waiting.enter_context(connected(receiver.port)))
+            guesses[-1].sendall(wrong)
+        for guess in guesses[:48]:
+            assert error_code(read_answer(guess)) == 400
+        assert ask(receiver.port, right).message_type == "-OK"
 
 
 def test_a_refusal_that_was_delayed_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -331,18 +331,35 @@ def test_a_client_that_resets_harms_nobody(receiver: RunningReceiver, caplog: py
     assert caplog.records == []
 
 
-@pytest.mark.parametrize("budget", [Budget(connections=5), Budget(connections_per_peer=5)])
-def test_a_crowd_is_let_in_up_to_the_limit(budget: Budget) -> None:
-    """A connection too many is closed unread; when one of the others leaves, there is room again."""
+@pytest.mark.parametrize("budget", [Budget(connections=8), Budget(connections_per_peer=4)])
+def test_in_a_crowd_the_oldest_silent_connection_gives_way(budget: Budget) -> None:
+    """It is closed for the one that comes, which is served."""
     with running_receiver(budget=budget) as receiver, contextlib.ExitStack() as crowd:
-        first, *_ = [crowd.enter_context(connected(receiver.port)) for _ in range(5)]
-        wait_until(lambda: _open_connections(receiver) == 5)
+        first, *others = [crowd.enter_context(connected(receiver.port)) for _ in range(4)]
+        wait_until(lambda: _open_connections(receiver) == 4)
+
+        assert ask(receiver.port, register()).message_type == "-OK"
+
+        assert first.recv(1) == b""
+        for other in others:
+            other.sendall(register())
+            assert read_answer(other).message_type == "-OK"
+
+
+def test_a_connection_for_which_nobody_gives_way_is_closed() -> None:
+    """Those that have sent a whole request stay; when one of them leaves, there is room again."""
+    with running_receiver(budget=Budget(connections=2)) as receiver, contextlib.ExitStack() as crowd:
+        kept = []
+        for _ in range(2):
+            kept.append(crowd.enter_context(connected(receiver.port)))
+            kept[-1].sendall(_keep(REGISTER))
+            _answers(kept[-1], 1)
 
         with connected(receiver.port) as one_too_many:
             assert one_too_many.recv(1) == b""
 
-        first.close()
-        wait_until(lambda: _open_connections(receiver) == 4)
+        kept[0].close()
+        wait_until(lambda: _open_connections(receiver) == 1)
         assert ask(receiver.port, register()).message_type == "-OK"
 
 

@@ -1,0 +1,125 @@
+"""Who may be connected, and who gives way to whom when it gets crowded. Pure.
+
+A guest is *silent* until it has shown a valid key; on a server without passwords, until it has sent a whole request.
+Silent guests give way: whoever has the password gets in, however many others hold connections open.
+"""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+from collections import Counter, OrderedDict
+from typing import Generic, Protocol, TypeVar
+
+from .budget import Budget
+
+
+class Guest(Protocol):
+    """One connection."""
+
+    def is_idle(self) -> bool:
+        """Tell whether all that it has sent at first was looked at, and the server waits for more: it has no key."""
+
+    def give_way(self) -> None:
+        """Close at once: another has taken the place."""
+
+
+_Guest = TypeVar("_Guest", bound=Guest)
+
+
+class Places(Generic[_Guest]):
+    """The places of a server. A guest has one from its accept on, before TLS or a first byte."""
+
+    def __init__(self, budget: Budget, capacity: int, *, is_protected: bool) -> None:
+        """Begin with all places free.
+
+        Args:
+            budget: Bounds for each address.
+            capacity: How many places there are.
+            is_protected: Whether guests have a key to show.
+        """
+        self._budget = budget
+        self._capacity = capacity
+        self._is_protected = is_protected
+        self._groups: dict[_Guest, str] = {}
+        self._sizes: Counter[str] = Counter()
+        self._silent: OrderedDict[_Guest, None] = OrderedDict()
+        self._silent_of: dict[str, OrderedDict[_Guest, None]] = {}
+
+    def __len__(self) -> int:
+        """Return how many places are taken."""
+        return len(self._groups)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether half the places are taken."""
+        return 2 * len(self._groups) >= self._capacity
+
+    def admit(self, guest: _Guest, peer: str) -> bool:
+        """Give a new guest a place; a silent one gives way where there are too many.
+
+        Args:
+            peer: Address of the guest.
+
+        Returns:
+            False if there is no place, even so.
+        """
+        group = group_of(peer)
+        own, budget = self._silent_of.get(group), self._budget
+        is_full = self._sizes[group] >= budget.connections_per_peer
+        if own and (is_full or (self._is_protected and len(own) >= budget.silent_per_peer)):
+            self._dismiss_one_of(own)
+        elif self.is_crowded:
+            self._dismiss_one_of(self._silent)
+        if len(self._groups) >= self._capacity or self._sizes[group] >= budget.connections_per_peer:
+            return False
+        self._groups[guest] = group
+        self._sizes[group] += 1
+        self._silent[guest] = None
+        self._silent_of.setdefault(group, OrderedDict())[guest] = None
+        return True
+
+    def dismiss_oldest(self) -> None:
+        """Let the guest that has been silent for the longest time give way, if one is silent."""
+        self._dismiss_one_of(self._silent)
+
+    def has_spoken(self, guest: _Guest) -> None:
+        """Note that a guest has shown a valid key: it gives way to nobody."""
+        group = self._groups.get(guest)
+        if group is not None and self._silent.pop(guest, _NONE) is not _NONE:
+            self._silent_of[group].pop(guest)
+            if not self._silent_of[group]:
+                del self._silent_of[group]
+
+    def leave(self, guest: _Guest) -> None:
+        """Free the place of a guest. Leaving twice is harmless."""
+        self.has_spoken(guest)
+        group = self._groups.pop(guest, None)
+        if group is not None:
+            self._sizes[group] -= 1
+            if not self._sizes[group]:
+                del self._sizes[group]
+
+    def _dismiss_one_of(self, guests: OrderedDict[_Guest, None]) -> None:
+        """Let the oldest idle guest give way; if all have just sent something, the oldest."""
+        guest = next((guest for guest in guests if guest.is_idle()), next(iter(guests), None))
+        if guest is not None:
+            self.leave(guest)
+            guest.give_way()
+
+
+_NONE = object()
+
+
+@functools.lru_cache(maxsize=1024)
+def group_of(peer: str) -> str:
+    """Return the network that counts as one peer: of IPv6 the /64, all of which one machine may have."""
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return peer
+    if address.version == 4:
+        return peer
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(address) >> 64 << 64, 64)))
