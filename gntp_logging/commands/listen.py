@@ -44,7 +44,7 @@ Show what GNTP clients send, on this machine: a GNTPHandler, or any other progra
   gntp-logging listen --display json | jq .title         for scripts
   gntp-logging listen --bind 0.0.0.0 --password-file F --hub
                                                          a hub, to which desktops subscribe
-  gntp-logging listen --bind 0.0.0.0 --password-file F --subscribe-to hub.example --encryption AES
+  gntp-logging listen --bind 0.0.0.0 --password-file F --subscribe-to hub.example
                                                          what the hub gets
 
 GNTP_PORT, GNTP_PASSWORD and GNTP_PASSWORD_FILE stand in for arguments that are not given.
@@ -93,9 +93,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="show what this hub gets as well; the first password that is given here must be the hub's",
     )  # fmt: skip
     parser.add_argument(
-        "--encryption", metavar="CIPHER", choices=tuple(CIPHERS),
-        help=f"cipher of the subscription, and so of what the hub sends: {', '.join(CIPHERS)} (default: in clear;"
-        " a hub then holds back what arrived there encrypted)",
+        "--encryption", metavar="CIPHER", choices=tuple(CIPHERS), default="AES",
+        help=f"cipher of the subscription, and so of what the hub sends: {', '.join(CIPHERS)} (default %(default)s)",
     )  # fmt: skip
     parser.set_defaults(run=listen_command)
 
@@ -180,7 +179,7 @@ def _subscriber(arguments: argparse.Namespace, passwords: Sequence[str]) -> Subs
     from gntp_logging.gntp.lib import Subscriber
 
     name = platform.node() or "gntp-logging"
-    cipher = CIPHERS.get(arguments.encryption)
+    cipher = CIPHERS[arguments.encryption]
     return Subscriber(f"{name}-{random_hex_string(4)}", name, arguments.subscribe_to, passwords[0], encryption=cipher)
 
 

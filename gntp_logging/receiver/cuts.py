@@ -15,7 +15,7 @@ from gntp_logging.gntp.requests import ExtraHeaders, NotifyRequest, RegisterRequ
 MAX_NAME: Final = 256
 """Characters of the name of an application, a type or a header."""
 
-MAX_ID: Final = 1024
+MAX_ID: Final = 512
 """Characters of an id, and of the URL of a picture."""
 
 MAX_LINK: Final = 8192

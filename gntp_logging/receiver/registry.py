@@ -5,6 +5,7 @@ What arrives as a request leaves as a :class:`Toast`, or as the error to answer 
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -22,13 +23,13 @@ from .reactions import React, ignore
 
 _NO_ENVELOPE: Final = Envelope(hash_id=None, cipher_id=None, headers={})
 
-MAX_PICTURES: Final = 8 * 1024 * 1024
+MAX_PICTURES: Final = 6 * 1024 * 1024
 """Bytes of the pictures of all applications together; the pictures that were used last stay."""
 
-MAX_REGISTRATIONS: Final = 8 * 1024 * 1024
+MAX_REGISTRATIONS: Final = 6 * 1024 * 1024
 """Bytes of the names of all applications and types together; the applications that were heard of last stay.
 
-The largest registration has 1,024 types with names of 256 characters and URLs of 1,024, at four bytes each: it fits.
+The largest registration has 1,024 types with names of 256 characters and URLs of 512, at four bytes each: it fits.
 """
 
 MAX_APPLICATIONS: Final = 1000
@@ -79,11 +80,22 @@ class Toast:
 
 
 @dataclass(frozen=True)
-class _Application:
-    icon: str | Resource | None
+class Registration:
+    """What an application has registered.
+
+    Attributes:
+        request: The request, with identifiers in the place of pictures; :meth:`Registry.with_pictures` puts them back.
+        events: Its types by their names.
+        came_by: Cipher with which it came; None for clear text.
+        size: Bytes that it takes.
+        fingerprint: What is the same only for registrations that say the same.
+    """
+
+    request: RegisterRequest
     events: Mapping[str, Event]
     came_by: str | None
     size: int
+    fingerprint: bytes
 
 
 class _Pictures:
@@ -109,11 +121,14 @@ class _Pictures:
 
     def find(self, icon: str | Resource | None) -> str | Resource | None:
         """Return the picture of an identifier, None if it was forgotten; return anything else as it is."""
-        if not isinstance(icon, _Kept):
-            return icon
-        if icon in self._by_id:
-            self._by_id.move_to_end(icon)
-        return self._by_id.get(icon)
+        return self._by_id.get(icon) if isinstance(icon, _Kept) else icon
+
+    def use(self, icon: str | Resource | None) -> str | Resource | None:
+        """Return the same, and keep the picture longer than those that are not used."""
+        found = self.find(icon)
+        if found is not icon and found is not None:
+            self._by_id.move_to_end(str(icon))
+        return found
 
 
 class _Kept(str):
@@ -127,7 +142,7 @@ class Registry:
 
     def __init__(self) -> None:
         """Begin without any application."""
-        self._applications: OrderedDict[str, _Application] = OrderedDict()
+        self._applications: OrderedDict[str, Registration] = OrderedDict()
         self._size = 0
         self._pictures = _Pictures()
 
@@ -138,12 +153,12 @@ class Registry:
             came_by: Cipher with which the request came; None for clear text.
         """
         request = cut_registration(request)
-        keep = self._pictures.keep
+        keep, size = self._pictures.keep, _size(request)
         events = {event.name: replace(event, icon=keep(event.icon)) for event in request.events}
-        icon = keep(request.app_icon)
+        request = RegisterRequest(request.app_name, keep(request.app_icon), list(events.values()))
         self._forget(request.app_name)
-        self._applications[request.app_name] = kept = _Application(icon, events, came_by, _size(request))
-        self._size += kept.size
+        self._applications[request.app_name] = Registration(request, events, came_by, size, _fingerprint(request))
+        self._size += size
         while len(self._applications) > MAX_APPLICATIONS or self._size > MAX_REGISTRATIONS:
             self._forget(next(iter(self._applications)))
 
@@ -151,6 +166,14 @@ class Registry:
         forgotten = self._applications.pop(app_name, None)
         if forgotten is not None:
             self._size -= forgotten.size
+
+    def find(self, app_name: str) -> Registration:
+        """Return the registration of an application.
+
+        Raises:
+            KeyError: If the application is not registered.
+        """
+        return self._applications[cut(app_name, MAX_NAME)]
 
     def registration(self, app_name: str) -> RegisterRequest:
         """Return what an application has registered.
@@ -161,11 +184,7 @@ class Registry:
         Raises:
             KeyError: If the application is not registered.
         """
-        app_name = cut(app_name, MAX_NAME)
-        application = self._applications[app_name]
-        find = self._pictures.find
-        events = tuple(replace(event, icon=find(event.icon)) for event in application.events.values())
-        return RegisterRequest(app_name, find(application.icon), events)
+        return self.with_pictures(self.find(app_name).request)
 
     def registered_by(self, app_name: str) -> str | None:
         """Return the cipher with which an application's registration came; None for clear text.
@@ -173,7 +192,13 @@ class Registry:
         Raises:
             KeyError: If the application is not registered.
         """
-        return self._applications[cut(app_name, MAX_NAME)].came_by
+        return self.find(app_name).came_by
+
+    def with_pictures(self, request: RegisterRequest) -> RegisterRequest:
+        """Return the request of a :class:`Registration` with the pictures that are still there. Any thread may ask."""
+        find = self._pictures.find
+        events = tuple(replace(event, icon=find(event.icon)) for event in request.events)
+        return RegisterRequest(request.app_name, find(request.app_icon), events)
 
     def toast(
         self, request: NotifyRequest, envelope: Envelope = _NO_ENVELOPE, *, peer: str = "", react: React = ignore
@@ -212,7 +237,7 @@ class Registry:
             id_=shown.id_ or "",
             coalescing_id=shown.coalescing_id or "",
             callback_url=shown.callback.url if isinstance(shown.callback, URLCallback) else "",
-            icon=shown.icon or self._pictures.find(event.icon) or self._pictures.find(application.icon),
+            icon=shown.icon or self._pictures.use(event.icon) or self._pictures.use(application.request.app_icon),
             headers=cut_headers(envelope.headers),
             encryption=envelope.cipher_id or "",
             hash_=envelope.hash_id or "",
@@ -228,3 +253,10 @@ def _size(request: RegisterRequest) -> int:
         texts += event.name, event.display_name, event.icon
     own = sum(sys.getsizeof(text) for text in texts if isinstance(text, str))
     return own + _EVENT_SIZE * (len(request.events) + 1)
+
+
+def _fingerprint(request: RegisterRequest) -> bytes:
+    digest = hashlib.sha256()
+    for block in request.blocks():
+        digest.update(repr(block).encode("utf-8", "surrogatepass"))
+    return digest.digest()

@@ -27,7 +27,7 @@ from gntp_logging.gntp.wire import Limits, RequestReader
 
 from .budget import DEFAULT_BUDGET, REQUEST_LIMITS, Budget, Usage
 from .connection import ClientSession
-from .cuts import cut_headers, cut_notification, cut_registration
+from .cuts import MAX_NAME, cut, cut_headers, cut_notification, cut_registration
 from .descriptors import affordable_connections
 from .display_group import DisplayGroup
 from .hub import Hub, Message
@@ -35,7 +35,7 @@ from .loop_thread import LoopThread
 from .places import Places, group_of
 from .protocols import Display, Notice
 from .reactions import MAX_AWAITED, MAX_AWAITED_BYTES, Awaited, AwaitedReactions, ignore
-from .registry import Registry
+from .registry import Registry, Toast
 from .socket_stream import READ_SIZE, SocketStream
 
 REQUEST_TIMEOUT: Final = 10.0
@@ -131,7 +131,7 @@ class Server:
         self._registry = Registry()
         # One overheard message is enough to subscribe, so a server is a hub only where that was asked for.
         self._refused = {} if hub else {SubscribeRequest.message_type: NO_HUB}
-        self._hub = Hub(platform.node(), self._notice_from_thread)
+        self._hub = Hub(platform.node(), self._notice_from_thread, self._registry.with_pictures)
         self._connections: set[asyncio.Task[None]] = set()
         self._places: Places[ClientSession] = Places(
             budget, affordable_connections(budget.connections), is_protected=bool(self._passwords)
@@ -272,16 +272,22 @@ class Server:
         headers = {"Response-Action": request.message_type}
         awaited = None
         if isinstance(request, SubscribeRequest):
-            ttl = self._hub.subscribe(request, connection.envelope, connection.peer)
-            headers["Subscription-TTL"] = str(ttl)
-            self._notice(
-                "subscribe", id=request.id_, name=request.name, port=request.port, ttl=ttl, **connection.security()
-            )
+            headers["Subscription-TTL"] = str(self._subscribe(request, connection))
         elif not self._hub.has_seen(request):
             awaited = self._take(request, connection)
         if isinstance(request, NotifyRequest) and request.notification.id_:
             headers["Notification-ID"] = request.notification.id_
         return Response(RESPONSE_OK, {**headers, **_echoed(request, connection)}), awaited
+
+    def _subscribe(self, request: SubscribeRequest, connection: ClientSession) -> int:
+        """Add a subscription, show it to people if it is new, and return its length in seconds."""
+        is_new = not self._hub.knows(request.id_)
+        ttl = self._hub.subscribe(request, connection.envelope, connection.peer)
+        name, security = cut(request.name, MAX_NAME), connection.security()
+        fields = {"id": request.id_, "name": name, "port": request.port, "ttl": ttl, **security}
+        toast = _announcement(name, connection) if is_new else None
+        self._displays.notice(Notice("subscribe", fields, toast))
+        return ttl
 
     def _take(self, request: RegisterRequest | NotifyRequest, connection: ClientSession) -> Awaited | None:
         """Register an application or show a notification, and hand it on to subscribers.
@@ -306,9 +312,7 @@ class Server:
         else:
             kept = cut_notification(request)
             awaited = self._show(request, connection)
-        registration = self._registry.registration(kept.app_name)
-        registered_by = self._registry.registered_by(kept.app_name)
-        self._hub.forward(Message(kept, came_by, registration, registered_by), connection.peer)
+        self._hub.forward(Message(kept, came_by, self._registry.find(kept.app_name)), connection.peer)
         return awaited
 
     def _show(self, request: NotifyRequest, connection: ClientSession) -> Awaited | None:
@@ -359,6 +363,14 @@ async def _cancelled(tasks: set[asyncio.Task[None]]) -> None:
         for task in pending:
             task.cancel()
         await asyncio.wait(pending, timeout=_CANCEL_INTERVAL)
+
+
+def _announcement(name: str, connection: ClientSession) -> Toast:
+    """Return the toast about a new subscriber: one that nobody expects may be a stranger with an overheard key."""
+    cipher = connection.envelope.cipher_id
+    what = f"what arrives, encrypted with {cipher}" if cipher else "what arrives in clear"
+    text = f"{name} at {connection.peer} gets {what}. If you do not know it, change the password."
+    return Toast("gntp-logging", "Subscription", f"{name} has subscribed", text, priority=1, peer=connection.peer)
 
 
 def _echoed(request: Request, connection: ClientSession) -> dict[str, str]:
