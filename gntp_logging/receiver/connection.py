@@ -55,8 +55,9 @@ class ClientSession:
         usage: What peers use of the server.
         encrypts_answers: Whether the answers to encrypted requests are encrypted.
         speaks: Called when the client has shown a valid key, or has sent a whole request where there are no keys.
-        first_line_timeout: Seconds until the first information line is accepted.
-        has_given_way: Whether the connection was closed to make room for another.
+        first_line_timeout: Seconds from the accept until the first information line is accepted.
+        gave_way: Called when the connection is closed to make room for another before it was begun.
+        has_given_way: Whether it was closed to make room for another.
     """
 
     sock: socket.socket
@@ -68,7 +69,10 @@ class ClientSession:
     encrypts_answers: bool
     speaks: Callable[[ClientSession], None]
     first_line_timeout: float
+    gave_way: Callable[[ClientSession], None]
     has_given_way: bool = False
+    _accepted_at: float = dataclasses.field(default_factory=lambda: asyncio.get_running_loop().time())
+    _late: asyncio.TimerHandle | None = None
     _is_open: bool = False
     _is_closing: bool = False
     _has_read: bool = False
@@ -76,6 +80,34 @@ class ClientSession:
     _refusal: bytes = b""
     _held: int = 0
     _reactions: set[asyncio.Task[None]] = dataclasses.field(default_factory=set)
+
+    def wait(self, begin: Callable[[], None]) -> None:
+        """Wait for the first byte: until then the connection costs nothing but its socket.
+
+        Args:
+            begin: Called when it has come, or has not come in time.
+        """
+
+        def end() -> None:
+            self._end_waiting()
+            begin()
+
+        loop = asyncio.get_running_loop()
+        self._late = loop.call_later(self.first_line_timeout, end)
+        try:
+            loop.add_reader(self.sock.fileno(), end)
+        except NotImplementedError:  # Windows: its loop has no readers
+            end()
+
+    def _end_waiting(self) -> bool:
+        """Wait for the first byte no longer; return whether that was waited for."""
+        if self._late is None:
+            return False
+        self._late.cancel()
+        self._late = None
+        with contextlib.suppress(NotImplementedError):
+            asyncio.get_running_loop().remove_reader(self.sock.fileno())
+        return True
 
     async def open(self) -> None:
         """Take the socket into the event loop.
@@ -120,6 +152,10 @@ class ClientSession:
         return request
 
     async def _read_in_time(self, timeout: float) -> Request | None:
+        if not self._has_read:  # the first request's time began with the accept
+            waited = asyncio.get_running_loop().time() - self._accepted_at
+            timeout = max(0.0, timeout - waited)
+            self.first_line_timeout = max(0.0, self.first_line_timeout - waited)
         if not self._is_accepted() and self.first_line_timeout < timeout:
             request = await asyncio.wait_for(self._read(until_accepted=True), self.first_line_timeout)
             if request is not None or not self._is_accepted():  # the stream has ended
@@ -260,6 +296,10 @@ class ClientSession:
         """Close at once, for another client. A refusal that waits is sent before."""
         self.has_given_way = True
         self._gone.set()
+        if self._end_waiting():
+            self.sock.close()
+            self.gave_way(self)
+            return
         if not self._is_open:
             return  # open() sees it
         if self._refusal:

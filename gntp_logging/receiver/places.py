@@ -28,7 +28,12 @@ _Guest = TypeVar("_Guest", bound=Guest)
 
 
 class Places(Generic[_Guest]):
-    """The places of a server. A guest has one from its accept on, before TLS or a first byte."""
+    """The places of a server. A guest has one from its accept on, before TLS or a first byte.
+
+    Attributes:
+        is_pressed: Whether nobody could give way to the last guest, because what all have sent at first must still be
+            looked at. The next guest should wait for that.
+    """
 
     def __init__(self, budget: Budget, capacity: int, *, is_protected: bool) -> None:
         """Begin with all places free.
@@ -45,6 +50,7 @@ class Places(Generic[_Guest]):
         self._sizes: Counter[str] = Counter()
         self._silent: OrderedDict[_Guest, None] = OrderedDict()
         self._silent_of: dict[str, OrderedDict[_Guest, None]] = {}
+        self.is_pressed: bool = False
 
     def __len__(self) -> int:
         """Return how many places are taken."""
@@ -54,6 +60,10 @@ class Places(Generic[_Guest]):
     def is_crowded(self) -> bool:
         """Whether half the places are taken."""
         return 2 * len(self._groups) >= self._capacity
+
+    def are_many_silent(self, peer: str) -> bool:
+        """Tell whether silent guests are so many, of an address or of all, that each should cost little."""
+        return self.is_crowded or 5 * len(self._silent_of.get(group_of(peer), ())) >= self._budget.silent_per_peer
 
     def admit(self, guest: _Guest, peer: str) -> bool:
         """Give a new guest a place; a silent one gives way where there are too many.
@@ -65,12 +75,13 @@ class Places(Generic[_Guest]):
             False if there is no place, even so.
         """
         group = group_of(peer)
-        own, budget = self._silent_of.get(group), self._budget
-        is_full = self._sizes[group] >= budget.connections_per_peer
-        if own and (is_full or (self._is_protected and len(own) >= budget.silent_per_peer)):
-            self._dismiss_one_of(own)
-        elif self.is_crowded:
-            self._dismiss_one_of(self._silent)
+        own, budget = self._silent_of.get(group, OrderedDict()), self._budget
+        most = budget.silent_per_peer if self._is_protected else self._capacity
+        self.is_pressed = False
+        while own and not self.is_pressed and (len(own) >= most or self._sizes[group] >= budget.connections_per_peer):
+            self.is_pressed = not self._dismiss_one_of(own)
+        if self.is_crowded and not self.is_pressed:
+            self.is_pressed = not self._dismiss_one_of(self._silent)
         if len(self._groups) >= self._capacity or self._sizes[group] >= budget.connections_per_peer:
             return False
         self._groups[guest] = group
@@ -100,12 +111,14 @@ class Places(Generic[_Guest]):
             if not self._sizes[group]:
                 del self._sizes[group]
 
-    def _dismiss_one_of(self, guests: OrderedDict[_Guest, None]) -> None:
-        """Let the oldest idle guest give way; if all have just sent something, the oldest."""
-        guest = next((guest for guest in guests if guest.is_idle()), next(iter(guests), None))
-        if guest is not None:
-            self.leave(guest)
-            guest.give_way()
+    def _dismiss_one_of(self, guests: OrderedDict[_Guest, None]) -> bool:
+        """Let the oldest idle guest give way; return whether there was one."""
+        guest = next((guest for guest in guests if guest.is_idle()), None)
+        if guest is None:
+            return False
+        self.leave(guest)
+        guest.give_way()
+        return True
 
 
 _NONE = object()

@@ -44,8 +44,14 @@ REQUEST_TIMEOUT: Final = 10.0
 CROWDED_TIMEOUT: Final = 2.0
 """Seconds for the first line of a request while half the places are taken."""
 
-BACKLOG: Final = 1024
-"""Connections that the system keeps for a server that is busy with others."""
+BACKLOG: Final = 4096
+"""Connections that the system keeps for a server that is busy with others.
+
+As many as Linux allows by default: a crowd that fills it costs a client that comes then a second, for a second try.
+"""
+
+_ACCEPTS: Final = 32
+"""Connections that are accepted in one turn of the loop: those that were accepted before go on between."""
 
 _ACCEPT_PAUSE: Final = 0.05
 """Seconds after an accept that has failed: the process has no descriptor left, or the client has gone."""
@@ -132,7 +138,8 @@ class Server:
         # One overheard message is enough to subscribe, so a server is a hub only where that was asked for.
         self._refused = {} if hub else {SubscribeRequest.message_type: NO_HUB}
         self._hub = Hub(platform.node(), self._notice_from_thread, self._registry.with_pictures)
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: set[ClientSession] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._places: Places[ClientSession] = Places(
             budget, affordable_connections(budget.connections), is_protected=bool(self._passwords)
         )
@@ -178,11 +185,16 @@ class Server:
         for listener in self._listeners:
             listener.close()
         self._listeners.clear()
-        await _cancelled(self._connections)
+        for connection in list(self._connections):
+            connection.give_way()
+        await _cancelled(self._tasks)
+        for connection in list(self._connections):  # those that had sent nothing
+            self._forget(connection)
 
     async def _accept_from(self, listener: socket.socket) -> None:
-        """Accept connections, one in each turn of the loop, so that those that are accepted already go on."""
+        """Accept connections."""
         loop = asyncio.get_running_loop()
+        accepted = 0
         while not self._closing:
             try:
                 sock, address = await loop.sock_accept(listener)
@@ -191,10 +203,12 @@ class Server:
                 await asyncio.sleep(_ACCEPT_PAUSE)
             else:
                 self._accept(sock, str(address[0] if address else ""))
-                await asyncio.sleep(0)
+                accepted += 1
+                if accepted % _ACCEPTS == 0 or self._places.is_pressed:
+                    await asyncio.sleep(0)
 
     def _accept(self, sock: socket.socket, peer: str) -> None:
-        """Give a connection a place and a task of its own; it counts from here on, before a byte is read."""
+        """Give a connection a place; it counts from here on, before a byte is read."""
         connection = ClientSession(
             sock,
             SocketStream(self._scratch),
@@ -205,16 +219,26 @@ class Server:
             self._encrypts_answers,
             self._places.has_spoken,
             CROWDED_TIMEOUT if self._places.is_crowded else self._request_timeout,
+            self._connections.discard,
         )
         if self._closing or not self._places.admit(connection, peer):
             sock.close()
             return
-        task = asyncio.get_running_loop().create_task(self._serve(connection))
-        self._connections.add(task)
-        task.add_done_callback(functools.partial(self._forget, connection))
+        self._connections.add(connection)
+        if self._places.are_many_silent(peer):
+            connection.wait(functools.partial(self._begin, connection))
+        else:
+            self._begin(connection)
 
-    def _forget(self, connection: ClientSession, task: asyncio.Task[None]) -> None:
-        self._connections.discard(task)
+    def _begin(self, connection: ClientSession) -> None:
+        """Serve a connection in a task of its own."""
+        task = asyncio.get_running_loop().create_task(self._serve(connection))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: self._forget(connection))
+
+    def _forget(self, connection: ClientSession) -> None:
+        self._connections.discard(connection)
         self._places.leave(connection)
         connection.give_back()
 
