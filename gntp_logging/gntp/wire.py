@@ -446,6 +446,42 @@ class Envelope:
     password: str | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True)
+class Demands:
+    """What a server demands of each request beside a key.
+
+    Attributes:
+        encryption: Whether it must be encrypted, with AES or 3DES: the 56 bits of DES can be searched.
+        minimum_hash: Hash that its key must be as long as; None takes every hash.
+    """
+
+    encryption: bool = False
+    minimum_hash: str | None = None
+
+    def check(self, line: InformationLine) -> None:
+        """Check the first line of a request.
+
+        Raises:
+            GNTPProtocolError: With 400 and what to do, if it does not do.
+        """
+        if self.encryption and line.cipher_id not in _STRONG_CIPHERS:
+            came = "in clear" if line.cipher_id is None else f"with {line.cipher_id}"
+            raise GNTPProtocolError(
+                f"this server takes only what is encrypted with {' or '.join(_STRONG_CIPHERS)}, and this came {came}",
+                ErrorCode.NOT_AUTHORIZED,
+            )
+        if self.minimum_hash is not None and line.hash_id is not None:
+            least, given = (keys.ALGORITHMS[name].key_size for name in (self.minimum_hash, line.hash_id))
+            if given < least:
+                raise GNTPProtocolError(
+                    f"this server takes only keys hashed with {self.minimum_hash} or a longer hash, not {line.hash_id}",
+                    ErrorCode.NOT_AUTHORIZED,
+                )
+
+
+_STRONG_CIPHERS: Final = ("AES", "3DES")
+
+
 class RequestReader(_Reader[Request]):
     """Reads requests, as a server.
 
@@ -463,6 +499,7 @@ class RequestReader(_Reader[Request]):
         passwords: Sequence[str] = (),
         limits: Limits = DEFAULT_LIMITS,
         refused: Mapping[str, str] = MappingProxyType({}),
+        demands: Demands = Demands(),
     ) -> None:
         """Prepare for the first request.
 
@@ -470,10 +507,12 @@ class RequestReader(_Reader[Request]):
             passwords: Passwords of which a request must have one; none for a server without a password.
             limits: What is accepted from a peer.
             refused: Message types that are refused whatever their key, each with the description of the error.
+            demands: What else each request must have.
         """
         super().__init__(limits)
         self._passwords = tuple(passwords)
         self._refused = refused
+        self._demands = demands
         self.envelope: Envelope | None = None
         self.line: InformationLine | None = None
 
@@ -491,6 +530,7 @@ class RequestReader(_Reader[Request]):
                 raise GNTPProtocolError("encrypted without a key", ErrorCode.NOT_AUTHORIZED)
             cipher = _cipher_for(line, key)
         self.line = line
+        self._demands.check(line)
         if cipher is not None:
             blocks = yield from self._encrypted_blocks(cipher)
         else:

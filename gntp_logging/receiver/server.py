@@ -23,7 +23,7 @@ from gntp_logging.gntp.exceptions import GNTPProtocolError
 from gntp_logging.gntp.headers import is_name
 from gntp_logging.gntp.models import SocketCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, Response, SubscribeRequest
-from gntp_logging.gntp.wire import Limits, RequestReader
+from gntp_logging.gntp.wire import Demands, Limits, RequestReader
 
 from .budget import DEFAULT_BUDGET, REQUEST_LIMITS, Budget, Usage
 from .connection import ClientSession
@@ -107,6 +107,8 @@ class Server:
         encrypt_answers: bool = False,
         request_timeout: float = REQUEST_TIMEOUT,
         hub: bool = False,
+        require_encryption: bool = False,
+        minimum_hash: str | None = None,
         on_failure: Callable[[Display, Exception], None] = _leave_it,
     ) -> None:
         """Prepare.
@@ -124,6 +126,8 @@ class Server:
             request_timeout: Seconds for one whole request.
             hub: Whether to accept subscriptions, and hand messages on. This needs passwords: a subscription without a
                 key is refused.
+            require_encryption: Whether to refuse what is not encrypted with AES or 3DES.
+            minimum_hash: Hash that keys must be as long as, such as SHA256; None takes every hash.
             on_failure: Called in the loop with each display that could not show something, and the error. The failure
                 is counted, and reported to the other displays, in any case.
         """
@@ -135,6 +139,7 @@ class Server:
         self._encrypts_answers = encrypt_answers
         self._request_timeout = request_timeout
         self._registry = Registry()
+        self._demands = Demands(require_encryption, minimum_hash)
         # One overheard message is enough to subscribe, so a server is a hub only where that was asked for.
         self._refused = {} if hub else {SubscribeRequest.message_type: NO_HUB}
         self._hub = Hub(platform.node(), self._notice_from_thread, self._registry.with_pictures)
@@ -212,7 +217,7 @@ class Server:
         connection = ClientSession(
             sock,
             SocketStream(self._scratch),
-            RequestReader(self._passwords, self._limits, self._refused),
+            RequestReader(self._passwords, self._limits, self._refused, self._demands),
             peer,
             group_of(peer),
             self._usage,
@@ -261,7 +266,7 @@ class Server:
         except GNTPProtocolError as error:  # nobody knows where the next request begins
             self._notice_error(error, connection)
             response = _error_response(error.error_code, str(error))
-            if error.error_code == ErrorCode.NOT_AUTHORIZED:
+            if error.error_code == ErrorCode.NOT_AUTHORIZED and connection.wire.line is None:
                 await connection.refuse(response)
             else:
                 await connection.send(response)

@@ -12,10 +12,11 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from gntp_logging.gntp import ciphers
+from gntp_logging.gntp import ciphers, keys
 from gntp_logging.gntp.ciphers import Cipher
 from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.exceptions import GNTPAuthenticationError
@@ -193,6 +194,38 @@ def test_no_key_is_400() -> None:
 def test_a_key_for_a_server_without_a_password_is_400(receiver: RunningReceiver, cipher_id: str | None) -> None:
     """A key that cannot be checked is refused: its sender believes in a protection that is not there."""
     assert error_code(ask(receiver.port, secured(REGISTER, "secret", "SHA256", cipher_id))) == 400
+
+
+@pytest.mark.parametrize(
+    ("demands", "taken", "refusal"),
+    [
+        (
+            {"require_encryption": True},
+            [("SHA256", "AES"), ("SHA256", "3DES")],
+            "this server takes only what is encrypted with AES or 3DES, and this came ",
+        ),
+        (
+            {"minimum_hash": "SHA256"},
+            [("SHA256", None), ("SHA384", None), ("SHA512", None), ("SHA256", "AES"), ("SHA256", "3DES"),
+             ("SHA256", "DES")],
+            "this server takes only keys hashed with SHA256 or a longer hash, not ",
+        ),
+    ],
+)  # fmt: skip
+def test_a_server_may_demand_more(demands: dict[str, Any], taken: list[tuple[str, str | None]], refusal: str) -> None:
+    """All else is 400 with a sentence, at once however often it comes: its sender knows the password."""
+    ways = [(hash_id, None) for hash_id in keys.ALGORITHMS]
+    ways += [("SHA256", "AES"), ("SHA256", "3DES"), ("SHA256", "DES"), ("MD5", "DES")]  # type: ignore[list-item]
+    with running_receiver(["secret"], **demands) as receiver:
+        for hash_id, cipher_id in ways * 2:
+            answer = ask(receiver.port, secured(REGISTER, "secret", hash_id, cipher_id))
+            if (hash_id, cipher_id) in taken:
+                assert answer.message_type == "-OK"
+            else:
+                assert error_code(answer) == 400
+                assert answer.headers["Error-Description"].startswith(refusal)
+        assert not receiver.receiver.server._usage._failures
+        assert "password" in ask(receiver.port, register()).headers["Error-Description"]
 
 
 def test_a_ciphertext_that_was_changed_is_refused() -> None:
