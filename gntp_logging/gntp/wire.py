@@ -38,6 +38,8 @@ _KEEP_ALIVE: Final = header_line("Connection", "Keep-Alive")
 _CR: Final = LINE_DELIMITER[0]
 _MESSAGE: Final = b"GNTP/1.0 "
 _SECTION: Final = b"Identifier:"
+_STICKY: Final = "Notification-Sticky"
+_STICKY_LINE: Final = b"Notification-Sticky:"
 
 # -- Encoding ------------------------------------------------------------------------------------
 
@@ -196,6 +198,8 @@ class _Reader(Generic[_Message]):
     Attributes:
         at_end: Whether the semaphore END was the last thing that was read. It comes after a message, so this is known
             only after ``next_message`` has returned None.
+        awaits_section: Whether all of a message is there but a binary section that a header points to, of which
+            nothing has come. Set it to False to take the message without.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -204,6 +208,7 @@ class _Reader(Generic[_Message]):
         self._incoming = self._messages()
         self._failure: GNTPProtocolError | None = None
         self.at_end: bool = False
+        self.awaits_section: bool = False
 
     def feed(self, data: bytes) -> None:
         """Take any number of bytes from the peer."""
@@ -248,10 +253,12 @@ class _Reader(Generic[_Message]):
             yield from self._between_messages()
             while not self._buffer.data:
                 yield None
-            line = yield from self._buffer.read_until(
-                LINE_DELIMITER, self._limits.information_line, "the information line"
-            )
-            yield (yield from self._message(line))
+            line = yield from self._buffer.read_until(b"\n", self._limits.information_line + 1, "the information line")
+            yield (yield from self._message(self._without_cr(line)))
+
+    def _without_cr(self, line: bytes) -> bytes:
+        """Return a line without the CR before its LF; a server may do without."""
+        return line.removesuffix(b"\r")
 
     def _message(self, first_line: bytes) -> Parser[_Message]:
         """Read the rest of a message, whose information line has been read."""
@@ -343,23 +350,55 @@ class _Reader(Generic[_Message]):
             else:
                 searched = at + 1
 
-    def _sections(self, wanted: set[str], cipher: Cipher | None) -> Parser[dict[str, bytes]]:
-        """Read binary sections until each wanted identifier has its own."""
+    def _sections(self, wanted: set[str], cipher: Cipher | None, first: dict[str, str]) -> Parser[dict[str, bytes]]:
+        """Read binary sections until each wanted identifier has its own.
+
+        Args:
+            first: The first header block, for a flag that comes late.
+        """
         sections: dict[str, bytes] = {}
         budget = self._limits.all_sections
         for _ in range(self._limits.sections):
-            if wanted <= sections.keys():
+            if wanted <= sections.keys() or not (yield from self._section_follows(first)):
                 return sections
-            while (yield from self._buffer.starts_with(LINE_DELIMITER)):
-                self._buffer.take(len(LINE_DELIMITER))
-            if not (yield from self._buffer.starts_with(_SECTION)):
-                raise GNTPProtocolError("a binary section that a header points to is missing")
             identifier, data = yield from self._section(cipher, min(budget, self._limits.section))
             budget -= len(data)
             sections[identifier] = data
         if wanted <= sections.keys():
             return sections
         raise GNTPProtocolError(f"more than {self._limits.sections} binary sections")
+
+    def _sticky_block(self, first: dict[str, str]) -> Parser[None]:
+        """Read the flag that go-gntp writes after an empty line, as a block of its own before the picture."""
+        late = parse_block((yield from self._plain_block(self._limits.information_line)), 1)
+        first.setdefault(_STICKY, late[_STICKY])
+
+    def _section_follows(self, first: dict[str, str]) -> Parser[bool]:
+        """Tell whether a binary section follows: not if the message ends, or if the owner of this reader gives it up.
+
+        Args:
+            first: The first header block, for a flag that comes late.
+
+        Raises:
+            GNTPProtocolError: If something else follows.
+        """
+        buffer = self._buffer
+        self.awaits_section = True
+        try:
+            while not buffer.data.startswith(_SECTION):
+                if not self.awaits_section or buffer.data.startswith(_MESSAGE):
+                    return False
+                if buffer.data.startswith(LINE_DELIMITER):
+                    buffer.take(len(LINE_DELIMITER))
+                elif buffer.data.startswith(_STICKY_LINE):
+                    yield from self._sticky_block(first)
+                elif any(each.startswith(buffer.data) for each in (_SECTION, _STICKY_LINE, _MESSAGE, LINE_DELIMITER)):
+                    yield from buffer.wait_for_more()
+                else:
+                    raise GNTPProtocolError("a binary section that a header points to is missing")
+            return True
+        finally:
+            self.awaits_section = False
 
     def _section(self, cipher: Cipher | None, limit: int) -> Parser[tuple[str, bytes]]:
         head = yield from self._buffer.read_until(
@@ -375,14 +414,15 @@ class _Reader(Generic[_Message]):
             data = _decrypted_section(cipher, data)
         return identifier, data
 
-    def _resolved(self, blocks: Sequence[Mapping[str, str]], cipher: Cipher | None) -> Parser[list[_ReadBlock]]:
+    def _resolved(self, blocks: Sequence[dict[str, str]], cipher: Cipher | None) -> Parser[list[_ReadBlock]]:
         """Read the sections that the headers point to, and put their bytes in the pointers' place."""
         wanted = {name for block in blocks for key, value in block.items() if (name := _pointer(key, value))}
-        sections = yield from self._sections(wanted, cipher)
+        sections = yield from self._sections(wanted, cipher, blocks[0])
         return [
             {
-                key: Resource(data=sections[name]) if (name := _pointer(key, value)) else value
+                key: value if name is None else Resource(data=sections[name])
                 for key, value in block.items()
+                if (name := _pointer(key, value)) is None or name in sections
             }
             for block in blocks
         ]
@@ -479,6 +519,9 @@ class Demands:
                 )
 
 
+_TLS: Final = b"\x16\x03"
+"""Begin of a TLS handshake."""
+
 _STRONG_CIPHERS: Final = ("AES", "3DES")
 
 
@@ -516,6 +559,15 @@ class RequestReader(_Reader[Request]):
         self.envelope: Envelope | None = None
         self.line: InformationLine | None = None
 
+    def feed(self, data: bytes) -> None:
+        """Take any number of bytes from the peer."""
+        if data.startswith(_TLS) and not self._buffer.data and self._failure is None:
+            # Its first message need not hold a line end: the peer would wait.
+            self._failure = GNTPProtocolError(
+                "this is TLS, and this server expects GNTP in clear", ErrorCode.UNKNOWN_PROTOCOL
+            )
+        super().feed(data)
+
     def _message(self, first_line: bytes) -> Parser[Request]:
         self.line = None
         line = headers.parse_information_line(first_line)
@@ -535,14 +587,24 @@ class RequestReader(_Reader[Request]):
             blocks = yield from self._encrypted_blocks(cipher)
         else:
             blocks = yield from self._plain_blocks(line.message_type)
+        if line.message_type == "NOTIFY" and len(blocks) == 2 and blocks[1].keys() == {_STICKY}:
+            blocks[0].setdefault(_STICKY, blocks.pop()[_STICKY])  # see _sticky_block
         expected = 1 + (self._type_count(blocks[0]) if line.message_type == "REGISTER" else 0)
         if len(blocks) != expected:
             raise GNTPProtocolError(f"expected {expected} header blocks, not {len(blocks)}")
+        if line.message_type == "NOTIFY" and self._buffer.data.startswith(_STICKY_LINE):
+            yield from self._sticky_block(blocks[0])  # it came together with the rest; else the message is over
         resolved = yield from self._resolved(blocks, cipher)
         request = REQUEST_TYPES[line.message_type].from_blocks(resolved)
         password = None if key is None else key.password.decode("utf-8")
         self.envelope = Envelope(line.hash_id, line.cipher_id, blocks[0], password)
         return request
+
+    def _without_cr(self, line: bytes) -> bytes:
+        if line.endswith(b"\r"):
+            return line[:-1]
+        headers.parse_information_line(line)  # what is no GNTP at all is told so
+        raise GNTPProtocolError("a line ends with LF alone; in GNTP lines end with CR LF")
 
     def _plain_blocks(self, message_type: str) -> Parser[list[dict[str, str]]]:
         blocks: list[dict[str, str]] = []

@@ -22,6 +22,9 @@ from .socket_stream import READ_SIZE, SocketStream
 ANSWER_TIMEOUT: Final = 5.0
 """Seconds for the peer to accept the answer, which fits into any socket's buffer unless it echoes a huge id."""
 
+PICTURE_TIMEOUT: Final = 2.0
+"""Seconds to wait for a picture of which nothing comes; the notification is shown without it then."""
+
 _LINGER: Final = 1.0
 """Seconds to read on after an early answer: closing with bytes unread would reset the connection."""
 
@@ -174,17 +177,27 @@ class ClientSession:
                 self.speaks(self)
             if until_accepted and line is not None:
                 break
-            data = await self.stream.read()
+            data = await self._more()
             if self.has_given_way:
                 break
             self._has_read = True
             if data:
                 self._hold(self._held + len(data))
                 self.wire.feed(data)
-            else:
+            elif data is not None:
                 self.wire.feed_eof()
                 return self.wire.next_message()
         return request
+
+    async def _more(self) -> bytes | None:
+        """Return bytes that come, or none at the end of the stream; None where a picture does not come."""
+        data = None
+        with contextlib.suppress(asyncio.TimeoutError):
+            data = await asyncio.wait_for(self.stream.read(), PICTURE_TIMEOUT if self.wire.awaits_section else None)
+        if not data and self.wire.awaits_section:
+            self.wire.awaits_section = False
+            return None
+        return data
 
     def _hold(self, size: int) -> None:
         """Count bytes that are kept for this connection, instead of those that were counted before."""

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import dataclasses
 import functools
+import html
 import logging
 import sys
 import tempfile
@@ -175,7 +176,7 @@ class DesktopDisplay:
                 await self._notifier.clear(self._shown.pop(key))
         id_ = await self._notifier.send(
             title=harmless(_title(toast)),
-            message=harmless(toast.text),
+            message=_body(toast.text),
             urgency=_URGENCIES[toast.priority],
             icon=self._icon(toast.icon),
             timeout=0 if toast.sticky else -1,
@@ -247,11 +248,14 @@ def harmless(text: str) -> str:
     """Make an untrusted text safe for the desktop's service.
 
     Returns:
-        The text, cut to :data:`MAX_TEXT` characters, with control characters in visible form. On Linux, where some
-        services interpret markup, angle brackets become ‹ and ›: not every service would show escaped ones.
+        The text, cut to :data:`MAX_TEXT` characters, with control characters and direction overrides in visible form.
     """
-    shown = sanitize_for_terminal(cut(text, MAX_TEXT))
-    return shown.replace("<", "‹").replace(">", "›") if sys.platform.startswith("linux") else shown
+    return sanitize_for_terminal(cut(text, MAX_TEXT))
+
+
+def _body(text: str) -> str:
+    """Return a text as the service's body, which on Linux is markup: services that show none remove it."""
+    return html.escape(harmless(text), quote=False) if sys.platform.startswith("linux") else harmless(text)
 
 
 def _title(toast: Toast) -> str:

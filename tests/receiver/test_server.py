@@ -290,6 +290,27 @@ def _holds(usage: Usage, size: int) -> bool:
     return usage._all_held == size
 
 
+@pytest.mark.parametrize("half_close", [True, False])
+def test_a_picture_that_never_comes_is_done_without(
+    receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch, half_close: bool
+) -> None:
+    """After a short while, or at once at the end of the stream."""
+    monkeypatch.setattr(connection_module, "PICTURE_TIMEOUT", PATIENCE if half_close else 0.05)
+    ask(receiver.port, register())
+    data = notify("text").replace(b"Notification-Text", b"Notification-Icon: x-growl-resource://1\r\nNotification-Text")
+
+    assert ask(receiver.port, data, half_close=half_close).message_type == "-OK"
+
+    (toast,) = receiver.wait_for(1)
+    assert (toast.text, toast.icon) == ("text", None)
+
+
+def test_lines_that_end_with_lf_alone_are_refused_at_once(receiver: RunningReceiver) -> None:
+    """And so is TLS; neither client has ended its side."""
+    for data, code in ((register().replace(b"\r\n", b"\n"), 300), (b"\x16\x03\x01\x02", 301)):
+        assert error_code(ask(receiver.port, data, half_close=False)) == code
+
+
 def test_what_follows_a_request_is_read_and_dropped(receiver: RunningReceiver) -> None:
     """One request a connection: a second one is neither shown nor does it cost the first its answer."""
     assert ask(receiver.port, register() + b"\r\n" + notify()).headers["Response-Action"] == "REGISTER"
