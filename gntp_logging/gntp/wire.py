@@ -519,6 +519,9 @@ class Demands:
                 )
 
 
+KEY_UNWANTED: Final = "this server has no password: send no key"
+"""How a server without a password refuses a key."""
+
 _TLS: Final = b"\x16\x03"
 """Begin of a TLS handshake."""
 
@@ -630,7 +633,7 @@ class RequestReader(_Reader[Request]):
                 raise GNTPProtocolError("a password is required", ErrorCode.NOT_AUTHORIZED)
             return None
         if not self._passwords:
-            raise GNTPProtocolError("this server has no password: send no key", ErrorCode.NOT_AUTHORIZED)
+            raise GNTPProtocolError(KEY_UNWANTED, ErrorCode.NOT_AUTHORIZED)
         try:
             candidates = [Key(password, line.hash_id, line.salt) for password in self._passwords]
         except ValueError as error:
