@@ -42,7 +42,7 @@ class Budget:
     connections: int = 1000
     connections_per_peer: int = 750
     silent_per_peer: int = 50
-    held: int = 32 * 1024 * 1024
+    held: int = 24 * 1024 * 1024
     held_per_peer: int = 21 * 1024 * 1024
 
 

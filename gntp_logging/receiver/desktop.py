@@ -40,7 +40,7 @@ MAX_TEXT: Final = 2000
 MAX_REMEMBERED: Final = 200
 """Toasts that an update can replace, and pictures that are kept as files."""
 
-MAX_WAITING_PICTURES: Final = 2 * 1024 * 1024
+MAX_WAITING_PICTURES: Final = 1 * 1024 * 1024
 """Bytes of the pictures of toasts that wait; a picture that does not fit is left out."""
 
 MAX_FILES: Final = 16 * 1024 * 1024

@@ -30,7 +30,7 @@ REPORT_DELAY: Final = 0.1
 MAX_AWAITED: Final = 500
 """Reactions that a server awaits; with one more, the oldest is reported as timed out."""
 
-MAX_AWAITED_BYTES: Final = 2 * 1024 * 1024
+MAX_AWAITED_BYTES: Final = 1 * 1024 * 1024
 """Bytes of what senders want to hear with their reactions, all together; with more, the oldest is reported likewise."""
 
 

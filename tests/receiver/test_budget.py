@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -17,7 +20,7 @@ from gntp_logging.gntp.wire import encode
 from gntp_logging.receiver import budget as budget_module
 from gntp_logging.receiver.budget import Budget, Usage
 from tests.receiver.conftest import ask, connected, error_code, read_answer, register, secured
-from tests.support import running_receiver, wait_until
+from tests.support import PATIENCE, running_receiver, wait_until
 
 REGISTER = RegisterRequest("app", None, [Event("event")])
 
@@ -72,6 +75,56 @@ def test_wrong_keys_are_refused_ever_more_slowly(monkeypatch: pytest.MonkeyPatch
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + 61)
     assert [usage.delay("a") for _ in range(4)] == [0.0, 0.0, 0.0, 0.1]
+
+
+@pytest.mark.slow
+def test_a_crowd_without_keys_keeps_nobody_out() -> None:
+    """2,400 connections from two addresses, opened again when they are closed, and clients of three addresses."""
+    with running_receiver(["secret"]) as receiver, crowd(receiver.port, 2400):
+        for number in range(20):
+            with socket.socket() as sock:
+                sock.settimeout(PATIENCE)
+                sock.bind((f"127.0.0.{1 + number % 3}", 0))
+                sock.connect(("127.0.0.1", receiver.port))
+                sock.sendall(secured(REGISTER, "secret", "SHA256", None))
+                assert read_answer(sock).message_type == "-OK"
+        assert len(receiver.receiver.server._places) < 150
+
+
+@contextlib.contextmanager
+def crowd(port: int, count: int) -> Iterator[None]:
+    """Run a program that holds so many connections from two addresses, and says nothing on them."""
+    program = subprocess.Popen([sys.executable, "-c", CROWD, str(port), str(count)], stdout=subprocess.PIPE)
+    try:
+        assert program.stdout is not None
+        assert program.stdout.readline() == b"all are there\n"
+        yield
+    finally:
+        program.kill()
+        program.communicate()
+
+
+CROWD = """
+import selectors, socket, sys
+port, count = map(int, sys.argv[1:])
+watched = selectors.DefaultSelector()
+
+def come(address):
+    sock = socket.socket()
+    sock.setblocking(False)
+    sock.bind((address, 0))
+    sock.connect_ex(("127.0.0.1", port))
+    watched.register(sock, selectors.EVENT_READ, address)
+
+for number in range(count):
+    come(f"127.0.0.{1 + number % 2}")
+print("all are there", flush=True)
+while True:
+    for key, _ in watched.select():
+        watched.unregister(key.fileobj)
+        key.fileobj.close()
+        come(key.data)
+"""
 
 
 def test_peers_that_fail_are_remembered_up_to_a_bound() -> None:

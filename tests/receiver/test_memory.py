@@ -16,6 +16,8 @@ from gntp_logging.gntp.keys import Key
 from gntp_logging.gntp.models import Event, Notification, Resource, SocketCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, SubscribeRequest
 from gntp_logging.gntp.wire import encode
+from gntp_logging.receiver import hub, reactions, registry
+from gntp_logging.receiver.budget import DEFAULT_BUDGET
 from tests.receiver.conftest import ask, connected
 from tests.running import Program, starting
 from tests.support import PATIENCE, ScriptedServer
@@ -94,6 +96,37 @@ def listen(tmp_path: Path) -> Listen:
             assert running.growth < BOUND, f"{running.growth:,}"
 
     return run
+
+
+def test_the_bounds_of_the_document_are_those_of_the_code_and_add_up() -> None:
+    """To less than what a receiver may grow by. What one request and a connection take beside was measured."""
+    pytest.importorskip("aiohttp", reason="needs aiohttp: pip install 'gntp-logging[web]'")
+    pytest.importorskip("desktop_notifier", reason="needs desktop-notifier: pip install 'gntp-logging[desktop]'")
+    from gntp_logging.receiver import desktop, web
+
+    known = 50 * hub.KNOWN_BYTES
+    bounds = {
+        "24 MB, 21 MB": DEFAULT_BUDGET.held,
+        "32 MB": 32 << 20,
+        "1,000, of 11 kB each": 11_000 * DEFAULT_BUDGET.connections,
+        "6 MB, 1,000": registry.MAX_REGISTRATIONS,
+        "pictures | 4 MB": registry.MAX_PICTURES,
+        "1 MB, 500": reactions.MAX_AWAITED_BYTES,
+        "4 MB, 2 MB for one": hub.ALL_QUEUES_BYTES,
+        "encoded | 4 MB": hub.SENDING_BYTES,
+        "64 kB for each of 50": known,
+        "2 MB, 300": web.MAX_BYTES,
+        "page | 2 MB": web.MAX_PICTURES,
+        "512 kB": web._PENDING,
+        "50, 1 MB": desktop.MAX_WAITING_PICTURES,
+    }
+    assert sum(bounds.values()) < BOUND
+    page = (Path(__file__).parents[2] / "docs" / "security.md").read_text("utf-8")
+    for words, size in bounds.items():
+        assert words in page
+        (number,) = re.findall(r"(\d+) (?:MB|kB)\b", words)[:1]
+        unit = 1024 if "kB" in words else 1024 * 1024
+        assert size in (int(number) * unit, 50 * int(number) * unit, 11_000_000)
 
 
 def notify(number: int, size: int, begin: bytes = PNG, **more: object) -> NotifyRequest:

@@ -32,10 +32,10 @@ from gntp_logging.receiver.registry import Toast
 MAX_TOASTS: Final = 300
 """Toasts that a page gets when it is opened. The oldest go first, sticky ones last."""
 
-MAX_BYTES: Final = 3 * 1024 * 1024
+MAX_BYTES: Final = 2 * 1024 * 1024
 """Bytes of these toasts, as they go to the page."""
 
-MAX_PICTURES: Final = 3 * 1024 * 1024
+MAX_PICTURES: Final = 2 * 1024 * 1024
 """Bytes of their pictures; the oldest go first, and a larger one is not kept."""
 
 MAX_TITLE: Final = 2000
