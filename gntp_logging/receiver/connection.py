@@ -120,6 +120,7 @@ class ClientSession:
         """
         await asyncio.get_running_loop().connect_accepted_socket(lambda: self.stream, self.sock)
         self._is_open = True
+        self.stream.pause()
         if self.has_given_way:
             self.stream.transport.abort()
 
@@ -287,6 +288,11 @@ class ClientSession:
         self._hold(0)
         while self._reactions and not self._has_left():
             await asyncio.wait(self._reactions, timeout=_LIVENESS_INTERVAL)
+        self._drop_reactions()
+
+    def _drop_reactions(self) -> None:
+        for task in self._reactions:
+            task.cancel()
 
     def _has_left(self) -> bool:
         # While nothing is read, the event loop does not notice a reset.
@@ -324,8 +330,7 @@ class ClientSession:
     def give_back(self) -> None:
         """Release what the connection has used, when it is over, and drop what its peer has not read in time."""
         self._hold(0)
-        for task in self._reactions:
-            task.cancel()
+        self._drop_reactions()
         if self._is_open:
             self.stream.transport.abort()
         else:

@@ -42,6 +42,10 @@ class SocketStream(asyncio.BufferedProtocol):
         """Whether somebody waits for bytes, and none have come."""
         return self._reading is not None and not self._reading.done()
 
+    def pause(self) -> None:
+        """Read nothing until it is wanted; once the connection is made: Python 3.10 begins to read after that."""
+        self.transport.pause_reading()
+
     async def read(self) -> bytes:
         """Return some bytes, or none at the end of the stream.
 
@@ -55,7 +59,7 @@ class SocketStream(asyncio.BufferedProtocol):
                 await self._reading
             finally:
                 self._reading = None
-                self.transport.pause_reading()
+                self.pause()
         data, self._received = self._received, b""
         if not data and self._error is not None:
             raise self._error
@@ -84,10 +88,9 @@ class SocketStream(asyncio.BufferedProtocol):
     # -- What asyncio calls ----------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin, without reading."""
+        """Begin."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        transport.pause_reading()
         transport.set_write_buffer_limits(high=0)  # resume_writing comes when everything is sent
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's interface
@@ -97,7 +100,7 @@ class SocketStream(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """Take what has come, and read no more until it is wanted."""
         self._received += bytes(self._scratch[:nbytes])
-        self.transport.pause_reading()
+        self.pause()
         _wake(self._reading)
 
     def eof_received(self) -> bool:

@@ -273,7 +273,7 @@ def throw(port: int, address: str, data: bytes, choose: random.Random) -> bytes:
                 size = choose.choice([1, 7, 100, 1024, len(data)]) if len(data) < 10_000 else len(data) // 3
                 sock.sendall(data[:size])
                 data = data[size:]
-            if choose.random() < 0.7:
+            if choose.random() < 0.9:
                 sock.shutdown(socket.SHUT_WR)
         while received := sock.recv(65536):
             answers += received
@@ -307,7 +307,7 @@ class Trial:
         self._shown = {password: Shown() for password in (PASSWORD, None)}
         self._displays = {password: [shown, *displays()] for password, shown in self._shown.items()}
         self._servers = {
-            password: Server(shown, passwords=[password] if password else [], request_timeout=0.15, hub=True)
+            password: Server(shown, passwords=[password] if password else [], request_timeout=1.0, hub=True)
             for password, shown in self._displays.items()
         }
         self._number = threading.Lock()

@@ -247,6 +247,20 @@ def test_answers_that_nobody_reads_are_bounded(listen: Listen, keep_alive: bool)
             sock.sendall(running.bytes_of(request, keep_alive=keep_alive))
 
 
+def test_requests_that_were_answered_are_not_kept(listen: Listen) -> None:
+    """While their connections are kept, or wait for reactions."""
+    with listen() as running, contextlib.ExitStack() as crowd:
+        running.send(REGISTER)
+        callback = SocketCallback("context", "type")
+        for awaits in (True, False):
+            shown = Notification("event", "title", "😀" * 900_000, callback=callback if awaits else None, sticky=True)
+            request = running.bytes_of(NotifyRequest("app", shown), keep_alive=not awaits)
+            for _ in range(20):
+                sock = crowd.enter_context(connected(running.port))
+                sock.sendall(request)
+                assert sock.recv(4).startswith(b"GNTP")
+
+
 def test_a_request_of_many_short_lines_is_bounded(listen: Listen) -> None:
     """Each of them would be an object."""
     with listen() as running:
