@@ -1,6 +1,6 @@
 """What peers may use of a server: its bounds, the memory that is used, and how soon a wrong key is refused.
 
-Who may be connected is decided in :mod:`~gntp_logging.receiver.places`.
+``places.py`` decides who gives way where connections are many.
 """
 
 from __future__ import annotations
@@ -53,14 +53,45 @@ REQUEST_LIMITS: Final = Limits(all_sections=16 * 1024 * 1024)
 
 
 class Usage:
-    """What peers use of a budget at the moment, beside connections."""
+    """What peers use of a budget at the moment.
+
+    Attributes:
+        budget: The bounds.
+    """
 
     def __init__(self, budget: Budget) -> None:
         """Begin with nothing used."""
-        self._budget = budget
+        self.budget: Budget = budget
+        self._connections: Counter[str] = Counter()
+        self._all_connections = 0
         self._held: Counter[str] = Counter()
         self._all_held = 0
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
+
+    def connections(self, peer: str | None = None) -> int:
+        """Return how many connections a peer has, or all have."""
+        return self._all_connections if peer is None else self._connections[peer]
+
+    def connect(self, peer: str) -> bool:
+        """Count a new connection.
+
+        Args:
+            peer: Address of the peer.
+
+        Returns:
+            False if there is no room for it; it is not counted then.
+        """
+        budget = self.budget
+        if self._all_connections >= budget.connections or self._connections[peer] >= budget.connections_per_peer:
+            return False
+        self._all_connections += 1
+        self._connections[peer] += 1
+        return True
+
+    def disconnect(self, peer: str) -> None:
+        """Release a connection that has ended."""
+        self._all_connections -= 1
+        _lessen(self._connections, peer, 1)
 
     def hold(self, peer: str, size: int) -> None:
         """Count bytes of a request that is not complete, or of an answer that was not taken.
@@ -74,7 +105,7 @@ class Usage:
         """
         self._all_held += size
         self._held[peer] += size
-        if self._all_held > self._budget.held or self._held[peer] > self._budget.held_per_peer:
+        if self._all_held > self.budget.held or self._held[peer] > self.budget.held_per_peer:
             raise GNTPProtocolError("too much at once: this server has no room for the request")
 
     def release(self, peer: str, size: int) -> None:

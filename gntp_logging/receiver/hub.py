@@ -279,8 +279,8 @@ class Forwarder:
         client: GNTPClient,
         ttl: float,
         report: Callable[[str, int], None],
-        shared: Shared,
-        with_pictures: Callable[[RegisterRequest], RegisterRequest],
+        shared: Shared | None = None,
+        with_pictures: Callable[[RegisterRequest], RegisterRequest] = lambda request: request,
     ) -> None:
         """Start the thread.
 
@@ -289,7 +289,7 @@ class Forwarder:
             ttl: Seconds until the subscription ends.
             report: Called, in any thread, with the reason and the number of messages lost so far: once in
                 :data:`LOSS_INTERVAL`, and at the end with the last number.
-            shared: What it shares with the other forwarders of the hub.
+            shared: What it shares with the other forwarders of the hub; None for one that is alone.
             with_pictures: Puts pictures in the place of their identifiers in a registration.
         """
         self.lost: int = 0
@@ -304,11 +304,11 @@ class Forwarder:
         self._report = report
         self._throttle = Throttle(LOSS_INTERVAL)
         self._ends_at = time.monotonic() + ttl
-        self._shared = shared
+        self._shared = shared or Shared(ALL_QUEUES_BYTES, SENDING_BYTES)
         self._with_pictures = with_pictures
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._known_size = 0
-        self._waiting = ForwardQueue(shared, QUEUE_SIZE, QUEUE_BYTES)
+        self._waiting = ForwardQueue(self._shared, QUEUE_SIZE, QUEUE_BYTES)
         threading.Thread(target=self._run, name="gntp-forwarder", daemon=True).start()
 
     def sends_like(self, client: GNTPClient) -> bool:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import functools
 import ipaddress
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from typing import Generic, Protocol, TypeVar
 
-from .budget import Budget
+from .budget import Usage
 
 
 class Guest(Protocol):
@@ -35,19 +35,16 @@ class Places(Generic[_Guest]):
             looked at. The next guest should wait for that.
     """
 
-    def __init__(self, budget: Budget, capacity: int, *, is_protected: bool) -> None:
+    def __init__(self, usage: Usage, *, is_protected: bool) -> None:
         """Begin with all places free.
 
         Args:
-            budget: Bounds for each address.
-            capacity: How many places there are.
+            usage: Counts the connections, and has the bounds.
             is_protected: Whether guests have a key to show.
         """
-        self._budget = budget
-        self._capacity = capacity
+        self._usage = usage
         self._is_protected = is_protected
         self._groups: dict[_Guest, str] = {}
-        self._sizes: Counter[str] = Counter()
         self._silent: OrderedDict[_Guest, None] = OrderedDict()
         self._silent_of: dict[str, OrderedDict[_Guest, None]] = {}
         self.is_pressed: bool = False
@@ -59,11 +56,11 @@ class Places(Generic[_Guest]):
     @property
     def is_crowded(self) -> bool:
         """Whether half the places are taken."""
-        return 2 * len(self._groups) >= self._capacity
+        return 2 * len(self._groups) >= self._usage.budget.connections
 
     def are_many_silent(self, peer: str) -> bool:
         """Tell whether silent guests are so many, of an address or of all, that each should cost little."""
-        return self.is_crowded or 5 * len(self._silent_of.get(group_of(peer), ())) >= self._budget.silent_per_peer
+        return self.is_crowded or 5 * len(self._silent_of.get(group_of(peer), ())) >= self._usage.budget.silent_per_peer
 
     def admit(self, guest: _Guest, peer: str) -> bool:
         """Give a new guest a place; a silent one gives way where there are too many.
@@ -75,17 +72,20 @@ class Places(Generic[_Guest]):
             False if there is no place, even so.
         """
         group = group_of(peer)
-        own, budget = self._silent_of.get(group, OrderedDict()), self._budget
-        most = budget.silent_per_peer if self._is_protected else self._capacity
+        own, budget = self._silent_of.get(group, OrderedDict()), self._usage.budget
+        most = budget.silent_per_peer if self._is_protected else budget.connections
         self.is_pressed = False
-        while own and not self.is_pressed and (len(own) >= most or self._sizes[group] >= budget.connections_per_peer):
+        while (
+            own
+            and not self.is_pressed
+            and (len(own) >= most or self._usage.connections(group) >= budget.connections_per_peer)
+        ):
             self.is_pressed = not self._dismiss_one_of(own)
         if self.is_crowded and not self.is_pressed:
             self.is_pressed = not self._dismiss_one_of(self._silent)
-        if len(self._groups) >= self._capacity or self._sizes[group] >= budget.connections_per_peer:
+        if not self._usage.connect(group):
             return False
         self._groups[guest] = group
-        self._sizes[group] += 1
         self._silent[guest] = None
         self._silent_of.setdefault(group, OrderedDict())[guest] = None
         return True
@@ -107,9 +107,7 @@ class Places(Generic[_Guest]):
         self.has_spoken(guest)
         group = self._groups.pop(guest, None)
         if group is not None:
-            self._sizes[group] -= 1
-            if not self._sizes[group]:
-                del self._sizes[group]
+            self._usage.disconnect(group)
 
     def _dismiss_one_of(self, guests: OrderedDict[_Guest, None]) -> bool:
         """Let the oldest idle guest give way; return whether there was one."""

@@ -14,6 +14,7 @@ import functools
 import platform
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Final, Protocol
 
@@ -135,7 +136,7 @@ class Server:
         self._host = host
         self._passwords = (*passwords, *map(_forwarding_password, subscriptions))
         self._limits = limits
-        self._usage = Usage(budget)
+        self._usage = Usage(replace(budget, connections=affordable_connections(budget.connections)))
         self._encrypts_answers = encrypt_answers
         self._request_timeout = request_timeout
         self._registry = Registry()
@@ -145,9 +146,7 @@ class Server:
         self._hub = Hub(platform.node(), self._notice_from_thread, self._registry.with_pictures)
         self._connections: set[ClientSession] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._places: Places[ClientSession] = Places(
-            budget, affordable_connections(budget.connections), is_protected=bool(self._passwords)
-        )
+        self._places: Places[ClientSession] = Places(self._usage, is_protected=bool(self._passwords))
         self._scratch = bytearray(READ_SIZE)
         self._awaited = AwaitedReactions(MAX_AWAITED, MAX_AWAITED_BYTES)
         self._listeners: dict[socket.socket, asyncio.Task[None]] = {}

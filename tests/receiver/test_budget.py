@@ -19,10 +19,21 @@ from gntp_logging.gntp.requests import RegisterRequest
 from gntp_logging.gntp.wire import encode
 from gntp_logging.receiver import budget as budget_module
 from gntp_logging.receiver.budget import Budget, Usage
+from gntp_logging.receiver.descriptors import affordable_connections
 from tests.receiver.conftest import ask, connected, error_code, read_answer, register, secured
 from tests.support import PATIENCE, running_receiver, wait_until
 
 REGISTER = RegisterRequest("app", None, [Event("event")])
+
+
+def test_one_peer_cannot_take_all_connections() -> None:
+    """There is one left for another."""
+    usage = Usage(Budget(connections=3, connections_per_peer=2))
+    assert [usage.connect("a") for _ in range(3)] == [True, True, False]
+    assert [usage.connect("b"), usage.connect("c")] == [True, False]
+    usage.disconnect("a")
+    assert usage.connect("c")
+    assert (usage.connections(), usage.connections("a"), usage.connections("d")) == (3, 1, 0)
 
 
 def test_one_peer_cannot_take_all_memory() -> None:
@@ -44,10 +55,13 @@ def test_what_is_given_back_can_be_taken_again(steps: list[tuple[str, int]]) -> 
     """And nothing is left of peers that have gone."""
     usage = Usage(Budget(held=10**9, held_per_peer=10**9))
     for peer, size in steps:
+        assert usage.connect(peer)
         usage.hold(peer, size)
     for peer, size in reversed(steps):
         usage.release(peer, size)
-    assert usage._all_held == 0
+        usage.disconnect(peer)
+    assert (usage.connections(), usage._all_held) == (0, 0)
+    assert not usage._connections
     assert not usage._held
 
 
@@ -78,6 +92,7 @@ def test_wrong_keys_are_refused_ever_more_slowly(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(affordable_connections(2600) < 2600, reason="needs 3,000 descriptors: ulimit -n 3000")
 def test_a_crowd_without_keys_keeps_nobody_out() -> None:
     """2,400 connections from two addresses, opened again when they are closed, and clients of three addresses."""
     with running_receiver(["secret"]) as receiver, crowd(receiver.port, 2400):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gntp_logging.receiver.budget import Budget
+from gntp_logging.receiver.budget import Budget, Usage
 from gntp_logging.receiver.places import Places, group_of
 
 
@@ -29,7 +29,7 @@ class Guest:
 
 def places(capacity: int = 100, *, is_protected: bool = True, **bounds: int) -> Places[Guest]:
     """Return places of which none is taken."""
-    return Places(Budget(**bounds), capacity, is_protected=is_protected)
+    return Places(Usage(Budget(connections=capacity, **bounds)), is_protected=is_protected)
 
 
 def test_the_oldest_silent_guest_gives_way_when_half_the_places_are_taken() -> None:
@@ -130,7 +130,8 @@ def test_whatever_happens_the_bounds_hold(steps: list[tuple[str, int, str]], cap
     assert not any(guest.has_given_way for guest in spoken)
     for guest in list(inside):
         room.leave(guest)
-    assert len(room) == len(room._sizes) == len(room._silent) == len(room._silent_of) == 0
+    assert len(room) == room._usage.connections() == len(room._silent) == len(room._silent_of) == 0
+    assert not room._usage._connections
 
 
 @pytest.mark.parametrize(
