@@ -522,8 +522,8 @@ class Demands:
 KEY_UNWANTED: Final = "this server has no password: send no key"
 """How a server without a password refuses a key."""
 
-_TLS: Final = b"\x16\x03"
-"""Begin of a TLS handshake."""
+_TLS: Final = 0x16
+"""First byte of a TLS handshake."""
 
 _STRONG_CIPHERS: Final = ("AES", "3DES")
 
@@ -559,16 +559,18 @@ class RequestReader(_Reader[Request]):
         self._passwords = tuple(passwords)
         self._refused = refused
         self._demands = demands
+        self._has_begun = False
         self.envelope: Envelope | None = None
         self.line: InformationLine | None = None
 
     def feed(self, data: bytes) -> None:
         """Take any number of bytes from the peer."""
-        if data.startswith(_TLS) and not self._buffer.data and self._failure is None:
-            # Its first message need not hold a line end: the peer would wait.
-            self._failure = GNTPProtocolError(
-                "this is TLS, and this server expects GNTP in clear", ErrorCode.UNKNOWN_PROTOCOL
-            )
+        if data and not self._has_begun:
+            self._has_begun = True
+            if data[0] == _TLS:  # its first message need not hold a line end: the peer would wait
+                self._failure = GNTPProtocolError(
+                    "this is TLS, and this server expects GNTP in clear", ErrorCode.UNKNOWN_PROTOCOL
+                )
         super().feed(data)
 
     def _message(self, first_line: bytes) -> Parser[Request]:

@@ -1101,9 +1101,24 @@ def test_a_picture_that_does_not_come_can_be_done_without() -> None:
     assert not begun.awaits_section
 
 
+def test_a_picture_may_begin_like_tls() -> None:
+    """Only the first byte of a connection tells."""
+    picture = Resource(b"\x16\x03\x01" * 100)
+    data = encode(NotifyRequest("app", Notification("event", "title", icon=picture)))
+    reader = RequestReader()
+    at = data.index(picture.data or b"")
+    for piece in (data[:at], data[at:], b"", data[:at], data[at:]):
+        reader.feed(piece)
+        request = reader.next_message()
+        if piece == data[at:]:
+            assert isinstance(request, NotifyRequest)
+            assert request.notification.icon == picture
+
+
 @pytest.mark.parametrize(
     ("data", "code", "reason"),
     [
+        (b"\x16", 301, "this is TLS"),
         (b"GNTP/1.0 NOTIFY NONE\n", 300, "a line ends with LF alone; in GNTP lines end with CR LF"),
         (b"GNTP/1.0 NOTIFY NONE\nApplication-Name: x\n\n", 300, "a line ends with LF alone"),
         (b"GNTP/2.0 NOTIFY NONE\n", 302, "version 2.0 is not supported"),

@@ -92,6 +92,7 @@ def test_wrong_keys_are_refused_ever_more_slowly(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.slow
+@pytest.mark.program
 @pytest.mark.skipif(affordable_connections(2600) < 2600, reason="needs 3,000 descriptors: ulimit -n 3000")
 def test_a_crowd_without_keys_keeps_nobody_out() -> None:
     """2,400 connections from two addresses, opened again when they are closed, and clients of three addresses."""

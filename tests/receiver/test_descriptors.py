@@ -24,6 +24,7 @@ def test_there_are_fewer_places_where_there_are_fewer_descriptors(
     assert affordable_connections(10) == 10
 
 
+@pytest.mark.program
 @pytest.mark.parametrize(
     ("soft", "hard", "raised"), [(300, 20_000, 1000 + RESERVED), (300, 700, 700), (1900, 2000, 1900)]
 )
