@@ -163,6 +163,12 @@ def test_a_handler_finds_it_and_its_alert_is_a_box(tmp_path: Path) -> None:
         (["--bind", "::"], "without a password"),
         (["--bind", "desk.example"], "without a password"),
         (["--hub"], "--hub needs a password, which subscribers must have: give --password-file or --password"),
+        (["--require-encryption"], "--require-encryption needs a password: give --password-file or --password"),
+        (["--minimum-hash", "SHA256"], "--minimum-hash needs a password: give --password-file or --password"),
+        (
+            ["--password", "x", "--require-encryption", "--subscribe-to", "localhost", "--encryption", "DES"],
+            "--require-encryption refuses what a hub sends with --encryption DES: choose AES or 3DES",
+        ),
         (["--subscribe-to", "hub"], "--subscribe-to needs the hub's password"),
         (["--subscribe-to", "hub", "--password", "x"], "needs --bind with an address that the hub can reach"),
         (["--password-file", "/dev/null"], "--password-file: there is no password in '/dev/null'"),

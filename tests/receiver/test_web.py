@@ -427,6 +427,15 @@ def test_what_went_wrong_is_told_on_the_page(display: WebDisplay) -> None:
     assert json.loads(line.removeprefix("data: ")) == {"trouble": "the display desktop fails: it is gone (1 so far)"}
 
 
+def test_a_notice_that_has_a_toast_is_shown_as_one(display: WebDisplay) -> None:
+    """A new subscriber, say."""
+    display.notice(Notice("subscribe", {"name": "laptop"}, toast("laptop has subscribed")))
+    display.notice(Notice("subscribe", {"name": "laptop"}))
+    settle(display)
+    (shown,) = display._shown.values()
+    assert json.loads(shown.event[6:])["toast"]["title"] == "laptop has subscribed"
+
+
 def test_reactions_reach_the_toast(display: WebDisplay) -> None:
     """Without a browser: what the page posts."""
     reactions: list[Reaction] = []
