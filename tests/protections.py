@@ -1,4 +1,4 @@
-"""Take out each protection of docs/reliability.md, and the hub's, one at a time, and see that a test notices.
+"""Take out each protection of docs/reliability.md, and the receiver's, one at a time, and see that a test notices.
 
 This is no test itself.
 ``python tests/protections.py`` copies the repository to a temporary folder for each, changes the copy, and runs the
@@ -627,6 +627,54 @@ PROTECTIONS: Final = (
         "{}",
         "tests/receiver/test_server.py::test_a_server_that_is_no_hub_says_how_it_would_be_one",
         "tests/test_testing.py::test_it_is_no_hub",
+    ),
+    _one(
+        "hub: an id belongs to an address",
+        "receiver/hub.py",
+        "Hub.subscribe",
+        "known.host != host",
+        "False",
+        "tests/receiver/test_hub.py::test_an_id_in_use_from_another_address_is_refused",
+    ),
+    _one(
+        "receiver: what it demands",
+        "gntp/wire.py",
+        "RequestReader._message",
+        "self._demands.check(line)",
+        "pass",
+        "tests/receiver/test_server.py::test_a_server_may_demand_more",
+    ),
+    _one(
+        "receiver: silent connections give way",
+        "receiver/places.py",
+        "Places.admit",
+        "len(own) >= most",
+        "False",
+        "tests/receiver/test_places.py::test_an_address_has_so_many_silent_guests_on_a_server_with_passwords",
+    ),
+    _one(
+        "receiver: a refusal that waits is sent",
+        "receiver/connection.py",
+        "ClientSession.give_way",
+        "self.stream.transport.write(self._refusal)",
+        "pass",
+        "tests/receiver/test_budget.py::test_refusals_that_wait_are_sent_when_others_come",
+    ),
+    Protection(
+        "receiver: nothing is read that nobody waits for",
+        (
+            Change("receiver/socket_stream.py", "SocketStream.buffer_updated", "self.pause()", "pass"),
+            Change("receiver/socket_stream.py", "SocketStream.read", "self.pause()", "pass"),
+        ),
+        ("tests/receiver/test_memory.py::test_what_is_sent_ahead_stays_with_the_system",),
+    ),
+    _one(
+        "receiver: the request is forgotten before what takes an hour",
+        "receiver/server.py",
+        "Server._exchange",
+        "connection.forget_request()",
+        "pass",
+        "tests/receiver/test_memory.py::test_requests_that_were_answered_are_not_kept",
     ),
     _one(
         "hostile text: one place makes it safe",

@@ -15,10 +15,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from gntp_logging.configuration.environment import DEFAULTS, PREFIX, environment_options, variable
+from gntp_logging.gntp import keys
 from gntp_logging.gntp.constants import DEFAULT_PORT, random_hex_string
 from gntp_logging.gntp.network import host_and_port, without_brackets
 from gntp_logging.options.checks import nearest
 from gntp_logging.options.destination import CIPHERS
+from gntp_logging.receiver.descriptors import raise_limit
 from gntp_logging.receiver.displays import DISPLAYS, Addressed, Display, MissingExtraError, Notice, Running
 from gntp_logging.receiver.throttle import Throttle
 
@@ -44,7 +46,7 @@ Show what GNTP clients send, on this machine: a GNTPHandler, or any other progra
   gntp-logging listen --display json | jq .title         for scripts
   gntp-logging listen --bind 0.0.0.0 --password-file F --hub
                                                          a hub, to which desktops subscribe
-  gntp-logging listen --bind 0.0.0.0 --password-file F --subscribe-to hub.example --encryption AES
+  gntp-logging listen --bind 0.0.0.0 --password-file F --subscribe-to hub.example
                                                          what the hub gets
 
 GNTP_PORT, GNTP_PASSWORD and GNTP_PASSWORD_FILE stand in for arguments that are not given.
@@ -84,6 +86,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="answer encrypted requests encrypted, as the specification says; not every client can read that",
     )  # fmt: skip
     parser.add_argument(
+        "--require-encryption", action="store_true",
+        help="refuse what is not encrypted with AES or 3DES; needs a password",
+    )  # fmt: skip
+    parser.add_argument(
+        "--minimum-hash", metavar="HASH", choices=tuple(keys.ALGORITHMS),
+        help=f"refuse keys made with a shorter hash: {', '.join(keys.ALGORITHMS)} (default: every hash); needs a"
+        " password",
+    )  # fmt: skip
+    parser.add_argument(
         "--hub", action="store_true",
         help="be a hub: let others subscribe, and pass on to them what arrives; needs a password. What arrives"
         " encrypted goes only to subscriptions that are encrypted as well",
@@ -93,9 +104,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="show what this hub gets as well; the first password that is given here must be the hub's",
     )  # fmt: skip
     parser.add_argument(
-        "--encryption", metavar="CIPHER", choices=tuple(CIPHERS),
-        help=f"cipher of the subscription, and so of what the hub sends: {', '.join(CIPHERS)} (default: in clear;"
-        " a hub then holds back what arrived there encrypted)",
+        "--encryption", metavar="CIPHER", choices=tuple(CIPHERS), default="AES",
+        help=f"cipher of the subscription, and so of what the hub sends: {', '.join(CIPHERS)} (default %(default)s)",
     )  # fmt: skip
     parser.set_defaults(run=listen_command)
 
@@ -122,8 +132,10 @@ def listen_command(arguments: argparse.Namespace) -> int:
 
 
 def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], stop: Stop) -> None:
-    from gntp_logging.receiver.server import Receiver, Server  # asyncio and the rest only where they are used
+    from gntp_logging.receiver.budget import DEFAULT_BUDGET  # asyncio and the rest only where they are used
+    from gntp_logging.receiver.server import Receiver, Server
 
+    raise_limit(DEFAULT_BUDGET.connections)
     subscriber = _subscriber(arguments, passwords)
     displays = {name: _made(name) for name in arguments.display or [_DEFAULT_DISPLAY]}
     writing = [display for name, display in displays.items() if DISPLAYS[name].writes]
@@ -145,6 +157,8 @@ def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], s
         subscriptions=[subscriber] if subscriber else [],
         encrypt_answers=arguments.encrypt_answers,
         hub=arguments.hub,
+        require_encryption=arguments.require_encryption,
+        minimum_hash=arguments.minimum_hash,
         on_failure=failed,
     )
     with contextlib.ExitStack() as at_the_end:
@@ -191,7 +205,7 @@ def _subscriber(arguments: argparse.Namespace, passwords: Sequence[str]) -> Subs
     from gntp_logging.gntp.lib import Subscriber
 
     name = platform.node() or "gntp-logging"
-    cipher = CIPHERS.get(arguments.encryption)
+    cipher = CIPHERS[arguments.encryption]
     return Subscriber(f"{name}-{random_hex_string(4)}", name, arguments.subscribe_to, passwords[0], encryption=cipher)
 
 
@@ -292,6 +306,14 @@ def _refuse_what_is_open_or_cannot_work(arguments: argparse.Namespace, passwords
         raise UsageError(f"--bind {arguments.bind} without a password would show what anybody sends: {hint}")
     if arguments.hub and not passwords:
         raise UsageError("--hub needs a password, which subscribers must have: give --password-file or --password")
+    for option, is_given in (
+        ("--require-encryption", arguments.require_encryption),
+        ("--minimum-hash", arguments.minimum_hash),
+    ):
+        if is_given and not passwords:
+            raise UsageError(f"{option} needs a password: give --password-file or --password")
+    if arguments.subscribe_to and arguments.require_encryption and arguments.encryption == "DES":
+        raise UsageError("--require-encryption refuses what a hub sends with --encryption DES: choose AES or 3DES")
     if arguments.subscribe_to and not passwords:
         raise UsageError("--subscribe-to needs the hub's password: give --password-file or --password")
     if arguments.subscribe_to and is_loopback(arguments.bind) and not is_loopback(arguments.subscribe_to[0]):

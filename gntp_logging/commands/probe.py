@@ -26,6 +26,7 @@ from gntp_logging.gntp.models import Event, Notification, SocketCallback
 from gntp_logging.gntp.network import Address, Deadline, Stream, known_addresses, look_up
 from gntp_logging.gntp.packing import PackerFactory
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request
+from gntp_logging.gntp.wire import KEY_UNWANTED
 from gntp_logging.options.destination import CIPHERS, HASHES, Destination
 
 APPLICATION: Final = "gntp-logging check"
@@ -132,6 +133,8 @@ def _try(
 def _advice(error: GNTPError) -> str:
     """Say what to do about an error."""
     if isinstance(error, GNTPResponseError):
+        if KEY_UNWANTED in error.error_description:
+            return "leave the password out, or set one at the server"
         return _ADVICE_BY_CODE.get(error.error_code or 0, _OTHER_REFUSAL)
     return next((advice for kind, advice in _ADVICE.items() if isinstance(error, kind)), "")
 
@@ -218,17 +221,23 @@ def _notification(text: str, callback: SocketCallback | None = None) -> NotifyRe
     return NotifyRequest(APPLICATION, shown)
 
 
-def _exchange(destination: Destination, request: Request) -> str:
+def _exchange(destination: Destination, request: Request) -> _Answer:
     with destination.client() as client:
         response = client.process_request(request)
-    return f"{response.message_type} {response.headers.get('Response-Action', '')}".strip() if response else "-OK"
+    action = response.headers.get("Response-Action", "") if response else ""
+    if action.upper() in ("", request.message_type):
+        return Status.OK, f"-OK {action}".strip(), ""
+    return Status.OK, f"-OK, but it names another request: {action}", _ANSWERED_UNREAD
 
 
-def _register(destination: Destination) -> str:
+_ANSWERED_UNREAD: Final = "the server does not look at what it answers: look at the desktop to see what it shows"
+
+
+def _register(destination: Destination) -> _Answer:
     return _exchange(destination, _registration())
 
 
-def _notify(destination: Destination) -> str:
+def _notify(destination: Destination) -> _Answer:
     return _exchange(destination, _notification(f"An alert {destination.security_description}."))
 
 
@@ -241,21 +250,32 @@ def _passwords(destination: Destination, registered: CheckResult) -> Sequence[Ch
     if not registered.is_ok:
         if not registered.is_refused:
             first = CheckResult("password", Status.LEFT_OUT, "not found out: REGISTER failed otherwise")
+        elif KEY_UNWANTED in str(registered.error):
+            first = CheckResult("password", Status.FAILED, "the server has none")
         else:
-            advice = _NONE_WANTED if bare.is_ok else _ON_REFUSAL
-            first = CheckResult("password", Status.FAILED, "not accepted", None, advice)
+            lets_in = "; without one it lets programs in from here, in clear" if bare.is_ok else ""
+            first = CheckResult("password", Status.FAILED, f"another password than the server's{lets_in}")
         return [first, *others]
     guess = replace(destination, password=destination.password + random_hex_string(4), encryption=None)
     wrong = _try("wrong password", lambda: _register(guess))
-    others.append(_foreign(wrong, "accepted too"))
-    if wrong.is_ok:
+    cipher = destination.encryption or ciphers.AES
+    unreadable = replace(guess, key_hashing=_long_enough(destination, cipher), encryption=cipher)
+    if not _try("", lambda: _register(unreadable)).is_ok:
+        others.append(_foreign(wrong, "accepted too"))
+        unread = False
+    else:
+        status = Status.NOTE if destination.encryption is None else Status.FAILED
+        answer = "accepted, and encrypted too, which cannot have been read: cannot tell what is shown"
+        advice = "" if destination.encryption is None else _ANSWERED_UNREAD
+        others.append(CheckResult("wrong password", status, answer, wrong.seconds, advice))
+        unread = True
+    if wrong.is_ok or unread:
         answer = "accepted, as any other is: this server does not check passwords of those who come from here"
-        return [CheckResult("password", Status.NOTE, answer, None, _UNCHECKED), *others]
+        advice = "" if others[-1].advice else _UNCHECKED
+        return [CheckResult("password", Status.NOTE, answer, None, advice), *others]
     return [CheckResult("password", Status.OK, "accepted"), *others]
 
 
-_ON_REFUSAL: Final = "compare it with the server's; hash and cipher must be known to the server too, see below"
-_NONE_WANTED: Final = "the server wants none, at least from here: leave the password out, or set one there"
 _UNCHECKED: Final = "nothing here can tell whether it is right: compare it with the server's settings"
 
 
@@ -297,7 +317,9 @@ def _long_enough(destination: Destination, cipher: ciphers.Algorithm) -> keys.Al
 def _of_algorithm(name: str, step: CheckResult, is_configured: bool, *, is_checked: bool) -> CheckResult:
     """Return the result for one hash or cipher; one that is not configured may fail."""
     if step.is_ok and not is_checked:
-        return replace(step, name=name, status=Status.NOTE, answer=f"{step.answer}, which means nothing, see password")
+        return replace(
+            step, name=name, status=Status.NOTE, answer=f"{step.answer}, which means nothing, see password", advice=""
+        )
     status = step.status if step.is_ok or is_configured else Status.NOTE
     return replace(step, name=name, status=status, advice="")  # REGISTER has the advice
 

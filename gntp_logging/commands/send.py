@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from gntp_logging.configuration.handler_settings import HandlerSettings
 from gntp_logging.options import checks
@@ -24,11 +25,11 @@ Show one notification on a desktop, as growlnotify and gntp-send do.
 
   gntp-logging send "Backup done"
   gntp-logging send "Backup failed" "$(tail -3 backup.log)" --priority 2 --sticky
-  make 2>&1 | tail -5 | gntp-logging send "make has ended" --app make
+  make 2>&1 | gntp-logging send "make has ended" --app make
   gntp-logging send "Deploy release 7?" --wait 60      prints CLICKED, CLOSED or TIMEDOUT
 
-Without TEXT, the text is read from standard input, up to its end. In a loop that reads standard input itself, and
-wherever standard input stays open, give a TEXT; an empty one ("") is enough.
+Without TEXT, the text is read from standard input, up to its end. Of a text that is too long the end is sent. In a
+loop that reads standard input itself, and wherever standard input stays open, give a TEXT; an empty one ("") is enough.
 """
 
 _EPILOG: Final = (
@@ -191,12 +192,37 @@ def _text(arguments: argparse.Namespace) -> str:
     given: str | None = arguments.text if arguments.message is None else arguments.message
     if given is None and sys.stdin.isatty():
         return ""
-    text = given if given is not None and given != "-" else _standard_input()
-    if len(text) > _MAX_TEXT:
-        raise UsageError(f"the text: allowed are {_MAX_TEXT:,} characters; cut it, for example with tail -20")
-    return text
+    if given is None or given == "-":
+        return cut_text(*_end_of(sys.stdin.buffer))
+    return cut_text(given, len(given))
 
 
-def _standard_input() -> str:
-    # utf-8-sig: PowerShell writes a byte order mark into a pipe.
-    return sys.stdin.buffer.read(4 * _MAX_TEXT + 4).decode("utf-8-sig", "replace").rstrip("\r\n")
+def _end_of(file: BinaryIO) -> tuple[str, int]:
+    """Return the end of a file that holds a text, and how many characters it has in all."""
+    decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")  # PowerShell writes a byte order mark into a pipe
+    end, count = "", 0
+    while data := file.read(_MAX_TEXT):
+        piece = decoder.decode(data)
+        count += len(piece)
+        end = (end + piece)[-2 * _MAX_TEXT :]  # more than is sent: there may be line ends after it
+    last = decoder.decode(b"", final=True)
+    text = (end + last).rstrip("\r\n")
+    return text, count + len(last) - (len(end) + len(last) - len(text))
+
+
+def cut_text(text: str, count: int) -> str:
+    """Return the end of a text, with a line before it that says how much is missing, if it is too long to be sent.
+
+    Args:
+        text: The text, or at least as much of its end as is sent.
+        count: How many characters the whole text has.
+    """
+    if count <= _MAX_TEXT:
+        return text
+    kept = text[len(_MISSING.format(count)) + 1 - _MAX_TEXT :]
+    missing = _MISSING.format(count - len(kept))
+    warn(f"gntp-logging send: the text is cut {missing}")
+    return f"{missing}\n{kept}"
+
+
+_MISSING: Final = "(its first {:,} characters are missing)"

@@ -8,13 +8,15 @@ import sys
 from collections.abc import Iterator
 from typing import Final, TextIO
 
-from gntp_logging.gntp.headers import safe_value
+from gntp_logging.receiver.terminal_text import sanitize_for_terminal
 
 _STREAMS: Final = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
 
 def say(line: str, stream: TextIO | None = None) -> None:
-    """Print a line. Control characters are shown, not obeyed; what the stream cannot encode becomes a question mark.
+    """Print a line. Control characters and direction overrides are shown, not obeyed.
+
+    What the stream cannot encode becomes a question mark.
 
     Args:
         line: The line, which may hold text of a server.
@@ -22,8 +24,8 @@ def say(line: str, stream: TextIO | None = None) -> None:
     """
     stream = stream or sys.stdout
     encoding = stream.encoding or "utf-8"
-    indent = line[: len(line) - len(line.lstrip(" \n"))]  # safe_value would strip it
-    print((indent + safe_value(line)).encode(encoding, "replace").decode(encoding), file=stream, flush=True)
+    indent = line[: len(line) - len(line.lstrip(" \n"))]  # which would be stripped
+    print((indent + sanitize_for_terminal(line)).encode(encoding, "replace").decode(encoding), file=stream, flush=True)
 
 
 def warn(line: str) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -122,12 +122,10 @@ def parse_block(data: bytes, max_headers: int) -> dict[str, str]:
     Raises:
         GNTPProtocolError: If the first line has no colon or no name, a header occurs twice, or there are too many.
     """
-    headers: dict[str, list[bytes]] = {}
-    value: list[bytes] = []  # of the header before
-    hops: list[list[bytes]] = []
-    for line in data.split(LINE_DELIMITER):
-        if not line:
-            continue
+    headers: dict[str, bytearray] = {}
+    value = bytearray()  # of the header before; appending to it line by line takes linear time
+    hops = 0
+    for line in _lines(data):
         name, colon, rest = line.partition(b":")
         key = name.decode("utf-8", "replace").strip() if colon else ""
         if not key:
@@ -135,24 +133,33 @@ def parse_block(data: bytes, max_headers: int) -> dict[str, str]:
             # servers show the first line. A line with a name stays a header, so that this injects nothing.
             if not headers:
                 raise GNTPProtocolError(f"a header line without name or colon: {_excerpt(line)}")
-            value.append(line)
-            continue
-        if key == RECEIVED:
-            if len(hops) == max_headers:
+            value += (b" " + line.strip()) if value is headers.get(RECEIVED) else (b"\n" + line)
+        elif key == RECEIVED and hops:
+            if hops == max_headers:
                 raise GNTPProtocolError(f"more than {max_headers} {RECEIVED} headers in one block")
-            value = [rest.strip()]
-            hops.append(value)
-            headers[key] = value
-            continue
-        if key in headers:
-            raise GNTPProtocolError(f"the header {_excerpt(name)} is there twice")
-        if len(headers) == max_headers:
-            raise GNTPProtocolError(f"more than {max_headers} headers in one block")
-        headers[key] = value = [rest]
-    # Joined at the end: appending line by line would take quadratic time.
-    if hops:
-        headers[RECEIVED] = [b" ".join(map(bytes.strip, hop)) for hop in hops]  # one line for each hop
-    return {key: b"\n".join(lines).decode("utf-8", "replace").strip() for key, lines in headers.items()}
+            hops += 1
+            value = headers[key]
+            value += b"\n" + rest.strip()
+        else:
+            if key in headers:
+                raise GNTPProtocolError(f"the header {_excerpt(name)} is there twice")
+            if len(headers) == max_headers:
+                raise GNTPProtocolError(f"more than {max_headers} headers in one block")
+            hops += key == RECEIVED
+            headers[key] = value = bytearray(rest.strip() if key == RECEIVED else rest)
+    return {key: value.decode("utf-8", "replace").strip() for key, value in headers.items()}
+
+
+def _lines(data: bytes) -> Iterator[bytes]:
+    """Yield the lines that are not empty, one at a time: a million short ones take ten times their room in a list."""
+    begin = 0
+    while begin < len(data):
+        end = data.find(LINE_DELIMITER, begin)
+        if end < 0:
+            end = len(data)
+        if end > begin:
+            yield data[begin:end]
+        begin = end + len(LINE_DELIMITER)
 
 
 def required(headers: Mapping[str, str], name: str) -> str:

@@ -38,6 +38,8 @@ _KEEP_ALIVE: Final = header_line("Connection", "Keep-Alive")
 _CR: Final = LINE_DELIMITER[0]
 _MESSAGE: Final = b"GNTP/1.0 "
 _SECTION: Final = b"Identifier:"
+_STICKY: Final = "Notification-Sticky"
+_STICKY_LINE: Final = b"Notification-Sticky:"
 
 # -- Encoding ------------------------------------------------------------------------------------
 
@@ -165,7 +167,7 @@ class Limits:
         information_line: A SHA512 key with a salt of 128 bytes and an initialization vector need 440.
         header_block: All header blocks of one message together, or its encrypted header part: room for a traceback of a
             megabyte.
-        headers: Header lines in a block; no client is known to send 40.
+        headers: Header lines in a block; no client is known to send 40. A type's block may have an eighth of them.
         types: Notification types in one REGISTER; the largest seen in the wild are some dozens.
         section: One binary section.
         sections: Binary sections in one message: each type may have a picture.
@@ -196,6 +198,8 @@ class _Reader(Generic[_Message]):
     Attributes:
         at_end: Whether the semaphore END was the last thing that was read. It comes after a message, so this is known
             only after ``next_message`` has returned None.
+        awaits_section: Whether all of a message is there but a binary section that a header points to, of which
+            nothing has come. Set it to False to take the message without.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -204,11 +208,21 @@ class _Reader(Generic[_Message]):
         self._incoming = self._messages()
         self._failure: GNTPProtocolError | None = None
         self.at_end: bool = False
+        self.awaits_section: bool = False
 
     def feed(self, data: bytes) -> None:
         """Take any number of bytes from the peer."""
         if self._failure is None:  # a failed reader keeps nothing
             self._buffer.data += data
+
+    @property
+    def unread(self) -> int:
+        """How many bytes were fed and belong to no message yet, but for the binary sections of the message begun."""
+        return len(self._buffer.data)
+
+    def forget(self) -> None:
+        """Drop the bytes that were fed and not read."""
+        self._buffer.take(len(self._buffer.data))
 
     def feed_eof(self) -> None:
         """Note that the peer will send no more."""
@@ -230,7 +244,7 @@ class _Reader(Generic[_Message]):
             return next(self._incoming)
         except GNTPProtocolError as failure:
             self._failure = failure
-            self._buffer.take(len(self._buffer.data))
+            self.forget()
             raise
 
     def _messages(self) -> Generator[_Message | None, None, None]:
@@ -239,10 +253,12 @@ class _Reader(Generic[_Message]):
             yield from self._between_messages()
             while not self._buffer.data:
                 yield None
-            line = yield from self._buffer.read_until(
-                LINE_DELIMITER, self._limits.information_line, "the information line"
-            )
-            yield (yield from self._message(line))
+            line = yield from self._buffer.read_until(b"\n", self._limits.information_line + 1, "the information line")
+            yield (yield from self._message(self._without_cr(line)))
+
+    def _without_cr(self, line: bytes) -> bytes:
+        """Return a line without the CR before its LF; a server may do without."""
+        return line.removesuffix(b"\r")
 
     def _message(self, first_line: bytes) -> Parser[_Message]:
         """Read the rest of a message, whose information line has been read."""
@@ -289,7 +305,11 @@ class _Reader(Generic[_Message]):
         chunks = [chunk for chunk in text.split(MESSAGE_DELIMITER) if chunk.strip(LINE_DELIMITER)]
         if len(chunks) > self._limits.types + 1:
             raise GNTPProtocolError(f"more than {self._limits.types} notification types")
-        return [parse_block(chunk, self._limits.headers) for chunk in chunks] or [{}]
+        return [self._block(chunk, number) for number, chunk in enumerate(chunks)] or [{}]
+
+    def _block(self, data: bytes, number: int) -> dict[str, str]:
+        """Read a header block; the first may have more headers than those of the types, of which there are many."""
+        return parse_block(data, self._limits.headers if number == 0 else self._limits.headers // 8)
 
     def _ciphertext(self, cipher: Cipher) -> Parser[bytes]:
         """Read and decrypt the header part, whose length is written nowhere.
@@ -330,23 +350,55 @@ class _Reader(Generic[_Message]):
             else:
                 searched = at + 1
 
-    def _sections(self, wanted: set[str], cipher: Cipher | None) -> Parser[dict[str, bytes]]:
-        """Read binary sections until each wanted identifier has its own."""
+    def _sections(self, wanted: set[str], cipher: Cipher | None, first: dict[str, str]) -> Parser[dict[str, bytes]]:
+        """Read binary sections until each wanted identifier has its own.
+
+        Args:
+            first: The first header block, for a flag that comes late.
+        """
         sections: dict[str, bytes] = {}
         budget = self._limits.all_sections
         for _ in range(self._limits.sections):
-            if wanted <= sections.keys():
+            if wanted <= sections.keys() or not (yield from self._section_follows(first)):
                 return sections
-            while (yield from self._buffer.starts_with(LINE_DELIMITER)):
-                self._buffer.take(len(LINE_DELIMITER))
-            if not (yield from self._buffer.starts_with(_SECTION)):
-                raise GNTPProtocolError("a binary section that a header points to is missing")
             identifier, data = yield from self._section(cipher, min(budget, self._limits.section))
             budget -= len(data)
             sections[identifier] = data
         if wanted <= sections.keys():
             return sections
         raise GNTPProtocolError(f"more than {self._limits.sections} binary sections")
+
+    def _sticky_block(self, first: dict[str, str]) -> Parser[None]:
+        """Read the flag that go-gntp writes after an empty line, as a block of its own before the picture."""
+        late = parse_block((yield from self._plain_block(self._limits.information_line)), 1)
+        first.setdefault(_STICKY, late[_STICKY])
+
+    def _section_follows(self, first: dict[str, str]) -> Parser[bool]:
+        """Tell whether a binary section follows: not if the message ends, or if the owner of this reader gives it up.
+
+        Args:
+            first: The first header block, for a flag that comes late.
+
+        Raises:
+            GNTPProtocolError: If something else follows.
+        """
+        buffer = self._buffer
+        self.awaits_section = True
+        try:
+            while not buffer.data.startswith(_SECTION):
+                if not self.awaits_section or buffer.data.startswith(_MESSAGE):
+                    return False
+                if buffer.data.startswith(LINE_DELIMITER):
+                    buffer.take(len(LINE_DELIMITER))
+                elif buffer.data.startswith(_STICKY_LINE):
+                    yield from self._sticky_block(first)
+                elif any(each.startswith(buffer.data) for each in (_SECTION, _STICKY_LINE, _MESSAGE, LINE_DELIMITER)):
+                    yield from buffer.wait_for_more()
+                else:
+                    raise GNTPProtocolError("a binary section that a header points to is missing")
+            return True
+        finally:
+            self.awaits_section = False
 
     def _section(self, cipher: Cipher | None, limit: int) -> Parser[tuple[str, bytes]]:
         head = yield from self._buffer.read_until(
@@ -362,14 +414,15 @@ class _Reader(Generic[_Message]):
             data = _decrypted_section(cipher, data)
         return identifier, data
 
-    def _resolved(self, blocks: Sequence[Mapping[str, str]], cipher: Cipher | None) -> Parser[list[_ReadBlock]]:
+    def _resolved(self, blocks: Sequence[dict[str, str]], cipher: Cipher | None) -> Parser[list[_ReadBlock]]:
         """Read the sections that the headers point to, and put their bytes in the pointers' place."""
         wanted = {name for block in blocks for key, value in block.items() if (name := _pointer(key, value))}
-        sections = yield from self._sections(wanted, cipher)
+        sections = yield from self._sections(wanted, cipher, blocks[0])
         return [
             {
-                key: Resource(data=sections[name]) if (name := _pointer(key, value)) else value
+                key: value if name is None else Resource(data=sections[name])
                 for key, value in block.items()
+                if (name := _pointer(key, value)) is None or name in sections
             }
             for block in blocks
         ]
@@ -432,6 +485,48 @@ class Envelope:
     password: str | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True)
+class Demands:
+    """What a server demands of each request beside a key.
+
+    Attributes:
+        encryption: Whether it must be encrypted, with AES or 3DES: the 56 bits of DES can be searched.
+        minimum_hash: Hash that its key must be as long as; None takes every hash.
+    """
+
+    encryption: bool = False
+    minimum_hash: str | None = None
+
+    def check(self, line: InformationLine) -> None:
+        """Check the first line of a request.
+
+        Raises:
+            GNTPProtocolError: With 400 and what to do, if it does not do.
+        """
+        if self.encryption and line.cipher_id not in _STRONG_CIPHERS:
+            came = "in clear" if line.cipher_id is None else f"with {line.cipher_id}"
+            raise GNTPProtocolError(
+                f"this server takes only what is encrypted with {' or '.join(_STRONG_CIPHERS)}, and this came {came}",
+                ErrorCode.NOT_AUTHORIZED,
+            )
+        if self.minimum_hash is not None and line.hash_id is not None:
+            least, given = (keys.ALGORITHMS[name].key_size for name in (self.minimum_hash, line.hash_id))
+            if given < least:
+                raise GNTPProtocolError(
+                    f"this server takes only keys hashed with {self.minimum_hash} or a longer hash, not {line.hash_id}",
+                    ErrorCode.NOT_AUTHORIZED,
+                )
+
+
+KEY_UNWANTED: Final = "this server has no password: send no key"
+"""How a server without a password refuses a key."""
+
+_TLS: Final = 0x16
+"""First byte of a TLS handshake."""
+
+_STRONG_CIPHERS: Final = ("AES", "3DES")
+
+
 class RequestReader(_Reader[Request]):
     """Reads requests, as a server.
 
@@ -440,6 +535,8 @@ class RequestReader(_Reader[Request]):
 
     Attributes:
         envelope: That of the request that ``next_message`` returned last; None before the first.
+        line: The information line of the request that is read now, or was read last; None until it is accepted: its key
+            is right, where keys are wanted.
     """
 
     def __init__(
@@ -447,6 +544,7 @@ class RequestReader(_Reader[Request]):
         passwords: Sequence[str] = (),
         limits: Limits = DEFAULT_LIMITS,
         refused: Mapping[str, str] = MappingProxyType({}),
+        demands: Demands = Demands(),
     ) -> None:
         """Prepare for the first request.
 
@@ -454,13 +552,28 @@ class RequestReader(_Reader[Request]):
             passwords: Passwords of which a request must have one; none for a server without a password.
             limits: What is accepted from a peer.
             refused: Message types that are refused whatever their key, each with the description of the error.
+            demands: What else each request must have.
         """
         super().__init__(limits)
         self._passwords = tuple(passwords)
         self._refused = refused
+        self._demands = demands
+        self._has_begun = False
         self.envelope: Envelope | None = None
+        self.line: InformationLine | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Take any number of bytes from the peer."""
+        if data and not self._has_begun:
+            self._has_begun = True
+            if data[0] == _TLS:  # its first message need not hold a line end: the peer would wait
+                self._failure = GNTPProtocolError(
+                    "this is TLS, and this server expects GNTP in clear", ErrorCode.UNKNOWN_PROTOCOL
+                )
+        super().feed(data)
 
     def _message(self, first_line: bytes) -> Parser[Request]:
+        self.line = None
         line = headers.parse_information_line(first_line)
         if line.message_type not in REQUEST_TYPES:
             raise GNTPProtocolError(f"unknown request; allowed: {', '.join(REQUEST_TYPES)}")
@@ -472,17 +585,30 @@ class RequestReader(_Reader[Request]):
             if key is None:
                 raise GNTPProtocolError("encrypted without a key", ErrorCode.NOT_AUTHORIZED)
             cipher = _cipher_for(line, key)
+        self.line = line
+        self._demands.check(line)
+        if cipher is not None:
             blocks = yield from self._encrypted_blocks(cipher)
         else:
             blocks = yield from self._plain_blocks(line.message_type)
+        if line.message_type == "NOTIFY" and len(blocks) == 2 and blocks[1].keys() == {_STICKY}:
+            blocks[0].setdefault(_STICKY, blocks.pop()[_STICKY])  # see _sticky_block
         expected = 1 + (self._type_count(blocks[0]) if line.message_type == "REGISTER" else 0)
         if len(blocks) != expected:
             raise GNTPProtocolError(f"expected {expected} header blocks, not {len(blocks)}")
+        if line.message_type == "NOTIFY" and self._buffer.data.startswith(_STICKY_LINE):
+            yield from self._sticky_block(blocks[0])  # it came together with the rest; else the message is over
         resolved = yield from self._resolved(blocks, cipher)
         request = REQUEST_TYPES[line.message_type].from_blocks(resolved)
         password = None if key is None else key.password.decode("utf-8")
         self.envelope = Envelope(line.hash_id, line.cipher_id, blocks[0], password)
         return request
+
+    def _without_cr(self, line: bytes) -> bytes:
+        if line.endswith(b"\r"):
+            return line[:-1]
+        headers.parse_information_line(line)  # what is no GNTP at all is told so
+        raise GNTPProtocolError("a line ends with LF alone; in GNTP lines end with CR LF")
 
     def _plain_blocks(self, message_type: str) -> Parser[list[dict[str, str]]]:
         blocks: list[dict[str, str]] = []
@@ -490,7 +616,7 @@ class RequestReader(_Reader[Request]):
         while len(blocks) < expected:
             data = yield from self._plain_block(budget)
             budget -= len(data)
-            blocks.append(parse_block(data, self._limits.headers))
+            blocks.append(self._block(data, len(blocks)))
             if len(blocks) == 1 and message_type == "REGISTER":
                 expected += self._type_count(blocks[0])
         return blocks
@@ -508,7 +634,7 @@ class RequestReader(_Reader[Request]):
                 raise GNTPProtocolError("a password is required", ErrorCode.NOT_AUTHORIZED)
             return None
         if not self._passwords:
-            raise GNTPProtocolError("this server has no password: send no key", ErrorCode.NOT_AUTHORIZED)
+            raise GNTPProtocolError(KEY_UNWANTED, ErrorCode.NOT_AUTHORIZED)
         try:
             candidates = [Key(password, line.hash_id, line.salt) for password in self._passwords]
         except ValueError as error:

@@ -1,4 +1,7 @@
-"""What peers may use of a server: connections, memory, refusals that are delayed; each peer, and all together."""
+"""What peers may use of a server: its bounds, the memory that is used, and how soon a wrong key is refused.
+
+``places.py`` decides who gives way where connections are many.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gntp_logging.gntp.exceptions import GNTPProtocolError
+from gntp_logging.gntp.wire import Limits
 
 MAX_PEERS: Final = 1000
 """Peers whose failures are remembered; the one that failed longest ago is forgotten first."""
@@ -25,38 +29,48 @@ FORGIVENESS: Final = 60.0
 
 @dataclass(frozen=True)
 class Budget:
-    """Bounds. Sizes are bytes of requests that are not complete yet.
+    """Bounds. Sizes are bytes of requests that are not complete yet, and of answers that were not taken yet.
 
     Attributes:
-        connections: Connections of all peers.
+        connections: Connections of all peers; fewer where the process may not have so many descriptors.
         connections_per_peer: Connections of one address.
+        silent_per_peer: Connections of one address that have shown no valid key, on a server with passwords.
         held: Bytes of all peers.
         held_per_peer: Bytes of one address; room for one request of the largest size that is read.
-        delayed_per_peer: Refusals that one address may have waiting; beyond that, a wrong key gets no answer.
     """
 
-    connections: int = 2000
-    connections_per_peer: int = 1500
-    held: int = 256 * 1024 * 1024
-    held_per_peer: int = 96 * 1024 * 1024
-    delayed_per_peer: int = 20
+    connections: int = 1000
+    connections_per_peer: int = 750
+    silent_per_peer: int = 50
+    held: int = 24 * 1024 * 1024
+    held_per_peer: int = 21 * 1024 * 1024
 
 
 DEFAULT_BUDGET: Final = Budget()
 
+REQUEST_LIMITS: Final = Limits(all_sections=16 * 1024 * 1024)
+"""Bounds of one request: 4 MB of headers, and 16 MB of pictures."""
+
 
 class Usage:
-    """What peers use of a budget at the moment."""
+    """What peers use of a budget at the moment.
+
+    Attributes:
+        budget: The bounds.
+    """
 
     def __init__(self, budget: Budget) -> None:
         """Begin with nothing used."""
-        self._budget = budget
+        self.budget: Budget = budget
         self._connections: Counter[str] = Counter()
-        self._held: Counter[str] = Counter()
-        self._delayed: Counter[str] = Counter()
         self._all_connections = 0
+        self._held: Counter[str] = Counter()
         self._all_held = 0
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
+
+    def connections(self, peer: str | None = None) -> int:
+        """Return how many connections a peer has, or all have."""
+        return self._all_connections if peer is None else self._connections[peer]
 
     def connect(self, peer: str) -> bool:
         """Count a new connection.
@@ -67,7 +81,7 @@ class Usage:
         Returns:
             False if there is no room for it; it is not counted then.
         """
-        budget = self._budget
+        budget = self.budget
         if self._all_connections >= budget.connections or self._connections[peer] >= budget.connections_per_peer:
             return False
         self._all_connections += 1
@@ -80,7 +94,7 @@ class Usage:
         _lessen(self._connections, peer, 1)
 
     def hold(self, peer: str, size: int) -> None:
-        """Count bytes of a request that is not complete.
+        """Count bytes of a request that is not complete, or of an answer that was not taken.
 
         Args:
             peer: Address of the peer.
@@ -91,11 +105,11 @@ class Usage:
         """
         self._all_held += size
         self._held[peer] += size
-        if self._all_held > self._budget.held or self._held[peer] > self._budget.held_per_peer:
+        if self._all_held > self.budget.held or self._held[peer] > self.budget.held_per_peer:
             raise GNTPProtocolError("too much at once: this server has no room for the request")
 
     def release(self, peer: str, size: int) -> None:
-        """Release bytes: their request is complete, or was given up.
+        """Release bytes: their request is complete, their answer was taken, or both were given up.
 
         Args:
             peer: Address of the peer.
@@ -106,14 +120,14 @@ class Usage:
 
     # -- Wrong keys ------------------------------------------------------------------------------
 
-    def delay(self, peer: str) -> float | None:
+    def delay(self, peer: str) -> float:
         """Count a wrong key, and return how long to delay its refusal. Right keys are never delayed.
 
         Args:
             peer: Address of the peer.
 
         Returns:
-            Seconds to wait before the refusal; None if so many refusals wait already that this one is not to be sent.
+            Seconds to wait before the refusal.
         """
         now = time.monotonic()
         failures, last = self._failures.pop(peer, (0, now))
@@ -123,14 +137,7 @@ class Usage:
             self._failures.popitem(last=False)
         if failures <= FREE_FAILURES:
             return 0.0
-        if self._delayed[peer] >= self._budget.delayed_per_peer:
-            return None
-        self._delayed[peer] += 1
         return min(_LAST_DELAY, _FIRST_DELAY * 2.0 ** min(failures - FREE_FAILURES - 1, 10))
-
-    def end_delay(self, peer: str) -> None:
-        """Release the place of a delayed refusal, which was sent."""
-        _lessen(self._delayed, peer, 1)
 
 
 def _lessen(counter: Counter[str], peer: str, size: int) -> None:

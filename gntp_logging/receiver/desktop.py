@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
+import functools
+import html
 import logging
 import sys
 import tempfile
@@ -22,8 +25,9 @@ from desktop_notifier import DesktopNotifier, Icon, Urgency
 
 from gntp_logging.gntp.models import Resource, is_web_url
 
+from .cuts import cut
 from .loop_thread import LoopThread
-from .reactions import Reaction
+from .reactions import React, Reaction
 from .registry import Toast
 from .terminal_text import sanitize_for_terminal
 
@@ -35,6 +39,12 @@ MAX_TEXT: Final = 2000
 
 MAX_REMEMBERED: Final = 200
 """Toasts that an update can replace, and pictures that are kept as files."""
+
+MAX_WAITING_PICTURES: Final = 1 * 1024 * 1024
+"""Bytes of the pictures of toasts that wait; a picture that does not fit is left out."""
+
+MAX_FILES: Final = 16 * 1024 * 1024
+"""Bytes of the pictures that are kept as files."""
 
 _TIMEOUT: Final = 10.0
 """Seconds for the desktop's service to accept a toast."""
@@ -61,8 +71,9 @@ class DesktopDisplay:
         self._notifier: Any = None  # made in the loop, and made again after a failure
         self._logged_errors = _LoggedErrors()
         self._shown: OrderedDict[tuple[str, str], str] = OrderedDict()
-        self._pictures: OrderedDict[str, Path] = OrderedDict()
+        self._pictures: OrderedDict[str, int] = OrderedDict()  # their sizes
         self._pictures_in = Path()
+        self._waiting_pictures = 0
         self._waiting: asyncio.Queue[Toast | None] = asyncio.Queue()  # made again in the loop
         self._loop = LoopThread("gntp-desktop", self._running)
 
@@ -93,6 +104,7 @@ class DesktopDisplay:
     @contextlib.asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
         self._waiting = asyncio.Queue(QUEUE_SIZE + 1)
+        self._waiting_pictures = 0
         try:
             await self._find_service()
             with tempfile.TemporaryDirectory(prefix="gntp-logging-") as folder, self._logged_errors.captured():
@@ -115,6 +127,7 @@ class DesktopDisplay:
 
     async def _show_all(self) -> None:
         while (toast := await self._waiting.get()) is not None:
+            self._waiting_pictures -= _picture_size(toast)
             await self._attempt(toast)
             if self._missed and self._waiting.empty():
                 missed, self._missed = self._missed, 0
@@ -125,8 +138,12 @@ class DesktopDisplay:
     def _put(self, toast: Toast) -> None:
         if self._waiting.qsize() >= QUEUE_SIZE:
             self._missed += 1
-        else:
-            self._waiting.put_nowait(toast)
+            return
+        kept = dataclasses.replace(toast, title=cut(toast.title, MAX_TEXT), text=cut(toast.text, MAX_TEXT), headers={})
+        if self._waiting_pictures + _picture_size(kept) > MAX_WAITING_PICTURES:
+            kept = dataclasses.replace(kept, icon=None)
+        self._waiting_pictures += _picture_size(kept)
+        self._waiting.put_nowait(kept)
 
     async def _connect(self) -> None:
         """Find the service; the library would only do so with the first toast."""
@@ -159,12 +176,13 @@ class DesktopDisplay:
                 await self._notifier.clear(self._shown.pop(key))
         id_ = await self._notifier.send(
             title=harmless(_title(toast)),
-            message=harmless(toast.text),
+            message=_body(toast.text),
             urgency=_URGENCIES[toast.priority],
             icon=self._icon(toast.icon),
             timeout=0 if toast.sticky else -1,
-            on_clicked=lambda: _clicked(toast),
-            on_dismissed=lambda: toast.react(Reaction.CLOSED),
+            # The library keeps these for as long as the toast is shown: nothing else of it.
+            on_clicked=functools.partial(_clicked, toast.react, toast.callback_url),
+            on_dismissed=functools.partial(toast.react, Reaction.CLOSED),
         )
         self._logged_errors.raise_last()
         if toast.coalescing_id:
@@ -177,14 +195,17 @@ class DesktopDisplay:
         if not isinstance(icon, Resource) or icon.data is None:
             return None
         name = icon.unique_id() or ""
+        path = self._file(name)
         if name not in self._pictures:
-            path = self._pictures_in / f"{name}.png"  # services look at the bytes, some at the extension first
             path.write_bytes(icon.data)
-            self._pictures[name] = path
-            while len(self._pictures) > MAX_REMEMBERED:
-                _, oldest = self._pictures.popitem(last=False)
-                oldest.unlink(missing_ok=True)
-        return Icon(path=self._pictures[name])
+            self._pictures[name] = len(icon.data)
+            while len(self._pictures) > MAX_REMEMBERED or sum(self._pictures.values()) > MAX_FILES:
+                oldest, _ = self._pictures.popitem(last=False)
+                self._file(oldest).unlink(missing_ok=True)
+        return Icon(path=path)
+
+    def _file(self, name: str) -> Path:
+        return self._pictures_in / f"{name}.png"  # services look at the bytes, some at the extension first
 
 
 class _LoggedErrors(logging.Handler):
@@ -227,12 +248,14 @@ def harmless(text: str) -> str:
     """Make an untrusted text safe for the desktop's service.
 
     Returns:
-        The text, cut to :data:`MAX_TEXT` characters, with control characters in visible form. On Linux, where some
-        services interpret markup, angle brackets become ‹ and ›: not every service would show escaped ones.
+        The text, cut to :data:`MAX_TEXT` characters, with control characters and direction overrides in visible form.
     """
-    cut = text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
-    shown = sanitize_for_terminal(cut)
-    return shown.replace("<", "‹").replace(">", "›") if sys.platform.startswith("linux") else shown
+    return sanitize_for_terminal(cut(text, MAX_TEXT))
+
+
+def _body(text: str) -> str:
+    """Return a text as the service's body, which on Linux is markup: services that show none remove it."""
+    return html.escape(harmless(text), quote=False) if sys.platform.startswith("linux") else harmless(text)
 
 
 def _title(toast: Toast) -> str:
@@ -241,8 +264,12 @@ def _title(toast: Toast) -> str:
     return line if toast.application in line else f"{toast.application}: {line}"
 
 
-def _clicked(toast: Toast) -> None:
-    toast.react(Reaction.CLICKED)
-    if is_web_url(toast.callback_url):
+def _picture_size(toast: Toast) -> int:
+    return len(toast.icon.data or b"") if isinstance(toast.icon, Resource) else 0
+
+
+def _clicked(react: React, url: str) -> None:
+    react(Reaction.CLICKED)
+    if is_web_url(url):
         # Starting a browser may take seconds: the loop must not wait for it.
-        threading.Thread(target=webbrowser.open, args=(toast.callback_url,), daemon=True).start()
+        threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()

@@ -58,21 +58,26 @@ class DisplayGroup:
     def show(self, toast: Toast) -> None:
         """Show a toast on every display."""
         for member in self._members:
-            try:
-                member.display.show(toast)
-            except Exception as error:  # noqa: BLE001 - one display must not end the others or the server
-                self._failed(member, error)
+            self._show(member, toast)
+
+    def _show(self, member: _Member, toast: Toast) -> None:
+        try:
+            member.display.show(toast)
+        except Exception as error:  # noqa: BLE001 - one display must not end the others or the server
+            self._failed(member, error)
 
     def notice(self, notice: Notice) -> None:
-        """Pass an event on to the displays that observe."""
+        """Pass an event on to the displays that observe, and its toast, if it has one, to the others."""
         for member in self._members:
             if isinstance(member.display, Observer):
                 try:
                     member.display.notice(notice)
-                except Exception as error:  # noqa: BLE001 - see show
+                except Exception as error:  # noqa: BLE001 - see _show
                     # A failure to report a failure is only counted: else two broken displays would report each other's
                     # for ever.
                     self._failed(member, error, is_reported=notice.event != "failure")
+            elif notice.toast is not None:
+                self._show(member, notice.toast)
 
     def _reported(self, loop: asyncio.AbstractEventLoop, member: _Member, error: Exception) -> None:
         with contextlib.suppress(RuntimeError):  # the server has stopped

@@ -21,24 +21,33 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import queue
+import sys
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 from gntp_logging.gntp import ciphers, keys
 from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.constants import NOT_REGISTERED, VERSION, ErrorCode
-from gntp_logging.gntp.exceptions import GNTPError, GNTPProtocolError, GNTPResponseError
+from gntp_logging.gntp.exceptions import (
+    GNTPAuthenticationError,
+    GNTPError,
+    GNTPProtocolError,
+    GNTPResponseError,
+    GNTPTimeoutError,
+)
 from gntp_logging.gntp.headers import is_name
 from gntp_logging.gntp.models import Event, Received
 from gntp_logging.gntp.origin import SOFTWARE_NAME
-from gntp_logging.gntp.requests import ExtraHeaders, NotifyRequest, RegisterRequest, SubscribeRequest
+from gntp_logging.gntp.requests import ExtraHeaders, RegisterRequest, SubscribeRequest
 from gntp_logging.gntp.wire import Envelope
 
+from .cuts import MAX_ID
+from .forward_queue import Forwardable, ForwardQueue, Shared, without_pictures
+from .forward_queue import Message as Message  # noqa: PLC0414 - a documented path
 from .protocols import Notice
 from .registry import MAX_APPLICATIONS
 from .throttle import Throttle
@@ -52,6 +61,21 @@ MAX_SUBSCRIBERS: Final = 50
 QUEUE_SIZE: Final = 1000
 """Messages that wait for one subscriber; more are dropped and counted."""
 
+QUEUE_BYTES: Final = 2 * 1024 * 1024
+"""Bytes of the messages that wait for one subscriber. Their pictures go first; a larger picture is not handed on."""
+
+ALL_QUEUES_BYTES: Final = 4 * 1024 * 1024
+"""Bytes of the messages that wait for all subscribers; one that waits for several counts once."""
+
+SENDING_BYTES: Final = 4 * 1024 * 1024
+"""Bytes of what is sent to all subscribers at a time, encoded and encrypted."""
+
+KNOWN_BYTES: Final = 64 * 1024
+"""Bytes of what is remembered of what one subscriber knows; an application that is forgotten is registered again."""
+
+MAX_FAILURES: Final = 5
+"""Failures in a row after which a subscription ends: who is there again subscribes again."""
+
 MAX_HOPS: Final = 16
 """Hubs that a message may pass. One that has passed more is circling between hubs that change their names."""
 
@@ -60,8 +84,6 @@ FORWARD_TIMEOUT: Final = 5.0
 
 LOSS_INTERVAL: Final = 60.0
 """Seconds between two notices of one subscriber's losses: a subscriber that is gone loses every message."""
-
-Forwardable: TypeAlias = "RegisterRequest | NotifyRequest"
 
 # DES is below the others because its key of 56 bits can be searched.
 _STRENGTHS: Final[Mapping[str | None, int]] = {None: 0, "DES": 1, "AES": 2, "3DES": 2}
@@ -84,23 +106,6 @@ def may_be_handed_on(came_by: str | None, subscribed_by: str | None) -> bool:
     return _STRENGTHS[came_by] <= _STRENGTHS[subscribed_by]
 
 
-@dataclass(frozen=True)
-class Message:
-    """A message on its way through the hub.
-
-    Attributes:
-        request: The message as it came.
-        came_by: Cipher with which it came; None for clear text.
-        registration: The registration of its application, for subscribers that do not know it yet.
-        registered_by: Cipher with which the registration came; None for clear text.
-    """
-
-    request: Forwardable
-    came_by: str | None
-    registration: RegisterRequest
-    registered_by: str | None
-
-
 class Hub:
     """The subscribers of a server. Called from the server's event loop; no method waits.
 
@@ -108,15 +113,23 @@ class Hub:
         name: The name of the server in Received headers.
     """
 
-    def __init__(self, name: str, report: Callable[[Notice], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        name: str,
+        report: Callable[[Notice], None] = lambda _: None,
+        with_pictures: Callable[[RegisterRequest], RegisterRequest] = lambda request: request,
+    ) -> None:
         """Begin without subscribers.
 
         Args:
             name: Host and port of the server; no other hub may have the same.
             report: Called, in any thread, with a notice of what a subscriber did not get.
+            with_pictures: Puts pictures in the place of their identifiers in a registration; called in any thread.
         """
         self.name = name
         self._report = report
+        self._with_pictures = with_pictures
+        self._shared = Shared(ALL_QUEUES_BYTES, SENDING_BYTES)
         self._forwarders: dict[str, Forwarder] = {}
 
     def subscribe(self, request: SubscribeRequest, envelope: Envelope, host: str) -> int:
@@ -131,10 +144,13 @@ class Hub:
             Seconds until the subscription ends.
 
         Raises:
-            GNTPProtocolError: With 400 if it has no key, with 300 if there are too many subscribers.
+            GNTPProtocolError: With 400 if it has no key; with 300 if there are too many subscribers, if the id is too
+                long, or if a subscriber at another address has it.
         """
         if envelope.password is None or envelope.hash_id is None:
             raise GNTPProtocolError("a subscription needs a key", ErrorCode.NOT_AUTHORIZED)
+        if len(request.id_) > MAX_ID:
+            raise GNTPProtocolError(f"Subscriber-ID is longer than {MAX_ID} characters")
         self._forget_those_who_ended()
         client = GNTPClient(
             host,
@@ -145,15 +161,27 @@ class Hub:
             ciphers.ALGORITHMS[envelope.cipher_id] if envelope.cipher_id else None,
         )
         known = self._forwarders.get(request.id_)
-        if known is not None and known.sends_like(client):
-            known.renew(TTL)
-            return TTL
+        if known is not None and not known.has_failed:
+            if known.host != host:  # else whoever reads an id on its way could end its subscription
+                raise GNTPProtocolError("this Subscriber-ID is in use from another address")
+            if known.sends_like(client):
+                known.renew(TTL)
+                return TTL
         if known is None and len(self._forwarders) >= MAX_SUBSCRIBERS:
-            raise GNTPProtocolError(f"this hub has its {MAX_SUBSCRIBERS} subscribers")
+            self._forget_those_who_failed()
+            if len(self._forwarders) >= MAX_SUBSCRIBERS:
+                raise GNTPProtocolError(f"this hub has its {MAX_SUBSCRIBERS} subscribers")
         if known is not None:
             known.stop()
-        self._forwarders[request.id_] = Forwarder(client, TTL, functools.partial(self._report_loss, request.id_, host))
+        report = functools.partial(self._report_loss, request.id_, host)
+        self._forwarders[request.id_] = Forwarder(client, TTL, report, self._shared, self._with_pictures)
         return TTL
+
+    def knows(self, id_: str) -> bool:
+        """Tell whether there is a subscriber with an id."""
+        self._forget_those_who_ended()
+        known = self._forwarders.get(id_)
+        return known is not None and not known.has_failed
 
     def _report_loss(self, id_: str, peer: str, reason: str, count: int) -> None:
         self._report(Notice("lost", {"id": id_, "peer": peer, "reason": reason, "count": count}))
@@ -200,8 +228,14 @@ class Hub:
         self._forwarders.clear()
 
     def _forget_those_who_ended(self) -> None:
+        self._forget(lambda forwarder: forwarder.has_ended())
+
+    def _forget_those_who_failed(self) -> None:
+        self._forget(lambda forwarder: forwarder.has_failed)
+
+    def _forget(self, is_over: Callable[[Forwarder], bool]) -> None:
         for id_, forwarder in list(self._forwarders.items()):
-            if forwarder.has_ended():
+            if is_over(forwarder):
                 forwarder.stop()
                 del self._forwarders[id_]
 
@@ -216,20 +250,18 @@ class _Known:
     """What a subscriber knows of an application.
 
     Attributes:
-        registration: What the application had registered at that time.
+        fingerprint: That of the registration at that time.
         names: Names of the types that were registered with a subscriber that may not get the registration; None if the
             subscriber has the registration.
     """
 
-    registration: RegisterRequest
+    fingerprint: bytes
     names: Sequence[str] | None = None
 
-    def request(self) -> RegisterRequest:
-        """Return the registration for the subscriber."""
-        if self.names is None:
-            return self.registration
-        # Pictures and display names came encrypted, and stay here. The names of the types are in the NOTIFYs as well.
-        return RegisterRequest(self.registration.app_name, None, [Event(name) for name in self.names])
+    @property
+    def size(self) -> int:
+        """Bytes that it takes."""
+        return 500 + sum(map(sys.getsizeof, self.names or ()))
 
 
 class Forwarder:
@@ -237,9 +269,19 @@ class Forwarder:
 
     Attributes:
         lost: How many messages did not reach the subscriber.
+        has_failed: Whether the subscription has ended because sending has failed several times in a row. What comes
+            from then on is lost.
+        host: Address of the subscriber.
     """
 
-    def __init__(self, client: GNTPClient, ttl: float, report: Callable[[str, int], None]) -> None:
+    def __init__(
+        self,
+        client: GNTPClient,
+        ttl: float,
+        report: Callable[[str, int], None],
+        shared: Shared | None = None,
+        with_pictures: Callable[[RegisterRequest], RegisterRequest] = lambda request: request,
+    ) -> None:
         """Start the thread.
 
         Args:
@@ -247,8 +289,12 @@ class Forwarder:
             ttl: Seconds until the subscription ends.
             report: Called, in any thread, with the reason and the number of messages lost so far: once in
                 :data:`LOSS_INTERVAL`, and at the end with the last number.
+            shared: What it shares with the other forwarders of the hub; None for one that is alone.
+            with_pictures: Puts pictures in the place of their identifiers in a registration.
         """
         self.lost: int = 0
+        self.has_failed: bool = False
+        self.host: str = client.address[0]
         self._reported = 0
         self._reason = ""
         self._losing = threading.Lock()  # guards the three above: both the server's loop and the thread count losses
@@ -258,9 +304,11 @@ class Forwarder:
         self._report = report
         self._throttle = Throttle(LOSS_INTERVAL)
         self._ends_at = time.monotonic() + ttl
+        self._shared = shared or Shared(ALL_QUEUES_BYTES, SENDING_BYTES)
+        self._with_pictures = with_pictures
         self._known: OrderedDict[str, _Known] = OrderedDict()
-        self._waiting: queue.Queue[Message | None] = queue.Queue(QUEUE_SIZE)
-        self._stopped = False
+        self._known_size = 0
+        self._waiting = ForwardQueue(self._shared, QUEUE_SIZE, QUEUE_BYTES)
         threading.Thread(target=self._run, name="gntp-forwarder", daemon=True).start()
 
     def sends_like(self, client: GNTPClient) -> bool:
@@ -282,14 +330,12 @@ class Forwarder:
             came = f"it came encrypted ({message.came_by})"
             self._lose(f"{came} and the subscription {subscription}: subscribe with --encryption AES")
             return
-        try:
-            self._waiting.put_nowait(message)
-        except queue.Full:
-            self._lose("it takes them more slowly than they come")
+        if not self._waiting.put(message):
+            self._lose(_FAILED if self.has_failed else "it takes them more slowly than they come")
 
-    def _lose(self, reason: str) -> None:
+    def _lose(self, reason: str, count: int = 1) -> None:
         with self._losing:
-            self.lost += 1
+            self.lost += count
             self._reason = reason
             if self._throttle.allow() is None:
                 return
@@ -297,63 +343,100 @@ class Forwarder:
         self._report(reason, count)
 
     def stop(self) -> None:
-        """Tell the thread to end after the message that it sends now; the rest is lost. Stopping twice is harmless."""
-        self._stopped = True
-        try:
-            self._waiting.put_nowait(None)
-        except queue.Full:
-            pass  # the thread sees it when it takes the next message
+        """Let the thread end after the message that it sends now; the rest is lost. Stopping twice is harmless."""
+        self._drop_the_rest("its subscription has ended")
+        if self.has_failed:  # its thread has ended before
+            self._report_the_rest()
 
-    def _run(self) -> None:
-        with self._client:
-            while (message := self._waiting.get()) is not None and not self._stopped:
-                try:
-                    self._send(message)
-                except GNTPError as error:
-                    self._lose(str(error))
-        while message is not None:
-            self._lose("its subscription has ended")
-            message = None if self._waiting.empty() else self._waiting.get()  # nothing is added any more
+    def _drop_the_rest(self, reason: str) -> None:
+        dropped = self._waiting.close()
+        if dropped:
+            self._lose(reason, dropped)
+
+    def _report_the_rest(self) -> None:
         with self._losing:
             reason, count, reported = self._reason, self.lost, self._reported
+            self._reported = count
         if count > reported:
             self._report(reason, count)
+
+    def _run(self) -> None:
+        failures = 0
+        with self._client:
+            while failures < MAX_FAILURES and (message := self._waiting.take()) is not None:
+                try:
+                    self._send(message)
+                    failures = 0
+                except GNTPError as error:
+                    self._lose(str(error))
+                    is_there = isinstance(error, GNTPResponseError) and not isinstance(error, GNTPAuthenticationError)
+                    failures = 0 if is_there else failures + 1
+        if failures:
+            self.has_failed = True
+            self._drop_the_rest(_FAILED)
+            self._waiting.take()  # the last one, too
+        else:
+            self._report_the_rest()
 
     def _send(self, message: Message) -> None:
         """Send a message; before it, register its application where the subscriber does not know it, or no longer."""
         request = message.request
         if isinstance(request, RegisterRequest):
-            self._client.process_request(request)
-            self._remember(_Known(message.registration))
+            self._process(request)
+            self._remember(request.app_name, _Known(message.registered.fingerprint))
             return
         needed = self._needed(message, request.notification.name)
         if self._known.get(request.app_name) != needed:
-            self._register(needed, request)
+            self._register(needed, message)
         try:
-            self._client.process_request(request)
+            self._process(request)
         except GNTPResponseError as error:
             if error.error_code not in NOT_REGISTERED:
                 raise
-            self._register(needed, request)
-            self._client.process_request(request)
+            self._register(needed, message)
+            self._process(request)
+
+    def _process(self, request: Forwardable) -> None:
+        """Send a request, without its pictures where others take the room for sending."""
+        bare = without_pictures(request)
+        for each, timeout in ((request, 0.0), (bare, FORWARD_TIMEOUT)):
+            with self._shared.sending(each, timeout) as fits:
+                if fits:
+                    self._client.process_request(each)
+                    return
+        raise GNTPTimeoutError("the hub has no room to send it: other subscribers are slow")
 
     def _needed(self, message: Message, name: str) -> _Known:
         """Return what this subscriber must know before it gets a NOTIFY."""
+        fingerprint = message.registered.fingerprint
         if may_be_handed_on(message.registered_by, self._cipher_id):
-            return _Known(message.registration)
+            return _Known(fingerprint)
         # A REGISTER replaces the whole list, so the earlier names are sent again. The names of a registration that was
         # replaced are not: the list would grow beyond what one request may hold.
         known = self._known.get(message.registration.app_name)
-        names = known.names or () if known is not None and known.registration == message.registration else ()
-        return _Known(message.registration, names if name in names else (*names, name))
+        names = known.names or () if known is not None and known.fingerprint == fingerprint else ()
+        return _Known(fingerprint, names if name in names else (*names, name))
 
-    def _register(self, needed: _Known, because_of: NotifyRequest) -> None:
-        self._client.process_request(dataclasses.replace(needed.request(), received=because_of.received))
-        self._remember(needed)
+    def _register(self, needed: _Known, message: Message) -> None:
+        if needed.names is None:
+            request = self._with_pictures(message.registration)
+        else:
+            # Pictures and display names came encrypted, and stay here. The names of the types are in the NOTIFYs, too.
+            request = RegisterRequest(message.registration.app_name, None, [Event(name) for name in needed.names])
+        self._process(dataclasses.replace(request, received=message.request.received))
+        self._remember(request.app_name, needed)
 
-    def _remember(self, known: _Known) -> None:
-        app_name = known.registration.app_name
+    def _remember(self, app_name: str, known: _Known) -> None:
+        self._forget(app_name)
         self._known[app_name] = known
-        self._known.move_to_end(app_name)
-        if len(self._known) > MAX_APPLICATIONS:  # as many as the registry keeps; a forgotten one is registered again
-            self._known.popitem(last=False)
+        self._known_size += known.size
+        while len(self._known) > MAX_APPLICATIONS or (self._known_size > KNOWN_BYTES and len(self._known) > 1):
+            self._forget(next(iter(self._known)))
+
+    def _forget(self, app_name: str) -> None:
+        forgotten = self._known.pop(app_name, None)
+        if forgotten is not None:
+            self._known_size -= forgotten.size
+
+
+_FAILED: Final = f"its subscription has ended after {MAX_FAILURES} failures in a row"

@@ -28,10 +28,12 @@ class Notice:
         event: ``listening``, ``register``, ``subscribe``, ``error`` (a request was refused), ``failure`` (a display
             could not show something) or ``lost`` (a message did not reach a subscriber).
         fields: What belongs to the event: texts, numbers and lists of them. Texts of peers are untrusted.
+        toast: What displays show that have no form of their own for the event; None if it is not for people.
     """
 
     event: str
     fields: Mapping[str, object] = field(default_factory=dict)
+    toast: Toast | None = None
 
     @property
     def trouble(self) -> str:

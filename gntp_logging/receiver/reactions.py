@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import functools
+import sys
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -26,6 +29,9 @@ REPORT_DELAY: Final = 0.1
 
 MAX_AWAITED: Final = 500
 """Reactions that a server awaits; with one more, the oldest is reported as timed out."""
+
+MAX_AWAITED_BYTES: Final = 1 * 1024 * 1024
+"""Bytes of what senders want to hear with their reactions, all together; with more, the oldest is reported likewise."""
 
 
 class Reaction(enum.Enum):
@@ -48,7 +54,14 @@ def ignore(_reaction: Reaction) -> None:
 
 
 class Awaited:
-    """One reaction that a sender has asked for. Lives in the server's event loop."""
+    """One reaction that a sender has asked for. Lives in the server's event loop.
+
+    Displays may keep ``react`` for as long as they like: it holds nothing of the notification.
+
+    Attributes:
+        react: Reports what the user did; the first call counts. May be called from any thread, at any time.
+        size: Bytes of what is told with the reaction.
+    """
 
     def __init__(self, request: NotifyRequest, echoed: Mapping[str, str], patience: float) -> None:
         """Begin to wait.
@@ -58,22 +71,19 @@ class Awaited:
             echoed: Headers that go back to its sender.
             patience: Seconds during which displays accept a reaction, if that is longer than the default.
         """
-        self._request = request
-        self._timeout = max(patience, STICKY_TIMEOUT if request.notification.sticky else REACTION_TIMEOUT)
-        self._echoed = echoed
-        self._loop = asyncio.get_running_loop()
-        self._reaction: asyncio.Future[Reaction] = self._loop.create_future()
-
-    def react(self, reaction: Reaction) -> None:
-        """Report what the user did; the first call counts. May be called from any thread, at any time."""
-        try:
-            self._loop.call_soon_threadsafe(self._settle, reaction)
-        except RuntimeError:
-            pass  # the server has stopped
-
-    def _settle(self, reaction: Reaction) -> None:
-        if not self._reaction.done():
-            self._reaction.set_result(reaction)
+        shown = request.notification
+        self._timeout = max(patience, STICKY_TIMEOUT if shown.sticky else REACTION_TIMEOUT)
+        self._headers = {
+            "Application-Name": request.app_name,
+            "Notification-ID": shown.id_ or "",
+            "Notification-Callback-Context": getattr(shown.callback, "context", ""),
+            "Notification-Callback-Context-Type": getattr(shown.callback, "context_type", ""),
+            **echoed,
+        }
+        self.size: int = sum(map(sys.getsizeof, self._headers.values()))
+        loop = asyncio.get_running_loop()
+        self._reaction: asyncio.Future[Reaction] = loop.create_future()
+        self.react: React = functools.partial(_react, loop, self._reaction)
 
     async def response(self) -> Response:
         """Wait for the reaction, or until the toast has timed out.
@@ -89,13 +99,46 @@ class Awaited:
 
     def told(self, reaction: Reaction) -> Response:
         """Return the -CALLBACK response for a reaction."""
-        shown = self._request.notification
-        headers = {
-            "Application-Name": self._request.app_name,
-            "Notification-ID": shown.id_ or "",
+        result = {
             "Notification-Callback-Result": reaction.value,
             "Notification-Callback-Timestamp": time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime()),
-            "Notification-Callback-Context": getattr(shown.callback, "context", ""),
-            "Notification-Callback-Context-Type": getattr(shown.callback, "context_type", ""),
         }
-        return Response(RESPONSE_CALLBACK, {**headers, **self._echoed})
+        return Response(RESPONSE_CALLBACK, {**self._headers, **result})
+
+
+def _react(loop: asyncio.AbstractEventLoop, future: asyncio.Future[Reaction], reaction: Reaction) -> None:
+    try:
+        loop.call_soon_threadsafe(_settle, future, reaction)
+    except RuntimeError:
+        pass  # the server has stopped
+
+
+def _settle(future: asyncio.Future[Reaction], reaction: Reaction) -> None:
+    if not future.done():
+        future.set_result(reaction)
+
+
+class AwaitedReactions:
+    """The reactions that a server awaits, the oldest first: bounded in number and in bytes."""
+
+    def __init__(self, most: int, most_bytes: int) -> None:
+        """Begin with none."""
+        self._most = most
+        self._most_bytes = most_bytes
+        self._awaited: OrderedDict[Awaited, None] = OrderedDict()
+        self._size = 0
+
+    def add(self, awaited: Awaited) -> None:
+        """Await one more; the oldest time out where there are too many, else senders could keep all connections."""
+        self._awaited[awaited] = None
+        self._size += awaited.size
+        while len(self._awaited) > self._most or self._size > self._most_bytes:
+            oldest = next(iter(self._awaited))
+            self.discard(oldest)
+            oldest.react(Reaction.TIMED_OUT)
+
+    def discard(self, awaited: Awaited) -> None:
+        """Forget one that was reported, or whose sender has left. Discarding it twice is harmless."""
+        if awaited in self._awaited:
+            del self._awaited[awaited]
+            self._size -= awaited.size

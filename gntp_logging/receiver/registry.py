@@ -5,6 +5,8 @@ What arrives as a request leaves as a :class:`Toast`, or as the error to answer 
 
 from __future__ import annotations
 
+import hashlib
+import sys
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,20 +18,30 @@ from gntp_logging.gntp.models import Event, Resource, URLCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest
 from gntp_logging.gntp.wire import Envelope
 
+from .cuts import MAX_NAME, cut, cut_headers, cut_notification, cut_registration
 from .reactions import React, ignore
 
 _NO_ENVELOPE: Final = Envelope(hash_id=None, cipher_id=None, headers={})
 
-MAX_PICTURES: Final = 64 * 1024 * 1024
+MAX_PICTURES: Final = 4 * 1024 * 1024
 """Bytes of the pictures of all applications together; the pictures that were used last stay."""
+
+MAX_REGISTRATIONS: Final = 6 * 1024 * 1024
+"""Bytes of the names of all applications and types together; the applications that were heard of last stay.
+
+The largest registration has 1,024 types with names of 256 characters and URLs of 512, at four bytes each: it fits.
+"""
 
 MAX_APPLICATIONS: Final = 1000
 """Applications that are remembered; the one not heard of for the longest time is forgotten, and gets a 401."""
 
+_EVENT_SIZE: Final = 700
+"""Bytes of one notification type without its texts (measured on Python 3.10 to 3.13, and rounded up)."""
+
 
 @dataclass(frozen=True)
 class Toast:
-    """One notification on its way to the displays. Texts are as the peer sent them: untrusted.
+    """One notification on its way to the displays. Texts are as the peer sent them, cut but untrusted.
 
     Attributes:
         application: Name of the application.
@@ -42,7 +54,7 @@ class Toast:
         coalescing_id: Toasts of one application with the same id replace each other; empty when there is none.
         callback_url: What opens on a click; empty when there is none.
         icon: Its own picture, else its type's, else the application's; None when there is none.
-        headers: All headers, as sent.
+        headers: All headers, as sent, cut like the texts.
         encryption: Name of the cipher; empty for clear text.
         hash_: Name of the key's hash; empty without a key.
         peer: Address of the sender.
@@ -68,10 +80,22 @@ class Toast:
 
 
 @dataclass(frozen=True)
-class _Application:
-    icon: str | Resource | None
+class Registration:
+    """What an application has registered.
+
+    Attributes:
+        request: The request, with identifiers in the place of pictures; :meth:`Registry.with_pictures` puts them back.
+        events: Its types by their names.
+        came_by: Cipher with which it came; None for clear text.
+        size: Bytes that it takes.
+        fingerprint: What is the same only for registrations that say the same.
+    """
+
+    request: RegisterRequest
     events: Mapping[str, Event]
     came_by: str | None
+    size: int
+    fingerprint: bytes
 
 
 class _Pictures:
@@ -97,11 +121,14 @@ class _Pictures:
 
     def find(self, icon: str | Resource | None) -> str | Resource | None:
         """Return the picture of an identifier, None if it was forgotten; return anything else as it is."""
-        if not isinstance(icon, _Kept):
-            return icon
-        if icon in self._by_id:
-            self._by_id.move_to_end(icon)
-        return self._by_id.get(icon)
+        return self._by_id.get(icon) if isinstance(icon, _Kept) else icon
+
+    def use(self, icon: str | Resource | None) -> str | Resource | None:
+        """Return the same, and keep the picture longer than those that are not used."""
+        found = self.find(icon)
+        if found is not icon and found is not None:
+            self._by_id.move_to_end(str(icon))
+        return found
 
 
 class _Kept(str):
@@ -115,7 +142,8 @@ class Registry:
 
     def __init__(self) -> None:
         """Begin without any application."""
-        self._applications: OrderedDict[str, _Application] = OrderedDict()
+        self._applications: OrderedDict[str, Registration] = OrderedDict()
+        self._size = 0
         self._pictures = _Pictures()
 
     def register(self, request: RegisterRequest, came_by: str | None = None) -> None:
@@ -124,12 +152,28 @@ class Registry:
         Args:
             came_by: Cipher with which the request came; None for clear text.
         """
-        keep = self._pictures.keep
+        request = cut_registration(request)
+        keep, size = self._pictures.keep, _size(request)
         events = {event.name: replace(event, icon=keep(event.icon)) for event in request.events}
-        self._applications[request.app_name] = _Application(keep(request.app_icon), events, came_by)
-        self._applications.move_to_end(request.app_name)
-        while len(self._applications) > MAX_APPLICATIONS:
-            self._applications.popitem(last=False)
+        request = RegisterRequest(request.app_name, keep(request.app_icon), list(events.values()))
+        self._forget(request.app_name)
+        self._applications[request.app_name] = Registration(request, events, came_by, size, _fingerprint(request))
+        self._size += size
+        while len(self._applications) > MAX_APPLICATIONS or self._size > MAX_REGISTRATIONS:
+            self._forget(next(iter(self._applications)))
+
+    def _forget(self, app_name: str) -> None:
+        forgotten = self._applications.pop(app_name, None)
+        if forgotten is not None:
+            self._size -= forgotten.size
+
+    def find(self, app_name: str) -> Registration:
+        """Return the registration of an application.
+
+        Raises:
+            KeyError: If the application is not registered.
+        """
+        return self._applications[cut(app_name, MAX_NAME)]
 
     def registration(self, app_name: str) -> RegisterRequest:
         """Return what an application has registered.
@@ -140,10 +184,7 @@ class Registry:
         Raises:
             KeyError: If the application is not registered.
         """
-        application = self._applications[app_name]
-        find = self._pictures.find
-        events = tuple(replace(event, icon=find(event.icon)) for event in application.events.values())
-        return RegisterRequest(app_name, find(application.icon), events)
+        return self.with_pictures(self.find(app_name).request)
 
     def registered_by(self, app_name: str) -> str | None:
         """Return the cipher with which an application's registration came; None for clear text.
@@ -151,7 +192,13 @@ class Registry:
         Raises:
             KeyError: If the application is not registered.
         """
-        return self._applications[app_name].came_by
+        return self.find(app_name).came_by
+
+    def with_pictures(self, request: RegisterRequest) -> RegisterRequest:
+        """Return the request of a :class:`Registration` with the pictures that are still there. Any thread may ask."""
+        find = self._pictures.find
+        events = tuple(replace(event, icon=find(event.icon)) for event in request.events)
+        return RegisterRequest(request.app_name, find(request.app_icon), events)
 
     def toast(
         self, request: NotifyRequest, envelope: Envelope = _NO_ENVELOPE, *, peer: str = "", react: React = ignore
@@ -169,6 +216,7 @@ class Registry:
         Raises:
             GNTPProtocolError: With code 401 if the application is unknown, 402 if the type is, 404 if it is disabled.
         """
+        request = cut_notification(request)
         shown = request.notification
         application = self._applications.get(request.app_name)
         if application is None:
@@ -189,10 +237,26 @@ class Registry:
             id_=shown.id_ or "",
             coalescing_id=shown.coalescing_id or "",
             callback_url=shown.callback.url if isinstance(shown.callback, URLCallback) else "",
-            icon=shown.icon or self._pictures.find(event.icon) or self._pictures.find(application.icon),
-            headers=envelope.headers,
+            icon=shown.icon or self._pictures.use(event.icon) or self._pictures.use(application.request.app_icon),
+            headers=cut_headers(envelope.headers),
             encryption=envelope.cipher_id or "",
             hash_=envelope.hash_id or "",
             peer=peer,
             react=react,
         )
+
+
+def _size(request: RegisterRequest) -> int:
+    """Return how many bytes a registration takes, without the bytes of pictures."""
+    texts = [request.app_name, request.app_icon]
+    for event in request.events:
+        texts += event.name, event.display_name, event.icon
+    own = sum(sys.getsizeof(text) for text in texts if isinstance(text, str))
+    return own + _EVENT_SIZE * (len(request.events) + 1)
+
+
+def _fingerprint(request: RegisterRequest) -> bytes:
+    digest = hashlib.sha256()
+    for block in request.blocks():
+        digest.update(repr(block).encode("utf-8", "surrogatepass"))
+    return digest.digest()

@@ -12,8 +12,9 @@ import asyncio
 import contextlib
 import functools
 import platform
-from collections import deque
+import socket
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Final, Protocol
 
@@ -23,19 +24,38 @@ from gntp_logging.gntp.exceptions import GNTPEncryptionError, GNTPProtocolError
 from gntp_logging.gntp.headers import is_name
 from gntp_logging.gntp.models import SocketCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, Response, SubscribeRequest
-from gntp_logging.gntp.wire import DEFAULT_LIMITS, Limits, RequestReader
+from gntp_logging.gntp.wire import Demands, Limits, RequestReader
 
-from .budget import DEFAULT_BUDGET, Budget, Usage
+from .budget import DEFAULT_BUDGET, REQUEST_LIMITS, Budget, Usage
 from .connection import ClientSession
+from .cuts import MAX_NAME, cut, cut_headers, cut_notification, cut_registration
+from .descriptors import affordable_connections
 from .display_group import DisplayGroup
 from .hub import Hub, Message
 from .loop_thread import LoopThread
+from .places import Places, group_of
 from .protocols import Display, Notice
-from .reactions import MAX_AWAITED, Awaited, Reaction, ignore
-from .registry import Registry
+from .reactions import MAX_AWAITED, MAX_AWAITED_BYTES, Awaited, AwaitedReactions, ignore
+from .registry import Registry, Toast
+from .socket_stream import READ_SIZE, SocketStream
 
 REQUEST_TIMEOUT: Final = 10.0
 """Seconds for one whole request: the specification's clients send theirs in milliseconds."""
+
+CROWDED_TIMEOUT: Final = 2.0
+"""Seconds for the first line of a request while half the places are taken."""
+
+BACKLOG: Final = 4096
+"""Connections that the system keeps for a server that is busy with others.
+
+As many as Linux allows by default: a crowd that fills it costs a client that comes then a second, for a second try.
+"""
+
+_ACCEPTS: Final = 32
+"""Connections that are accepted in one turn of the loop: those that were accepted before go on between."""
+
+_ACCEPT_PAUSE: Final = 0.05
+"""Seconds after an accept that has failed: the process has no descriptor left, or the client has gone."""
 
 IDLE_TIMEOUT: Final = 15.0
 """Seconds for the next request on a connection that is kept, as with Growl for Mac 2."""
@@ -83,11 +103,13 @@ class Server:
         port: int = 0,
         passwords: Sequence[str] = (),
         subscriptions: Sequence[Subscription] = (),
-        limits: Limits = DEFAULT_LIMITS,
+        limits: Limits = REQUEST_LIMITS,
         budget: Budget = DEFAULT_BUDGET,
         encrypt_answers: bool = False,
         request_timeout: float = REQUEST_TIMEOUT,
         hub: bool = False,
+        require_encryption: bool = False,
+        minimum_hash: str | None = None,
         on_failure: Callable[[Display, Exception], None] = _leave_it,
     ) -> None:
         """Prepare.
@@ -105,6 +127,8 @@ class Server:
             request_timeout: Seconds for one whole request.
             hub: Whether to accept subscriptions, and hand messages on. This needs passwords: a subscription without a
                 key is refused.
+            require_encryption: Whether to refuse what is not encrypted with AES or 3DES.
+            minimum_hash: Hash that keys must be as long as, such as SHA256; None takes every hash.
             on_failure: Called in the loop with each display that could not show something, and the error. The failure
                 is counted, and reported to the other displays, in any case.
         """
@@ -112,16 +136,20 @@ class Server:
         self._host = host
         self._passwords = (*passwords, *map(_forwarding_password, subscriptions))
         self._limits = limits
-        self._usage = Usage(budget)
+        self._usage = Usage(replace(budget, connections=affordable_connections(budget.connections)))
         self._encrypts_answers = encrypt_answers
         self._request_timeout = request_timeout
         self._registry = Registry()
+        self._demands = Demands(require_encryption, minimum_hash)
         # One overheard message is enough to subscribe, so a server is a hub only where that was asked for.
         self._refused = {} if hub else {SubscribeRequest.message_type: NO_HUB}
-        self._hub = Hub(platform.node(), self._notice_from_thread)
-        self._connections: set[asyncio.Task[None]] = set()
-        self._awaited: deque[Awaited] = deque()
-        self._server: asyncio.Server | None = None
+        self._hub = Hub(platform.node(), self._notice_from_thread, self._registry.with_pictures)
+        self._connections: set[ClientSession] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._places: Places[ClientSession] = Places(self._usage, is_protected=bool(self._passwords))
+        self._scratch = bytearray(READ_SIZE)
+        self._awaited = AwaitedReactions(MAX_AWAITED, MAX_AWAITED_BYTES)
+        self._listeners: dict[socket.socket, asyncio.Task[None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing = False
         self.port: int = port
@@ -143,53 +171,88 @@ class Server:
         self._closing = False
         self._loop = asyncio.get_running_loop()
         self._displays.take_reports()
-        self._server = await asyncio.start_server(self._accept, self._host, self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        for listener in await _listening(self._host, self.port):
+            self._listeners[listener] = self._loop.create_task(self._accept_from(listener))
+            self.port = listener.getsockname()[1]
         self._hub.name = f"{platform.node() or self._host}:{self.port}"
         self._notice("listening", host=self._host, port=self.port)
 
     async def close(self) -> None:
         """Stop listening, and end the connections. Closing twice is harmless."""
-        server, self._server = self._server, None
-        if server is None:
+        if not self._listeners:
             return
         self._closing = True
         self._hub.close()
-        await _stop_accepting(server)
-        server.close()
-        # In a loop: before Python 3.12, wait_for loses a cancellation that comes together with its result.
-        while pending := {task for task in self._connections if not task.done()}:
-            for task in pending:
-                task.cancel()
-            await asyncio.wait(pending, timeout=_CANCEL_INTERVAL)
-        await server.wait_closed()  # from Python 3.12 on this waits for the connections: none is left
+        for listener in self._listeners:
+            with contextlib.suppress(NotImplementedError):  # Windows: its loop has no readers
+                asyncio.get_running_loop().remove_reader(listener)
+        await asyncio.sleep(0)  # what is accepted and not handed over yet would be lost with a cancellation
+        await _cancelled(set(self._listeners.values()))
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+        for connection in list(self._connections):
+            connection.give_way()
+        await _cancelled(self._tasks)
+        for connection in list(self._connections):  # those that had sent nothing
+            self._forget(connection)
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve a connection in a task that close() knows from the start.
+    async def _accept_from(self, listener: socket.socket) -> None:
+        """Accept connections."""
+        loop = asyncio.get_running_loop()
+        accepted = 0
+        while not self._closing:
+            try:
+                sock, address = await loop.sock_accept(listener)
+            except OSError:
+                self._places.dismiss_oldest()
+                await asyncio.sleep(_ACCEPT_PAUSE)
+            else:
+                self._accept(sock, str(address[0] if address else ""))
+                accepted += 1
+                if accepted % _ACCEPTS == 0 or self._places.is_pressed:
+                    await asyncio.sleep(0)
 
-        If this were a coroutine, asyncio would make the task. If close() cancelled that task before its first step, the
-        connection would stay open.
-        """
-        address = writer.get_extra_info("peername")
-        peer = str(address[0] if address else "")
-        if self._closing or not self._usage.connect(peer):
-            writer.close()
+    def _accept(self, sock: socket.socket, peer: str) -> None:
+        """Give a connection a place; it counts from here on, before a byte is read."""
+        connection = ClientSession(
+            sock,
+            SocketStream(self._scratch),
+            RequestReader(self._passwords, self._limits, self._refused, self._demands),
+            peer,
+            group_of(peer),
+            self._usage,
+            self._encrypts_answers,
+            self._places.has_spoken,
+            CROWDED_TIMEOUT if self._places.is_crowded else self._request_timeout,
+            self._connections.discard,
+        )
+        if self._closing or not self._places.admit(connection, peer):
+            sock.close()
             return
-        wire = RequestReader(self._passwords, self._limits, self._refused)
-        connection = ClientSession(wire, reader, writer, peer, self._usage, self._encrypts_answers)
-        task = asyncio.get_running_loop().create_task(self._serve(connection))
-        self._connections.add(task)
-        task.add_done_callback(functools.partial(self._forget, connection))
+        self._connections.add(connection)
+        if self._places.are_many_silent(peer):
+            connection.wait(functools.partial(self._begin, connection))
+        else:
+            self._begin(connection)
 
-    def _forget(self, connection: ClientSession, task: asyncio.Task[None]) -> None:
-        """Drop a connection, and what its peer has not read in time: wait_closed would wait for that for ever."""
-        self._connections.discard(task)
+    def _begin(self, connection: ClientSession) -> None:
+        """Serve a connection in a task of its own."""
+        task = asyncio.get_running_loop().create_task(self._serve(connection))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: self._forget(connection))
+
+    def _forget(self, connection: ClientSession) -> None:
+        self._connections.discard(connection)
+        self._places.leave(connection)
         connection.give_back()
-        connection.writer.transport.abort()
 
     async def _serve(self, connection: ClientSession) -> None:
         timeout = self._request_timeout
-        with contextlib.suppress(OSError, asyncio.TimeoutError):  # the peer went away, or does not read
+        # The peer went away, or does not read, or there is no room for what it does not read.
+        with contextlib.suppress(OSError, asyncio.TimeoutError, GNTPProtocolError):
+            await connection.open()
             while await self._exchange(connection, timeout):
                 timeout = IDLE_TIMEOUT
             await connection.report_reactions()
@@ -203,8 +266,11 @@ class Server:
                 return False
         except GNTPProtocolError as error:  # nobody knows where the next request begins
             self._notice_error(error, connection)
-            if error.error_code != ErrorCode.NOT_AUTHORIZED or await connection.serve_penalty():
-                await connection.send(_error_response(error.error_code, str(error)))
+            response = _error_response(error.error_code, str(error))
+            if error.error_code == ErrorCode.NOT_AUTHORIZED and connection.wire.line is None:
+                await connection.refuse(response)
+            else:
+                await connection.send(response)
             return False
         except asyncio.TimeoutError:  # an OSError from Python 3.11 on, so it is not left to the caller
             if not connection.wire.at_end:
@@ -213,9 +279,11 @@ class Server:
         keep_alive = connection.asks_to_be_kept()
         secured = connection.secrets()
         response, awaited = self._response(request, connection)
+        del request  # with all its pictures: what follows may take an hour
+        connection.forget_request()
         await connection.send(response, keep_alive=keep_alive, secured=secured)
         if awaited is not None:
-            connection.await_reaction(awaited, keep_alive=keep_alive, secured=secured)
+            connection.await_reaction(awaited, self._awaited.discard, keep_alive=keep_alive, secured=secured)
         return keep_alive
 
     def _response(self, request: Request, connection: ClientSession) -> tuple[Response, Awaited | None]:
@@ -234,16 +302,22 @@ class Server:
         headers = {"Response-Action": request.message_type}
         awaited = None
         if isinstance(request, SubscribeRequest):
-            ttl = self._hub.subscribe(request, connection.envelope, connection.peer)
-            headers["Subscription-TTL"] = str(ttl)
-            self._notice(
-                "subscribe", id=request.id_, name=request.name, port=request.port, ttl=ttl, **connection.security()
-            )
+            headers["Subscription-TTL"] = str(self._subscribe(request, connection))
         elif not self._hub.has_seen(request):
             awaited = self._take(request, connection)
         if isinstance(request, NotifyRequest) and request.notification.id_:
             headers["Notification-ID"] = request.notification.id_
         return Response(RESPONSE_OK, {**headers, **_echoed(request, connection)}), awaited
+
+    def _subscribe(self, request: SubscribeRequest, connection: ClientSession) -> int:
+        """Add a subscription, show it to people if it is new, and return its length in seconds."""
+        is_new = not self._hub.knows(request.id_)
+        ttl = self._hub.subscribe(request, connection.envelope, connection.peer)
+        name, security = cut(request.name, MAX_NAME), connection.security()
+        fields = {"id": request.id_, "name": name, "port": request.port, "ttl": ttl, **security}
+        toast = _announcement(name, connection) if is_new else None
+        self._displays.notice(Notice("subscribe", fields, toast))
+        return ttl
 
     def _take(self, request: RegisterRequest | NotifyRequest, connection: ClientSession) -> Awaited | None:
         """Register an application or show a notification, and hand it on to subscribers.
@@ -253,21 +327,22 @@ class Server:
         """
         awaited = None
         came_by = connection.envelope.cipher_id
+        kept: RegisterRequest | NotifyRequest
         if isinstance(request, RegisterRequest):
-            self._registry.register(request, came_by)
+            kept = cut_registration(request)
+            self._registry.register(kept, came_by)
             self._notice(
                 "register",
-                application=request.app_name,
-                icon=request.app_icon,
-                notifications=list(request.events),
-                headers=dict(connection.envelope.headers),
+                application=kept.app_name,
+                icon=kept.app_icon,
+                notifications=list(kept.events),
+                headers=cut_headers(connection.envelope.headers),
                 **connection.security(),
             )
         else:
+            kept = cut_notification(request)
             awaited = self._show(request, connection)
-        registration = self._registry.registration(request.app_name)
-        registered_by = self._registry.registered_by(request.app_name)
-        self._hub.forward(Message(request, came_by, registration, registered_by), connection.peer)
+        self._hub.forward(Message(kept, came_by, self._registry.find(kept.app_name)), connection.peer)
         return awaited
 
     def _show(self, request: NotifyRequest, connection: ClientSession) -> Awaited | None:
@@ -278,9 +353,7 @@ class Server:
         react = ignore if awaited is None else awaited.react
         toast = self._registry.toast(request, connection.envelope, peer=connection.peer, react=react)
         if awaited is not None:  # from here on: a notification that the registry refuses takes no place
-            self._awaited.append(awaited)
-            if len(self._awaited) > MAX_AWAITED:  # else senders that have left could keep all connections open
-                self._awaited.popleft().react(Reaction.TIMED_OUT)
+            self._awaited.add(awaited)
         self._displays.show(toast)
         return awaited
 
@@ -298,18 +371,36 @@ class Server:
                 self._loop.call_soon_threadsafe(self._displays.notice, notice)
 
 
-async def _stop_accepting(server: asyncio.Server) -> None:
-    """Accept no more connections, and let those that were accepted reach Server._accept.
+async def _listening(host: str, port: int) -> list[socket.socket]:
+    """Return a listening socket for each address of a host.
 
-    When a server is closed, asyncio forgets the sockets that it has accepted and not handed over yet: such a client
-    would wait until the garbage collector closes its socket (CPython gh-109564).
+    asyncio finds and binds them. The rest is done here: it would accept as many connections in one turn of its loop as
+    its backlog has, more than there are descriptors, and count none before its TLS is established.
     """
     loop = asyncio.get_running_loop()
-    for sock in server.sockets:
-        with contextlib.suppress(NotImplementedError):  # Windows: its loop has no readers
-            loop.remove_reader(sock.fileno())
-    for _ in range(3):  # from accept to the transport, to connection_made, and to the waiter
-        await asyncio.sleep(0)
+    server = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
+    listeners = [bound.dup() for bound in server.sockets]
+    server.close()
+    for listener in listeners:
+        listener.setblocking(False)
+        listener.listen(BACKLOG)
+    return listeners
+
+
+async def _cancelled(tasks: set[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they have ended: before Python 3.12, wait_for loses a cancellation that meets its result."""
+    while pending := {task for task in tasks if not task.done()}:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=_CANCEL_INTERVAL)
+
+
+def _announcement(name: str, connection: ClientSession) -> Toast:
+    """Return the toast about a new subscriber: one that nobody expects may be a stranger with an overheard key."""
+    cipher = connection.envelope.cipher_id
+    what = f"what arrives, encrypted with {cipher}" if cipher else "what arrives in clear"
+    text = f"{name} at {connection.peer} gets {what}. If you do not know it, change the password."
+    return Toast("gntp-logging", "Subscription", f"{name} has subscribed", text, priority=1, peer=connection.peer)
 
 
 def _echoed(request: Request, connection: ClientSession) -> dict[str, str]:

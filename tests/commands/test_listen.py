@@ -171,6 +171,12 @@ def test_a_handler_finds_it_and_its_alert_is_a_box(tmp_path: Path) -> None:
         (["--bind", "::"], "without a password"),
         (["--bind", "desk.example"], "without a password"),
         (["--hub"], "--hub needs a password, which subscribers must have: give --password-file or --password"),
+        (["--require-encryption"], "--require-encryption needs a password: give --password-file or --password"),
+        (["--minimum-hash", "SHA256"], "--minimum-hash needs a password: give --password-file or --password"),
+        (
+            ["--password", "x", "--require-encryption", "--subscribe-to", "localhost", "--encryption", "DES"],
+            "--require-encryption refuses what a hub sends with --encryption DES: choose AES or 3DES",
+        ),
         (["--subscribe-to", "hub"], "--subscribe-to needs the hub's password"),
         (["--subscribe-to", "hub", "--password", "x"], "needs --bind with an address that the hub can reach"),
         (["--password-file", "/dev/null"], "--password-file: there is no password in '/dev/null'"),
@@ -539,12 +545,12 @@ def test_the_environments_password_makes_a_hub(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.program
-def test_an_encrypted_alert_reaches_an_encrypted_subscription_alone() -> None:
+def test_an_encrypted_alert_reaches_a_subscription_that_is_as_safe_alone() -> None:
     """The hub tells of the other one, and what to do."""
     hub = Listening("--hub", "--password", "secret")
     where = f"127.0.0.1:{hub.port}"
-    in_clear = Listening("--password", "secret", "--subscribe-to", where)
-    safe = Listening("--password", "secret", "--subscribe-to", where, "--encryption", "AES")
+    weak = Listening("--password", "secret", "--subscribe-to", where, "--encryption", "DES")
+    safe = Listening("--password", "secret", "--subscribe-to", where)
     try:
         for _ in range(2):
             hub.next_of("subscribe")
@@ -554,11 +560,11 @@ def test_an_encrypted_alert_reaches_an_encrypted_subscription_alone() -> None:
         assert safe.next_of("notify")["title"] == "hidden"
         with hub.client("secret") as client:
             client.process_request(NotifyRequest("shop", Notification("Info", "came in clear")))
-        assert [event["name"] for event in in_clear.next()["notifications"]] == ["Info"]
-        assert in_clear.next()["title"] == "came in clear"
+        assert [event["name"] for event in weak.next()["notifications"]] == ["Info"]
+        assert weak.next()["title"] == "came in clear"
         assert "subscribe with --encryption AES" in hub.next_of("lost")["reason"]
     finally:
-        ends = [each.end() for each in (in_clear, safe, hub)]
+        ends = [each.end() for each in (weak, safe, hub)]
     assert ends == [(0, "")] * 3
 
 
@@ -625,17 +631,17 @@ def test_a_desktop_without_a_service_is_one_line(
 
 
 @pytest.mark.program
-@pytest.mark.parametrize("encryption", [[], ["--encryption", "AES"]])
-def test_a_subscription_is_encrypted_if_that_is_wanted(encryption: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("encryption", "cipher"), [([], "AES"), (["--encryption", "3DES"], "3DES")])
+def test_a_subscription_is_encrypted(encryption: list[str], cipher: str) -> None:
     """And so is what the hub hands on."""
     hub = Listening("--hub", "--password", "secret")
     desk = Listening("--password", "secret", "--subscribe-to", f"127.0.0.1:{hub.port}", *encryption)
     try:
-        assert hub.next_of("subscribe")["encryption"] == "".join(encryption[1:])
+        assert hub.next_of("subscribe")["encryption"] == cipher
         with hub.client("secret") as client:
             client.process_request(REGISTER)
             client.process_request(NotifyRequest("shop", Notification("Info", "plain")))
-        assert desk.next_of("notify")["encryption"] == "".join(encryption[1:])
+        assert desk.next_of("notify")["encryption"] == cipher
     finally:
         desk.end()
         hub.end()

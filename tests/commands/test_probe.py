@@ -108,6 +108,62 @@ def test_a_server_that_checks_no_password(capsys: pytest.CaptureFixture[str]) ->
     assert {steps[name] for name in ("password", "hash SHA256", "hash MD5", "cipher AES")} == {"note"}
 
 
+def answer_notify(sock: socket.socket, _number: int) -> None:
+    """Answer -OK to a NOTIFY, whatever comes, as osd-notification does."""
+    sock.recv(65536)
+    send_response(sock, Response_Action="NOTIFY")
+
+
+@pytest.mark.parametrize("serve", [accept_anything, answer_notify])
+@pytest.mark.parametrize("is_encrypted", [True, False])
+def test_a_server_that_cannot_have_read_what_it_accepts(
+    capsys: pytest.CaptureFixture[str], serve: Callable[[socket.socket, int], None], is_encrypted: bool
+) -> None:
+    """Alerts do not get through as configured where that is encrypted; elsewhere it is worth knowing."""
+    arguments = ["--password", "x", "--wait", "0", *(["--encryption", "AES"] if is_encrypted else [])]
+    with ScriptedServer(serve) as server:
+        code = main(["check", "--port", str(server.port), *arguments])
+    output = capsys.readouterr().out
+    assert code == (1 if is_encrypted else 0)
+    verdict = "FAIL" if is_encrypted else "note"
+    assert re.search(f"{verdict} +wrong password .*cannot have been read: cannot tell what is shown", output)
+    named = re.findall("ok +(?:REGISTER|NOTIFY) .*it names another request: NOTIFY", output)
+    assert len(named) == (1 if serve is answer_notify else 0)
+    assert "the desktop to see what it shows" in output or not (named or is_encrypted)
+
+
+def lets_in_without_a_password(sock: socket.socket, _number: int) -> None:
+    """Take what has no key, and refuse a wrong key, as Growl for Windows does with programs of its machine."""
+    data = sock.recv(65536)
+    if b"NONE\r\n" in data:
+        send_response(sock, Response_Action="REGISTER")
+    else:
+        send_response(sock, "-ERROR", Error_Code="400", Error_Description="Invalid key hash")
+
+
+@pytest.mark.parametrize("encryption", [[], ["--encryption", "AES"]])
+def test_a_wrong_password_where_none_is_needed(capsys: pytest.CaptureFixture[str], encryption: list[str]) -> None:
+    """The server has one all the same: the advice is to give that, and there is no other."""
+    with ScriptedServer(lets_in_without_a_password) as server:
+        code = main(["check", "--port", str(server.port), "--password", "x", "--wait", "0", *encryption])
+    output = capsys.readouterr().out
+    assert code == 1
+    assert re.search("FAIL +password .*another password than the server's; without one it lets programs in", output)
+    (advice,) = re.findall("-> (.*)", output)
+    assert advice.startswith("give the server's own password")
+    assert "leave" not in output
+
+
+def test_a_password_for_a_server_that_has_none(capsys: pytest.CaptureFixture[str]) -> None:
+    """It says so itself, and so the advice is another one."""
+    with running_receiver() as receiver:
+        code = main(["check", "--port", str(receiver.port), "--password", "x", "--wait", "0"])
+    output = capsys.readouterr().out
+    assert code == 1
+    assert re.search("FAIL +password .*the server has none", output)
+    assert re.findall("-> (.*)", output) == ["leave the password out, or set one at the server"]
+
+
 def hang(sock: socket.socket, _number: int) -> None:
     """Never answer."""
     while sock.recv(65536):

@@ -8,8 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gntp_logging.alerts import icons
+from gntp_logging.commands import send as send_module
 from gntp_logging.commands.cli import main
 from gntp_logging.receiver.reactions import Reaction
 from gntp_logging.receiver.registry import Toast
@@ -215,18 +218,34 @@ def test_growlnotifys_short_options(receiver: RunningReceiver) -> None:
 
 @pytest.mark.program
 @pytest.mark.parametrize("piped", [False, True])
-def test_a_text_that_no_desktop_shows(receiver: RunningReceiver, piped: bool) -> None:
-    """Is told before anything is sent, however much is piped in."""
-    text = "x" * 300_000
+def test_of_a_text_that_is_too_long_the_end_is_sent(receiver: RunningReceiver, piped: bool) -> None:
+    """Where the error of a build stands; a line says how much is missing, there and on stderr."""
+    text = "".join(f"line {number:07}\n" for number in range(9000)) + "é: the error\r\n"
     command = [sys.executable, "-m", "gntp_logging", "send", "--port", str(receiver.port), "t"]
-    command += [] if piped else [text[:100_000]]
+    command += [] if piped else [text.rstrip()]
     ended = subprocess.run(
         command, input=text if piped else "", capture_output=True, encoding="utf-8", check=False, timeout=30
     )
-    assert (ended.returncode, receiver.toasts) == (2, [])
-    assert ended.stderr == (
-        "gntp-logging send: the text: allowed are 65,536 characters; cut it, for example with tail -20\n"
-    )
+    assert ended.returncode == 0
+    (toast,) = receiver.toasts
+    said, _, rest = toast.text.partition("\n")
+    assert text.rstrip().endswith(rest)
+    assert rest.endswith("é: the error")
+    assert 65_000 < len(toast.text) <= 65_536
+    assert said == f"(its first {len(text.rstrip()) - len(rest):,} characters are missing)"
+    assert ended.stderr == f"gntp-logging send: the text is cut {said}\n"
+
+
+@given(st.text("aé", max_size=60), st.integers(0, 3), st.integers(6, 20))
+def test_the_end_of_a_file_is_the_end_of_its_text(text: str, line_ends: int, size: int) -> None:
+    """However it is cut into pieces; without the line ends after it."""
+    data = ("\ufeff" + text + "\r\n" * line_ends).encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(send_module, "_MAX_TEXT", size)
+        found, count = send_module._end_of(io.BytesIO(data))
+    assert text.endswith(found)
+    assert len(found) >= min(size, len(text))
+    assert count == len(text)
 
 
 @pytest.mark.program

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from gntp_logging.gntp import ciphers, keys, wire
 from gntp_logging.gntp.ciphers import Cipher
 from gntp_logging.gntp.exceptions import GNTPEncryptionError, GNTPProtocolError, GNTPValidationError
-from gntp_logging.gntp.headers import safe_value
+from gntp_logging.gntp.headers import information_line, safe_value
 from gntp_logging.gntp.keys import Key
 from gntp_logging.gntp.models import Event, Notification, Received, Resource, SocketCallback, URLCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, Response, SubscribeRequest
@@ -1054,3 +1054,107 @@ def test_a_large_message_is_searched_once(
         found = found or reader.next_message()
     assert found is not None
     assert 50_000 < Counting.looked_at < 4 * len(data)
+
+
+# -- What some clients write ---------------------------------------------------------------------
+
+GO = b"GNTP/1.0 NOTIFY NONE\r\n" + NOTIFY
+GO_FLAG = b"\r\nNotification-Sticky: True\r\n\r\n"
+GO_PICTURE = b"Notification-Icon: x-growl-resource://1\r\n"
+GO_SECTION = b"Identifier: 1\r\nLength: 3\r\n\r\npng\r\n\r\n\r\n"
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_flag_after_an_empty_line_counts(size: int) -> None:
+    """go-gntp writes it as a block of its own before the picture; after the picture nothing is left."""
+    data, reader = GO + GO_PICTURE + GO_FLAG + GO_SECTION, RequestReader()
+    found = []
+    for begin in range(0, len(data), size):
+        reader.feed(data[begin : begin + size])
+        if (request := reader.next_message()) is not None:
+            found.append(request)
+    (request,) = found
+    assert isinstance(request, NotifyRequest)
+    assert (request.notification.sticky, request.notification.icon) == (True, Resource(b"png"))
+    assert reader.next_message() is None
+    assert reader.unread == 0
+
+
+def test_such_a_flag_counts_without_a_picture_and_encrypted() -> None:
+    """Where it comes together with the rest. Another block, or another flag than the first, changes nothing."""
+    reader = RequestReader(["secret"])
+    key = Key("secret", "SHA256")
+    cipher = Cipher(key, "AES")
+    line = information_line("NOTIFY", "AES", cipher.iv, "SHA256", key.key_hash, key.salt).encode() + b"\r\n"
+    encrypted = line + cipher.encrypt(NOTIFY + GO_FLAG) + b"\r\n\r\n"
+    for data, taken in ((GO + GO_FLAG, RequestReader()), (encrypted, reader)):
+        taken.feed(data)
+        request = taken.next_message()
+        assert isinstance(request, NotifyRequest)
+        assert request.notification.sticky
+        assert taken.next_message() is None
+    clear = RequestReader()
+    clear.feed(GO + b"Notification-Sticky: False\r\n" + GO_FLAG)
+    request = clear.next_message()
+    assert isinstance(request, NotifyRequest)
+    assert not request.notification.sticky
+    other = RequestReader()
+    other.feed(GO + b"\r\nNotification-Priority: 2\r\n\r\n")
+    request = other.next_message()
+    assert isinstance(request, NotifyRequest)
+    assert request.notification.priority == 0
+    with pytest.raises(GNTPProtocolError, match="not a GNTP message"):
+        other.next_message()
+
+
+def test_a_picture_that_does_not_come_can_be_done_without() -> None:
+    """Its owner says so, or the message's end; a picture that has begun is waited for."""
+    for rest, gives_up in ((b"", True), (b"\r\n", True), (b"GNTP/1.0 END\r\n\r\n", False)):
+        reader = RequestReader()
+        reader.feed(GO + GO_PICTURE + b"\r\n" + rest)
+        if gives_up:
+            assert reader.next_message() is None
+            assert reader.awaits_section
+            reader.awaits_section = False
+        request = reader.next_message()
+        assert isinstance(request, NotifyRequest)
+        assert request.notification.icon is None
+    begun = RequestReader()
+    begun.feed(GO + GO_PICTURE + b"\r\n" + GO_SECTION[:20])
+    assert begun.next_message() is None
+    assert not begun.awaits_section
+
+
+def test_a_picture_may_begin_like_tls() -> None:
+    """Only the first byte of a connection tells."""
+    picture = Resource(b"\x16\x03\x01" * 100)
+    data = encode(NotifyRequest("app", Notification("event", "title", icon=picture)))
+    reader = RequestReader()
+    at = data.index(picture.data or b"")
+    for piece in (data[:at], data[at:], b"", data[:at], data[at:]):
+        reader.feed(piece)
+        request = reader.next_message()
+        if piece == data[at:]:
+            assert isinstance(request, NotifyRequest)
+            assert request.notification.icon == picture
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "reason"),
+    [
+        (b"\x16", 301, "this is TLS"),
+        (b"GNTP/1.0 NOTIFY NONE\n", 300, "a line ends with LF alone; in GNTP lines end with CR LF"),
+        (b"GNTP/1.0 NOTIFY NONE\nApplication-Name: x\n\n", 300, "a line ends with LF alone"),
+        (b"GNTP/2.0 NOTIFY NONE\n", 302, "version 2.0 is not supported"),
+        (b"GET / HTTP/1.1\n", 301, "not a GNTP message"),
+        (b"\x16\x03\x01\x02\x00\x01\x00", 301, "this is TLS, and this server expects GNTP in clear"),
+    ],
+)
+def test_what_can_never_be_a_request_is_refused_at_once(data: bytes, code: int, reason: str) -> None:
+    """A person who types it, and a client that waits, hear why."""
+    reader = RequestReader()
+    reader.feed(data)
+    with pytest.raises(GNTPProtocolError, match=reason) as refused:
+        reader.next_message()
+    assert refused.value.error_code == code
+    assert reader.unread == 0

@@ -7,6 +7,7 @@ import os
 import subprocess
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 from tests.peers import require_program
 from tests.running import end
@@ -47,6 +48,12 @@ class Dunst:
         self._end_last()
         self._start_daemon()
 
+    def configure(self, line: str) -> None:
+        """Start the daemon again with one more line of its configuration."""
+        with (self._folder / "dunstrc").open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
+        self.start_again()
+
     def stop(self) -> None:
         """End all three."""
         while self._processes:
@@ -74,6 +81,10 @@ class Dunst:
         """Return what it has shown and shows no more, the newest first: summary, body, urgency, icon_path, ..."""
         found = json.loads(self._control("history").stdout)["data"][0]
         return [{name: field["data"] for name, field in entry.items()} for entry in found]
+
+    def texts(self) -> list[str]:
+        """Return what could be read on them, the newest first: summary and body, as the markup says."""
+        return ["".join(ET.fromstring(f"<p>{entry['message']}</p>").itertext()) for entry in self.history()]
 
     def picture(self, path: Path) -> None:
         """Save a picture of its screen."""

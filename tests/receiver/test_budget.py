@@ -1,8 +1,13 @@
-"""budget: what peers may take, each and all together; wrong keys cost only those who have them."""
+"""budget: the memory that peers may take, each and all together; wrong keys cost only those who have them."""
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -14,8 +19,9 @@ from gntp_logging.gntp.requests import RegisterRequest
 from gntp_logging.gntp.wire import encode
 from gntp_logging.receiver import budget as budget_module
 from gntp_logging.receiver.budget import Budget, Usage
+from gntp_logging.receiver.descriptors import affordable_connections
 from tests.receiver.conftest import ask, connected, error_code, read_answer, register, secured
-from tests.support import running_receiver, wait_until
+from tests.support import PATIENCE, running_receiver, wait_until
 
 REGISTER = RegisterRequest("app", None, [Event("event")])
 
@@ -27,10 +33,7 @@ def test_one_peer_cannot_take_all_connections() -> None:
     assert [usage.connect("b"), usage.connect("c")] == [True, False]
     usage.disconnect("a")
     assert usage.connect("c")
-    one = Usage(Budget(connections=9, connections_per_peer=3))
-    assert [one.connect("a") for _ in range(3)] == [True, True, True]
-    one.disconnect("a")
-    assert [one.connect("a") for _ in range(2)] == [True, False]
+    assert (usage.connections(), usage.connections("a"), usage.connections("d")) == (3, 1, 0)
 
 
 def test_one_peer_cannot_take_all_memory() -> None:
@@ -50,14 +53,14 @@ def test_one_peer_cannot_take_all_memory() -> None:
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 50)), max_size=60))
 def test_what_is_given_back_can_be_taken_again(steps: list[tuple[str, int]]) -> None:
     """And nothing is left of peers that have gone."""
-    usage = Usage(Budget(held=10**9, held_per_peer=10**9, connections=10**6, connections_per_peer=10**6))
+    usage = Usage(Budget(held=10**9, held_per_peer=10**9))
     for peer, size in steps:
         assert usage.connect(peer)
         usage.hold(peer, size)
     for peer, size in reversed(steps):
         usage.release(peer, size)
         usage.disconnect(peer)
-    assert (usage._all_connections, usage._all_held) == (0, 0)
+    assert (usage.connections(), usage._all_held) == (0, 0)
     assert not usage._connections
     assert not usage._held
 
@@ -88,14 +91,56 @@ def test_wrong_keys_are_refused_ever_more_slowly(monkeypatch: pytest.MonkeyPatch
     assert [usage.delay("a") for _ in range(4)] == [0.0, 0.0, 0.0, 0.1]
 
 
-def test_too_many_refusals_that_wait_are_no_answers() -> None:
-    """Guessing on many connections at once is not faster."""
-    usage = Usage(Budget(delayed_per_peer=2))
-    delays = [usage.delay("a") for _ in range(7)]
-    assert delays[5:] == [None, None]
-    usage.end_delay("a")
-    assert usage.delay("a") is not None
-    assert usage.delay("a") is None
+@pytest.mark.slow
+@pytest.mark.program
+@pytest.mark.skipif(affordable_connections(2600) < 2600, reason="needs 3,000 descriptors: ulimit -n 3000")
+def test_a_crowd_without_keys_keeps_nobody_out() -> None:
+    """2,400 connections from two addresses, opened again when they are closed, and clients of three addresses."""
+    with running_receiver(["secret"]) as receiver, crowd(receiver.port, 2400):
+        for number in range(20):
+            with socket.socket() as sock:
+                sock.settimeout(PATIENCE)
+                sock.bind((f"127.0.0.{1 + number % 3}", 0))
+                sock.connect(("127.0.0.1", receiver.port))
+                sock.sendall(secured(REGISTER, "secret", "SHA256", None))
+                assert read_answer(sock).message_type == "-OK"
+        assert len(receiver.receiver.server._places) < 150
+
+
+@contextlib.contextmanager
+def crowd(port: int, count: int) -> Iterator[None]:
+    """Run a program that holds so many connections from two addresses, and says nothing on them."""
+    program = subprocess.Popen([sys.executable, "-c", CROWD, str(port), str(count)], stdout=subprocess.PIPE)
+    try:
+        assert program.stdout is not None
+        assert program.stdout.readline() == b"all are there\n"
+        yield
+    finally:
+        program.kill()
+        program.communicate()
+
+
+CROWD = """
+import selectors, socket, sys
+port, count = map(int, sys.argv[1:])
+watched = selectors.DefaultSelector()
+
+def come(address):
+    sock = socket.socket()
+    sock.setblocking(False)
+    sock.bind((address, 0))
+    sock.connect_ex(("127.0.0.1", port))
+    watched.register(sock, selectors.EVENT_READ, address)
+
+for number in range(count):
+    come(f"127.0.0.{1 + number % 2}")
+print("all are there", flush=True)
+while True:
+    for key, _ in watched.select():
+        watched.unregister(key.fileobj)
+        key.fileobj.close()
+        come(key.data)
+"""
 
 
 def test_peers_that_fail_are_remembered_up_to_a_bound() -> None:
@@ -116,8 +161,26 @@ def test_a_right_key_is_served_while_wrong_ones_of_the_same_peer_wait(monkeypatc
             assert error_code(ask(receiver.port, wrong)) == 400
         with connected(receiver.port) as guessing:
             guessing.sendall(wrong)
-            wait_until(lambda: receiver.receiver.server._usage._delayed["127.0.0.1"] == 1)
+            wait_until(lambda: receiver.receiver.server._usage._failures["127.0.0.1"][0] == 4)
             assert ask(receiver.port, right).message_type == "-OK"
+            guessing.shutdown(socket.SHUT_RDWR)
+
+
+def test_refusals_that_wait_are_sent_when_others_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind one address may be many people who mistype: each hears 400, at the latest when there is no place left."""
+    monkeypatch.setattr(budget_module, "_FIRST_DELAY", 30.0)
+    monkeypatch.setattr(budget_module, "_LAST_DELAY", 30.0)
+    wrong, right = secured(REGISTER, "wrong", "SHA256", None), secured(REGISTER, "right", "SHA256", None)
+    with running_receiver(["right"], budget=Budget(silent_per_peer=12)) as receiver, contextlib.ExitStack() as waiting:
+        for _ in range(3):
+            assert error_code(ask(receiver.port, wrong)) == 400
+        guesses = []
+        for _ in range(60):
+            guesses.append(waiting.enter_context(connected(receiver.port)))
+            guesses[-1].sendall(wrong)
+        for guess in guesses[:30]:
+            assert error_code(read_answer(guess)) == 400
+        assert ask(receiver.port, right).message_type == "-OK"
 
 
 def test_a_refusal_that_was_delayed_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from gntp_logging.alerts import icons
+from gntp_logging.gntp.models import Resource
 from gntp_logging.receiver.reactions import Reaction
 from gntp_logging.receiver.registry import Toast
 from tests.receiver.dunst import Dunst
@@ -130,16 +131,54 @@ def test_an_update_takes_the_place_of_its_toast(dunst: Dunst, display: DesktopDi
     assert told.reactions == []
 
 
-def test_markup_of_strangers_is_text(dunst: Dunst, display: DesktopDisplay) -> None:
+@pytest.mark.parametrize(
+    ("title", "text"),
+    [
+        ("<b>bold</b>", "<a href='https://evil.example'>click</a> & more"),
+        ("R&D: a < b", "a < b && c > d"),
+        ("&gt; &amp;lt;", "&gt; &lt;b&gt; &amp;amp; &#65; &nonsense; &"),
+        ("title", "<b>not closed <i> & <img src='x'>"),
+    ],
+)
+@pytest.mark.parametrize("markup", ["full", "strip"])
+def test_what_looks_like_markup_is_shown_as_it_was_sent(
+    dunst: Dunst, display: DesktopDisplay, title: str, text: str, markup: str
+) -> None:
     """Whatever the daemon would make of it."""
-    display.show(toast("<b>bold</b>", "<a href='https://evil.example'>click</a> & \x1b[2J \u202e"))
+    if markup == "full":
+        dunst.configure("markup = full")
+        display.close()
+        display.start()
+    display.show(toast(title, text))
     wait_until(lambda: dunst.shown() == 1)
     dunst.close()
     wait_until(lambda: len(dunst.history()) == 1)
-    (shown,) = dunst.history()
-    assert "<a" not in shown["body"]
-    assert "‹a href='https://evil.example'›click‹/a›" in shown["body"]
-    assert "\x1b" not in shown["body"]
+    (shown,) = dunst.texts()
+    assert shown.replace("\n", " ").strip() == f"shop: {title} {text}"
+
+
+def test_control_characters_are_visible(dunst: Dunst, display: DesktopDisplay) -> None:
+    """And overrides of the direction."""
+    display.show(toast("t\x07", "\x1b[2J \u202e"))
+    wait_until(lambda: dunst.shown() == 1)
+    dunst.close()
+    wait_until(lambda: len(dunst.history()) == 1)
+    assert "\x1b" not in dunst.texts()[0]
+    assert "␇" in dunst.texts()[0]
+    assert "␛[2J \ufffd" in dunst.texts()[0]
+
+
+def test_pictures_that_wait_are_bounded(dunst: Dunst, display: DesktopDisplay, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A toast whose picture does not fit is shown without."""
+    monkeypatch.setattr(desktop, "MAX_WAITING_PICTURES", 1000)
+    release = threading.Event()
+    display._loop.call(lambda: release.wait(PATIENCE))
+    for number in range(3):
+        display.show(toast(str(number), icon=Resource(bytes([number]) * 600)))
+    release.set()
+    wait_until(lambda: dunst.shown() == 3)
+    assert len(display._pictures) == 1
+    assert display._waiting_pictures == 0
 
 
 def test_what_comes_too_fast_is_counted_and_told(

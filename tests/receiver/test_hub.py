@@ -21,8 +21,8 @@ from gntp_logging.receiver import hub as hub_module
 from gntp_logging.receiver.hub import Hub, may_be_handed_on
 from gntp_logging.receiver.protocols import Notice
 from gntp_logging.receiver.server import Receiver, Server
-from tests.receiver.conftest import Collector, ask
-from tests.support import PATIENCE, Recorder, ScriptedServer, free_port, wait_until
+from tests.receiver.conftest import Collector, ask, error_code, read_answer
+from tests.support import PATIENCE, Recorder, ScriptedServer, free_port, send_response, wait_until
 
 KEYED = Envelope("SHA256", None, {}, "secret")
 
@@ -397,6 +397,88 @@ def test_a_subscriber_that_moves_is_followed(hub: Desk) -> None:
         sender.publish("event", "title", "text")
         assert second.texts(1) == ["text"]
         assert not first.recorder.toasts
+
+
+def test_an_id_in_use_from_another_address_is_refused(hub: Desk) -> None:
+    """Who reads an id on its way, and knows a key hash, ends nobody's subscription; when it has ended, it is free."""
+    request, elsewhere = SubscribeRequest("sub-1", "stranger", free_port()), "127.0.0.9"
+    with subscribed(hub) as one, publisher(hub.port) as sender:
+        with socket.socket() as sock:
+            sock.settimeout(PATIENCE)
+            sock.bind((elsewhere, 0))
+            sock.connect(("127.0.0.1", hub.port))
+            sock.sendall(encode(request, key=Key("secret", "SHA256")))
+            refused = read_answer(sock)
+        assert error_code(refused) == 300
+        assert refused.headers["Error-Description"] == "this Subscriber-ID is in use from another address"
+        sender.register()
+        sender.publish("event", "title", "text")
+        assert one.texts(1) == ["text"]
+    hub.hub._forwarders["sub-1"].renew(-1)
+    assert hub.hub.subscribe(request, KEYED, elsewhere) == hub_module.TTL
+
+
+def test_an_id_that_is_too_long_is_refused(hub: Desk) -> None:
+    """It would be kept, and shown with everything that is lost."""
+    with pytest.raises(GNTPResponseError, match="longer than"), member(hub, 1, "x" * 513) as subscriber:
+        subscriber.subscribe()
+
+
+class Silent(Recorder):
+    """A display that shows toasts and knows nothing of other events."""
+
+
+def test_a_new_subscriber_is_shown_on_every_display() -> None:
+    """Those that observe are told with each renewal, as before; the others get one toast."""
+    watching, silent = Watching(), Silent()
+    with Receiver(Server([watching, silent], passwords=["secret"], hub=True)) as receiver:
+        running = Desk(receiver, watching)
+        for cipher in (None, ciphers.AES):
+            with member(running, 1, f"id {cipher}", encryption=cipher) as subscriber:
+                subscriber.subscribe()
+                subscriber.subscribe()
+    assert [toast.title for toast in silent.toasts] == ["laptop has subscribed"] * 2
+    assert [("in clear" in toast.text, "AES" in toast.text) for toast in silent.toasts] == [
+        (True, False),
+        (False, True),
+    ]
+    assert all("127.0.0.1" in toast.text for toast in silent.toasts)
+    notices = [notice for notice in watching.notices if notice.event == "subscribe"]
+    assert [notice.toast is not None for notice in notices] == [True, False, True, False]
+    assert not watching.toasts
+
+
+def test_a_subscription_ends_after_some_failures_in_a_row(hub: Desk) -> None:
+    """What comes then is lost and counted; who is there again subscribes again, from wherever it is."""
+    with member(hub, free_port(), "dead") as subscriber, publisher(hub.port) as sender:
+        subscriber.subscribe()
+        sender.register()
+        for number in range(hub_module.MAX_FAILURES + 3):
+            sender.publish("event", "title", str(number))
+        wait_until(lambda: not hub.hub.knows("dead"))
+        wait_until(lambda: hub.hub.lost == hub_module.MAX_FAILURES + 4)
+    wait_until(lambda: not any(thread.name == "gntp-forwarder" for thread in threading.enumerate()))
+    assert hub.hub._shared.room.size == 0
+    with subscribed(hub, "dead") as again, publisher(hub.port) as sender:
+        sender.publish("event", "title", "text")
+        assert again.texts(1) == ["text"]
+
+
+def test_an_error_that_a_subscriber_answers_ends_no_subscription(hub: Desk) -> None:
+    """It is there, and refuses what its user has switched off, say."""
+
+    def refuse(sock: socket.socket, _number: int) -> None:
+        sock.recv(65536)
+        send_response(sock, "-ERROR", Error_Code="404", Error_Description="switched off")
+
+    with ScriptedServer(refuse) as server, member(hub, server.port) as subscriber:
+        subscriber.subscribe()
+        with publisher(hub.port) as sender:
+            sender.register()
+            for number in range(3 * hub_module.MAX_FAILURES):
+                sender.publish("event", "title", str(number))
+        wait_until(lambda: hub.hub.lost == 3 * hub_module.MAX_FAILURES + 1)
+        assert hub.hub.knows("sub-1")
 
 
 def test_a_dead_subscriber_costs_the_others_nothing(hub: Desk) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import socket
+import struct
 import threading
 from collections.abc import Iterator
 
@@ -11,12 +14,12 @@ from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.models import Event, Notification, SocketCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Response
 from gntp_logging.gntp.wire import ResponseReader, encode
-from gntp_logging.receiver import reactions, server
+from gntp_logging.receiver import connection, reactions, server
 from gntp_logging.receiver.reactions import Reaction
 from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.server import Receiver, Server
 from tests.receiver.conftest import ask, connected, register, require_module
-from tests.support import PATIENCE, RunningReceiver, running_receiver
+from tests.support import PATIENCE, RunningReceiver, running_receiver, wait_until
 
 
 class Clicker:
@@ -189,3 +192,48 @@ def test_a_url_is_opened_by_the_display_and_not_reported(receiver: RunningReceiv
     assert ask(receiver.port, encode(request)).message_type == "-OK"
     (toast,) = receiver.wait_for(1)
     toast.react(Reaction.CLICKED)
+
+
+def test_a_connection_whose_sender_is_gone_ends(
+    receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is looked at from time to time. A sender that has shut down its own side alone is still there."""
+    monkeypatch.setattr(connection, "_LIVENESS_INTERVAL", 0.02)
+    assert ask(receiver.port, register()).message_type == "-OK"
+    places = receiver.receiver.server._places
+    with connected(receiver.port) as stays, connected(receiver.port) as goes:
+        for sock in (stays, goes):
+            sock.sendall(encode(notify(sticky=True)))
+            sock.shutdown(socket.SHUT_WR)
+            assert sock.recv(4) == b"GNTP"
+        goes.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close() sends a reset
+        goes.close()
+        wait_until(lambda: len(places) == 1)
+        wait_until(lambda: len(receiver.receiver.server._awaited._awaited) == 1)
+        for toast in receiver.wait_for(2):
+            toast.react(Reaction.CLICKED)
+        answered = b""
+        while data := stays.recv(65536):
+            answered += data
+    assert b"Notification-Callback-Result: CLICK\r\n" in answered
+    gc.collect()  # asyncio would tell now of a task that has failed
+    assert caplog.records == []
+
+
+def test_what_is_told_with_reactions_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest has timed out; and a toast that somebody keeps holds nothing of it."""
+    monkeypatch.setattr(server, "MAX_AWAITED_BYTES", 3000)
+    with running_receiver() as receiver, connected(receiver.port) as one, connected(receiver.port) as other:
+        assert ask(receiver.port, register()).message_type == "-OK"
+        reader = ResponseReader()
+        for sock in (one, other):
+            callback = SocketCallback("x" * 2000, "type")
+            shown = Notification("event", "title", "text", sticky=True, callback=callback)
+            sock.sendall(encode(NotifyRequest("app", shown)))
+            receiver.wait_for(1 if sock is one else 2)
+        assert read(reader, one).message_type == "-OK"
+        assert read(reader, one).headers["Notification-Callback-Result"] == "TIMEDOUT"
+        assert len(receiver.receiver.server._awaited._awaited) == 1
+        (toast, _) = receiver.toasts
+        kept = [each for each in gc.get_referents(toast.react) if isinstance(each, str) and len(each) > 1000]
+        assert kept == []

@@ -182,3 +182,25 @@ def test_pictures_are_kept_up_to_their_bound(monkeypatch: pytest.MonkeyPatch) ->
     for number, icon in enumerate(icons):
         registry.register(RegisterRequest(str(number), icon, [Event("event")]))
     assert [registry.registration(str(number)).app_icon for number in range(3)] == [None, *icons[1:]]
+
+
+def test_registrations_are_kept_up_to_a_bound_of_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The application not heard of for the longest time goes; registering again frees the room of before."""
+    registry, names = Registry(), [f"type {number}" for number in range(10)]
+    size = registry_module._size(RegisterRequest("0", None, [Event(name) for name in names]))
+    monkeypatch.setattr(registry_module, "MAX_REGISTRATIONS", 2 * size)
+    for app in ("0", "0", "1", "1", "2"):
+        registry.register(RegisterRequest(app, None, [Event(name) for name in names]))
+    assert list(registry._applications) == ["1", "2"]
+    assert registry._size == 2 * size
+
+
+def test_a_name_that_is_cut_is_found_again(registry: Registry) -> None:
+    """Whoever registers a name that is too long notifies with it."""
+    app, name, text = "a" * 10_000, "é" * 500_000, "😀" * 1_000_000
+    registry.register(RegisterRequest(app, None, [Event(name)]), "AES")
+    toast = registry.toast(NotifyRequest(app, Notification(name, text, text)), Envelope(None, None, {"Big": text}))
+    assert (len(toast.application), len(toast.name)) == (256, 256)
+    assert len(toast.title) == len(toast.text) == len(toast.headers["Big"]) == 65_536
+    assert registry.registered_by(app) == "AES"
+    assert registry.registration(app).events[0].name == toast.name

@@ -12,10 +12,11 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from gntp_logging.gntp import ciphers
+from gntp_logging.gntp import ciphers, keys
 from gntp_logging.gntp.ciphers import Cipher
 from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.exceptions import GNTPAuthenticationError, GNTPEncryptionError
@@ -210,6 +211,38 @@ def test_a_key_for_a_server_without_a_password_is_400(receiver: RunningReceiver,
     assert error_code(ask(receiver.port, secured(REGISTER, "secret", "SHA256", cipher_id))) == 400
 
 
+@pytest.mark.parametrize(
+    ("demands", "taken", "refusal"),
+    [
+        (
+            {"require_encryption": True},
+            [("SHA256", "AES"), ("SHA256", "3DES")],
+            "this server takes only what is encrypted with AES or 3DES, and this came ",
+        ),
+        (
+            {"minimum_hash": "SHA256"},
+            [("SHA256", None), ("SHA384", None), ("SHA512", None), ("SHA256", "AES"), ("SHA256", "3DES"),
+             ("SHA256", "DES")],
+            "this server takes only keys hashed with SHA256 or a longer hash, not ",
+        ),
+    ],
+)  # fmt: skip
+def test_a_server_may_demand_more(demands: dict[str, Any], taken: list[tuple[str, str | None]], refusal: str) -> None:
+    """All else is 400 with a sentence, at once however often it comes: its sender knows the password."""
+    ways = [(hash_id, None) for hash_id in keys.ALGORITHMS]
+    ways += [("SHA256", "AES"), ("SHA256", "3DES"), ("SHA256", "DES"), ("MD5", "DES")]  # type: ignore[list-item]
+    with running_receiver(["secret"], **demands) as receiver:
+        for hash_id, cipher_id in ways * 2:
+            answer = ask(receiver.port, secured(REGISTER, "secret", hash_id, cipher_id))
+            if (hash_id, cipher_id) in taken:
+                assert answer.message_type == "-OK"
+            else:
+                assert error_code(answer) == 400
+                assert answer.headers["Error-Description"].startswith(refusal)
+        assert not receiver.receiver.server._usage._failures
+        assert "password" in ask(receiver.port, register()).headers["Error-Description"]
+
+
 def test_a_ciphertext_that_was_changed_is_refused() -> None:
     """A right key with a header part that does not decrypt shows nothing and stops nothing."""
     with running_receiver(["secret"]) as receiver:
@@ -270,6 +303,27 @@ def test_a_request_may_be_cut_anywhere_and_come_late(cipher_id: str | None) -> N
 
 def _holds(usage: Usage, size: int) -> bool:
     return usage._all_held == size
+
+
+@pytest.mark.parametrize("half_close", [True, False])
+def test_a_picture_that_never_comes_is_done_without(
+    receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch, half_close: bool
+) -> None:
+    """After a short while, or at once at the end of the stream."""
+    monkeypatch.setattr(connection_module, "PICTURE_TIMEOUT", PATIENCE if half_close else 0.05)
+    ask(receiver.port, register())
+    data = notify("text").replace(b"Notification-Text", b"Notification-Icon: x-growl-resource://1\r\nNotification-Text")
+
+    assert ask(receiver.port, data, half_close=half_close).message_type == "-OK"
+
+    (toast,) = receiver.wait_for(1)
+    assert (toast.text, toast.icon) == ("text", None)
+
+
+def test_lines_that_end_with_lf_alone_are_refused_at_once(receiver: RunningReceiver) -> None:
+    """And so is TLS; neither client has ended its side."""
+    for data, code in ((register().replace(b"\r\n", b"\n"), 300), (b"\x16\x03\x01\x02", 301)):
+        assert error_code(ask(receiver.port, data, half_close=False)) == code
 
 
 def test_what_follows_a_request_is_read_and_dropped(receiver: RunningReceiver) -> None:
@@ -346,18 +400,35 @@ def test_a_client_that_resets_harms_nobody(receiver: RunningReceiver, caplog: py
     assert caplog.records == []
 
 
-@pytest.mark.parametrize("budget", [Budget(connections=5), Budget(connections_per_peer=5)])
-def test_a_crowd_is_let_in_up_to_the_limit(budget: Budget) -> None:
-    """A connection too many is closed unread; when one of the others leaves, there is room again."""
+@pytest.mark.parametrize("budget", [Budget(connections=8), Budget(connections_per_peer=4)])
+def test_in_a_crowd_the_oldest_silent_connection_gives_way(budget: Budget) -> None:
+    """It is closed for the one that comes, which is served."""
     with running_receiver(budget=budget) as receiver, contextlib.ExitStack() as crowd:
-        first, *_ = [crowd.enter_context(connected(receiver.port)) for _ in range(5)]
-        wait_until(lambda: _open_connections(receiver) == 5)
+        first, *others = [crowd.enter_context(connected(receiver.port)) for _ in range(4)]
+        wait_until(lambda: _open_connections(receiver) == 4)
+
+        assert ask(receiver.port, register()).message_type == "-OK"
+
+        assert first.recv(1) == b""
+        for other in others:
+            other.sendall(register())
+            assert read_answer(other).message_type == "-OK"
+
+
+def test_a_connection_for_which_nobody_gives_way_is_closed() -> None:
+    """Those that have sent a whole request stay; when one of them leaves, there is room again."""
+    with running_receiver(budget=Budget(connections=2)) as receiver, contextlib.ExitStack() as crowd:
+        kept = []
+        for _ in range(2):
+            kept.append(crowd.enter_context(connected(receiver.port)))
+            kept[-1].sendall(_keep(REGISTER))
+            _answers(kept[-1], 1)
 
         with connected(receiver.port) as one_too_many:
             assert one_too_many.recv(1) == b""
 
-        first.close()
-        wait_until(lambda: _open_connections(receiver) == 4)
+        kept[0].close()
+        wait_until(lambda: _open_connections(receiver) == 1)
         assert ask(receiver.port, register()).message_type == "-OK"
 
 

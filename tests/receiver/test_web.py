@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +14,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gntp_logging.alerts import icons
-from gntp_logging.gntp.models import Event, Notification, SocketCallback
+from gntp_logging.gntp.models import Event, Notification, Resource, SocketCallback
 from gntp_logging.gntp.requests import NotifyRequest
 from gntp_logging.gntp.wire import ResponseReader, encode
 from gntp_logging.receiver.protocols import Notice
@@ -22,9 +26,11 @@ from gntp_logging.receiver.reactions import Reaction
 from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.server import Receiver, Server
 from tests.receiver.conftest import ask, connected, register
+from tests.support import wait_until
 
 pytest.importorskip("aiohttp", reason="needs aiohttp: pip install 'gntp-logging[web]'")
 
+from gntp_logging.receiver import web
 from gntp_logging.receiver.web import MAX_PAGES, MAX_TOASTS, WebDisplay
 from tests.receiver.chromium import Page, chromium
 
@@ -208,39 +214,102 @@ def test_every_answer_keeps_strangers_texts_harmless(display: WebDisplay, path: 
     assert headers["X-Content-Type-Options"] == "nosniff"
 
 
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [
-        ("", 400), ("[]", 400), ('{"number": 1}', 400), ('{"number": "x", "reaction": "CLICK"}', 400),
-        ('{"number": 1, "reaction": "OWNED"}', 400), ('{"number": 1, "reaction": "CLICK"}', 404),
-    ],
-)  # fmt: skip
-def test_bad_reactions_are_refused(display: WebDisplay, body: str, status: int) -> None:
-    """With what is allowed."""
-    assert request(display, "POST", f"/react?token={token(display)}", body)[0] == status
+ODD_NUMBERS = [
+    '"x"', '"1"', "1.0", "1.9", "1e0", "1e999", "-1e999", "Infinity", "-Infinity", "NaN", "true", "null", "[1]", "{}",
+    "9" * 5000,
+]  # fmt: skip
+ODD = [
+    "", "[]", "null", "1", '"x"', "\x00", "{", "[" * 900, "[" * 100_000, "{" * 900, '{"a":' * 150 + "1" + "}" * 150,
+    '{"number": 1}', '{"reaction": "CLICK"}',
+    *(f'{{"number": 1, "reaction": {odd}}}' for odd in ('"OWNED"', '"TIMEDOUT"', '["CLICK"]', '{"CLICK": 1}', "null")),
+    *(f'{{"number": {odd}, "reaction": "CLICK"}}' for odd in ODD_NUMBERS),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", ODD, ids=range(len(ODD)))
+def test_odd_reactions_are_refused(display: WebDisplay, body: str, caplog: pytest.LogCaptureFixture) -> None:
+    """With what is allowed; nothing fails over them."""
+    status, _, answer = request(display, "POST", f"/react?token={token(display)}", body)
+    assert (status, answer, caplog.records) == (400, b"allowed is a number, and CLICK or CLOSE", [])
+
+
+def test_a_body_that_is_no_text_is_refused(display: WebDisplay, caplog: pytest.LogCaptureFixture) -> None:
+    """Nor is one that says that it is packed, and is not."""
+    parts = urlsplit(display.url)
+    for headers, body in ({}, b"\xff\xfe\xfd"), ({"Content-Encoding": "gzip"}, b"no gzip"):
+        connection = http.client.HTTPConnection("127.0.0.1", parts.port or 0, timeout=10)
+        connection.request("POST", f"/react?token={token(display)}", body, headers)
+        assert connection.getresponse().status == 400
+        connection.close()
+    assert caplog.records == []
+
+
+@given(st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["number", "reaction", "x"]), inner),
+))  # fmt: skip
+def test_a_reaction_is_a_number_and_a_word(value: object) -> None:
+    """Anything else is one documented error."""
+    try:
+        number, reaction = web._reaction(json.dumps(value).encode())
+    except (ValueError, RecursionError):
+        return
+    assert isinstance(value, dict)
+    assert (number, reaction.value) == (value["number"], value["reaction"])
+
+
+def test_a_reaction_to_no_toast_is_404(display: WebDisplay) -> None:
+    """It may be gone."""
+    body = '{"number": 1, "reaction": "CLICK"}'
+    assert request(display, "POST", f"/react?token={token(display)}", body)[0] == 404
 
 
 def test_what_is_kept_is_bounded(display: WebDisplay) -> None:
     """Sticky toasts stay longest; pictures go with their toasts; texts are cut."""
     display.show(toast("sticky", sticky=True, icon=icons.picture("Critical")))
     for number in range(MAX_TOASTS + 50):
-        display.show(toast(str(number), "x" * 100_000, icon=icons.picture(icons.NAMES[number % 2])))
-    display.show(toast("last"))
+        display.show(toast(str(number), icon=icons.picture(icons.NAMES[number % 2])))
+    display.show(toast("last", "x" * 100_000))
+    settle(display)
+    assert len(display._shown) == MAX_TOASTS
+    titles = [json.loads(shown.event[6:])["toast"]["title"] for shown in display._shown.values()]
+    assert titles[0] == "sticky"
+    assert titles[-1] == "last"
+    assert len(display._pictures) == 3
+    assert all(len(shown.event) < 50_000 for shown in display._shown.values())
+
+
+def settle(display: WebDisplay) -> None:
+    """Wait until a display has seen what it was given."""
     done = threading.Event()
     display._loop.call(done.set)
     assert done.wait(10)
-    assert len(display._shown) == MAX_TOASTS
-    titles = [shown.toast.title for shown in display._shown.values()]
-    assert titles[0] == "sticky"
-    assert titles[-1] == "last"
-    assert len(display._pictures) <= 3
-    assert all(len(str(shown.message())) < 50_000 for shown in display._shown.values())
+
+
+def test_what_is_kept_is_bounded_in_bytes(display: WebDisplay, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Toasts and pictures, each for itself; a picture goes with the last toast that has it."""
+    png = b"\x89PNG\r\n\x1a\n"
+    monkeypatch.setattr(web, "MAX_BYTES", 1000)
+    for number in range(9):
+        display.show(toast(str(number), "é" * 40, sticky=True))
+    settle(display)
+    assert len(display._shown) < 6
+    assert display._size == sum(len(shown.event) for shown in display._shown.values()) <= 1000
+    monkeypatch.setattr(web, "MAX_BYTES", 100_000)
+    monkeypatch.setattr(web, "MAX_PICTURES", 1000)
+    for number in range(4):
+        display.show(toast("t", icon=Resource(png + bytes([number]) * 300), coalescing_id=f"{number % 3}"))
+    display.show(toast("t", icon=Resource(png + bytes(1001))))
+    settle(display)
+    assert [data[-1] for data in display._pictures.values()] == []
+    display.show(toast("t", icon=Resource(png + b"5" * 300), coalescing_id="5"))
+    display.show(toast("t", icon=Resource(png + b"6" * 300), coalescing_id="5"))
+    settle(display)
+    assert [data[-1:] for data in display._pictures.values()] == [b"6"]
 
 
 def test_a_picture_that_could_hold_a_program_is_not_served(display: WebDisplay) -> None:
     """An SVG may; what no browser knows is no picture."""
-    from gntp_logging.gntp.models import Resource
-
     assert display._keep_picture(Resource(b"<svg onload='x'/>")) == ""
     assert display._keep_picture(Resource(b"MZ")) == ""
     assert display._keep_picture("https://elsewhere.example/x.png") == ""
@@ -251,8 +320,6 @@ def test_a_picture_that_could_hold_a_program_is_not_served(display: WebDisplay) 
 
 def test_too_many_pages_are_turned_away(display: WebDisplay) -> None:
     """One that was left open in each of a hundred windows takes no more than its share."""
-    import socket
-
     pages = []
     parts = urlsplit(display.url)
     try:
@@ -267,12 +334,56 @@ def test_too_many_pages_are_turned_away(display: WebDisplay) -> None:
             sock.close()
 
 
-def test_a_url_that_is_none_is_not_opened(display: WebDisplay) -> None:
-    """javascript: is a program, file: is somebody's disk."""
-    from gntp_logging.receiver.web import _Shown
+def test_a_page_that_does_not_read_leaves_and_costs_the_others_nothing(
+    display: WebDisplay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it does not take is dropped; its connection ends, whether more comes or not."""
+    monkeypatch.setattr(web, "_PATIENCE", 0.05)
+    parts = urlsplit(display.url)
+    ask_for_events = f"GET /events?token={token(display)} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    with socket.socket() as slow, socket.create_connection(("127.0.0.1", parts.port or 0), timeout=10) as quick:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        slow.connect(("127.0.0.1", parts.port))
+        slow.sendall(ask_for_events)
+        wait_until(lambda: len(display._pages) == 1)
+        quick.sendall(ask_for_events)
+        received = quick.makefile("rb")
+        wait_until(lambda: len(display._pages) == 2)
+        for number in range(1000):
+            display.show(toast(f"{number}", "x" * 20_000, coalescing_id="the same"))
+            while f'"title": "{number}"'.encode() not in received.readline():
+                pass
+            if len(display._pages) == 1:
+                break
+        assert len(display._pages) == 1
+        display.show(toast("the last"))
+        while b"the last" not in received.readline():
+            pass
 
-    for url, told in [("https://x/", "https://x/"), ("javascript:alert(1)", ""), ("file:///etc/passwd", ""), ("", "")]:
-        assert _Shown(1, toast(callback_url=url), 0.0, "").message()["url"] == told
+
+def test_connections_that_ask_for_nothing_give_way(display: WebDisplay, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page that is open stays."""
+    monkeypatch.setattr(web, "MAX_CONNECTIONS", 5)
+    parts = urlsplit(display.url)
+    with contextlib.ExitStack() as crowd:
+        page, *idle = [
+            crowd.enter_context(socket.create_connection(("127.0.0.1", parts.port or 0), timeout=10)) for _ in range(5)
+        ]
+        page.sendall(f"GET /events?token={token(display)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        received = page.makefile("rb")
+        assert b"200" in received.readline()
+        assert request(display, "GET", "/")[0] == 200
+        assert idle[0].recv(1) == b""
+        display.show(toast("the last"))
+        while b"the last" not in received.readline():
+            pass
+
+
+def test_a_url_that_is_none_is_not_opened() -> None:
+    """javascript: is a program, file: is somebody's disk."""
+    assert web._message(1, toast(callback_url="https://x/"), "")["url"] == "https://x/"
+    for url in ("javascript:alert(1)", "file:///etc/passwd", "https://x/" + "y" * web.MAX_TITLE, ""):
+        assert web._message(1, toast(callback_url=url), "")["url"] == ""
 
 
 def test_start_says_when_the_port_is_taken_and_close_twice_is_harmless(display: WebDisplay) -> None:
@@ -314,6 +425,15 @@ def test_what_went_wrong_is_told_on_the_page(display: WebDisplay) -> None:
     line = response.readline().decode()
     connection.close()
     assert json.loads(line.removeprefix("data: ")) == {"trouble": "the display desktop fails: it is gone (1 so far)"}
+
+
+def test_a_notice_that_has_a_toast_is_shown_as_one(display: WebDisplay) -> None:
+    """A new subscriber, say."""
+    display.notice(Notice("subscribe", {"name": "laptop"}, toast("laptop has subscribed")))
+    display.notice(Notice("subscribe", {"name": "laptop"}))
+    settle(display)
+    (shown,) = display._shown.values()
+    assert json.loads(shown.event[6:])["toast"]["title"] == "laptop has subscribed"
 
 
 def test_reactions_reach_the_toast(display: WebDisplay) -> None:

@@ -13,8 +13,8 @@ import hmac
 import json
 import os
 import time
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,22 +23,39 @@ from aiohttp import web
 from gntp_logging.gntp.constants import random_hex_string
 from gntp_logging.gntp.models import Resource, is_web_url
 from gntp_logging.gntp.network import host_and_port
+from gntp_logging.receiver.cuts import cut
 from gntp_logging.receiver.loop_thread import LoopThread
 from gntp_logging.receiver.protocols import Notice
-from gntp_logging.receiver.reactions import Reaction
+from gntp_logging.receiver.reactions import React, Reaction
 from gntp_logging.receiver.registry import Toast
 
 MAX_TOASTS: Final = 300
 """Toasts that a page gets when it is opened. The oldest go first, sticky ones last."""
 
+MAX_BYTES: Final = 2 * 1024 * 1024
+"""Bytes of these toasts, as they go to the page."""
+
+MAX_PICTURES: Final = 2 * 1024 * 1024
+"""Bytes of their pictures; the oldest go first, and a larger one is not kept."""
+
+MAX_TITLE: Final = 2000
 MAX_TEXT: Final = 20_000
-"""Characters of a title or a text. A page shows no more, and a thousand of them may wait for a page."""
+"""Characters of a title or a URL, and of a text. A page shows no more."""
 
 MAX_PAGES: Final = 20
 """Pages that are open at a time."""
 
-_PENDING: Final = 1000
-"""Messages that wait for a page. One that is further behind is closed, and connects again by itself."""
+MAX_CONNECTIONS: Final = 100
+"""Connections to the page's server. With one more, the oldest gives way that is no page's stream of toasts."""
+
+_PENDING: Final = 512 * 1024
+"""Bytes that wait for a page, the same for all. One that is further behind is closed, and connects again by itself."""
+
+_PATIENCE: Final = 10.0
+"""Seconds for a page to take what was written to it; then it is closed likewise."""
+
+_MAX_REACTION: Final = 1024
+"""Bytes of a reaction: a number and a word."""
 
 _HEARTBEAT: Final = 15.0
 """Seconds without a message after which a page gets a comment, so that both sides notice when the other is gone."""
@@ -67,32 +84,79 @@ _PICTURES: Final = (
 )
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Shown:
-    """A toast as the pages show it."""
+    """A toast as the pages show it, and what is needed when somebody reacts to it: nothing else of it is kept.
+
+    Attributes:
+        event: What a page gets.
+    """
 
     number: int
-    toast: Toast
-    arrived: float
+    event: bytes
+    is_sticky: bool
     picture: str
+    react: React
 
-    def message(self) -> dict[str, object]:
-        """Return the toast as a message to the pages."""
-        toast = self.toast
-        return {
-            "number": self.number,
-            "application": toast.application,
-            "name": toast.name,
-            "title": toast.title[:MAX_TEXT],
-            "text": toast.text[:MAX_TEXT],
-            "priority": toast.priority,
-            "sticky": toast.sticky,
-            "url": toast.callback_url if is_web_url(toast.callback_url) else "",
-            "arrived": self.arrived,
-            "picture": self.picture,
-            "peer": toast.peer,
-            "way": toast.encryption or ("signed" if toast.hash_ else "clear"),
-        }
+
+def _event(message: object) -> bytes:
+    """Return a message to the pages as an event of their stream."""
+    return b"data: " + json.dumps(message, ensure_ascii=False).encode("utf-8", "replace") + b"\n\n"
+
+
+def _message(number: int, toast: Toast, picture: str) -> dict[str, object]:
+    """Return what a page is told of a toast."""
+    url = toast.callback_url
+    return {
+        "number": number,
+        "application": toast.application,
+        "name": toast.name,
+        "title": cut(toast.title, MAX_TITLE),
+        "text": cut(toast.text, MAX_TEXT),
+        "priority": toast.priority,
+        "sticky": toast.sticky,
+        "url": url if is_web_url(url) and len(url) <= MAX_TITLE else "",
+        "arrived": time.time(),
+        "picture": picture,
+        "peer": toast.peer,
+        "way": toast.encryption or ("signed" if toast.hash_ else "clear"),
+    }
+
+
+class _Page:
+    """What waits for one page."""
+
+    def __init__(self) -> None:
+        self.has_ended: bool = False
+        self._events: deque[bytes] = deque()
+        self._size = 0
+        self._changed = asyncio.Event()
+
+    def put(self, event: bytes) -> None:
+        """Add an event; end the page if too much waits already."""
+        self._events.append(event)
+        self._size += len(event)
+        self._changed.set()
+        if self._size > _PENDING:
+            self.end()
+
+    def end(self) -> None:
+        """Let the page be closed."""
+        self._events.clear()
+        self.has_ended = True
+        self._changed.set()
+
+    async def next_event(self) -> bytes:
+        """Wait for the next event; without one, return a comment after a while."""
+        if not self._events and not self.has_ended:
+            self._changed.clear()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), _HEARTBEAT)
+        if not self._events:
+            return b":\n\n"
+        event = self._events.popleft()
+        self._size -= len(event)
+        return event
 
 
 class WebDisplay:
@@ -118,9 +182,10 @@ class WebDisplay:
         self._port = port
         self._token = random_hex_string(16) if token is None else token
         self._shown: OrderedDict[tuple[str, str], _Shown] = OrderedDict()
-        self._pictures: dict[str, bytes] = {}
+        self._size = 0
+        self._pictures: OrderedDict[str, bytes] = OrderedDict()
         self._number = 0
-        self._pages: set[asyncio.Queue[str]] = set()
+        self._pages: dict[_Page, asyncio.BaseTransport | None] = {}
         self._loop = LoopThread("gntp-web", self._serving)
 
     # -- The receiver's side ---------------------------------------------------------------------
@@ -142,16 +207,18 @@ class WebDisplay:
         self._loop.call(lambda: self._add(toast))
 
     def notice(self, notice: Notice) -> None:
-        """Show an event on all pages if something went wrong; other events are not for people."""
-        trouble = notice.trouble[:MAX_TEXT]
-        if trouble:
-            self._loop.call(lambda: self._broadcast({"trouble": trouble}))
+        """Show an event on all pages if it has a toast, or if something went wrong; others are not for people."""
+        trouble = cut(notice.trouble, MAX_TITLE)
+        if notice.toast is not None:
+            self.show(notice.toast)
+        elif trouble:
+            self._loop.call(lambda: self._broadcast(_event({"trouble": trouble})))
 
     # -- In the loop -----------------------------------------------------------------------------
 
     @contextlib.asynccontextmanager
     async def _serving(self) -> AsyncIterator[None]:
-        app = web.Application(middlewares=[_secured])
+        app = web.Application(middlewares=[_secured], client_max_size=_MAX_REACTION)
         for path in _FILES:
             app.router.add_get(path, _file)
         app.router.add_get("/events", self._guarded(self._events))
@@ -160,14 +227,28 @@ class WebDisplay:
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
         try:
-            site = web.TCPSite(runner, self._host, self._port)
-            await site.start()
-            self.url = f"http://{host_and_port(self._host, runner.addresses[0][1])}/?token={self._token}"
-            yield
-            for page in list(self._pages):
-                _put(page, "")
+            server = await asyncio.get_running_loop().create_server(
+                lambda: self._connection(runner.server), self._host, self._port
+            )
+            try:
+                self.url = f"http://{host_and_port(self._host, _port(server.sockets))}/?token={self._token}"
+                yield
+            finally:
+                server.close()
+            for page in self._pages:
+                page.end()
         finally:
             await runner.cleanup()
+
+    def _connection(self, server: web.Server | None) -> asyncio.Protocol:
+        """Return the protocol of a new connection; where there are too many, close an old one."""
+        assert server is not None
+        if len(server.connections) >= MAX_CONNECTIONS:
+            pages = set(self._pages.values())
+            oldest = next((each for each in server.connections if each.transport not in pages), None)
+            if oldest is not None:
+                oldest.force_close()
+        return server()
 
     def _guarded(
         self, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -185,54 +266,72 @@ class WebDisplay:
     def _add(self, toast: Toast) -> None:
         self._number += 1
         key = (toast.application, toast.coalescing_id or f" {self._number}")
-        before = self._shown.pop(key, None)
+        before = self._remove(key)
         number = self._number if before is None else before.number
-        entry = _Shown(number, toast, time.time(), self._keep_picture(toast.icon))
-        self._shown[key] = entry
-        while len(self._shown) > MAX_TOASTS:
-            passing = (key for key, shown in self._shown.items() if not shown.toast.sticky)
-            del self._shown[next(passing, next(iter(self._shown)))]
-        self._broadcast({"toast": entry.message()})
+        picture = self._keep_picture(toast.icon)
+        event = _event({"toast": _message(number, toast, picture)})
+        self._shown[key] = _Shown(number, event, toast.sticky, picture, toast.react)
+        self._size += len(event)
+        while len(self._shown) > MAX_TOASTS or self._size > MAX_BYTES:
+            passing = (key for key, shown in self._shown.items() if not shown.is_sticky)
+            self._remove(next(passing, next(iter(self._shown))))
+        self._forget_pictures()
+        self._broadcast(event)
+
+    def _remove(self, key: tuple[str, str]) -> _Shown | None:
+        removed = self._shown.pop(key, None)
+        if removed is not None:
+            self._size -= len(removed.event)
+        return removed
 
     def _keep_picture(self, icon: str | Resource | None) -> str:
         """Remember a picture that browsers can show; return its identifier, or an empty string."""
         if not isinstance(icon, Resource) or icon.data is None or not _picture_type(icon.data):
             return ""
-        used = {shown.picture for shown in self._shown.values()}
-        self._pictures = {id_: data for id_, data in self._pictures.items() if id_ in used}
         id_ = icon.unique_id() or ""
         self._pictures[id_] = icon.data
-        return id_
+        self._pictures.move_to_end(id_)
+        while sum(map(len, self._pictures.values())) > MAX_PICTURES:
+            self._pictures.popitem(last=False)
+        return id_ if id_ in self._pictures else ""
 
-    def _broadcast(self, message: dict[str, object]) -> None:
-        line = json.dumps(message)
-        for page in list(self._pages):
-            _put(page, line)
+    def _forget_pictures(self) -> None:
+        """Forget the pictures of toasts that are not shown any more."""
+        for id_ in self._pictures.keys() - {shown.picture for shown in self._shown.values()}:
+            del self._pictures[id_]
+
+    def _broadcast(self, event: bytes) -> None:
+        for page in self._pages:
+            page.put(event)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
-        """Send the toasts that are shown, and then each change, as server-sent events."""
+        """Send the toasts that are shown, their numbers, and then each change, as server-sent events."""
         if len(self._pages) >= MAX_PAGES:
             raise web.HTTPServiceUnavailable(text="too many pages are open")
+        page = _Page()
+        self._pages[page] = request.transport
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", **_HEADERS})
-        await response.prepare(request)
-        page: asyncio.Queue[str] = asyncio.Queue(_PENDING)
-        everything = {"all": [shown.message() for shown in self._shown.values()]}
-        self._pages.add(page)
         try:
-            with contextlib.suppress(OSError):  # the page was closed
-                await response.write(f"data: {json.dumps(everything)}\n\n".encode())
-                while True:
-                    try:
-                        line = await asyncio.wait_for(page.get(), _HEARTBEAT)
-                    except asyncio.TimeoutError:
-                        await response.write(b":\n\n")
-                        continue
-                    if not line:
-                        break
-                    await response.write(f"data: {line}\n\n".encode())
+            with contextlib.suppress(OSError, asyncio.TimeoutError):  # the page was closed, or does not read
+                await response.prepare(request)
+                await self._send(page, response)
         finally:
-            self._pages.discard(page)
+            del self._pages[page]
+            if request.transport is not None:
+                request.transport.abort()  # with what it has not read
         return response
+
+    async def _send(self, page: _Page, response: web.StreamResponse) -> None:
+        # One at a time, and looked up when its turn comes: a copy of all for each page would take its room as often.
+        for key in list(self._shown):
+            shown = self._shown.get(key)
+            if shown is not None:
+                await _write(response, shown.event)
+        await _write(response, _event({"all": [shown.number for shown in self._shown.values()]}))
+        while not page.has_ended:
+            event = await page.next_event()
+            if not page.has_ended:
+                await _write(response, event)
 
     async def _picture(self, request: web.Request) -> web.StreamResponse:
         data = self._pictures.get(request.match_info["id"])
@@ -243,28 +342,45 @@ class WebDisplay:
     async def _react(self, request: web.Request) -> web.StreamResponse:
         """Take a reaction to a toast."""
         try:
-            given = await request.json()
-            number, reaction = int(given["number"]), Reaction(given["reaction"])
-        except (ValueError, TypeError, KeyError):
+            number, reaction = _reaction(await request.read())
+        except (ValueError, RecursionError, web.HTTPRequestEntityTooLarge, web.RequestPayloadError):
             raise web.HTTPBadRequest(text="allowed is a number, and CLICK or CLOSE") from None
         found = next(((key, shown) for key, shown in self._shown.items() if shown.number == number), None)
         if found is None:
             raise web.HTTPNotFound(text="there is no such toast any more")
         key, shown = found
-        shown.toast.react(reaction)
+        shown.react(reaction)
         if reaction is Reaction.CLOSED:
-            del self._shown[key]
-            self._broadcast({"closed": number})
+            self._remove(key)
+            self._forget_pictures()
+            self._broadcast(_event({"closed": number}))
         return web.json_response({})
 
 
-def _put(page: asyncio.Queue[str], line: str) -> None:
-    """Add a line to a page's queue; end the page if the queue is full."""
-    if page.full():
-        while not page.empty():
-            page.get_nowait()
-        line = ""
-    page.put_nowait(line)
+def _reaction(body: bytes) -> tuple[int, Reaction]:
+    """Read a reaction, and the number of its toast.
+
+    Raises:
+        ValueError: If the body is anything else.
+        RecursionError: If it is nested too deeply to be read.
+    """
+    given = json.loads(body)
+    if not isinstance(given, dict) or type(given.get("number")) is not int:  # True is an int to isinstance
+        raise ValueError("no number")
+    reaction = Reaction(given.get("reaction"))
+    if reaction is Reaction.TIMED_OUT:
+        raise ValueError("nobody does that")
+    return given["number"], reaction
+
+
+async def _write(response: web.StreamResponse, event: bytes) -> None:
+    await asyncio.wait_for(response.write(event), _PATIENCE)
+
+
+def _port(sockets: Iterable[Any]) -> int:
+    """Return the port of a server's first socket."""
+    port: int = next(iter(sockets)).getsockname()[1]
+    return port
 
 
 def _picture_type(data: bytes) -> str:

@@ -13,6 +13,7 @@ const search = document.getElementById("search");
 const application = document.getElementById("application");
 const level = document.getElementById("level");
 const toasts = new Map(); // number -> {toast, element}
+let isUpToDate = false; // whether the toasts that were there before have all come
 
 const address = (path) => `${path}?token=${encodeURIComponent(TOKEN)}`;
 
@@ -55,6 +56,10 @@ function addOption(select, value, text) {
   }
 }
 
+function dropOption(select, value) {
+  [...select.options].filter((option) => option.value === value && !option.selected).forEach((option) => option.remove());
+}
+
 function forgetOldest() {
   while (toasts.size > MAX_TOASTS) {
     const oldest = [...toasts].find(([, entry]) => !entry.toast.sticky) || [...toasts][0];
@@ -72,6 +77,9 @@ function remove(number) {
   }
   entry.element.remove();
   toasts.delete(number);
+  if (![...toasts.values()].some(({ toast }) => toast.application === entry.toast.application)) {
+    dropOption(application, entry.toast.application);
+  }
   summarize();
 }
 
@@ -177,8 +185,12 @@ for (const control of [search, application, level]) {
 
 // -- The server ----------------------------------------------------------------------------------
 
+// A picture may be gone before its toast.
+list.addEventListener("error", (event) => (event.target.hidden = true), true);
+
 const events = new EventSource(address("/events"));
 events.onopen = () => {
+  isUpToDate = false;
   state.classList.remove("lost");
   summarize();
 };
@@ -189,12 +201,12 @@ events.onerror = () => {
 events.onmessage = (event) => {
   const message = JSON.parse(event.data);
   if (message.all) {
-    const numbers = new Set(message.all.map((toast) => toast.number));
+    const numbers = new Set(message.all);
     [...toasts.keys()].filter((number) => !numbers.has(number)).forEach(remove);
-    message.all.forEach((toast) => show(toast, false));
+    isUpToDate = true;
     summarize();
   } else if (message.toast) {
-    show(message.toast, true);
+    show(message.toast, isUpToDate);
   } else if (message.closed) {
     remove(message.closed);
   } else if (message.trouble) {

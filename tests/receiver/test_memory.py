@@ -1,0 +1,290 @@
+"""The memory of ``gntp-logging listen`` under what strangers send: a process's peak, as the system measures it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from gntp_logging.gntp.keys import Key
+from gntp_logging.gntp.models import Event, Notification, Resource, SocketCallback
+from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, SubscribeRequest
+from gntp_logging.gntp.wire import encode
+from gntp_logging.receiver import hub, reactions, registry
+from gntp_logging.receiver.budget import DEFAULT_BUDGET
+from tests.receiver.conftest import ask, connected
+from tests.running import Program, starting
+from tests.support import PATIENCE, ScriptedServer
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.program,
+    pytest.mark.skipif(
+        not Path("/proc/self/status").exists(), reason="needs the memory of a process as Linux tells it"
+    ),
+]
+
+BOUND = 100_000_000
+"""Bytes by which a receiver may grow, whatever comes; docs/security.md has the bounds that add up to it."""
+
+MEGABYTE = 1_000_000
+PNG, SVG = b"\x89PNG\r\n\x1a\n", b"<svg xmlns='http://www.w3.org/2000/svg'>"
+
+
+class Listening:
+    """A receiver in a process of its own."""
+
+    def __init__(self, program: Program, password: str) -> None:
+        self._program = program
+        self._key = Key(password, "SHA256") if password else None
+        self.port = program.number_after('"port": ')
+        self._before = self._memory("VmRSS")
+
+    def _memory(self, name: str) -> int:
+        status = Path(f"/proc/{self._program.pid}/status").read_text("ascii")
+        return int(re.findall(rf"{name}:\s*(\d+) kB", status)[0]) * 1024
+
+    @property
+    def growth(self) -> int:
+        """By how many bytes it has grown at most."""
+        return self._memory("VmHWM") - self._before
+
+    @property
+    def pages_events(self) -> bytes:
+        """The HTTP request with which a page asks for its events."""
+        (token,) = re.findall(r"token=(\w+)", self._program.output)
+        return f"GET /events?token={token} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+
+    @property
+    def pages_port(self) -> int:
+        """The port of the pages."""
+        return self._program.number_after("alerts are shown at http://127.0.0.1:")
+
+    def bytes_of(self, request: Request, *, keep_alive: bool = False) -> bytes:
+        """Return a request as it is sent to this receiver."""
+        return encode(request, key=self._key, keep_alive=keep_alive)
+
+    def send(self, request: Request | bytes) -> None:
+        """Send a request on a connection of its own; it must be taken."""
+        answer = ask(self.port, request if isinstance(request, bytes) else self.bytes_of(request))
+        assert answer.message_type == "-OK", answer
+
+
+Listen = Callable[..., AbstractContextManager[Listening]]
+"""Runs ``gntp-logging listen``, and sees at the end that it still answers and has not grown beyond the bound."""
+
+
+@pytest.fixture
+def listen(tmp_path: Path) -> Listen:
+    """Runs the command with a JSON display and what a test wants beside it."""
+
+    @contextlib.contextmanager
+    def run(*arguments: str, password: str = "") -> Iterator[Listening]:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("GNTP_")}
+        given = ["--password", password] if password else []
+        with starting(tmp_path, environment, Path(__file__).parents[2]) as start:
+            program = start("-m", "gntp_logging", "listen", "--port", "0", "--display", "json", *arguments, *given)
+            running = Listening(program, password)
+            yield running
+            running.send(RegisterRequest("app", None, [Event("event")]))
+            assert running.growth < BOUND, f"{running.growth:,}"
+
+    return run
+
+
+def test_the_bounds_of_the_document_are_those_of_the_code_and_add_up() -> None:
+    """To less than what a receiver may grow by. What one request and a connection take beside was measured."""
+    pytest.importorskip("aiohttp", reason="needs aiohttp: pip install 'gntp-logging[web]'")
+    pytest.importorskip("desktop_notifier", reason="needs desktop-notifier: pip install 'gntp-logging[desktop]'")
+    from gntp_logging.receiver import desktop, web
+
+    known = 50 * hub.KNOWN_BYTES
+    bounds = {
+        "24 MB, 21 MB": DEFAULT_BUDGET.held,
+        "32 MB": 32 << 20,
+        "1,000, of 11 kB each": 11_000 * DEFAULT_BUDGET.connections,
+        "6 MB, 1,000": registry.MAX_REGISTRATIONS,
+        "pictures | 4 MB": registry.MAX_PICTURES,
+        "1 MB, 500": reactions.MAX_AWAITED_BYTES,
+        "4 MB, 2 MB for one": hub.ALL_QUEUES_BYTES,
+        "encoded | 4 MB": hub.SENDING_BYTES,
+        "64 kB for each of 50": known,
+        "2 MB, 300": web.MAX_BYTES,
+        "page | 2 MB": web.MAX_PICTURES,
+        "512 kB": web._PENDING,
+        "50, 1 MB": desktop.MAX_WAITING_PICTURES,
+    }
+    assert sum(bounds.values()) < BOUND
+    page = (Path(__file__).parents[2] / "docs" / "security.md").read_text("utf-8")
+    for words, size in bounds.items():
+        assert words in page
+        (number,) = re.findall(r"(\d+) (?:MB|kB)\b", words)[:1]
+        unit = 1024 if "kB" in words else 1024 * 1024
+        assert size in (int(number) * unit, 50 * int(number) * unit, 11_000_000)
+
+
+def notify(number: int, size: int, begin: bytes = PNG, **more: object) -> NotifyRequest:
+    """Return a NOTIFY with a picture of so many bytes, unlike that of any other number."""
+    picture = Resource(begin + number.to_bytes(4, "big") + bytes(size))
+    return NotifyRequest("app", Notification("event", "title", "text", icon=picture, **more))  # type: ignore[arg-type]
+
+
+REGISTER = RegisterRequest("app", None, [Event("event")])
+
+
+@pytest.mark.parametrize(("size", "count"), [(MEGABYTE, 200), (15 * MEGABYTE, 15)])
+def test_requests_of_finished_reactions_are_not_kept(listen: Listen, size: int, count: int) -> None:
+    """Nor those of senders that have left."""
+    with listen() as running:
+        running.send(REGISTER)
+        for number in range(count):
+            callback = SocketCallback(f"context {number}", "type")
+            with connected(running.port) as sock:
+                sock.sendall(running.bytes_of(notify(number, size, callback=callback, sticky=True)))
+                assert sock.recv(4).startswith(b"GNTP")
+
+
+def test_contexts_of_reactions_are_bounded(listen: Listen) -> None:
+    """A sender may wait with as much as a request holds."""
+    with listen() as running, contextlib.ExitStack() as waiting:
+        running.send(REGISTER)
+        callback = SocketCallback("é" * 1_900_000, "type")
+        shown = Notification("event", "title", "text", callback=callback, sticky=True)
+        request = running.bytes_of(NotifyRequest("app", shown))
+        for _ in range(60):
+            sock = waiting.enter_context(connected(running.port))
+            sock.sendall(request)
+            assert sock.recv(4).startswith(b"GNTP")
+
+
+@pytest.mark.parametrize("begin", [PNG, SVG])
+def test_the_pages_toasts_are_bounded(listen: Listen, begin: bytes) -> None:
+    """Their pictures too, shown ones and others."""
+    pytest.importorskip("aiohttp", reason="needs aiohttp: pip install 'gntp-logging[web]'")
+    with listen("--display", "web") as running:
+        running.send(REGISTER)
+        for number in range(200):
+            running.send(notify(number, MEGABYTE, begin))
+
+
+def test_pages_that_do_not_read_are_bounded(listen: Listen) -> None:
+    """With names and texts as long as a request may have them."""
+    pytest.importorskip("aiohttp", reason="needs aiohttp: pip install 'gntp-logging[web]'")
+    name = "é" * 500_000
+    with listen("--display", "web") as running, contextlib.ExitStack() as pages:
+
+        def open_page() -> None:
+            page = pages.enter_context(socket.create_connection(("127.0.0.1", running.pages_port), timeout=PATIENCE))
+            page.sendall(running.pages_events)
+            assert page.recv(12) == b"HTTP/1.1 200"
+
+        running.send(RegisterRequest("app", None, [Event(name)]))
+        request = running.bytes_of(NotifyRequest("app", Notification(name, name, name)))
+        open_page()
+        for _ in range(40):
+            running.send(request)
+        for _ in range(19):
+            open_page()
+        for _ in range(40):
+            running.send(request)
+
+
+def test_registrations_are_bounded(listen: Listen) -> None:
+    """By their bytes."""
+    with listen() as running:
+        events = [Event(f"{type_}", "x" * 1000) for type_ in range(1000)]
+        request = running.bytes_of(RegisterRequest("app 000", None, events))
+        for number in range(120):
+            running.send(request.replace(b"app 000", b"app %03d" % number))
+
+
+def test_what_waits_for_a_silent_subscriber_is_bounded(listen: Listen) -> None:
+    """For several too; it takes everything and answers nothing."""
+    with listen("--hub", password="secret") as running, ScriptedServer(lambda sock, _: _read_all(sock)) as silent:
+        running.send(REGISTER)
+        for number in range(10):
+            running.send(SubscribeRequest(f"id {number}", "silent", silent.port))
+        for number in range(200):
+            running.send(notify(number, MEGABYTE))
+
+
+def _read_all(sock: socket.socket) -> None:
+    while sock.recv(65536):
+        pass
+
+
+def test_incomplete_requests_are_bounded(listen: Listen) -> None:
+    """Of one address, and of several."""
+    unfinished = encode(notify(0, 15 * MEGABYTE))[: 10 * MEGABYTE]
+    with listen() as running, contextlib.ExitStack() as crowd:
+        for number in range(20):
+            sock = crowd.enter_context(socket.socket())
+            sock.settimeout(PATIENCE)
+            sock.bind((f"127.0.0.{1 + number % 5}", 0))
+            sock.connect(("127.0.0.1", running.port))
+            with contextlib.suppress(OSError):  # it is refused
+                sock.sendall(unfinished)
+    # They are gone; who comes now is served.
+
+
+@pytest.mark.parametrize("keep_alive", [True, False])
+def test_answers_that_nobody_reads_are_bounded(listen: Listen, keep_alive: bool) -> None:
+    """And so is what a connection remembers of its last request."""
+    with listen() as running, contextlib.ExitStack() as crowd:
+        running.send(REGISTER)
+        request = NotifyRequest("app", Notification("event", "title", "😀" * 200_000, id_="é" * 1_500_000))
+        for _ in range(40):
+            sock = crowd.enter_context(socket.socket())
+            sock.settimeout(PATIENCE)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+            sock.connect(("127.0.0.1", running.port))
+            sock.sendall(running.bytes_of(request, keep_alive=keep_alive))
+
+
+def test_requests_that_were_answered_are_not_kept(listen: Listen) -> None:
+    """While their connections are kept, or wait for reactions."""
+    with listen() as running, contextlib.ExitStack() as crowd:
+        running.send(REGISTER)
+        callback = SocketCallback("context", "type")
+        for awaits in (True, False):
+            shown = Notification("event", "title", "😀" * 900_000, callback=callback if awaits else None, sticky=True)
+            request = running.bytes_of(NotifyRequest("app", shown), keep_alive=not awaits)
+            for _ in range(20):
+                sock = crowd.enter_context(connected(running.port))
+                sock.sendall(request)
+                assert sock.recv(4).startswith(b"GNTP")
+
+
+def test_a_request_of_many_short_lines_is_bounded(listen: Listen) -> None:
+    """Each of them would be an object."""
+    with listen() as running:
+        head = b"GNTP/1.0 NOTIFY NONE\r\nApplication-Name: app\r\nNotification-Name: event\r\nNotification-Title: t\r\n"
+        for line in (b"xx\r\n", b"\r\n", b"x: \r\n", "😀".encode()):
+            with connected(running.port) as sock:
+                sock.sendall(head + line * (4_000_000 // len(line)) + b"\r\n\r\n")
+                assert sock.recv(4).startswith(b"GNTP")
+
+
+def test_idle_connections_are_bounded(listen: Listen) -> None:
+    """Some thousand cost little; they give way, and the next client is served."""
+    with listen() as running, contextlib.ExitStack() as crowd:
+        for _ in range(1500):
+            crowd.enter_context(connected(running.port))
+        running.send(REGISTER)
+
+
+def test_what_is_sent_ahead_stays_with_the_system(listen: Listen) -> None:
+    """While a reaction is awaited nothing is read."""
+    shown = Notification("event", "title", "text", callback=SocketCallback("context", "type"), sticky=True)
+    with listen() as running, contextlib.ExitStack() as crowd:
+        running.send(REGISTER)
+        for _ in range(300):
+            sock = crowd.enter_context(connected(running.port))
+            sock.sendall(running.bytes_of(NotifyRequest("app", shown)) + bytes(400_000))
+            assert sock.recv(4).startswith(b"GNTP")
