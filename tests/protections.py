@@ -272,6 +272,22 @@ PROTECTIONS: Final = (
         "tests/test_handler.py::test_a_filter_can_refuse_or_replace_a_record",
     ),
     _one(
+        "counts: one record of several loggers",
+        "handler.py",
+        "GNTPHandler.handle",
+        "self._handed_over.is_new(record)",
+        "True",
+        "tests/test_handler.py::test_a_record_that_several_loggers_hand_over_counts_once",
+    ),
+    _one(
+        "filters: an odd status",
+        "filters.py",
+        "_status_of",
+        "issubclass(type(status), int)",
+        "True",
+        "tests/test_filters.py::test_an_odd_status_is_none",
+    ),
+    _one(
         "own records: by namespace",
         "handler.py",
         "GNTPHandler.emit",

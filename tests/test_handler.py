@@ -584,6 +584,61 @@ def test_records_of_the_own_namespace_are_ignored(receiver: RunningReceiver, nam
     assert [said(toast) for toast in receiver.toasts] == ["gntp_logging_user"]
 
 
+class Chatty(logging.Handler):
+    """Logs itself, between the handlers of a record."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.msg != "in between":
+            logging.getLogger(record.name).error("in between")
+
+
+def test_a_record_that_several_loggers_hand_over_counts_once(receiver: RunningReceiver, logger: logging.Logger) -> None:
+    """Also when something else is logged between its loggers; another handler shows it too."""
+    handler = attach(logger, receiver.port)
+    other = GNTPHandler(host="127.0.0.1", port=receiver.port)
+    child = logger.getChild("child")
+    child.handlers = [handler, Chatty(), other]
+    child.error("it broke")
+    child.error("it broke")
+    assert handler.flush(10)
+    assert other.flush(10)
+    assert (handler.stats().accepted, other.stats().accepted) == (4, 4)
+    child.handlers = []
+    other.close()
+
+
+def test_records_that_are_only_equal_count_each(receiver: RunningReceiver) -> None:
+    """What counts once is one object; a preview of it counts nothing, and another thread's hand-over is another one."""
+
+    class Equal(logging.LogRecord):
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        __hash__ = None  # type: ignore[assignment]
+
+    handler = GNTPHandler(host="127.0.0.1", port=receiver.port)
+    records = [Equal("x", logging.ERROR, __file__, 1, "it broke", None, None) for _ in range(2)]
+    for record in records * 3:
+        handler.preview(record)
+        assert handler.handle(record)
+    assert handler.stats().accepted == 2
+    thread = threading.Thread(target=handler.handle, args=records[:1])
+    thread.start()
+    thread.join()
+    assert handler.stats().accepted == 3
+    handler.close()
+
+
+def test_no_record_is_kept_for_having_been_handed_over(receiver: RunningReceiver) -> None:
+    """It is forgotten with its end, and so is the memory of it."""
+    handler = GNTPHandler(host="127.0.0.1", port=receiver.port)
+    for _ in range(3):
+        handler.handle(logging.LogRecord("x", logging.ERROR, __file__, 1, "it broke", None, None))
+    assert handler.stats().accepted == 3
+    assert not handler._handed_over._known
+    handler.close()
+
+
 def test_the_record_is_not_changed(logger: logging.Logger, receiver: RunningReceiver) -> None:
     """Other handlers see the record as it was made."""
     handler = attach(logger, receiver.port)
