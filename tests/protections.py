@@ -751,10 +751,26 @@ PROTECTIONS: Final = (
     _one(
         "uncaught exceptions: the main program's",
         "unhandled.py",
-        "UnhandledHooks.__init__",
-        "sys.excepthook = self._hook",
+        "_installed",
+        "setattr(place, name, hook)",
         "pass",
         "tests/test_unhandled.py::test_an_uncaught_exception_of_a_program_reaches_the_desktop",
+    ),
+    _one(
+        "uncaught exceptions: once for a logger",
+        "unhandled.py",
+        "_Hook.__call__",
+        "any((by is self.logger and value is uncaught.value for by, value in before))",
+        "False",
+        "tests/test_unhandled.py::test_a_second_call_logs_nothing_twice",
+    ),
+    _one(
+        "uncaught exceptions: none of the logging itself",
+        "unhandled.py",
+        "_log",
+        "_logged.is_logging = True",
+        "pass",
+        "tests/test_unhandled.py::test_a_finalizer_that_fails_while_one_is_logged_is_not_logged",
     ),
     _one(
         "threads: sub-interpreters",
