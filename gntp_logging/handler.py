@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from .alerts.alert import Alert, AlertFactory
 from .alerts.redact import finisher
+from .alerts.serving import follow_django
 from .delivery.gntp_transport import GNTPTransport
 from .delivery.stats import Stats
 from .delivery.worker import DeliverySettings, Worker
@@ -183,6 +184,7 @@ class GNTPHandler(logging.Handler):
         # A handler that is collected without close leaves no thread. At exit the worker's own hook is enough.
         weakref.finalize(self, self._worker.retire).atexit = False
         _handlers.add(self)
+        follow_django()
         if _redirection is not None:
             self._redirect(_redirection)
 

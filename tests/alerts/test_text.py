@@ -167,7 +167,7 @@ def test_no_file_is_read_on_the_thread_that_logs(error: BaseException, monkeypat
     """However the exception came about: linecache is neither asked nor told to check what it has."""
     asked: list[str] = []
     for name in ("checkcache", "getlines", "getline", "lazycache", "updatecache"):
-        monkeypatch.setattr(linecache, name, lambda *_args, name=name: asked.append(name) or [])
+        monkeypatch.setattr(linecache, name, lambda *_args, name=name: asked.append(name))
     AlertFactory("shop", LevelMap(), 1000).from_record(broken(chained(error, 3)))
     assert asked == []
 
