@@ -661,6 +661,23 @@ PROTECTIONS: Final = (
         "tests/alerts/test_text.py::test_a_title_is_one_short_line",
     ),
     _one(
+        "text: clean before it is masked",
+        "alerts/redact.py",
+        "finisher",
+        "alert.cleaned()",
+        "alert",
+        "tests/alerts/test_clean.py::test_a_colour_hides_no_secret",
+        "tests/alerts/test_clean.py::test_each_text_of_an_alert_is_cleaned",
+    ),
+    _one(
+        "page: directions are visible",
+        "receiver/web/__init__.py",
+        "_Shown.message",
+        "readable(toast.text[:MAX_TEXT])",
+        "toast.text[:MAX_TEXT]",
+        "tests/receiver/test_web.py::test_what_turns_a_text_around_is_visible_on_the_page",
+    ),
+    _one(
         "context: a function that fails",
         "alerts/context.py",
         "Context._of_user",

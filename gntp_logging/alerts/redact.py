@@ -326,7 +326,7 @@ def redactor(patterns: Sequence[re.Pattern[str]], keep: Iterable[str] = ()) -> C
 
 
 def finisher(without_secrets: Callable[[Alert], Alert], max_text: int) -> Callable[[Alert], Alert]:
-    """Return the function that makes of an alert what may leave the process: its secrets masked, and only then cut.
+    """Return the function that makes of an alert what may leave the process: clean, its secrets masked, and then cut.
 
     Args:
         without_secrets: What :func:`redactor` has returned.
@@ -334,7 +334,7 @@ def finisher(without_secrets: Callable[[Alert], Alert], max_text: int) -> Callab
     """
 
     def finished(alert: Alert) -> Alert:
-        masked = without_secrets(alert)
+        masked = without_secrets(alert.cleaned())
         if masked.draft is None:
             return masked
         shown = masked.finished(max_text)

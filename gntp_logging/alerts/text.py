@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Final, NamedTuple
 
 from . import fingerprint
+from .clean import clean
 from .tracebacks import TRACEBACK, FormattedError, Frame, type_name
 
 MAX_TITLE: Final = 120
@@ -110,6 +111,18 @@ class Draft(NamedTuple):
     causes: tuple[tuple[str, str], ...] = ()
     missing: Missing = _COMPLETE
     notes: tuple[str, ...] = ()
+
+    def texts(self) -> Iterator[str]:
+        """Yield its texts."""
+        yield from (head.text for head in self.heads)
+        yield from self.frames.lines
+        yield from (line for _, line in self.causes)
+        yield from self.notes
+
+    def cleaned(self) -> Draft:
+        """Return it with each of its texts cleaned."""
+        frames = self.frames._replace(lines=tuple(map(clean, self.frames.lines)))
+        return self.masked(clean)._replace(frames=frames)
 
     def masked(self, mask: Callable[[str], str]) -> Draft:
         """Return it with each of its texts masked; frames are looked at in the text that is made of it."""

@@ -316,6 +316,19 @@ def test_what_went_wrong_is_told_on_the_page(display: WebDisplay) -> None:
     assert json.loads(line.removeprefix("data: ")) == {"trouble": "the display desktop fails: it is gone (1 so far)"}
 
 
+def test_what_turns_a_text_around_is_visible_on_the_page(display: WebDisplay) -> None:
+    """A browser would obey it; the rest of a text is left to the browser."""
+    display.show(toast("a\u202eb", "one\u2028two\tthree \u2066\u2069", application="sh\u200fop", name="Er\u061cror"))
+    done = threading.Event()
+    display._loop.call(done.set)
+    assert done.wait(10)
+    (shown,) = display._shown.values()
+    message = shown.message()
+    assert [message[name] for name in ("title", "text", "application", "name")] == [
+        "a\ufffdb", "one\ntwo\tthree \ufffd\ufffd", "sh\ufffdop", "Er\ufffdror",
+    ]  # fmt: skip
+
+
 def test_reactions_reach_the_toast(display: WebDisplay) -> None:
     """Without a browser: what the page posts."""
     reactions: list[Reaction] = []

@@ -27,6 +27,7 @@ from gntp_logging.receiver.loop_thread import LoopThread
 from gntp_logging.receiver.protocols import Notice
 from gntp_logging.receiver.reactions import Reaction
 from gntp_logging.receiver.registry import Toast
+from gntp_logging.receiver.terminal_text import readable
 
 MAX_TOASTS: Final = 300
 """Toasts that a page gets when it is opened. The oldest go first, sticky ones last."""
@@ -81,10 +82,10 @@ class _Shown:
         toast = self.toast
         return {
             "number": self.number,
-            "application": toast.application,
-            "name": toast.name,
-            "title": toast.title[:MAX_TEXT],
-            "text": toast.text[:MAX_TEXT],
+            "application": readable(toast.application),
+            "name": readable(toast.name),
+            "title": readable(toast.title[:MAX_TEXT]),
+            "text": readable(toast.text[:MAX_TEXT]),
             "priority": toast.priority,
             "sticky": toast.sticky,
             "url": toast.callback_url if is_web_url(toast.callback_url) else "",
@@ -143,7 +144,7 @@ class WebDisplay:
 
     def notice(self, notice: Notice) -> None:
         """Show an event on all pages if something went wrong; other events are not for people."""
-        trouble = notice.trouble[:MAX_TEXT]
+        trouble = readable(notice.trouble[:MAX_TEXT])
         if trouble:
             self._loop.call(lambda: self._broadcast({"trouble": trouble}))
 
