@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .handler import GNTPHandler
     from .options.errors import OptionError
     from .unhandled import UnhandledHooks, log_unhandled
+    from .wsgi import WSGIRequestContextMiddleware
 
     __version__: str
 
@@ -36,6 +37,7 @@ __all__ = [
     "Stats",
     "Subscriber",
     "UnhandledHooks",
+    "WSGIRequestContextMiddleware",
     "__version__",
     "ciphers",
     "config",
@@ -61,6 +63,7 @@ _HOMES: Final = {
     "Stats": "delivery.stats",
     "Subscriber": "gntp.lib",
     "UnhandledHooks": "unhandled",
+    "WSGIRequestContextMiddleware": "wsgi",
     "__version__": "gntp.constants:VERSION",
     "ciphers": "gntp.ciphers:",
     "config": "config:",

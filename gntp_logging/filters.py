@@ -96,6 +96,9 @@ def _status(item: int | str) -> range:
     raise OptionError("statuses", _STATUSES, item)
 
 
-def _status_of(record: logging.LogRecord) -> object:
-    status = getattr(record, "status_code", None)
-    return int(status) if isinstance(status, str) and status.isdecimal() else status
+def _status_of(record: logging.LogRecord) -> int | None:
+    """Return a record's status as a plain number; None for what is none, without running any of its code."""
+    status: Any = record.__dict__.get("status_code")
+    if issubclass(type(status), int):  # HTTPStatus.NOT_FOUND too
+        return int.__index__(status)
+    return int(status) if type(status) is str and re.fullmatch(r"\d{3}", status) else None

@@ -6,11 +6,14 @@ import logging
 import os
 import re
 import sys
+import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from .alerts.alert import Alert, AlertFactory
+from .alerts.serving import follow_django
 from .delivery.gntp_transport import GNTPTransport
 from .delivery.stats import Stats
 from .delivery.worker import DeliverySettings, Worker
@@ -25,6 +28,27 @@ DISABLING_VARIABLE: Final = "GNTP_LOGGING_DISABLED"
 """Environment variable that switches every handler off, for test runs; anything but empty and 0 does."""
 
 _OWN_NAMESPACE: Final = "gntp_logging"
+
+
+class _HandedOver(threading.local):
+    """The records that one thread has handed to one handler, while they live."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, weakref.ref[logging.LogRecord]] = {}
+
+    def is_new(self, record: logging.LogRecord) -> bool:
+        """Tell whether a record comes for the first time, and remember it."""
+        # By identity: records may be equal, and the last one alone would not do. Between two loggers of one record
+        # another handler may log.
+        known = self._known
+        id_ = id(record)
+        if id_ in known and known[id_]() is record:
+            return False
+        try:
+            known[id_] = weakref.ref(record, partial(known.pop, id_))
+        except TypeError:  # a record of somebody's own class, without __weakref__
+            pass
+        return True
 
 
 class GNTPHandler(logging.Handler):
@@ -153,16 +177,21 @@ class GNTPHandler(logging.Handler):
         # of an import would leave the child with half a module.
         self._worker = self._own_worker = self._make_worker(self.destination.client())
         self._end_of_redirected: weakref.finalize[..., GNTPHandler] | None = None
+        self._handed_over = _HandedOver()
         # Last: logging flushes and closes each handler that it knows, also one whose constructor fails after this.
         super().__init__(level_number)
         # A handler that is collected without close leaves no thread. At exit the worker's own hook is enough.
         weakref.finalize(self, self._worker.retire).atexit = False
         _handlers.add(self)
+        follow_django()
         if _redirection is not None:
             self._redirect(_redirection)
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Filter a record and emit it, outside the handler's lock: filters and arguments are application code.
+
+        A record that comes again on the same thread, from another logger to which the handler is attached, is emitted
+        once.
 
         Returns:
             Whether the record passed the filters.
@@ -170,7 +199,8 @@ class GNTPHandler(logging.Handler):
         passed: Any = self.filter(record)  # a bool; from 3.12 on it may be a record to go on with
         if not passed:
             return False
-        self.emit(passed if isinstance(passed, logging.LogRecord) else record)
+        if self._handed_over.is_new(record):
+            self.emit(passed if isinstance(passed, logging.LogRecord) else record)
         return True
 
     def emit(self, record: logging.LogRecord) -> None:

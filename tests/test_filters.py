@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http
 import logging
 import logging.config
 from typing import Any
@@ -69,6 +70,30 @@ def test_exceptions_are_ignored_with_their_subclasses(exception: Any, passes: bo
 def test_statuses_are_ignored(status: Any, code: Any, passes: bool) -> None:
     """As Django's records have them."""
     assert IgnoreFilter(statuses=[status]).filter(record(status_code=code)) is passes
+
+
+class Odd(int):
+    """A status that can be neither compared nor hashed."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError
+
+    def __index__(self) -> int:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize("code", [[404], {"a": 1}, "4" * 5000, "٤0x", b"404", 404.5, object()])
+def test_an_odd_status_is_none(code: Any) -> None:
+    """The record passes, and the logging call does not raise."""
+    assert IgnoreFilter(statuses=["4xx"]).filter(record(status_code=code))
+
+
+@pytest.mark.parametrize("code", [http.HTTPStatus.NOT_FOUND, Odd(404)])
+def test_a_status_is_a_number_whatever_its_class(code: int) -> None:
+    """None of the class's own code runs."""
+    assert not IgnoreFilter(statuses=[404]).filter(record(status_code=code))
 
 
 def test_a_record_without_any_of_them_passes() -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from gntp_logging import GNTPHandler
 from gntp_logging.alerts.alert import Alert
+from gntp_logging.alerts.clean import clean
 from gntp_logging.gntp.headers import safe_value
 from gntp_logging.gntp.models import Resource
 from tests.support import (
@@ -446,7 +447,7 @@ def test_a_hostile_message_arrives_safe(logger: logging.Logger, text: str, encry
         logger.error(text)
         assert handler.flush(10)
         (toast,) = receiver.toasts
-    assert said(toast) == safe_value(text)
+    assert said(toast) == safe_value(clean(text))
     assert toast.priority == 1
     assert set(toast.headers) <= EXPECTED_HEADERS
 
@@ -505,7 +506,8 @@ def test_any_message_arrives(receiver: RunningReceiver, text: str) -> None:
     assert handler.flush(10)
     handler.close()
     (toast,) = receiver.toasts[already:]
-    assert said(toast).rstrip() == safe_value(text if text.strip() else "(empty message)").rstrip()
+    read = clean(text)
+    assert said(toast).rstrip() == safe_value(read if read.strip() else "(empty message)").rstrip()
 
 
 def test_message_arguments_that_fail_do_not_cost_the_alert(receiver: RunningReceiver) -> None:
@@ -582,6 +584,61 @@ def test_records_of_the_own_namespace_are_ignored(receiver: RunningReceiver, nam
     assert handler.flush(10)
     handler.close()
     assert [said(toast) for toast in receiver.toasts] == ["gntp_logging_user"]
+
+
+class Chatty(logging.Handler):
+    """Logs itself, between the handlers of a record."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.msg != "in between":
+            logging.getLogger(record.name).error("in between")
+
+
+def test_a_record_that_several_loggers_hand_over_counts_once(receiver: RunningReceiver, logger: logging.Logger) -> None:
+    """Also when something else is logged between its loggers; another handler shows it too."""
+    handler = attach(logger, receiver.port)
+    other = GNTPHandler(host="127.0.0.1", port=receiver.port)
+    child = logger.getChild("child")
+    child.handlers = [handler, Chatty(), other]
+    child.error("it broke")
+    child.error("it broke")
+    assert handler.flush(10)
+    assert other.flush(10)
+    assert (handler.stats().accepted, other.stats().accepted) == (4, 4)
+    child.handlers = []
+    other.close()
+
+
+def test_records_that_are_only_equal_count_each(receiver: RunningReceiver) -> None:
+    """What counts once is one object; a preview of it counts nothing, and another thread's hand-over is another one."""
+
+    class Equal(logging.LogRecord):
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        __hash__ = None  # type: ignore[assignment]
+
+    handler = GNTPHandler(host="127.0.0.1", port=receiver.port)
+    records = [Equal("x", logging.ERROR, __file__, 1, "it broke", None, None) for _ in range(2)]
+    for record in records * 3:
+        handler.preview(record)
+        assert handler.handle(record)
+    assert handler.stats().accepted == 2
+    thread = threading.Thread(target=handler.handle, args=records[:1])
+    thread.start()
+    thread.join()
+    assert handler.stats().accepted == 3
+    handler.close()
+
+
+def test_no_record_is_kept_for_having_been_handed_over(receiver: RunningReceiver) -> None:
+    """It is forgotten with its end, and so is the memory of it."""
+    handler = GNTPHandler(host="127.0.0.1", port=receiver.port)
+    for _ in range(3):
+        handler.handle(logging.LogRecord("x", logging.ERROR, __file__, 1, "it broke", None, None))
+    assert handler.stats().accepted == 3
+    assert not handler._handed_over._known
+    handler.close()
 
 
 def test_the_record_is_not_changed(logger: logging.Logger, receiver: RunningReceiver) -> None:

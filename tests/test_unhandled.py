@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import logging
 import sys
 import threading
@@ -10,6 +11,9 @@ from typing import Any
 import pytest
 
 from gntp_logging import log_unhandled
+from gntp_logging.alerts.alert import AlertFactory
+from gntp_logging.alerts.levels import LevelMap
+from gntp_logging.alerts.tracebacks import type_name
 from tests.support import run_program, running_receiver
 
 
@@ -39,6 +43,7 @@ def earlier(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     calls: list[str] = []
     monkeypatch.setattr(sys, "excepthook", lambda kind, value, tb: calls.append(f"main {kind.__name__}"))
     monkeypatch.setattr(threading, "excepthook", lambda args: calls.append(f"thread {args.exc_type.__name__}"))
+    monkeypatch.setattr(sys, "unraisablehook", lambda args: calls.append(f"finalizer {args.exc_type.__name__}"))
     return calls
 
 
@@ -74,6 +79,133 @@ def test_an_uncaught_exception_of_a_thread_names_the_thread(
         crash(ValueError("x"))
     assert [record.getMessage() for record in memory.records] == ["Uncaught exception in payments"]
     assert earlier == ["thread ValueError"]
+
+
+class Basket:
+    """Fails when it is thrown away."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def __del__(self) -> None:
+        raise self.error
+
+    def __repr__(self) -> str:
+        raise RuntimeError("it is half gone")
+
+
+def test_an_exception_of_a_finalizer_is_logged(logger: logging.Logger, memory: Memory, earlier: list[str]) -> None:
+    """By the finalizer's name; without asking what is half gone for its repr."""
+    with log_unhandled(logger):
+        Basket(ValueError("x"))
+        Basket(SystemExit(1))
+    (record,) = memory.records
+    assert "Basket.__del__" in record.getMessage()
+    assert record.exc_info is not None
+    assert record.exc_info[0] is ValueError
+    assert earlier == ["finalizer ValueError", "finalizer SystemExit"]
+
+
+def test_an_exception_of_a_raw_thread_is_logged(logger: logging.Logger, memory: Memory, earlier: list[str]) -> None:
+    """Python gives it to the same hook as a finalizer's."""
+    ended = threading.Event()
+
+    def pay() -> None:
+        raise ValueError("x")
+
+    sys.unraisablehook = lambda _: ended.set()
+    with log_unhandled(logger):
+        _thread.start_new_thread(pay, ())
+        assert ended.wait(10)
+    (record,) = memory.records
+    assert record.getMessage().startswith("Exception ignored in thread started by ")
+    assert record.getMessage().endswith(".pay")
+
+
+def test_a_finalizer_that_fails_while_one_is_logged_is_not_logged(
+    logger: logging.Logger, memory: Memory, earlier: list[str]
+) -> None:
+    """A handler whose own objects fail would be called without end."""
+
+    class Wasteful(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if len(memory.records) < 5:
+                Basket(KeyError("y"))
+
+    logger.addHandler(Wasteful())
+    with log_unhandled(logger):
+        Basket(ValueError("x"))
+        Basket(ValueError("x"))
+    assert len(memory.records) == 2
+    assert earlier == ["finalizer KeyError", "finalizer ValueError"] * 2
+
+
+class Demanding(Exception):
+    """Cannot be made without arguments."""
+
+    def __init__(self, order: int) -> None:
+        super().__init__(order)
+
+
+@pytest.mark.parametrize(("exc_type", "made"), [(ValueError, "ValueError()"), (Demanding, "None")])
+def test_an_exception_that_python_could_not_make_is_logged(
+    logger: logging.Logger, memory: Memory, earlier: list[str], exc_type: Any, made: str
+) -> None:
+    """By its type, which is all there is."""
+    with log_unhandled(logger):
+        sys.excepthook(exc_type, None, None)  # type: ignore[arg-type]  # Python's own calls may
+    (record,) = memory.records
+    assert record.exc_info is not None
+    assert (record.exc_info[0], repr(record.exc_info[1])) == (exc_type, made)
+    alert = AlertFactory("shop", LevelMap(), 1000).from_record(record).finished(1000)
+    assert type_name(exc_type) in alert.text
+    assert earlier == [f"main {exc_type.__name__}"]
+
+
+def test_a_second_call_logs_nothing_twice(logger: logging.Logger, memory: Memory, earlier: list[str]) -> None:
+    """Also with somebody else's hook between; as long as one of them is not undone, it is logged."""
+    before = sys.excepthook
+    first, second = log_unhandled(logger), log_unhandled(logger)
+    ours = sys.excepthook
+
+    def theirs(*args: Any) -> None:
+        ours(*args)
+
+    sys.excepthook = theirs
+    third = log_unhandled(logger)
+    assert before not in (ours, sys.excepthook)
+
+    def logged() -> int:
+        memory.records.clear()
+        sys.excepthook(ValueError, ValueError("x"), None)
+        return len(memory.records)
+
+    counts = [logged()]
+    for hooks in (third, third, first, second):
+        hooks.undo()
+        counts.append(logged())
+    assert counts == [1, 1, 1, 1, 0]
+    assert earlier == ["main ValueError"] * 5
+
+
+def test_each_logger_gets_what_was_not_caught(logger: logging.Logger, memory: Memory, earlier: list[str]) -> None:
+    """Two loggers are two wishes, however often each is uttered."""
+    other = logging.getLogger(f"{logger.name}.other")
+    with log_unhandled(logger), log_unhandled(other), log_unhandled(logger):
+        crash(ValueError("x"))
+    assert [record.name for record in memory.records] == [logger.name, other.name]
+    assert earlier == ["thread ValueError"]
+
+
+def test_a_thousand_calls_stack_no_hooks(logger: logging.Logger, memory: Memory, earlier: list[str]) -> None:
+    """An application factory may be called for each test."""
+    before = sys.excepthook
+    made = [log_unhandled(logger) for _ in range(2000)]
+    sys.excepthook(ValueError, ValueError("x"), None)
+    for hooks in made:
+        hooks.undo()
+    assert len(memory.records) == 1
+    assert sys.excepthook is before
 
 
 @pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt()])

@@ -7,6 +7,7 @@ an application made lives longer because it was logged.
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
 import os
 import time
@@ -14,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from . import fingerprint as fingerprints
+from .clean import clean, is_clean
 from .context import Context, Pairs, cut_values
 from .context import line as context_line
 from .fingerprint import Fingerprint
@@ -40,6 +42,7 @@ EXTRA_KEY: Final = "gntp"
 """Attribute of a record that holds its overrides: ``extra={"gntp": {...}}``."""
 
 _BLANKS: Final = " \t\r\n"
+_NO_MESSAGE: Final = "(empty message)"
 
 
 class Alert(NamedTuple):
@@ -85,6 +88,22 @@ class Alert(NamedTuple):
     logger: str = ""
     failures: Pairs = ()
     draft: Draft | None = None
+
+    def cleaned(self) -> Alert:
+        """Return the alert with its texts as people read them, see :func:`.clean.clean`. It comes before all else."""
+        draft = self.draft or PLAIN
+        texts = (self.title, self.text, *itertools.chain(*self.context), *self.url_parts, *draft.texts())
+        if is_clean("\n".join(texts)):
+            return self
+        text = clean(self.text)
+        return self._replace(
+            title=clean(self.title).strip() or "Alert",
+            text=text if draft.heads or text.strip() else _NO_MESSAGE,
+            fingerprint=fingerprints.redacted(self.fingerprint, clean),
+            context=tuple((clean(name), clean(value)) for name, value in self.context),
+            url_parts=tuple(map(clean, self.url_parts)),
+            draft=self.draft and self.draft.cleaned(),
+        )
 
     def finished(self, max_text: int) -> Alert:
         """Return the alert as it is shown: its text put together, and everything cut. Its secrets are masked before.
@@ -220,7 +239,7 @@ class AlertFactory:
                     text, missing = raw(text, self._max_text)
                     draft = Draft(missing=missing)
                 if not text or text.isspace():
-                    text = "(empty message)"
+                    text = _NO_MESSAGE
             fields = (
                 level,
                 event,

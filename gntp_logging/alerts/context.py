@@ -16,6 +16,7 @@ from logging import LogRecord
 from types import ModuleType
 from typing import Any, Final
 
+from . import serving
 from .text import joined
 
 Pairs = tuple[tuple[str, str], ...]
@@ -228,6 +229,11 @@ def _of_scope(scope: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
         yield "user", getattr(user, "identity", None)
 
 
+def _of_served(_module: Any) -> _Found:
+    request = serving.current()
+    return () if request is None else request._asdict().items()
+
+
 def _of_celery(_state: Any) -> _Found:
     task = _state.get_current_task()
     return () if task is None else (("task", task.name), ("task_id", task.request.id))
@@ -242,6 +248,8 @@ _SOURCES: Final[Mapping[str, _Source]] = {
     "flask": _of_flask,
     "quart": _of_flask,
     "gntp_logging.asgi": _of_asgi,
+    "gntp_logging.wsgi": _of_served,
+    "django.core.signals": _of_served,
     "celery._state": _of_celery,
     "structlog.contextvars": _of_structlog,
 }

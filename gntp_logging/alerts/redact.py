@@ -346,8 +346,8 @@ class Redactor:
         return alert if redacted == alert else redacted
 
     def finished(self, alert: Alert) -> Alert:
-        """Return an alert as it leaves the process: secrets masked, and only then cut; its fingerprint normalized."""
-        shown = self(alert)
+        """Return an alert as it leaves the process: clean, masked, and only then cut; its fingerprint normalized."""
+        shown = self(alert.cleaned())
         if shown.draft is not None:
             has_heads = bool(shown.draft.heads)
             shown = shown.finished(self._max_text)

@@ -12,11 +12,12 @@ import os
 import sys
 import traceback
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Final, NamedTuple
 
 from . import fingerprint
+from .clean import clean
 from .tracebacks import TRACEBACK, FormattedError, Frame, type_name
 
 MAX_TITLE: Final = 120
@@ -110,6 +111,18 @@ class Draft(NamedTuple):
     causes: tuple[tuple[str, str], ...] = ()
     missing: Missing = _COMPLETE
     notes: tuple[str, ...] = ()
+
+    def texts(self) -> Iterator[str]:
+        """Yield its texts."""
+        yield from (head.text for head in self.heads)
+        yield from self.frames.lines
+        yield from (line for _, line in self.causes)
+        yield from self.notes
+
+    def cleaned(self) -> Draft:
+        """Return it with each of its texts cleaned."""
+        frames = self.frames._replace(lines=tuple(map(clean, self.frames.lines)))
+        return self.masked(clean)._replace(frames=frames)
 
     def masked(self, mask: Callable[[str], str]) -> Draft:
         """Return it with each of its texts masked; frames are looked at in the text that is made of it."""
@@ -237,22 +250,40 @@ def message(record: logging.LogRecord) -> str:
         return f"<a message of type {type(msg).__name__} that cannot be printed>"
 
 
-_PRINTED_WITH_MORE: Final = (SyntaxError, NameError, AttributeError, ImportError)
-"""To these Python adds the place, or a suggestion."""
-
-
 def exception_line(exc_type: type[BaseException], value: BaseException | None) -> str:
-    """Return ``Type: message`` of an exception, as Python prints it."""
+    """Return ``Type: message`` of an exception, and its notes, as Python prints them.
+
+    Reads no file: of the exception's chain, which is not part of its line, traceback would read the sources.
+    """
     try:
-        if not issubclass(exc_type, _PRINTED_WITH_MORE) and not hasattr(value, "__notes__"):
-            said = "" if value is None else str(value)  # traceback's own function takes seven times as long
-            return (f"{type_name(exc_type)}: {said}" if said else type_name(exc_type)).strip()
-    except Exception:  # noqa: BLE001, S110 - exceptions with hostile attributes exist
-        pass
-    try:
-        return "".join(traceback.format_exception_only(exc_type, value)).strip()
-    except Exception:  # noqa: BLE001
+        if issubclass(exc_type, SyntaxError):
+            lines = traceback.TracebackException(exc_type, _bare(value), None, compact=True).format_exception_only()
+            return "\n".join(("".join(lines).rstrip("\n"), *_notes(value))).strip()
+        name, said = type_name(exc_type), _said(value)
+        return "\n".join((f"{name}: {said}" if said else name, *_notes(value))).strip()
+    except Exception:  # noqa: BLE001 - exceptions with hostile attributes exist
         return exc_type.__name__
+
+
+def _said(value: BaseException | None) -> str:
+    try:
+        return "" if value is None else str(value)
+    except Exception:  # noqa: BLE001 - the application's
+        return "<exception str() failed>"
+
+
+def _bare(error: object) -> SyntaxError:
+    """Return a copy of a syntax error without its chain: traceback knows how the place is printed."""
+    bare = SyntaxError()
+    for name in ("msg", "filename", "lineno", "offset", "text", "end_lineno", "end_offset"):
+        setattr(bare, name, getattr(error, name, None))
+    return bare
+
+
+def _notes(value: object) -> Iterator[str]:
+    notes = getattr(value, "__notes__", ())
+    if type(notes) in (list, tuple):
+        yield from (note for note in notes if type(note) is str)
 
 
 def frames_to_show(frames: Sequence[Frame]) -> Frames:

@@ -142,6 +142,15 @@ C0 and DEL have control pictures. C1 has none, so it gets a backslash escape (U+
 sequence). Line feed and tab stay as they are.
 """
 
+READABLE: Final = {
+    **dict.fromkeys((0x2028, 0x2029), "\n"),
+    **dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\ufffd"),
+}
+"""Unicode's line ends, and the characters that change the direction of a text, for str.translate.
+
+A text with such a character looks like another text. GNTP carries them: only what is shown to people is made readable.
+"""
+
 
 def replace_surrogates(text: str) -> str:
     """Replace each lone surrogate by U+FFFD; a surrogate pair becomes the character it stands for."""

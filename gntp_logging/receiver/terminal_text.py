@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
+from gntp_logging.gntp.constants import READABLE
 from gntp_logging.gntp.headers import safe_value
 
 _JOINERS: Final = "\u200c\u200d"
@@ -16,15 +17,20 @@ def sanitize_for_terminal(text: str) -> str:
     """Make an untrusted text safe for a terminal.
 
     Returns:
-        The text with line feeds kept, tabs and every other kind of space as spaces, and each character that is not
-        printable in a visible form: control characters by their pictures, the rest (direction overrides, say) as
+        The text with line feeds for line ends, tabs and every other kind of space as spaces, and each character that is
+        not printable in a visible form: control characters by their pictures, the rest (direction overrides, say) as
         U+FFFD.
     """
-    text = safe_value(text).expandtabs(4)
+    text = readable(safe_value(text)).expandtabs(4)
     return "\n".join(
         line if line.isprintable() else "".join(map(_visible_char, line))  # nearly every line is
         for line in text.split("\n")
     )
+
+
+def readable(text: str) -> str:
+    """Return a text with Unicode's line ends as line feeds, and what would change its direction as U+FFFD."""
+    return text if text.isascii() else text.translate(READABLE)
 
 
 def _visible_char(char: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import logging
 import logging.handlers
 import queue
@@ -132,8 +133,43 @@ def noted() -> Exception:
     ids=lambda error: type(error).__name__,
 )  # fmt: skip
 def test_an_exceptions_line_is_the_one_that_python_prints(error: BaseException) -> None:
-    """Whichever of the two ways leads to it."""
-    assert exception_line(type(error), error) == "".join(traceback.format_exception_only(type(error), error)).strip()
+    """With its notes, which Python 3.10 does not print yet."""
+    printed = "".join(traceback.format_exception_only(type(error), error)).strip()
+    if sys.version_info < (3, 11):
+        printed = "\n".join((printed, *getattr(error, "__notes__", ())))
+    assert exception_line(type(error), error) == printed
+
+
+def chained(error: BaseException, length: int) -> Any:
+    """Raise an exception in the handling of so many others, and return its exc_info."""
+
+    def fail(left: int) -> None:
+        if not left:
+            raise error
+        try:
+            raise KeyError(left)  # noqa: TRY301 - the next one needs it as its context
+        except KeyError:
+            fail(left - 1)
+
+    try:
+        fail(length)
+    except BaseException:  # noqa: BLE001 - whichever it was given
+        return sys.exc_info()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("no"), noted(), SyntaxError("no", ("a.py", 1, 1, "x")), AttributeError("no", name="totl", obj=[]),
+     NameError("no", name="prnt"), ImportError("no", name="shop"), Unprintable()],
+    ids=lambda error: type(error).__name__,
+)  # fmt: skip
+def test_no_file_is_read_on_the_thread_that_logs(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However the exception came about: linecache is neither asked nor told to check what it has."""
+    asked: list[str] = []
+    for name in ("checkcache", "getlines", "getline", "lazycache", "updatecache"):
+        monkeypatch.setattr(linecache, name, lambda *_args, name=name: asked.append(name))
+    AlertFactory("shop", LevelMap(), 1000).from_record(broken(chained(error, 3)))
+    assert asked == []
 
 
 # -- Tracebacks that were formatted before -------------------------------------------------------

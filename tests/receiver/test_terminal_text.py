@@ -22,7 +22,7 @@ from gntp_logging.receiver.terminal_text import cells, sanitize_for_terminal, wr
         ("file\u202egnp.exe", "file\ufffdgnp.exe"),
         ("hidden\u200btext\ufeff.", "hidden\ufffdtext\ufffd."),
         ("lone \ud800 surrogate", "lone \ufffd surrogate"),
-        ("para\u2029graph", "para\ufffdgraph"),
+        ("para\u2029graph, li\u2028ne", "para\ngraph, li\nne"),
         ("one\r\ntwo\rthree", "one\ntwo\nthree"),
         ("tab\tstop", "tab stop"),
         ("montant\u00a0: 5\u202f€", "montant : 5 €"),

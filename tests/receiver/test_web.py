@@ -67,7 +67,9 @@ def test_toasts_appear_live_update_in_place_and_obey_nothing(display: WebDisplay
             display.show(toast(HOSTILE, HOSTILE, priority=2, sticky=True, icon="https://elsewhere.example/x.png"))
             await page.until("document.querySelectorAll('article').length === 2")
             display.show(toast("before · 100 times", coalescing_id="fold", priority=1))
-            await page.until(f"{TITLES} === {json.dumps(HOSTILE + '|before · 100 times')}")
+            await page.until(
+                f"{TITLES} === {json.dumps(HOSTILE.replace(chr(0x202E), chr(0xFFFD)) + '|before · 100 times')}"
+            )
             assert await page.evaluate("document.title") == "(2) Alerts"
             assert await page.evaluate("document.querySelectorAll('article script, article h2 img').length") == 0
             assert await page.evaluate("document.querySelector('article').classList.contains('sticky')")
@@ -434,6 +436,17 @@ def test_a_notice_that_has_a_toast_is_shown_as_one(display: WebDisplay) -> None:
     settle(display)
     (shown,) = display._shown.values()
     assert json.loads(shown.event[6:])["toast"]["title"] == "laptop has subscribed"
+
+
+def test_what_turns_a_text_around_is_visible_on_the_page(display: WebDisplay) -> None:
+    """A browser would obey it; the rest of a text is left to the browser."""
+    display.show(toast("a\u202eb", "one\u2028two\tthree \u2066\u2069", application="sh\u200fop", name="Er\u061cror"))
+    settle(display)
+    (shown,) = display._shown.values()
+    message = json.loads(shown.event[6:])["toast"]
+    assert [message[name] for name in ("title", "text", "application", "name")] == [
+        "a\ufffdb", "one\ntwo\tthree \ufffd\ufffd", "sh\ufffdop", "Er\ufffdror",
+    ]  # fmt: skip
 
 
 def test_reactions_reach_the_toast(display: WebDisplay) -> None:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from wsgiref.simple_server import WSGIServer, make_server
 
 import gntp_logging
 from gntp_logging import (
@@ -26,6 +27,7 @@ from gntp_logging import (
     Stats,
     Subscriber,
     UnhandledHooks,
+    WSGIRequestContextMiddleware,
     ciphers,
     config,
     keys,
@@ -39,6 +41,7 @@ from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.server import Receiver, Server
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
     from typing_extensions import assert_type
 else:
 
@@ -155,6 +158,19 @@ async def application(
 def wrapped() -> RequestContextMiddleware:
     """Let records of an ASGI application know of their request."""
     return RequestContextMiddleware(application)
+
+
+def wsgi_application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Serve nothing, by WSGI."""
+    start_response("204 No Content", [])
+    return []
+
+
+def wrapped_wsgi() -> WSGIServer:
+    """Let records of a WSGI application know of their request; a server takes what this makes."""
+    wrapped = WSGIRequestContextMiddleware(wsgi_application)
+    assert_type(wrapped, WSGIRequestContextMiddleware)
+    return make_server("127.0.0.1", 0, wrapped)
 
 
 class Lines:

@@ -23,6 +23,7 @@ def test_every_option_is_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         accepted.of_the_handler(handler)
     accepted.beside_the_handler()
     accepted.wrapped()
+    accepted.wrapped_wsgi().server_close()
     (tmp_path / "alerts.toml").write_text('[gntp]\napp_name = "shop"\n', "utf-8")
     root = logging.getLogger()
     before = list(root.handlers)

@@ -28,6 +28,7 @@ from gntp_logging.receiver.loop_thread import LoopThread
 from gntp_logging.receiver.protocols import Notice
 from gntp_logging.receiver.reactions import React, Reaction
 from gntp_logging.receiver.registry import Toast
+from gntp_logging.receiver.terminal_text import readable
 
 MAX_TOASTS: Final = 300
 """Toasts that a page gets when it is opened. The oldest go first, sticky ones last."""
@@ -109,10 +110,10 @@ def _message(number: int, toast: Toast, picture: str) -> dict[str, object]:
     url = toast.callback_url
     return {
         "number": number,
-        "application": toast.application,
-        "name": toast.name,
-        "title": cut(toast.title, MAX_TITLE),
-        "text": cut(toast.text, MAX_TEXT),
+        "application": readable(toast.application),
+        "name": readable(toast.name),
+        "title": readable(cut(toast.title, MAX_TITLE)),
+        "text": readable(cut(toast.text, MAX_TEXT)),
         "priority": toast.priority,
         "sticky": toast.sticky,
         "url": url if is_web_url(url) and len(url) <= MAX_TITLE else "",
@@ -208,7 +209,7 @@ class WebDisplay:
 
     def notice(self, notice: Notice) -> None:
         """Show an event on all pages if it has a toast, or if something went wrong; others are not for people."""
-        trouble = cut(notice.trouble, MAX_TITLE)
+        trouble = readable(cut(notice.trouble, MAX_TITLE))
         if notice.toast is not None:
             self.show(notice.toast)
         elif trouble:
