@@ -35,10 +35,12 @@ def _of_thread(args: ExceptHookArgs, /) -> _Uncaught:
 
 
 def _of_finalizer(args: UnraisableHookArgs, /) -> _Uncaught:
-    # Of an object only its type is named: it may be half gone, and its repr is its own code.
+    text = args.err_msg or "Exception ignored in"
     cause: Any = args.object
-    named = cause if type(cause) in (FunctionType, MethodType) else type(cause)
-    text = f"{args.err_msg or 'Exception ignored in'} {named.__qualname__}"
+    if cause is not None:  # Python 3.13 names the function of a thread itself
+        # Of an object only the type is named: it may be half gone, and its repr is its own code.
+        named = cause if type(cause) in (FunctionType, MethodType) else type(cause)
+        text = f"{text} {named.__qualname__}"
     return _Uncaught(text, args.exc_type, args.exc_value, args.exc_traceback)
 
 

@@ -709,6 +709,14 @@ PROTECTIONS: Final = (
         "tests/alerts/test_text.py::test_a_title_is_one_short_line",
     ),
     _one(
+        "text: no source file is read on the thread that logs",
+        "alerts/text.py",
+        "exception_line",
+        "_bare(value)",
+        "value",
+        "tests/alerts/test_text.py::test_no_file_is_read_on_the_thread_that_logs",
+    ),
+    _one(
         "text: clean before it is masked",
         "alerts/redact.py",
         "Redactor.finished",

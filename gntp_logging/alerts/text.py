@@ -257,10 +257,14 @@ def exception_line(exc_type: type[BaseException], value: BaseException | None) -
     """
     try:
         if issubclass(exc_type, SyntaxError):
-            lines = traceback.TracebackException(exc_type, _bare(value), None, compact=True).format_exception_only()
-            return "\n".join(("".join(lines).rstrip("\n"), *_notes(value))).strip()
-        name, said = type_name(exc_type), _said(value)
-        return "\n".join((f"{name}: {said}" if said else name, *_notes(value))).strip()
+            printed = traceback.TracebackException(exc_type, _bare(value), None, compact=True)
+            line = "".join(printed.format_exception_only()).rstrip("\n")
+        else:
+            name, said = type_name(exc_type), _said(value)
+            line = f"{name}: {said}" if said else name
+        if hasattr(value, "__notes__"):
+            line = "\n".join((line, *_notes(value)))
+        return line.strip()
     except Exception:  # noqa: BLE001 - exceptions with hostile attributes exist
         return exc_type.__name__
 
