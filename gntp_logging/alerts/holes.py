@@ -53,8 +53,10 @@ def holes_made(line: str) -> str:
     if "://" in line:
         line = _URL.sub(HOLE, line)
     if "=" in line:
+        if "?" in line:
+            line = _QUERY.sub("", line)
         line = _VALUE.sub(_value, line)
-    if "user " in line:
+    if "user " in line or "failures for " in line:
         line = _USER.sub(HOLE, line)
     if "..." in line:
         line = _DOTS.sub(" .. ", line)
@@ -71,6 +73,10 @@ def holes_made(line: str) -> str:
         return line
     if " <*" in line:
         line = line.replace(" <*", " *")  # less than a second
+    if "*,)" in line:
+        line = line.replace("*,)", "*)")  # a tuple of one
+    if ":*" in line:
+        line = _PEER.sub(HOLE, line)
     line = _RUN.sub(HOLE, line)
     if " from *" in line:
         line = _FROM.sub(HOLE, line)
@@ -118,11 +124,21 @@ _SINGLE_QUOTED: Final = re.compile(rf"{_SINGLE}'(?!\w)")
 _OTHER_QUOTED: Final = re.compile("`[^`']*[`']|[“„”][^“„”]*[“”]|«[^«»]*»|»[^«»]*«|[‘‚][^’‘‚]*[’‘]|「[^「」]*」")
 _CUT_QUOTED: Final = re.compile(rf"(?:{_DOUBLE}|{_SINGLE})(?<={CUT})\Z")
 _REQUEST: Final = re.compile(r"""["'](?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE) """)
+_REMOTE_USER: Final = re.compile(r"(?<= - )\S+(?= \[[^\[\]]*\] \")")
+"""Who is logged in, in an access log."""
+
+_DRIVERS_ERROR: Final = re.compile(r"(?:\A|(?<=\) ))\(([0-9]{4}), (?=[\"'])")
+"""``(2006, "server has gone away")``: so the drivers of a database print an error, and its text is in quotes."""
+
 _RESPONSE: Final = re.compile(r"""["'](HTTP/[0-9.]+ )?([1-5][0-9][0-9]) [A-Z]""")
 
 
 def _without_quotes(line: str, *, is_cut: bool) -> str:
+    if line.startswith("("):
+        line = _DRIVERS_ERROR.sub(r"(errno \1, ", line)
     if '"' in line:
+        if '] "' in line:
+            line = _REMOTE_USER.sub(HOLE, line)
         line = _DOUBLE_QUOTED.sub(_quoted, line)
     if "'" in line:
         line = _SINGLE_QUOTED.sub(_quoted, line)
@@ -132,8 +148,13 @@ def _without_quotes(line: str, *, is_cut: bool) -> str:
 
 
 def _quoted(match: re.Match[str]) -> str:
-    """Return a hole. A response keeps its status, a request its method and the sign that announces a status."""
+    """Return a hole. A response keeps its status, a request its method and the sign that announces a status.
+
+    What tells why, as in ``reason="too late"``, stays without its quotes.
+    """
     text = match[0]
+    if match.string[match.start() - 1 : match.start()] == "=" and _is_telling(match.string, match.start() - 1):
+        return text[1:-1]
     if request := _REQUEST.match(text):
         return f'{request[0]}{HOLE}"'
     if response := _RESPONSE.match(text):
@@ -148,19 +169,35 @@ _URL: Final = re.compile(r"(?<![a-zA-Z0-9+.-])[a-zA-Z][a-zA-Z0-9+.-]*://[^\s,;)\
 _IN_VALUE: Final = r"[^\s,;()\[\]{}<>&|=]"
 _VALUE: Final = re.compile(rf"=(?<![=!<>]=)(?![=>~])(?: ?{_IN_VALUE}+(?!{_IN_VALUE}|=))?")
 _TELLING_NAMES: Final = (
-    "reason", "error", "state", "status", "type", "code", "method", "errno", "winerror", "signal", " rc",
+    "reason", "error", "state", "status", "type", "method", "errno", "winerror", "signal", "exception",
+    " code", "_code", "-code", ".code", "tuscode", "rorcode", "errcode", "xitcode", "urncode", "retcode", "nsecode",
+    " rc", " msg", " message", " event", " err", " level",
 )  # fmt: skip
-"""What such a name is equal to tells one mistake from another."""
+"""What such a name is equal to tells one mistake from another; a name may be the end of a longer one, as in errorCode.
+A code alone is not: there are keycodes and zipcodes."""
+
+_LONGEST_NAME: Final = 10
+
+
+def _is_telling(line: str, end: int) -> bool:
+    """Tell whether the name that ends at a place is one of :data:`_TELLING_NAMES`."""
+    return f" {line[max(0, end - _LONGEST_NAME) : end]}".rstrip().lower().endswith(_TELLING_NAMES)
 
 
 def _value(match: re.Match[str]) -> str:
-    begin = match.start()
-    name = f" {match.string[max(0, begin - 10) : begin]}".rstrip().lower()
-    return match[0] if name.endswith(_TELLING_NAMES) else f"={HOLE}"
+    return match[0] if _is_telling(match.string, match.start()) else f"={HOLE}"
 
+
+_QUERY: Final = re.compile(r"(?<=[\w/])\?[\w.%~-]+=[^\s,;)\]>\"']*")
+"""A URL's, which the next one may be without."""
 
 _USER: Final = re.compile(
-    r"(?:(?<=\bfor user )|(?<=\bby user )|(?<=\binvalid user )|(?<=\bunknown user ))[^\s,;:]+", re.IGNORECASE
+    r"""
+    (?: (?<=\bfor[ ]user[ ]) | (?<=\bby[ ]user[ ]) | (?<=\b(?:invalid|unknown|illegal)[ ]user[ ])
+      | (?<=failures[ ]for[ ]) )
+    [^\s,;:]+
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
 
 # -- Tokens ----------------------------------------------------------------------------------------
@@ -202,28 +239,57 @@ _NAMES: Final = frozenset(
 )
 """Words that hold digits."""
 
+_SHORTEST_NAME: Final = 3
+"""Letters of the last part of a dotted name; what is shorter is a country, or a file."""
+
+_REGIONS: Final = ("/", "Africa/", "America/", "Asia/", "Atlantic/", "Australia/", "Etc/", "Europe/", "Pacific/")
+"""What a path, or the name of a time zone, begins with."""
+
+_ENDS_OF_HOSTS: Final = """
+    com org net edu gov mil int info biz name pro dev app cloud site online tech store arpa
+    example test invalid local localhost localdomain internal intranet lan home corp private
+"""
+_ENDS_OF_FILES: Final = """
+    avi bak bash bat bin bmp cer cfg cmd conf cpp crt csv dat dll doc docx egg env exe gif hpp html htm img ini ipynb
+    iso jar java jks jpeg jpg json jsonl jsx lock log mov npy npz old parquet pdf pem php pickle pid pkl png ppt pptx
+    proto pyc pyd pyi pyx rst scss sock sql sqlite svg swp sys tar tgz tiff tmp toml tsv tsx txt war wav webp whl xls
+    xlsx xml yaml yml zip zsh zst
+"""
+_OUTER_DOMAINS: Final = frozenset(_ENDS_OF_HOSTS.split())
+_BACKWARDS: Final = frozenset(("com", "org", "net", "edu", "gov", "io"))
+"""What names of hosts begin with that are written backwards, as Java and Apple do."""
+
+_FILES: Final = frozenset(_ENDS_OF_FILES.split())
+"""How the names of files end; what is of two letters needs no list."""
+
 _CLASSES: Final = ("Error", "Exception", "Warning")
 """How the names of classes end that stay, with their modules."""
 
 
 def _token(match: re.Match[str]) -> str:
     token = match[0]
-    if "/" in token:
-        is_telling = token.replace("/", "", 1).isalpha() and token[0] != "/"  # and/or, I/O
+    if "/" in token:  # and/or, I/O
+        is_telling = token.replace("/", "", 1).isalpha() and not token.startswith(_REGIONS)
     else:
         is_telling = token in _NAMES or (token[-1].isalpha() and _is_name(token))
     return token if is_telling else HOLE
 
 
 def _is_name(token: str) -> bool:
-    """Tell whether a token is the name of a class, or of what a class holds, and not of a host, a file or a module."""
+    """Tell whether a token is a dotted name of a program: a class, a module, an event; not a host, nor a file."""
     if token.endswith(_CLASSES):
         return "@" not in token
-    return token[0].isupper() and "." in token and token.replace(".", "").replace("_", "").isalpha()
+    first, _, rest = token.partition(".")
+    last = rest.rpartition(".")[2]
+    if len(last) < _SHORTEST_NAME or token.isupper() or not token.replace(".", "").replace("_", "").isalpha():
+        return False
+    return first not in _BACKWARDS and last not in _OUTER_DOMAINS and last not in _FILES
 
 
 def _token_or_code(match: re.Match[str]) -> str:
-    number = match[0].lstrip("-")
+    number, slash, word = match[0].lstrip("-").partition("/")
+    if slash and not (word.isalpha() and word.isupper()):  # 9/KILL
+        return _token(match)
     if len(number) <= _MAX_CODE and number.isalnum() and _is_code(number, match.string, match.start()):
         return match[0]
     return _token(match)
@@ -236,9 +302,13 @@ _STATUS: Final = re.compile(r"[1-5][0-9][0-9]")
 _ANNOUNCED: Final = {
     **dict.fromkeys(["errno", "winerror", "signal", "exit"], re.compile("[0-9]+")),
     **dict.fromkeys(["exitcode", "returncode", "retcode", "rc"], re.compile("[0-9]+")),
-    **dict.fromkeys(["code", "status"], re.compile("[0-9]{1,3}")),
+    "code": re.compile("[0-9]{1,4}"),
+    "status": re.compile("[0-9]{1,3}"),
+    **dict.fromkeys(["statuscode", "status_code", "errorcode", "error_code", "exit_code"], re.compile("[0-9]{1,4}")),
     "sqlstate": re.compile("[0-9A-Z]{5}"),
-    **dict.fromkeys(["error", "returned", "http", "http/1.0", "http/1.1", "http/2", "http/2.0", f'{HOLE}"'], _STATUS),
+    **dict.fromkeys(
+        ["error", "returned", "response", "http", "http/1.0", "http/1.1", "http/2", "http/2.0", f'{HOLE}"'], _STATUS
+    ),
 }
 """What a number looks like that is a code, by the word before it; the last word ends a request line."""
 
@@ -257,6 +327,9 @@ def _may_announce(lowered: str) -> bool:
         or "signal" in lowered
         or "http" in lowered
         or "return" in lowered
+        or "response" in lowered
+        or "rc " in lowered
+        or "rc:" in lowered
         or '*"' in lowered
         or ("=" in lowered and any(name in lowered for name in ("rc", "type", "reason", "method")))
     )
@@ -264,29 +337,31 @@ def _may_announce(lowered: str) -> bool:
 
 def _is_code(number: str, line: str, begin: int) -> bool:
     """Tell by the word before a number whether it is a code."""
-    low = max(0, begin - _LONGEST_ANNOUNCED)
-    blank = line.rfind(" ", low, max(low, begin - 1))
-    word = line[blank + 1 if blank >= 0 else low : begin].strip(" :=#([<").lower()
-    if line[begin - 1 : begin] == "=" and word.endswith(_TELLING_NAMES):
+    before = line[max(0, begin - _LONGEST_ANNOUNCED) : begin].rstrip(" :=#([<").lower()
+    if line[begin - 1 : begin] == "=" and f" {before}".endswith(_TELLING_NAMES):
         return True
-    looks = _ANNOUNCED.get(word) or (_STATUS if word.endswith("error") else None)
-    if looks is not None:
-        return looks.fullmatch(number) is not None
-    return word == "with" and line.endswith("exited with", 0, begin - 1)
+    word = before[before.rfind(" ") + 1 :].lstrip("([<")
+    looks = _ANNOUNCED.get(word)
+    if looks is not None and looks.fullmatch(number):
+        return True
+    if word.endswith("error"):
+        return _STATUS.fullmatch(number) is not None or line[begin - 1] == "(" or before.endswith("os error")
+    return before.endswith("exited with")
 
 
 # -- What belongs to a hole ------------------------------------------------------------------------
 
-_DAYS: Final = "Mon|Tue|Wed|Thu|Fri|Sat|Sun|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday"
+_WHOLE_DAYS: Final = "Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday"
+_DAYS: Final = f"Mon|Tue|Wed|Thu|Fri|Sat|Sun|{_WHOLE_DAYS}"
 _WHOLE_MONTHS: Final = "January|February|April|June|July|August|September|October|November|December"
 _MONTHS: Final = f"Jan|Feb|Mar|March|Apr|May|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec|{_WHOLE_MONTHS}"
 _DATE_WORDS: Final = frozenset(f"{word}{sign}" for word in f"{_DAYS}|{_MONTHS}".split("|") for sign in ("", ",", "."))
-_DATE: Final = re.compile(rf"\b(?:(?:{_DAYS})[,.]? )?(?:(?:{_MONTHS})[,.]? )?\*|\b(?:{_WHOLE_MONTHS})\b")
-"""Days and months beside a number; March and May, which are words, only there."""
+_DATE: Final = re.compile(rf"\b(?:(?:{_DAYS})[,.]? )?(?:(?:{_MONTHS})[,.]? )?\*|\b(?:{_WHOLE_DAYS}|{_WHOLE_MONTHS})\b")
+"""Days and months, the short ones beside a number; March and May, which are words, only there."""
 
 _UNIT: Final = rf"""
     (?:[ ]? (?=[A-Zabdhkmnpsuwyµ]) (?:
-        [kKMGTP]i?[Bb](?:/s|ps)? | bytes? | B | [kMG]?Hz
+        [kKMGTP]i?[Bb](?:/s|ps)? | [kMG]bit(?:/s)? | bytes? | B | [kMG]?Hz
       | ns | us | µs | ms | s | secs? | m | mins? | h | hrs? | d | (?:nano|micro|milli)?seconds?
       | minutes? | hours? | days? | weeks? | months? | years?
       | [AaPp]\.?[Mm] | UTC | GMT | CES?T | [ECMP][SD]T | BST | MSK | IST | JST | {_MONTHS}
@@ -303,9 +378,14 @@ _FROM: Final = re.compile(r"(?<=\bfor )\S+(?= from \*)")
 _BRACKETS: Final = re.compile(r"\[[^\[\],]*,[^\[\]]*\]|\[\]")
 """A list, the empty one too; a word alone in brackets, such as a thread's name, is none."""
 
-_PLURAL: Final = re.compile(r"\* (?=([a-z][a-z-]{3,}))\1(?<=[a-rt-z]s)(?![\w-])")
+_PEER: Final = re.compile(r"(?:(?<= to )|(?<= at )|(?<= host ))[A-Za-z][\w-]*:\*")
+"""A host that is named in letters, by its port."""
+
+_PLURAL: Final = re.compile(r"\*(?: [a-z-]+){0,2}? (?=([a-z][a-z-]{3,}))\1(?<=[a-rt-z]s)(?![\w-])")
 """What is counted: one file, two files. The word is found ahead and taken whole, so that none of it is tried twice."""
 
 
 def _singular(match: re.Match[str]) -> str:
-    return match[0][:-1]
+    if match[0].endswith("ies"):
+        return f"{match[0][:-3]}y"
+    return match[0][:-2] if match[0].endswith("sses") else match[0][:-1]
