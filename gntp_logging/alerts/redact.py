@@ -54,11 +54,12 @@ def _look_at_option(text: str, at: int, mark: str, keep: Collection[str]) -> Fou
 
 
 def _look_at_dialogue(text: str, at: int, mark: str, keep: Collection[str]) -> Found:
-    return named(text, at, keep) if text.startswith(mark.upper(), at) else Found((), at + len(mark))
+    return named(text, at, keep) if text.startswith(mark.upper(), at) else commands.user_and_secret(text, at)
 
 
 def _look_at_scheme(text: str, at: int, _mark: str, keep: Collection[str]) -> Found:
     found = commands.scheme(text, at)
+    found = found if found.spans else commands.user_and_secret(text, at)
     return found if found.spans else named(text, at, keep)
 
 
@@ -90,6 +91,8 @@ _BEGINNINGS: Final[dict[str, _Look]] = {
     **dict.fromkeys(commands.OPTIONS, lambda text, at, mark, _keep: commands.short_option(text, at, mark)),
     **dict.fromkeys(commands.COMMANDS, lambda text, at, mark, _keep: commands.command(text, at, mark)),
     **dict.fromkeys(commands.ROWS, lambda text, at, mark, _keep: commands.rows(text, at, mark)),
+    "authenticated": lambda text, at, _mark, _keep: commands.user_and_secret(text, at),
+    "logged in": lambda text, at, _mark, _keep: commands.user_and_secret(text, at),
     "login": lambda text, at, _mark, _keep: commands.login(text, at),
     "identified": lambda text, at, _mark, _keep: commands.identified(text, at),
     **dict.fromkeys(BY_MARK, _look_at_shape),

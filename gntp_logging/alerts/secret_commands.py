@@ -54,9 +54,10 @@ _BETWEEN: Final = r"[\s'\",]{1,6}"
 
 _WORD: Final = r"([^\s'\",]{1,200})"
 _NEXT: Final = rf"{_BETWEEN}(?!-)([^\s'\"]+)"
-_USER_AND_WORD: Final = r"[\s'\",=]{0,6}[^\s:,%'\"]{0,80}[:,%]([^\s'\"]+)"
+_USER_AND_WORD: Final = r"[\s'\",=]{0,6}[^\s:,%'\"]{0,80}(?:['\"]?:['\"]?|[,%])([^\s'\"]+)"
 _MAYBE_USER_AND_WORD: Final = rf"{_BETWEEN}(?:[\w.@]{{1,40}}:)?([^\s'\"]+)"
-_GLUED: Final = r"(?![,\])])(?:([^\s'\",\])]+)|'([^'\s,\]][^'\n]*)')"
+_GLUED: Final = r"(?![,\])\[])(?:([^\s'\",\])]+)|'([^'\s,\]][^'\n]*)'|\"([^\"\s,\]][^\"\n]*)\")"
+_NEXT_OR_GLUED: Final = rf"(?:{_BETWEEN}(?!-)|(?=[A-Za-z0-9]))([^\s'\"]+)"
 
 _OPTIONS: Final = (
     _Option("-u", ("curl", "lftp", "svn", "wget"), _USER_AND_WORD),
@@ -65,12 +66,20 @@ _OPTIONS: Final = (
     _Option("--proxy-user", ("curl",), _USER_AND_WORD),
     _Option("--auth", ("https?",), _USER_AND_WORD),
     _Option("-a", ("redis-cli", "https?"), _MAYBE_USER_AND_WORD),
-    _Option("-w", (r"ldap\w+",), _NEXT),
+    _Option("-w", (r"ldap\w+",), _NEXT_OR_GLUED),
+    _Option("-s", ("ldappasswd",), _NEXT),
+    _Option("-c", (r"snmp\w+",), _NEXT),
+    _Option("-A", (r"snmp\w+",), _NEXT),
+    _Option("-X", (r"snmp\w+",), _NEXT),
+    _Option("-hmac", ("openssl",), _NEXT),
+    _Option("--body", ("gh",), _NEXT, behind="secret"),
     _Option("-k", ("openssl",), _NEXT),
-    _Option("-P", ("sqlcmd", "bcp", "isql", "tsql", "unzip", "zip", "ipmitool", r"mosquitto_\w+"), _NEXT),
-    _Option("-p", (r"mysql\w*", r"mariadb\S*", r"7z\w*", "sshpass"), _GLUED),
+    _Option("-P", ("sqlcmd", "bcp", "isql", "tsql"), _NEXT_OR_GLUED),
+    _Option("-P", ("unzip", "zip", "ipmitool", r"mosquitto_\w+"), _NEXT),
+    _Option("-p", (r"mysql\w*", r"mariadb\S*", r"7z\w*", "sshpass", "rar", "unrar"), _GLUED),
     _Option("-p", ("docker", "podman", "nerdctl", "helm", "oc", "az"), _NEXT, behind="login"),
     _Option("-p", ("sshpass", "buildah", "skopeo", r"mongo\w*", "cqlsh", "influx", "rabbitmqadmin", "rdesktop"), _NEXT),
+    _Option("-p", ("twine", "beeline", "cypher-shell", "psexec", "ncftpput", "racadm"), _NEXT),
     _Option("-p", ("plink", "pscp", "psftp", "hdbsql", "clickhouse-client", "useradd", "usermod"), _NEXT),
 )
 OPTIONS: Final = tuple({option.written.lower() for option in _OPTIONS})
@@ -120,16 +129,38 @@ def short_option(text: str, at: int, mark: str) -> Found:
 
 _COMMANDS: Final = {
     # The last group is hidden.
-    "vault": re.compile(rf"vault{_BETWEEN}login{_BETWEEN}(?:-\S{{1,40}}{_BETWEEN})?(?!-)([^\s'\",]{{8,}})"),
-    "rabbitmqctl": re.compile(rf"rabbitmqctl{_BETWEEN}(?:add_user|change_password){2 * (_BETWEEN + _WORD)}"),
-    "htpasswd": re.compile(rf"htpasswd{_BETWEEN}-\w*b\w*{3 * (_BETWEEN + _WORD)}"),
+    "vault": re.compile(
+        rf"vault{_BETWEEN}(?:login|operator{_BETWEEN}unseal|unseal){_BETWEEN}(?:-\S{{1,40}}{_BETWEEN})?(?!-)([^\s'\",]{{8,}})"
+    ),
+    "rabbitmqctl": re.compile(
+        rf"rabbitmqctl{_BETWEEN}(?:add_user|change_password|authenticate_user){2 * (_BETWEEN + _WORD)}"
+    ),
+    "htpasswd": re.compile(rf"htpasswd{_BETWEEN}-\w*b\w*{2 * (_BETWEEN + _WORD)}(?:{_BETWEEN}{_WORD})?"),
+    "poetry": re.compile(
+        rf"poetry{_BETWEEN}config{_BETWEEN}(?:pypi-token\.\S{{1,40}}|http-basic\.\S{{1,40}}{_BETWEEN}{_WORD}){_BETWEEN}{_WORD}"
+    ),
+    "cargo": re.compile(rf"cargo{_BETWEEN}login{_BETWEEN}(?!-){_WORD}"),
+    "net use": re.compile(
+        r"(?i:net[ ]use(?:[ ]\w:|[ ]\*)?[ ]\\+\S{1,100}(?:[ ]/user:\S{1,60})?[ ])(?![/*])([^\s'\"]{1,200})"
+    ),
+    "net user": re.compile(r"(?i:net[ ]user[ ][\w.-]{1,40}[ ])(?![/*])([^\s'\"]{1,200})(?=[ ]/|\s*\Z)"),
+    "runas": re.compile(r"(?i:runas)[^\n]{0,100}?/p:['\"]?([^\s'\"]+)"),
+    "schtasks": re.compile(r"(?i:schtasks)[^\n]{0,200}?/rp[ ]['\"]?([^\s'\"]+)"),
+    "echo": re.compile(
+        r"echo[ ](?:-n[ ])?['\"]?([^\s'\"|$]{1,200})['\"]?[ ]?\|[ ]?"
+        r"(?:sudo[ ]-S|(?:sudo[ ])?chpasswd|(?:docker|podman|helm|oc|gh|az)[ ][^\n|]{0,80}login)\b"
+    ),
+    "authenticate": re.compile(r"AUTHENTICATE[ ](?:PLAIN|LOGIN|XOAUTH2|OAUTHBEARER|EXTERNAL)[ ]([\w+/=.-]{4,})"),
+    "expdp": re.compile(r"expdp[ ][\w.$#]{1,60}/([^\s@\"']{1,100})"),
+    "impdp": re.compile(r"impdp[ ][\w.$#]{1,60}/([^\s@\"']{1,100})"),
+    "rman": re.compile(r"rman[ ]target[ ][\w.$#]{1,60}/([^\s@\"']{1,100})"),
     "chpasswd": re.compile(r"chpasswd\s<<<\s['\"]?[\w.-]{1,40}:([^\s'\"]+)"),
-    "xfreerdp": re.compile(r"xfreerdp[^\n]{0,100}?/p:([^\s'\"]+)"),
-    "jdbc:oracle": re.compile(r"jdbc:oracle:\w{2,8}:[\w.$#]{1,60}/([^\s@\"']{1,100})@"),
+    "xfreerdp": re.compile(r"xfreerdp[^\n]{0,100}?/p:['\"]?([^\s'\"]+)"),
+    "jdbc:oracle": re.compile(r"jdbc:oracle:\w{2,8}:[\w.$#]{1,60}/\"?([^\s@\"']{1,100})\"?@"),
     "requirepass": re.compile(rf"requirepass\s{{1,6}}{_WORD}"),
     "masterauth": re.compile(rf"masterauth\s{{1,6}}{_WORD}"),
     "machine": re.compile(r"machine\s+\S{1,200}\s+login\s+\S{1,80}\s+password\s+(\S{1,200})"),
-    "sqlplus": re.compile(r"sqlplus(?:\s-\w)*\s[\w.$#]{1,60}/([^\s@\"']{1,100})@"),
+    "sqlplus": re.compile(r"sqlplus(?:\s-\w)*\s[\w.$#]{1,60}/\"?([^\s@\"']{1,100})\"?@"),
 }
 COMMANDS: Final = tuple(_COMMANDS)
 """What a secret is given to without an option of its own."""
@@ -144,6 +175,24 @@ def command(text: str, at: int, program: str) -> Found:
 # -- Dialogues and statements ----------------------------------------------------------------------
 
 
+_USER_SLASH: Final = re.compile(
+    r"(?:login|logged[ ]in|authenticated|auth|basic)(?:[ ](?:as|with|auth|failed|failed[ ]for))?:?[ ]"
+    r"[\w.@+-]{1,60}[ ]?[/:][ ]?([^\s'\"/:,;]{8,200})(?=[\s'\",;]|\Z)",
+    re.IGNORECASE,
+)
+
+
+def user_and_secret(text: str, at: int) -> Found:
+    """``login ada/X failed``, ``auth ada:X``: what looks like a secret behind a user's name."""
+    said = _USER_SLASH.match(text, at)
+    if said is None or not _MIXED_WITH_DIGIT.match(said[1]):
+        return Found((), at + 1)
+    return Found((said.span(1),), said.end())
+
+
+_MIXED_WITH_DIGIT: Final = re.compile(r"(?=\D*\d)(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z])(?!.*\.[a-z]{1,4}\Z)")
+
+
 _LOGIN: Final = re.compile(r"LOGIN[ ]\"?[\w.@-]{1,80}\"?[ ]\"?([^\s\"']{1,200})")
 _TAG_BEFORE: Final = re.compile(r"\b[A-Za-z]{0,6}\d+[ ]\Z")
 
@@ -152,7 +201,7 @@ def login(text: str, at: int) -> Found:
     """IMAP's ``a1 LOGIN ada X``."""
     said = _LOGIN.match(text, at)
     if said is None or _TAG_BEFORE.search(text, max(0, at - 16), at) is None:
-        return Found((), at + 5)
+        return user_and_secret(text, at)
     return Found((said.span(1),), said.end())
 
 
@@ -172,7 +221,14 @@ def identified(text: str, at: int) -> Found:
         or is_news(text[value.begin : min(value.end, value.begin + NEWS_SIZE)], Kind.SECRET)
     ):
         return Found((), said.end())
+    replaced = _REPLACED.match(text, value.after)
+    if replaced is not None:
+        old = value_at(text, replaced.end())
+        return Found(((value.begin, value.end), (old.begin, old.end)), old.after)
     return Found(((value.begin, value.end),), value.after)
+
+
+_REPLACED: Final = re.compile(r"\s+replace\s+", re.IGNORECASE)
 
 
 _ROWS: Final = {
@@ -180,7 +236,7 @@ _ROWS: Final = {
     "values": re.compile(r"\s{0,4}(?=[(\[{])"),
     "parameters:": re.compile(r"\s{0,4}(?:(?=[(\[{])|(?=\$1\s=))"),
     "args=": re.compile(r"(?=[(\[{])"),
-    "params=": re.compile(r"(?=[(\[{])"),
+    "params": re.compile(r"\s?[=:]\s?(?=[(\[{])"),
     "row contains": re.compile(r"\s(?=[(\[{])"),
     "key value is": re.compile(r"\s(?=[(\[{])"),
 }

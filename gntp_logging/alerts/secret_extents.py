@@ -45,7 +45,8 @@ def pattern(expression: str) -> re.Pattern[str]:
 _OPENING: Final = pattern(
     rf"""
     {COLOUR}{{0,3}}
-    (?: [!&][\w!]{{1,20}}[ ] )?  # YAML's tag or anchor
+    (?: [!&] (?! Ref | Sub | GetAtt | Import ) [\w!]{{1,20}} [ ]  # YAML's tag or anchor
+      | string\(\d{{1,6}}\) [ ] )?  # PHP's type
     (?: [bBuUrRfF]{{0,2}} ( ["]{{3}} | [']{{3}} | {QUOTE} ) | ( [\[({{] ) )?
     """
 )

@@ -83,6 +83,8 @@ def named(text: str, at: int, keep: Collection[str] = ()) -> Found:
     name = _name_at(text, at)
     if name.kind is Kind.NONE or name.text.lower().lstrip("-") in keep:
         return Found((), max(name.end, at + 1))
+    if text[name.begin - 2 : name.begin] == "${":
+        return Found((), max(name.end, at + 1))  # a variable and its default
     if text[name.begin - 1 : name.begin] in ("/", "\\") and "." in name.text.strip("."):
         return Found((), max(name.end, at + 1))  # a file
     for form in _FORMS:
@@ -103,14 +105,34 @@ def _is_bracket_news(inner: str, kind: Kind) -> bool:
     """Tell whether all that stands in brackets is news: the errors of a form, a type, a schema."""
     if len(inner) > 2 * NEWS_SIZE:
         return False
+    if _NOTHING_IN_BRACKETS.fullmatch(_KEY_OF_MAPPING.sub("", inner)) or _is_code(inner):
+        return True
     strings = [match[2] for match in _STRING.finditer(inner)]
     if strings:  # of a dictionary, values; words beside the strings are an object's repr
         return all(is_news(each, kind) or is_sentence(each) for each in strings)
     return _NOTHING_IN_BRACKETS.fullmatch(inner) is not None or is_news(inner, kind) or is_state(inner)
 
 
-_CALL: Final = re.compile(r"(?:[a-z_]\w{0,40}\.){0,6}_?[A-Z]\w{0,60}\(")
+_KEY_OF_MAPPING: Final = re.compile(r"[\"']\w{1,40}[\"']:")
+_NAMES_IN_CODE: Final = re.compile(r"[A-Za-z_.]{1,60}(?:,[ ][A-Za-z_.]{1,60}){1,5}")
+
+
+def _is_code(inner: str) -> bool:
+    """Tell names of variables, of which one is called like a secret, as in ``auth=(user, password)``."""
+    return _NAMES_IN_CODE.fullmatch(inner) is not None and any(
+        kind_of(each) is not Kind.NONE for each in inner.split(", ")
+    )
+
+
+_CALL: Final = re.compile(
+    r"(?:[a-z_]\w{0,40}\.){0,6}(?:_?[A-Z]\w{0,60}|frozenset|set|deque|array|bytearray|memoryview|tuple|list)\("
+)
 """The repr of an object, whose strings may be the secret."""
+
+_VARIABLE: Final = re.compile(r"[a-z]{2,12}(?:_[a-z]{2,12})?$", re.MULTILINE)
+"""A parser's, in source code: ``token = nextchar``. Tokens are no words."""
+
+_CALL_IN_CODE: Final = re.compile(r"[a-z_][\w.]{0,60}\((?=[\"'])")
 
 _MORE_WORDS: Final = re.compile(r"(?:[ ]+[A-Za-z]+){1,8}(?=[ ]*(?:$|[\n,;)\]}]))")
 """The rest of a passphrase."""
@@ -145,6 +167,12 @@ def _hidden(text: str, value: Value, name: _Name, *, clause: bool = True) -> Fou
         shown = _looked_at(text, arguments)
         has_secret = _STRING.search(shown) or is_suspicious(shown.partition("=")[2])
         return _hidden(text, arguments, name) if has_secret else None
+    if (call := _CALL_IN_CODE.match(text, value.begin)) is not None:  # input('Password: ')
+        arguments = bracketed(text, call.end(), "(")
+        has_secret = any(map(is_suspicious, re.findall(r"\w+", _looked_at(text, arguments)[:NEWS_SIZE])))
+        return Found(((arguments.begin, arguments.end),), arguments.after) if has_secret else None
+    if name.text == "token" and text[name.end : value.begin] == " = " and _VARIABLE.match(text, value.begin):
+        return None
     before, variable, rest = name.text.lower().rpartition(inner.lower())
     if variable and not rest and before[-1:] in ("", ".", "_"):
         return None  # a variable: password=password, self._token = token
@@ -164,7 +192,10 @@ def _looked_at(text: str, value: Value) -> str:
 
 def _is_field(inner: str, value: Value, name: _Name) -> bool:
     """Tell whether braces hold a template's field, such as ``{token}``; ODBC writes a password so."""
-    return value.opening == "{" and name.text.lower() != "pwd" and inner.strip("{} ").replace(".", "").isalpha()
+    return value.opening == "{" and name.text.lower() != "pwd" and _FIELD.fullmatch(inner) is not None
+
+
+_FIELD: Final = re.compile(r"\{?[ ]?[A-Za-z_.]{1,60}(?:![rsa])?(?:[ ]?\|[ ]?[a-z_]{1,20}){0,3}[ ]?\}?")
 
 
 # -- Forms -----------------------------------------------------------------------------------------
@@ -174,11 +205,13 @@ _ASSIGNED: Final = pattern(
     rf"""
     {COLOUR}{{0,3}} (?: \[? \] | %5D )? (?P<close> {QUOTE} )? {COLOUR}{{0,3}} \]? (?: \) (?= = ) )?
     (?P<blank> \s{{0,20}} ) {COLOUR}{{0,3}}
-    (?P<sign> [=-]> | := | [=!]==? (?= \s? [bu]? ["'] ) | = (?!=) | : (?! : | // ) | %(?:25){{0,3}}3[aAdD] )
+    (?P<sign> [=-]> | := | [=!]==? (?= \s? [bu]? ["'] )
+                  | I?LIKE (?= \s ['"] ) | IN \s? (?= \( ['"] ) | = (?!=) | : (?! : | // ) | %(?:25){{0,3}}3[aAdD] )
     {COLOUR}{{0,3}} (?P<gap> %20 | \+ | \s{{0,60}} )
     """
 )
-_COLUMNS: Final = re.compile(r"[\"'`]?(?:,\s?[\"'`]?\w{1,60}[\"'`]?){0,20}\)=(?=\()")
+_USER_AND_SECRET: Final = re.compile(r"[\w.@+-]{1,60}[ ]?[/:][ ]?([^\s\"',;/]{4,200})")
+_COLUMNS: Final = re.compile(r"[\"'`]?(?:\)?::\w{1,20})?(?:,\s?[\"'`]?\w{1,60}[\"'`]?){0,20}\){1,2}\s?=\s?(?=\()")
 _BLOCK: Final = re.compile(r"[|>][+-]?\d?[ ]*\n((?:[ ]+\S[^\n]*(?:\n|\Z))+)")
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9-]{1,24})[ ]+(?=[^\s,;])")
 _ONE_CREDENTIAL: Final = frozenset(("basic", "bearer", "token", "negotiate", "ntlm", "apikey", "key", "jwt", "dpop"))
@@ -188,7 +221,7 @@ _COOKIES: Final = re.compile(r"""(?:=\s?"[^"\n]{0,200}"|=\s?'[^'\n]{0,200}'|[^"'
 
 def _assigned(text: str, name: _Name) -> Found | None:
     """``name=value``, ``"name": "value"``, ``name => value``, ``name%3Dvalue``, ``Key (name)=(value)``."""
-    if text[name.end : name.end + 1] in ('"', "'", "`", ",", ")") and (columns := _COLUMNS.match(text, name.end)):
+    if text[name.end : name.end + 1] in ('"', "'", "`", ",", ")", ":") and (columns := _COLUMNS.match(text, name.end)):
         return _hidden(text, value_at(text, columns.end()), name)
     sign = _ASSIGNED.match(text, name.end)
     if sign is None:
@@ -209,6 +242,8 @@ def _assigned(text: str, name: _Name) -> Found | None:
         found = _credentials(text, value, name)
         if found is not None:
             return found
+    if "cred" in name.text.lower() and (pair := _USER_AND_SECRET.match(text, value.begin)):
+        return Found((pair.span(1),), pair.end())
     if name.kind is Kind.COOKIE and not value.opening and (found := _cookies(text, value)):
         return found
     roomy = bool(sign["gap"]) or sign["sign"] == ":"
@@ -237,6 +272,8 @@ def _credentials(text: str, value: Value, name: _Name) -> Found | None:
         return None
     end = _end_of(text, value)
     if word in _ONE_CREDENTIAL:
+        if _PARAMETER.match(text, scheme.end()):  # Token token="X"
+            return Found(((scheme.end(), end),), max(value.after, end))
         run = RUN.match(text, scheme.end())
         end = value.end if value.opening or run is None else without_closing(text, scheme.end(), run.end())
         if is_news(text[scheme.end() : min(end, scheme.end() + NEWS_SIZE + 1)], name.kind):
@@ -244,6 +281,9 @@ def _credentials(text: str, value: Value, name: _Name) -> Found | None:
     elif word not in _WITH_PARAMETERS and is_suspicious(scheme[1]):
         return None  # no scheme: the secret itself
     return Found(((scheme.end(), end),), max(value.after, end))
+
+
+_PARAMETER: Final = re.compile(r"[A-Za-z_-]{2,20}=[\"'](?=\S)")
 
 
 def _end_of(text: str, value: Value) -> int:
@@ -296,15 +336,17 @@ def _is_pair(text: str, name: _Name, value: Value) -> bool:
 
 _ATTRIBUTE: Final = pattern(
     rf"""
-    {QUOTE}? (?: \s{{1,4}} [\w-]{{1,20}} = "[^"\n]{{0,60}}" ){{0,3}} \s{{0,20}} ,? \s{{0,40}}
-    {QUOTE}? (?i: (?: value | val | content | text | data | default ) s? ) {QUOTE}? \s{{0,4}}
+    {QUOTE}? (?: \s{{1,4}} [\w-]{{1,20}} = "[^"\n]{{0,60}}" ){{0,3}}
+    (?: , \s{{0,20}} "\w{{1,20}}" : \s? "?\w{{1,30}}"? (?= , ) ){{0,3}} \s{{0,20}} ,? \s{{0,40}}
+    {QUOTE}?
+    (?i: (?: parameter | rejected )? _? (?: value | val | content | text | data | default ) s? ) {QUOTE}? \s{{0,4}}
     (?: => | [:=] ) \s{{0,40}}
     """
 )
 _CALLED_BEFORE: Final = pattern(
     rf"""
-    (?i: \b (?: name | key | field | id | k | header | variable ) )
-    {QUOTE}? \s{{0,4}} (?: => | [:=] ) \s{{0,4}} [bu]? {QUOTE}? \Z
+    (?i: (?: name | key | field | id | \b k | header | variable | path ) )
+    {QUOTE}? \s{{0,4}} (?: => | [:=] ) \s{{0,4}} [bu]? {QUOTE}? /? \Z
     """
 )
 _ATTRIBUTE_CLOSED: Final = re.compile(r"[\"'][^<>\n]{0,100}(?<!/)>\s{0,40}")
@@ -335,12 +377,31 @@ def _attribute(text: str, name: _Name) -> Found | None:
     return None
 
 
+_LOCATION_BEFORE: Final = re.compile(r"[\"']loc[\"']:[ ]?[\[(][^\[\]()\n]{0,100}\Z")
+_LOCATED_INPUT: Final = re.compile(r"(?:(?![\"']loc[\"']:)[^\n]){0,600}?[\"']input[\"']:[ ]?")
+
+
+def _located(text: str, name: _Name) -> Found | None:
+    """``{'loc': ('body', 'password'), ..., 'input': 'X'}``, of Pydantic and FastAPI."""
+    if text[name.end : name.end + 1] not in ("'", '"') or "loc" not in text[max(0, name.begin - 100) : name.begin]:
+        return None
+    if _LOCATION_BEFORE.search(text, max(0, name.begin - 100), name.begin) is None:
+        return None
+    said = _LOCATED_INPUT.match(text, name.end)
+    return None if said is None else _hidden(text, value_at(text, said.end()), name)
+
+
 _ELEMENT_BEFORE: Final = re.compile(r"<(?:\w{1,20}:)?\Z")
 _ELEMENT: Final = re.compile(r"(?:\s[^<>\n]{0,200})?>\s{0,40}")
 
 
 def _element(text: str, name: _Name) -> Found | None:
     """``<password>X</password>``."""
+    if text.startswith("&gt;", name.end) and text.endswith("&lt;", 0, name.begin):
+        end = text.find("&lt;/", name.end, name.end + 10 * NEWS_SIZE)
+        begin = name.end + len("&gt;")
+        is_shown = end <= begin or is_news(text[begin:end], name.kind)
+        return None if is_shown else Found(((begin, end),), end)
     if text[name.begin - 1 : name.begin] not in ("<", ":"):
         return None
     if _ELEMENT_BEFORE.search(text, max(0, name.begin - 24), name.begin) is None:
@@ -383,7 +444,10 @@ def _function(text: str, name: _Name) -> Found | None:
     function = name.text.rpartition(".")[2]
     if opening is None or kind_of(function) not in (Kind.SECRET, Kind.TOKEN):
         return None
-    return _hidden(text, value_at(text, opening.end()), name)
+    value = value_at(text, opening.end())
+    if text.startswith(",", value.after):  # auth("ada", "X")
+        value = bracketed(text, name.end + 1, "(")
+    return _hidden(text, value, name)
 
 
 _INPUT: Final = re.compile(r"\n[ ]{2,8}[^\n]{1,300}?\binput_value=")
@@ -415,6 +479,8 @@ def _option(text: str, name: _Name) -> Found | None:
     word = text[value.begin : min(value.end, value.begin + NEWS_SIZE)]
     if not value.opening and (word.startswith("-") or is_small(word) or word in _OPTION_WORDS):
         return None
+    if is_option and word.isupper() and name.text.strip("-").replace("-", "_").upper().endswith(word):
+        return None  # a usage line: --password PASSWORD
     return _hidden(text, value, name, clause=False)
 
 
@@ -427,10 +493,13 @@ _PROSE_COLON: Final = r"""
 """Words that may stand between a name and the colon before its value."""
 
 _PROSE_VERB: Final = r"""
-      (?: [ ] (?: is | was | not | valid | invalid | wrong | incorrect | rejected | revoked | expired | failed ) ){1,3}
+      [ ] is [ ] generated [ ] for [ ] \S{1,80} : [ ]
+    | [ ] (?i: for ) [ ] [\w'@.%-]{1,60} [ ] (?: = | (?i: to ) ) [ ] (?=['"])
+    | [ ] mismatch : [ ] got [ ]
+    | (?: [ ] (?: is | was | not | valid | invalid | wrong | incorrect | rejected | revoked | expired | failed ) ){1,3}
         : [ ]{1,4}
     | [ ] (?: for | of ) (?:[ ]user)? [ ] [\w.@%'-]{1,60} (?: [ ] (?: is | was ) [ ] | : [ ] )
-    | [ ] (?: is | was | are | set[ ]to | equals | = ) [ ] :? [ ]?
+    | [ ] (?: is | was | are | (?: set | reset | changed ) [ ] (?: to | from ) | equals | = ) [ ] :? [ ]?
     """
 """Words behind which a value without quotes is one only where it looks like one."""
 
@@ -447,10 +516,11 @@ def _duplicate(text: str, name: _Name) -> Found | None:
     return None if entry is None else Found((entry.span(1),), name.end)
 
 
-_BEFORE_COMMAND: Final = re.compile(r"(?:^|[>'\":]|[>:][ ]|\\n|\b[A-Za-z]{0,6}\d+)[ ]?\Z", re.MULTILINE)
+_BEFORE_COMMAND: Final = re.compile(r"(?:^|[>'\":]|[>:][ ]|AUTHINFO[ ]|\\n|\b[A-Za-z]{0,6}\d+)[ ]?\Z", re.MULTILINE)
 _AUTH_COMMAND: Final = re.compile(
     r"[ =](?:PLAIN|LOGIN|CRAM-MD5|XOAUTH2|OAUTHBEARER|EXTERNAL|NTLM|SCRAM-\S{4,12})[ ]([\w+/=.-]{4,})"
 )
+_USER_AND_WORD: Final = re.compile(r"[ ][\w.-]{1,40}[ ](\S{0,100}\d\S{0,100})(?=['\"\s\\]|\Z)")
 _OF_TESTS: Final = re.compile("test|/|::", re.IGNORECASE)
 
 
@@ -460,8 +530,10 @@ def _dialogue(text: str, name: _Name) -> Found | None:
         return None
     if name.text == "AUTH" and (said := _AUTH_COMMAND.match(text, name.end)):
         return Found((said.span(1),), said.end())
-    if _BEFORE_COMMAND.search(text, max(0, name.begin - 8), name.begin) is None:
+    if _BEFORE_COMMAND.search(text, max(0, name.begin - len("AUTHINFO  ")), name.begin) is None:
         return None
+    if name.text == "AUTH" and (said := _USER_AND_WORD.match(text, name.end)):
+        return Found((said.span(1),), said.end())
     value = value_at(text, name.end + 1)
     word = _looked_at(text, value)
     if _OF_TESTS.search(word) or is_small(word):
@@ -480,7 +552,9 @@ def _cookie_object(text: str, name: _Name) -> Found | None:
 
 _SAID_COLON: Final = pattern(_PROSE_COLON)
 _SAID_VERB: Final = pattern(_PROSE_VERB)
-_GAP: Final = re.compile(r"[ \t]{1,20}(?:\|[ \t]{1,20})?")
+_GAP: Final = re.compile(r"[ \t]{1,20}(?:[|–—-][ \t]{1,20}|\d[ ](?=\S{0,200}\d))?")
+"""A table's bar, a dash; and the number of the kind, in the configuration of a router."""
+
 _OBJECTS_NAME: Final = re.compile(r"[a-z]+(?:[-_][a-z]+)+")
 _NO_SECRET: Final = re.compile(
     r"(?:sha|md|hs|rs|es|ps|aes|rsa|ed|utf|ipv|oauth|pbkdf|argon|scrypt|base|v|http|x|p|k|s|ec)-?\d{1,5}\w{0,3}"
@@ -538,6 +612,7 @@ _FORMS: Final = (
     _dialogue,
     _assigned,
     _paired,
+    _located,
     _attribute,
     _element,
     _next_element,
@@ -555,8 +630,9 @@ BEGINS: Final = rf"""
       | \(\s?n?["'] | \[\]               # a function, a field of a form
       | \n[ -]                            # another line tells the value
       | \]? \s{{0,20}} (?: [=:] | -> )     # a sign
-      | (?: ,\s?["'`]?\w{{1,60}}["'`]? ){{0,20}} \)=
-      | [ \t]+ (?: ["'`(\[|] | \S{{0,200}}\d | [\w.-]{{1,60}}= )
+      | (?: \)?::\w{{1,20}} )? (?: ,\s?["'`]?\w{{1,60}}["'`]? ){{0,20}} \){{1,2}}\s?=
+      | [ ] (?: i?like[ ]["'] | in[ ]?\(["'] )  # SQL's
+      | [ \t]+ (?: ["'`(\[|] | (?: [–—-] [ ] | \d [ ] )? \S{{0,200}}\d | [\w.-]{{1,60}}= )
       | {_PROSE_COLON} | {_PROSE_VERB}
     )
 """

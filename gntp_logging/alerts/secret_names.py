@@ -36,12 +36,13 @@ _WORDS: Final = _table(
     secret="""
         pass passes passwd password passwords passphrase passphrases passcode passwort passw pwd pswd psw psk pw
         passin passout userpass dbpass requirepass masterauth bindpw rootpw keypass storepass sshpass otp totp
+        srckeypass destkeypass srcstorepass deststorepass authtok
         secret secrets credential credentials cred creds
         apikey apikeys apisecret accesskey accesskeys secretkey secretkeys privatekey privatekeys accountkey accountkeys
         authkey signingkey encryptionkey decryptionkey masterkey sharedkey sharedaccesskey subscriptionkey licensekey
         storagekey functionskey hmackey fernetkey jwtkey consumerkey appkey applicationkey sessionkey recoverykey
-        securitykey hostkeydata keydata sshkey deploykey serverkey servicekey integrationkey writekey adminkey
-
+        securitykey customerkey instrumentationkey hostkeydata keydata sshkey deploykey serverkey servicekey
+        integrationkey writekey adminkey
     """,
     token="token tokens jwt csrf xsrf auth oauth authentication sig signature",
     session="sessionid sessionids sid phpsessid jsessionid sessid aspsessionid",
@@ -107,7 +108,7 @@ _OTHER: Final = frozenset(
     index idx num number position pos offset line column lineno rotation days hours minutes seconds date time timestamp
     exists py js ts c h cc cpp go java rb html css yaml yml toml txt pem crt cer md lock middleware module package
     handler callback view views model models tests app plugin serializer error_code failure success change update
-    list set map table column_name event
+    list set map table column_name event arn
     """.split()
 )
 """Last parts of names that say something about a secret, not the secret."""

@@ -31,7 +31,9 @@ def user_information(text: str, at: int) -> Found:
     inner = text[begin : begin + end]
     user, colon, password = inner.partition(":")
     if colon and password:
-        place = begin + len(user) + 1
+        # What has no password has its token as the user.
+        is_token = looks_random(user) or password == "x-oauth-basic"  # noqa: S105 - a word of GitHub's
+        place = begin + (0 if is_token else len(user) + 1)
         if is_reference(password):
             return Found((), begin + end)
         return Found(((place, begin + end),), begin + end)

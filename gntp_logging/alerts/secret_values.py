@@ -52,13 +52,15 @@ _CODES: Final = _STATES | {"min", "max", "length", "common", "similar", "numeric
 
 _REFERENCE: Final = re.compile(
     r"""
-      \$ \{ [^{}]* \} | \$ \( .* \)? | \$ [A-Z_][A-Z0-9_]* | \$ \d{1,3} | % [A-Z_]{2,} % | % \( \w+ \) [a-z]? | %[sr]
+      \$ \{ [^{}]* \} | \$ \{ [A-Z_]+ :? [?=+-] .* | ! (?: Ref | Sub | GetAtt | ImportValue | vault )
+    | \$ \( .* \)? | \$ [A-Z_][A-Z0-9_]* | \$ \d{1,3} | % [A-Z_]{2,} % | % \( \w+ \) [a-z]? | %[sr]
     | \{{1,2} \s? [A-Za-z_.]* (?: ![rsa] )? (?: : [\w.,<>^%+-]{0,10} )? \s? \}{0,2} | \{ \d \}
     | \[{1,2} [A-Z_]{3,} \]{1,2}
     | (?: self | cls | settings | config | os | environ | env | process | request | args | kwargs | options | secrets
         | data | app | ctx | var | local ) (?: \. [A-Za-z_]\w* )+ (?: [\[(] .* )?
     | [A-Za-z_][\w.]* \(\) | [a-z]\w* [._] \w[\w.]* \( .*
     | os\.environ .* | (?:get)?env \( .* | \? | : \d{1,2}
+    | [a-z_][\w.]* \[ (?: [A-Za-z_]* -? \d* \] )? | await | lambda | yield | your [_-] [a-z_-]+ | YOUR [A-Z_]+
     """,
     re.VERBOSE,
 )
@@ -68,7 +70,7 @@ _REPR: Final = re.compile(
     r"""
       < class \s .* | < [\w.$\s]+ \s at \s 0x[0-9a-fA-F]+ >? | < (?: function | bound | built-in | module ) \s .*
     | (?: Optional | Union | List | list | Dict | dict | Type | type | Final | Literal | Sequence | Annotated ) \[ .*
-    | (?: str | bytes | SecretStr ) \s \| \s .* | (?: String | VARCHAR | Text | CharField | varchar ) \( .*
+    | <\w+\[\]> | (?: str | bytes | SecretStr ) \s \| \s .* | (?: String | VARCHAR | Text | CharField | varchar ) \( .*
     """,
     re.VERBOSE,
 )
@@ -78,7 +80,7 @@ _OBJECT: Final = re.compile(
 """Java's and Android's objects, which have tokens."""
 
 _MASKED: Final = re.compile(r"[^\w\s]*|[\s*•●#█xX.·…_-]{3,}|(?:.*\*{3,}.*)")
-_NUMBER: Final = re.compile(r"[-+]?\d{1,5}(?:\.\d{1,3})?(?:ms|s|m|h|d|%)?")
+_NUMBER: Final = re.compile(r"[-+]?\d{1,5}(?:\.\d{1,3}|/\d{1,5})?(?:ms|s|m|h|d|%)?")
 _ANY_NUMBER: Final = re.compile(r"#?(?:\d+|0[xX][0-9a-fA-F]+)")
 _CONSTANT: Final = re.compile(r"[A-Z][A-Z_]{0,30}")
 _EDGES: Final = " \t\r\n.,:;!?()[]<>{}\"'`"
