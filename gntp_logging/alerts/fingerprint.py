@@ -27,7 +27,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from .holes import CUT, MAX_RESULT, MAX_TEXT, with_holes
-from .tracebacks import FormattedError, Frame, type_name, up_to_a_blank_line
+from .tracebacks import FormattedError, Frame, parse_traceback, type_name, up_to_a_blank_line
 
 RULES: Final = 1
 """Number of the rules by which fingerprints are made, those of :mod:`.holes` included. Whoever changes one adds one."""
@@ -150,7 +150,7 @@ def fingerprint_exception(
     leaves: tuple[Said, ...] = ()
     if before is not None or isinstance(value, _group_type()):
         leaves = tuple((type_name(type(leaf)), _message(leaf)) for leaf in _leaves(value))
-    cause = None if before is None else (type_name(type(before)), _message(before))
+    cause = None if before is None else _said_before(before)
     return _new_tuple(RawError, (level, name, innermost, _message(value), cause, leaves))
 
 
@@ -239,9 +239,19 @@ def _message(value: BaseException) -> str:
 
 def _before(value: BaseException) -> BaseException | None:
     """Return what an exception was raised from, or while what was handled."""
-    if value.__cause__ is not None or value.__suppress_context__:
-        return value.__cause__
-    return value.__context__
+    is_told = value.__cause__ is not None or value.__suppress_context__
+    before = value.__cause__ if is_told else value.__context__
+    return None if before is value else before  # its own cause is printed once
+
+
+def _said_before(error: BaseException) -> Said:
+    """Return type and message of a cause; of the text by which a pool of processes tells one, what the text says."""
+    name = type_name(type(error))
+    if name.endswith("RemoteTraceback"):
+        parsed = parse_traceback(str(error).rstrip('"\n '))
+        if parsed is not None:
+            return _said(parsed[1])
+    return name, _message(error)
 
 
 def _leaves(value: BaseException) -> Iterator[BaseException]:

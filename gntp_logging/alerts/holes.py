@@ -256,6 +256,9 @@ _ENDS_OF_FILES: Final = """
     xlsx xml yaml yml zip zsh zst
 """
 _OUTER_DOMAINS: Final = frozenset(_ENDS_OF_HOSTS.split())
+_BACKWARDS: Final = frozenset(("com", "org", "net", "edu", "gov", "io"))
+"""What names of hosts begin with that are written backwards, as Java and Apple do."""
+
 _FILES: Final = frozenset(_ENDS_OF_FILES.split())
 """How the names of files end; what is of two letters needs no list."""
 
@@ -280,7 +283,7 @@ def _is_name(token: str) -> bool:
     last = rest.rpartition(".")[2]
     if len(last) < _SHORTEST_NAME or token.isupper() or not token.replace(".", "").replace("_", "").isalpha():
         return False
-    return first not in _OUTER_DOMAINS and last not in _OUTER_DOMAINS and last not in _FILES
+    return first not in _BACKWARDS and last not in _OUTER_DOMAINS and last not in _FILES
 
 
 def _token_or_code(match: re.Match[str]) -> str:

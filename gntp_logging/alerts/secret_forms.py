@@ -169,7 +169,7 @@ def _hidden(text: str, value: Value, name: _Name, *, clause: bool = True) -> Fou
         return _hidden(text, arguments, name) if has_secret else None
     if (call := _CALL_IN_CODE.match(text, value.begin)) is not None:  # input('Password: ')
         arguments = bracketed(text, call.end(), "(")
-        has_secret = any(map(is_suspicious, re.findall(r"\w+", _looked_at(text, arguments))))
+        has_secret = any(map(is_suspicious, re.findall(r"\w+", _looked_at(text, arguments)[:NEWS_SIZE])))
         return Found(((arguments.begin, arguments.end),), arguments.after) if has_secret else None
     if name.text == "token" and text[name.end : value.begin] == " = " and _VARIABLE.match(text, value.begin):
         return None

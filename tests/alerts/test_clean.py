@@ -15,6 +15,7 @@ from gntp_logging.alerts.alert import Alert, AlertFactory
 from gntp_logging.alerts.clean import clean, is_clean
 from gntp_logging.alerts.fingerprint import normalized
 from gntp_logging.alerts.levels import LevelMap
+from gntp_logging.alerts.redact import Redactor
 
 
 @pytest.mark.parametrize(

@@ -238,6 +238,31 @@ def test_the_cause_tells_explicit_or_not() -> None:
     assert len({key, broken(chained(OSError("no"))), broken(chained(OSError("none"))), broken(chained(None))}) == 4
 
 
+def test_an_exception_that_is_its_own_cause_has_none() -> None:
+    """Python prints it once, so it is the same behind a queue."""
+
+    def fail() -> None:
+        error = ValueError("no")
+        error.__cause__ = error
+        raise error
+
+    made = record("x", exc_info=raised(fail))
+    assert "|from " not in finished(made)
+    assert finished(queued(made)) == finished(made)
+
+
+def test_what_failed_in_another_process_is_its_error() -> None:
+    """A pool of processes hands the traceback over as a text."""
+
+    class _RemoteTraceback(Exception):
+        def __str__(self) -> str:
+            return '\n"""\nTraceback (most recent call last):\n  File "a.py", line 3, in pay\nKeyError: 17\n"""'
+
+    made = record("x", exc_info=raised(chained(_RemoteTraceback())))
+    assert finished(made).endswith("|from KeyError: *")
+    assert finished(queued(made)) == finished(made)
+
+
 def test_an_exception_that_is_false_is_a_cause() -> None:
     """As one that has a length is."""
 
