@@ -15,27 +15,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from . import fingerprint as fingerprints
+from . import text as texts
 from .clean import clean, is_clean
 from .context import Context, Pairs, cut_values
 from .context import line as context_line
 from .fingerprint import Fingerprint
 from .levels import LevelMap
 from .templates import Template, link
-from .text import (
-    MAX_TITLE,
-    PLAIN,
-    Draft,
-    formatted,
-    frames_of,
-    joined,
-    message,
-    of_exception,
-    of_formatted,
-    one_line,
-    raw,
-    raw_size,
-    title,
-)
+from .text import MAX_TITLE, PLAIN, Draft
 from .tracebacks import parse_traceback
 
 EXTRA_KEY: Final = "gntp"
@@ -114,7 +101,7 @@ class Alert(NamedTuple):
         if self.draft is None:
             return self
         return self._replace(
-            title=one_line(self.title),
+            title=texts.one_line(self.title),
             text=self.draft.laid_out(self.text, max_text),
             context=cut_values(self.context),
             draft=None,
@@ -191,7 +178,7 @@ class AlertFactory:
         self._app_name = app_name
         self._levels = levels
         self._max_text = max_text
-        self._raw_size = raw_size(max_text)
+        self._raw_size = texts.raw_size(max_text)
         self._url = None if url is None or url.has_fields else url.fill({})
         self._url_template = url if url is not None and url.has_fields else None
         self._title = title
@@ -204,7 +191,7 @@ class AlertFactory:
     def _make_presentation(self, level: int, level_name: str, logger: str) -> _LevelPresentation:
         style = self._levels.style(level)
         level_name, logger = level_name[:MAX_TITLE], logger[:MAX_TITLE]
-        line = title(level_name, self._app_name, logger)
+        line = texts.title(level_name, self._app_name, logger)
         return _LevelPresentation(style.event, style.priority, style.sticky, line, level_name, logger)
 
     def from_record(
@@ -223,20 +210,20 @@ class AlertFactory:
             if type(level_name) is not str or type(logger) is not str:
                 level_name, logger = str(level_name), str(logger)
             event, priority, sticky, line, level_name, logger = self._presentation(level, level_name, logger)
-            plain = message(record)
+            plain = texts.message(record)
             draft: Draft | None = None
             failures: dict[str, str] = {}
             if record.exc_info or record.exc_text or len(plain) > _SHORTEST_TRACEBACK:
                 text, draft, fingerprint = self._text_and_fingerprint(record, logger, plain)
             else:  # most records: nothing to look for
                 text, fingerprint = plain, fingerprints.fingerprint_call(record, logger, plain)
-            own_text = formatted(record, formatter) if formatter else None
+            own_text = texts.formatted(record, formatter) if formatter else None
             if own_text is not None:
                 text, draft = own_text, None
             if draft is None:
                 draft = PLAIN
                 if len(text) > self._raw_size:
-                    text, missing = raw(text, self._max_text)
+                    text, missing = texts.raw(text, self._max_text)
                     draft = Draft(missing=missing)
                 if not text or text.isspace():
                     text = _NO_MESSAGE
@@ -275,9 +262,9 @@ class AlertFactory:
         """Return text and fingerprint of a record with an exception, or with a formatted traceback: then as a draft."""
         exc_info = record.exc_info
         if exc_info and exc_info[0] is not None:
-            frames = frames_of(exc_info[2])
+            frames = texts.frames_of(exc_info[2])
             fingerprint = fingerprints.fingerprint_exception(record.levelno, exc_info[0], exc_info[1], frames)
-            return "", of_exception(record, frames, plain, self._max_text), fingerprint
+            return "", texts.draft_of_exception(record, frames, plain, self._max_text), fingerprint
         # QueueHandler, loguru and others format an exception before a handler sees its record. Text and fingerprint are
         # read back from the traceback, and are the same as with the exception itself.
         if record.exc_text:
@@ -287,19 +274,19 @@ class AlertFactory:
             return plain, None, fingerprints.fingerprint_call(record, logger, plain)
         said, error = found
         fingerprint = fingerprints.fingerprint_formatted(record.levelno, error)
-        return "", of_formatted(error, said, self._max_text), fingerprint
+        return "", texts.draft_of_formatted(error, said, self._max_text), fingerprint
 
     def _plainly(self, record: logging.LogRecord, error: Exception) -> Alert:
         """Make an alert of the message alone, for a record whose attributes have unexpected types."""
         level = record.levelno if type(record.levelno) is int else logging.ERROR
         style = self._levels.style(level)
-        text, missing = raw(message(record), self._max_text)
+        text, missing = texts.raw(texts.message(record), self._max_text)
         return Alert(
             level,
             style.event,
             style.priority,
             style.sticky,
-            title("Alert", self._app_name, ""),
+            texts.title("Alert", self._app_name, ""),
             text,
             level_name="Alert",
             created=time.time(),
@@ -316,7 +303,7 @@ class AlertFactory:
         if self._title is not None:
             try:
                 template = self._title
-                line = joined(str(template.fill(values) if isinstance(template, Template) else template(record)))
+                line = texts.joined(str(template.fill(values) if isinstance(template, Template) else template(record)))
                 alert = alert._replace(title=line or alert.title)
             except Exception as error:  # noqa: BLE001
                 failed["title"] = type(error).__name__
@@ -402,8 +389,8 @@ def _with_icon(alert: Alert, icon: str | bytes | os.PathLike[str]) -> Alert:
 
 _TEXT: Final = "a string that is not blank"
 _OVERRIDES: Final = {
-    "title": _Override(_TEXT, _is_text, lambda alert, title: alert._replace(title=joined(title))),
-    "event": _Override(_TEXT, _is_text, lambda alert, event: alert._replace(event=one_line(event))),
+    "title": _Override(_TEXT, _is_text, lambda alert, title: alert._replace(title=texts.joined(title))),
+    "event": _Override(_TEXT, _is_text, lambda alert, event: alert._replace(event=texts.one_line(event))),
     "priority": _Override("an integer from -2 to 2", _is_priority, lambda alert, value: alert._replace(priority=value)),
     "sticky": _Override(
         "True or False", lambda value: isinstance(value, bool), lambda alert, value: alert._replace(sticky=value)

@@ -171,7 +171,7 @@ def frames_of(traceback: TracebackType | None) -> list[Frame]:
     return frames
 
 
-def of_exception(record: logging.LogRecord, frames: Sequence[Frame], said: str, max_text: int) -> Draft:
+def draft_of_exception(record: logging.LogRecord, frames: Sequence[Frame], said: str, max_text: int) -> Draft:
     """Return what the text of a record with an exception is made of.
 
     Args:
@@ -188,13 +188,13 @@ def of_exception(record: logging.LogRecord, frames: Sequence[Frame], said: str, 
     return _draft(exception_line(exc_info[0], exc_info[1]), said, frames, causes_of(exc_info[1]), max_text)
 
 
-def of_formatted(error: FormattedError, said: str, max_text: int) -> Draft:
+def draft_of_formatted(error: FormattedError, said: str, max_text: int) -> Draft:
     """Return what the text of a record is made of whose exception was formatted before.
 
     Args:
         error: The exception, as :func:`parse_traceback` has found it.
         said: The message before the traceback.
-        max_text: As for :func:`of_exception`.
+        max_text: As for :func:`draft_of_exception`.
     """
     word = "caused by" if error.is_caused else "while handling"
     causes = ((word, error.before.line),) if error.before else ()
