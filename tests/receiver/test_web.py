@@ -243,7 +243,8 @@ def test_a_body_that_is_no_text_is_refused(display: WebDisplay, caplog: pytest.L
         connection.request("POST", f"/react?token={token(display)}", body, headers)
         assert connection.getresponse().status == 400
         connection.close()
-    assert caplog.records == []
+    # aiohttp itself reports a body that it cannot unpack when it reads on after the answer.
+    assert [record for record in caplog.records if record.name != "aiohttp.server"] == []
 
 
 @given(st.recursive(
