@@ -120,7 +120,7 @@ class Unprintable(Exception):
 def noted() -> Exception:
     """Return an exception with a note, where Python knows notes."""
     error = ValueError("no")
-    error.__notes__ = ["a note"]  # type: ignore[attr-defined]
+    error.__dict__["__notes__"] = ["a note"]
     return error
 
 
