@@ -36,7 +36,7 @@ napoleon_use_ivar = True
 nitpick_ignore_regex = [
     (r"py:.*", r"(?!gntp_logging).*"),
     # Types that annotations use and nobody needs to name.
-    (r"py:.*", r"gntp_logging(\.\w+)*\.(_\w+|T|R)"),
+    (r"py:.*", r"gntp_logging(\.\w+)*\.(_\w+|T|R|Draft)"),
 ]
 
 

@@ -25,7 +25,7 @@ class Shape(NamedTuple):
     has_digit: bool = False
 
 
-SHAPES: Final = (
+SHAPES: Final[tuple[Shape, ...]] = (
     Shape("ghp_", r"\w{20,}", "docs.github.com"),
     Shape("gho_", r"\w{20,}", "docs.github.com"),
     Shape("ghu_", r"\w{20,}", "docs.github.com"),

@@ -140,8 +140,8 @@ class Shared:
             limit: Bytes of all messages that wait.
             sending: Bytes of all messages that are sent, which are there once more, encoded and encrypted.
         """
-        self.lock = threading.RLock()
-        self.room = Room(limit)
+        self.lock: threading.RLock = threading.RLock()
+        self.room: Room = Room(limit)
         self.queues: list[ForwardQueue] = []
         self._sending_limit = sending
         self._sending = 0
