@@ -254,7 +254,9 @@ def test_a_hundred_shapes_are_known() -> None:
     """Each once, and with the place where its format is written down."""
     assert len(SHAPES) >= 100
     assert len({(shape.literal, shape.before, shape.rest) for shape in SHAPES}) == len(SHAPES)
-    assert all(each.source for each in (*SHAPES, *GLUED, *TAILS))
+    assert all(shape.source for shape in SHAPES)
+    assert all(shape.source for shape in GLUED)
+    assert all(tail.source for tail in TAILS)
 
 
 @pytest.mark.parametrize("shape", [*SHAPES, *GLUED, *TAILS], ids=lambda shape: shape[0][:20])
