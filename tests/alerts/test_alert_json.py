@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gntp_logging.alerts.alert import Alert
@@ -39,6 +39,7 @@ ALERTS = st.builds(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # as below
 @given(ALERTS)
 def test_an_alert_comes_back_as_it_was(alert: Alert) -> None:
     """Field by field, in one line of ASCII."""
