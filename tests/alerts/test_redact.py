@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gntp_logging.alerts import redact as module
@@ -260,7 +260,7 @@ def test_a_hundred_shapes_are_known() -> None:
 
 
 @pytest.mark.parametrize("shape", [*SHAPES, *GLUED, *TAILS], ids=lambda shape: shape[0][:20])
-@settings(max_examples=5)
+@settings(max_examples=5, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_every_shape_of_a_token_is_looked_for(shape: Shape | Tail, data: st.DataObject) -> None:
     """Bare, in a path, in a query, in quotes; in a string that was printed."""
