@@ -11,7 +11,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from . import fingerprint as fingerprints
 from .context import Context, Pairs, cut_values
@@ -23,18 +23,21 @@ from .text import (
     MAX_TITLE,
     PLAIN,
     Draft,
+    exc_info,
     formatted,
     frames_of,
     joined,
     message,
     of_exception,
     of_formatted,
+    of_stack,
     one_line,
+    printed,
     raw,
     raw_size,
     title,
 )
-from .tracebacks import parse_traceback
+from .tracebacks import frames_in, parse_traceback, without_stack
 
 EXTRA_KEY: Final = "gntp"
 """Attribute of a record that holds its overrides: ``extra={"gntp": {...}}``."""
@@ -130,6 +133,31 @@ _SHORTEST_TRACEBACK: Final = 60
 """Characters: no message with a traceback in it is shorter."""
 
 
+_MAX_LEVEL: Final = 1_000_000
+"""Numbers of levels are below; from others, and from what is no number, ERROR is made."""
+
+_ARGUMENT_ALONE: Final = frozenset(("%s", "%r"))
+"""Templates of messages that are one argument, which may be an exception."""
+
+
+def _level(level: object) -> int:
+    number = int.__int__(cast("int", level)) if issubclass(type(level), int) else _MAX_LEVEL
+    return number if -_MAX_LEVEL < number < _MAX_LEVEL else logging.ERROR
+
+
+def _text(value: object) -> str:
+    """Return a name's text, with no code run but Python's own."""
+    return str.__str__(cast("str", value)) if issubclass(type(value), str) else ""
+
+
+def _message_error(record: logging.LogRecord) -> BaseException | None:
+    """Return the exception that a record's message is, or that its only argument is."""
+    said: object = record.msg
+    if type(said) is str and said in _ARGUMENT_ALONE and type(record.args) is tuple and len(record.args) == 1:
+        said = record.args[0]
+    return cast("BaseException", said) if issubclass(type(said), BaseException) else None
+
+
 class _LevelPresentation(NamedTuple):
     """What all records of one logger and level share."""
 
@@ -201,15 +229,24 @@ class AlertFactory:
         """
         try:
             level, level_name, logger, created = record.levelno, record.levelname, record.name, record.created
+            if type(level) is not int or not -_MAX_LEVEL < level < _MAX_LEVEL:
+                level = _level(level)
             if type(level_name) is not str or type(logger) is not str:
-                level_name, logger = str(level_name), str(logger)
+                level_name, logger = _text(level_name) or logging.getLevelName(level), _text(logger)
             event, priority, sticky, line, level_name, logger = self._presentation(level, level_name, logger)
             plain = message(record)
             draft: Draft | None = None
-            if record.exc_info or record.exc_text or len(plain) > _SHORTEST_TRACEBACK:
-                text, draft, fingerprint = self._text_and_fingerprint(record, logger, plain)
+            if (
+                record.exc_info
+                or record.exc_text
+                or record.stack_info
+                or len(plain) > _SHORTEST_TRACEBACK
+                or type(record.msg) is not str
+                or record.msg in _ARGUMENT_ALONE
+            ):
+                text, draft, fingerprint = self._text_and_fingerprint(record, level, logger, plain)
             else:  # most records: nothing to look for
-                text, fingerprint = plain, fingerprints.fingerprint_call(record, logger, plain)
+                text, fingerprint = plain, fingerprints.fingerprint_call(record, level, logger, plain)
             own_text = formatted(record, formatter) if formatter else None
             if own_text is not None:
                 text, draft = own_text, None
@@ -247,28 +284,41 @@ class AlertFactory:
             return self._plainly(record, error)
 
     def _text_and_fingerprint(
-        self, record: logging.LogRecord, logger: str, plain: str
+        self, record: logging.LogRecord, level: int, logger: str, plain: str
     ) -> tuple[str, Draft | None, Fingerprint]:
-        """Return text and fingerprint of a record with an exception, or with a formatted traceback: then as a draft."""
-        exc_info = record.exc_info
-        if exc_info and exc_info[0] is not None:
-            frames = frames_of(exc_info[2])
-            fingerprint = fingerprints.fingerprint_exception(record.levelno, exc_info[0], exc_info[1], frames)
-            return "", of_exception(record, frames, plain, self._max_text), fingerprint
-        # QueueHandler, loguru and others format an exception before a handler sees its record. Text and fingerprint are
-        # read back from the traceback, and are the same as with the exception itself.
-        if record.exc_text:
-            plain = f"{plain}\n{record.exc_text}"
-        found = parse_traceback(plain)
-        if found is None:
-            return plain, None, fingerprints.fingerprint_call(record, logger, plain)
-        said, error = found
-        fingerprint = fingerprints.fingerprint_formatted(record.levelno, error)
-        return "", of_formatted(error, said, self._max_text), fingerprint
+        """Return text and fingerprint of a record that may hold an exception or a stack, in any form: then as a draft.
+
+        QueueHandler, loguru and others format an exception before a handler sees its record. Text and fingerprint are
+        read back from the traceback, and are the same as with the exception itself.
+        """
+        message_error = _message_error(record)
+        info = exc_info(record) or (message_error and (type(message_error), message_error, message_error.__traceback__))
+        if info:
+            kind, value, traceback = info
+            frames = frames_of(traceback)
+            said = "" if message_error is value else plain
+            fingerprint = fingerprints.fingerprint_exception(level, kind, value, frames)
+            return "", of_exception(kind, value, frames, said, self._max_text), fingerprint
+        exc_text, stack = printed(record)
+        said, behind = without_stack(plain)
+        found = parse_traceback(f"{said}\n{exc_text}" if exc_text else said)
+        if found is not None:
+            said, error = found
+            fingerprint = fingerprints.fingerprint_formatted(level, error)
+            return "", of_formatted(error, said, self._max_text), fingerprint
+        where = frames_in(stack or behind)
+        if not where:
+            text = f"{plain}\n{exc_text}" if exc_text else plain
+            return text, None, fingerprints.fingerprint_call(record, level, logger, text)
+        return (
+            "",
+            of_stack(said, where, self._max_text),
+            fingerprints.fingerprint_call(record, level, logger, said.strip()),
+        )
 
     def _plainly(self, record: logging.LogRecord, error: Exception) -> Alert:
         """Make an alert of the message alone, for a record whose attributes have unexpected types."""
-        level = record.levelno if type(record.levelno) is int else logging.ERROR
+        level = _level(record.levelno)
         style = self._levels.style(level)
         text, missing = raw(message(record), self._max_text)
         return Alert(

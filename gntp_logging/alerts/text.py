@@ -10,14 +10,13 @@ import copy
 import logging
 import os
 import sys
-import traceback
 import unicodedata
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from . import fingerprint
-from .tracebacks import TRACEBACK, FormattedError, Frame, type_name
+from .tracebacks import FormattedError, Frame, before_traceback, type_name
 
 MAX_TITLE: Final = 120
 """Characters: four lines of a toast, which is still a title."""
@@ -25,8 +24,8 @@ MAX_TITLE: Final = 120
 _CUT_MARK_SIZE: Final = 32
 """Characters kept free for "… (+1,000,000,000 characters)"."""
 
-_MAX_CAUSES: Final = 3
-"""Causes of an exception that are shown; a chain may be longer."""
+_MAX_LEAVES: Final = 3
+"""Exceptions of a group that are shown; the others are counted."""
 
 _TOAST_LINES: Final = 9
 _TOAST_WIDTH: Final = 30
@@ -94,20 +93,59 @@ class Frames(NamedTuple):
     libraries: int = 0
 
 
+class Causes(NamedTuple):
+    """What an exception was raised from, or while what was handled: the first link of that chain, and the last.
+
+    Attributes:
+        links: ``caused by`` or ``while handling``, and the exception's line; at most two.
+        between: How many links stand between them.
+    """
+
+    links: tuple[tuple[str, str], ...] = ()
+    between: int = 0
+
+    def line(self) -> str:
+        """Return them in one line: ``caused by A (+1 between), caused by Z``; empty where there are none."""
+        between = f" (+{self.between} between)" if self.between else ""
+        return f"{between}, ".join(f"{word} {one_line(line)}" for word, line in self.links)
+
+
+class Leaves(NamedTuple):
+    """What a group of exceptions holds.
+
+    Attributes:
+        lines: ``Type: message`` of the first ones.
+        more: How many others there are.
+    """
+
+    lines: tuple[str, ...] = ()
+    more: int = 0
+
+    def shown(self) -> list[str]:
+        """Return a line for each, and one that counts the others."""
+        return [*map(one_line, self.lines), *([f"+{self.more:,} more"] if self.more else [])]
+
+
+_NO_CAUSES: Final = Causes()
+_NO_LEAVES: Final = Leaves()
+
+
 class Draft(NamedTuple):
     """What an alert's text is made of once its secrets are masked.
 
     Attributes:
         heads: The exception and the message; none where the alert's text is all there is.
-        frames: Where it happened.
-        causes: What the exception was raised from, or while what was handled: ``caused by``, and its line.
+        leaves: What the exception holds if it is a group, or was raised from one.
+        frames: Where it happened; where there are leaves, the first of them.
+        causes: What was before the exception.
         missing: What the alert's text has lost.
         notes: Lines about the alert itself, which are never cut.
     """
 
     heads: tuple[Raw, ...] = ()
+    leaves: Leaves = _NO_LEAVES
     frames: Frames = Frames()
-    causes: tuple[tuple[str, str], ...] = ()
+    causes: Causes = _NO_CAUSES
     missing: Missing = _COMPLETE
     notes: tuple[str, ...] = ()
 
@@ -115,7 +153,8 @@ class Draft(NamedTuple):
         """Return it with each of its texts masked; frames are looked at in the text that is made of it."""
         return self._replace(
             heads=tuple(head._replace(text=mask(head.text)) for head in self.heads),
-            causes=tuple((word, mask(line)) for word, line in self.causes),
+            leaves=self.leaves._replace(lines=tuple(map(mask, self.leaves.lines))),
+            causes=self.causes._replace(links=tuple((word, mask(line)) for word, line in self.causes.links)),
             notes=tuple(map(mask, self.notes)),
         )
 
@@ -129,8 +168,8 @@ class Draft(NamedTuple):
         """
         missing = self.missing
         if self.heads:
-            lines = [_head(head, max_text // 3) for head in self.heads]
-            cause = ", ".join(f"{word} {one_line(line)}" for word, line in self.causes)
+            lines = [_head(head, max_text // 3) for head in self.heads] + self.leaves.shown()
+            cause = self.causes.line()
             lines += fitted(self.frames, _TOAST_LINES - _KEPT_LINES - _height(*lines, cause))
             text, missing = "\n".join([*lines, cause] if cause else lines), _COMPLETE
         return "\n".join((cut(text, max_text, missing), *self.notes))
@@ -158,50 +197,75 @@ def frames_of(traceback: TracebackType | None) -> list[Frame]:
     return frames
 
 
-def of_exception(record: logging.LogRecord, frames: Sequence[Frame], said: str, max_text: int) -> Draft:
+def of_exception(
+    exc_type: type[BaseException], value: BaseException | None, frames: Sequence[Frame], said: str, max_text: int
+) -> Draft:
     """Return what the text of a record with an exception is made of.
 
     Args:
-        record: A record with ``exc_info``.
-        frames: The exception's frames, the outermost first.
+        exc_type: The exception's type.
+        value: The exception.
+        frames: Its frames, the outermost first.
         said: The record's message.
         max_text: Characters to which the text will be cut; 0 for no limit.
     """
-    exc_info = record.exc_info
-    assert exc_info
-    assert exc_info[0] is not None
-    if TRACEBACK in said:  # loguru writes it into the message as well
-        said = said.partition(TRACEBACK)[0]
-    return _draft(exception_line(exc_info[0], exc_info[1]), said, frames, causes_of(exc_info[1]), max_text)
+    first = exception_line(exc_type, value)
+    said = before_traceback(said)  # loguru writes it into the message as well
+    leaves = () if value is None else fingerprint.leaves_of(value)
+    if value is None or (not leaves and fingerprint.before_of(value) is None):  # most exceptions
+        return _draft(first, said, frames, max_text)
+    shown = tuple(_line_of(leaf)[:MAX_RAW_LINE] for leaf in leaves[:_MAX_LEAVES])
+    return _draft(
+        first,
+        said,
+        (frames_of(leaves[0].__traceback__) if leaves else None) or frames,
+        max_text,
+        Leaves(shown, fingerprint.count_leaves(value) - len(shown)),
+        causes_of(value),
+    )
 
 
 def of_formatted(error: FormattedError, said: str, max_text: int) -> Draft:
     """Return what the text of a record is made of whose exception was formatted before.
 
     Args:
-        error: The exception, as :func:`parse_traceback` has found it.
+        error: The exception, as :func:`.tracebacks.parse_traceback` has found it.
         said: The message before the traceback.
         max_text: As for :func:`of_exception`.
     """
-    word = "caused by" if error.is_caused else "while handling"
-    causes = ((word, error.before.line),) if error.before else ()
-    return _draft(error.line, said, error.frames, causes, max_text)
+    leaves = fingerprint.formatted_leaves_of(error)
+    shown = tuple(leaf.line[:MAX_RAW_LINE] for leaf in leaves[:_MAX_LEAVES])
+    links = []
+    link = error
+    while link.before is not None:
+        links.append(("caused by" if link.is_caused else "while handling", link.before))
+        link = link.before
+    return _draft(
+        error.line,
+        said,
+        (leaves[0].frames if leaves else None) or error.frames,
+        max_text,
+        Leaves(shown, fingerprint.count_formatted_leaves(error) - len(shown)),
+        _ends(links, lambda error: error.line),
+    )
+
+
+def of_stack(said: str, frames: Sequence[Frame], max_text: int) -> Draft:
+    """Return what the text of a record is made of that has no exception, and says where it was logged."""
+    return Draft((raw(said.strip(), max_text),), frames=frames_to_show(frames))
 
 
 def _draft(
     first: str,
     said: str,
     frames: Sequence[Frame],
-    causes: tuple[tuple[str, str], ...],
     max_text: int,
+    leaves: Leaves = _NO_LEAVES,
+    causes: Causes = _NO_CAUSES,
 ) -> Draft:
     said = said.strip()
     heads = (first,) if not said or said in first else (first, said)
-    return Draft(
-        tuple(raw(head, max_text) for head in heads if head),
-        frames_to_show(frames),
-        tuple((word, line[:MAX_RAW_LINE]) for word, line in causes),
-    )
+    return Draft(tuple(raw(head, max_text) for head in heads if head), leaves, frames_to_show(frames), causes)
 
 
 def _head(head: Raw, max_text: int) -> str:
@@ -217,6 +281,38 @@ def _head(head: Raw, max_text: int) -> str:
 def _height(*texts: str) -> int:
     """Return how many lines of a toast some texts take."""
     return sum(-(-len(line) // _TOAST_WIDTH) for text in texts for line in text.split("\n"))
+
+
+_ExcInfo = tuple[type[BaseException], "BaseException | None", "TracebackType | None"]
+
+
+def exc_info(record: logging.LogRecord) -> _ExcInfo | None:
+    """Return a record's exception, in whatever form the record has it, or the event that structlog has made of it."""
+    found: object = record.exc_info
+    if not found and type(record.msg) is dict:
+        found = record.msg.get("exc_info")
+    if found is True:
+        found = sys.exc_info()
+    if issubclass(type(found), BaseException):
+        found = (type(found), found, found.__traceback__)  # type: ignore[attr-defined]
+    if type(found) is not tuple or len(found) != 3:
+        return None
+    kind, value, traceback = found
+    if not issubclass(type(kind), type) or not issubclass(kind, BaseException):
+        return None
+    return (
+        kind,
+        value if issubclass(type(value), BaseException) else None,
+        traceback if type(traceback) is TracebackType else None,
+    )
+
+
+def printed(record: logging.LogRecord) -> tuple[str, str]:
+    """Return the exception and the stack that a record, or the event of structlog in it, has as texts."""
+    exc_text, stack = record.exc_text, record.stack_info
+    if type(record.msg) is dict:
+        exc_text, stack = exc_text or record.msg.get("exception"), stack or record.msg.get("stack")
+    return exc_text if type(exc_text) is str else "", stack if type(stack) is str else ""
 
 
 def message(record: logging.LogRecord) -> str:
@@ -237,22 +333,27 @@ def message(record: logging.LogRecord) -> str:
         return f"<a message of type {type(msg).__name__} that cannot be printed>"
 
 
-_PRINTED_WITH_MORE: Final = (SyntaxError, NameError, AttributeError, ImportError)
-"""To these Python adds the place, or a suggestion."""
-
-
 def exception_line(exc_type: type[BaseException], value: BaseException | None) -> str:
-    """Return ``Type: message`` of an exception, as Python prints it."""
+    """Return ``Type: message`` of an exception, and its notes.
+
+    As Python prints it, but that a SyntaxError has its place behind its message. Python's own function reads the source
+    of the whole chain, and looks through the attributes of the application's objects for a name to suggest.
+    """
+    if value is None:
+        return type_name(exc_type)
     try:
-        if not issubclass(exc_type, _PRINTED_WITH_MORE) and not hasattr(value, "__notes__"):
-            said = "" if value is None else str(value)  # traceback's own function takes seven times as long
-            return (f"{type_name(exc_type)}: {said}" if said else type_name(exc_type)).strip()
-    except Exception:  # noqa: BLE001, S110 - exceptions with hostile attributes exist
-        pass
-    try:
-        return "".join(traceback.format_exception_only(exc_type, value)).strip()
-    except Exception:  # noqa: BLE001
-        return exc_type.__name__
+        said = str(value)
+    except Exception:  # noqa: BLE001 - exceptions with hostile attributes exist
+        said = "<exception str() failed>"
+    notes = value.__dict__.get("__notes__")
+    lines = [f"{type_name(exc_type)}: {said}" if said else type_name(exc_type)]
+    if type(notes) is list:
+        lines += (note for note in notes if type(note) is str)
+    return "\n".join(lines).strip()
+
+
+def _line_of(value: BaseException) -> str:
+    return exception_line(type(value), value)
 
 
 def frames_to_show(frames: Sequence[Frame]) -> Frames:
@@ -296,24 +397,23 @@ def _count_of(libraries: int) -> str:
     return f"+{libraries} in libraries" if libraries > 1 else "+1 in a library"
 
 
-def causes_of(value: BaseException | None) -> tuple[tuple[str, str], ...]:
-    """Return what an exception was raised from, or while what was handled.
+def causes_of(value: BaseException) -> Causes:
+    """Return what an exception was raised from, or while what was handled."""
+    links: list[tuple[str, BaseException]] = []
+    seen = {id(value)}  # a chain may be a circle
+    while (before := fingerprint.before_of(value)) is not None and id(before) not in seen:
+        links.append(("while handling" if value.__cause__ is None else "caused by", before))
+        seen.add(id(before))
+        value = before
+    return _ends(links, _line_of)
 
-    Args:
-        value: The exception.
 
-    Returns:
-        ``caused by`` or ``while handling``, and the line of that exception, for each link of the chain.
-    """
-    causes: list[tuple[str, str]] = []
-    while value is not None and len(causes) < _MAX_CAUSES:
-        cause, word = value.__cause__, "caused by"
-        if cause is None and not value.__suppress_context__:
-            cause, word = value.__context__, "while handling"
-        if cause is not None:
-            causes.append((word, exception_line(type(cause), cause)))
-        value = cause
-    return tuple(causes)
+_Link = TypeVar("_Link")
+
+
+def _ends(links: list[tuple[str, _Link]], line: Callable[[_Link], str]) -> Causes:
+    ends = links[:1] + links[1:][-1:]
+    return Causes(tuple((word, line(link)[:MAX_RAW_LINE]) for word, link in ends), len(links) - len(ends))
 
 
 def _short(path: str) -> str:

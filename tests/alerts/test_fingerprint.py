@@ -152,8 +152,16 @@ def test_a_dictionary_is_known_by_its_event_or_by_its_keys() -> None:
 
 
 def test_an_object_is_known_by_its_text() -> None:
-    """As when an exception is logged as the message."""
-    assert fingerprint(ValueError("order 17 failed")) == fingerprint("order 4 failed")
+    """Whatever it is."""
+    assert fingerprint(["order 17 failed"]) == fingerprint(str(["order 4 failed"]))
+
+
+def test_an_exception_that_is_the_message_is_known_as_one() -> None:
+    """However it is logged."""
+    info = raised(checkout)
+    as_exception = fingerprint("x", exc_info=info)
+    assert fingerprint(info[1]) == fingerprint("%s", info[1]) == fingerprint("%r", info[1]) == as_exception
+    assert fingerprint("%s", "order 17 failed") == fingerprint("order 4 failed")
 
 
 def test_level_logger_file_and_function_tell() -> None:
@@ -167,10 +175,10 @@ def test_level_logger_file_and_function_tell() -> None:
 def test_what_is_no_text_is_made_one() -> None:
     """Records are made by anybody, and a fingerprint must be hashable."""
     made = logging.makeLogRecord({"msg": "it broke", "levelno": 40, "pathname": ["a"], "funcName": 7})
-    assert fingerprint_call(made, "shop", "it broke") == (40, "shop", "['a']", "7", "", "it broke")
+    assert fingerprint_call(made, 40, "shop", "it broke") == (40, "shop", "['a']", "7", "", "it broke")
     assert finished(made).endswith("|['a']|7|it broke")
     made = logging.makeLogRecord({"msg": "it broke", "levelno": 40, "pathname": "a.py", "lineno": "7"})
-    assert fingerprint_call(made, "shop", "it broke") == (40, "shop", "a.py", "", "", "it broke")
+    assert fingerprint_call(made, 40, "shop", "it broke") == (40, "shop", "a.py", "", "", "it broke")
 
 
 # -- With an exception ---------------------------------------------------------------------------
