@@ -397,7 +397,7 @@ PROTECTIONS: Final = (
         "queue: strings and numbers only",
         "alerts/alert.py",
         "AlertFactory._text_and_fingerprint",
-        "fingerprints.fingerprint_exception(level, kind, value, frames)",
+        "fingerprints.fingerprint_exception(level, kind, value, place)",
         "(record,)",
         "tests/test_program.py::test_what_is_queued_keeps_no_exception_frame_or_request_alive",
     ),

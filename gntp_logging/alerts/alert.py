@@ -10,10 +10,11 @@ import functools
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, cast
 
 from . import fingerprint as fingerprints
+from .application import Application, Place
 from .context import Context, Pairs, cut_values
 from .context import line as context_line
 from .fingerprint import Fingerprint
@@ -37,7 +38,7 @@ from .text import (
     raw_size,
     title,
 )
-from .tracebacks import frames_in, parse_traceback, without_stack
+from .tracebacks import Frame, frames_in, parse_traceback, without_stack
 
 EXTRA_KEY: Final = "gntp"
 """Attribute of a record that holds its overrides: ``extra={"gntp": {...}}``."""
@@ -182,6 +183,7 @@ class AlertFactory:
         title: Template | Callable[[logging.LogRecord], object] | None = None,
         fingerprint: Callable[[logging.LogRecord], object] | None = None,
         context: Context | None = None,
+        application: Application | None = None,
     ) -> None:
         """Keep what does not change from record to record.
 
@@ -193,6 +195,7 @@ class AlertFactory:
             title: Makes the title; None for level, application and logger.
             fingerprint: Returns the text that a record and its repeats share; None for the default fingerprint.
             context: Collects what the program was doing; None for the machine's name alone.
+            application: Knows the application's frames; None for what was not installed.
         """
         self._app_name = app_name
         self._levels = levels
@@ -203,6 +206,7 @@ class AlertFactory:
         self._title = title
         self._fingerprint = fingerprint
         self._context = Context() if context is None else context
+        self._application = Application() if application is None else application
         self._has_templates = bool(self._url_template or title or fingerprint)
         # A program has few loggers and levels, and each call would build the same again.
         self._presentation = functools.lru_cache(maxsize=1024)(self._make_presentation)
@@ -292,29 +296,40 @@ class AlertFactory:
         read back from the traceback, and are the same as with the exception itself.
         """
         message_error = _message_error(record)
-        info = exc_info(record) or (message_error and (type(message_error), message_error, message_error.__traceback__))
-        if info:
+        info = exc_info(record)
+        if info is None and message_error is not None:
+            info = type(message_error), message_error, message_error.__traceback__
+        if info is not None:
             kind, value, traceback = info
-            frames = frames_of(traceback)
-            said = "" if message_error is value else plain
-            fingerprint = fingerprints.fingerprint_exception(level, kind, value, frames)
-            return "", of_exception(kind, value, frames, said, self._max_text), fingerprint
+            place = self._application.place(frames_of(traceback), logger)
+            said = "" if message_error is not None and message_error is value else plain
+            fingerprint = fingerprints.fingerprint_exception(level, kind, value, place)
+            if value is not None and not fingerprints.is_alone(value) and (leaves := fingerprints.leaves_of(value)):
+                place = self._place_of_leaf(frames_of(leaves[0].__traceback__), logger) or place
+            return "", of_exception(kind, value, place, said, self._max_text), fingerprint
         exc_text, stack = printed(record)
         said, behind = without_stack(plain)
         found = parse_traceback(f"{said}\n{exc_text}" if exc_text else said)
         if found is not None:
             said, error = found
-            fingerprint = fingerprints.fingerprint_formatted(level, error)
-            return "", of_formatted(error, said, self._max_text), fingerprint
+            place = self._application.place(error.frames, logger)
+            fingerprint = fingerprints.fingerprint_formatted(level, error, place)
+            if formatted_leaves := fingerprints.formatted_leaves_of(error):
+                place = self._place_of_leaf(formatted_leaves[0].frames, logger) or place
+            return "", of_formatted(error, place, said, self._max_text), fingerprint
         where = frames_in(stack or behind)
         if not where:
             text = f"{plain}\n{exc_text}" if exc_text else plain
             return text, None, fingerprints.fingerprint_call(record, level, logger, text)
         return (
             "",
-            of_stack(said, where, self._max_text),
+            of_stack(said, self._application.place(where, logger), self._max_text),
             fingerprints.fingerprint_call(record, level, logger, said.strip()),
         )
+
+    def _place_of_leaf(self, frames: Sequence[Frame], logger: str) -> Place | None:
+        """Return where a member of a group happened; None if it was never raised."""
+        return self._application.place(frames, logger) if frames else None
 
     def _plainly(self, record: logging.LogRecord, error: Exception) -> Alert:
         """Make an alert of the message alone, for a record whose attributes have unexpected types."""

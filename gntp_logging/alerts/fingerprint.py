@@ -27,8 +27,9 @@ import sys
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
+from .application import Place
 from .holes import CUT, MAX_RESULT, MAX_TEXT, with_holes
-from .tracebacks import FormattedError, Frame, type_name, up_to_a_blank_line
+from .tracebacks import FormattedError, type_name, up_to_a_blank_line
 
 RULES: Final = 1
 """Number of the rules by which fingerprints are made, those of :mod:`.holes` included. Whoever changes one adds one."""
@@ -47,14 +48,6 @@ _MAX_MEMBERS: Final = 15
 
 _MAX_DEPTH: Final = 10
 """Levels of groups that are looked into; Python prints as many."""
-
-_STANDARD_LIBRARY: Final = (
-    os.path.dirname(os.__file__) + os.sep,
-    os.path.dirname(os.path.realpath(os.__file__)) + os.sep,
-)
-_OWN: Final = os.path.dirname(os.path.dirname(__file__)) + os.sep
-"""This package, which is no application wherever it is installed."""
-_INSTALLED: Final = re.compile(r"[/\\](?:site|dist)-packages[/\\]")
 
 Said = tuple[str, str]
 """An exception's type and message."""
@@ -135,7 +128,7 @@ def fingerprint_call(record: logging.LogRecord, level: int, logger: str, message
 
 
 def fingerprint_exception(
-    level: int, exc_type: type[BaseException], value: BaseException | None, frames: Sequence[Frame]
+    level: int, exc_type: type[BaseException], value: BaseException | None, place: Place
 ) -> RawError:
     """Return the raw fingerprint of a record with an exception.
 
@@ -143,30 +136,31 @@ def fingerprint_exception(
         level: The record's level number.
         exc_type: The exception's type.
         value: The exception.
-        frames: Its frames, the outermost first.
+        place: Where it happened.
     """
-    name, innermost = type_name(exc_type), _innermost(frames)
+    name, innermost = type_name(exc_type), _innermost(place)
     if value is None:
         return RawError(level, name, innermost, "", None, ())
     before = before_of(value)
     leaves: tuple[Said, ...] = ()
-    if before is not None or _members(value):
+    if not is_alone(value):
         leaves = tuple((type_name(type(leaf)), _message(leaf)) for leaf in leaves_of(value))
     cause = None if before is None else (type_name(type(before)), _message(before))
     return _new_tuple(RawError, (level, name, innermost, _message(value), cause, leaves))
 
 
-def fingerprint_formatted(level: int, error: FormattedError) -> RawError:
+def fingerprint_formatted(level: int, error: FormattedError, place: Place) -> RawError:
     """Return the raw fingerprint of a record whose exception was formatted before: the same as of the exception itself.
 
     Args:
         level: The record's level number.
         error: What was found of it.
+        place: Where it happened.
     """
     return RawError(
         level,
         _cut(error.name),
-        tuple((_cut(path), _cut(function)) for path, function in _innermost(error.frames)),
+        tuple((_cut(path), _cut(function)) for path, function in _innermost(place)),
         _cut(error.message),
         error.before and _said(error.before),
         tuple(map(_said, formatted_leaves_of(error))),
@@ -212,21 +206,15 @@ _COMPREHENSIONS: Final = frozenset(("<listcomp>", "<setcomp>", "<dictcomp>", "<g
 """No functions of the user's; Python 3.12 has no frames of most of them."""
 
 
-def _innermost(frames: Sequence[Frame]) -> tuple[tuple[str, str], ...]:
+def _innermost(place: Place) -> tuple[tuple[str, str], ...]:
     """Return path and function of the application's innermost frames; of the innermost at all where it has none."""
     own: list[tuple[str, str]] = []
-    for path, _, function in reversed(frames):
-        if function not in _COMPREHENSIONS and is_application(path):
+    for path, _, function in reversed(place.own):
+        if function not in _COMPREHENSIONS:
             own.append((path, function))
             if len(own) == _COUNTED_FRAMES:
                 break
-    return tuple(own or ((path, function) for path, _, function in frames[: -_COUNTED_FRAMES - 1 : -1]))
-
-
-@functools.lru_cache(maxsize=4096)
-def is_application(path: str) -> bool:
-    """Tell whether a file is the application's: outside the standard library and what was installed."""
-    return not (path.startswith(("<frozen ", _OWN, *_STANDARD_LIBRARY)) or _INSTALLED.search(path))
+    return tuple(own or ((path, function) for path, _, function in place.frames[: -_COUNTED_FRAMES - 1 : -1]))
 
 
 def _message(value: BaseException) -> str:
@@ -244,6 +232,11 @@ def before_of(value: BaseException) -> BaseException | None:
     if value.__cause__ is not None or value.__suppress_context__:
         return value.__cause__
     return value.__context__
+
+
+def is_alone(value: BaseException) -> bool:
+    """Tell whether nothing was before an exception, and it holds no other."""
+    return before_of(value) is None and not _members(value)
 
 
 def leaves_of(value: BaseException) -> tuple[BaseException, ...]:

@@ -11,12 +11,13 @@ import logging
 import os
 import sys
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import TracebackType
 from typing import Final, NamedTuple, TypeVar
 
 from . import fingerprint
-from .tracebacks import FormattedError, Frame, before_traceback, type_name
+from .application import Place
+from .tracebacks import TRACEBACK, FormattedError, Frame, before_traceback, type_name
 
 MAX_TITLE: Final = 120
 """Characters: four lines of a toast, which is still a title."""
@@ -198,38 +199,40 @@ def frames_of(traceback: TracebackType | None) -> list[Frame]:
 
 
 def of_exception(
-    exc_type: type[BaseException], value: BaseException | None, frames: Sequence[Frame], said: str, max_text: int
+    exc_type: type[BaseException], value: BaseException | None, place: Place, said: str, max_text: int
 ) -> Draft:
     """Return what the text of a record with an exception is made of.
 
     Args:
         exc_type: The exception's type.
         value: The exception.
-        frames: Its frames, the outermost first.
+        place: Where it happened, or the first exception that it holds.
         said: The record's message.
         max_text: Characters to which the text will be cut; 0 for no limit.
     """
     first = exception_line(exc_type, value)
-    said = before_traceback(said)  # loguru writes it into the message as well
-    leaves = () if value is None else fingerprint.leaves_of(value)
-    if value is None or (not leaves and fingerprint.before_of(value) is None):  # most exceptions
-        return _draft(first, said, frames, max_text)
+    if TRACEBACK in said:  # loguru writes it into the message as well
+        said = before_traceback(said)
+    if value is None or fingerprint.is_alone(value):  # most exceptions
+        return _draft(first, said, place, max_text)
+    leaves = fingerprint.leaves_of(value)
     shown = tuple(_line_of(leaf)[:MAX_RAW_LINE] for leaf in leaves[:_MAX_LEAVES])
     return _draft(
         first,
         said,
-        (frames_of(leaves[0].__traceback__) if leaves else None) or frames,
+        place,
         max_text,
         Leaves(shown, fingerprint.count_leaves(value) - len(shown)),
         causes_of(value),
     )
 
 
-def of_formatted(error: FormattedError, said: str, max_text: int) -> Draft:
+def of_formatted(error: FormattedError, place: Place, said: str, max_text: int) -> Draft:
     """Return what the text of a record is made of whose exception was formatted before.
 
     Args:
         error: The exception, as :func:`.tracebacks.parse_traceback` has found it.
+        place: As for :func:`of_exception`.
         said: The message before the traceback.
         max_text: As for :func:`of_exception`.
     """
@@ -243,29 +246,29 @@ def of_formatted(error: FormattedError, said: str, max_text: int) -> Draft:
     return _draft(
         error.line,
         said,
-        (leaves[0].frames if leaves else None) or error.frames,
+        place,
         max_text,
         Leaves(shown, fingerprint.count_formatted_leaves(error) - len(shown)),
         _ends(links, lambda error: error.line),
     )
 
 
-def of_stack(said: str, frames: Sequence[Frame], max_text: int) -> Draft:
+def of_stack(said: str, place: Place, max_text: int) -> Draft:
     """Return what the text of a record is made of that has no exception, and says where it was logged."""
-    return Draft((raw(said.strip(), max_text),), frames=frames_to_show(frames))
+    return Draft((raw(said.strip(), max_text),), frames=frames_to_show(place))
 
 
 def _draft(
     first: str,
     said: str,
-    frames: Sequence[Frame],
+    place: Place,
     max_text: int,
     leaves: Leaves = _NO_LEAVES,
     causes: Causes = _NO_CAUSES,
 ) -> Draft:
     said = said.strip()
     heads = (first,) if not said or said in first else (first, said)
-    return Draft(tuple(raw(head, max_text) for head in heads if head), leaves, frames_to_show(frames), causes)
+    return Draft(tuple(raw(head, max_text) for head in heads if head), leaves, frames_to_show(place), causes)
 
 
 def _head(head: Raw, max_text: int) -> str:
@@ -289,7 +292,9 @@ _ExcInfo = tuple[type[BaseException], "BaseException | None", "TracebackType | N
 def exc_info(record: logging.LogRecord) -> _ExcInfo | None:
     """Return a record's exception, in whatever form the record has it, or the event that structlog has made of it."""
     found: object = record.exc_info
-    if not found and type(record.msg) is dict:
+    if not found:
+        if type(record.msg) is not dict:
+            return None
         found = record.msg.get("exc_info")
     if found is True:
         found = sys.exc_info()
@@ -356,16 +361,9 @@ def _line_of(value: BaseException) -> str:
     return exception_line(type(value), value)
 
 
-def frames_to_show(frames: Sequence[Frame]) -> Frames:
-    """Keep what may be shown of where an error happened.
-
-    Args:
-        frames: Path, line and function of each frame, the outermost first.
-
-    Returns:
-        The application's innermost frames; where the application has none, the innermost of whatever there is.
-    """
-    own = [frame for frame in frames if fingerprint.is_application(frame[0])]
+def frames_to_show(place: Place) -> Frames:
+    """Return the application's innermost frames; where it has none, the innermost of whatever there is."""
+    frames, own = place
     shown = (own or frames)[-_MAX_FRAMES:]
     return Frames(
         tuple(f"{_short(path)}:{number} in {function}" for path, number, function in reversed(shown)),

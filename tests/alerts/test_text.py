@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gntp_logging.alerts.alert import Alert, AlertFactory
+from gntp_logging.alerts.application import Application, Place
 from gntp_logging.alerts.levels import LevelMap
 from gntp_logging.alerts.text import (
     MAX_TITLE,
@@ -49,12 +50,12 @@ def test_a_text_of_many_lines_is_cut_between_lines() -> None:
 )  # fmt: skip
 def test_frames_that_are_not_shown_are_counted(files: list[str], counts: str) -> None:
     """The application's, and those of libraries."""
-    assert fitted(frames_to_show([(f"/x/{file}", 1, "f") for file in files]), 30)[-1] == counts
+    assert fitted(frames_to_show(Application().place([(f"/x/{file}", 1, "f") for file in files], "")), 30)[-1] == counts
 
 
 def test_frames_of_libraries_alone_are_shown() -> None:
     """They are all there is."""
-    (line,) = fitted(frames_to_show([("/x/site-packages/a.py", 1, "f")]), 30)
+    (line,) = fitted(frames_to_show(Place([("/x/site-packages/a.py", 1, "f")], ())), 30)
     assert "site-packages/a.py" in line
 
 
