@@ -662,9 +662,9 @@ PROTECTIONS: Final = (
     ),
     _one(
         "context: objects stay unread",
-        "alerts/context.py",
-        "_scalars",
-        "type(value) in _SCALARS",
+        "alerts/values.py",
+        "_plain",
+        "any(kind is known for known in _types(tuple(map(sys.modules.get, _MODULES))))",
         "True",
         "tests/alerts/test_context.py::test_what_extra_adds_is_told_as_far_as_it_is_plain",
     ),

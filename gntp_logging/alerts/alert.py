@@ -39,6 +39,7 @@ from .text import (
     title,
 )
 from .tracebacks import Frame, frames_in, parse_traceback, without_stack
+from .values import described
 
 EXTRA_KEY: Final = "gntp"
 """Attribute of a record that holds its overrides: ``extra={"gntp": {...}}``."""
@@ -409,9 +410,9 @@ def with_overrides(alert: Alert, overrides: object) -> Alert:
             if override is not None and value is None:
                 continue  # as if it were not there
             if override is None:
-                alert = _with_complaint(alert, f"{name!r} is unknown; allowed: {', '.join(_OVERRIDES)}")
+                alert = _with_complaint(alert, f"{described(name)} is unknown; allowed: {', '.join(_OVERRIDES)}")
             elif not override.is_valid(value):
-                alert = _with_complaint(alert, f"{name} must be {override.allowed}, not {value!r:.40}")
+                alert = _with_complaint(alert, f"{name} must be {override.allowed}, not {described(value)[:40]}")
             else:
                 alert = override.apply(alert, value)
     except Exception as error:  # noqa: BLE001 - values are the application's: repr and == may raise

@@ -25,11 +25,12 @@ import os
 import re
 import sys
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from .application import Place
 from .holes import CUT, MAX_RESULT, MAX_TEXT, with_holes
 from .tracebacks import FormattedError, type_name, up_to_a_blank_line
+from .values import described, shown
 
 RULES: Final = 1
 """Number of the rules by which fingerprints are made, those of :mod:`.holes` included. Whoever changes one adds one."""
@@ -119,8 +120,10 @@ def fingerprint_call(record: logging.LogRecord, level: int, logger: str, message
     if type(path) is not str or type(function) is not str:  # records are made by anybody; this must be hashable
         path, function = str(path), str(function or "")
     if not record.args or type(template) is not str:
-        if type(template) is not str and isinstance(template, dict) and "event" not in template:  # values only
-            message = " ".join(sorted(str(key) for key in itertools.islice(template, _MAX_KEYS)))
+        if issubclass(type(template), dict) and "event" not in (
+            keys := dict.keys(cast("dict[object, object]", template))
+        ):
+            message = " ".join(sorted(shown(key) or described(key) for key in itertools.islice(keys, _MAX_KEYS)))
         template = ""
     if len(message) + len(template) + len(path) + len(function) > MAX_TEXT:
         message, template, path, function = _cut(message), _cut(template), _cut(path), _cut(function)

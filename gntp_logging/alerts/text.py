@@ -13,11 +13,12 @@ import sys
 import unicodedata
 from collections.abc import Callable
 from types import TracebackType
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar, cast
 
 from . import fingerprint
 from .application import Place
 from .tracebacks import TRACEBACK, FormattedError, Frame, before_traceback, type_name
+from .values import shown, shown_items
 
 MAX_TITLE: Final = 120
 """Characters: four lines of a toast, which is still a title."""
@@ -323,19 +324,41 @@ def printed(record: logging.LogRecord) -> tuple[str, str]:
 def message(record: logging.LogRecord) -> str:
     """Return the record's message; the raw template where its arguments do not fit or cannot be printed."""
     msg = record.msg
-    if type(msg) is dict and "event" in msg:  # structlog hands its whole event on, for its own formatter
-        msg = msg["event"]
-    elif type(msg) is str and not record.args:
-        return msg
-    else:
-        try:
-            return record.getMessage()
-        except Exception:  # noqa: BLE001, S110 - application code runs here, and whatever it raises, the alert goes out
-            pass
+    if type(msg) is str:
+        if not record.args:
+            return msg
+    elif issubclass(type(msg), dict):
+        return _of_dictionary(record, cast("dict[object, object]", msg))
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001, S110 - application code runs here, and whatever it raises, the alert goes out
+        pass
     try:
         return str(msg)
     except Exception:  # noqa: BLE001
         return f"<a message of type {type(msg).__name__} that cannot be printed>"
+
+
+def _of_dictionary(record: logging.LogRecord, values: dict[object, object]) -> str:
+    """Return its event, and the other values in a second line; without an event all of them."""
+    said = shown(dict.get(values, "event")) or ""
+    if said and "_logger" in record.__dict__:  # structlog's own, whose values are context
+        return said
+    others = [
+        (name, value) for name, value in list(dict.items(values))  # at once: another thread may change it
+        if not (said and type(name) is str and (name in _EXCEPTIONS_AND_EVENT or is_records_own(record, name, value)))
+    ]  # fmt: skip
+    return "\n".join(filter(None, (said, shown_items(others))))
+
+
+_EXCEPTIONS_AND_EVENT: Final = frozenset(("event", "exc_info", "exception", "stack_info", "stack"))
+
+
+def is_records_own(record: logging.LogRecord, name: str, value: object) -> bool:
+    """Tell whether a value is the record's level or logger, as structlog repeats them."""
+    if type(value) is not str:
+        return False
+    return (name == "logger" and value == record.name) or (name == "level" and value.upper() == record.levelname)
 
 
 def exception_line(exc_type: type[BaseException], value: BaseException | None) -> str:

@@ -343,7 +343,7 @@ def test_an_icon_may_be_bytes_or_a_path() -> None:
         ({"icon": 5}, "icon must be a path, a URL or bytes, not 5"),
         ({"colour": "red"}, "'colour' is unknown; allowed: title, event, priority, sticky, icon, url, key"),
         ("loud", "must be a dict, not str"),
-        ({"title": Unprintable()}, "RuntimeError while it was read"),
+        ({"title": Unprintable()}, "title must be a string that is not blank, not <Unprintable>"),
     ],
 )
 def test_a_wish_that_cannot_be_met_is_told_in_the_alert(wishes: object, complaint: str) -> None:

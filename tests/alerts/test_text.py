@@ -9,6 +9,7 @@ import logging.handlers
 import queue
 import sys
 import traceback
+from collections import OrderedDict
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from gntp_logging.alerts.alert import Alert, AlertFactory
 from gntp_logging.alerts.application import Application, Place
 from gntp_logging.alerts.levels import LevelMap
+from gntp_logging.alerts.redact import redactor
 from gntp_logging.alerts.text import (
     MAX_TITLE,
     boundary,
@@ -437,6 +439,39 @@ def test_structlogs_whole_event_is_told_by_its_event() -> None:
     assert made.text == "order failed"
     assert dict(made.context)["order"] == "7"
     assert "level" not in dict(made.context)
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ({"order": 4711, "event": "payment failed", "user": "ann"}, "payment failed\norder: 4711, user: 'ann'"),
+        ({"event": "payment failed"}, "payment failed"),
+        ({"order": 4711, "items": [1, {"a": None}]}, "order: 4711, items: [1, {'a': None}]"),
+        ({"event": "no", "level": "error", "logger": "shop"}, "no"),
+        ({"event": "no", "level": 7, "logger": "other"}, "no\nlevel: 7, logger: 'other'"),
+        ({"event": None, "level": "error"}, "event: None, level: 'error'"),
+        ({"basket": Unprintable}, "basket: <type>"),
+        ({}, "(empty message)"),
+    ],
+)
+def test_a_dictionary_as_the_message_is_shown_whole(said: dict[str, Any], text: str) -> None:
+    """Its event first; level and logger are told already."""
+    record = broken(None)
+    record.__dict__["msg"] = said
+    assert alert(record).text == text
+    record.__dict__["msg"] = OrderedDict(said)
+    assert alert(record).text == text
+    assert not dict(alert(record).context).keys() & said.keys()
+
+
+def test_secrets_in_a_dictionary_are_masked_by_their_names() -> None:
+    """Whole, whatever they look like."""
+    record = broken(None)
+    record.__dict__["msg"] = {"event": "no", "password": "correct horse", "user": {"token": "a b", "name": "ann"}}
+    record.__dict__["login"] = {"password": "correct horse", "name": "ann"}
+    made = redactor(())(AlertFactory("shop", LevelMap(), 1000).from_record(record)).finished(1000)
+    assert made.text == "no\npassword: '***', user: {'token': '***', 'name': 'ann'}"
+    assert dict(made.context)["login"] == "{'password': '***', 'name': 'ann'}"
 
 
 def test_loguru_writes_the_traceback_into_the_message_and_it_is_not_told_twice() -> None:
