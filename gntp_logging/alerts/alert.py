@@ -30,6 +30,7 @@ from .text import (
     joined,
     message,
     of_exception,
+    of_exceptions,
     of_formatted,
     of_stack,
     one_line,
@@ -296,28 +297,31 @@ class AlertFactory:
         QueueHandler, loguru and others format an exception before a handler sees its record. Text and fingerprint are
         read back from the traceback, and are the same as with the exception itself.
         """
-        message_error = _message_error(record)
-        info = exc_info(record)
-        if info is None and message_error is not None:
-            info = type(message_error), message_error, message_error.__traceback__
+        info, said = exc_info(record), plain
+        if type(record.msg) is not str or record.msg in _ARGUMENT_ALONE:
+            error = _message_error(record)
+            if error is not None and (info is None or info[1] is error):
+                info, said = (type(error), error, error.__traceback__), ""
         if info is not None:
             kind, value, traceback = info
             place = self._application.place(frames_of(traceback), logger)
-            said = "" if message_error is not None and message_error is value else plain
             fingerprint = fingerprints.fingerprint_exception(level, kind, value, place)
-            if value is not None and not fingerprints.is_alone(value) and (leaves := fingerprints.leaves_of(value)):
+            if value is None or (fingerprint.cause is None and not fingerprint.leaves):  # most exceptions
+                return "", of_exception(kind, value, place, said, self._max_text), fingerprint
+            leaves = fingerprints.leaves_of(value)
+            if leaves:
                 place = self._place_of_leaf(frames_of(leaves[0].__traceback__), logger) or place
-            return "", of_exception(kind, value, place, said, self._max_text), fingerprint
+            return "", of_exceptions(value, leaves, place, said, self._max_text), fingerprint
         exc_text, stack = printed(record)
         said, behind = without_stack(plain)
         found = parse_traceback(f"{said}\n{exc_text}" if exc_text else said)
         if found is not None:
-            said, error = found
-            place = self._application.place(error.frames, logger)
-            fingerprint = fingerprints.fingerprint_formatted(level, error, place)
-            if formatted_leaves := fingerprints.formatted_leaves_of(error):
+            said, last = found
+            place = self._application.place(last.frames, logger)
+            fingerprint = fingerprints.fingerprint_formatted(level, last, place)
+            if formatted_leaves := fingerprints.formatted_leaves_of(last):
                 place = self._place_of_leaf(formatted_leaves[0].frames, logger) or place
-            return "", of_formatted(error, place, said, self._max_text), fingerprint
+            return "", of_formatted(last, place, said, self._max_text), fingerprint
         where = frames_in(stack or behind)
         if not where:
             text = f"{plain}\n{exc_text}" if exc_text else plain

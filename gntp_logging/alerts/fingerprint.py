@@ -146,7 +146,7 @@ def fingerprint_exception(
         return RawError(level, name, innermost, "", None, ())
     before = before_of(value)
     leaves: tuple[Said, ...] = ()
-    if not is_alone(value):
+    if before is not None or _members(value):
         leaves = tuple((type_name(type(leaf)), _message(leaf)) for leaf in leaves_of(value))
     cause = None if before is None else (type_name(type(before)), _message(before))
     return _new_tuple(RawError, (level, name, innermost, _message(value), cause, leaves))
@@ -235,11 +235,6 @@ def before_of(value: BaseException) -> BaseException | None:
     if value.__cause__ is not None or value.__suppress_context__:
         return value.__cause__
     return value.__context__
-
-
-def is_alone(value: BaseException) -> bool:
-    """Tell whether nothing was before an exception, and it holds no other."""
-    return before_of(value) is None and not _members(value)
 
 
 def leaves_of(value: BaseException) -> tuple[BaseException, ...]:

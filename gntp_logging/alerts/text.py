@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Final, NamedTuple, TypeVar, cast
 
@@ -192,39 +192,49 @@ def title(level_name: str, app_name: str, logger_name: str) -> str:
 def frames_of(traceback: TracebackType | None) -> list[Frame]:
     """Return a traceback's frames, the outermost first."""
     frames: list[Frame] = []
-    while traceback is not None:
-        code = traceback.tb_frame.f_code
-        frames.append((code.co_filename, traceback.tb_lineno, code.co_name))
-        traceback = traceback.tb_next
+    try:
+        while traceback is not None:
+            code = traceback.tb_frame.f_code
+            frames.append((code.co_filename, traceback.tb_lineno, code.co_name))
+            traceback = traceback.tb_next
+    except AttributeError:  # Celery's looks like a traceback, but others have anything there
+        return []
     return frames
 
 
 def of_exception(
     exc_type: type[BaseException], value: BaseException | None, place: Place, said: str, max_text: int
 ) -> Draft:
-    """Return what the text of a record with an exception is made of.
+    """Return what the text of a record with an exception is made of, if there are no others with it.
 
     Args:
         exc_type: The exception's type.
         value: The exception.
-        place: Where it happened, or the first exception that it holds.
+        place: Where it happened.
         said: The record's message.
         max_text: Characters to which the text will be cut; 0 for no limit.
     """
-    first = exception_line(exc_type, value)
     if TRACEBACK in said:  # loguru writes it into the message as well
         said = before_traceback(said)
-    if value is None or fingerprint.is_alone(value):  # most exceptions
-        return _draft(first, said, place, max_text)
-    leaves = fingerprint.leaves_of(value)
+    return _draft(exception_line(exc_type, value), said, place, max_text)
+
+
+def of_exceptions(
+    value: BaseException, leaves: Sequence[BaseException], place: Place, said: str, max_text: int
+) -> Draft:
+    """Return the same of an exception that holds others, or was raised from another.
+
+    Args:
+        value: The exception.
+        leaves: What it holds, as far as it was looked at.
+        place: Where it happened, or the first that it holds.
+        said: As for :func:`of_exception`.
+        max_text: As there.
+    """
     shown = tuple(_line_of(leaf)[:MAX_RAW_LINE] for leaf in leaves[:_MAX_LEAVES])
-    return _draft(
-        first,
-        said,
-        place,
-        max_text,
-        Leaves(shown, fingerprint.count_leaves(value) - len(shown)),
-        causes_of(value),
+    more = fingerprint.count_leaves(value) - len(shown)
+    return of_exception(type(value), value, place, said, max_text)._replace(
+        leaves=Leaves(shown, more), causes=causes_of(value)
     )
 
 
@@ -233,7 +243,7 @@ def of_formatted(error: FormattedError, place: Place, said: str, max_text: int) 
 
     Args:
         error: The exception, as :func:`.tracebacks.parse_traceback` has found it.
-        place: As for :func:`of_exception`.
+        place: As for :func:`of_exceptions`.
         said: The message before the traceback.
         max_text: As for :func:`of_exception`.
     """
@@ -299,6 +309,8 @@ def exc_info(record: logging.LogRecord) -> _ExcInfo | None:
         found = record.msg.get("exc_info")
     if found is True:
         found = sys.exc_info()
+    if type(found) is tuple and len(found) == 3 and type(found[1]) is found[0] and isinstance(found[1], BaseException):
+        return found  # as logging makes it
     if issubclass(type(found), BaseException):
         found = (type(found), found, found.__traceback__)  # type: ignore[attr-defined]
     if type(found) is not tuple or len(found) != 3:
@@ -309,7 +321,7 @@ def exc_info(record: logging.LogRecord) -> _ExcInfo | None:
     return (
         kind,
         value if issubclass(type(value), BaseException) else None,
-        traceback if type(traceback) is TracebackType else None,
+        traceback,
     )
 
 
