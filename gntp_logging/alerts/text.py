@@ -7,6 +7,7 @@ because half a secret looks like none. The thread that logs cuts only what is fa
 from __future__ import annotations
 
 import copy
+import functools
 import logging
 import os
 import sys
@@ -74,8 +75,7 @@ def raw_size(max_text: int) -> int:
 
 def raw(text: str, max_text: int) -> Raw:
     """Cut a text to the size that is looked through."""
-    size = raw_size(max_text)
-    if len(text) <= size:
+    if len(text) <= _LEAST_RAW or len(text) <= (size := raw_size(max_text)):
         return Raw(text)
     kept = text[: size - _SEAM] + text[size - _SEAM : size].rpartition(" ")[0]
     return Raw(kept, (len(text) - len(kept), text.count("\n", len(kept))))
@@ -449,6 +449,7 @@ def _ends(links: list[tuple[str, _Link]], line: Callable[[_Link], str]) -> Cause
     return Causes(tuple((word, line(link)[:MAX_RAW_LINE]) for word, link in ends), len(links) - len(ends))
 
 
+@functools.lru_cache(maxsize=4096)
 def _short(path: str) -> str:
     """Keep a file's name and its folder's: enough to know it, short enough for a toast."""
     return "/".join(path.replace(os.sep, "/").rsplit("/", 2)[-2:])
