@@ -398,7 +398,7 @@ PROTECTIONS: Final = (
         "alerts/alert.py",
         "AlertFactory._text_and_fingerprint",
         "fingerprints.fingerprint_exception(level, kind, value, place)",
-        "(record,)",
+        "fingerprints.fingerprint_exception(level, kind, value, place)._replace(name=record)",
         "tests/test_program.py::test_what_is_queued_keeps_no_exception_frame_or_request_alive",
     ),
     _one(
