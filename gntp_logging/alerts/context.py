@@ -17,7 +17,8 @@ from types import ModuleType
 from typing import Any, Final
 
 from . import serving
-from .text import joined
+from .text import is_records_own, joined
+from .values import shown
 
 Pairs = tuple[tuple[str, str], ...]
 """Names and values."""
@@ -118,11 +119,8 @@ def _pairs(items: Iterable[tuple[object, object]]) -> Iterator[tuple[str, str]]:
     for name, value in items:
         if value is None:
             continue
-        try:
-            if text := joined(str(value)):
-                yield str(name)[:MAX_VALUE], text
-        except Exception:  # noqa: BLE001, S112 - values are the application's: str may raise
-            continue
+        if type(name) is str and (text := shown(value)) and (line := joined(text)):
+            yield name[:MAX_VALUE], line
 
 
 def cut_values(pairs: Pairs) -> Pairs:
@@ -142,20 +140,24 @@ _STANDARD: Final = frozenset(
         "message",
         "asctime",
         "color_message",
-        "status_code",
+        "request",
+        "extra",
+        "gntp",
     )
 )
-"""Attributes that logging, formatters and uvicorn give to records; and the status, which is read with the request."""
+"""Attributes that logging, formatters and uvicorn give to records; what is read otherwise; the alert's overrides."""
 
 _STANDARD_COUNT: Final = len(LogRecord("", 0, "", 0, "", None, None).__dict__)
 
-_OF_STRUCTLOG: Final = frozenset(("event", "exc_info", "stack_info", "level", "logger", "timestamp"))
+_OF_STRUCTLOG: Final = frozenset(
+    ("event", "exc_info", "exception", "stack_info", "stack", "level", "logger", "timestamp")
+)
 
 
 def _of_record(record: LogRecord) -> list[tuple[object, object]]:
     """Read what frameworks, ``extra`` and record factories have added.
 
-    Strings, numbers and booleans only: to show an application's object would run its code.
+    Values that :mod:`.values` knows: to show an application's object would run its code.
     """
     attributes = record.__dict__
     found: list[tuple[object, object]] = []
@@ -164,26 +166,29 @@ def _of_record(record: LogRecord) -> list[tuple[object, object]]:
             found += _of_django(attributes["request"], attributes)
         except Exception:  # noqa: BLE001, S110 - a record's request may be anything
             pass
-    found += _scalars(attributes, attributes.keys() - _STANDARD)
+    left_out = {"status_code"} if found else set()  # the request's
+    if _text_of(record.name).startswith("celery"):
+        left_out.add("data")  # a task's arguments and traceback
+    found += _named(record, attributes, _STANDARD | left_out)
     bound = attributes.get("extra")
     if type(bound) is dict:  # loguru's
-        found += _scalars(bound, bound)
-    if type(record.msg) is dict:  # structlog's
-        found += _scalars(record.msg, record.msg.keys() - _OF_STRUCTLOG)
+        found += _named(record, bound, frozenset())
+    if type(record.msg) is dict and "_logger" in attributes:  # structlog's; any other the text shows whole
+        found += _named(record, record.msg, _OF_STRUCTLOG)
     return found
 
 
-_SCALARS: Final = (str, int, float, bool)
+def _text_of(name: object) -> str:
+    return name if type(name) is str else ""
 
 
-def _scalars(values: Mapping[Any, object], names: Iterable[Any]) -> list[tuple[object, object]]:
-    """Return the strings, numbers and booleans among named values, in their order: reading these runs no code."""
-    wanted = set(names)
-    return [
-        (name, value)
-        for name, value in values.items()
-        if name in wanted and type(value) in _SCALARS and type(name) is str and not name.startswith("_")
-    ]
+def _named(
+    record: LogRecord, values: Mapping[Any, object], left_out: frozenset[str]
+) -> Iterator[tuple[object, object]]:
+    """Yield the values that have names and say something new, in their order."""
+    for name, value in list(values.items()):  # at once: another thread may change them
+        if type(name) is str and name not in left_out and name[:1] != "_" and not is_records_own(record, name, value):
+            yield name, value
 
 
 # -- Frameworks ----------------------------------------------------------------------------------
@@ -241,7 +246,7 @@ def _of_celery(_state: Any) -> _Found:
 
 def _of_structlog(contextvars: Any) -> _Found:
     bound = contextvars.get_contextvars()
-    return _scalars(bound, bound) if bound else ()  # type: ignore[return-value]  # names are strings
+    return bound.items() if bound else ()
 
 
 _SOURCES: Final[Mapping[str, _Source]] = {

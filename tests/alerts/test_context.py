@@ -92,10 +92,27 @@ def test_values_are_bounded_strings_on_one_line() -> None:
 
 
 def test_what_extra_adds_is_told_as_far_as_it_is_plain() -> None:
-    """Text, numbers and truth; an object would run somebody's code to be shown."""
+    """Not what would run somebody's code to be shown, and not the alert's overrides."""
     extra = {"order": 7, "paid": False, "basket": object(), "items": [1], "_private": 1, "gntp": {"key": "x"}}
-    assert found(Context(), record(**extra)) == {"order": "7", "paid": "False"}
-    assert found(Context({"order": None}), record(**extra)) == {"paid": "False"}
+    assert found(Context(), record(**extra)) == {"order": "7", "paid": "False", "items": "[1]"}
+    assert found(Context({"order": None}), record(**extra)) == {"paid": "False", "items": "[1]"}
+
+
+def test_a_status_is_told_once() -> None:
+    """With the request that it belongs to, else alone."""
+    request = types.SimpleNamespace(method="POST", path="/pay/")
+    assert "status_code" not in found(Context(), record(request=request, status_code=500))
+    assert found(Context(), record(status_code=500)) == {"status_code": "500"}
+
+
+def test_what_frameworks_repeat_is_nothing_to_tell() -> None:
+    """Level and logger, as structlog adds them; a task's arguments and traceback, which Celery gives."""
+    assert found(Context(), record(logger="shop", level="error")) == {}
+    assert found(Context(), record(logger="other", level=7)) == {"logger": "other", "level": "7"}
+    made = record(data={"args": "(1,)", "traceback": "..."})
+    assert found(Context(), made) == {"data": "{'args': '(1,)', 'traceback': '...'}"}
+    made.name = "celery.app.trace"
+    assert found(Context(), made) == {}
 
 
 def test_what_formatters_and_servers_add_is_nothing_to_tell() -> None:
