@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -58,6 +59,7 @@ class Toast:
         encryption: Name of the cipher; empty for clear text.
         hash_: Name of the key's hash; empty without a key.
         peer: Address of the sender.
+        arrived: When it came, in seconds since 1970.
         react: Reports to the sender that the user clicked or closed the toast, or let it time out. May be called from
             any thread; the first call counts.
     """
@@ -76,6 +78,7 @@ class Toast:
     encryption: str = ""
     hash_: str = ""
     peer: str = ""
+    arrived: float = field(default_factory=time.time, compare=False)
     react: React = field(default=ignore, compare=False, repr=False)
 
 
