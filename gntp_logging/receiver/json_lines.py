@@ -7,7 +7,8 @@ never written. A ``time`` is when it arrived: ISO 8601, with milliseconds and th
 * ``notify``: ``application``, ``name`` (the type), ``title``, ``text``, ``priority`` (-2 to 2), ``sticky``, ``id``,
   ``coalescing_id``, ``callback_url``, ``icon`` (``{"bytes": n, "sha256": hex}``, ``{"url": text}`` or null),
   ``headers`` (all of them, as sent), ``encryption`` (AES, 3DES or DES), ``hash`` (MD5, SHA1, SHA256,
-  SHA384 or SHA512), ``peer``, ``time``.
+  SHA384 or SHA512), ``peer``, ``time``, ``incident`` (``Data-Incident``), ``total`` (records that the toast stands
+  for, with those that other processes have reported).
 * ``register``: ``application``, ``icon``, ``notifications`` (a list, each with ``name``, ``display_name``, ``enabled``
   and ``icon``), ``headers``, ``encryption``, ``hash``, ``peer``.
 * ``subscribe``: ``id``, ``name``, ``port``, ``ttl`` (seconds), ``encryption``, ``hash``, ``peer``.
@@ -58,6 +59,8 @@ class JsonDisplay:
                 "hash": toast.hash_,
                 "peer": toast.peer,
                 "time": datetime.fromtimestamp(toast.arrived).astimezone().isoformat(timespec="milliseconds"),
+                "incident": toast.incident,
+                "total": toast.total,
             }
         )
 

@@ -65,7 +65,7 @@ def test_every_field_is_there_whatever_the_sender_has_left_out() -> None:
         "event": "notify", "application": "shop", "name": "Error", "title": "title", "text": "text\nmore ␛[2J",
         "priority": 2, "sticky": True, "id": "1", "coalescing_id": "c", "callback_url": "https://x/",
         "icon": {"bytes": 7, "sha256": Resource(b"picture").unique_id()}, "encryption": "", "hash": "",
-        "peer": "127.0.0.1",
+        "peer": "127.0.0.1", "incident": "", "total": 1,
     }  # fmt: skip
     assert plain["icon"]["bytes"] == 4
     assert (plain["text"], plain["id"], plain["coalescing_id"], plain["callback_url"]) == ("", "", "", "")
