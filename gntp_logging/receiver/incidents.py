@@ -1,8 +1,8 @@
 """One incident is one toast, also when several processes report it. Pure: the clock is an argument.
 
 A sender that counts says with each notification how many records its Notification-Coalescing-ID stands for
-(``Data-Count``), and what they have in common (``Data-Incident``). A toast's total is the sum over its ids. Notifications
-of senders that do not count pass as they are.
+(``Data-Count``), and what they have in common (``Data-Incident``). A toast's total is the sum over its ids. What comes
+from senders that do not count passes as it is.
 """
 
 from __future__ import annotations
