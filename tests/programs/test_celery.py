@@ -48,10 +48,10 @@ def test_each_child_delivers_its_own_alerts_once(
     (tmp_path / "control").mkdir()
     write("shop.py", APPLICATION)
     sender = start("shop.py")
-    receiver.wait_for(1)
+    receiver.wait_for(1, BOUND)
     worker = start(
         "-m", "celery", "-A", "shop", "worker", "--pool", "prefork", "--concurrency", "2", "--max-tasks-per-child", "2",
-        "--without-gossip", "--without-mingle", "--without-heartbeat",
+        "--loglevel", "DEBUG", "--without-gossip", "--without-mingle", "--without-heartbeat",
     )  # fmt: skip
     try:
         toasts = receiver.wait_for(8, BOUND)
