@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 import textwrap
@@ -17,8 +18,9 @@ from gntp_logging.gntp.channel import forget_servers
 from tests.support import RunningReceiver, running_receiver
 
 # How long an example takes, and how long it takes to be made, says how busy the machine is.
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("any machine")
+settings.register_profile("all", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", settings.get_profile("all"), max_examples=30)
+settings.load_profile("all")
 
 Write = Callable[..., Path]
 
@@ -32,6 +34,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder, *rest = item.path.relative_to(Path(__file__).parent).parts
         if rest and folder in MARKED_FOLDERS:
             item.add_marker(MARKED_FOLDERS[folder])
+
+
+def pytest_collection_finish() -> None:
+    """Let no collection of garbage look at what lives until the end, such as all tests: many tests collect."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
