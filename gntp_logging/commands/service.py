@@ -165,7 +165,7 @@ def _command(arguments: argparse.Namespace) -> list[str]:
         raise UsageError("--port 0 would be another port after each start: give one")
     arguments.display = arguments.display or list(_DEFAULT_DISPLAYS)
     for name in arguments.display:
-        listen.made(name)
+        listen.made(name, arguments)
     arguments.as_service = True
     return [os.path.abspath(sys.executable), "-m", "gntp_logging", "listen", *_options(arguments)]
 
