@@ -17,13 +17,15 @@ from .alerts.application import Application, program
 from .alerts.serving import follow_django
 from .delivery.gntp_transport import GNTPTransport
 from .delivery.stats import Stats
+from .delivery.transport import Transport
 from .delivery.worker import DeliverySettings, Worker
 from .gntp import ciphers, keys
 from .gntp.connections import GNTPClient
 from .gntp.constants import DEFAULT_PORT
-from .options import checks
+from .options import checks, fleet
 from .options import handler_options as options
 from .options.destination import Destination
+from .options.errors import OptionError
 
 DISABLING_VARIABLE: Final = "GNTP_LOGGING_DISABLED"
 """Environment variable that switches every handler off, for test runs; anything but empty and 0 does."""
@@ -94,6 +96,8 @@ class GNTPHandler(logging.Handler):
         queue_size: int = 10_000,
         max_age: float = 300.0,
         shutdown_timeout: float = 2.0,
+        broker: str | None = None,
+        fleet_key_file: str | os.PathLike[str] | None = None,
         on_error: Callable[[Alert, str], object] | str | None = None,
         enabled: bool = True,
     ) -> None:
@@ -133,6 +137,9 @@ class GNTPHandler(logging.Handler):
             queue_size: Alerts that may wait; beyond it the oldest of the lowest priority go into a digest.
             max_age: Seconds after which an alert that could not be delivered goes into a digest; 0 for no limit.
             shutdown_timeout: Seconds that ``flush``, ``close`` and the program's end may wait for delivery.
+            broker: A Redis such as ``redis://HOST:6379/0`` that alerts are published to, for relays to count and show;
+                then ``host``, passwords, ``repeat_window``, ``burst`` and ``rate`` are the relays' business.
+            fleet_key_file: A file with the keys of the fleet, one a line; the first signs what is published.
             on_error: A function, or its dotted path, that is called with each dropped alert and the reason. It runs on
                 the worker's thread; at the end of the program, on the thread that closes the handler.
             enabled: False makes a handler that does nothing.
@@ -156,16 +163,19 @@ class GNTPHandler(logging.Handler):
             context=options.context(context),
             application=Application(options.packages(app_packages), program()),
         )
-        self.destination: Destination = Destination.from_options(
-            host=host,
-            port=port,
-            timeout=timeout,
-            password=password,
-            password_env=password_env,
-            password_file=password_file,
-            key_hashing=key_hashing,
-            encryption=encryption,
-        )
+        server: dict[str, object] = {
+            "host": host,
+            "port": port,
+            "timeout": timeout,
+            "password": password,
+            "password_env": password_env,
+            "password_file": password_file,
+            "key_hashing": key_hashing,
+            "encryption": encryption,
+        }
+        self.destination: Destination = Destination.from_options(**server)
+        if broker is not None:
+            fleet.excludes(server, GNTPHandler.__init__.__kwdefaults__ or {})
         self._app_icon = app_icon
         self._events = level_map.events()
         self._settings = DeliverySettings(
@@ -180,7 +190,7 @@ class GNTPHandler(logging.Handler):
         self._on_error = checks.function("on_error", on_error)
         # Making the client imports what delivering needs. The worker's thread must import nothing: a fork in the middle
         # of an import would leave the child with half a module.
-        self._worker = self._own_worker = self._make_worker(self.destination.client())
+        self._worker = self._own_worker = self._make_worker(self._transport(broker, fleet_key_file))
         self._end_of_redirected: weakref.finalize[..., GNTPHandler] | None = None
         self._handed_over = _HandedOver()
         # Last: logging flushes and closes each handler that it knows, also one whose constructor fails after this.
@@ -265,10 +275,28 @@ class GNTPHandler(logging.Handler):
         """Return what became of the records so far, in this process."""
         return self._worker.stats()
 
-    def _make_worker(self, client: GNTPClient) -> Worker:
-        """Make a worker that delivers to one server."""
+    def _transport(self, broker: object, fleet_key_file: object) -> Transport:
+        """Return what sends to the handler's own place: a broker, or a GNTP server."""
+        keys = fleet.keys(fleet_key_file)
+        if broker is None:
+            if keys:
+                raise OptionError("fleet_key_file", "a file for the option broker", reason="there is no broker")
+            return self._gntp_transport(self.destination.client())
+        url = fleet.broker(broker)
+        try:
+            from .fleet.publisher import Publisher  # redis, which few have, takes 100 ms
+        except ImportError as error:
+            reason = f"a broker needs redis-py: pip install 'gntp-logging[redis]' ({error})"
+            raise OptionError("broker", "a broker where redis-py is installed", broker, reason) from error
+        return Publisher(url, self.destination.timeout, self.app_name, keys)
+
+    def _gntp_transport(self, client: GNTPClient) -> GNTPTransport:
+        return GNTPTransport(client, self.app_name, self._app_icon, self._events)
+
+    def _make_worker(self, transport: Transport) -> Worker:
+        """Make a worker that delivers to one place."""
         return Worker(
-            GNTPTransport(client, self.app_name, self._app_icon, self._events),
+            transport,
             self._settings,
             redactor=self._redactor,
             report=_report,
@@ -283,7 +311,7 @@ class GNTPHandler(logging.Handler):
             self._end_of_redirected.detach()
             before.close()
         if address is not None:
-            self._worker = self._make_worker(GNTPClient(*address))
+            self._worker = self._make_worker(self._gntp_transport(GNTPClient(*address)))
             self._end_of_redirected = weakref.finalize(self, self._worker.retire)
             self._end_of_redirected.atexit = False
 

@@ -145,7 +145,7 @@ def listen_command(arguments: argparse.Namespace) -> int:
         OSError: If the port is taken, a display cannot start, or the subscription fails.
     """
     port, passwords = resolved(arguments)
-    with _until_stopped() as stop:
+    with until_stopped() as stop:
         _serve(arguments, port, passwords, stop)
     return 0
 
@@ -401,7 +401,7 @@ class Stop:
 
 
 @contextlib.contextmanager
-def _until_stopped() -> Iterator[Stop]:
+def until_stopped() -> Iterator[Stop]:
     """Yield an event that SIGINT and SIGTERM set, where this is the main thread."""
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():

@@ -69,6 +69,7 @@ class GNTPTransport:
         label: The server's host and port.
         timeout: Seconds that one exchange may take.
         batch_size: As many as a pipeline has on its way.
+        takes_tallies: No.
         failure_key: The server and the password.
     """
 
@@ -84,6 +85,7 @@ class GNTPTransport:
         self.label: str = host_and_port(*client.address)
         self.timeout: float = client.timeout
         self.batch_size: int = 256
+        self.takes_tallies: bool = False
         self.failure_key: Hashable = (client.address, client.packer_factory)
         self._client = client
         self._app_name = app_name

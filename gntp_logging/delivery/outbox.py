@@ -32,6 +32,7 @@ class Outbox:
         dropped_alerts: What was given up.
         shown: Alerts that the server acknowledged, one by one.
         digested: Alerts that a digest reported.
+        published: Records that a broker has taken.
         notifications: Notifications that the server acknowledged.
         newest: Returns a sequence number greater than that of every alert added so far.
         id_prefix: Begins the ids of what has no group; random.
@@ -49,7 +50,7 @@ class Outbox:
         self.flood: Flood = flood
         self.digest: DigestSchedule = DigestSchedule()
         self.dropped_alerts: DroppedAlerts = dropped_alerts
-        self.shown = self.digested = self.notifications = 0
+        self.shown = self.digested = self.published = self.notifications = 0
         self.newest: Callable[[], int] = newest
         self.id_prefix: str = random_hex_string(8)
 
@@ -116,6 +117,10 @@ class Outbox:
         """Return sequence numbers among which that of the oldest alert is that waits here."""
         marks = [lane[0].sequence for lane in self.lanes if lane]
         return [*marks, *(mark for mark in (self.digest.current.since, self.flood.oldest_unreported()) if mark)]
+
+    def records(self) -> int:
+        """Return how many records wait here, those in lanes left out."""
+        return self.digest.current.count
 
     def has_news(self) -> bool:
         """Tell whether the digest or a count is to be reported; counts that the server has just refused are not."""

@@ -99,6 +99,7 @@ class Counts:
         shown: Acknowledged by the server, one by one.
         folded: Counted in the group of an alert that is, or will be, shown.
         digested: Reported by a digest that the server acknowledged.
+        published: Taken by a broker.
         dropped: Given up, by reason.
         queued: Waiting, what is being sent and what waits for a digest included.
         notifications: Notifications that the server acknowledged, updates and digests included.
@@ -107,6 +108,7 @@ class Counts:
     shown: int
     folded: int
     digested: int
+    published: int
     dropped: dict[str, int]
     queued: int
     notifications: int
@@ -127,6 +129,7 @@ class AlertQueue:
         identify: Callable[[Fingerprint], Fingerprint],
         dropped_alerts: DroppedAlerts,
         note: Callable[[str], None] = lambda _: None,
+        make_outbox: Callable[[Flood, DroppedAlerts, Callable[[], int]], Outbox] = Outbox,
     ) -> None:
         """Begin empty.
 
@@ -137,6 +140,7 @@ class AlertQueue:
             identify: Makes the fingerprint by which alerts fold of a raw one; takes its time.
             dropped_alerts: Takes what is given up.
             note: Takes what goes wrong here, for ``last_error``.
+            make_outbox: Makes what decides what is sent.
         """
         self._size = size
         # A large queue is looked at after each 16 alerts, and makes room for them and some more at once: doing both for
@@ -153,7 +157,7 @@ class AlertQueue:
         self._evicted = Digest()
         self._sorting: Submitted | _Evicted | None = None  # what is identified now, without the lock
         self.dropped_alerts: DroppedAlerts = dropped_alerts
-        self._outbox = Outbox(flood, self.dropped_alerts, self.mark)
+        self._outbox = make_outbox(flood, self.dropped_alerts, self.mark)
 
     # -- Inside the application ----------------------------------------------------------------
 
@@ -415,11 +419,12 @@ class AlertQueue:
         """Return all counts, of the same moment."""
         with self._soon():  # without the lock they may be a little apart
             outbox = self._outbox
-            queued = self._waiting() + outbox.digest.current.count + self._evicted.count
+            queued = self._waiting() + outbox.records() + self._evicted.count
             return Counts(
                 shown=outbox.shown,
                 folded=outbox.flood.folded,
                 digested=outbox.digested,
+                published=outbox.published,
                 dropped=dict(self.dropped_alerts.by_reason),
                 queued=queued + sum(entry.records for entry in (*self._in_flight, self._sorting) if entry is not None),
                 notifications=outbox.notifications,

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 class Stats:
     """A snapshot of what became of the records that a handler accepted.
 
-    At every moment accepted = shown + folded + digested + dropped + queued. A forked child begins at zero.
+    At every moment accepted = shown + folded + digested + published + dropped + queued. A forked child begins at zero.
 
     Attributes:
         accepted: Records that were handed over.
         shown: Alerts that the server acknowledged, one by one.
         folded: Repeats that another alert's toast counts.
         digested: Alerts that a digest reported: how many, of which levels, from when to when.
+        published: Alerts that a broker has taken; with one, nothing is shown, folded or digested here.
         dropped: Alerts that were given up, by reason.
         queued: Alerts that wait, the one that is being sent and those that wait for a digest included.
         notifications: Notifications that the server acknowledged.
@@ -28,6 +29,7 @@ class Stats:
     shown: int
     folded: int
     digested: int
+    published: int
     dropped: Mapping[str, int]
     queued: int
     notifications: int

@@ -1,0 +1,158 @@
+"""An outbox for a place that counts by itself: nothing is folded or capped, what came is sent in batches of tallies.
+
+A batch holds what came since the one before, by fingerprint. It is sent again unchanged until the place has taken it,
+and has one number at every try, so that the place counts it once however often it arrives. Meanwhile the next fills up.
+
+The queue's lock guards everything here.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Final
+
+from gntp_logging.alerts.alert import Alert
+from gntp_logging.alerts.fingerprint import Fingerprint
+
+from .digest import Digest, Finish, Tally
+from .dropped import DroppedAlerts
+from .flood import Decision, Flood, RepeatGroup
+from .outbox import DigestEntry, Entry, Outbox
+
+INTERVAL: Final = 0.03
+"""Seconds between two batches: what a flood logs meanwhile is one number, and nobody sees the delay."""
+
+MAX_TALLIES: Final = 100
+"""Fingerprints in one batch: with 16 KiB each, what one exchange carries."""
+
+
+class _Unfolded(Flood):
+    """Leaves everything to the digest, from which the batches are made."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0, 0, 0.0)
+
+    def offer(
+        self, alert: Alert, fingerprint: Fingerprint, sequence: int, now: float
+    ) -> tuple[Decision, RepeatGroup | None]:
+        del alert, fingerprint, sequence, now
+        return Decision.DIGEST, None
+
+
+class TallyOutbox(Outbox):
+    """What came since the last batch, and a batch that was not taken yet.
+
+    Attributes:
+        unacknowledged: The batch that goes before all others; None when the last one was taken.
+    """
+
+    def __init__(self, _flood: Flood, dropped_alerts: DroppedAlerts, newest: Callable[[], int]) -> None:
+        """Begin empty; the same arguments as for another outbox, whose flood is not needed."""
+        super().__init__(_Unfolded(), dropped_alerts, newest)
+        self.unacknowledged: Batch | None = None
+        self._numbers = itertools.count(1)
+        self._due = 0.0
+
+    def next_entry(self, flushed: int, now: float) -> Entry | None:
+        """Return the batch that is to be sent now, if there is one; see :meth:`.Outbox.next_entry`."""
+        if self.unacknowledged is not None:
+            return self.unacknowledged
+        since = self.digest.current.since
+        if since is None or (now < self._due and since > flushed):
+            return None
+        return Batch(self, self.digest.current, next(self._numbers))
+
+    def begin(self, batch: Batch, count: int, now: float) -> None:
+        """Take what a batch holds out of what fills up."""
+        if self.unacknowledged is batch:
+            self.unacknowledged = None
+            return
+        for _ in range(count):
+            self.digest.current.pop()
+        self._due = now + INTERVAL
+
+    def abandon(self, reason: str, mark: float, now: float) -> None:
+        """Count everything that waits as dropped; see :meth:`.Outbox.abandon`."""
+        batch = self.unacknowledged
+        if batch is not None and batch.sequence <= mark:
+            batch.dropped(reason, now)
+            self.unacknowledged = None
+        super().abandon(reason, mark, now)
+
+    def oldest(self) -> list[int]:
+        """Return sequence numbers among which that of the oldest alert is that waits here."""
+        return [*super().oldest(), *([] if self.unacknowledged is None else [self.unacknowledged.sequence])]
+
+    def has_news(self) -> bool:
+        """Tell whether something waits."""
+        return self.unacknowledged is not None or super().has_news()
+
+    def records(self) -> int:
+        """Return how many records wait here, those in lanes left out."""
+        return super().records() + (0 if self.unacknowledged is None else self.unacknowledged.records)
+
+    def next_due(self) -> float:
+        """Return when a batch is due, in seconds of time.monotonic; infinity when none is."""
+        if self.unacknowledged is not None:
+            return 0.0
+        return float("inf") if self.digest.current.since is None else self._due
+
+
+class Batch(DigestEntry):
+    """Tallies on their way, by fingerprint.
+
+    Attributes:
+        id_: Who sends it, and its number: ``3f09c5e2a7b14d68-12``; the same at every try.
+    """
+
+    def __init__(self, outbox: TallyOutbox, filling: Digest, number: int) -> None:
+        """Choose what fills the batch: what waits for longest, as much as one exchange carries.
+
+        Args:
+            filling: What waits; it stays there until the batch is taken.
+        """
+        digest = Digest()
+        digest.tallies = dict(itertools.islice(filling.tallies.items(), MAX_TALLIES))
+        digest.count = sum(tally.count for tally in digest.tallies.values())
+        digest.since = filling.since
+        super().__init__(outbox, digest)
+        self._tally_outbox = outbox
+        self._finished: list[Tally] = []
+        self.id_ = self.coalescing_id = f"{outbox.id_prefix}-{number}"
+
+    def compose(self, finish: Finish) -> Alert:
+        """Finish everything in it, and return the first alert; at another try the same."""
+        if not self._finished:
+            self._finished = [_finished(key, tally, finish) for key, tally in self._digest.tallies.items()]
+        return self._finished[0].newest
+
+    def tallies(self) -> list[Tally]:
+        """Return what it holds, without secrets; after :meth:`compose`."""
+        return self._finished
+
+    def taken(self, now: float) -> None:
+        """Let the next batch fill up."""
+        self._tally_outbox.begin(self, len(self._digest.tallies), now)
+
+    def shown(self, now: float) -> None:  # noqa: ARG002 - all entries have the same verbs
+        """Count what is in it as published."""
+        self._outbox.published += self._digest.count
+
+    def requeue(self, unanswered: int) -> None:  # noqa: ARG002 - as above: it may arrive twice, and counts once
+        """Send it again, before all others."""
+        self._tally_outbox.unacknowledged = self
+
+    def dropped(self, reason: str, now: float) -> None:  # noqa: ARG002 - as above
+        """Give up everything in it."""
+        self._outbox.dropped_alerts.add(self._digest.as_alert, reason, self._digest.count)
+
+
+def _finished(fingerprint: Fingerprint, tally: Tally, finish: Finish) -> Tally:
+    """Return a tally without secrets, whose alert has the fingerprint under which it was counted."""
+    alert = finish(tally.newest)
+    if not isinstance(fingerprint, str):  # too many for one each: counted by their level
+        fingerprint = f"other|{alert.level}"
+    finished = Tally(alert._replace(fingerprint=fingerprint))
+    finished.count, finished.first, finished.last = tally.count, tally.first, tally.last
+    return finished
