@@ -14,10 +14,10 @@ from typing import Any
 import redis
 
 from gntp_logging.fleet.redis_streams import RedisStreams
+from gntp_logging.fleet.scripts import INCIDENT, OPEN
+from gntp_logging.receiver.registry import Toast
 from tests.peers import require_program
-from tests.support import PATIENCE, free_port, wait_until
-
-KEYS = "k" * 32
+from tests.support import PATIENCE, RunningReceiver, free_port, wait_until
 
 
 class RedisServer:
@@ -79,6 +79,7 @@ class RelayProcess:
 
     def __init__(self, config: Path, output: Path) -> None:
         self._output = output
+        self._config = config
         with output.open("wb") as file:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "gntp_logging", "relay", "--config", str(config)], stdout=file, stderr=file
@@ -119,28 +120,55 @@ def relay_toml(url: str, desktops: dict[str, int], **more: object) -> str:
 
 
 HOST = """
-import logging, sys
+import logging, sys, threading
 from gntp_logging import GNTPHandler
-url, machine, count, key_file = sys.argv[1:]
+url, machine, count, pause, key_file = sys.argv[1:]
 handler = GNTPHandler(broker=url, app_name="shop", context={"machine": machine}, fleet_key_file=key_file or None)
 logger = logging.getLogger("shop.db")
 logger.addHandler(handler)
+between = threading.Event()
 for number in range(int(count)):
     logger.error("db-1 refused")
-handler.flush(30)
+    between.wait(float(pause))
+handler.flush(60)
 stats = handler.stats()
 print(stats.accepted, stats.published)
 """
 """A host's program: logs one incident, so often, and says what became of it."""
 
 
-def start_host(url: str, machine: str, count: int, key_file: Path | str = "") -> subprocess.Popen[str]:
-    """Start a program that logs one incident, so often."""
+def start_host(
+    url: str, machine: str, count: int, pause: float = 0.0, key_file: Path | str = ""
+) -> subprocess.Popen[str]:
+    """Start a program that logs one incident, so often, with a pause in seconds after each record."""
     return subprocess.Popen(
-        [sys.executable, "-c", HOST, url, machine, str(count), str(key_file)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOST, url, machine, str(count), str(pause), str(key_file)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
 
 
 def ended(hosts: Sequence[subprocess.Popen[str]]) -> list[str]:
     """Wait for programs, and return what each has printed."""
-    return [host.communicate(timeout=60)[0].strip() for host in hosts]
+    return [host.communicate(timeout=120)[0].strip() for host in hosts]
+
+
+def counted(server: RedisServer) -> dict[str, int]:
+    """Return what the broker has counted of all open incidents, by machine."""
+    client = server.client()
+    found: dict[str, int] = {}
+    for member in client.zrange(OPEN, 0, -1):
+        for name, value in client.hgetall(INCIDENT.encode() + member).items():
+            if name[:1] == b"n":
+                machine = json.loads(name[1:])[1]
+                found[machine] = found.get(machine, 0) + int(value)
+    return found
+
+
+def wait_for_count(receiver: RunningReceiver, count: int, seconds: float = 60.0) -> list[Toast]:
+    """Wait until a desktop shows a count; return its toasts up to that."""
+    toasts = receiver.wait_for(1, seconds)
+    while toasts[-1].headers["Data-Count"] != str(count):
+        toasts = receiver.wait_for(len(toasts) + 1, seconds)
+    return toasts

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleet.servers import RedisServer, StartRelay, ended, start_host
+from tests.fleet.servers import RedisServer, StartRelay, ended, start_host, wait_for_count
 from tests.support import RunningReceiver
 
 pytestmark = pytest.mark.program
@@ -20,11 +20,9 @@ def test_five_hosts_log_one_incident_and_the_desktop_has_one_toast(
     keys.write_text("k" * 32 + "\n")
     keys.chmod(0o600)
     start_relay(redis_server.url, {"desk": receiver.port}, fleet_key_file=str(keys), quiet=10)
-    hosts = [start_host(redis_server.url, f"web-{number}", 100, keys) for number in range(5)]
+    hosts = [start_host(redis_server.url, f"web-{number}", 100, key_file=keys) for number in range(5)]
     assert ended(hosts) == ["100 100"] * 5
-    toasts = receiver.wait_for(1)
-    while toasts[-1].headers["Data-Count"] != "500":
-        toasts = receiver.wait_for(len(toasts) + 1, 30)
+    toasts = wait_for_count(receiver, 500)
     assert len({toast.coalescing_id for toast in toasts}) == 1
     assert toasts[-1].headers["Data-Hosts"] == "5"
     assert toasts[-1].title.endswith("on 5 machines")
