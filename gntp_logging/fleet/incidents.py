@@ -11,8 +11,8 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Any, Final, NamedTuple
 
 from gntp_logging.alerts.alert import Alert
 from gntp_logging.alerts.alert_json import from_json
@@ -232,14 +232,17 @@ class Desk:
         if known is not None and known.incident.opening == incident.opening:
             shown = known.shown + known.digested
             self._forget(incident.member)
+            self._withdraw(incident.member)
         else:
             before = self._reported.get(incident.member, {})
             is_same = before.get("opening") == incident.opening
             shown = int(before.get("shown", 0)) + int(before.get("digested", 0)) if is_same else 0
         self._ended.append(incident)
-        self._withdraw(incident.member)
         if incident.count > shown:
-            self._outbox.digest.current.take_in(incident.member, incident.tally(shown), next(self._sequence))
+            # Under a name of its own: the next incident of its kind may be in the same digest.
+            name = _Ended(incident.member, incident.opening)
+            tally = replace(incident, alert=incident.alert._replace(fingerprint=name)).tally(shown)
+            self._outbox.digest.current.take_in(name, tally, next(self._sequence))
             self._outbox.digest.hurry(now)
 
     def _withdraw(self, member: str) -> None:
@@ -280,9 +283,9 @@ class Desk:
         """Return the application that an entry is of, and the notification."""
         alert = entry.compose(_as_it_is)
         tallies = self._tallies(entry)
-        member = str(tallies[0].newest.fingerprint)
+        member = _member(tallies[0])
         if isinstance(entry, DigestEntry):
-            apps = {str(tally.newest.fingerprint).partition(":")[2] for tally in tallies}
+            apps = {_member(tally).partition(":")[2] for tally in tallies}
             return apps.pop() if len(apps) == 1 else _SEVERAL, OutgoingAlert(
                 alert._replace(fingerprint=""),
                 entry.id_,
@@ -318,13 +321,14 @@ class Desk:
         changed: dict[str, str] = {}
         for tally in tallies:
             known = self._known.get(str(tally.newest.fingerprint))
-            if known is None:
+            if known is None:  # it has ended
                 continue
             if isinstance(entry, DigestEntry):
                 known.digested += tally.count
             else:
                 known.shown, known.digested = tally.count, 0
             changed[known.incident.member] = self._written(known)
+        self._reported.update({member: _read(text) for member, text in changed.items()})
         return changed
 
     def _written(self, known: _Known) -> str:
@@ -345,6 +349,18 @@ class Desk:
         for member in forgotten:
             self._reported.pop(member, None)
         return {CAUGHT_UP: str(self._caught_up)}, forgotten
+
+
+class _Ended(NamedTuple):
+    """What stands in a digest for an incident that has ended."""
+
+    member: str
+    opening: str
+
+
+def _member(tally: Tally) -> str:
+    name = tally.newest.fingerprint
+    return name.member if isinstance(name, _Ended) else str(name)
 
 
 def _ended(listed: Iterable[str]) -> Iterator[tuple[int, Incident]]:

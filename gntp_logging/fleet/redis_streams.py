@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from redis.backoff import NoBackoff
 from redis.connection import ConnectionPool
 from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
 from gntp_logging.gntp.network import host_and_port
@@ -108,8 +109,15 @@ class RedisStreams:
         Raises:
             ValueError: If it is none of these.
         """
-        # Health checks and the library's name would be exchanges of their own, each with a time limit of its own.
-        pool = ConnectionPool.from_url(url, protocol=3, retry=Retry(NoBackoff(), 0), driver_info=None)
+        # The library's name, and a question after notices of maintenance, would be exchanges of their own, each with a
+        # time limit of its own, and need rights that a host has no other use for.
+        pool = ConnectionPool.from_url(
+            url,
+            protocol=3,
+            retry=Retry(NoBackoff(), 0),
+            driver_info=None,
+            maint_notifications_config=MaintNotificationsConfig(enabled=False),
+        )
         connection: Any = pool.make_connection()  # redis-py's own types promise less than it does
         self._connection = connection
         self.label: str = (
