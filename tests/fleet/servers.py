@@ -14,7 +14,7 @@ from typing import Any
 import redis
 
 from gntp_logging.fleet.redis_streams import RedisStreams
-from gntp_logging.fleet.scripts import INCIDENT, OPEN
+from gntp_logging.fleet.scripts import INCIDENT, OPEN, STREAM
 from gntp_logging.receiver.registry import Toast
 from tests.peers import require_program
 from tests.support import PATIENCE, RunningReceiver, free_port, wait_until
@@ -47,9 +47,24 @@ class RedisServer:
             return bool(self.client().ping())
         return False
 
-    def client(self) -> Any:
+    def client(self, password: str | None = None) -> Any:
         """Return a client; its types promise less than it does."""
-        return redis.Redis(port=self.port, protocol=2)
+        return redis.Redis(port=self.port, password=password, protocol=2)
+
+    def freeze(self) -> None:
+        """Let it answer nothing more."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def published(self) -> int:
+        """Return how many records wait in the stream."""
+        entries = self.client().xrange(STREAM)
+        return sum(int(json.loads(fields[b"d"])["count"]) for _, fields in entries)
 
     def kill(self) -> None:
         """End it at once, as a crash would."""
