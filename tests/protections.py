@@ -703,9 +703,9 @@ PROTECTIONS: Final = (
     _one(
         "title: one line",
         "alerts/text.py",
-        "title",
-        'one_line(" · ".join(parts))',
-        '" · ".join(parts)',
+        "Draft.laid_out",
+        "headline = one_line(line)",
+        "headline = line",
         "tests/alerts/test_text.py::test_a_title_is_one_short_line",
     ),
     _one(

@@ -96,16 +96,21 @@ class Recorder:
 
 
 def said(toast: Toast) -> str:
-    """Return a toast's text without its last line, which must name this machine: the context of every alert."""
-    return without_context(toast.text)
+    """Return what a toast says above its last line, which must name level, logger and this machine."""
+    return without_last_line(f"{toast.title}\n{toast.text}")
 
 
-def without_context(text: str) -> str:
-    """Return a text without its last line, which must name this machine."""
+def without_last_line(text: str) -> str:
+    """Return a text without its last line, which must name level, logger and this machine."""
     said, newline, line = text.rpartition("\n")
     assert newline, text
-    assert line.split(" · ")[0] == platform.node(), text
+    assert line.split(" · ")[2] == platform.node(), text
     return said
+
+
+def whole(alert: Alert) -> str:
+    """Return title and text of an alert, which together say what happened; the title says the first line."""
+    return "\n".join(filter(None, (alert.title, alert.text)))
 
 
 class RunningReceiver:

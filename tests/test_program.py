@@ -38,7 +38,7 @@ from tests.support import (
     running_receiver,
     said,
     wait_until,
-    without_context,
+    without_last_line,
 )
 
 
@@ -258,7 +258,7 @@ def test_a_handler_that_is_removed_while_it_sends_delivers(attach: Attach, logge
         logger.error("nobody's")
         gate.open.set()
         assert handler.flush(PATIENCE)
-    assert sorted(map(without_context, gate.shown)) == ["one", "two"]  # they went side by side
+    assert sorted(map(without_last_line, gate.shown)) == ["one", "two"]  # they went side by side
 
 
 def test_a_handler_that_is_thrown_away_while_it_sends_delivers_and_ends_its_thread(receiver: RunningReceiver) -> None:

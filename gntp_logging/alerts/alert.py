@@ -80,10 +80,15 @@ class Alert(NamedTuple):
     def cleaned(self) -> Alert:
         """Return the alert with its texts as people read them, see :func:`.clean.clean`. It comes before all else."""
         draft = self.draft or PLAIN
-        pairs = itertools.chain(*self.context)
         texts = (
-            self.title, self.text, self.level_name, self.logger, *pairs, *self.url_parts, *draft.texts(),
-        )  # fmt: skip
+            self.title,
+            self.text,
+            self.level_name,
+            self.logger,
+            *itertools.chain(*self.context),
+            *self.url_parts,
+            *draft.texts(),
+        )
         if is_clean("\n".join(texts)):
             return self
         return self._replace(

@@ -142,17 +142,15 @@ class Digest:
 
         It looks like the most urgent alert of the digest. It says what came most often, exceptions by their type, how
         many there were of each level, when the first and the last was logged, and the newest. A single alert is
-        returned as it is, with its time.
+        returned as it is.
 
         Args:
             finish: Takes the secrets out of an alert, and cuts it.
         """
         tallies = list(self.tallies.values())
         if self.count == 1:
-            (alone,) = tallies
-            alert = finish(alone.newest)
-            logged = f"logged {clock(alone.last)}"
-            return alert._replace(text=f"{alert.text}\n{logged}" if alert.text else logged)
+            return finish(tallies[0].newest)
+        highest = max(tallies, key=lambda tally: tally.newest.level).newest
         most_urgent = max(tallies, key=lambda tally: (tally.newest.priority, tally.newest.sticky)).newest
         newest = max(tallies, key=lambda tally: tally.last).newest
         names = self._most_frequent(finish)
@@ -167,6 +165,8 @@ class Digest:
         shared = _shared_context(tallies)
         alert = finish(most_urgent)
         return alert._replace(
+            level=highest.level,
+            level_name=highest.level_name,
             title=one_line(title),
             text="\n".join(lines),
             created=newest.created,
@@ -261,38 +261,27 @@ def levels(tallies: list[Tally]) -> list[str]:
     return [f"{counts[level]:,} {level[1]}" for level in sorted(counts, reverse=True)]
 
 
-def span(first: float, last: float, today: float | None = None) -> str:
+def span(first: float, last: float, now: float | None = None) -> str:
     """Write when something began and ended, in local time; with the days if they differ, or are not today.
 
     Args:
         first: Seconds since 1970.
         last: Seconds since 1970.
-        today: The same, of today; None for now.
+        now: The same; None asks the clock.
 
     Returns:
         ``first 14:03:11, last 14:09:40``, or ``first 23 Nov 23:58:02, last 24 Nov 00:03:40``.
     """
-    begin, end, now = _local(first), _local(last), _local(time.time() if today is None else today)
-    if begin is None or end is None:  # a record may hold any time
+    try:
+        begin, end, today = map(time.localtime, (first, last, time.time() if now is None else now))
+    except (ValueError, OverflowError, OSError):  # a record may hold any time
         return "at unknown times"
-    how = _CLOCK if now is not None and begin[:3] == end[:3] == now[:3] else _DATED
+    how = clock_format(today, begin, end)
     return f"first {time.strftime(how, begin)}, last {time.strftime(how, end)}"
 
 
-def clock(moment: float, today: float | None = None) -> str:
-    """Write a time as :func:`span` does."""
-    local, now = _local(moment), _local(time.time() if today is None else today)
-    if local is None:
-        return "at an unknown time"
-    return time.strftime(_CLOCK if now is not None and local[:3] == now[:3] else _DATED, local)
-
-
-_CLOCK: Final = "%H:%M:%S"
-_DATED: Final = "%d %b %H:%M:%S"
-
-
-def _local(moment: float) -> time.struct_time | None:
-    try:
-        return time.localtime(moment)
-    except (ValueError, OverflowError, OSError):
-        return None
+def clock_format(today: time.struct_time, *moments: time.struct_time) -> str:
+    """Return the format of :func:`time.strftime` in which some moments are no more precise than a person needs."""
+    if all(moment[:3] == today[:3] for moment in moments):
+        return "%H:%M:%S"
+    return "%d %b %H:%M:%S" if all(moment[0] == today[0] for moment in moments) else "%d %b %Y %H:%M:%S"

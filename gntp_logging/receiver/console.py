@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple, TextIO
@@ -69,8 +70,9 @@ _MOST_TROUBLES: Final = 1000
 """Troubles that are throttled one by one; bounded, because subscribers choose their own names."""
 
 _MAX_LINES: Final = 30
-_MAX_LAST_LINES: Final = 10
-"""Lines of a terminal that are kept for the last line of a text that is cut."""
+_MAX_LAST_LINES: Final = 20
+"""Lines of a terminal that the last line of a text may take to be shown where the text is cut: a handler's fits the
+narrowest box."""
 
 
 class ConsoleDisplay:
@@ -133,7 +135,8 @@ class ConsoleDisplay:
         frame = self._frame
         paint = _COLOURS[toast.priority] if self._colour else ""
         side = self._styled(frame.down, paint)
-        top = self._edge((toast.application, toast.name), _weight(toast), width, paint, paint)
+        label = (_clock(toast), toast.application, toast.name)
+        top = self._edge(label, _weight(toast), width, paint, paint)
         yield self._styled(frame.top_left, paint) + top + self._styled(frame.top_right, paint)
         for line, style in self._lines(toast, width - 4, paint):
             padding = " " * (width - 4 - cells(line))
@@ -151,7 +154,9 @@ class ConsoleDisplay:
             yield from lines
             return
         # What it was, and below where it was: a handler of this package ends its text with a line about that.
-        last = list(wrap(text.rstrip().rpartition("\n")[2], width))[:_MAX_LAST_LINES]
+        last = list(wrap(text.rstrip().rpartition("\n")[2], width)) if text else []
+        if len(last) > _MAX_LAST_LINES:
+            last = []
         kept = _MAX_LINES - 1 - len(last)
         yield from lines[:kept]
         hidden = len(lines) - kept - len(last)
@@ -190,6 +195,10 @@ class ConsoleDisplay:
     @staticmethod
     def _styled(text: str, style: str) -> str:
         return f"{style}{text}{_RESET}" if style else text
+
+
+def _clock(toast: Toast) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(toast.arrived))
 
 
 def _weight(toast: Toast) -> str:

@@ -12,15 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from gntp_logging.alerts.context import MAX_ITEMS, MAX_LINE, MAX_VALUE, Context, cut_values, headers, line
+from gntp_logging.alerts.context import MAX_ITEMS, MAX_LINE, MAX_VALUE, Context, cut_values, last_line
 from gntp_logging.alerts.text import MAX_RAW_LINE
-from gntp_logging.gntp.headers import safe_value
-from gntp_logging.gntp.models import Notification
-from gntp_logging.gntp.requests import NotifyRequest
-from gntp_logging.gntp.wire import RequestReader, encode
 
 
 def record(**attributes: Any) -> logging.LogRecord:
@@ -39,7 +33,7 @@ def found(context: Context, made: logging.LogRecord | None = None) -> dict[str, 
 
 def test_the_machine_is_always_known() -> None:
     """Which one of many it is."""
-    assert line(Context().of(record())) == platform.node()
+    assert last_line((), Context().of(record())) == platform.node()
 
 
 def test_constants_variables_and_a_function_are_told() -> None:
@@ -88,7 +82,7 @@ def test_values_are_bounded_strings_on_one_line() -> None:
     assert len(pairs) == MAX_ITEMS
     assert all(len(value) <= MAX_RAW_LINE and "\n" not in value for _, value in pairs)
     assert all(len(value) <= MAX_VALUE for _, value in cut_values(pairs))
-    assert len(line(pairs)) <= MAX_LINE
+    assert len(last_line((), pairs)) <= MAX_LINE
 
 
 def test_what_extra_adds_is_told_as_far_as_it_is_plain() -> None:
@@ -142,7 +136,7 @@ def test_djangos_request_is_told_without_its_query() -> None:
     request = types.SimpleNamespace(method="POST", path="/pay/", GET={"token": "secret"})
     made = record(request=request, status_code=500)
     assert found(Context(), made) == {"method": "POST", "path": "/pay/", "status": "500"}
-    assert line(Context().of(made)) == f"{platform.node()} · POST /pay/ · status 500"
+    assert last_line((), Context().of(made)) == f"{platform.node()} · POST /pay/ · status 500"
 
 
 def test_a_socket_as_the_request_is_no_request() -> None:
@@ -233,27 +227,6 @@ def test_a_framework_with_other_insides_costs_nothing(monkeypatch: pytest.Monkey
     assert found(Context(), record(request=types.SimpleNamespace(method="GET", path="/"))) == {
         "method": "GET", "path": "/",
     }  # fmt: skip
-
-
-# -- Headers -------------------------------------------------------------------------------------
-
-
-def test_headers_are_named_as_headers_are() -> None:
-    """One for each name that has letters; the last of those that differ in signs."""
-    pairs = (("task_id", "1"), ("user agent", "x"), ("Über", "y"), ("…", "z"), ("task-id", "2"))
-    assert headers(pairs) == [("Data-Task-Id", "2"), ("Data-User-Agent", "x"), ("Data-Ber", "y")]
-
-
-@given(st.dictionaries(st.text(), st.text(), max_size=40))
-def test_any_names_and_values_make_a_request_that_is_read(values: dict[str, str]) -> None:
-    """Whatever users name, the alert arrives."""
-    pairs = Context(function=lambda _: values).of(record())
-    request = NotifyRequest("shop", Notification("n", "t", line(pairs)), app_specific_headers=headers(pairs) or None)
-    reader = RequestReader([])
-    reader.feed(encode(request))
-    read = reader.next_message()
-    assert isinstance(read, NotifyRequest)
-    assert list(read.app_specific_headers or ()) == [(name, safe_value(value)) for name, value in headers(pairs)]
 
 
 def test_context_variables_are_those_of_the_thread_that_logs(make_thread: Callable[..., None]) -> None:

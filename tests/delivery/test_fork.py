@@ -22,7 +22,7 @@ from tests.support import (
     running_receiver,
     said,
     wait_until,
-    without_context,
+    without_last_line,
 )
 
 pytestmark = [
@@ -88,7 +88,7 @@ def test_what_waits_at_the_fork_is_the_parents(attach: Attach, logger: logging.L
         assert [said(toast) for toast in works.toasts] == ["child"]
         gate.open.set()
         assert handler.flush(PATIENCE)
-        assert sorted(map(without_context, gate.shown)) == ["parent", "parent again"]
+        assert sorted(map(without_last_line, gate.shown)) == ["parent", "parent again"]
 
 
 @pytest.mark.program
@@ -177,7 +177,7 @@ def test_a_fork_inside_flush_lets_the_childs_flush_return(attach: Attach, logger
         interrupter.join(PATIENCE)
         assert settled
         assert exit_code(children[0]) == 0
-        assert list(map(without_context, gate.shown)) == ["parent"]
+        assert list(map(without_last_line, gate.shown)) == ["parent"]
 
 
 def test_a_fork_that_skips_the_hooks_is_noticed(

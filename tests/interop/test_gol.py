@@ -22,7 +22,7 @@ from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Response
 from tests.interop.gol import PASSWORD, PORT, Gol
 from tests.interop.passthrough import PassThrough
 from tests.peers import require_program
-from tests.support import wait_until, without_context
+from tests.support import wait_until, without_last_line
 
 URL = "https://127.0.0.1/errors?logger=orders&id=7"
 
@@ -184,7 +184,7 @@ def test_a_hostile_message_arrives_as_one_notification(gol: Gol) -> None:
         logging.getLogger("orders").error("a\r\n\r\nGNTP/1.0 NOTIFY NONE\r\nNotification-Callback-Target: http://x/")
         assert handler.flush(10)
     (shown,) = gol.notifications()[before:]
-    assert without_context(shown.text) == "a\n\nGNTP/1.0 NOTIFY NONE\nNotification-Callback-Target: http://x/"
+    assert without_last_line(shown.text) == "a\n\nGNTP/1.0 NOTIFY NONE\nNotification-Callback-Target: http://x/"
     assert shown.url == ""
 
 
