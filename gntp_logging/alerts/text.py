@@ -200,7 +200,7 @@ class Draft(NamedTuple):
             max_text: Characters of the text at most, without the notes; 0 for no limit. Neither the exception nor the
                 message takes more than a third of them, so that it is not the frames that are cut.
         """
-        error, said = self.error.text.strip(), message.strip()
+        error, said = _stripped(self.error.text), _stripped(message)
         if said in error or _is_celerys(said, last_line):
             said = ""
         line, _, rest = (error or self.headline or said).partition("\n")
@@ -233,6 +233,10 @@ PLAIN: Final = Draft()
 def first_line(text: str) -> str:
     """Return the first line of a text that is not blank, as long as it may be before its secrets are masked."""
     return text.strip()[:MAX_RAW_LINE].partition("\n")[0]
+
+
+def _stripped(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
 _CELERYS: Final = re.compile(r"Task (\S+)\[([\w-]+)\] raised (?:un)?expected: ")

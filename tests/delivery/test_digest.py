@@ -19,9 +19,13 @@ def test_it_tells_what_came_most_often_of_which_level_when_and_the_newest() -> N
     """And looks like the most urgent of them."""
     digest = Digest()
     for number in range(20):
-        digest.add(("db",), make_alert(title=f"no connection {number}", created=1000 + number), number)
+        digest.add(
+            ("db",), make_alert(title=f"no connection {number}", level_name="ERROR", created=1000 + number), number
+        )
     for number in range(3):
-        digest.add(("disk",), make_alert(title="disk full", level=50, created=900 + number), number)
+        digest.add(
+            ("disk",), make_alert(title="disk full", level=50, level_name="CRITICAL", created=900 + number), number
+        )
     told = digest.as_alert(as_it_is)
     assert told.title == "23 more alerts: 20 × no connection 19, 3 × disk full"
     assert told.text == f"3 CRITICAL, 20 ERROR\n{span(900, 1019)}"
@@ -160,7 +164,8 @@ def test_beyond_its_bound_a_digest_counts_by_level_only() -> None:
     """A hundred thousand different alerts are told exactly, and remembered in little."""
     digest = Digest()
     for number in range(100_000):
-        digest.take_in((number,), Tally(make_alert(f"fingerprint {number}", 40 if number % 2 else 50)), number)
+        alert = make_alert(level=40, level_name="ERROR") if number % 2 else make_alert(level=50, level_name="CRITICAL")
+        digest.take_in((number,), Tally(alert), number)
     assert len(digest.tallies) <= digests.MAX_FINGERPRINTS + 2
     told = digest.as_alert(as_it_is)
     assert told.title == "100,000 more alerts: 3 × title, 99,997 others"
