@@ -31,7 +31,6 @@ from tests.support import (
     said,
     send_response,
     wait_until,
-    without_last_line,
 )
 
 Fault = Callable[[socket.socket], None]
@@ -78,7 +77,7 @@ class Faulty(ScriptedServer):
 
     def texts(self) -> list[str]:
         """The texts of the notifications that were answered."""
-        return [without_last_line(one.notification.text) for one in self.requests if isinstance(one, NotifyRequest)]
+        return [said(one.notification) for one in self.requests if isinstance(one, NotifyRequest)]
 
 
 def adds_up(stats: Stats) -> bool:
@@ -255,9 +254,7 @@ class Refusing(ScriptedServer):
 
     def _answer(self, sock: socket.socket, _number: int) -> None:
         request = receive_request(sock)
-        text = (
-            without_last_line(request.notification.text) if isinstance(request, NotifyRequest) else request.message_type
-        )
+        text = said(request.notification) if isinstance(request, NotifyRequest) else request.message_type
         self.requests.append(text)
         code = self._codes.pop(text, None) if self._once else self._codes.get(text)
         if code is not None:
@@ -382,7 +379,7 @@ def test_an_answer_that_is_lost_makes_one_duplicate_at_most(
             request = receive_request(Peeked(sock))  # type: ignore[arg-type]  # enough of a socket
             assert isinstance(request, NotifyRequest)
             read.append(request)
-            if without_last_line(request.notification.text) == "lost" and len(read) == 1:
+            if said(request.notification) == "lost" and len(read) == 1:
                 fault(sock)
                 return
         send_response(sock, Response_Action=receive_request(sock).message_type)
@@ -418,12 +415,12 @@ def test_an_alert_that_is_never_answered_is_sent_twice_and_counted(
 
     def serve(sock: socket.socket, _number: int) -> None:
         request = receive_request(Peeked(sock))  # type: ignore[arg-type]  # enough of a socket
-        if isinstance(request, NotifyRequest) and without_last_line(request.notification.text) == "poison":
+        if isinstance(request, NotifyRequest) and said(request.notification) == "poison":
             poison.append(request.notification.id_ or "")
             fault(sock)
             return
         if isinstance(request, NotifyRequest):
-            shown.append(without_last_line(request.notification.text))
+            shown.append(said(request.notification))
         send_response(sock, Response_Action=receive_request(sock).message_type)
 
     with ScriptedServer(serve) as server:
@@ -617,7 +614,7 @@ def test_behind_a_tunnel_a_server_that_is_killed_costs_no_alert(
             for request in requests_of(sock):
                 with lock:
                     if isinstance(request, NotifyRequest):
-                        read.append(without_last_line(request.notification.text))
+                        read.append(said(request.notification))
                         shown.append(read[-1])
                     if len(read) >= last:
                         tunnel.server = None
