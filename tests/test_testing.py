@@ -128,9 +128,7 @@ def test_a_failure_says_what_came_instead(logger: logging.Logger, gntp_receiver:
         gntp_receiver.wait_for("order", timeout=0.01)
     logger.error("customer")
     assert handler.flush()
-    with pytest.raises(
-        AssertionError, match=r"no alert with 'order' within 0.01 s; 1 others came:\n  customer:"
-    ):
+    with pytest.raises(AssertionError, match=r"no alert with 'order' within 0.01 s; 1 others came:\n  customer:"):
         gntp_receiver.wait_for("order", timeout=0.01)
 
 

@@ -209,8 +209,8 @@ class Draft(NamedTuple):
         if title == " ".join(line.split()):  # all of it: what the title had to cut, the text has whole
             if error:
                 error = rest
-            elif not self.headline:
-                said = rest
+            elif said.partition("\n")[0] == line:  # a formatter may have made another text of it
+                said = said.partition("\n")[2]
         if not self.is_put_together:
             return title, "\n".join(filter(None, (cut(said.strip("\n"), max_text, self.missing), *self.notes)))
         heads = [
@@ -387,12 +387,16 @@ _EXCEPTIONS: Final = frozenset(("exc_info", "exception", "stack_info", "stack"))
 _EXCEPTIONS_AND_EVENT: Final = _EXCEPTIONS | {"event"}
 
 
-def json_event(text: str) -> dict[object, object] | None:
+def json_event(text: str, names: Sequence[str] = ("event",)) -> dict[object, object] | None:
     """Return the event that structlog's JSONRenderer, or another, has written as the message, as a dictionary.
 
     Without level, logger and time, which the record has. None if the text is something else.
+
+    Args:
+        text: Any text.
+        names: What the message may be called in it.
     """
-    if len(text) > _LEAST_RAW or '"event"' not in text:
+    if len(text) > _LEAST_RAW or not any(f'"{name}"' in text for name in names):
         return None
     import json  # what has written the text has loaded it
 
@@ -400,9 +404,11 @@ def json_event(text: str) -> dict[object, object] | None:
         found = json.loads(text)
     except (ValueError, RecursionError):  # thousands of digits, or of brackets
         return None
-    if type(found) is not dict or "event" not in found:
+    said = next((name for name in names if name in found), None) if type(found) is dict else None
+    if said is None:
         return None
-    return {name: value for name, value in found.items() if name not in _OF_RECORD}
+    event = {"event": found.pop(said)}
+    return event | {name: value for name, value in found.items() if name not in _OF_RECORD}
 
 
 _OF_RECORD: Final = frozenset(("level", "logger", "timestamp"))
@@ -512,8 +518,11 @@ def formatted(record: logging.LogRecord, formatter: logging.Formatter) -> str | 
         bare.msg = cast("str", {name: value for name, value in bare.msg.items() if name not in _EXCEPTIONS})
     try:
         text = formatter.format(bare)
-        event = json_event(text) if text[:1] == "{" else None
-        return before_traceback(text) if event is None else text_of_event(record, event)
+        event = json_event(text, ("event", "message")) if text[:1] == "{" else None
+        if event is None:
+            return before_traceback(text)
+        # What the record has is shown in its place.
+        return text_of_event(record, {name: value for name, value in event.items() if name not in bare.__dict__})
     except Exception:  # noqa: BLE001 - see message()
         return None
 

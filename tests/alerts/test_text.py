@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import itertools
+import json
 import linecache
 import logging
 import logging.handlers
@@ -506,3 +507,169 @@ def test_loguru_writes_the_traceback_into_the_message_and_it_is_not_told_twice()
     record = broken(failure(), 'cannot pay\nTraceback (most recent call last):\n\n> File "x", line 1, in y\n')
     assert whole(alert(record)).split("\n")[:3] == ["LookupError: no total", "in the basket", "cannot pay"]
     assert "Traceback" not in whole(alert(record))
+
+
+# -- The user's formatter ------------------------------------------------------------------------
+
+
+def shaped(record: logging.LogRecord, formatter: logging.Formatter) -> Alert:
+    """Make an alert of a record whose handler has a formatter."""
+    return AlertFactory("shop", LevelMap(), 1000).from_record(record, formatter).finished(1000)
+
+
+@pytest.mark.parametrize(
+    "format_",
+    ["[%(asctime)s] %(levelname)s in %(module)s: %(message)s", "%(asctime)s - %(name)s - %(levelname)s - %(message)s"],
+    ids=["Flask's quick start", "a copied block"],
+)
+def test_a_formatter_shapes_the_message_only(format_: str) -> None:
+    """Exception, frames and last line stay as they are, and so does the title."""
+    record = broken(failure())
+    plain, made = alert(record), shaped(record, logging.Formatter(format_, "%H:%M"))
+    expected = logging.Formatter(format_, "%H:%M").format(broken(None))
+    assert made.title == plain.title == "LookupError: no total"
+    assert made.text == plain.text.replace("cannot pay", expected)
+    assert made.body().rpartition("\n")[2] == plain.body().rpartition("\n")[2]
+    assert shaped(queued(record), logging.Formatter(format_, "%H:%M")).title == made.title
+    without = shaped(broken(None), logging.Formatter(format_, "%H:%M"))
+    assert (without.title, without.text) == ("cannot pay", expected)
+
+
+def test_a_stack_is_no_part_of_the_message() -> None:
+    """Python's formatter appends it."""
+    record = broken(None)
+    record.stack_info = 'Stack (most recent call last):\n  File "/srv/shop/orders.py", line 7, in pay\n    x'
+    assert shaped(record, logging.Formatter("! %(message)s")).text == "! cannot pay\nshop/orders.py:7 in pay"
+
+
+def test_a_formatter_that_appends_the_exception_itself_says_it_no_second_time() -> None:
+    """It need not go by the record."""
+    info = failure()
+
+    class Appending(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return "! " + record.getMessage() + "\n" + self.formatException(info)
+
+    assert shaped(broken(info), Appending()).text.count("LookupError") == 0
+
+
+@pytest.mark.parametrize("format_", ["%(message)s", "\x1b[1m%(message)s\x1b[0m"])
+def test_a_formatter_that_adds_nothing_adds_no_line(format_: str) -> None:
+    """A colour is nothing to read."""
+    record = broken(None)
+    made = AlertFactory("shop", LevelMap(), 1000).from_record(record, logging.Formatter(format_)).cleaned()
+    assert (made.finished(1000).title, made.finished(1000).text) == ("cannot pay", "")
+
+
+class JSONFormatter(logging.Formatter):
+    """Writes one JSON object a record, as formatters for collectors of logs do."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write names of the record's own, one of extra, and one of this formatter's."""
+        record.message = record.getMessage()
+        fields = {name: record.__dict__[name] for name in ("levelname", "name", "message", "order")}
+        if record.exc_info:
+            fields["exc_info"] = self.formatException(record.exc_info)
+        return json.dumps({**fields, "service": "till"})
+
+
+def test_a_json_formatters_object_is_read() -> None:
+    """What the record has is shown in its own place; what the formatter adds, as the rest of a dictionary."""
+    record = broken(failure())
+    record.__dict__["order"] = 4711
+    made = shaped(record, JSONFormatter())
+    assert made.text.split("\n")[1:3] == ["cannot pay", "service: 'till'"]
+    assert "{" not in made.text
+    assert made.text.count("4711") == 0
+    assert made.body().count("order 4711") == 1
+
+
+# -- Messages that are JSON ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ({"order": 1, "event": "boom", "level": "error", "logger": "x", "timestamp": "2026-11-28"}, "boom\norder: 1"),
+        ({"event": "boom"}, "boom"),
+        ({"event": "boom", "exception": [{"exc_type": "ValueError"}], "tags": ["a"]}, "boom\ntags: ['a']"),
+    ],
+)
+def test_a_json_object_with_an_event_is_shown_as_a_dictionary(said: dict[str, Any], text: str) -> None:
+    """As structlog's JSONRenderer writes it: without exception, level, logger and time."""
+    assert whole(alert(broken(None, json.dumps(said)))) == text
+
+
+def test_an_exception_in_a_json_object_is_shown_like_any_other() -> None:
+    """As format_exc_info has printed it, with the same fingerprint."""
+    info = failure()
+    printed = "".join(traceback.format_exception(*info)).rstrip()
+    made = alert(broken(None, json.dumps({"event": "cannot pay", "exception": printed, "level": "error"})))
+    assert whole(made) == whole(alert(broken(info)))
+    assert made.fingerprint == alert(broken(info)).fingerprint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"order": 1}', '{"event"', '{"event": 1} and more', '{"a": "event"}', "{}",
+        '{"event": ' + "7" * 5000 + "}", '{"event": ' + "[" * 5000 + "]" * 5000 + "}",
+    ],
+    ids=lambda text: text[:20],
+)  # fmt: skip
+def test_what_only_looks_like_an_event_is_left_as_it_is(text: str) -> None:
+    """The message is shown."""
+    assert whole(alert(broken(None, text))).startswith(text[:119])
+
+
+@pytest.mark.slow
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner)
+                    | st.dictionaries(st.text() | st.just("event"), inner)))  # fmt: skip
+def test_any_json_is_shown(value: Any) -> None:
+    """There is an alert, and an event is no JSON any more."""
+    made = alert(broken(None, json.dumps({"event": "boom", "value": value})))
+    assert made.title == "boom"
+    assert made.text.startswith("value: ")
+
+
+# -- What is said once ---------------------------------------------------------------------------
+
+TASK_ID = "9421bfbb-a7cf-4c63-90d9-093b126dadeb"
+"""Of Celery."""
+
+
+def of_celery(message: str, exc_info: Any = None, **context: str) -> Alert:
+    """Return the alert of a record of Celery's."""
+    record = broken(exc_info, message)
+    record.__dict__ |= context
+    return alert(record)
+
+
+def test_celerys_message_about_an_exception_is_left_out() -> None:
+    """It says the exception, and what the last line says; without that it stays."""
+    info = raised(KeyError("total"))
+    message = f"Task shop.pay[{TASK_ID}] raised unexpected: KeyError('total')"
+    made = of_celery(message, info, task="shop.pay", task_id=TASK_ID)
+    assert made.text.startswith("alerts/test_text.py:")
+    assert made.body().endswith(f" · task shop.pay · task_id {TASK_ID}")
+    assert of_celery(message, info).text.startswith(message)
+
+
+def test_a_task_that_a_message_names_is_not_named_again() -> None:
+    """The last line has what the text has not."""
+    made = of_celery(f"Task shop.pay[{TASK_ID}] retry: Retry in 3s", task="shop.pay", task_id=TASK_ID)
+    assert "task" not in made.body()
+    assert of_celery("odd", task="shop.pay", task_id=TASK_ID).body().endswith(f"task shop.pay · task_id {TASK_ID}")
+
+
+def test_a_cut_is_marked_by_one_line_and_leaves_the_last_line() -> None:
+    """Whatever was cut: the exception's lines, the message's, and what max_text has no room for."""
+    record = broken(raised(ValueError("\n".join(map(str, range(50))))), "\n".join(["a message " * 9] * 50))
+    for max_text in (0, 64, 100, 300, 1000):
+        made = AlertFactory("shop", LevelMap(), max_text).from_record(record).finished(max_text)
+        *_, mark, last = made.body().split("\n")
+        assert made.title == "ValueError: 0"
+        assert made.body().count("... (+") == 1
+        assert mark.startswith("... (+")
+        assert last.startswith("ERROR · shop · ")
+        assert not max_text or len(made.text) <= max_text
