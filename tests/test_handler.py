@@ -289,7 +289,7 @@ def test_the_context_arrives_as_a_line_and_as_headers(logger: logging.Logger, re
     logger.error("it broke", extra={"order": 4711})
     assert handler.flush(10)
     (toast,) = receiver.toasts
-    assert toast.text == f"ERROR · {logger.name[:59]}… · {platform.node()} · production · api_key *** · order 4711"
+    assert toast.text == f"ERROR · {logger.name} · {platform.node()} · production · api_key *** · order 4711"
     data = {name: value for name, value in toast.headers.items() if name.startswith("Data-")}
     assert data == {
         "Data-Machine": platform.node(),
@@ -513,8 +513,13 @@ def test_any_message_arrives(receiver: RunningReceiver, text: str) -> None:
     handler.close()
     (toast,) = receiver.toasts[already:]
     read = clean(text)
-    expected = safe_value(read if read.strip() else "(empty message)").split()  # a title's blanks become one
-    assert expected in (said(toast).split(), without_last_line(f"\n{toast.text}").split())  # the title may be cut
+    expected = safe_value(read if read.strip() else "(empty message)")
+    shown = (said(toast), without_last_line(f"\n{toast.text}"))  # where the title is cut the text has it whole
+    assert _letters(expected) in map(_letters, shown)
+
+
+def _letters(text: str) -> list[str]:
+    return [letter for letter in text if letter.isalnum()]
 
 
 def test_message_arguments_that_fail_do_not_cost_the_alert(receiver: RunningReceiver) -> None:

@@ -130,8 +130,8 @@ def test_what_is_logged_on_the_workers_thread_is_ignored(attach: Attach, logger:
     handed: list[str] = []
 
     def on_error(alert: Any, reason: str) -> None:
-        handed.append(alert.text)
-        logger.error("lost: %s", alert.text)
+        handed.append(alert.title)
+        logger.error("lost: %s", alert.title)
 
     with ScriptedServer(answer_error(500)) as server:
         handler = attach(server.port, on_error=on_error)

@@ -106,7 +106,8 @@ def _show(text: str, config: str | None, overrides: Overrides) -> int:
         if config is not None:
             settings = list(args.config_file(config).handlers(overrides).values())
         for one in settings:
-            say(one.make().preview(record).text)
+            alert = one.make().preview(record)
+            say("\n".join(filter(None, (alert.title, alert.text))))
     except ValueError as error:
         raise UsageError(str(error)) from error
     return 0
