@@ -486,7 +486,7 @@ def test_a_name_that_nobody_knows_is_a_delay(
 def test_a_step_of_the_clock_changes_nothing(
     attach: Attach, logger: logging.Logger, monkeypatch: pytest.MonkeyPatch, step: float
 ) -> None:
-    """Ages, pauses and deadlines go by the monotonic clock; only times in a digest's text are the wall clock's."""
+    """Ages, pauses and deadlines go by the monotonic clock; only times in texts are the wall clock's."""
     port = free_port()
     handler = attach(port)
     logger.error("before the step")

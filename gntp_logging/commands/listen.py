@@ -195,8 +195,9 @@ def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], s
     with contextlib.ExitStack() as at_the_end:
         for name, display in displays.items():
             if isinstance(display, Running):
-                if arguments.as_service and isinstance(display, Connecting):
-                    display.may_be_away = True
+                if isinstance(display, Connecting):
+                    # Another display shows what comes; of a service nobody sees that it ends.
+                    display.may_be_away = arguments.as_service or len(displays) > 1
                 _start(name, display)
                 at_the_end.callback(display.close)
             if isinstance(display, Addressed):

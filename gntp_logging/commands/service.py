@@ -196,6 +196,7 @@ def systemd_unit(command: Sequence[str]) -> str:
     return f"""\
 [Unit]
 Description=gntp-logging: shows the alerts of programs
+StartLimitIntervalSec=0
 
 [Service]
 ExecStart={" ".join(map(_quoted, command))}

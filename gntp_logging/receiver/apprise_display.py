@@ -23,7 +23,9 @@ MAX_WAITING: Final = 50
 """Toasts that wait for a decision, and messages that wait for a target. With more, the oldest are left out."""
 
 TIME_LIMIT: Final = 30.0
-"""Seconds for a target to take a message, after which it counts as one that fails."""
+"""Seconds for a target to take a message. It counts as sent then: nobody knows, and twice would be worse than once."""
+
+_NO_ANSWER: Final = f"no answer within {TIME_LIMIT:g} s"
 
 _FIRST_PAUSE: Final = 5.0
 _LONGEST_PAUSE: Final = 300.0
@@ -127,6 +129,9 @@ class _Target:
             report: Called once when it begins to fail, with the reason.
         """
         self._server = server
+        if server.socket_read_timeout == apprise.URLBase.socket_read_timeout:  # the file says nothing of it
+            server.socket_read_timeout = TIME_LIMIT
+        self._unsure = 0
         self._name = str(server.url(privacy=True)).partition("?")[0]
         self._report = report
         self._waiting: deque[Message] = deque(maxlen=MAX_WAITING)
@@ -144,7 +149,7 @@ class _Target:
             self._changed.notify()
             is_late = self._began is not None and time.monotonic() - self._began > TIME_LIMIT
         if is_late:
-            self._fail(f"no answer within {TIME_LIMIT:g} s")
+            self._fail(_NO_ANSWER)
 
     def close(self, until: float) -> None:
         """End once all is sent, or at a time of time.monotonic: what hangs then ends with the program."""
@@ -164,13 +169,14 @@ class _Target:
                 self._began = time.monotonic()
             reason = self._send(message)
             with self._changed:
-                self._began = None
-                if reason is None:
-                    if self._waiting and self._waiting[0] is message:  # else it was left out meanwhile
-                        self._waiting.popleft()
-                    self._has_failed, pause = False, _FIRST_PAUSE
-                    continue
-            self._fail(reason)
+                is_late, self._began = time.monotonic() - self._began >= TIME_LIMIT, None
+                if (reason is None or is_late) and self._waiting and self._waiting[0] is message:
+                    self._waiting.popleft()
+            if reason is None:
+                self._has_failed, self._unsure, pause = False, 0, _FIRST_PAUSE
+                continue
+            self._unsure += is_late
+            self._fail(_NO_ANSWER if is_late else reason)
             with self._changed:
                 if self._changed.wait_for(lambda: self._is_closed, pause):
                     return
@@ -178,11 +184,12 @@ class _Target:
 
     def _send(self, message: Message) -> str | None:
         """Send a message; return why the target has not taken it."""
+        lines = [message.text, f"({self._unsure:,} before this may be missing)" if self._unsure else ""]
         with _captured() as said:
             try:
                 is_taken = self._server.notify(
                     title=message.title,
-                    body=message.text or message.title,
+                    body="\n".join(filter(None, lines)) or message.title,
                     notify_type=_type_of(message),
                     body_format=apprise.NotifyFormat.TEXT,  # nothing of it is markup
                 )

@@ -135,14 +135,34 @@ def test_a_target_that_hangs_is_reported_and_delays_no_other(tmp_path: Path, mon
     """Not the end either, for longer than a few seconds."""
     monkeypatch.setattr(apprise_display, "TIME_LIMIT", 0.0)
     monkeypatch.setattr(apprise_display, "_CLOSE_TIME", 0.1)
-    with running() as good, running() as slow, display(tmp_path, good.url, slow.url) as (made, reported):
+    with (
+        running() as good,
+        running() as slow,
+        display(tmp_path, f"{good.url}?rto=5", f"{slow.url}?rto=5") as (made, reported),
+    ):
         slow.may_answer.clear()
         made.show(error("first"))
         slow.wait_for(1)
         made.show(error("second"))
         assert len(good.wait_for(2)) == 2
         made.close()
-        assert any("no answer within 0 s" in line for line in reported)
+        assert any(line.endswith("no answer within 30 s") for line in reported)
+
+
+def test_what_may_have_been_taken_is_not_sent_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the time limit nobody knows; the next message says so."""
+    monkeypatch.setattr(apprise_display, "TIME_LIMIT", 0.0)
+    monkeypatch.setattr(apprise_display, "_FIRST_PAUSE", 0.01)
+    with running() as target, display(tmp_path, f"{target.url}?rto=5") as (made, _):
+        target.status = 500
+        made.show(error("first"))
+        target.wait_for(1)
+        target.status = 200
+        made.show(error("second"))
+        first, second = target.wait_for(2)
+        assert first["title"] == "shop: first"
+        assert second["title"] == "shop: second"
+        assert second["message"].endswith("(1 before this may be missing)")
 
 
 @pytest.mark.parametrize("content", [None, "", "bogus\n", "foo://x\n"])
