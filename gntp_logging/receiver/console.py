@@ -70,9 +70,12 @@ _MOST_TROUBLES: Final = 1000
 """Troubles that are throttled one by one; bounded, because subscribers choose their own names."""
 
 _MAX_LINES: Final = 30
-_MAX_LAST_LINES: Final = 20
-"""Lines of a terminal that the last line of a text may take to be shown where the text is cut: a handler's fits the
-narrowest box."""
+_MAX_LAST_LINE: Final = 160
+"""Characters of a text's last line that is shown where the text is cut: a handler's is no longer. In the narrowest box
+it takes some twenty lines."""
+
+_LEAST_LINES: Final = 5
+"""Lines of title and text that are shown at the least."""
 
 
 class ConsoleDisplay:
@@ -154,10 +157,11 @@ class ConsoleDisplay:
             yield from lines
             return
         # What it was, and below where it was: a handler of this package ends its text with a line about that.
-        last = list(wrap(text.rstrip().rpartition("\n")[2], width)) if text else []
-        if len(last) > _MAX_LAST_LINES:
-            last = []
+        last_line = text.rstrip().rpartition("\n")[2]
+        last = list(wrap(last_line, width)) if 0 < len(last_line) <= _MAX_LAST_LINE else []
         kept = _MAX_LINES - 1 - len(last)
+        if kept < _LEAST_LINES:
+            last, kept = [], _MAX_LINES - 1
         yield from lines[:kept]
         hidden = len(lines) - kept - len(last)
         yield from ((line, "") for line in wrap(f"... (+{hidden:,} {'lines' if hidden > 1 else 'line'})", width))

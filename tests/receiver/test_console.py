@@ -198,6 +198,16 @@ def test_a_handlers_last_line_outlives_the_cut_in_the_narrowest_box(monkeypatch:
     assert "ERROR ·" in " ".join(inside)
 
 
+def test_a_last_line_that_leaves_no_room_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few characters may take many lines of a narrow box."""
+    monkeypatch.setenv("COLUMNS", "10")
+
+    inside = _inside(_draw(Toast("a", "b", "title", "line\n" * 100 + "注文処理 " * 32)))
+
+    assert inside[:2] == ["title", "line"]
+    assert inside[-1].startswith("... (+") or inside[-2].startswith("... (+")
+
+
 def test_thirty_lines_are_shown_whole() -> None:
     """Nothing is cut from what just fits."""
     inside = _inside(_draw(Toast("a", "b", "title", "\n".join(f"line {number}" for number in range(29)))))
