@@ -156,7 +156,7 @@ class Digest:
         names = self._most_frequent(finish)
         said = [f"{count:,} × {name}" for name, count in names.most_common()]
         if others := self.count - names.total():
-            said.append(f"{others:,} others")
+            said.append(f"{others:,} {'others' if others > 1 else 'other'}")
         title = f"{self.count:,} more alerts: {', '.join(said)}"
         lines = [] if (headline := finish(newest).title) in names else [f"newest: {headline}"]
         if len(by_level := levels(tallies)) > 1:
