@@ -113,7 +113,15 @@ class Alert(NamedTuple):
         context = cut_values(self.context)
         last = last_line((self.level_name, self.logger), context)
         title, text = self.draft.laid_out(self.title, self.text, last, max_text)
-        return self._replace(title=title, text=text, context=context, exc_type=self.draft.exc_type(), draft=None)
+        return self._replace(
+            title=title,
+            text=text,
+            level_name=texts.one_line(self.level_name),
+            context=context,
+            exc_type=texts.one_line(self.draft.exc_type()),
+            logger=texts.one_line(self.logger),
+            draft=None,
+        )
 
     def raw_exc_type(self) -> str:
         """Return the type of the exception, whose secrets may not be masked yet."""
@@ -228,9 +236,8 @@ class AlertFactory:
 
     def _make_presentation(self, level: int, level_name: str, logger: str) -> _LevelPresentation:
         style = self._levels.style(level)
-        return _LevelPresentation(
-            style.event, style.priority, style.sticky, texts.one_line(level_name), texts.one_line(logger)
-        )
+        level_name, logger = texts.joined(level_name), texts.joined(logger)
+        return _LevelPresentation(style.event, style.priority, style.sticky, level_name, logger)
 
     def from_record(
         self,

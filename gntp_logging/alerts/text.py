@@ -200,7 +200,7 @@ class Draft(NamedTuple):
             max_text: Characters of the text at most, without the notes; 0 for no limit. Neither the exception nor the
                 message takes more than a third of them, so that it is not the frames that are cut.
         """
-        error, said = _stripped(self.error.text), _stripped(message)
+        error, said = _BEHIND_TYPE.sub(r"\1 ", _stripped(self.error.text)), _stripped(message)
         if said in error or _is_celerys(said, last_line):
             said = ""
         line, _, rest = (error or self.headline or said).partition("\n")
@@ -238,6 +238,9 @@ def first_line(text: str) -> str:
 def _stripped(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").strip()
 
+
+_BEHIND_TYPE: Final = re.compile(r"\A([\w.<>]+:)\s+")
+"""A message may begin with line ends; a type alone is no title."""
 
 _CELERYS: Final = re.compile(r"Task (\S+)\[([\w-]+)\] raised (?:un)?expected: ")
 
@@ -558,11 +561,10 @@ def cut(text: str, max_text: int, missing: Missing = _COMPLETE) -> str:
     if 0 < max_text < 2 * _CUT_MARK_SIZE:  # too few for a line about them
         return text if len(text) <= max_text else text[: boundary(text, max_text - 1)] + "…"
     kept, (characters, lines) = shortened(Raw(text, missing), max_text and max_text - _CUT_MARK_SIZE)
-    return f"{kept}\n{more_lines(lines) if lines else f'... (+{characters:,} characters)'}"
+    return f"{kept}\n{_more_lines(lines) if lines else f'... (+{characters:,} characters)'}"
 
 
-def more_lines(count: int) -> str:
-    """Return the line that marks a cut."""
+def _more_lines(count: int) -> str:
     return f"... (+{count:,} lines)" if count > 1 else "... (+1 line)"
 
 

@@ -1,4 +1,4 @@
-"""A digest: one alert that stands for many which were not shown one by one. Pure: the clock is an argument.
+"""A digest: one alert that stands for many which were not shown one by one. Pure but for the day that it is.
 
 It counts alerts by fingerprint, so that it stays small however many come.
 """

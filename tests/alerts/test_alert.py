@@ -59,6 +59,12 @@ def test_the_title_is_the_exceptions_own_line() -> None:
     assert made.exc_type == "ValueError"
 
 
+def test_an_exception_whose_message_begins_with_a_line_end_has_a_title() -> None:
+    """Its type alone says too little."""
+    made = alert(record("x", exc_info=ValueError("\n\n  no total\n  in the basket")))
+    assert (made.title, made.text) == ("ValueError: no total", "  in the basket\nx")
+
+
 def test_a_records_own_title_comes_before_the_options_and_that_before_what_happened() -> None:
     """The text then begins with what happened."""
     failed = record("cannot charge", exc_info=failure_of("no"))
