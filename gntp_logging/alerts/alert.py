@@ -111,7 +111,8 @@ class Alert(NamedTuple):
         if self.draft is None:
             return self
         context = cut_values(self.context)
-        last = last_line((self.level_name, self.logger), context)
+        # Where the text is the message alone, nothing depends on the room that is left.
+        last = last_line((self.level_name, self.logger), context) if self.draft.is_put_together else ""
         title, text = self.draft.laid_out(self.title, self.text, last, max_text)
         return self._replace(
             title=title,
