@@ -43,7 +43,7 @@ from gntp_logging.gntp.headers import is_name
 from gntp_logging.gntp.models import Event, Received
 from gntp_logging.gntp.origin import SOFTWARE_NAME
 from gntp_logging.gntp.requests import ExtraHeaders, RegisterRequest, SubscribeRequest
-from gntp_logging.gntp.wire import Envelope
+from gntp_logging.gntp.wire import Envelope, Limits
 
 from .cuts import MAX_ID
 from .forward_queue import Forwardable, ForwardQueue, Shared, without_pictures
@@ -67,10 +67,13 @@ QUEUE_BYTES: Final = 2 * 1024 * 1024
 ALL_QUEUES_BYTES: Final = 4 * 1024 * 1024
 """Bytes of the messages that wait for all subscribers; one that waits for several counts once."""
 
-SENDING_BYTES: Final = 4 * 1024 * 1024
+SENDING_BYTES: Final = 2 * 1024 * 1024
 """Bytes of what is sent to all subscribers at a time, encoded and encrypted."""
 
-KNOWN_BYTES: Final = 64 * 1024
+ANSWER_BYTES: Final = 64 * 1024
+"""Bytes of one subscriber's answer: room for the headers that it echoes."""
+
+KNOWN_BYTES: Final = 32 * 1024
 """Bytes of what is remembered of what one subscriber knows; an application that is forgotten is registered again."""
 
 MAX_FAILURES: Final = 5
@@ -84,6 +87,8 @@ FORWARD_TIMEOUT: Final = 5.0
 
 LOSS_INTERVAL: Final = 60.0
 """Seconds between two notices of one subscriber's losses: a subscriber that is gone loses every message."""
+
+_ANSWER_LIMITS: Final = Limits(header_block=ANSWER_BYTES, section=ANSWER_BYTES)
 
 # DES is below the others because its key of 56 bits can be searched.
 _STRENGTHS: Final[Mapping[str | None, int]] = {None: 0, "DES": 1, "AES": 2, "3DES": 2}
@@ -159,6 +164,7 @@ class Hub:
             envelope.password + request.id_,
             keys.ALGORITHMS[envelope.hash_id],
             ciphers.ALGORITHMS[envelope.cipher_id] if envelope.cipher_id else None,
+            limits=_ANSWER_LIMITS,
         )
         known = self._forwarders.get(request.id_)
         if known is not None and not known.has_failed:

@@ -8,7 +8,7 @@ import http.client
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -302,13 +302,31 @@ def test_what_is_kept_is_bounded_in_bytes(display: WebDisplay, monkeypatch: pyte
     monkeypatch.setattr(web, "MAX_PICTURES", 1000)
     for number in range(4):
         display.show(toast("t", icon=Resource(png + bytes([number]) * 300), coalescing_id=f"{number % 3}"))
+        settle(display)
     display.show(toast("t", icon=Resource(png + bytes(1001))))
     settle(display)
-    assert [data[-1] for data in display._pictures.values()] == []
-    display.show(toast("t", icon=Resource(png + b"5" * 300), coalescing_id="5"))
+    assert [data[-1] for data in display._pictures.values()] == [1, 2, 3]
+    display.show(toast("t", icon=Resource(png + b"5" * 990), coalescing_id="5"))
+    settle(display)
     display.show(toast("t", icon=Resource(png + b"6" * 300), coalescing_id="5"))
     settle(display)
     assert [data[-1:] for data in display._pictures.values()] == [b"6"]
+
+
+def test_pictures_on_their_way_to_the_loop_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They come faster than a busy loop takes them; what came while nobody served holds no room."""
+    shown, png = WebDisplay(), b"\x89PNG\r\n\x1a\n"
+    given: list[Callable[[], object]] = []
+    arrived: list[Toast] = []
+    monkeypatch.setattr(web, "MAX_PICTURES", 1000)
+    monkeypatch.setattr(shown._loop, "call", given.append)
+    monkeypatch.setattr(shown, "_add", arrived.append)
+    for number, size in enumerate((400, 400, 400, 1001, 100)):
+        shown.show(toast(icon=Resource(png + bytes([number]) * size)))
+    for function in given:
+        function()
+    assert [isinstance(each.icon, Resource) for each in arrived] == [True, True, False, False, True]
+    assert shown._arriving == 0
 
 
 def test_a_picture_that_could_hold_a_program_is_not_served(display: WebDisplay) -> None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import hmac
 import json
 import os
+import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -186,6 +188,8 @@ class WebDisplay:
         self._size = 0
         self._pictures: OrderedDict[str, bytes] = OrderedDict()
         self._number = 0
+        self._arriving = 0  # bytes of the pictures that the loop has not taken yet
+        self._lock = threading.Lock()  # guards their number, which the receiver's thread raises
         self._pages: dict[_Page, asyncio.BaseTransport | None] = {}
         self._loop = LoopThread("gntp-web", self._serving)
 
@@ -205,7 +209,16 @@ class WebDisplay:
 
     def show(self, toast: Toast) -> None:
         """Show a toast on all pages."""
-        self._loop.call(lambda: self._add(toast))
+        icon, size = toast.icon if _is_showable(toast.icon) else None, 0
+        with self._lock:
+            if isinstance(icon, Resource):
+                size = len(icon.data or b"")
+            if self._arriving + size > MAX_PICTURES:  # they may come faster than the loop takes them
+                icon, size = None, 0
+            self._arriving += size
+        title, text = cut(toast.title, MAX_TITLE), cut(toast.text, MAX_TEXT)
+        kept = dataclasses.replace(toast, title=title, text=text, icon=icon, headers={})
+        self._loop.call(lambda: self._arrive(kept, size))
 
     def notice(self, notice: Notice) -> None:
         """Show an event on all pages if it has a toast, or if something went wrong; others are not for people."""
@@ -219,6 +232,8 @@ class WebDisplay:
 
     @contextlib.asynccontextmanager
     async def _serving(self) -> AsyncIterator[None]:
+        with self._lock:
+            self._arriving = 0  # what came while nobody served was not taken
         app = web.Application(middlewares=[_secured], client_max_size=_MAX_REACTION)
         for path in _FILES:
             app.router.add_get(path, _file)
@@ -264,6 +279,11 @@ class WebDisplay:
 
         return guarded
 
+    def _arrive(self, toast: Toast, size: int) -> None:
+        with self._lock:
+            self._arriving -= size
+        self._add(toast)
+
     def _add(self, toast: Toast) -> None:
         self._number += 1
         key = (toast.application, toast.coalescing_id or f" {self._number}")
@@ -287,7 +307,7 @@ class WebDisplay:
 
     def _keep_picture(self, icon: str | Resource | None) -> str:
         """Remember a picture that browsers can show; return its identifier, or an empty string."""
-        if not isinstance(icon, Resource) or icon.data is None or not _picture_type(icon.data):
+        if not isinstance(icon, Resource) or icon.data is None or not _is_showable(icon):
             return ""
         id_ = icon.unique_id() or ""
         self._pictures[id_] = icon.data
@@ -382,6 +402,10 @@ def _port(sockets: Iterable[Any]) -> int:
     """Return the port of a server's first socket."""
     port: int = next(iter(sockets)).getsockname()[1]
     return port
+
+
+def _is_showable(icon: str | Resource | None) -> bool:
+    return isinstance(icon, Resource) and icon.data is not None and bool(_picture_type(icon.data))
 
 
 def _picture_type(data: bytes) -> str:
