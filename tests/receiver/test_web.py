@@ -238,13 +238,47 @@ def test_odd_reactions_are_refused(display: WebDisplay, body: str, caplog: pytes
 def test_a_body_that_is_no_text_is_refused(display: WebDisplay, caplog: pytest.LogCaptureFixture) -> None:
     """Nor is one that says that it is packed, and is not."""
     parts = urlsplit(display.url)
-    for headers, body in ({}, b"\xff\xfe\xfd"), ({"Content-Encoding": "gzip"}, b"no gzip"):
+    wide = '{"number": 1, "reaction": "CLICK"}'.encode("utf-16")
+    for headers, body in ({}, b"\xff\xfe\xfd"), ({}, wide), ({"Content-Encoding": "gzip"}, b"no gzip"):
         connection = http.client.HTTPConnection("127.0.0.1", parts.port or 0, timeout=10)
         connection.request("POST", f"/react?token={token(display)}", body, headers)
         assert connection.getresponse().status == 400
         connection.close()
-    # aiohttp itself reports a body that it cannot unpack when it reads on after the answer.
-    assert [record for record in caplog.records if record.name != "aiohttp.server"] == []
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x16\x03\x01\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"POST /react?token=TOKEN HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"POST /react?token=TOKEN HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"POST /react?token=TOKEN HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{",
+    ],
+)
+def test_what_is_no_http_writes_nothing_to_the_terminal(
+    display: WebDisplay, data: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Anybody who reaches the port could fill it."""
+    with connected(urlsplit(display.url).port or 0) as sock:
+        sock.sendall(data.replace(b"TOKEN", token(display).encode()))
+        sock.shutdown(socket.SHUT_WR)
+        answer = b""
+        while piece := sock.recv(65536):
+            answer += piece
+    assert not answer or answer.startswith(b"HTTP/1.0 400 ")
+    display.close()  # what it does after the answer is done then
+    assert caplog.records == []
+
+
+def test_a_mistake_of_its_own_is_logged(
+    display: WebDisplay, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With its traceback."""
+    monkeypatch.setattr(web, "_reaction", lambda _: 1 / 0)
+    assert request(display, "POST", f"/react?token={token(display)}", "{}")[0] == 500
+    assert [record.name for record in caplog.records] == ["gntp_logging.receiver.web"]
 
 
 @given(st.recursive(

@@ -12,6 +12,7 @@ import contextlib
 import dataclasses
 import hmac
 import json
+import logging
 import os
 import threading
 import time
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from gntp_logging.gntp.constants import random_hex_string
 from gntp_logging.gntp.models import Resource, is_web_url
@@ -85,6 +87,16 @@ _PICTURES: Final = (
     (b"\x00\x00\x01\x00", "image/x-icon"),
     (b"BM", "image/bmp"),
 )
+
+
+def _is_own_mistake(record: logging.LogRecord) -> bool:
+    """Tell whether what aiohttp logs may be a mistake of this package: strangers could fill the terminal otherwise."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, (HttpProcessingError, web.RequestPayloadError, OSError))
+
+
+_LOGGER: Final = logging.getLogger("gntp_logging.receiver.web")
+_LOGGER.addFilter(_is_own_mistake)
 
 
 @dataclass(frozen=True)
@@ -240,7 +252,7 @@ class WebDisplay:
         app.router.add_get("/events", self._guarded(self._events))
         app.router.add_get("/picture/{id}", self._guarded(self._picture))
         app.router.add_post("/react", self._guarded(self._react))
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        runner = web.AppRunner(app, access_log=None, logger=_LOGGER, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
         try:
             server = await asyncio.get_running_loop().create_server(
@@ -364,7 +376,7 @@ class WebDisplay:
         """Take a reaction to a toast."""
         try:
             number, reaction = _reaction(await request.read())
-        except (ValueError, RecursionError, web.HTTPRequestEntityTooLarge, web.RequestPayloadError):
+        except (ValueError, RecursionError, OSError, web.HTTPRequestEntityTooLarge, web.RequestPayloadError):
             raise web.HTTPBadRequest(text="allowed is a number, and CLICK or CLOSE") from None
         found = next(((key, shown) for key, shown in self._shown.items() if shown.number == number), None)
         if found is None:
@@ -385,7 +397,7 @@ def _reaction(body: bytes) -> tuple[int, Reaction]:
         ValueError: If the body is anything else.
         RecursionError: If it is nested too deeply to be read.
     """
-    given = json.loads(body)
+    given = json.loads(body.decode("utf-8"))  # of bytes, it would guess the encoding
     if not isinstance(given, dict) or type(given.get("number")) is not int:  # True is an int to isinstance
         raise ValueError("no number")
     reaction = Reaction(given.get("reaction"))
