@@ -70,7 +70,7 @@ ALL_QUEUES_BYTES: Final = 4 * 1024 * 1024
 SENDING_BYTES: Final = 2 * 1024 * 1024
 """Bytes of what is sent to all subscribers at a time, encoded and encrypted."""
 
-ANSWER_BYTES: Final = 64 * 1024
+ANSWER_BYTES: Final = 48 * 1024
 """Bytes of one subscriber's answer: room for the headers that it echoes."""
 
 KNOWN_BYTES: Final = 32 * 1024
