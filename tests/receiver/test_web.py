@@ -434,6 +434,26 @@ def test_connections_that_ask_for_nothing_give_way(display: WebDisplay, monkeypa
             pass
 
 
+def test_many_connections_at_once_take_no_more_places(display: WebDisplay, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each new one closes another one, also where several come in one turn of the loop."""
+    monkeypatch.setattr(web, "MAX_CONNECTIONS", 5)
+    taken, connection, held = [], display._connection, threading.Event()
+
+    def counted(server: Any) -> asyncio.Protocol:
+        taken.append(len(server.connections))
+        return connection(server)
+
+    monkeypatch.setattr(display, "_connection", counted)
+    with contextlib.ExitStack() as crowd:
+        display._loop.call(held.wait)
+        for _ in range(60):
+            crowd.enter_context(socket.create_connection(("127.0.0.1", urlsplit(display.url).port or 0), timeout=10))
+        held.set()
+        assert request(display, "GET", "/")[0] == 200
+    assert len(taken) == 61
+    assert max(taken) <= 5 + 2 * web._ACCEPTS
+
+
 def test_a_url_that_is_none_is_not_opened() -> None:
     """javascript: is a program, file: is somebody's disk."""
     assert web._message(1, toast(callback_url="https://x/"), "")["url"] == "https://x/"

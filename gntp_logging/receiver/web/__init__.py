@@ -27,6 +27,7 @@ from gntp_logging.gntp.constants import random_hex_string
 from gntp_logging.gntp.models import Resource, is_web_url
 from gntp_logging.gntp.network import host_and_port
 from gntp_logging.receiver.cuts import cut
+from gntp_logging.receiver.descriptors import affordable_connections
 from gntp_logging.receiver.loop_thread import LoopThread
 from gntp_logging.receiver.protocols import Notice
 from gntp_logging.receiver.reactions import React, Reaction
@@ -51,6 +52,12 @@ MAX_PAGES: Final = 20
 
 MAX_CONNECTIONS: Final = 100
 """Connections to the page's server. With one more, the oldest gives way that is no page's stream of toasts."""
+
+_ACCEPTS: Final = 4
+"""Connections that are accepted in one turn of the loop, before any of them is counted; asyncio's backlog."""
+
+_BACKLOG: Final = 128
+"""Connections that the system keeps meanwhile."""
 
 _PENDING: Final = 512 * 1024
 """Bytes that wait for a page, the same for all. One that is further behind is closed, and connects again by itself."""
@@ -255,8 +262,11 @@ class WebDisplay:
         await runner.setup()
         try:
             server = await asyncio.get_running_loop().create_server(
-                lambda: self._connection(runner.server), self._host, self._port
+                lambda: self._connection(runner.server), self._host, self._port, backlog=_ACCEPTS
             )
+            for bound in server.sockets:
+                with contextlib.closing(bound.dup()) as listener:
+                    listener.listen(_BACKLOG)
             try:
                 self.url = f"http://{host_and_port(self._host, _port(server.sockets))}/?token={self._token}"
                 yield
@@ -270,9 +280,9 @@ class WebDisplay:
     def _connection(self, server: web.Server | None) -> asyncio.Protocol:
         """Return the protocol of a new connection; where there are too many, close an old one."""
         assert server is not None
-        if len(server.connections) >= MAX_CONNECTIONS:
-            pages = set(self._pages.values())
-            oldest = next((each for each in server.connections if each.transport not in pages), None)
+        if len(server.connections) >= affordable_connections(MAX_CONNECTIONS):
+            staying = {*self._pages.values(), None}  # what is closing already has no transport
+            oldest = next((each for each in server.connections if each.transport not in staying), None)
             if oldest is not None:
                 oldest.force_close()
         return server()
