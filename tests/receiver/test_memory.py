@@ -313,20 +313,6 @@ def test_long_texts_are_bounded_while_they_wait_for_a_picture(listen: Listen) ->
             sock.sendall(request[: request.index(PNG) - 20])
 
 
-def test_contexts_that_nobody_reads_are_bounded(listen: Listen) -> None:
-    """Also while the oldest are told that they have timed out."""
-    request = NotifyRequest("app", Notification("event", "title", callback=SocketCallback("c" * 3_900_000, "type")))
-    with listen() as running, contextlib.ExitStack() as crowd:
-        running.send(REGISTER)
-        for _ in range(100):
-            sock = crowd.enter_context(socket.socket())
-            sock.settimeout(PATIENCE)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
-            sock.connect(("127.0.0.1", running.port))
-            sock.sendall(running.bytes_of(request))
-            assert sock.recv(4).startswith(b"GNTP")
-
-
 def test_answers_of_subscribers_are_bounded(listen: Listen) -> None:
     """Each may answer as much as it likes, at the same time as all others."""
     head = b"GNTP/1.0 -OK NONE\r\nResponse-Action: NOTIFY\r\nData-It: " + b"x" * 3_900_000

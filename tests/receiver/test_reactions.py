@@ -16,6 +16,7 @@ from gntp_logging.gntp.models import Event, Notification, SocketCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Response
 from gntp_logging.gntp.wire import ResponseReader, encode
 from gntp_logging.receiver import connection, reactions, server
+from gntp_logging.receiver.cuts import MAX_TEXT, cut
 from gntp_logging.receiver.reactions import Awaited, Reaction
 from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.server import Receiver, Server
@@ -97,6 +98,19 @@ def test_the_sender_is_told_on_its_connection(clicked: tuple[Receiver, Reaction]
     assert told.headers["Notification-Callback-Context-Type"] == "order"
     assert told.headers["Notification-Callback-Timestamp"]
     assert told.headers["Data-Shard"] == "3"
+
+
+def test_a_context_that_is_too_long_comes_back_cut(clicked: tuple[Receiver, Reaction]) -> None:
+    """As texts are: what many senders wait with takes room meanwhile."""
+    running, _ = clicked
+    ask(running.port, register())
+    shown = Notification("event", "title", callback=SocketCallback("é" * 70_000, "order"))
+    reader = ResponseReader()
+    with connected(running.port) as sock:
+        sock.sendall(encode(NotifyRequest("app", shown)))
+        assert read(reader, sock).message_type == "-OK"
+        told = read(reader, sock)
+    assert told.headers["Notification-Callback-Context"] == cut("é" * 70_000, MAX_TEXT)
 
 
 def test_our_own_client_hears_of_it(clicked: tuple[Receiver, Reaction]) -> None:
