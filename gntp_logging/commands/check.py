@@ -9,6 +9,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterator
+from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
@@ -172,8 +173,11 @@ def _print_all(steps: Iterator[CheckResult]) -> bool:
     Returns:
         Whether a step has failed.
     """
-    failed = False
+    failed, advices = False, {""}
     for step in steps:
+        if step.advice in advices:  # said before
+            step = replace(step, advice="")  # noqa: PLW2901
+        advices.add(step.advice)
         for line in _lines(step, shutil.get_terminal_size((_WIDE, 0)).columns if sys.stdout.isatty() else _WIDE):
             say(line)
         failed |= step.status is Status.FAILED
