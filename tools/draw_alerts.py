@@ -134,7 +134,8 @@ EXAMPLES: Final[Sequence[tuple[str, Sequence[Example]]]] = (
             ),
             Example(
                 "A recursion",
-                'def walk(depth):\n    if not depth:\n        raise RecursionError("too deep")\n    walk(depth - 1)\n\n\n'
+                'def walk(depth):\n    if not depth:\n        raise RecursionError("too deep")\n'
+                '    walk(depth - 1)\n\n\n'
                 'try:\n    walk(300)\nexcept RecursionError:\n    logger.exception("Cannot read the categories")',
             ),
             Example(
