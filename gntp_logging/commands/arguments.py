@@ -142,6 +142,24 @@ def add_server(parser: argparse.ArgumentParser) -> None:
     hashes, ciphers = (" or ".join(names) for names in (destination.HASHES, destination.CIPHERS))
     group.add_argument("--key-hashing", metavar="HASH", help=f"{hashes} (default SHA256)")
     group.add_argument("--encryption", metavar="CIPHER", help=f"{ciphers}; needs a password (default: in clear)")
+    add_tls(group, "connect by TLS alone, to a server whose certificate this machine trusts")
+
+
+def add_tls(group: argparse._ActionsContainer, meaning: str) -> None:
+    """Add the two arguments that set the option ``tls``.
+
+    Args:
+        meaning: What ``--tls`` does.
+    """
+    one_of = group.add_mutually_exclusive_group()
+    one_of.add_argument("--tls", action="store_const", const=True, help=meaning)
+    one_of.add_argument(
+        "--tls-ca",
+        metavar="FILE",
+        dest="tls",
+        type=text,
+        help="the same, trusting those whose certificates are in FILE",
+    )
 
 
 _OPTIONS: Final = (*destination.OPTIONS, "app_name", "icon")
@@ -164,6 +182,8 @@ def overrides(arguments: argparse.Namespace) -> Overrides:
         raise UsageError(str(error)) from error
     option_names = {option: variable(option) for option in from_environment}
     option_names |= {option: f"--{option.replace('_', '-')}" for option in named}
+    if isinstance(named.get("tls"), str):
+        option_names["tls"] = "--tls-ca"
     return Overrides(override(from_environment, named), option_names)
 
 

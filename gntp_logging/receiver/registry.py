@@ -239,7 +239,7 @@ class Registry:
             callback_url=shown.callback.url if isinstance(shown.callback, URLCallback) else "",
             icon=shown.icon or self._pictures.use(event.icon) or self._pictures.use(application.request.app_icon),
             headers=cut_headers(envelope.headers),
-            encryption=envelope.cipher_id or "",
+            encryption=envelope.came_by or "",
             hash_=envelope.hash_id or "",
             peer=peer,
             react=react,
