@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .constants import RESPONSE_ERROR, RESPONSE_OK
@@ -218,7 +219,7 @@ class _Lane:
         Raises:
             OSError: If that fails at once.
         """
-        self.deadline = deadline
+        self.deadline = deadline if tls is None else replace(deadline, awaited="TLS handshake")
         self.has_sent = False
         self.sock: socket.socket = socket.socket(address.family, socket.SOCK_STREAM)
         close_after_fork(self)
@@ -278,6 +279,7 @@ class _Lane:
             self._secured = self.sock = self._tls.wrap(self.sock)
         self._secured.do_handshake()
         self._is_shaking_hands = False
+        self.deadline = replace(self.deadline, awaited=Deadline.awaited)
 
     def _raise_what_failed(self) -> None:
         code = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
