@@ -108,6 +108,8 @@ class TLSStream(SocketStream):
                 pieces.append(piece)
         except ssl.SSLWantReadError:
             return b"".join(pieces) or None
+        except ssl.SSLZeroReturnError:  # the peer's own end, after ours
+            pass
         except ssl.SSLError as error:
             self._tls, self._failure = None, _failure(error)
             if not pieces:
@@ -126,13 +128,12 @@ class TLSStream(SocketStream):
             self._flush()
 
     def write_eof(self) -> None:
-        """End the stream as TLS does."""
-        if self._is_clear:
-            super().write_eof()
-        elif self._tls is not None:
+        """End our side as TLS does, and then the system's."""
+        if self._tls is not None:
             with contextlib.suppress(ssl.SSLError):  # the peer has not ended its side
                 self._tls.unwrap()
             self._flush()
+        super().write_eof()
 
     def _flush(self) -> None:
         if data := self._outgoing.read():
