@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import select
 import socket
 import ssl
 import threading
@@ -347,6 +348,36 @@ def test_a_record_may_come_byte_by_byte(issuer: Issuer, certificate: Path) -> No
     assert {type(result) for result in results} == {Response}
     assert reactions == ["CLICK"]
     assert client.lost_callbacks == 0
+
+
+def test_a_part_of_a_record_is_no_news(issuer: Issuer, certificate: Path) -> None:
+    """Nor is what TLS has to say for itself: an idle connection on which it has come is used again."""
+    rest = threading.Event()
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = _context(certificate).wrap_bio(incoming, outgoing, server_side=True)
+        while True:
+            with contextlib.suppress(ssl.SSLWantReadError):
+                tls.do_handshake()
+                break
+            sock.sendall(outgoing.read())
+            incoming.write(sock.recv(65536))
+        tls.write(b"news")
+        data = outgoing.read()
+        sock.sendall(data[:-1])
+        assert rest.wait(PATIENCE)
+        sock.sendall(data[-1:])
+        sock.recv(65536)
+
+    with ScriptedServer(serve) as server:
+        stream = _stream(server.port, issuer)
+        assert select.select([stream.sock], [], [], PATIENCE)[0]
+        assert not stream.has_news()
+        rest.set()
+        assert stream.has_news(PATIENCE)
+        assert stream.receive(Deadline.after(PATIENCE)) == b"news"
+        stream.close()
 
 
 def test_a_whole_record_is_read_at_once(issuer: Issuer, certificate: Path) -> None:
