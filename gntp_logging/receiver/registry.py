@@ -55,7 +55,7 @@ class Toast:
         callback_url: What opens on a click; empty when there is none.
         icon: Its own picture, else its type's, else the application's; None when there is none.
         headers: All headers, as sent, cut like the texts.
-        encryption: Name of the cipher; empty for clear text.
+        encryption: Name of the cipher, or ``TLS``; empty for clear text.
         hash_: Name of the key's hash; empty without a key.
         peer: Address of the sender.
         react: Reports to the sender that the user clicked or closed the toast, or let it time out. May be called from

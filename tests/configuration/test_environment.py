@@ -73,6 +73,7 @@ class TestTheEnvironment:
             ("GNTP_LEVELS", "x", "GNTP_LEVELS: allowed is a mapping"),
             ("GNTP_TIMEOUT", "nan", "GNTP_TIMEOUT: allowed is a number of seconds"),
             ("GNTP_ENCRYPTION", "AES", "GNTP_ENCRYPTION: "),
+            ("GNTP_TLS", "yes", "GNTP_TLS: cannot read 'yes': No such file or directory"),
             ("GNTP_REDACT", "[1]", "GNTP_REDACT: allowed is a list of regular expressions"),
         ],
     )
