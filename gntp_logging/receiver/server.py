@@ -142,7 +142,8 @@ class Server:
         self._host = host
         self._passwords = (*passwords, *map(_forwarding_password, subscriptions))
         self._limits = limits
-        self._usage = Usage(replace(budget, connections=affordable_connections(budget.connections)))
+        connections = budget.connections if tls is None else min(budget.connections, budget.tls_connections)
+        self._usage = Usage(replace(budget, connections=affordable_connections(connections)))
         self._encrypts_answers = encrypt_answers
         self._request_timeout = request_timeout
         self._registry = Registry()
