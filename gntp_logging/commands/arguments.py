@@ -146,7 +146,7 @@ def add_server(parser: argparse.ArgumentParser) -> None:
 
 
 def add_tls(group: argparse._ActionsContainer, meaning: str) -> None:
-    """Add the two arguments that set the option ``tls``.
+    """Add the two arguments that say whether to connect by TLS, and whom to trust then.
 
     Args:
         meaning: What ``--tls`` does.
@@ -154,12 +154,14 @@ def add_tls(group: argparse._ActionsContainer, meaning: str) -> None:
     one_of = group.add_mutually_exclusive_group()
     one_of.add_argument("--tls", action="store_const", const=True, help=meaning)
     one_of.add_argument(
-        "--tls-ca",
-        metavar="FILE",
-        dest="tls",
-        type=text,
-        help="the same, trusting those whose certificates are in FILE",
+        "--tls-ca", metavar="FILE", type=text, help="the same, trusting those alone whose certificates are in FILE"
     )
+
+
+def trust(arguments: argparse.Namespace) -> bool | str | None:
+    """Return what :func:`add_tls` has added as the option ``tls``; None if neither is given."""
+    found: bool | str | None = arguments.tls_ca or arguments.tls
+    return found
 
 
 _OPTIONS: Final = (*destination.OPTIONS, "app_name", "icon")
@@ -175,14 +177,15 @@ def overrides(arguments: argparse.Namespace) -> Overrides:
     Raises:
         UsageError: If a variable cannot be used.
     """
-    named = {name: value for name, value in vars(arguments).items() if name in _OPTIONS and value is not None}
+    given = {**vars(arguments), "tls": trust(arguments)}
+    named = {name: value for name, value in given.items() if name in _OPTIONS and value is not None}
     try:
         from_environment = environment_options(os.environ)
     except ValueError as error:
         raise UsageError(str(error)) from error
     option_names = {option: variable(option) for option in from_environment}
     option_names |= {option: f"--{option.replace('_', '-')}" for option in named}
-    if isinstance(named.get("tls"), str):
+    if arguments.tls_ca is not None:
         option_names["tls"] = "--tls-ca"
     return Overrides(override(from_environment, named), option_names)
 

@@ -89,7 +89,7 @@ def demo_command(arguments: argparse.Namespace) -> int:
     """Run ``gntp-logging demo``.
 
     Args:
-        arguments: host, port, password, tls.
+        arguments: host, port, password, tls, tls_ca.
 
     Returns:
         The exit code.
@@ -97,7 +97,7 @@ def demo_command(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: If TLS is wanted without a server to connect to, or its file cannot be read.
     """
-    tls: bool | str = arguments.tls or False
+    tls = args.trust(arguments) or False
     if arguments.host is None and arguments.port is None:
         if tls:
             raise UsageError("--tls and --tls-ca are for a server: name it with --host")

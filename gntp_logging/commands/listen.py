@@ -21,7 +21,8 @@ from gntp_logging.gntp.network import host_and_port, without_brackets
 from gntp_logging.options.checks import nearest
 from gntp_logging.options.destination import CIPHERS
 from gntp_logging.receiver.descriptors import raise_limit
-from gntp_logging.receiver.displays import DISPLAYS, Addressed, Display, MissingExtraError, Notice, Running
+from gntp_logging.receiver.displays import DISPLAYS, Addressed, Connecting, Display, MissingExtraError, Notice, Running
+from gntp_logging.receiver.levels import LEVELS
 from gntp_logging.receiver.throttle import Throttle
 
 from . import arguments as args
@@ -39,6 +40,9 @@ _DEFAULT_DISPLAY: Final = "console"
 
 _COMPLAINT_INTERVAL: Final = 60.0
 """Seconds between two lines about an output that cannot be written: a disk stays full for a while."""
+
+FILES: Final = ("password_file", "apprise_config", "tls_cert", "tls_key", "tls_ca")
+"""Arguments that name files."""
 
 _DESCRIPTION: Final = """\
 Show what GNTP clients send, on this machine: a GNTPHandler, or any other program that speaks GNTP.
@@ -67,6 +71,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Exit codes: 0 ended by Ctrl-C or SIGTERM, or its output was closed; 1 it cannot start; 2 wrong usage.",
     )
+    add_arguments(parser)
+    parser.set_defaults(run=listen_command)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of a receiver. Each is called as what it is stored as."""
     parser.add_argument("--port", type=args.port_or_0, help=f"TCP port; 0 takes a free one (default {DEFAULT_PORT})")
     parser.add_argument(
         "--bind", default="127.0.0.1", metavar="ADDRESS", type=without_brackets,
@@ -112,6 +122,18 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--encryption", metavar="CIPHER", choices=tuple(CIPHERS), default="AES",
         help=f"cipher of the subscription, and so of what the hub sends: {', '.join(CIPHERS)} (default %(default)s)",
     )  # fmt: skip
+    parser.add_argument(
+        "--apprise-config", metavar="FILE",
+        help="the targets of --display apprise: a file of Apprise's, so that their secrets are in no list of processes",
+    )  # fmt: skip
+    parser.add_argument(
+        "--apprise-level", metavar="LEVEL", choices=tuple(LEVELS), default="ERROR",
+        help=f"lowest level that makes a message: {', '.join(LEVELS)} (default %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--as-service", action="store_true",
+        help="go on without the desktop's notification service, and connect when one comes",
+    )  # fmt: skip
     group = parser.add_argument_group("TLS")
     group.add_argument(
         "--tls-cert", metavar="FILE",
@@ -120,7 +142,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )  # fmt: skip
     group.add_argument("--tls-key", metavar="FILE", help="the certificate's key, where it is not in the same file")
     args.add_tls(group, "subscribe by TLS, to a hub whose certificate this machine trusts")
-    parser.set_defaults(run=listen_command)
 
 
 def listen_command(arguments: argparse.Namespace) -> int:
@@ -136,13 +157,23 @@ def listen_command(arguments: argparse.Namespace) -> int:
         UsageError: If arguments or variables cannot be used, or do not go together.
         OSError: If the port is taken, a display cannot start, or the subscription fails.
     """
-    environment = _environment(os.environ)
-    port, passwords = _port(arguments.port, environment), _passwords(arguments, environment)
-    _refuse_what_is_open_or_cannot_work(arguments, passwords)
-    certificate = None if arguments.tls_cert is None else Certificate(arguments.tls_cert, arguments.tls_key)
+    port, passwords = resolved(arguments)
+    certificate = certificate_of(arguments)
     with _until_stopped() as stop:
         _serve(arguments, port, passwords, certificate, stop)
     return 0
+
+
+def resolved(arguments: argparse.Namespace) -> tuple[int, list[str]]:
+    """Return the port and the passwords, which variables may give.
+
+    Raises:
+        UsageError: If arguments or variables cannot be used, or do not go together.
+    """
+    environment = _environment(os.environ)
+    port, passwords = _port(arguments.port, environment), _passwords(arguments, environment)
+    _refuse_what_is_open_or_cannot_work(arguments, passwords)
+    return port, passwords
 
 
 def _serve(
@@ -153,7 +184,7 @@ def _serve(
 
     raise_limit(DEFAULT_BUDGET.connections)
     subscriber = _subscriber(arguments, passwords)
-    displays = {name: _made(name) for name in arguments.display or [_DEFAULT_DISPLAY]}
+    displays = {name: made(name, arguments) for name in arguments.display or [_DEFAULT_DISPLAY]}
     writing = [display for name, display in displays.items() if DISPLAYS[name].writes]
     throttle = Throttle(_COMPLAINT_INTERVAL)
 
@@ -181,6 +212,9 @@ def _serve(
     with contextlib.ExitStack() as at_the_end:
         for name, display in displays.items():
             if isinstance(display, Running):
+                if isinstance(display, Connecting):
+                    # Another display shows what comes; of a service nobody sees that it ends.
+                    display.may_be_away = arguments.as_service or len(displays) > 1
                 _start(name, display)
                 at_the_end.callback(display.close)
             if isinstance(display, Addressed):
@@ -226,10 +260,10 @@ def _subscriber(arguments: argparse.Namespace, passwords: Sequence[str]) -> Subs
 
     name = platform.node() or "gntp-logging"
     cipher = CIPHERS[arguments.encryption]
-    tls = {"tls": arguments.tls} if arguments.tls else {}
+    tls = args.trust(arguments) or False
     try:
         return Subscriber(
-            f"{name}-{random_hex_string(4)}", name, arguments.subscribe_to, passwords[0], encryption=cipher, **tls
+            f"{name}-{random_hex_string(4)}", name, arguments.subscribe_to, passwords[0], encryption=cipher, tls=tls
         )
     except GNTPValidationError as error:
         raise UsageError(f"--tls-ca: {str(error).removeprefix('tls: ')}") from error
@@ -244,12 +278,18 @@ def _why(error: Exception) -> str:
     return str(error)
 
 
-def _made(name: str) -> Display:
+def made(name: str, arguments: argparse.Namespace) -> Display:
+    """Make a display.
+
+    Raises:
+        OSError: If it needs packages that are not installed, or stdout, which is closed.
+    """
     kind = DISPLAYS[name]
     if kind.writes and sys.__stdout__ is None:  # sys.stdout is the null device then
         raise OSError(f"--display {name} writes to standard output, and that is closed")
+    options = {"config": arguments.apprise_config, "level": arguments.apprise_level} if name == "apprise" else {}
     try:
-        return kind(sys.stdout)
+        return kind(sys.stdout, **options)
     except MissingExtraError as error:
         raise OSError(f"--display {name} {error}") from error
 
@@ -311,6 +351,15 @@ class Certificate:
             raise UsageError(f"{named}: cannot read {error.filename!r:.200}: {error.strerror}") from error
         except ValueError as error:
             raise UsageError(f"--tls-cert: {error}") from error
+
+
+def certificate_of(arguments: argparse.Namespace) -> Certificate | None:
+    """Read the certificate that the arguments name; None if they name none.
+
+    Raises:
+        UsageError: If it cannot be used.
+    """
+    return None if arguments.tls_cert is None else Certificate(arguments.tls_cert, arguments.tls_key)
 
 
 @contextlib.contextmanager
@@ -398,10 +447,12 @@ def _refuse_what_is_open_or_cannot_work(arguments: argparse.Namespace, passwords
         raise UsageError("--hub needs a password, which subscribers must have: give --password-file or --password")
     if arguments.tls_key and not arguments.tls_cert:
         raise UsageError("--tls-key is the key of a certificate: give --tls-cert as well")
-    if arguments.tls and not arguments.subscribe_to:
+    if args.trust(arguments) and not arguments.subscribe_to:
         raise UsageError("--tls and --tls-ca are for --subscribe-to; to take connections by TLS, give --tls-cert")
     if arguments.subscribe_to and arguments.tls_cert:
         raise UsageError("--subscribe-to: a hub connects without TLS to hand on what it gets: leave --tls-cert out")
+    if ("apprise" in arguments.display) != (arguments.apprise_config is not None):
+        raise UsageError("--display apprise and --apprise-config FILE go together")
     for option, is_given in (
         ("--require-encryption", arguments.require_encryption and not arguments.tls_cert),
         ("--minimum-hash", arguments.minimum_hash),
