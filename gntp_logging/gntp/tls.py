@@ -59,8 +59,8 @@ class TLSSocket(ssl.SSLSocket):
     wants_to_write: bool = False
     _made_in: int = 0
 
-    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT002 - the signature of its base
-        """Make the handshake, or go on with it.
+    def do_handshake(self, block: bool = False) -> None:  # noqa: ARG002, FBT002 - the signature of its base
+        """Make the handshake, or go on with it, as the socket's timeout says.
 
         Raises:
             BlockingIOError: If a socket that never blocks has to wait.
@@ -70,7 +70,7 @@ class TLSSocket(ssl.SSLSocket):
         self._made_in = os.getpid()
         self.wants_to_write = False
         try:
-            super().do_handshake(block)
+            super().do_handshake()  # gevent's takes no argument
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
             self.wants_to_write = isinstance(error, ssl.SSLWantWriteError)
             raise BlockingIOError from error

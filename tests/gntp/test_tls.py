@@ -36,6 +36,7 @@ from tests.support import (
     keep_answering,
     receive_request,
     requests_of,
+    run_program,
     running_receiver,
     send_response,
 )
@@ -584,3 +585,28 @@ def test_a_lane_that_cannot_connect_says_so(issuer: Issuer, certificate: Path) -
         results = client.process_requests([notify(1), notify(2)])
     assert [type(result) for result in results] == [GNTPConnectionError] * 2
     assert "refused" in str(results[0])
+
+
+@pytest.mark.program
+def test_gevent_s_sockets_have_tls_too(issuer: Issuer, certificate: Path) -> None:
+    """Patched before: kept, in a pipeline, and with words for what fails."""
+    pytest.importorskip("gevent", reason="needs gevent: pip install gevent")
+    program = """
+        from gevent import monkey; monkey.patch_all()
+        import sys
+        from gntp_logging.gntp import Event, GNTPClient, GNTPTLSError, Notification, NotifyRequest, RegisterRequest
+        register = RegisterRequest("app", None, [Event("event")])
+        with GNTPClient("localhost", int(sys.argv[1]), tls=sys.argv[2]) as client:
+            for _ in range(2):
+                print(client.process_request(register).message_type)
+            results = client.process_requests([NotifyRequest("app", Notification("event", "x" * 9000))] * 30)
+            print({result.message_type for result in results})
+        try:
+            GNTPClient("localhost", int(sys.argv[1]), tls=True).process_request(register)
+        except GNTPTLSError as error:
+            print(error.description)
+    """
+    with running_receiver(tls=_context(certificate)) as receiver:
+        result = run_program(program, receiver.port, issuer.file)
+    refused = "the server's certificate is from an issuer that is not trusted here"
+    assert result.stdout.splitlines() == ["-OK", "-OK", "{'-OK'}", refused], result.stderr
