@@ -257,6 +257,15 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
+def _secured(sock: socket.socket, tls: ClientTLS, deadline: Deadline) -> socket.socket:
+    """Return what takes the place of a socket that is connected; it is closed where that fails."""
+    try:
+        return tls.secure(sock, min(deadline.remaining(), _LONGEST_WAIT))
+    except BaseException:
+        sock.close()  # harmless where TLS has taken it over
+        raise
+
+
 # -- The stream ----------------------------------------------------------------------------------
 
 
@@ -286,7 +295,7 @@ class Stream:
             self.sock: socket.socket = _connect(addresses, deadline)
             if tls is not None:
                 deadline = replace(deadline, awaited="TLS handshake")
-                self.sock = tls.secure(self.sock, min(deadline.remaining(), _LONGEST_WAIT))
+                self.sock = _secured(self.sock, tls, deadline)
         except OSError as error:
             raise network_error(error, deadline) from error
         self.send_failed: bool = False
