@@ -23,7 +23,7 @@ from .keys import Key
 from .network import Address, Deadline, Stream, known_addresses, look_up
 from .packing import PackerFactory
 from .requests import Request, Response
-from .wire import ResponseReader, begins_like_an_error
+from .wire import DEFAULT_LIMITS, Limits, ResponseReader, begins_like_an_error
 
 if TYPE_CHECKING:
     from .tls import ClientTLS
@@ -68,14 +68,15 @@ class _StaleConnectionError(GNTPConnectionError):
 class PersistentConnection:
     """A connected stream and the reader of its answers."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, limits: Limits = DEFAULT_LIMITS) -> None:
         """Expect the first answer.
 
         Args:
             stream: One on which nothing was sent yet.
+            limits: Bounds of an answer.
         """
         self.stream = stream
-        self.reader: ResponseReader = ResponseReader()
+        self.reader: ResponseReader = ResponseReader(limits=limits)
         self._idle_since: float | None = None
         self._heard = False  # whether anything of the answer has arrived
 
@@ -195,14 +196,22 @@ class Channel:
             answered or not.
     """
 
-    def __init__(self, address: tuple[str, int], packer_factory: PackerFactory, tls: ClientTLS | None = None) -> None:
+    def __init__(
+        self,
+        address: tuple[str, int],
+        packer_factory: PackerFactory,
+        limits: Limits = DEFAULT_LIMITS,
+        tls: ClientTLS | None = None,
+    ) -> None:
         """Keep the address. Nothing is connected.
 
         Args:
             address: Host and port of the server.
             packer_factory: Gives each message its key and cipher.
+            limits: Bounds of the answer of an exchange.
             tls: How each connection is secured; None for TCP alone.
         """
+        self._limits = limits
         self._address = address
         self._tls = tls
         # The number of an interface ("fe80::1%eth0") changes when the interface goes and comes: it is asked for again.
@@ -236,7 +245,8 @@ class Channel:
         Raises:
             GNTPConnectionError: If the server cannot be reached; a GNTPTLSError if TLS is why.
         """
-        connection = PersistentConnection(Stream(self.addresses or look_up(*self._address), deadline, self._tls))
+        stream = Stream(self.addresses or look_up(*self._address), deadline, self._tls)
+        connection = PersistentConnection(stream, self._limits)
         self._reached = connection.stream.address()
         return connection
 

@@ -42,7 +42,7 @@ from .network import (
 )
 from .packing import PackerFactory
 from .requests import NotifyRequest, Request, Response, check_type, parse_response
-from .wire import begins_like_an_error
+from .wire import DEFAULT_LIMITS, Limits, begins_like_an_error
 
 if TYPE_CHECKING:
     from .tls import ClientTLS
@@ -269,6 +269,7 @@ class GNTPClient:
         key_hashing: keys.Algorithm | None = None,
         encryption: ciphers.Algorithm | None = None,
         connection_class: _ConnectionClass | None = None,
+        limits: Limits = DEFAULT_LIMITS,
         *,
         tls: bool | str | os.PathLike[str] = False,
     ) -> None:
@@ -284,6 +285,7 @@ class GNTPClient:
             key_hashing: Hash algorithm; None means SHA256.
             encryption: Cipher algorithm; None sends in clear.
             connection_class: Makes a connection for each exchange; None means the built-in connection.
+            limits: Bounds of an answer to ``process_request``; an answer beyond them is a GNTPProtocolError.
             tls: Whether to connect by TLS alone: True trusts whom the system trusts; the path of a file, those whose
                 certificates it holds. The server's certificate must be for ``host``.
 
@@ -302,7 +304,7 @@ class GNTPClient:
             from .tls import ClientTLS  # ssl only where it is asked for
 
             self.tls = ClientTLS(tls, self.address[0])
-        self._channel = Channel(self.address, self.packer_factory, self.tls)
+        self._channel = Channel(self.address, self.packer_factory, limits, self.tls)
         self._watcher = CallbackWatcher()
         # A client that is garbage-collected closes its connection; its reactions in the background stay awaited.
         weakref.finalize(self, self._channel.close)
