@@ -77,6 +77,7 @@ class GNTPHandler(logging.Handler):
         password_file: str | os.PathLike[str] | None = None,
         key_hashing: str | keys.Algorithm = "SHA256",
         encryption: str | ciphers.Algorithm | None = None,
+        tls: bool | str | os.PathLike[str] = False,
         level: int | str = logging.NOTSET,
         levels: Mapping[str | int, Mapping[str, object]] | None = None,
         icon: str | os.PathLike[str] | bytes | None = None,
@@ -109,6 +110,8 @@ class GNTPHandler(logging.Handler):
             password_file: File whose first line is the password.
             key_hashing: Hash of the password: MD5, SHA1, SHA256 or SHA512.
             encryption: AES, 3DES or DES; None sends in clear. Needs a password, and SHA256 or SHA512 but for DES.
+            tls: True connects by TLS alone, to a server whose certificate the system trusts; the path of a file, to one
+                whose issuer has a certificate in it.
             level: Level from which records are shown.
             levels: Changes to how levels look, such as ``{"ERROR": {"event": ..., "priority": ..., "sticky": ...,
                 "icon": ...}}``. A level holds for all numbers from its own to the next.
@@ -166,6 +169,7 @@ class GNTPHandler(logging.Handler):
             password_file=password_file,
             key_hashing=key_hashing,
             encryption=encryption,
+            tls=tls,
         )
         self._app_icon = app_icon
         self._events = level_map.events()

@@ -10,6 +10,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ import pytest
 from gntp_logging import GNTPHandler, Stats
 from gntp_logging.gntp import network
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request
+from gntp_logging.receiver.tls_stream import server_context
+from tests.certificates import Issuer
 from tests.support import (
     PATIENCE,
     Attach,
@@ -648,3 +651,47 @@ def test_behind_a_tunnel_a_server_that_is_killed_costs_no_alert(
     assert (stats.accepted, stats.shown, stats.dropped, stats.queued) == (count, count, {}, 0)
     assert {*shown} == {f"alert {number}" for number in range(count)}
     assert len(shown) <= count + 5 * (1 if keeps else 4)  # only what was read and unanswered is repeated
+
+
+# -- TLS -----------------------------------------------------------------------------------------
+
+
+def test_a_certificate_that_has_expired_costs_a_delay(
+    attach: Attach, logger: logging.Logger, capsys: pytest.CaptureFixture[str], issuer: Issuer
+) -> None:
+    """One line says what is wrong with it and what to do; with a new one everything is shown. Nothing went in clear."""
+    expired = server_context(issuer.issue(begins=-9, ends=-2))
+    with running_receiver(tls=expired) as receiver:
+        handler = attach(receiver.port, tls=issuer.file)
+        logger.error("one")
+        logger.warning("two")
+        assert not handler.flush(PATIENCE)  # one attempt
+        assert (handler.stats().queued, receiver.toasts) == (2, [])
+        receiver.receiver.server.tls = server_context(issuer.issue())
+        assert handler.flush(PATIENCE)
+        assert sorted(said(toast) for toast in receiver.toasts) == ["one", "two"]
+    failure, recovery = capsys.readouterr().err.splitlines()
+    assert failure == (
+        f"gntp_logging: cannot show alerts on 127.0.0.1:{receiver.port}: the server's certificate has expired;"
+        " let the server have a new one, and compare the clocks"
+    )
+    assert recovery.endswith("shows alerts again: 2 alerts waited, none lost")
+
+
+def test_a_server_that_stops_to_speak_tls_gets_nothing(
+    attach: Attach, logger: logging.Logger, capsys: pytest.CaptureFixture[str], issuer: Issuer, certificate: Path
+) -> None:
+    """The alerts wait until it does again."""
+    with running_receiver(tls=server_context(certificate)) as receiver:
+        handler = attach(receiver.port, tls=issuer.file)
+        logger.error("one")
+        assert handler.flush(PATIENCE)
+        port = receiver.port
+    with running_receiver(port=port) as plain:
+        logger.error("two")
+        assert not handler.flush(PATIENCE)
+        assert plain.toasts == []
+    with running_receiver(port=port, tls=server_context(certificate)) as receiver:
+        assert handler.flush(PATIENCE)
+        assert [said(toast) for toast in receiver.toasts] == ["two"]
+    assert "the server speaks no TLS" in capsys.readouterr().err.splitlines()[0]
