@@ -7,6 +7,7 @@ import logging.config
 import platform
 import socket
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +21,7 @@ from gntp_logging.alerts.alert import Alert
 from gntp_logging.alerts.clean import clean
 from gntp_logging.gntp.headers import safe_value
 from gntp_logging.gntp.models import Resource
+from gntp_logging.handler import _HandedOver
 from tests.support import (
     RunningReceiver,
     ScriptedServer,
@@ -631,14 +633,16 @@ def test_records_that_are_only_equal_count_each(receiver: RunningReceiver) -> No
     handler.close()
 
 
-def test_no_record_is_kept_for_having_been_handed_over(receiver: RunningReceiver) -> None:
-    """It is forgotten with its end, and so is the memory of it."""
-    handler = GNTPHandler(host="127.0.0.1", port=receiver.port)
-    for _ in range(3):
-        handler.handle(logging.LogRecord("x", logging.ERROR, __file__, 1, "it broke", None, None))
-    assert handler.stats().accepted == 3
-    assert not handler._handed_over._known
-    handler.close()
+def test_no_record_is_kept_for_having_been_handed_over() -> None:
+    """Of those that have ended only so many are remembered; those that live all are."""
+    handed_over = _HandedOver()
+    living = [logging.LogRecord("x", logging.ERROR, __file__, 1, "it broke", None, None) for _ in range(100)]
+    ended = weakref.ref(logging.LogRecord("x", logging.ERROR, __file__, 1, "it broke", None, None))
+    assert ended() is None
+    handed_over._known.update(dict.fromkeys(range(-1000, 0), ended))
+    assert all(handed_over.is_new(record) for record in living)
+    assert set(handed_over._known) == set(map(id, living))
+    assert not any(handed_over.is_new(record) for record in living)
 
 
 def test_the_record_is_not_changed(logger: logging.Logger, receiver: RunningReceiver) -> None:

@@ -212,13 +212,12 @@ class RepeatGroup:
         when = f"({times} in {duration(self.last - self.first)}, {span(self.first, self.last)}{texts})"
         head, newline, rest = alert.text.partition("\n")
         lines = [head, when, *([f"first: {one_line(first_text.strip().partition(chr(10))[0])}"] if differ else [])]
-        return alert._replace(title=f"{alert.title} · {times}", text="\n".join(lines) + newline + rest)
+        text = "\n".join(lines) + newline + rest
+        return alert._replace(title=f"{alert.title} · {times}", text=text, count=self.count)
 
     def tally(self) -> Tally:
         """Return how often the alert came, the first time included, and the newest as it was logged."""
-        tally = Tally(self.alert)
-        tally.count, tally.first, tally.last = self.count, self.first, self.last
-        return tally
+        return Tally(self.alert, self.count, self.first, self.last)
 
 
 class Flood:

@@ -458,5 +458,5 @@ def test_an_alerts_fields_stand_in_the_order_in_which_they_are_built() -> None:
     """``AlertFactory.from_record`` builds the tuple by position, which no type checker looks into."""
     assert Alert._fields == (
         "level", "event", "priority", "sticky", "title", "text", "icon", "url", "level_name", "created",
-        "fingerprint", "context", "url_parts", "is_formatted", "logger", "failures", "draft",
+        "fingerprint", "context", "url_parts", "is_formatted", "logger", "failures", "count", "draft",
     )  # fmt: skip

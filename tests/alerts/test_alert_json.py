@@ -36,6 +36,7 @@ ALERTS = st.builds(
     draft=st.none(),
     is_formatted=st.booleans(),
     logger=TEXTS,
+    count=st.integers(1, 2**53 - 1),
 )
 
 
@@ -78,6 +79,7 @@ def test_the_form_is_the_one_that_other_releases_read() -> None:
         "context": [["machine", "web-3"]],
         "is_formatted": False,
         "logger": "shop",
+        "count": 1,
     }
 
 
