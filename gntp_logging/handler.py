@@ -241,7 +241,7 @@ class GNTPHandler(logging.Handler):
                 return
             if _is_own(record.name) or worker.is_current_thread():
                 return
-            worker.submit(self._alerts.from_record(record, self._own_formatter()), is_plain=place is not None)
+            worker.submit(self._alerts.from_record(record, self._own_formatter()), place)
         except RecursionError:
             unread = self._worker.unread
             unread += (None,)  # as in handle

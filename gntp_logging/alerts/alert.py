@@ -313,7 +313,8 @@ class AlertFactory:
             What :func:`.fingerprint.raw_fingerprint` makes of its alert's; None where only the alert tells.
         """
         try:
-            template, args, level = record.msg, record.args, record.levelno
+            template, args = record.msg, record.args
+            level, name, path, function = record.levelno, record.name, record.pathname, record.funcName
             if (
                 not args
                 or record.exc_info
@@ -321,6 +322,9 @@ class AlertFactory:
                 or record.stack_info
                 or type(template) is not str
                 or type(level) is not int
+                or type(name) is not str
+                or type(path) is not str
+                or type(function) is not str
                 or type(record.created) is not float
                 or getattr(record, EXTRA_KEY, None) is not None
             ):
@@ -333,7 +337,7 @@ class AlertFactory:
                     if "\n" in texts.message(record):
                         return None
                     break
-            return level, record.name, record.pathname, record.funcName, template  # noqa: TRY300 - this may raise, too
+            return level, name, path, function, template  # noqa: TRY300 - it ends the loop above
         except Exception:  # noqa: BLE001 - records are made by anybody, of anything
             return None
 

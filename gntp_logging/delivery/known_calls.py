@@ -21,6 +21,9 @@ MAX_CALLS: Final = 1000
 FRESH: Final = 0.01
 """Seconds for which one text stands for all records of a call."""
 
+_KEPT: Final = 60.0
+"""Seconds by which a call that is logged may be later than one that is known."""
+
 _ROOM: Final = 65_536
 """Times that wait, of all calls together. Who finds no room makes an alert, and the queue has its own bounds."""
 
@@ -78,18 +81,30 @@ class KnownCalls:
         Returns:
             Whether it is counted. Else its alert is needed: the call is not known, or its text is not fresh.
         """
-        try:
-            call = self._calls.get(place)
-        except TypeError:  # records are made by anybody: this one cannot be hashed
-            return False
+        call = self._calls.get(place)
         if call is None:
             return False
         # Times may go back, and nan compares with nothing.
         if not -FRESH < created - call.text_at < FRESH or len(call.times) >= self._room:
-            call.text_at = created
+            call.text_at = created  # other threads need not make an alert as well
             return False
         call.times.append(created)
         if call.is_over:  # asked last: who forgets a call says so first, and then takes out what is there
+            self._late[call] = None
+        return True
+
+    def renew(self, place: Fingerprint, newest: Alert) -> bool:
+        """Count a repeat whose alert was made, on the thread that logs.
+
+        Returns:
+            Whether it is counted. Else the call is not known, or there is no room.
+        """
+        call = self._calls.get(place)
+        if call is None or len(call.times) >= self._room:
+            return False
+        call.newest = newest
+        call.times.append(newest.created)
+        if call.is_over:  # as in count
             self._late[call] = None
         return True
 
@@ -123,6 +138,13 @@ class KnownCalls:
         """Forget the calls of which no repeat waits."""
         for call in list(self._calls.values()):
             if not call.times:
+                self.forget(call)
+
+    def forget_old(self) -> None:
+        """Forget the calls that others have outlived for some time."""
+        latest = max((call.text_at for call in self._calls.values()), default=0.0)
+        for call in list(self._calls.values()):
+            if not call.times and not latest - call.text_at < _KEPT:
                 self.forget(call)
 
     def all(self) -> list[KnownCall]:

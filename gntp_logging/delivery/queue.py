@@ -49,13 +49,13 @@ class Submitted(NamedTuple):
         sequence: Its place in the order of submission.
         at: When, in seconds of time.monotonic.
         alert: The alert, its secrets included.
-        is_plain: Whether others of its place are counted without an alert of their own.
+        place: The raw fingerprint that others of its place are known by; None where each needs an alert of its own.
     """
 
     sequence: int
     at: float
     alert: Alert
-    is_plain: bool
+    place: Fingerprint | None
 
     @property
     def records(self) -> int:
@@ -166,15 +166,17 @@ class AlertQueue:
 
     # -- Inside the application ----------------------------------------------------------------
 
-    def add(self, alert: Alert, *, is_plain: bool = False) -> None:
+    def add(self, alert: Alert, place: Fingerprint | None = None) -> None:
         """Queue an alert; when there are too many, make room.
 
         Args:
-            is_plain: See :class:`Submitted`.
+            place: See :class:`Submitted`.
         """
+        if place is not None and self.known_calls.renew(place, alert):
+            return
         sequence = next(self._sequence)
         # Submitted(...) takes twice as long.
-        entry = tuple.__new__(Submitted, (sequence, time.monotonic(), alert, is_plain))
+        entry = tuple.__new__(Submitted, (sequence, time.monotonic(), alert, place))
         self._incoming[alert.priority + 2].append(entry)
         if not sequence & self._unlooked and self._waiting() + self._unlooked > self._size:
             try:
@@ -307,8 +309,8 @@ class AlertQueue:
             decision, group = outbox.flood.offer(alert, fingerprint, entry.sequence, now)
             # An alert that is shown without a group has a text of its own, and so has the next.
             is_counted = group is not None or decision is Decision.DIGEST
-            if entry.is_plain and is_counted and is_place_alone(alert.fingerprint):
-                self.known_calls.open(raw_fingerprint(alert.fingerprint), fingerprint, alert, self.mark(), now)
+            if entry.place is not None and is_counted and is_place_alone(alert.fingerprint):
+                self.known_calls.open(entry.place, fingerprint, alert, self.mark(), now)
             if decision is Decision.FOLD:
                 return
             if decision is Decision.DIGEST:
@@ -339,16 +341,14 @@ class AlertQueue:
         count = tally.count
         try:
             if not outbox.flood.absorb(fingerprint, tally, sequence):
-                first = call.newest._replace(created=tally.first)
-                decision, group = outbox.flood.offer(first, fingerprint, sequence, now)
+                decision, group = outbox.flood.offer(call.newest, fingerprint, sequence, now)
                 if decision is Decision.SHOW:
-                    outbox.add(sequence, call.at, first, fingerprint, group)
+                    outbox.add(sequence, call.at, call.newest, fingerprint, group)
                     tally.count -= 1
-                if group is None:
-                    self.known_calls.forget(call)
+                    if group is None:  # so many have groups: the next alerts of this call are shown one by one
+                        self.known_calls.forget(call)
                 if tally.count and not outbox.flood.absorb(fingerprint, tally, sequence):
-                    # Too many different alerts; or so many have groups that this one has none, and then the texts that
-                    # would be shown one by one are not there.
+                    # Too many different alerts came; or those that would be shown one by one have no texts.
                     outbox.digest.wait_for_more(now)
                     outbox.digest.current.take_in(fingerprint, tally, sequence)
         except Exception as error:  # noqa: BLE001 - no alert keeps the others from being sent, and each is counted
@@ -356,9 +356,9 @@ class AlertQueue:
         self.known_calls.take_out(call, count)
 
     def rest(self) -> None:
-        """Forget what is known of calls: nothing has come for a while."""
+        """Forget the calls that are not logged any more; called when nothing comes."""
         with self._lock:
-            self.known_calls.forget_idle()
+            self.known_calls.forget_old()
 
     def _set_aside_what_is_old(self, now: float) -> None:
         """Let the digest report what has waited for too long."""

@@ -262,14 +262,14 @@ class Worker:
                 pass  # as in submit
         return True
 
-    def submit(self, alert: Alert, *, is_plain: bool = False) -> None:
+    def submit(self, alert: Alert, place: Fingerprint | None = None) -> None:
         """Take an alert: it will be delivered, or counted. No I/O and no waiting, unless the interpreter exits.
 
         Args:
-            is_plain: Whether others of its place may be counted by :meth:`count`.
+            place: What others of its place are counted by; None where each needs an alert.
         """
         self._notice_fork()
-        self._queue.add(alert, is_plain=is_plain)
+        self._queue.add(alert, place)
         try:
             self._attend()
         except RecursionError:
