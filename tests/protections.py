@@ -200,7 +200,7 @@ PROTECTIONS: Final = (
     Protection(
         "exit: records are delivered inline",
         (
-            Change("delivery/worker.py", "Worker.submit", "exit_.begun", "False"),
+            Change("delivery/worker.py", "Worker._attend", "if exit_.begun:", "if False: pass"),
             Change("delivery/worker.py", "Worker._start_thread", "exit_.begun", "False"),
         ),
         (
@@ -299,7 +299,7 @@ PROTECTIONS: Final = (
         "own records: by thread",
         "handler.py",
         "GNTPHandler.emit",
-        "self._worker.is_current_thread()",
+        "worker.is_current_thread()",
         "False",
         "tests/test_program.py::test_what_is_logged_on_the_workers_thread_is_ignored",
     ),
@@ -405,8 +405,8 @@ PROTECTIONS: Final = (
         "queue: emit does not wait",
         "delivery/worker.py",
         "Worker.submit",
-        "self._queue.add(alert)",
-        "self._queue.add(alert); self._turn.acquire(); self._turn.release()",
+        "self._queue.add(alert, place)",
+        "self._queue.add(alert, place); self._turn.acquire(); self._turn.release()",
         "tests/test_program.py::test_an_event_loop_is_not_blocked",
     ),
     _one(
@@ -880,7 +880,7 @@ PROTECTIONS: Final = (
     _one(
         "threads: refused",
         "delivery/worker.py",
-        "Worker.submit",
+        "Worker._attend",
         "self._deliver_inline(time.monotonic() + self.shutdown_timeout)",
         "pass",
         "tests/delivery/test_worker.py::test_where_threads_are_refused_alerts_are_delivered_at_once",
@@ -888,7 +888,7 @@ PROTECTIONS: Final = (
     _one(
         "threads: refused, and a dead server",
         "delivery/worker.py",
-        "Worker.submit",
+        "Worker._attend",
         "not self._pause()",
         "True",
         "tests/delivery/test_worker.py::test_without_threads_a_dead_server_is_not_asked_for_each_record",

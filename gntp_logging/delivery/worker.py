@@ -448,6 +448,7 @@ class Worker:
         # Nothing below may import: a fork in the middle of an import leaves the child with half a module.
         ident = _thread.get_ident()
         self._thread_ids.add(ident)
+        thread.is_awake = True
         try:
             while thread.goes_on() or not thread.ends():
                 pause = self._work(thread)
