@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
 import logging
 import platform
-import random
 import socket
 import subprocess
 import sys
@@ -270,14 +271,28 @@ class Gate:
         send_response(sock, Response_Action=request.message_type)
 
 
-def free_port() -> int:
-    """Return a loopback port on which nobody listens: bound once, and closed again.
+@functools.cache
+def _own_ports() -> Iterator[int]:
+    """Return ports of this process's own, again and again, the one that was used longest ago first.
 
-    Not one of those that systems give to connections (from 32768 on): it may be bound again later in the test. And not
+    Not those that systems give to connections (from 32768 on): a port may be bound again later in a test. And not
     GNTP's own, on which growl-for-linux listens.
     """
+    claim = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    for first in range(24_000, 32_000, 100):
+        with contextlib.suppress(OSError):
+            # Chance would not do: Hypothesis seeds it, so that suites that run side by side would get the same ports,
+            # and with them alerts of each other's handlers.
+            claim.bind(("127.0.0.1", first))
+            claim.detach()  # the claim to these hundred ends with the process
+            return itertools.cycle(range(first, first + 100))
+    raise AssertionError("eighty test runs at a time are too many")
+
+
+def free_port() -> int:
+    """Return a loopback port on which nobody listens, and that no other test run uses."""
     while True:
-        port = random.randrange(24_000, 32_000)
+        port = next(_own_ports())
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
 

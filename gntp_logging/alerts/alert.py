@@ -83,13 +83,23 @@ class Alert(NamedTuple):
     def cleaned(self) -> Alert:
         """Return the alert with its texts as people read them, see :func:`.clean.clean`. It comes before all else."""
         draft = self.draft or PLAIN
-        texts = (self.title, self.text, *itertools.chain(*self.context), *self.url_parts, *draft.texts())
+        texts = (
+            self.title,
+            self.text,
+            self.level_name,
+            self.logger,
+            *itertools.chain(*self.context),
+            *self.url_parts,
+            *draft.texts(),
+        )
         if is_clean("\n".join(texts)):
             return self
         text = clean(self.text)
         return self._replace(
             title=clean(self.title).strip() or "Alert",
             text=text if draft.heads or text.strip() else _NO_MESSAGE,
+            level_name=clean(self.level_name),
+            logger=clean(self.logger),
             fingerprint=fingerprints.redacted(self.fingerprint, clean),
             context=tuple((clean(name), clean(value)) for name, value in self.context),
             url_parts=tuple(map(clean, self.url_parts)),

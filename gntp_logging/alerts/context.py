@@ -8,7 +8,6 @@ unread. The result is pairs of strings, name and value: headers ``Data-Name: val
 from __future__ import annotations
 
 import platform
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
@@ -267,7 +266,7 @@ _SOURCES: Final[Mapping[str, _Source]] = {
 """What reads a framework's context, by the module that must have been imported."""
 
 
-# -- The line and the headers --------------------------------------------------------------------
+# -- The line -------------------------------------------------------------------------------------
 
 
 _SELF_EXPLAINING: Final = frozenset({"environment", "env"})
@@ -288,18 +287,3 @@ def line(pairs: Pairs) -> str:
 
 def _shown(value: str) -> str:
     return value if len(value) <= _MAX_SHOWN_VALUE else value[: _MAX_SHOWN_VALUE - 1] + "…"
-
-
-def headers(pairs: Pairs) -> list[tuple[str, str]]:
-    """Return the context as application-specific headers: ``Data-Task-Id`` for ``task_id``.
-
-    A name without an ASCII letter or digit gets no header. Of names that differ in case or punctuation only, the last
-    counts.
-    """
-    named: dict[str, tuple[str, str]] = {}
-    for name, value in pairs:
-        words = re.findall("[A-Za-z0-9]+", name)
-        header = "Data-" + "-".join(word[:1].upper() + word[1:] for word in words)
-        if words:
-            named[header.lower()] = (header, value)
-    return list(named.values())

@@ -145,16 +145,15 @@ class Digest:
         """Return one alert that reports the digest, which must not be empty.
 
         It looks like the most urgent alert of the digest. It says how many alerts there were, by level, when the first
-        and the last was logged, and the newest message. A single alert is returned as it is, with its time.
+        and the last was logged, and the newest message. A single alert is returned as it is.
 
         Args:
             finish: Takes the secrets out of an alert, and cuts it.
         """
         tallies = list(self.tallies.values())
         if self.count == 1:
-            (alone,) = tallies
-            alert = finish(alone.newest)
-            return alert._replace(text=f"{alert.text}\n(logged {span(alone.first, alone.last)})")
+            return finish(tallies[0].newest)
+        highest = max(tallies, key=lambda tally: tally.newest.level).newest
         most_urgent = max(tallies, key=lambda tally: (tally.newest.priority, tally.newest.sticky)).newest
         newest = max(tallies, key=lambda tally: tally.last).newest
         lines = [
@@ -170,6 +169,8 @@ class Digest:
         shared = _shared_context(tallies)
         alert = finish(most_urgent)
         return alert._replace(
+            level=highest.level,
+            level_name=highest.level_name,
             title=f"{self.count:,} alerts not shown one by one",
             text="\n".join(lines),
             created=newest.created,

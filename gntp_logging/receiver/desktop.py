@@ -59,6 +59,7 @@ class DesktopDisplay:
         patience: Seconds during which a reaction is reported to the sender; many, because services keep toasts in a
             list.
         failures: How many toasts the service has not accepted.
+        may_be_away: Whether it starts without the service, and connects when one comes.
     """
 
     patience: Final = 60.0
@@ -66,6 +67,7 @@ class DesktopDisplay:
     def __init__(self) -> None:
         """Prepare."""
         self.failures: int = 0
+        self.may_be_away: bool = False
         self._report: Callable[[Exception], None] = lambda _: None
         self._missed = 0
         self._notifier: Any = None  # made in the loop, and made again after a failure
@@ -106,7 +108,12 @@ class DesktopDisplay:
         self._waiting = asyncio.Queue(QUEUE_SIZE + 1)
         self._waiting_pictures = 0
         try:
-            await self._find_service()
+            try:
+                await self._find_service()
+            except OSError:
+                if not self.may_be_away:
+                    raise
+                self._disconnect()  # the next toast looks for it again
             with tempfile.TemporaryDirectory(prefix="gntp-logging-") as folder, self._logged_errors.captured():
                 self._pictures_in = Path(folder)
                 showing = asyncio.create_task(self._show_all())

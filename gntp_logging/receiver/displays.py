@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final, TextIO
 
-from .protocols import Addressed, Display, Notice, Observer, Patient, Reporting, Running
+from .protocols import Addressed, Connecting, Display, Notice, Observer, Patient, Reporting, Running
 
 __all__ = [
     "DISPLAYS",
     "Addressed",
+    "Connecting",
     "Display",
     "Kind",
     "MissingExtraError",

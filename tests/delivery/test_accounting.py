@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import contextlib
 import logging
 import logging.config
 import os
@@ -164,12 +165,13 @@ class HandlerMachine(RuleBasedStateMachine):
             assert min(parts) >= 0
 
     def teardown(self) -> None:
-        """End the server and the handler."""
-        if self.server is not None:
-            self.flush()
-        self.handler.close()
-        if self.server is not None:
-            self.server.stop()
+        """End the server and the handler, also where a rule or the last flush has failed: later tests count threads."""
+        with contextlib.ExitStack() as ends:
+            if self.server is not None:
+                ends.callback(self.server.stop)
+            ends.callback(self.handler.close)
+            if self.server is not None:
+                self.flush()
 
 
 @pytest.mark.slow
