@@ -245,9 +245,11 @@ class AlertQueue:
             while self._in_flight:  # an exception has ended their delivery halfway
                 self._in_flight[-1].requeue(self._in_flight[-1].unanswered)
                 self._in_flight.pop()
-        while self._sort_next(now):
+        repeats = self._repeats(now)
+        while self._sort_next(now, repeats):
             self.has_sorted = True
-        self._sort_repeats(now)
+        while repeats:
+            self._sort_repeats(repeats.pop(), now)
         with self._lock:
             self._set_aside_what_is_old(now)
             while len(self._in_flight) < limit:
@@ -259,8 +261,10 @@ class AlertQueue:
                 entry.taken(now)
             return list(self._in_flight)
 
-    def _sort_next(self, now: float) -> bool:
+    def _sort_next(self, now: float, repeats: list[KnownCall]) -> bool:
         """Decide about one alert that has come in, or a tally that a full queue has made; return whether there was one.
+
+        Of the repeats, the first last, those that came before it are decided about before.
 
         The lock is not held while the alert is identified: that takes longer than anything else here, and stats, flush
         and close wait for the lock. Only one thread at a time sorts: the one that delivers.
@@ -270,6 +274,8 @@ class AlertQueue:
             if entry is None:
                 return False
         alert = entry.alert
+        while repeats and repeats[-1].since() < alert.created:
+            self._sort_repeats(repeats.pop(), now)
         place = fingerprint = raw_fingerprint(alert.fingerprint)
         try:
             known = self.known_calls.get(place)
@@ -321,18 +327,25 @@ class AlertQueue:
             self._note(f"{INTERNAL_ERROR}: {type(error).__name__}")
         outbox.add(entry.sequence, entry.at, alert, fingerprint, group)
 
-    def _sort_repeats(self, now: float) -> None:
-        """Decide about the repeats that were counted without an alert."""
+    def _repeats(self, now: float) -> list[KnownCall]:
+        """Return the calls of which repeats wait, that with the first repeat last."""
+        found = []
         for call in self.known_calls.all():
-            # Drawn before the look: what is counted after it came after this.
-            sequence = self.mark()
+            sequence = self.mark()  # drawn before the look: what is counted after it came after this
             if call.times:
-                with self._lock:
-                    self._decide_repeats(call, now)
-                    call.sequence, call.at = sequence, now
-                self.has_sorted = True
+                found.append(call)
             else:
                 call.sequence, call.at = sequence, now
+        return sorted(found, key=KnownCall.since, reverse=True)
+
+    def _sort_repeats(self, call: KnownCall, now: float) -> None:
+        """Decide about the repeats of a call that were counted without an alert."""
+        self.has_sorted = True
+        with self._lock:
+            sequence = self.mark()  # as above
+            if call.times:  # else they were given up meanwhile
+                self._decide_repeats(call, now)
+            call.sequence, call.at = sequence, now
 
     def _decide_repeats(self, call: KnownCall, now: float) -> None:
         """Fold repeats, or add them to the digest; if the first of them is to be shown, the others are its repeats."""
