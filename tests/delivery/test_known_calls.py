@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from gntp_logging.alerts.alert import Alert
 from gntp_logging.alerts.fingerprint import RawCall, raw_fingerprint
@@ -218,6 +217,19 @@ def test_the_order_of_logging_is_kept_where_nothing_but_a_number_before_is_known
     assert not queue.is_settled(mark)
 
 
+def test_what_came_first_is_decided_about_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where one more may be shown it is the one that was logged first, whether it has an alert or not."""
+    monkeypatch.setattr(queues, "time", clock := Clock())
+    queue = make_queue(Flood(60.0, 1, 12.0))
+    log(queue, called())
+    settle(queue, "error 300")
+    assert log(queue, called(created=100.001))
+    log(queue, called("mail", created=100.002))
+    clock.now += 6.0
+    (entry,) = queue.take()
+    assert entry.compose(as_it_is).text == "order 0 failed"
+
+
 def test_where_there_are_too_many_groups_the_rest_is_digested(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of alerts that are shown one by one each needs its text."""
     monkeypatch.setattr("gntp_logging.delivery.flood.MAX_GROUPS", 1)
@@ -233,20 +245,27 @@ def test_where_there_are_too_many_groups_the_rest_is_digested(monkeypatch: pytes
     assert not log(queue, called(created=100.0))
 
 
+class Clock:
+    """A clock in the place of the module time."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        """Return the time."""
+        return self.now
+
+
 class TwoWays(RuleBasedStateMachine):
     """Two queues get the same records, one as alerts only; both must count the same, and send the same counts."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.now = 1000.0
+        self.clock = Clock()
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(queues, "time", self)
+        self.patch.setattr(queues, "time", self.clock)
         self.logged = 0
         self.lost: tuple[list[tuple[str, int]], list[tuple[str, int]]] = ([], [])
-
-    def monotonic(self) -> float:
-        """Be the module time."""
-        return self.now
 
     @initialize(burst=st.sampled_from([1, 3, 20]), rate=st.sampled_from([0, 12, 600]))
     def begin(self, burst: int, rate: float) -> None:
@@ -261,8 +280,8 @@ class TwoWays(RuleBasedStateMachine):
     def log(self, kind: str, times: int, level: int) -> None:
         """Log one call, a record each millisecond or less."""
         for number in range(times):
-            self.now += 0.0007
-            alert = called(f"kind {kind}", self.now, number, level)
+            self.clock.now += 0.0007
+            alert = called(f"kind {kind}", self.clock.now, number, level)
             log(self.fast, alert)
             self.slow.add(alert)
         self.logged += times
@@ -270,7 +289,7 @@ class TwoWays(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.001, 1.0, 6.0, 61.0, 400.0]))
     def wait(self, seconds: float) -> None:
         """Let time pass."""
-        self.now += seconds
+        self.clock.now += seconds
 
     @rule(is_flushed=st.booleans(), fate=st.sampled_from(["shown", "back", "error 300"]))
     def deliver(self, *, is_flushed: bool, fate: str) -> None:
@@ -323,5 +342,7 @@ class TwoWays(RuleBasedStateMachine):
         self.patch.undo()
 
 
-TwoWays.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
-TestTwoWays: Any = pytest.mark.slow(TwoWays.TestCase)
+@pytest.mark.slow
+def test_with_an_alert_for_each_record_or_without_the_same_is_counted_shown_and_lost() -> None:
+    """In whatever order records come, and whatever becomes of them."""
+    run_state_machine_as_test(TwoWays, settings=settings(max_examples=150, stateful_step_count=40, deadline=None))
