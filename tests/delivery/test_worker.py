@@ -533,6 +533,7 @@ def test_no_attempt_is_made_for_each_record_while_the_server_is_down(workers: Ca
         worker.submit(alert())
         assert not worker.flush(PATIENCE)
         wait_until(lambda: worker._state is State.RETRYING)
+        wait_until(worker._wake.locked)  # the thread has heard of the flush
         tried = server.connections
         for _ in range(100):
             worker.submit(alert())
