@@ -485,7 +485,7 @@ PROTECTIONS: Final = (
         "repeats: in the order of logging",
         "delivery/queue.py",
         "AlertQueue._sort_next",
-        "while repeats and repeats[-1].since() < alert.created:",
+        "while repeats and repeats[-1].since < alert.created:",
         "while False: pass",
         "tests/delivery/test_known_calls.py::test_what_came_first_is_decided_about_first",
     ),

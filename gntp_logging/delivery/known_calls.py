@@ -7,7 +7,6 @@ It takes no lock. The thread that delivers opens calls, takes the times out, and
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Final
 
@@ -55,10 +54,6 @@ class KnownCall:
         self.sequence: int = sequence
         self.at: float = at
         self.is_over: bool = False
-
-    def since(self) -> float:
-        """Return when the first that waits was logged; infinity when none waits."""
-        return next(iter(self.times), math.inf)
 
     def tally(self) -> Tally:
         """Return how many wait, and since when; there must be one."""

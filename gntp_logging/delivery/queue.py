@@ -86,6 +86,14 @@ class _Evicted(NamedTuple):
         return self.fingerprint, self.tally, self.sequence
 
 
+class _Repeats(NamedTuple):
+    """A call of which repeats wait, as it is put into the order of logging."""
+
+    since: float
+    sequence: int  # no two are equal, and nobody asks which call is less
+    call: KnownCall
+
+
 def _plain(alert: Alert) -> Callable[[Finish], Alert]:
     """Return what composes an alert without a group."""
     return lambda finish: finish(alert)
@@ -249,7 +257,7 @@ class AlertQueue:
         while self._sort_next(now, repeats):
             self.has_sorted = True
         while repeats:
-            self._sort_repeats(repeats.pop(), now)
+            self._sort_repeats(repeats.pop().call, now)
         with self._lock:
             self._set_aside_what_is_old(now)
             while len(self._in_flight) < limit:
@@ -261,7 +269,7 @@ class AlertQueue:
                 entry.taken(now)
             return list(self._in_flight)
 
-    def _sort_next(self, now: float, repeats: list[KnownCall]) -> bool:
+    def _sort_next(self, now: float, repeats: list[_Repeats]) -> bool:
         """Decide about one alert that has come in, or a tally that a full queue has made; return whether there was one.
 
         Of the repeats, the first last, those that came before it are decided about before.
@@ -274,8 +282,8 @@ class AlertQueue:
             if entry is None:
                 return False
         alert = entry.alert
-        while repeats and repeats[-1].since() < alert.created:
-            self._sort_repeats(repeats.pop(), now)
+        while repeats and repeats[-1].since < alert.created:
+            self._sort_repeats(repeats.pop().call, now)
         place = fingerprint = raw_fingerprint(alert.fingerprint)
         try:
             known = self.known_calls.get(place)
@@ -327,16 +335,17 @@ class AlertQueue:
             self._note(f"{INTERNAL_ERROR}: {type(error).__name__}")
         outbox.add(entry.sequence, entry.at, alert, fingerprint, group)
 
-    def _repeats(self, now: float) -> list[KnownCall]:
+    def _repeats(self, now: float) -> list[_Repeats]:
         """Return the calls of which repeats wait, that with the first repeat last."""
         found = []
         for call in self.known_calls.all():
             sequence = self.mark()  # drawn before the look: what is counted after it came after this
-            if call.times:
-                found.append(call)
+            since = call.times[:1]
+            if since:
+                found.append(_Repeats(since[0], sequence, call))
             else:
                 call.sequence, call.at = sequence, now
-        return sorted(found, key=KnownCall.since, reverse=True)
+        return sorted(found, reverse=True)
 
     def _sort_repeats(self, call: KnownCall, now: float) -> None:
         """Decide about the repeats of a call that were counted without an alert."""
@@ -351,21 +360,23 @@ class AlertQueue:
         """Fold repeats, or add them to the digest; if the first of them is to be shown, the others are its repeats."""
         outbox, fingerprint, sequence = self._outbox, call.fingerprint, call.sequence
         tally = call.tally()
-        count = tally.count
+        count, newest = tally.count, tally.newest  # which a thread may replace in the call meanwhile
         try:
             if not outbox.flood.absorb(fingerprint, tally, sequence):
-                decision, group = outbox.flood.offer(call.newest, fingerprint, sequence, now)
+                decision, group = outbox.flood.offer(newest, fingerprint, sequence, now)
                 if decision is Decision.SHOW:
-                    outbox.add(sequence, call.at, call.newest, fingerprint, group)
+                    outbox.add(sequence, call.at, newest, fingerprint, group)
                     tally.count -= 1
                     if group is None:  # so many have groups: the next alerts of this call are shown one by one
                         self.known_calls.forget(call)
-                if tally.count and not outbox.flood.absorb(fingerprint, tally, sequence):
+                    elif tally.count and outbox.flood.absorb(fingerprint, tally, sequence):
+                        tally.count = 0
+                if tally.count:
                     # Too many different alerts came; or those that would be shown one by one have no texts.
                     outbox.digest.wait_for_more(now)
                     outbox.digest.current.take_in(fingerprint, tally, sequence)
         except Exception as error:  # noqa: BLE001 - no alert keeps the others from being sent, and each is counted
-            self._give_up(call.newest, error, tally.count)
+            self._give_up(newest, error, tally.count)
         self.known_calls.take_out(call, count)
 
     def rest(self) -> None:
