@@ -51,6 +51,14 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 
 @pytest.fixture(autouse=True)
+def _loggers_are_enabled() -> None:
+    """A test that configures logging may have disabled those that were there."""
+    for known in list(logging.root.manager.loggerDict.values()):
+        if isinstance(known, logging.Logger):
+            known.disabled = False
+
+
+@pytest.fixture(autouse=True)
 def _no_server_is_known() -> None:
     """A test's free port may have been another test's, whose server closed its connections."""
     forget_servers()

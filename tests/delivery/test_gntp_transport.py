@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -256,7 +257,7 @@ def test_a_server_that_never_answers_is_worth_another_try() -> None:
     with socket.create_server(("127.0.0.1", 0)) as hung:
         result = delivery(hung.getsockname()[1]).send_one(ALERT, "id", 0.05)
     assert (result.status, result.reason) == (SendStatus.RETRY, "network")
-    assert "within 0.05 s" in result.hint
+    assert re.search(r"within 0\.0[45]\d* s", result.hint)  # what was left when it began
 
 
 def test_a_server_of_another_protocol_is_named_as_such() -> None:
