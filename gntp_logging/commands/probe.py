@@ -21,12 +21,13 @@ from gntp_logging.gntp.exceptions import (
     GNTPProtocolError,
     GNTPResponseError,
     GNTPTimeoutError,
+    GNTPTLSError,
 )
 from gntp_logging.gntp.models import Event, Notification, SocketCallback
 from gntp_logging.gntp.network import Address, Deadline, Stream, known_addresses, look_up
 from gntp_logging.gntp.packing import PackerFactory
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request
-from gntp_logging.gntp.wire import KEY_UNWANTED
+from gntp_logging.gntp.wire import KEY_UNWANTED, TLS_WANTED
 from gntp_logging.options.destination import CIPHERS, HASHES, Destination
 
 APPLICATION: Final = "gntp-logging check"
@@ -85,10 +86,7 @@ def probe(destination: Destination, wait: float) -> Iterator[CheckResult]:
         The result of each step. It ends early when a step fails that all others need.
     """
     addresses: list[Address] = []
-    for step in (
-        _try("name look-up", lambda: _look_up(destination, addresses), advice=_NO_SUCH_NAME),
-        *([_try("connect", lambda: _connect(destination, addresses))] if addresses else []),
-    ):
+    for step in _first_steps(destination, addresses):
         yield step
         if not step.is_ok:
             return
@@ -104,12 +102,24 @@ def probe(destination: Destination, wait: float) -> Iterator[CheckResult]:
         yield CheckResult("NOTIFY", Status.LEFT_OUT, "REGISTER was refused")
     passwords = _passwords(destination, registered)
     yield from passwords
-    yield from _algorithms(destination, registered, is_checked=passwords[0].status is not Status.NOTE)
+    is_checked = passwords[0].status is not Status.NOTE
+    is_read = is_checked and not any(_UNREAD in result.answer for result in passwords)
+    yield from _algorithms(destination, registered, is_checked=is_checked, is_read=is_read)
     if not registered.is_ok:
         yield from (CheckResult(name, Status.LEFT_OUT, "REGISTER was refused") for name in ("Keep-Alive", "callback"))
         return
     yield _try("Keep-Alive", lambda: _keep_alive(destination, addresses), otherwise=Status.NOTE, advice="")
     yield _callback(destination, wait) if wait else CheckResult("callback", Status.LEFT_OUT, "left out")
+
+
+def _first_steps(destination: Destination, addresses: list[Address]) -> Iterator[CheckResult]:
+    """Try what all else needs."""
+    yield _try("name look-up", lambda: _look_up(destination, addresses), advice=_NO_SUCH_NAME)
+    yield _try("connect", lambda: _connect(destination, addresses))
+    if destination.tls:
+        secured = _try("TLS", lambda: _secure(destination, addresses))
+        is_silent = isinstance(secured.error, GNTPTimeoutError)
+        yield replace(secured, advice=_SILENT) if is_silent else secured
 
 
 _Answer = tuple[Status, str, str]
@@ -125,7 +135,8 @@ def _try(
         found = attempt()
     except GNTPError as error:
         taken = time.perf_counter() - began
-        return CheckResult(name, otherwise, str(error), taken, _advice(error) if advice is None else advice, error)
+        words = error.description if isinstance(error, GNTPTLSError) else str(error)
+        return CheckResult(name, otherwise, words, taken, _advice(error) if advice is None else advice, error)
     status, answer, hint = (Status.OK, found, "") if isinstance(found, str) else found
     return CheckResult(name, status, answer, time.perf_counter() - began, hint)
 
@@ -135,10 +146,16 @@ def _advice(error: GNTPError) -> str:
     if isinstance(error, GNTPResponseError):
         if KEY_UNWANTED in error.error_description:
             return "leave the password out, or set one at the server"
+        if TLS_WANTED in error.error_description:
+            return _USE_TLS
         return _ADVICE_BY_CODE.get(error.error_code or 0, _OTHER_REFUSAL)
+    if isinstance(error, GNTPTLSError):
+        return error.advice
     return next((advice for kind, advice in _ADVICE.items() if isinstance(error, kind)), "")
 
 
+_SILENT: Final = "what listens there may speak no TLS: try without --tls"
+_USE_TLS: Final = "give --tls or --tls-ca FILE, and the handler the option tls"
 _SOMETHING_ELSE: Final = "what listens there closes without an answer: it may be no GNTP server, or want encryption"
 _NO_SUCH_NAME: Final = "check how the name is spelt, or give an address"
 _NO_NAME_SERVER: Final = "check the name servers, or give an address"
@@ -212,6 +229,18 @@ def _connect(destination: Destination, addresses: list[Address]) -> str:
         stream.close()
 
 
+def _secure(destination: Destination, addresses: list[Address]) -> str:
+    """Make the handshake of TLS, and tell its version and the end of the certificate."""
+    from gntp_logging.gntp.tls import TLSSocket  # ssl only where it is asked for
+
+    stream = Stream(addresses, Deadline.after(destination.timeout), destination.client().tls)
+    try:
+        assert isinstance(stream.sock, TLSSocket)
+        return f"{stream.sock.version()}, with a certificate until {stream.sock.valid_until()}"
+    finally:
+        stream.close()
+
+
 def _registration() -> RegisterRequest:
     return RegisterRequest(APPLICATION, None, (Event(_EVENT),))
 
@@ -246,7 +275,10 @@ def _passwords(destination: Destination, registered: CheckResult) -> Sequence[Ch
     if destination.password is None:
         return [CheckResult("password", Status.LEFT_OUT, "none was given")]
     bare = _try("no password", lambda: _register(replace(destination, password=None, encryption=None)))
-    others: list[CheckResult] = [_foreign(bare, "accepted too: the server lets everybody in, at least from here")]
+    accepted = (
+        "accepted too: the server lets everybody in" if registered.is_ok else "accepted: the server asks for none"
+    )
+    others: list[CheckResult] = [_foreign(bare, f"{accepted}, at least from here")]
     if not registered.is_ok:
         if not registered.is_refused:
             first = CheckResult("password", Status.LEFT_OUT, "not found out: REGISTER failed otherwise")
@@ -262,20 +294,22 @@ def _passwords(destination: Destination, registered: CheckResult) -> Sequence[Ch
     unreadable = replace(guess, key_hashing=_long_enough(destination, cipher), encryption=cipher)
     if not _try("", lambda: _register(unreadable)).is_ok:
         others.append(_foreign(wrong, "accepted too"))
-        unread = False
+        is_any_accepted = wrong.is_ok
     else:
         status = Status.NOTE if destination.encryption is None else Status.FAILED
-        answer = "accepted, and encrypted too, which cannot have been read: cannot tell what is shown"
+        answer = "accepted, and encrypted too" if wrong.is_ok else "refused in clear, but accepted encrypted"
         advice = "" if destination.encryption is None else _ANSWERED_UNREAD
-        others.append(CheckResult("wrong password", status, answer, wrong.seconds, advice))
-        unread = True
-    if wrong.is_ok or unread:
-        answer = "accepted, as any other is: this server does not check passwords of those who come from here"
-        advice = "" if others[-1].advice else _UNCHECKED
-        return [CheckResult("password", Status.NOTE, answer, None, advice), *others]
-    return [CheckResult("password", Status.OK, "accepted"), *others]
+        others.append(CheckResult("wrong password", status, answer + _UNREAD, wrong.seconds, advice))
+        is_any_accepted = wrong.is_ok or destination.encryption is not None
+    if not is_any_accepted:
+        return [CheckResult("password", Status.OK, "accepted"), *others]
+    unchecked = "passwords of those who come from here" if wrong.is_ok else "the passwords of what is encrypted"
+    answer = f"accepted, as any other is: this server does not check {unchecked}"
+    advice = "" if others[-1].advice or registered.advice else _UNCHECKED
+    return [CheckResult("password", Status.NOTE, answer, None, advice), *others]
 
 
+_UNREAD: Final = ", which cannot have been read: cannot tell what is shown"
 _UNCHECKED: Final = "nothing here can tell whether it is right: compare it with the server's settings"
 
 
@@ -285,7 +319,9 @@ def _foreign(step: CheckResult, words: str) -> CheckResult:
     return CheckResult(step.name, Status.NOTE, answer, step.seconds)
 
 
-def _algorithms(destination: Destination, registered: CheckResult, *, is_checked: bool) -> Iterator[CheckResult]:
+def _algorithms(
+    destination: Destination, registered: CheckResult, *, is_checked: bool, is_read: bool
+) -> Iterator[CheckResult]:
     """Try each hash in clear, and each cipher with a hash that is long enough for it.
 
     Ciphers are left out if no key was accepted before: some servers, this package's for one, answer each wrong key more
@@ -307,7 +343,7 @@ def _algorithms(destination: Destination, registered: CheckResult, *, is_checked
             continue
         variant = replace(destination, key_hashing=_long_enough(destination, cipher), encryption=cipher)
         step = registered if variant == destination else _try("", lambda variant=variant: _register(variant))  # type: ignore[misc]
-        yield _of_algorithm(f"cipher {name}", step, cipher == destination.encryption, is_checked=is_checked)
+        yield _of_algorithm(f"cipher {name}", step, cipher == destination.encryption, is_checked=is_read)
 
 
 def _long_enough(destination: Destination, cipher: ciphers.Algorithm) -> keys.Algorithm:
@@ -327,7 +363,7 @@ def _of_algorithm(name: str, step: CheckResult, is_configured: bool, *, is_check
 def _keep_alive(destination: Destination, addresses: list[Address]) -> _Answer:
     deadline = Deadline.after(destination.timeout)
     packer = PackerFactory(destination.password, destination.key_hashing, destination.encryption).create()
-    connection = PersistentConnection(Stream(addresses, deadline))
+    connection = PersistentConnection(Stream(addresses, deadline, destination.client().tls))
     try:
         data = packer.pack(_registration(), half_close=False, keep_alive=True)
         response = connection.exchange(data, packer.key, deadline)

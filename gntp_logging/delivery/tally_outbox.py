@@ -153,6 +153,4 @@ def _finished(fingerprint: Fingerprint, tally: Tally, finish: Finish) -> Tally:
     alert = finish(tally.newest)
     if not isinstance(fingerprint, str):  # too many for one each: counted by their level
         fingerprint = f"other|{alert.level}"
-    finished = Tally(alert._replace(fingerprint=fingerprint))
-    finished.count, finished.first, finished.last = tally.count, tally.first, tally.last
-    return finished
+    return Tally(alert._replace(fingerprint=fingerprint), tally.count, tally.first, tally.last)

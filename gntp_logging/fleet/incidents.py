@@ -64,9 +64,7 @@ class Incident:
 
     def tally(self, known: int = 0) -> Tally:
         """Return how often its alert came, without those that are known already."""
-        tally = Tally(self.alert)
-        tally.count, tally.first, tally.last = self.count - known, self.first, self.last
-        return tally
+        return Tally(self.alert, self.count - known, self.first, self.last)
 
 
 def from_fields(member: str, fields: Mapping[str, str]) -> Incident | None:

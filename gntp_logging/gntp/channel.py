@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .batches import Outcome, Pipeline, ok_or_error, side_by_side
 from .constants import RESPONSE_OK
@@ -23,7 +23,10 @@ from .keys import Key
 from .network import Address, Deadline, Stream, known_addresses, look_up
 from .packing import PackerFactory
 from .requests import Request, Response
-from .wire import ResponseReader, begins_like_an_error
+from .wire import DEFAULT_LIMITS, Limits, ResponseReader, begins_like_an_error
+
+if TYPE_CHECKING:
+    from .tls import ClientTLS
 
 END_TIMEOUT: Final = 0.05
 """Seconds to wait for END, or for the end of the stream, after the first answer. Servers send either at once."""
@@ -65,14 +68,15 @@ class _StaleConnectionError(GNTPConnectionError):
 class PersistentConnection:
     """A connected stream and the reader of its answers."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, limits: Limits = DEFAULT_LIMITS) -> None:
         """Expect the first answer.
 
         Args:
             stream: One on which nothing was sent yet.
+            limits: Bounds of an answer.
         """
         self.stream = stream
-        self.reader: ResponseReader = ResponseReader()
+        self.reader: ResponseReader = ResponseReader(limits=limits)
         self._idle_since: float | None = None
         self._heard = False  # whether anything of the answer has arrived
 
@@ -192,14 +196,24 @@ class Channel:
             answered or not.
     """
 
-    def __init__(self, address: tuple[str, int], packer_factory: PackerFactory) -> None:
+    def __init__(
+        self,
+        address: tuple[str, int],
+        packer_factory: PackerFactory,
+        limits: Limits = DEFAULT_LIMITS,
+        tls: ClientTLS | None = None,
+    ) -> None:
         """Keep the address. Nothing is connected.
 
         Args:
             address: Host and port of the server.
             packer_factory: Gives each message its key and cipher.
+            limits: Bounds of the answer of an exchange.
+            tls: How each connection is secured; None for TCP alone.
         """
+        self._limits = limits
         self._address = address
+        self._tls = tls
         # The number of an interface ("fe80::1%eth0") changes when the interface goes and comes: it is asked for again.
         self._fixed_addresses = [] if "%" in address[0] else known_addresses(*address)
         self._packer_factory = packer_factory
@@ -229,9 +243,10 @@ class Channel:
             The connection.
 
         Raises:
-            GNTPConnectionError: If the server cannot be reached.
+            GNTPConnectionError: If the server cannot be reached; a GNTPTLSError if TLS is why.
         """
-        connection = PersistentConnection(Stream(self.addresses or look_up(*self._address), deadline))
+        stream = Stream(self.addresses or look_up(*self._address), deadline, self._tls)
+        connection = PersistentConnection(stream, self._limits)
         self._reached = connection.stream.address()
         return connection
 
@@ -282,7 +297,7 @@ class Channel:
         if connection is not None:
             yield from self._pipeline(connection, requests, timeout, until)
         elif is_known_to_close(self._address) and self._reached is not None and len(requests) > 1:
-            yield from side_by_side(requests, self._pack_last, self._reached, timeout, until)
+            yield from side_by_side(requests, self._pack_last, self._reached, timeout, until, self._tls)
         else:
             first = self._answer(requests[0], min(timeout, until - time.monotonic()))
             yield first

@@ -81,6 +81,7 @@ class ClientSession:
     _has_read: bool = False
     _gone: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
     _refusal: bytes = b""
+    _fed: int = 0
     _held: int = 0
     _reactions: set[asyncio.Task[None]] = dataclasses.field(default_factory=set)
 
@@ -150,7 +151,8 @@ class ClientSession:
             if request is None:
                 request = await self._read_in_time(timeout)
         finally:
-            self._hold(self.wire.unread)
+            self._fed = self.wire.unread
+            self._hold(self._fed)
         if request is not None:
             self.speaks(self)
         return request
@@ -173,6 +175,7 @@ class ClientSession:
     async def _read(self, *, until_accepted: bool = False) -> Request | None:
         """Read until there is a request, or until the stream ends; or until the request's first line is accepted."""
         while (request := self.wire.next_message()) is None:
+            self._hold(self._fed + self.wire.overhead)  # which pictures are missing may be known only now
             line = self.wire.line
             if line is not None and line.hash_id is not None:
                 self.speaks(self)
@@ -183,7 +186,8 @@ class ClientSession:
                 break
             self._has_read = True
             if data:
-                self._hold(self._held + len(data))
+                self._fed += len(data)
+                self._hold(self._fed + self.wire.overhead)
                 self.wire.feed(data)
             elif data is not None:
                 self.wire.feed_eof()
@@ -215,7 +219,7 @@ class ClientSession:
     def security(self) -> dict[str, str]:
         """Return the security of the last request and its sender, as fields of a notice."""
         envelope = self.envelope
-        return {"encryption": envelope.cipher_id or "", "hash": envelope.hash_id or "", "peer": self.peer}
+        return {"encryption": envelope.came_by or "", "hash": envelope.hash_id or "", "peer": self.peer}
 
     def asks_to_be_kept(self) -> bool:
         """Tell whether the last request asks for the connection to be kept."""
@@ -241,7 +245,7 @@ class ClientSession:
             GNTPProtocolError: If there is no room to keep the answer until then.
         """
         key, cipher = secured
-        self.stream.transport.write(encode(response, key=key, cipher=cipher, keep_alive=keep_alive))
+        self.stream.write(encode(response, key=key, cipher=cipher, keep_alive=keep_alive))
         waiting = self.stream.unsent
         if waiting:
             try:
@@ -273,8 +277,10 @@ class ClientSession:
         async def report() -> None:
             await asyncio.sleep(REPORT_DELAY)
             response = await awaited.response()
-            with contextlib.suppress(OSError, asyncio.TimeoutError, GNTPProtocolError):  # the sender went away
+            try:
                 await self.send(response, keep_alive=keep_alive, secured=secured)
+            except (OSError, asyncio.TimeoutError, GNTPProtocolError):  # the sender went away, or does not read
+                self.stream.transport.abort()  # what waits for it takes room that is no longer counted
 
         _ask_whether_it_lives(self.sock)
         task = asyncio.get_running_loop().create_task(report())
@@ -322,7 +328,7 @@ class ClientSession:
         if not self._is_open:
             return  # open() sees it
         if self._refusal:
-            self.stream.transport.write(self._refusal)
+            self.stream.write(self._refusal)
             with contextlib.suppress(OSError):  # closing with bytes unread would take the refusal back
                 self.sock.recv(READ_SIZE)
         self.stream.transport.abort()
@@ -347,8 +353,7 @@ class ClientSession:
 
     async def _close(self) -> None:
         await self.stream.drain()
-        if self.stream.transport.can_write_eof():
-            self.stream.transport.write_eof()
+        self.stream.write_eof()
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._discard(), _LINGER)
 

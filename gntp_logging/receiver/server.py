@@ -13,6 +13,7 @@ import contextlib
 import functools
 import platform
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
@@ -29,7 +30,7 @@ from gntp_logging.gntp.wire import Demands, Limits, RequestReader
 
 from .budget import DEFAULT_BUDGET, REQUEST_LIMITS, Budget, Usage
 from .connection import ClientSession
-from .cuts import MAX_NAME, cut, cut_headers, cut_notification, cut_registration
+from .cuts import MAX_NAME, cut, cut_headers, cut_request
 from .descriptors import affordable_connections
 from .display_group import DisplayGroup
 from .hub import Hub, Message
@@ -40,6 +41,7 @@ from .protocols import Display, Notice
 from .reactions import MAX_AWAITED, MAX_AWAITED_BYTES, Awaited, AwaitedReactions, ignore
 from .registry import Registry, Toast
 from .socket_stream import READ_SIZE, SocketStream
+from .tls_stream import TLSStream
 
 REQUEST_TIMEOUT: Final = 10.0
 """Seconds for one whole request: the specification's clients send theirs in milliseconds."""
@@ -51,6 +53,7 @@ BACKLOG: Final = 4096
 """Connections that the system keeps for a server that is busy with others.
 
 As many as Linux allows by default: a crowd that fills it costs a client that comes then a second, for a second try.
+However fast the loop accepts, 2,400 who come again as soon as they are closed fill a thousand places.
 """
 
 _ACCEPTS: Final = 32
@@ -95,6 +98,7 @@ class Server:
 
     Attributes:
         port: The TCP port it listens on; before ``start`` the one that was asked for, 0 for a free one.
+        tls: The certificate for connections from now on; it may be replaced at any time. None on a server without TLS.
     """
 
     def __init__(
@@ -112,6 +116,7 @@ class Server:
         hub: bool = False,
         require_encryption: bool = False,
         minimum_hash: str | None = None,
+        tls: ssl.SSLContext | None = None,
         on_failure: Callable[[Display, Exception], None] = _leave_it,
     ) -> None:
         """Prepare.
@@ -129,8 +134,10 @@ class Server:
             request_timeout: Seconds for one whole request.
             hub: Whether to accept subscriptions, and hand messages on. This needs passwords: a subscription without a
                 key is refused.
-            require_encryption: Whether to refuse what is not encrypted with AES or 3DES.
+            require_encryption: Whether to refuse what comes neither by TLS nor encrypted with AES or 3DES.
             minimum_hash: Hash that keys must be as long as, such as SHA256; None takes every hash.
+            tls: The server's certificate, as :func:`.tls_stream.server_context` reads it: every connection has TLS
+                then. None for a server without.
             on_failure: Called in the loop with each display that could not show something, and the error. The failure
                 is counted, and reported to the other displays, in any case.
         """
@@ -138,12 +145,13 @@ class Server:
         self._host = host
         self._passwords = (*passwords, *map(_forwarding_password, subscriptions))
         self._limits = limits
-        self._usage = Usage(replace(budget, connections=affordable_connections(budget.connections)))
+        connections = budget.connections if tls is None else min(budget.connections, budget.tls_connections)
+        self._usage = Usage(replace(budget, connections=affordable_connections(connections)))
         self._encrypts_answers = encrypt_answers
         self._request_timeout = request_timeout
         self._registry = Registry()
         self._incidents = Incidents()
-        self._demands = Demands(require_encryption, minimum_hash)
+        self._demands = Demands(require_encryption and tls is None, minimum_hash)
         # One overheard message is enough to subscribe, so a server is a hub only where that was asked for.
         self._refused = {} if hub else {SubscribeRequest.message_type: NO_HUB}
         self._hub = Hub(platform.node(), self._notice_from_thread, self._registry.with_pictures)
@@ -156,6 +164,7 @@ class Server:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing = False
         self.port: int = port
+        self.tls: ssl.SSLContext | None = tls
 
     @property
     def display_failures(self) -> int:
@@ -220,8 +229,8 @@ class Server:
         """Give a connection a place; it counts from here on, before a byte is read."""
         connection = ClientSession(
             sock,
-            SocketStream(self._scratch),
-            RequestReader(self._passwords, self._limits, self._refused, self._demands),
+            SocketStream(self._scratch) if self.tls is None else TLSStream(self._scratch, self.tls),
+            RequestReader(self._passwords, self._limits, self._refused, self._demands, has_tls=self.tls is not None),
             peer,
             group_of(peer),
             self._usage,
@@ -303,14 +312,15 @@ class Server:
 
     def _answer(self, request: Request, connection: ClientSession) -> tuple[Response, Awaited | None]:
         headers = {"Response-Action": request.message_type}
-        awaited = None
+        if isinstance(request, NotifyRequest) and request.notification.id_:
+            headers["Notification-ID"] = request.notification.id_
+        echoed = _echoed(request, connection)
+        request, awaited = cut_request(request), None  # only what goes back at once goes back whole
         if isinstance(request, SubscribeRequest):
             headers["Subscription-TTL"] = str(self._subscribe(request, connection))
         elif not self._hub.has_seen(request):
             awaited = self._take(request, connection)
-        if isinstance(request, NotifyRequest) and request.notification.id_:
-            headers["Notification-ID"] = request.notification.id_
-        return Response(RESPONSE_OK, {**headers, **_echoed(request, connection)}), awaited
+        return Response(RESPONSE_OK, {**headers, **echoed}), awaited
 
     def _subscribe(self, request: SubscribeRequest, connection: ClientSession) -> int:
         """Add a subscription, show it to people if it is new, and return its length in seconds."""
@@ -329,23 +339,20 @@ class Server:
             The reaction that the sender awaits; None if it awaits none.
         """
         awaited = None
-        came_by = connection.envelope.cipher_id
-        kept: RegisterRequest | NotifyRequest
+        came_by = connection.envelope.came_by
         if isinstance(request, RegisterRequest):
-            kept = cut_registration(request)
-            self._registry.register(kept, came_by)
+            self._registry.register(request, came_by)
             self._notice(
                 "register",
-                application=kept.app_name,
-                icon=kept.app_icon,
-                notifications=list(kept.events),
+                application=request.app_name,
+                icon=request.app_icon,
+                notifications=list(request.events),
                 headers=cut_headers(connection.envelope.headers),
                 **connection.security(),
             )
         else:
-            kept = cut_notification(request)
             awaited = self._show(request, connection)
-        self._hub.forward(Message(kept, came_by, self._registry.find(kept.app_name)), connection.peer)
+        self._hub.forward(Message(request, came_by, self._registry.find(request.app_name)), connection.peer)
         return awaited
 
     def _show(self, request: NotifyRequest, connection: ClientSession) -> Awaited | None:

@@ -34,8 +34,9 @@ ALERTS = st.builds(
     url_parts=st.just(()),
     failures=st.just(()),
     draft=st.none(),
-    is_formatted=st.booleans(),
+    exc_type=TEXTS,
     logger=TEXTS,
+    count=st.integers(1, 2**53 - 1),
 )
 
 
@@ -76,8 +77,9 @@ def test_the_form_is_the_one_that_other_releases_read() -> None:
         "created": 12.5,
         "fingerprint": "1|key|deploys",
         "context": [["machine", "web-3"]],
-        "is_formatted": False,
+        "exc_type": "",
         "logger": "shop",
+        "count": 1,
     }
 
 

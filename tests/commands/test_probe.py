@@ -10,11 +10,17 @@ from pathlib import Path
 import pytest
 
 from gntp_logging.commands.cli import main
+from gntp_logging.gntp.exceptions import GNTPProtocolError
+from gntp_logging.gntp.wire import RequestReader
 from gntp_logging.receiver.reactions import Reaction
 from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.server import Receiver, Server
+from gntp_logging.receiver.tls_stream import server_context
+from tests.certificates import Issuer
+from tests.conftest import Write
 from tests.support import (
     Recorder,
+    RunningReceiver,
     ScriptedServer,
     answer_error,
     answer_ok,
@@ -141,6 +147,51 @@ def lets_in_without_a_password(sock: socket.socket, _number: int) -> None:
         send_response(sock, "-ERROR", Error_Code="400", Error_Description="Invalid key hash")
 
 
+def _checks_in_clear_alone(sock: socket.socket, _number: int) -> None:
+    """Check keys of what comes in clear, and say -OK to all that is encrypted."""
+    data = sock.recv(65536)
+    line = data.partition(b"\r\n")[0]
+    reader = RequestReader(["right"])
+    reader.feed(data)
+    try:
+        is_right = reader.next_message() is not None
+    except GNTPProtocolError:
+        is_right = False
+    if is_right or (data and b" NONE" not in line):
+        send_response(sock, Response_Action=line.split()[1].decode())
+    elif data:
+        send_response(sock, "-ERROR", Error_Code="400", Error_Description="Invalid key hash")
+
+
+@pytest.mark.parametrize("is_encrypted", [True, False])
+def test_a_server_that_checks_only_what_is_in_clear(capsys: pytest.CaptureFixture[str], is_encrypted: bool) -> None:
+    """Nothing is said of it that is not so; in clear the password counts, and ciphers mean nothing."""
+    arguments = ["--password", "right", "--wait", "0", *(["--encryption", "AES"] if is_encrypted else [])]
+    with ScriptedServer(_checks_in_clear_alone) as server:
+        code = main(["check", "--port", str(server.port), *arguments])
+    output = capsys.readouterr().out
+    assert code == (1 if is_encrypted else 0)
+    assert "refused in clear, but accepted encrypted, which cannot have been read" in output
+    assert ("does not check the passwords of what is encrypted" in output) == is_encrypted
+    assert bool(re.search("ok +password .*accepted", output)) != is_encrypted
+    assert bool(re.search("ok +hash MD5 ", output)) != is_encrypted
+    assert re.search("note +cipher 3DES .*which means nothing", output)
+
+
+def test_an_advice_is_given_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """And one that needs no other beside it."""
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        sock.recv(65536)
+        send_response(sock, Response_Action="FISH")
+
+    with ScriptedServer(serve) as server:
+        assert main(["check", "--port", str(server.port), "--wait", "0", "--password", "x"]) == 0
+    output = capsys.readouterr().out
+    assert len(re.findall("it names another request: FISH", output)) > 2
+    assert len(re.findall("->", output)) == 1
+
+
 @pytest.mark.parametrize("encryption", [[], ["--encryption", "AES"]])
 def test_a_wrong_password_where_none_is_needed(capsys: pytest.CaptureFixture[str], encryption: list[str]) -> None:
     """The server has one all the same: the advice is to give that, and there is no other."""
@@ -220,3 +271,93 @@ def test_the_advice_fits_the_code(capsys: pytest.CaptureFixture[str], code: int,
     with ScriptedServer(answer_error(code)) as server:
         assert main(["check", "--port", str(server.port), "--wait", "0"]) == 1
     assert f"-> {advice}" in capsys.readouterr().out
+
+
+def test_a_server_with_tls(issuer: Issuer, certificate: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every step goes by TLS, and one of its own tells the version and the certificate's end."""
+    with Receiver(Server([Clicking()], passwords=["secret"], tls=server_context(certificate))) as receiver:
+        arguments = ["--host", "localhost", "--port", str(receiver.port), "--password", "secret"]
+        assert main(["check", *arguments, "--tls-ca", str(issuer.file)]) == 0
+    output = capsys.readouterr().out
+    assert f"localhost, port {receiver.port}, by TLS, with a password (SHA256)" in output
+    assert re.search(r"ok    TLS +[\d.]+ ms  TLSv1\.[23], with a certificate until 20\d\d-\d\d-\d\d\n", output)
+    assert re.search(r"ok    Keep-Alive ", output)
+    assert re.search(r"ok    callback ", output)
+    assert "FAIL" not in output
+
+
+@pytest.mark.parametrize(
+    ("make", "words", "advice"),
+    [
+        pytest.param(
+            lambda issuer, _: issuer.issue(begins=-9, ends=-2), "has expired", "let the server have a new one",
+            id="expired",
+        ),
+        pytest.param(
+            lambda issuer, _: issuer.issue("other.example"), "is for another name", "give the host by a name",
+            id="another name",
+        ),
+        pytest.param(
+            lambda _, folder: Issuer(folder).issue(), "from an issuer that is not trusted here", "trust it by a file",
+            id="another issuer",
+        ),
+    ],
+)  # fmt: skip
+def test_a_certificate_that_is_not_good(
+    issuer: Issuer,
+    tmp_path: Path,
+    make: Callable[[Issuer, Path], Path],
+    words: str,
+    advice: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Fails at the step TLS, with its reason and what to do; nothing else is tried."""
+    with running_receiver(tls=server_context(make(issuer, tmp_path))) as receiver:
+        arguments = ["--host", "localhost", "--port", str(receiver.port), "--tls-ca", str(issuer.file)]
+        assert main(["check", *arguments, "--wait", "0"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    (at,) = [number for number, line in enumerate(lines) if "FAIL" in line]
+    assert " TLS " in lines[at]
+    assert words in lines[at]
+    assert f"-> {advice}" in lines[at + 1]
+    assert len(lines) == at + 2
+
+
+def test_a_server_without_tls(receiver: RunningReceiver, capsys: pytest.CaptureFixture[str]) -> None:
+    """It says so, and what to do."""
+    assert main(["check", "--port", str(receiver.port), "--tls", "--wait", "0"]) == 1
+    output = capsys.readouterr().out
+    assert re.search(
+        r"FAIL  TLS .* the server speaks no TLS\n.*-> check the port, and let the server speak TLS", output
+    )
+    assert "REGISTER" not in output
+
+
+def test_a_server_that_hangs_in_the_handshake(capsys: pytest.CaptureFixture[str]) -> None:
+    """As some do that wait for a line of GNTP."""
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        while sock.recv(65536):
+            pass
+
+    with ScriptedServer(serve) as server:
+        assert main(["check", "--port", str(server.port), "--tls", "--wait", "0", "--timeout", "0.2"]) == 1
+    output = capsys.readouterr().out
+    assert re.search(r"FAIL  TLS .* no TLS handshake within 0.2 s\n.*may speak no TLS: try without --tls", output)
+
+
+def test_a_server_that_wants_tls(certificate: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And is asked in clear: the advice names the arguments."""
+    with running_receiver(tls=server_context(certificate)) as receiver:
+        assert main(["check", "--port", str(receiver.port), "--wait", "0"]) == 1
+    output = capsys.readouterr().out
+    assert "this server expects TLS" in output
+    assert "-> give --tls or --tls-ca FILE" in output
+
+
+def test_a_file_with_tls_is_checked_through_its_handler(issuer: Issuer, certificate: Path, write: Write) -> None:
+    """The last alert goes by TLS as well."""
+    with running_receiver(tls=server_context(certificate)) as receiver:
+        path = write(f"[gntp]\nhost = 'localhost'\nport = {receiver.port}\ntls = '{issuer.file}'\n")
+        assert main(["check", "--config", str(path), "--wait", "0"]) == 0
+        assert {toast.encryption for toast in receiver.toasts} == {"TLS"}

@@ -7,10 +7,13 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from gntp_logging import GNTPHandler
+from gntp_logging.receiver.tls_stream import server_context
+from tests.certificates import Issuer
 from tests.support import (
     PATIENCE,
     Attach,
@@ -22,7 +25,6 @@ from tests.support import (
     running_receiver,
     said,
     wait_until,
-    without_context,
 )
 
 pytestmark = [
@@ -71,7 +73,7 @@ def exit_code(child: int) -> int:
 
 def test_what_waits_at_the_fork_is_the_parents(attach: Attach, logger: logging.Logger) -> None:
     """Forked while an alert is being sent: the parent delivers it, once; the child its own, on its own thread."""
-    gate = Gate()
+    gate = Gate(said)
     with ScriptedServer(gate) as hung, running_receiver() as works:
         handler = attach(hung.port)
         logger.error("parent")
@@ -88,7 +90,7 @@ def test_what_waits_at_the_fork_is_the_parents(attach: Attach, logger: logging.L
         assert [said(toast) for toast in works.toasts] == ["child"]
         gate.open.set()
         assert handler.flush(PATIENCE)
-        assert sorted(map(without_context, gate.shown)) == ["parent", "parent again"]
+        assert sorted(gate.shown) == ["parent", "parent again"]
 
 
 @pytest.mark.program
@@ -124,7 +126,7 @@ def test_a_fork_while_another_thread_is_in_flush_does_not_hang_the_child(
     attach: Attach, logger: logging.Logger
 ) -> None:
     """Whatever flush waits on, the child's first call does not."""
-    gate = Gate()
+    gate = Gate(said)
     with ScriptedServer(gate) as server:
         handler = attach(server.port)
         logger.error("parent")
@@ -147,7 +149,7 @@ def test_a_fork_while_another_thread_is_in_flush_does_not_hang_the_child(
 
 def test_a_fork_inside_flush_lets_the_childs_flush_return(attach: Attach, logger: logging.Logger) -> None:
     """A signal handler forks while the main thread waits in flush; the child comes back into that very wait."""
-    gate = Gate()
+    gate = Gate(said)
     parent = os.getpid()
     children: list[int] = []
     with ScriptedServer(gate) as server:
@@ -177,7 +179,7 @@ def test_a_fork_inside_flush_lets_the_childs_flush_return(attach: Attach, logger
         interrupter.join(PATIENCE)
         assert settled
         assert exit_code(children[0]) == 0
-        assert list(map(without_context, gate.shown)) == ["parent"]
+        assert gate.shown == ["parent"]
 
 
 def test_a_fork_that_skips_the_hooks_is_noticed(
@@ -244,3 +246,23 @@ def test_a_child_that_ends_normally_delivers_its_last_error(receiver: RunningRec
     result = run_program(program, receiver.port)
     assert (result.returncode, result.stderr) == (0, "")
     assert sorted(said(toast) for toast in receiver.toasts) == ["before", "child", "parent"]
+
+
+def test_each_process_has_a_session_of_its_own(
+    attach: Attach, logger: logging.Logger, issuer: Issuer, certificate: Path
+) -> None:
+    """Over TLS, whose state both would spoil: the parent's goes on after a child has used its own and ended."""
+    with running_receiver(tls=server_context(certificate)) as receiver:
+        handler = attach(receiver.port, tls=issuer.file)
+        logger.error("before")
+        assert handler.flush(PATIENCE)
+
+        def work() -> bool:
+            logger.error("child")
+            return handler.flush(PATIENCE) and handler.stats().shown == 1
+
+        assert exit_code(in_child(work)) == 0
+        logger.error("after")
+        assert handler.flush(PATIENCE)
+        assert [said(toast) for toast in receiver.toasts] == ["before", "child", "after"]
+        assert {toast.encryption for toast in receiver.toasts} == {"TLS"}

@@ -64,7 +64,7 @@ class Killer(threading.Thread):
         self.join()
 
 
-def run(seed: int, seconds: float, folder: Path, *, redis_too: bool = False, quiet: float = 300.0) -> str:
+def run(seed: int, seconds: float, folder: Path, *, redis_too: bool = False, quiet: float = 30.0) -> str:
     """Let five hosts log one incident while relays are killed; check every count.
 
     Returns:

@@ -13,7 +13,6 @@ from tests.peers import require_program
 from tests.running import end
 from tests.support import PATIENCE, wait_until
 
-
 BUS = """\
 <busconfig>
   <type>session</type>
@@ -25,7 +24,7 @@ BUS = """\
   </policy>
 </busconfig>
 """
-"""A bus that starts no daemon by itself: the machine's own bus would start another dunst, beside the one of the test."""
+"""A bus that starts no daemon by itself: the machine's own bus would start another dunst beside the one of the test."""
 
 
 class Dunst:
