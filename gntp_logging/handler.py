@@ -78,6 +78,7 @@ class GNTPHandler(logging.Handler):
         app_name: The application's name on the desktop.
         enabled: Whether records become alerts at all.
         destination: The server that alerts go to, and how they are secured; its repr leaves the password out.
+        broker: The broker that alerts are published to, without its password; None where they go to the server.
     """
 
     def __init__(
@@ -210,7 +211,9 @@ class GNTPHandler(logging.Handler):
         self._on_error = checks.function("on_error", on_error)
         # Making the client imports what delivering needs. The worker's thread must import nothing: a fork in the middle
         # of an import would leave the child with half a module.
-        self._worker = self._own_worker = self._make_worker(self._transport(broker, fleet_key_file))
+        transport = self._transport(broker, fleet_key_file)
+        self.broker: str | None = None if broker is None else transport.label
+        self._worker = self._own_worker = self._make_worker(transport)
         self._end_of_redirected: weakref.finalize[..., GNTPHandler] | None = None
         self._handed_over = _HandedOver()
         # Last: logging flushes and closes each handler that it knows, also one whose constructor fails after this.

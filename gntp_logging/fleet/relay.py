@@ -92,7 +92,7 @@ class Relay:
             try:
                 self.step()
                 pause = _FIRST_RETRY
-            except BrokerError as error:
+            except Exception as error:  # noqa: BLE001 - nothing ends the counting but being told to stop
                 self._away(error)
                 stop.wait(pause)
                 pause = min(2 * pause, _LAST_RETRY)
@@ -103,10 +103,11 @@ class Relay:
             thread.join(max(0.0, deadline - time.monotonic()))
         self._streams.close()
 
-    def _away(self, error: BrokerError) -> None:
+    def _away(self, error: Exception) -> None:
         if not self._is_away:
             self._is_away = True
-            self._report(f"cannot count from {self._streams.label}: {error}")
+            reason = str(error) if isinstance(error, BrokerError) else f"{type(error).__name__}: {error}"
+            self._report(f"cannot count from {self._streams.label}: {reason}")
 
     def step(self) -> None:
         """Read, count, and do what is due besides.

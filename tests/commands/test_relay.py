@@ -92,6 +92,15 @@ def test_what_is_missing_is_named(write: Write, content: str, error: str) -> Non
     assert error in str(caught.value)
 
 
+def test_check_has_nothing_to_ask_where_a_handler_publishes(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    """It says so, and asks no GNTP server on this machine instead."""
+    path = write('[gntp]\nbroker = "redis://:hunter2@127.0.0.1:1/0"\n', "shop.toml")
+    assert cli.main(["check", "--config", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "it publishes to redis://127.0.0.1:1/0" in said
+    assert "hunter2" not in said
+
+
 def test_a_file_that_is_not_there_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     """The exit code is 2."""
     assert cli.main(["relay", "--config", "nowhere.toml"]) == 2

@@ -138,6 +138,15 @@ def test_an_incident_ends_and_its_count_is_listed(streams: RedisStreams, redis_s
     assert streams.changed(0).incidents["0f:shop"]["opening"] == three.id_
 
 
+def test_no_two_ends_have_one_time(streams: RedisStreams, redis_server: RedisServer) -> None:
+    """Also when Redis's clock steps back: by the time a desktop knows what is new to it."""
+    redis_server.client().lpush(scripts.ENDED, "99999999999999 {}")
+    publish(streams, 1)
+    streams.count([counted(entry.id_) for entry in streams.read("a", 0.01)], 60)
+    streams.end_incidents(-1)
+    assert streams.changed(0).newest_end == 100_000_000_000_000
+
+
 def test_the_list_of_ended_incidents_has_a_bound(streams: RedisStreams, monkeypatch: pytest.MonkeyPatch) -> None:
     """The newest stay."""
     monkeypatch.setattr(scripts, "MAX_LISTED", 2)
