@@ -78,18 +78,25 @@ class ConsoleDisplay:
     """Shows each toast as a framed box in a terminal, coloured by priority."""
 
     def __init__(
-        self, stream: TextIO, *, colour: bool | None = None, remark: Callable[[Toast], str] = lambda _: ""
+        self,
+        stream: TextIO,
+        *,
+        colour: bool | None = None,
+        remark: Callable[[Toast], str] = lambda _: "",
+        time_format: str = "%H:%M:%S",
     ) -> None:
         """Look at what the stream can show.
 
         Args:
             colour: Whether to colour; None asks the stream and the environment.
+            time_format: How to write when a toast arrived, as time.strftime takes it.
             remark: Makes a short remark for the lower edge of a toast's box.
         """
         self._stream = stream
         self._colour = has_colours(stream, os.environ) if colour is None else colour
         self._frame = _LINES if _can_show(stream, "".join(_LINES)) else _ASCII
         self._remark = remark
+        self._time_format = time_format
         self._last: tuple[str, str] = ("", "")  # application and coalescing id of the lowest box
         self._last_size = (0, 0)  # its lines, and the terminal's columns
         self._throttles: defaultdict[tuple[object, ...], Throttle] = defaultdict(lambda: Throttle(_COMPLAINT_INTERVAL))
@@ -134,7 +141,7 @@ class ConsoleDisplay:
         frame = self._frame
         paint = _COLOURS[toast.priority] if self._colour else ""
         side = self._styled(frame.down, paint)
-        top = self._edge((clock(toast.arrived), *_source_label(toast)), _weight(toast), width, paint, paint)
+        top = self._edge((self._time_of(toast), *_source_label(toast)), _weight(toast), width, paint, paint)
         yield self._styled(frame.top_left, paint) + top + self._styled(frame.top_right, paint)
         for line, style in self._lines(toast, width - 4, paint):
             padding = " " * (width - 4 - cells(line))
@@ -173,6 +180,9 @@ class ConsoleDisplay:
             edge += f" {self._styled(right, style)} "
         return edge + self._styled(frame.across, paint)
 
+    def _time_of(self, toast: Toast) -> str:
+        return time.strftime(self._time_format, time.localtime(toast.arrived))
+
     def _label(self, text: str) -> str:
         return self._readable(text).replace("\n", " ")
 
@@ -193,12 +203,6 @@ def _source_label(toast: Toast) -> tuple[str, ...]:
     """Return the application, unless the title names it, and the type."""
     in_title = f" {toast.application} " in f" {toast.title} "
     return (toast.name,) if in_title else (toast.application, toast.name)
-
-
-def clock(seconds: float) -> str:
-    """Write a time, in seconds since 1970, for people; with the date unless it is of today."""
-    then, now = time.localtime(seconds), time.localtime()
-    return time.strftime("%H:%M:%S" if then[:3] == now[:3] else "%Y-%m-%d %H:%M:%S", then)
 
 
 def _weight(toast: Toast) -> str:

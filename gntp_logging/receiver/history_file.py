@@ -60,6 +60,9 @@ def _words(row: str) -> str:
     return f"{row}application || char(10) || {row}title || char(10) || {row}text"
 
 
+_SMALLEST: Final = 512
+"""Bytes of an SQLite file; what has fewer would be taken for an empty one, and overwritten."""
+
 _SCHEMA: Final = f"""
 CREATE TABLE pictures (id TEXT PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE alerts (
@@ -209,6 +212,8 @@ class HistoryFile:
                 check_private(path)
             else:
                 raise HistoryError(f"there is no history in {path}: gntp-logging listen --display web keeps one")
+            if 0 < os.path.getsize(path) < _SMALLEST:
+                raise DamagedError(f"{path}: file is not a database")
             # Any thread, one at a time: the one that opens it is not always the one that writes.
             self._db = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
             on_failure.callback(self._db.close)
