@@ -14,7 +14,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from gntp_logging.gntp.constants import replace_surrogates
 from gntp_logging.gntp.models import Resource
@@ -98,7 +98,6 @@ CREATE TRIGGER index_of_new AFTER INSERT ON alerts BEGIN {_NEW} END;
 CREATE TRIGGER index_of_deleted AFTER DELETE ON alerts BEGIN {_OLD} END;
 CREATE TRIGGER index_of_changed AFTER UPDATE OF application, title, text ON alerts BEGIN {_OLD} {_NEW} END;
 """
-_REBUILD: Final = "INSERT INTO indexed (indexed) VALUES ('rebuild')"
 
 _COLUMNS: Final = (
     "number", "application", "name", "title", "text", "priority", "sticky", "id", "coalescing_id", "callback_url",
@@ -260,7 +259,7 @@ class HistoryFile:
             with contextlib.suppress(sqlite3.OperationalError), self._transaction():
                 _run(db, _INDEX)
                 _run(db, _INDEX_TRIGGERS)
-                db.execute(_REBUILD)
+                db.execute("INSERT INTO indexed (indexed) VALUES ('rebuild')")
         if self._is_indexed():  # an SQLite without FTS5 fails here
             db.execute("INSERT INTO indexed (indexed, rank) VALUES ('hashsize', ?)", (INDEX_BYTES,))
 
@@ -309,10 +308,10 @@ class HistoryFile:
                 self._db.execute("DELETE FROM alerts WHERE changed < ?", (now - MAX_AGE,))
                 self._delete_oldest(self._count() - MAX_ALERTS)
             while self.size() > MAX_BYTES and (count := self._count()):
-                # A tenth, so that this is rare. The index keeps room for what is deleted until it is made anew.
+                # A tenth, so that this is rare. The index keeps what is deleted until it is optimized.
                 with self._transaction():
                     self._delete_oldest(max(1, count // 10))
-                    self._rebuild()
+                    self._optimize()
 
     def _delete_oldest(self, count: int) -> None:
         if count > 0:
@@ -335,23 +334,23 @@ class HistoryFile:
         Raises:
             HistoryError: If it cannot be read.
         """
-        where, values = self._where(wanted)
+        likely, exact = self._likely(wanted), _exact(wanted)
         with _explained(self.path):
             rows = self._db.execute(
-                f"SELECT number FROM alerts WHERE {where} ORDER BY changed, number",
-                values,
+                f"SELECT number FROM alerts WHERE {likely.sql} ORDER BY changed, number", likely.values
             ).fetchall()
         numbers = iter([number for (number,) in rows])
         while chunk := list(islice(numbers, _CHUNK)):
-            yield from self._read(chunk)
+            yield from self._read(chunk, exact)
 
-    def _read(self, numbers: Sequence[int]) -> list[KeptToast]:
-        """Return the toasts of these numbers that are still there, in this order."""
+    def _read(self, numbers: Sequence[int], exact: _Condition) -> list[KeptToast]:
+        """Return the toasts of these numbers, in this order, that are still there and meet a condition."""
+        columns = ", ".join(f"alerts.{name}" for name in _COLUMNS)
         with _explained(self.path):
             rows = self._db.execute(
-                f"SELECT {', '.join(_COLUMNS)}, data FROM alerts LEFT JOIN pictures ON pictures.id = picture"
-                f" WHERE number IN ({', '.join('?' * len(numbers))})".replace(" id,", " alerts.id,"),
-                numbers,
+                f"SELECT {columns}, data FROM alerts LEFT JOIN pictures ON pictures.id = picture"
+                f" WHERE number IN ({', '.join('?' * len(numbers))}) AND {exact.sql}",
+                [*numbers, *exact.values],
             ).fetchall()
         found = {row[0]: _kept(dict(zip((*_COLUMNS, "data"), row, strict=True))) for row in rows}
         return [found[number] for number in numbers if number in found]
@@ -366,11 +365,11 @@ class HistoryFile:
             HistoryError: If that failed, or if their texts may still be there: while somebody else reads for long, or
                 in a damaged history that was set aside, which goes only where everything is deleted.
         """
-        where, values = self._where(wanted)
+        where = _all((self._likely(wanted), _exact(wanted)))
         with _explained(self.path):
             with self._transaction():
-                deleted = self._db.execute(f"DELETE FROM alerts WHERE {where}", values).rowcount
-                self._rebuild()
+                deleted = self._db.execute(f"DELETE FROM alerts WHERE {where.sql}", where.values).rowcount
+                self._optimize()
             self._db.execute("VACUUM")
             is_read, _, _ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if is_read:
@@ -386,26 +385,22 @@ class HistoryFile:
             )
         return deleted
 
-    def _where(self, wanted: Wanted) -> tuple[str, list[object]]:
-        """Return a condition in SQL, and its values."""
-        conditions: list[tuple[str, list[object]]] = []
+    def _likely(self, wanted: Wanted) -> _Condition:
+        """Return what can be told without looking into texts: all that is wanted meets it, and perhaps more."""
+        conditions: list[_Condition] = []
         if wanted.since is not None:
-            conditions.append(("changed >= ?", [wanted.since]))
+            conditions.append(_Condition("changed >= ?", [wanted.since]))
         if wanted.before is not None:
-            conditions.append(("changed < ?", [wanted.before]))
+            conditions.append(_Condition("changed < ?", [wanted.before]))
         if wanted.level:
-            conditions.append(("level >= ?", [wanted.level]))
+            conditions.append(_Condition("level >= ?", [wanted.level]))
         if wanted.application:
-            conditions.append(("application LIKE ? ESCAPE '\\'", [_escaped(wanted.application)]))
-        for text in wanted.texts:
-            pattern = f"%{_escaped(text)}%"
-            if _has_trigram(text) and self._is_indexed():
-                # The index knows no ESCAPE: it finds too much, and the exact condition looks at that alone.
-                rough = "%" + re.sub("[%_]", "_", text) + "%"
-                conditions.append(("number IN (SELECT rowid FROM indexed WHERE words LIKE ?)", [rough]))
-            conditions.append((f"({_words('')}) LIKE ? ESCAPE '\\'", [pattern]))
-        where = " AND ".join(condition for condition, _ in conditions) or "true"
-        return where, [value for _, values in conditions for value in values]
+            conditions.append(_Condition("application LIKE ? ESCAPE '\\'", [_escaped(_storable(wanted.application))]))
+        trigrams = {text[begin : begin + 3] for text in _texts(wanted) for begin in range(len(text) - 2)}
+        if trigrams and self._is_indexed():
+            match = " ".join('"{}"'.format(trigram.replace('"', '""')) for trigram in sorted(trigrams))
+            conditions.append(_Condition("number IN (SELECT rowid FROM indexed WHERE indexed MATCH ?)", [match]))
+        return _all(conditions)
 
     # -- SQLite ----------------------------------------------------------------------------------
 
@@ -423,9 +418,10 @@ class HistoryFile:
     def _is_indexed(self) -> bool:
         return bool(self._number("SELECT count(*) FROM sqlite_master WHERE name = 'indexed'"))
 
-    def _rebuild(self) -> None:
+    def _optimize(self) -> None:
+        """Remove from the index what was deleted; until then it is marked as deleted there."""
         if self._is_indexed():
-            self._db.execute(_REBUILD)
+            self._db.execute("INSERT INTO indexed (indexed) VALUES ('optimize')")
 
     def _number(self, statement: str) -> int:
         (number,) = self._db.execute(statement).fetchone()
@@ -540,11 +536,33 @@ def _storable(text: str) -> str:
     return text if text.isascii() else replace_surrogates(text)
 
 
+# -- Conditions ----------------------------------------------------------------------------------
+
+
+class _Condition(NamedTuple):
+    """A condition in SQL, and the values of its question marks."""
+
+    sql: str
+    values: Sequence[object]
+
+
+def _all(conditions: Iterable[_Condition]) -> _Condition:
+    """Return what is met where all of these are."""
+    found = list(conditions)
+    sql = " AND ".join(condition.sql for condition in found) or "true"
+    return _Condition(sql, [value for condition in found for value in condition.values])
+
+
+def _exact(wanted: Wanted) -> _Condition:
+    """Return the condition that the texts are there."""
+    return _all(_Condition(f"({_words('')}) LIKE ? ESCAPE '\\'", [f"%{_escaped(text)}%"]) for text in _texts(wanted))
+
+
+def _texts(wanted: Wanted) -> list[str]:
+    """Return the texts that are looked for as SQLite takes them; for it a pattern ends with a NUL."""
+    return [_storable(text).replace("\0", "") for text in wanted.texts]
+
+
 def _escaped(text: str) -> str:
     """Return a pattern of SQL that only this text matches."""
     return re.sub(r"([\\%_])", r"\\\1", text)
-
-
-def _has_trigram(text: str) -> bool:
-    """Tell whether the index can find a text: three characters in a row that are no wildcards."""
-    return re.search("[^%_]{3}", text) is not None

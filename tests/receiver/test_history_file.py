@@ -248,6 +248,15 @@ def test_a_text_is_found_anywhere(any_file: HistoryFile, text: str) -> None:
     assert numbers(any_file, texts=[text]) == [1]
 
 
+def test_any_text_may_be_looked_for(any_file: HistoryFile) -> None:
+    """A terminal may give lone surrogates; quotes and words of a query language are nothing but text."""
+    any_file.write([toast(1, "what \udcff is this"), toast(2, 'say "AND NOT" *')])
+    assert numbers(any_file, texts=["what \udcff is"]) == [1]
+    assert numbers(any_file, texts=['"AND NOT" *']) == [2]
+    assert numbers(any_file, texts=["say\0 \""]) == [2]
+    assert numbers(any_file, application="\udcff") == []
+
+
 def test_a_search_looks_at_title_and_application_too(any_file: HistoryFile) -> None:
     """And at the latest text of what has changed."""
     any_file.write([toast(1, "old words", "a title"), toast(1, "new words", "a title")])
@@ -302,6 +311,16 @@ def test_what_is_deleted_is_in_no_file(any_file: HistoryFile, wanted: Wanted) ->
     assert remains(folder, SECRET) == []
     any_file.write([toast(201, "the receiver goes on")])
     assert numbers(any_file)[-1:] == [201]
+
+
+def test_the_index_forgets_too(file: HistoryFile) -> None:
+    """Three characters are enough to know a password by, if there are enough of them."""
+    file.write([toast(1, "qxjzvk"), *map(toast, range(2, 50))])
+    folder = Path(file.path).parent
+    assert remains(folder, b"qxj")
+    file.delete(Wanted(texts=["qxjzvk"]))
+    assert remains(folder, b"qxj") == []
+    assert len(numbers(file, texts=["text"])) == 48
 
 
 def test_pruned_texts_are_overwritten(file: HistoryFile) -> None:
