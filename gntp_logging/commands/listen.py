@@ -22,6 +22,7 @@ from gntp_logging.options.checks import nearest
 from gntp_logging.options.destination import CIPHERS
 from gntp_logging.receiver.descriptors import raise_limit
 from gntp_logging.receiver.displays import DISPLAYS, Addressed, Connecting, Display, MissingExtraError, Notice, Running
+from gntp_logging.receiver.levels import LEVELS
 from gntp_logging.receiver.throttle import Throttle
 
 from . import arguments as args
@@ -38,7 +39,7 @@ _DEFAULT_DISPLAY: Final = "console"
 _COMPLAINT_INTERVAL: Final = 60.0
 """Seconds between two lines about an output that cannot be written: a disk stays full for a while."""
 
-FILES: Final = ("password_file", "history")
+FILES: Final = ("password_file", "apprise_config", "history")
 """Arguments that name files."""
 
 _DESCRIPTION: Final = """\
@@ -125,6 +126,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"cipher of the subscription, and so of what the hub sends: {', '.join(CIPHERS)} (default %(default)s)",
     )  # fmt: skip
     parser.add_argument(
+        "--apprise-config", metavar="FILE",
+        help="the targets of --display apprise: a file of Apprise's, so that their secrets are in no list of processes",
+    )  # fmt: skip
+    parser.add_argument(
+        "--apprise-level", metavar="LEVEL", choices=tuple(LEVELS), default="ERROR",
+        help=f"lowest level that makes a message: {', '.join(LEVELS)} (default %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
         "--as-service", action="store_true",
         help="go on without the desktop's notification service, and connect when one comes",
     )  # fmt: skip
@@ -167,7 +176,7 @@ def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], s
 
     raise_limit(DEFAULT_BUDGET.connections)
     subscriber = _subscriber(arguments, passwords)
-    displays = {name: made(name) for name in arguments.display or [_DEFAULT_DISPLAY]}
+    displays = {name: made(name, arguments) for name in arguments.display or [_DEFAULT_DISPLAY]}
     writing = [display for name, display in displays.items() if DISPLAYS[name].writes]
     throttle = Throttle(_COMPLAINT_INTERVAL)
 
@@ -195,8 +204,9 @@ def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], s
         )
         for name, display in displays.items():
             if isinstance(display, Running):
-                if arguments.as_service and isinstance(display, Connecting):
-                    display.may_be_away = True
+                if isinstance(display, Connecting):
+                    # Another display shows what comes; of a service nobody sees that it ends.
+                    display.may_be_away = arguments.as_service or len(displays) > 1
                 _start(name, display)
                 at_the_end.callback(display.close)
             if isinstance(display, Addressed):
@@ -269,7 +279,7 @@ def _why(error: Exception) -> str:
     return str(error)
 
 
-def made(name: str) -> Display:
+def made(name: str, arguments: argparse.Namespace) -> Display:
     """Make a display.
 
     Raises:
@@ -278,8 +288,9 @@ def made(name: str) -> Display:
     kind = DISPLAYS[name]
     if kind.writes and sys.__stdout__ is None:  # sys.stdout is the null device then
         raise OSError(f"--display {name} writes to standard output, and that is closed")
+    options = {"config": arguments.apprise_config, "level": arguments.apprise_level} if name == "apprise" else {}
     try:
-        return kind(sys.stdout)
+        return kind(sys.stdout, **options)
     except MissingExtraError as error:
         raise OSError(f"--display {name} {error}") from error
 
@@ -362,6 +373,8 @@ def _refuse_what_is_open_or_cannot_work(arguments: argparse.Namespace, passwords
         raise UsageError(f"--bind {arguments.bind} without a password would show what anybody sends: {hint}")
     if arguments.hub and not passwords:
         raise UsageError("--hub needs a password, which subscribers must have: give --password-file or --password")
+    if ("apprise" in arguments.display) != (arguments.apprise_config is not None):
+        raise UsageError("--display apprise and --apprise-config FILE go together")
     for option, is_given in (
         ("--require-encryption", arguments.require_encryption),
         ("--minimum-hash", arguments.minimum_hash),

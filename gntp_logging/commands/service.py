@@ -165,7 +165,7 @@ def _command(arguments: argparse.Namespace) -> list[str]:
         raise UsageError("--port 0 would be another port after each start: give one")
     arguments.display = arguments.display or list(_DEFAULT_DISPLAYS)
     for name in arguments.display:
-        listen.made(name)
+        listen.made(name, arguments)
     arguments.as_service = True
     return [os.path.abspath(sys.executable), "-m", "gntp_logging", "listen", *_options(arguments)]
 
@@ -196,6 +196,7 @@ def systemd_unit(command: Sequence[str]) -> str:
     return f"""\
 [Unit]
 Description=gntp-logging: shows the alerts of programs
+StartLimitIntervalSec=0
 
 [Service]
 ExecStart={" ".join(map(_quoted, command))}

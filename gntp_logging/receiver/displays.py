@@ -56,11 +56,12 @@ class Kind:
     writes: bool = False
     extra: str = ""
 
-    def __call__(self, stream: TextIO) -> Display:
+    def __call__(self, stream: TextIO, **options: object) -> Display:
         """Make the display.
 
         Args:
             stream: What the program writes to.
+            options: What its constructor takes beside that.
 
         Returns:
             The display; one that is :class:`Running` must still be started.
@@ -75,7 +76,7 @@ class Kind:
             if not self.extra:
                 raise
             raise MissingExtraError(self.extra, error.name or "") from error
-        display: Display = made(stream) if self.writes else made()
+        display: Display = made(stream, **options) if self.writes else made(**options)
         return display
 
 
@@ -84,5 +85,6 @@ DISPLAYS: Final[Mapping[str, Kind]] = {
     "json": Kind("one JSON object a line, for scripts", "json_lines.JsonDisplay", writes=True),
     "web": Kind("a page in the browser", "web.WebDisplay", extra="web"),
     "desktop": Kind("toasts of the desktop", "desktop.DesktopDisplay", extra="desktop"),
+    "apprise": Kind("messages to phones and chats", "apprise_display.AppriseDisplay", extra="apprise"),
 }
 """Makes each display, by its name."""

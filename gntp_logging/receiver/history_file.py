@@ -34,10 +34,10 @@ MAX_ALERTS: Final = 100_000
 MAX_BYTES: Final = 190_000_000
 """Bytes in use in the file, pictures included; with the log beside it, it takes 200 MB."""
 
-CACHE: Final = 1024
+CACHE: Final = 512
 """Kilobytes of the file that SQLite keeps in memory."""
 
-INDEX_BYTES: Final = 1024 * 1024
+INDEX_BYTES: Final = 512 * 1024
 """Bytes of the index that wait in memory for their place in the file."""
 
 _LOG_BYTES: Final = 4 * 1024 * 1024

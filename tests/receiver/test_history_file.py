@@ -253,7 +253,7 @@ def test_any_text_may_be_looked_for(any_file: HistoryFile) -> None:
     any_file.write([toast(1, "what \udcff is this"), toast(2, 'say "AND NOT" *')])
     assert numbers(any_file, texts=["what \udcff is"]) == [1]
     assert numbers(any_file, texts=['"AND NOT" *']) == [2]
-    assert numbers(any_file, texts=["say\0 \""]) == [2]
+    assert numbers(any_file, texts=['say\0 "']) == [2]
     assert numbers(any_file, application="\udcff") == []
 
 
