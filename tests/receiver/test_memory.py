@@ -137,10 +137,10 @@ def test_the_bounds_of_the_document_are_those_of_the_code_and_add_up() -> None:
         assert size in (int(number) * unit, 50 * int(number) * unit, 11_000_000)
 
 
-def notify(number: int, size: int, begin: bytes = PNG, **more: object) -> NotifyRequest:
+def notify(number: int, size: int, begin: bytes = PNG, text: str = "text", **more: object) -> NotifyRequest:
     """Return a NOTIFY with a picture of so many bytes, unlike that of any other number."""
     picture = Resource(begin + number.to_bytes(4, "big") + bytes(size))
-    return NotifyRequest("app", Notification("event", "title", "text", icon=picture, **more))  # type: ignore[arg-type]
+    return NotifyRequest("app", Notification("event", "title", text, icon=picture, **more))  # type: ignore[arg-type]
 
 
 REGISTER = RegisterRequest("app", None, [Event("event")])
@@ -169,6 +169,15 @@ def test_contexts_of_reactions_are_bounded(listen: Listen) -> None:
             sock = waiting.enter_context(connected(running.port))
             sock.sendall(request)
             assert sock.recv(4).startswith(b"GNTP")
+
+
+@pytest.mark.parametrize("text", ["text", "é" * 60_000])
+def test_what_waits_for_the_history_is_bounded(listen: Listen, tmp_path: Path, text: str) -> None:
+    """It is written, or counted; SQLite's own memory is bounded too."""
+    with listen("--history", str(tmp_path / "history")) as running:
+        running.send(REGISTER)
+        for number in range(200):
+            running.send(notify(number, 900_000, text=f"{number} {text}"))
 
 
 @pytest.mark.parametrize("begin", [PNG, SVG])
