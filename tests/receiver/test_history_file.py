@@ -302,13 +302,14 @@ def test_what_is_deleted_is_in_no_file(any_file: HistoryFile, wanted: Wanted) ->
     folder = Path(any_file.path).parent
     secret = SECRET.decode()
     for number in range(1, 101):  # some in the log alone, some in places that updates have left
-        any_file.write([toast(number, f"{secret} {number}" * 50, headers={"Data-X": secret}, icon=Resource(SECRET))])
+        any_file.write([toast(number, f"{secret} {number}" * 200, headers={"Data-X": secret}, icon=Resource(SECRET))])
         any_file.write([toast(number, f"{secret} {number}", headers={"Data-X": secret}, icon=Resource(SECRET))])
     any_file.write([toast(200, "another")])
     assert remains(folder, SECRET)
     with HistoryFile(any_file.path) as other:
         assert other.delete(wanted) == 100 + (wanted == Wanted())
     assert remains(folder, SECRET) == []
+    assert os.path.getsize(any_file.path) < 100_000  # it gives its room back, too
     any_file.write([toast(201, "the receiver goes on")])
     assert numbers(any_file)[-1:] == [201]
 
