@@ -386,7 +386,7 @@ class HistoryFile:
         return deleted
 
     def _likely(self, wanted: Wanted) -> _Condition:
-        """Return what can be told without looking into texts: all that is wanted meets it, and perhaps more."""
+        """Return what can be told while looking into few texts: all that is wanted meets it, and perhaps more."""
         conditions: list[_Condition] = []
         if wanted.since is not None:
             conditions.append(_Condition("changed >= ?", [wanted.since]))
@@ -400,6 +400,8 @@ class HistoryFile:
         if trigrams and self._is_indexed():
             match = " ".join('"{}"'.format(trigram.replace('"', '""')) for trigram in sorted(trigrams))
             conditions.append(_Condition("number IN (SELECT rowid FROM indexed WHERE indexed MATCH ?)", [match]))
+        else:  # nothing tells it sooner
+            conditions.append(_exact(wanted))
         return _all(conditions)
 
     # -- SQLite ----------------------------------------------------------------------------------
