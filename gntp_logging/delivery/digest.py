@@ -23,7 +23,7 @@ INTERVAL: Final = 60.0
 MAX_FINGERPRINTS: Final = 1000
 """Fingerprints that are counted apart; each keeps one alert."""
 
-_OTHER: Final = "other"
+OTHER: Final = "other"
 """Begins the fingerprint of alerts that are counted by level only."""
 
 _NAMED_FINGERPRINTS: Final = 3
@@ -69,6 +69,8 @@ class Digest:
         count: How many alerts in all.
         since: Sequence number of the oldest of them; None while there are none.
         unanswered: How often the digest was sent without an answer.
+        id_: Its Notification-ID; empty until it gets one.
+        restored: How many of the alerts an earlier process has left.
     """
 
     def __init__(self) -> None:
@@ -77,6 +79,8 @@ class Digest:
         self.count: int = 0
         self.since: int | None = None
         self.unanswered = 0
+        self.id_: str = ""
+        self.restored: int = 0
 
     def add(self, fingerprint: Fingerprint, alert: Alert, sequence: int) -> bool:
         """Count an alert.
@@ -112,7 +116,7 @@ class Digest:
             sequence: Sequence number of the oldest.
         """
         if fingerprint not in self.tallies and len(self.tallies) >= MAX_FINGERPRINTS:
-            fingerprint = (_OTHER, tally.newest.level)
+            fingerprint = (OTHER, tally.newest.level)
         known = self.tallies.get(fingerprint)
         if known is None:
             self.tallies[fingerprint] = tally
@@ -135,6 +139,7 @@ class Digest:
         """Take over another digest's counts; it is not used afterwards."""
         for fingerprint, tally in other.tallies.items():
             self.take_in(fingerprint, tally, other.since or 0)
+        self.restored += other.restored
 
     def as_alert(self, finish: Finish) -> Alert:
         """Return one alert that reports the digest, which must not be empty.
@@ -148,16 +153,19 @@ class Digest:
         tallies = list(self.tallies.values())
         if self.count == 1:
             (alone,) = tallies
-            alert = finish(alone.newest)
-            return alert._replace(text=f"{alert.text}\n(logged {span(alone.first, alone.last)})")
+            return with_time(finish(alone.newest), alone.first, alone.last)
         most_urgent = max(tallies, key=lambda tally: (tally.newest.priority, tally.newest.sticky)).newest
         newest = max(tallies, key=lambda tally: tally.last).newest
+        when = span(min(t.first for t in tallies), max(t.last for t in tallies))
+        title = f"{self.count:,} alerts not shown one by one"
+        if self.restored == self.count:
+            title = f"while nobody was there: {self.count:,} alerts {when}"
         lines = [
-            f"{levels(tallies)}, {span(min(t.first for t in tallies), max(t.last for t in tallies))}",
+            f"{levels(tallies)}, {when}",
             f"newest: {_headline(finish(newest))}",
         ]
         if len(tallies) > 1:
-            known = [tally for fingerprint, tally in self.tallies.items() if fingerprint[:1] != (_OTHER,)]
+            known = [tally for fingerprint, tally in self.tallies.items() if fingerprint[:1] != (OTHER,)]
             often = sorted(known, key=lambda tally: -tally.count)[:_NAMED_FINGERPRINTS]
             lines += [f"{tally.count:,} × {_headline(finish(tally.newest))}" for tally in often]
             if more := self.count - sum(tally.count for tally in often):
@@ -165,7 +173,7 @@ class Digest:
         shared = _shared_context(tallies)
         alert = finish(most_urgent)
         return alert._replace(
-            title=f"{self.count:,} alerts not shown one by one",
+            title=title,
             text="\n".join(lines),
             created=newest.created,
             icon=None,
@@ -236,6 +244,12 @@ def _shared_context(tallies: list[Tally]) -> set[str]:
 def _headline(alert: Alert) -> str:
     """Return the first line of an alert's text: the message, or the exception."""
     return one_line(alert.text.strip().split("\n", 1)[0])
+
+
+def with_time(alert: Alert, first: float, last: float) -> Alert:
+    """Add a last line to an alert that says when it was logged, if it does not end with that already."""
+    line = f"(logged {span(first, last)})"
+    return alert if alert.text.endswith(line) else alert._replace(text=f"{alert.text}\n{line}")
 
 
 def levels(tallies: list[Tally]) -> str:
