@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from .alerts.alert import Alert, AlertFactory
+from .alerts.application import Application, program
 from .alerts.serving import follow_django
 from .delivery.gntp_transport import GNTPTransport
 from .delivery.stats import Stats
@@ -86,6 +87,7 @@ class GNTPHandler(logging.Handler):
         title: str | Callable[[logging.LogRecord], object] | None = None,
         url: str | None = None,
         context: Mapping[str, object] | Callable[[logging.LogRecord], Mapping[str, object]] | str | None = None,
+        app_packages: Sequence[str] = (),
         redact: bool | Sequence[str | re.Pattern[str]] = True,
         redact_keep: Sequence[str] = (),
         max_text: int = 1000,
@@ -124,6 +126,8 @@ class GNTPHandler(logging.Handler):
             context: What an alert names beside the machine, the request and the task: a mapping such as
                 ``{"environment": "production"}``, whose values may be context variables; or a function that returns a
                 mapping for a record, or its dotted path. The function is called on the thread that logs.
+            app_packages: Packages whose frames are the application's, such as ``["shop"]``; none to find it out: what
+                is not installed, else the package of the logger or of the program's command.
             redact: Whether secrets are masked: passwords, tokens, cookies, keys. A list of patterns masks these too.
             redact_keep: Names, and words, that are shown although they look like secrets; each is meant exactly.
             max_text: Characters of an alert's text; 0 for no limit.
@@ -159,6 +163,7 @@ class GNTPHandler(logging.Handler):
             title=options.title(title),
             fingerprint=checks.function("fingerprint", fingerprint),
             context=options.context(context),
+            application=Application(options.packages(app_packages), program()),
         )
         self.destination: Destination = Destination.from_options(
             host=host,

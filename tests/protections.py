@@ -413,8 +413,8 @@ PROTECTIONS: Final = (
         "queue: strings and numbers only",
         "alerts/alert.py",
         "AlertFactory._text_and_fingerprint",
-        "fingerprints.fingerprint_exception(record.levelno, exc_info[0], exc_info[1], frames)",
-        "(record,)",
+        "fingerprints.fingerprint_exception(level, kind, value, place)",
+        "fingerprints.fingerprint_exception(level, kind, value, place)._replace(name=record)",
         "tests/test_program.py::test_what_is_queued_keeps_no_exception_frame_or_request_alive",
     ),
     _one(
@@ -709,14 +709,6 @@ PROTECTIONS: Final = (
         "tests/alerts/test_text.py::test_a_title_is_one_short_line",
     ),
     _one(
-        "text: no source file is read on the thread that logs",
-        "alerts/text.py",
-        "exception_line",
-        "_bare(value)",
-        "value",
-        "tests/alerts/test_text.py::test_no_file_is_read_on_the_thread_that_logs",
-    ),
-    _one(
         "text: clean before it is masked",
         "alerts/redact.py",
         "Redactor.finished",
@@ -783,9 +775,9 @@ PROTECTIONS: Final = (
     ),
     _one(
         "context: objects stay unread",
-        "alerts/context.py",
-        "_scalars",
-        "type(value) in _SCALARS",
+        "alerts/values.py",
+        "_plain",
+        "any(kind is known for known in _types(tuple(map(sys.modules.get, _MODULES))))",
         "True",
         "tests/alerts/test_context.py::test_what_extra_adds_is_told_as_far_as_it_is_plain",
     ),

@@ -11,11 +11,12 @@ import itertools
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, cast
 
 from . import fingerprint as fingerprints
 from . import text as texts
+from .application import Application, Place
 from .clean import clean, is_clean
 from .context import Context, Pairs, cut_values
 from .context import line as context_line
@@ -23,7 +24,8 @@ from .fingerprint import Fingerprint
 from .levels import LevelMap
 from .templates import Template, link
 from .text import MAX_TITLE, PLAIN, Draft
-from .tracebacks import parse_traceback
+from .tracebacks import Frame, frames_in, parse_traceback, without_stack
+from .values import described
 
 EXTRA_KEY: Final = "gntp"
 """Attribute of a record that holds its overrides: ``extra={"gntp": {...}}``."""
@@ -79,13 +81,23 @@ class Alert(NamedTuple):
     def cleaned(self) -> Alert:
         """Return the alert with its texts as people read them, see :func:`.clean.clean`. It comes before all else."""
         draft = self.draft or PLAIN
-        texts = (self.title, self.text, *itertools.chain(*self.context), *self.url_parts, *draft.texts())
+        texts = (
+            self.title,
+            self.text,
+            self.level_name,
+            self.logger,
+            *itertools.chain(*self.context),
+            *self.url_parts,
+            *draft.texts(),
+        )
         if is_clean("\n".join(texts)):
             return self
         text = clean(self.text)
         return self._replace(
             title=clean(self.title).strip() or "Alert",
             text=text if draft.heads or text.strip() else _NO_MESSAGE,
+            level_name=clean(self.level_name),
+            logger=clean(self.logger),
             fingerprint=fingerprints.redacted(self.fingerprint, clean),
             context=tuple((clean(name), clean(value)) for name, value in self.context),
             url_parts=tuple(map(clean, self.url_parts)),
@@ -139,6 +151,31 @@ _SHORTEST_TRACEBACK: Final = 60
 """Characters: no message with a traceback in it is shorter."""
 
 
+_MAX_LEVEL: Final = 1_000_000
+"""Numbers of levels are below; from others, and from what is no number, ERROR is made."""
+
+_ARGUMENT_ALONE: Final = frozenset(("%s", "%r"))
+"""Templates of messages that are one argument, which may be an exception."""
+
+
+def _level(level: object) -> int:
+    number = int.__int__(cast("int", level)) if issubclass(type(level), int) else _MAX_LEVEL
+    return number if -_MAX_LEVEL < number < _MAX_LEVEL else logging.ERROR
+
+
+def _text(value: object) -> str:
+    """Return a name's text, with no code run but Python's own."""
+    return str.__str__(cast("str", value)) if issubclass(type(value), str) else ""
+
+
+def _message_error(record: logging.LogRecord) -> BaseException | None:
+    """Return the exception that a record's message is, or that its only argument is."""
+    said: object = record.msg
+    if type(said) is str and said in _ARGUMENT_ALONE and type(record.args) is tuple and len(record.args) == 1:
+        said = record.args[0]
+    return cast("BaseException", said) if issubclass(type(said), BaseException) else None
+
+
 class _LevelPresentation(NamedTuple):
     """What all records of one logger and level share."""
 
@@ -163,6 +200,7 @@ class AlertFactory:
         title: Template | Callable[[logging.LogRecord], object] | None = None,
         fingerprint: Callable[[logging.LogRecord], object] | None = None,
         context: Context | None = None,
+        application: Application | None = None,
     ) -> None:
         """Keep what does not change from record to record.
 
@@ -174,6 +212,7 @@ class AlertFactory:
             title: Makes the title; None for level, application and logger.
             fingerprint: Returns the text that a record and its repeats share; None for the default fingerprint.
             context: Collects what the program was doing; None for the machine's name alone.
+            application: Knows the application's frames; None for what was not installed.
         """
         self._app_name = app_name
         self._levels = levels
@@ -184,6 +223,7 @@ class AlertFactory:
         self._title = title
         self._fingerprint = fingerprint
         self._context = Context() if context is None else context
+        self._application = Application() if application is None else application
         self._has_templates = bool(self._url_template or title or fingerprint)
         # A program has few loggers and levels, and each call would build the same again.
         self._presentation = functools.lru_cache(maxsize=1024)(self._make_presentation)
@@ -207,16 +247,25 @@ class AlertFactory:
         """
         try:
             level, level_name, logger, created = record.levelno, record.levelname, record.name, record.created
+            if type(level) is not int or not -_MAX_LEVEL < level < _MAX_LEVEL:
+                level = _level(level)
             if type(level_name) is not str or type(logger) is not str:
-                level_name, logger = str(level_name), str(logger)
+                level_name, logger = _text(level_name) or logging.getLevelName(level), _text(logger)
             event, priority, sticky, line, level_name, logger = self._presentation(level, level_name, logger)
             plain = texts.message(record)
             draft: Draft | None = None
             failures: dict[str, str] = {}
-            if record.exc_info or record.exc_text or len(plain) > _SHORTEST_TRACEBACK:
-                text, draft, fingerprint = self._text_and_fingerprint(record, logger, plain)
+            if (
+                record.exc_info
+                or record.exc_text
+                or record.stack_info
+                or len(plain) > _SHORTEST_TRACEBACK
+                or type(record.msg) is not str
+                or record.msg in _ARGUMENT_ALONE
+            ):
+                text, draft, fingerprint = self._text_and_fingerprint(record, level, logger, plain)
             else:  # most records: nothing to look for
-                text, fingerprint = plain, fingerprints.fingerprint_call(record, logger, plain)
+                text, fingerprint = plain, fingerprints.fingerprint_call(record, level, logger, plain)
             own_text = texts.formatted(record, formatter) if formatter else None
             if own_text is not None:
                 text, draft = own_text, None
@@ -257,28 +306,55 @@ class AlertFactory:
             return self._plainly(record, error)
 
     def _text_and_fingerprint(
-        self, record: logging.LogRecord, logger: str, plain: str
+        self, record: logging.LogRecord, level: int, logger: str, plain: str
     ) -> tuple[str, Draft | None, Fingerprint]:
-        """Return text and fingerprint of a record with an exception, or with a formatted traceback: then as a draft."""
-        exc_info = record.exc_info
-        if exc_info and exc_info[0] is not None:
-            frames = texts.frames_of(exc_info[2])
-            fingerprint = fingerprints.fingerprint_exception(record.levelno, exc_info[0], exc_info[1], frames)
-            return "", texts.draft_of_exception(record, frames, plain, self._max_text), fingerprint
-        # QueueHandler, loguru and others format an exception before a handler sees its record. Text and fingerprint are
-        # read back from the traceback, and are the same as with the exception itself.
-        if record.exc_text:
-            plain = f"{plain}\n{record.exc_text}"
-        found = parse_traceback(plain)
-        if found is None:
-            return plain, None, fingerprints.fingerprint_call(record, logger, plain)
-        said, error = found
-        fingerprint = fingerprints.fingerprint_formatted(record.levelno, error)
-        return "", texts.draft_of_formatted(error, said, self._max_text), fingerprint
+        """Return text and fingerprint of a record that may hold an exception or a stack, in any form: then as a draft.
+
+        QueueHandler, loguru and others format an exception before a handler sees its record. Text and fingerprint are
+        read back from the traceback, and are the same as with the exception itself.
+        """
+        info, said = texts.exc_info(record), plain
+        if type(record.msg) is not str or record.msg in _ARGUMENT_ALONE:
+            error = _message_error(record)
+            if error is not None and (info is None or info[1] is error):
+                info, said = (type(error), error, error.__traceback__), ""
+        if info is not None:
+            kind, value, traceback = info
+            place = self._application.place(texts.frames_of(traceback), logger)
+            fingerprint = fingerprints.fingerprint_exception(level, kind, value, place)
+            if value is None or (fingerprint.cause is None and not fingerprint.leaves):  # most exceptions
+                return "", texts.draft_of_exception(kind, value, place, said, self._max_text), fingerprint
+            leaves = fingerprints.leaves_of(value)
+            if leaves:
+                place = self._place_of_leaf(texts.frames_of(leaves[0].__traceback__), logger) or place
+            return "", texts.draft_of_exceptions(value, leaves, place, said, self._max_text), fingerprint
+        exc_text, stack = texts.printed(record)
+        said, behind = without_stack(plain)
+        found = parse_traceback(f"{said}\n{exc_text}" if exc_text else said)
+        if found is not None:
+            said, last = found
+            place = self._application.place(last.frames, logger)
+            fingerprint = fingerprints.fingerprint_formatted(level, last, place)
+            if formatted_leaves := fingerprints.formatted_leaves_of(last):
+                place = self._place_of_leaf(formatted_leaves[0].frames, logger) or place
+            return "", texts.draft_of_formatted(last, place, said, self._max_text), fingerprint
+        where = frames_in(stack or behind)
+        if not where:
+            text = f"{plain}\n{exc_text}" if exc_text else plain
+            return text, None, fingerprints.fingerprint_call(record, level, logger, text)
+        return (
+            "",
+            texts.draft_of_stack(said, self._application.place(where, logger), self._max_text),
+            fingerprints.fingerprint_call(record, level, logger, said.strip()),
+        )
+
+    def _place_of_leaf(self, frames: Sequence[Frame], logger: str) -> Place | None:
+        """Return where a member of a group happened; None if it was never raised."""
+        return self._application.place(frames, logger) if frames else None
 
     def _plainly(self, record: logging.LogRecord, error: Exception) -> Alert:
         """Make an alert of the message alone, for a record whose attributes have unexpected types."""
-        level = record.levelno if type(record.levelno) is int else logging.ERROR
+        level = _level(record.levelno)
         style = self._levels.style(level)
         text, missing = texts.raw(texts.message(record), self._max_text)
         return Alert(
@@ -351,9 +427,9 @@ def with_overrides(alert: Alert, overrides: object) -> Alert:
             if override is not None and value is None:
                 continue  # as if it were not there
             if override is None:
-                alert = _with_complaint(alert, f"{name!r} is unknown; allowed: {', '.join(_OVERRIDES)}")
+                alert = _with_complaint(alert, f"{described(name)} is unknown; allowed: {', '.join(_OVERRIDES)}")
             elif not override.is_valid(value):
-                alert = _with_complaint(alert, f"{name} must be {override.allowed}, not {value!r:.40}")
+                alert = _with_complaint(alert, f"{name} must be {override.allowed}, not {described(value)[:40]}")
             else:
                 alert = override.apply(alert, value)
     except Exception as error:  # noqa: BLE001 - values are the application's: repr and == may raise

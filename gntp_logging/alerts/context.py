@@ -8,7 +8,6 @@ unread. The result is pairs of strings, name and value: headers ``Data-Name: val
 from __future__ import annotations
 
 import platform
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
@@ -17,7 +16,8 @@ from types import ModuleType
 from typing import Any, Final
 
 from . import serving
-from .text import joined
+from .text import is_records_own, joined
+from .values import shown
 
 Pairs = tuple[tuple[str, str], ...]
 """Names and values."""
@@ -118,11 +118,8 @@ def _pairs(items: Iterable[tuple[object, object]]) -> Iterator[tuple[str, str]]:
     for name, value in items:
         if value is None:
             continue
-        try:
-            if text := joined(str(value)):
-                yield str(name)[:MAX_VALUE], text
-        except Exception:  # noqa: BLE001, S112 - values are the application's: str may raise
-            continue
+        if type(name) is str and (text := shown(value)) and (line := joined(text)):
+            yield name[:MAX_VALUE], line
 
 
 def cut_values(pairs: Pairs) -> Pairs:
@@ -142,20 +139,24 @@ _STANDARD: Final = frozenset(
         "message",
         "asctime",
         "color_message",
-        "status_code",
+        "request",
+        "extra",
+        "gntp",
     )
 )
-"""Attributes that logging, formatters and uvicorn give to records; and the status, which is read with the request."""
+"""Attributes that logging, formatters and uvicorn give to records; what is read otherwise; the alert's overrides."""
 
 _STANDARD_COUNT: Final = len(LogRecord("", 0, "", 0, "", None, None).__dict__)
 
-_OF_STRUCTLOG: Final = frozenset(("event", "exc_info", "stack_info", "level", "logger", "timestamp"))
+_OF_STRUCTLOG: Final = frozenset(
+    ("event", "exc_info", "exception", "stack_info", "stack", "level", "logger", "timestamp")
+)
 
 
 def _of_record(record: LogRecord) -> list[tuple[object, object]]:
     """Read what frameworks, ``extra`` and record factories have added.
 
-    Strings, numbers and booleans only: to show an application's object would run its code.
+    Values that :mod:`.values` knows: to show an application's object would run its code.
     """
     attributes = record.__dict__
     found: list[tuple[object, object]] = []
@@ -164,26 +165,29 @@ def _of_record(record: LogRecord) -> list[tuple[object, object]]:
             found += _of_django(attributes["request"], attributes)
         except Exception:  # noqa: BLE001, S110 - a record's request may be anything
             pass
-    found += _scalars(attributes, attributes.keys() - _STANDARD)
+    left_out = {"status_code"} if found else set()  # the request's
+    if _text_of(record.name).startswith("celery"):
+        left_out.add("data")  # a task's arguments and traceback
+    found += _named(record, attributes, _STANDARD | left_out)
     bound = attributes.get("extra")
     if type(bound) is dict:  # loguru's
-        found += _scalars(bound, bound)
-    if type(record.msg) is dict:  # structlog's
-        found += _scalars(record.msg, record.msg.keys() - _OF_STRUCTLOG)
+        found += _named(record, bound, frozenset())
+    if type(record.msg) is dict and "_logger" in attributes:  # structlog's; any other the text shows whole
+        found += _named(record, record.msg, _OF_STRUCTLOG)
     return found
 
 
-_SCALARS: Final = (str, int, float, bool)
+def _text_of(name: object) -> str:
+    return name if type(name) is str else ""
 
 
-def _scalars(values: Mapping[Any, object], names: Iterable[Any]) -> list[tuple[object, object]]:
-    """Return the strings, numbers and booleans among named values, in their order: reading these runs no code."""
-    wanted = set(names)
-    return [
-        (name, value)
-        for name, value in values.items()
-        if name in wanted and type(value) in _SCALARS and type(name) is str and not name.startswith("_")
-    ]
+def _named(
+    record: LogRecord, values: Mapping[Any, object], left_out: frozenset[str]
+) -> Iterator[tuple[object, object]]:
+    """Yield the values that have names and say something new, in their order."""
+    for name, value in list(values.items()):  # at once: another thread may change them
+        if type(name) is str and name not in left_out and name[:1] != "_" and not is_records_own(record, name, value):
+            yield name, value
 
 
 # -- Frameworks ----------------------------------------------------------------------------------
@@ -241,7 +245,7 @@ def _of_celery(_state: Any) -> _Found:
 
 def _of_structlog(contextvars: Any) -> _Found:
     bound = contextvars.get_contextvars()
-    return _scalars(bound, bound) if bound else ()  # type: ignore[return-value]  # names are strings
+    return bound.items() if bound else ()
 
 
 _SOURCES: Final[Mapping[str, _Source]] = {
@@ -256,7 +260,7 @@ _SOURCES: Final[Mapping[str, _Source]] = {
 """What reads a framework's context, by the module that must have been imported."""
 
 
-# -- The line and the headers --------------------------------------------------------------------
+# -- The line -------------------------------------------------------------------------------------
 
 
 _SELF_EXPLAINING: Final = frozenset({"environment", "env"})
@@ -277,18 +281,3 @@ def line(pairs: Pairs) -> str:
 
 def _shown(value: str) -> str:
     return value if len(value) <= _MAX_SHOWN_VALUE else value[: _MAX_SHOWN_VALUE - 1] + "…"
-
-
-def headers(pairs: Pairs) -> list[tuple[str, str]]:
-    """Return the context as application-specific headers: ``Data-Task-Id`` for ``task_id``.
-
-    A name without an ASCII letter or digit gets no header. Of names that differ in case or punctuation only, the last
-    counts.
-    """
-    named: dict[str, tuple[str, str]] = {}
-    for name, value in pairs:
-        words = re.findall("[A-Za-z0-9]+", name)
-        header = "Data-" + "-".join(word[:1].upper() + word[1:] for word in words)
-        if words:
-            named[header.lower()] = (header, value)
-    return list(named.values())

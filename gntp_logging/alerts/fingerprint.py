@@ -20,14 +20,17 @@ import functools
 import hashlib
 import itertools
 import logging
+import operator
 import os
 import re
 import sys
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
+from .application import Place
 from .holes import CUT, MAX_RESULT, MAX_TEXT, with_holes
-from .tracebacks import FormattedError, Frame, parse_traceback, type_name, up_to_a_blank_line
+from .tracebacks import FormattedError, parse_traceback, type_name, up_to_a_blank_line
+from .values import described, shown
 
 RULES: Final = 1
 """Number of the rules by which fingerprints are made, those of :mod:`.holes` included. Whoever changes one adds one."""
@@ -46,14 +49,6 @@ _MAX_MEMBERS: Final = 15
 
 _MAX_DEPTH: Final = 10
 """Levels of groups that are looked into; Python prints as many."""
-
-_STANDARD_LIBRARY: Final = (
-    os.path.dirname(os.__file__) + os.sep,
-    os.path.dirname(os.path.realpath(os.__file__)) + os.sep,
-)
-_OWN: Final = os.path.dirname(os.path.dirname(__file__)) + os.sep
-"""This package, which is no application wherever it is installed."""
-_INSTALLED: Final = re.compile(r"[/\\](?:site|dist)-packages[/\\]")
 
 Said = tuple[str, str]
 """An exception's type and message."""
@@ -112,11 +107,12 @@ Fingerprint = str | tuple[Hashable, ...]
 # -- On the thread that logs -----------------------------------------------------------------------
 
 
-def fingerprint_call(record: logging.LogRecord, logger: str, message: str) -> RawCall:
+def fingerprint_call(record: logging.LogRecord, level: int, logger: str, message: str) -> RawCall:
     """Return the raw fingerprint of a record without an exception.
 
     Args:
         record: The record.
+        level: Its level number.
         logger: The logger's name.
         message: The record's message.
     """
@@ -124,16 +120,18 @@ def fingerprint_call(record: logging.LogRecord, logger: str, message: str) -> Ra
     if type(path) is not str or type(function) is not str:  # records are made by anybody; this must be hashable
         path, function = str(path), str(function or "")
     if not record.args or type(template) is not str:
-        if type(template) is not str and isinstance(template, dict) and "event" not in template:  # values only
-            message = " ".join(sorted(str(key) for key in itertools.islice(template, _MAX_KEYS)))
+        if issubclass(type(template), dict) and "event" not in (
+            keys := dict.keys(cast("dict[object, object]", template))
+        ):
+            message = " ".join(sorted(shown(key) or described(key) for key in itertools.islice(keys, _MAX_KEYS)))
         template = ""
     if len(message) + len(template) + len(path) + len(function) > MAX_TEXT:
         message, template, path, function = _cut(message), _cut(template), _cut(path), _cut(function)
-    return _new_tuple(RawCall, (record.levelno, logger, path, function, template, message))  # RawCall(...) takes longer
+    return _new_tuple(RawCall, (level, logger, path, function, template, message))  # RawCall(...) takes longer
 
 
 def fingerprint_exception(
-    level: int, exc_type: type[BaseException], value: BaseException | None, frames: Sequence[Frame]
+    level: int, exc_type: type[BaseException], value: BaseException | None, place: Place
 ) -> RawError:
     """Return the raw fingerprint of a record with an exception.
 
@@ -141,33 +139,34 @@ def fingerprint_exception(
         level: The record's level number.
         exc_type: The exception's type.
         value: The exception.
-        frames: Its frames, the outermost first.
+        place: Where it happened.
     """
-    name, innermost = type_name(exc_type), _innermost(frames)
+    name, innermost = type_name(exc_type), _innermost(place)
     if value is None:
         return RawError(level, name, innermost, "", None, ())
-    before = _before(value)
+    before = before_of(value)
     leaves: tuple[Said, ...] = ()
-    if before is not None or isinstance(value, _group_type()):
-        leaves = tuple((type_name(type(leaf)), _message(leaf)) for leaf in _leaves(value))
+    if before is not None or _members(value):
+        leaves = tuple((type_name(type(leaf)), _message(leaf)) for leaf in leaves_of(value))
     cause = None if before is None else _said_before(before)
     return _new_tuple(RawError, (level, name, innermost, _message(value), cause, leaves))
 
 
-def fingerprint_formatted(level: int, error: FormattedError) -> RawError:
+def fingerprint_formatted(level: int, error: FormattedError, place: Place) -> RawError:
     """Return the raw fingerprint of a record whose exception was formatted before: the same as of the exception itself.
 
     Args:
         level: The record's level number.
         error: What was found of it.
+        place: Where it happened.
     """
     return RawError(
         level,
         _cut(error.name),
-        tuple((_cut(path), _cut(function)) for path, function in _innermost(error.frames)),
+        tuple((_cut(path), _cut(function)) for path, function in _innermost(place)),
         _cut(error.message),
         error.before and _said(error.before),
-        tuple(map(_said, _formatted_leaves(error))),
+        tuple(map(_said, formatted_leaves_of(error))),
     )
 
 
@@ -210,21 +209,15 @@ _COMPREHENSIONS: Final = frozenset(("<listcomp>", "<setcomp>", "<dictcomp>", "<g
 """No functions of the user's; Python 3.12 has no frames of most of them."""
 
 
-def _innermost(frames: Sequence[Frame]) -> tuple[tuple[str, str], ...]:
+def _innermost(place: Place) -> tuple[tuple[str, str], ...]:
     """Return path and function of the application's innermost frames; of the innermost at all where it has none."""
     own: list[tuple[str, str]] = []
-    for path, _, function in reversed(frames):
-        if function not in _COMPREHENSIONS and is_application(path):
+    for path, _, function in reversed(place.own):
+        if function not in _COMPREHENSIONS:
             own.append((path, function))
             if len(own) == _COUNTED_FRAMES:
                 break
-    return tuple(own or ((path, function) for path, _, function in frames[: -_COUNTED_FRAMES - 1 : -1]))
-
-
-@functools.lru_cache(maxsize=4096)
-def is_application(path: str) -> bool:
-    """Tell whether a file is the application's: outside the standard library and what was installed."""
-    return not (path.startswith(("<frozen ", _OWN, *_STANDARD_LIBRARY)) or _INSTALLED.search(path))
+    return tuple(own or ((path, function) for path, _, function in place.frames[: -_COUNTED_FRAMES - 1 : -1]))
 
 
 def _message(value: BaseException) -> str:
@@ -237,7 +230,7 @@ def _message(value: BaseException) -> str:
     return _cut(up_to_a_blank_line(text) if "\n" in text else text)
 
 
-def _before(value: BaseException) -> BaseException | None:
+def before_of(value: BaseException) -> BaseException | None:
     """Return what an exception was raised from, or while what was handled."""
     is_told = value.__cause__ is not None or value.__suppress_context__
     before = value.__cause__ if is_told else value.__context__
@@ -254,49 +247,78 @@ def _said_before(error: BaseException) -> Said:
     return name, _message(error)
 
 
-def _leaves(value: BaseException) -> Iterator[BaseException]:
-    """Return the exceptions of the first group in a chain."""
-    group = _group_type()
+def leaves_of(value: BaseException) -> tuple[BaseException, ...]:
+    """Return what the first group in a chain of exceptions holds, and the groups in it: fifteen at most."""
+    return _leaves(value, before_of, _members)
 
-    def leaves(error: BaseException, depth: int) -> Iterator[BaseException]:
-        if not isinstance(error, group) or depth == _MAX_DEPTH:
-            yield error
-        else:
-            for member in error.exceptions[:_MAX_MEMBERS]:
-                yield from leaves(member, depth + 1)
 
-    link: BaseException | None = value
+def formatted_leaves_of(error: FormattedError) -> tuple[FormattedError, ...]:
+    """Return the same of exceptions that were printed."""
+    return _leaves(error, operator.attrgetter("before"), operator.attrgetter("members"))
+
+
+def count_leaves(value: BaseException) -> int:
+    """Return how many exceptions the first group in a chain holds, however many."""
+    return _count(value, before_of, _members, lambda _: 0)
+
+
+def count_formatted_leaves(error: FormattedError) -> int:
+    """Return the same of exceptions that were printed; of a group that was not, it is one."""
+    get = operator.attrgetter
+    return _count(error, get("before"), get("members"), get("unprinted"))
+
+
+_Error = TypeVar("_Error")
+_Before = Callable[[_Error], "_Error | None"]
+_Members = Callable[[_Error], "Sequence[_Error]"]
+
+
+def _first_group(error: _Error, before: _Before[_Error], members: _Members[_Error]) -> _Error | None:
+    link: _Error | None = error
     for _ in range(_MAX_LINKS):
-        if link is None or isinstance(link, group):
+        if link is None or members(link):
             break
-        link = _before(link)
-    return itertools.islice(leaves(link, 0), _MAX_MEMBERS) if isinstance(link, group) else iter(())
+        link = before(link)
+    return link if link is not None and members(link) else None
+
+
+def _leaves(error: _Error, before: _Before[_Error], members: _Members[_Error]) -> tuple[_Error, ...]:
+    def leaves(error: _Error, depth: int) -> Iterator[_Error]:
+        held = () if depth == _MAX_DEPTH else members(error)[:_MAX_MEMBERS]
+        if not held:
+            yield error
+        for member in held:
+            yield from leaves(member, depth + 1)
+
+    group = _first_group(error, before, members)
+    return () if group is None else tuple(itertools.islice(leaves(group, 0), _MAX_MEMBERS))
+
+
+def _count(
+    error: _Error, before: _Before[_Error], members: _Members[_Error], unprinted: Callable[[_Error], int]
+) -> int:
+    known: dict[tuple[int, int], int] = {}  # a group may hold another one many times
+
+    def count(error: _Error, depth: int) -> int:
+        held = () if depth == _MAX_DEPTH else members(error)
+        if not held:
+            return 1
+        key = id(error), depth
+        if key not in known:
+            known[key] = sum(count(member, depth + 1) for member in held) + unprinted(error)
+        return known[key]
+
+    group = _first_group(error, before, members)
+    return 0 if group is None else count(group, 0)
 
 
 _GROUP: Final = getattr(builtins, "BaseExceptionGroup", None)
 
 
-def _group_type() -> Any:
-    """Return the class of exception groups; for Python 3.10 that of a package, which its users have imported."""
-    return _GROUP or getattr(sys.modules.get("exceptiongroup"), "BaseExceptionGroup", ())
-
-
-def _formatted_leaves(error: FormattedError) -> Iterator[FormattedError]:
-    """Return the exceptions of the first group in a chain that was formatted."""
-
-    def leaves(error: FormattedError) -> Iterator[FormattedError]:
-        if error.members:
-            for member in error.members[:_MAX_MEMBERS]:
-                yield from leaves(member)
-        else:
-            yield error
-
-    link: FormattedError | None = error
-    for _ in range(_MAX_LINKS):
-        if link is None or link.members:
-            break
-        link = link.before
-    return itertools.islice(leaves(link), _MAX_MEMBERS) if link is not None and link.members else iter(())
+def _members(value: BaseException) -> Sequence[BaseException]:
+    # Python 3.10 has a package for them, which its users have imported.
+    group: Any = _GROUP or getattr(sys.modules.get("exceptiongroup"), "BaseExceptionGroup", ())
+    return value.exceptions if isinstance(value, group) else ()
 
 
 # -- On the worker's side --------------------------------------------------------------------------

@@ -327,7 +327,7 @@ class Redactor:
         return redact(text, self._patterns, self._kept) if self._is_enabled else text
 
     def __call__(self, alert: Alert) -> Alert:
-        """Take the secrets out of an alert: its title and text, its fingerprint, its context, and its URL's values."""
+        """Take the secrets out of an alert: its title, text, logger, fingerprint and context, and its URL's values."""
         if not self._is_enabled:
             return alert
         text = self.text(alert.text)
@@ -338,6 +338,7 @@ class Redactor:
         redacted = alert._replace(
             title=self.text(alert.title),
             text=text,
+            logger=self.text(alert.logger),
             fingerprint=redacted_fingerprint(alert.fingerprint, again),
             context=tuple((name, _value(name, value, self._patterns, self._kept)) for name, value in alert.context),
             url_parts=tuple(self.text(part) if index % 2 else part for index, part in enumerate(alert.url_parts)),

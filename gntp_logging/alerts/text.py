@@ -7,18 +7,20 @@ because half a secret looks like none. The thread that logs cuts only what is fa
 from __future__ import annotations
 
 import copy
+import functools
 import logging
 import os
 import sys
-import traceback
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar, cast
 
 from . import fingerprint
+from .application import Place
 from .clean import clean
-from .tracebacks import TRACEBACK, FormattedError, Frame, type_name
+from .tracebacks import TRACEBACK, FormattedError, Frame, before_traceback, type_name
+from .values import shown, shown_items
 
 MAX_TITLE: Final = 120
 """Characters: four lines of a toast, which is still a title."""
@@ -26,8 +28,8 @@ MAX_TITLE: Final = 120
 _CUT_MARK_SIZE: Final = 32
 """Characters kept free for "… (+1,000,000,000 characters)"."""
 
-_MAX_CAUSES: Final = 3
-"""Causes of an exception that are shown; a chain may be longer."""
+_MAX_LEAVES: Final = 3
+"""Exceptions of a group that are shown; the others are counted."""
 
 _TOAST_LINES: Final = 9
 _TOAST_WIDTH: Final = 30
@@ -74,8 +76,7 @@ def raw_size(max_text: int) -> int:
 
 def raw(text: str, max_text: int) -> Raw:
     """Cut a text to the size that is looked through."""
-    size = raw_size(max_text)
-    if len(text) <= size:
+    if len(text) <= _LEAST_RAW or len(text) <= (size := raw_size(max_text)):
         return Raw(text)
     kept = text[: size - _SEAM] + text[size - _SEAM : size].rpartition(" ")[0]
     return Raw(kept, (len(text) - len(kept), text.count("\n", len(kept))))
@@ -95,28 +96,68 @@ class Frames(NamedTuple):
     libraries: int = 0
 
 
+class Causes(NamedTuple):
+    """What an exception was raised from, or while what was handled: the first link of that chain, and the last.
+
+    Attributes:
+        links: ``caused by`` or ``while handling``, and the exception's line; at most two.
+        between: How many links stand between them.
+    """
+
+    links: tuple[tuple[str, str], ...] = ()
+    between: int = 0
+
+    def line(self) -> str:
+        """Return them in one line: ``caused by A (+1 between), caused by Z``; empty where there are none."""
+        between = f" (+{self.between} between)" if self.between else ""
+        return f"{between}, ".join(f"{word} {one_line(line)}" for word, line in self.links)
+
+
+class Leaves(NamedTuple):
+    """What a group of exceptions holds.
+
+    Attributes:
+        lines: ``Type: message`` of the first ones.
+        more: How many others there are.
+    """
+
+    lines: tuple[str, ...] = ()
+    more: int = 0
+
+    def shown(self) -> list[str]:
+        """Return a line for each, and one that counts the others."""
+        return [*map(one_line, self.lines), *([f"+{self.more:,} more"] if self.more else [])]
+
+
+_NO_CAUSES: Final = Causes()
+_NO_LEAVES: Final = Leaves()
+
+
 class Draft(NamedTuple):
     """What an alert's text is made of once its secrets are masked.
 
     Attributes:
         heads: The exception and the message; none where the alert's text is all there is.
-        frames: Where it happened.
-        causes: What the exception was raised from, or while what was handled: ``caused by``, and its line.
+        leaves: What the exception holds if it is a group, or was raised from one.
+        frames: Where it happened; where there are leaves, the first of them.
+        causes: What was before the exception.
         missing: What the alert's text has lost.
         notes: Lines about the alert itself, which are never cut.
     """
 
     heads: tuple[Raw, ...] = ()
+    leaves: Leaves = _NO_LEAVES
     frames: Frames = Frames()
-    causes: tuple[tuple[str, str], ...] = ()
+    causes: Causes = _NO_CAUSES
     missing: Missing = _COMPLETE
     notes: tuple[str, ...] = ()
 
     def texts(self) -> Iterator[str]:
         """Yield its texts."""
         yield from (head.text for head in self.heads)
+        yield from self.leaves.lines
         yield from self.frames.lines
-        yield from (line for _, line in self.causes)
+        yield from (line for _, line in self.causes.links)
         yield from self.notes
 
     def cleaned(self) -> Draft:
@@ -128,7 +169,8 @@ class Draft(NamedTuple):
         """Return it with each of its texts masked; frames are looked at in the text that is made of it."""
         return self._replace(
             heads=tuple(head._replace(text=mask(head.text)) for head in self.heads),
-            causes=tuple((word, mask(line)) for word, line in self.causes),
+            leaves=self.leaves._replace(lines=tuple(map(mask, self.leaves.lines))),
+            causes=self.causes._replace(links=tuple((word, mask(line)) for word, line in self.causes.links)),
             notes=tuple(map(mask, self.notes)),
         )
 
@@ -142,8 +184,8 @@ class Draft(NamedTuple):
         """
         missing = self.missing
         if self.heads:
-            lines = [_head(head, max_text // 3) for head in self.heads]
-            cause = ", ".join(f"{word} {one_line(line)}" for word, line in self.causes)
+            lines = [_head(head, max_text // 3) for head in self.heads] + self.leaves.shown()
+            cause = self.causes.line()
             lines += fitted(self.frames, _TOAST_LINES - _KEPT_LINES - _height(*lines, cause))
             text, missing = "\n".join([*lines, cause] if cause else lines), _COMPLETE
         return "\n".join((cut(text, max_text, missing), *self.notes))
@@ -164,57 +206,94 @@ def title(level_name: str, app_name: str, logger_name: str) -> str:
 def frames_of(traceback: TracebackType | None) -> list[Frame]:
     """Return a traceback's frames, the outermost first."""
     frames: list[Frame] = []
-    while traceback is not None:
-        code = traceback.tb_frame.f_code
-        frames.append((code.co_filename, traceback.tb_lineno, code.co_name))
-        traceback = traceback.tb_next
+    try:
+        while traceback is not None:
+            code = traceback.tb_frame.f_code
+            frames.append((code.co_filename, traceback.tb_lineno, code.co_name))
+            traceback = traceback.tb_next
+    except AttributeError:  # Celery's looks like a traceback, but others have anything there
+        return []
     return frames
 
 
-def draft_of_exception(record: logging.LogRecord, frames: Sequence[Frame], said: str, max_text: int) -> Draft:
-    """Return what the text of a record with an exception is made of.
+def draft_of_exception(
+    exc_type: type[BaseException], value: BaseException | None, place: Place, said: str, max_text: int
+) -> Draft:
+    """Return what the text of a record with an exception is made of, if there are no others with it.
 
     Args:
-        record: A record with ``exc_info``.
-        frames: The exception's frames, the outermost first.
+        exc_type: The exception's type.
+        value: The exception.
+        place: Where it happened.
         said: The record's message.
         max_text: Characters to which the text will be cut; 0 for no limit.
     """
-    exc_info = record.exc_info
-    assert exc_info
-    assert exc_info[0] is not None
     if TRACEBACK in said:  # loguru writes it into the message as well
-        said = said.partition(TRACEBACK)[0]
-    return _draft(exception_line(exc_info[0], exc_info[1]), said, frames, causes_of(exc_info[1]), max_text)
+        said = before_traceback(said)
+    return _draft(exception_line(exc_type, value), said, place, max_text)
 
 
-def draft_of_formatted(error: FormattedError, said: str, max_text: int) -> Draft:
+def draft_of_exceptions(
+    value: BaseException, leaves: Sequence[BaseException], place: Place, said: str, max_text: int
+) -> Draft:
+    """Return the same of an exception that holds others, or was raised from another.
+
+    Args:
+        value: The exception.
+        leaves: What it holds, as far as it was looked at.
+        place: Where it happened, or the first that it holds.
+        said: As for :func:`draft_of_exception`.
+        max_text: As there.
+    """
+    shown = tuple(_line_of(leaf)[:MAX_RAW_LINE] for leaf in leaves[:_MAX_LEAVES])
+    more = fingerprint.count_leaves(value) - len(shown)
+    return draft_of_exception(type(value), value, place, said, max_text)._replace(
+        leaves=Leaves(shown, more), causes=causes_of(value)
+    )
+
+
+def draft_of_formatted(error: FormattedError, place: Place, said: str, max_text: int) -> Draft:
     """Return what the text of a record is made of whose exception was formatted before.
 
     Args:
-        error: The exception, as :func:`parse_traceback` has found it.
+        error: The exception, as :func:`.tracebacks.parse_traceback` has found it.
+        place: As for :func:`draft_of_exceptions`.
         said: The message before the traceback.
         max_text: As for :func:`draft_of_exception`.
     """
-    word = "caused by" if error.is_caused else "while handling"
-    causes = ((word, error.before.line),) if error.before else ()
-    return _draft(error.line, said, error.frames, causes, max_text)
+    leaves = fingerprint.formatted_leaves_of(error)
+    shown = tuple(leaf.line[:MAX_RAW_LINE] for leaf in leaves[:_MAX_LEAVES])
+    links = []
+    link = error
+    while link.before is not None:
+        links.append(("caused by" if link.is_caused else "while handling", link.before))
+        link = link.before
+    return _draft(
+        error.line,
+        said,
+        place,
+        max_text,
+        Leaves(shown, fingerprint.count_formatted_leaves(error) - len(shown)),
+        _ends(links, lambda error: error.line),
+    )
+
+
+def draft_of_stack(said: str, place: Place, max_text: int) -> Draft:
+    """Return what the text of a record is made of that has no exception, and says where it was logged."""
+    return Draft((raw(said.strip(), max_text),), frames=frames_to_show(place))
 
 
 def _draft(
     first: str,
     said: str,
-    frames: Sequence[Frame],
-    causes: tuple[tuple[str, str], ...],
+    place: Place,
     max_text: int,
+    leaves: Leaves = _NO_LEAVES,
+    causes: Causes = _NO_CAUSES,
 ) -> Draft:
     said = said.strip()
     heads = (first,) if not said or said in first else (first, said)
-    return Draft(
-        tuple(raw(head, max_text) for head in heads if head),
-        frames_to_show(frames),
-        tuple((word, line[:MAX_RAW_LINE]) for word, line in causes),
-    )
+    return Draft(tuple(raw(head, max_text) for head in heads if head), leaves, frames_to_show(place), causes)
 
 
 def _head(head: Raw, max_text: int) -> str:
@@ -232,74 +311,108 @@ def _height(*texts: str) -> int:
     return sum(-(-len(line) // _TOAST_WIDTH) for text in texts for line in text.split("\n"))
 
 
+_ExcInfo = tuple[type[BaseException], "BaseException | None", "TracebackType | None"]
+
+
+def exc_info(record: logging.LogRecord) -> _ExcInfo | None:
+    """Return a record's exception, in whatever form the record has it, or the event that structlog has made of it."""
+    found: object = record.exc_info
+    if not found:
+        if type(record.msg) is not dict:
+            return None
+        found = record.msg.get("exc_info")
+    if found is True:
+        found = sys.exc_info()
+    if type(found) is tuple and len(found) == 3 and type(found[1]) is found[0] and isinstance(found[1], BaseException):
+        return found  # as logging makes it
+    if issubclass(type(found), BaseException):
+        found = (type(found), found, found.__traceback__)  # type: ignore[attr-defined]
+    if type(found) is not tuple or len(found) != 3:
+        return None
+    kind, value, traceback = found
+    if not issubclass(type(kind), type) or not issubclass(kind, BaseException):
+        return None
+    return (
+        kind,
+        value if issubclass(type(value), BaseException) else None,
+        traceback,
+    )
+
+
+def printed(record: logging.LogRecord) -> tuple[str, str]:
+    """Return the exception and the stack that a record, or the event of structlog in it, has as texts."""
+    exc_text, stack = record.exc_text, record.stack_info
+    if type(record.msg) is dict:
+        exc_text, stack = exc_text or record.msg.get("exception"), stack or record.msg.get("stack")
+    return exc_text if type(exc_text) is str else "", stack if type(stack) is str else ""
+
+
 def message(record: logging.LogRecord) -> str:
     """Return the record's message; the raw template where its arguments do not fit or cannot be printed."""
     msg = record.msg
-    if type(msg) is dict and "event" in msg:  # structlog hands its whole event on, for its own formatter
-        msg = msg["event"]
-    elif type(msg) is str and not record.args:
-        return msg
-    else:
-        try:
-            return record.getMessage()
-        except Exception:  # noqa: BLE001, S110 - application code runs here, and whatever it raises, the alert goes out
-            pass
+    if type(msg) is str:
+        if not record.args:
+            return msg
+    elif issubclass(type(msg), dict):
+        return _of_dictionary(record, cast("dict[object, object]", msg))
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001, S110 - application code runs here, and whatever it raises, the alert goes out
+        pass
     try:
         return str(msg)
     except Exception:  # noqa: BLE001
         return f"<a message of type {type(msg).__name__} that cannot be printed>"
 
 
+def _of_dictionary(record: logging.LogRecord, values: dict[object, object]) -> str:
+    """Return its event, and the other values in a second line; without an event all of them."""
+    said = shown(dict.get(values, "event")) or ""
+    if said and "_logger" in record.__dict__:  # structlog's own, whose values are context
+        return said
+    others = [
+        (name, value) for name, value in list(dict.items(values))  # at once: another thread may change it
+        if not (said and type(name) is str and (name in _EXCEPTIONS_AND_EVENT or is_records_own(record, name, value)))
+    ]  # fmt: skip
+    return "\n".join(filter(None, (said, shown_items(others))))
+
+
+_EXCEPTIONS_AND_EVENT: Final = frozenset(("event", "exc_info", "exception", "stack_info", "stack"))
+
+
+def is_records_own(record: logging.LogRecord, name: str, value: object) -> bool:
+    """Tell whether a value is the record's level or logger, as structlog repeats them."""
+    if type(value) is not str:
+        return False
+    return (name == "logger" and value == record.name) or (name == "level" and value.upper() == record.levelname)
+
+
 def exception_line(exc_type: type[BaseException], value: BaseException | None) -> str:
-    """Return ``Type: message`` of an exception, and its notes, as Python prints them.
+    """Return ``Type: message`` of an exception, and its notes.
 
-    Reads no file: of the exception's chain, which is not part of its line, traceback would read the sources.
+    As Python prints it, but that a SyntaxError has its place behind its message. Python's own function reads the source
+    of the whole chain, and looks through the attributes of the application's objects for a name to suggest.
     """
+    if value is None:
+        return type_name(exc_type)
     try:
-        if issubclass(exc_type, SyntaxError):
-            printed = traceback.TracebackException(exc_type, _bare(value), None, compact=True)
-            line = "".join(printed.format_exception_only()).rstrip("\n")
-        else:
-            name, said = type_name(exc_type), _said(value)
-            line = f"{name}: {said}" if said else name
-        if hasattr(value, "__notes__"):
-            line = "\n".join((line, *_notes(value)))
-        return line.strip()
+        said = str(value)
     except Exception:  # noqa: BLE001 - exceptions with hostile attributes exist
-        return exc_type.__name__
+        said = "<exception str() failed>"
+    notes = value.__dict__.get("__notes__")
+    lines = [f"{type_name(exc_type)}: {said}" if said else type_name(exc_type)]
+    if type(notes) is list:
+        lines += (note for note in notes if type(note) is str)
+    return "\n".join(lines).strip()
 
 
-def _said(value: BaseException | None) -> str:
-    try:
-        return "" if value is None else str(value)
-    except Exception:  # noqa: BLE001 - the application's
-        return "<exception str() failed>"
+def _line_of(value: BaseException) -> str:
+    return exception_line(type(value), value)
 
 
-def _bare(error: object) -> SyntaxError:
-    """Return a copy of a syntax error without its chain: traceback knows how the place is printed."""
-    bare = SyntaxError()
-    for name in ("msg", "filename", "lineno", "offset", "text", "end_lineno", "end_offset"):
-        setattr(bare, name, getattr(error, name, None))
-    return bare
-
-
-def _notes(value: object) -> Iterator[str]:
-    notes = getattr(value, "__notes__", ())
-    if type(notes) in (list, tuple):
-        yield from (note for note in notes if type(note) is str)
-
-
-def frames_to_show(frames: Sequence[Frame]) -> Frames:
-    """Keep what may be shown of where an error happened.
-
-    Args:
-        frames: Path, line and function of each frame, the outermost first.
-
-    Returns:
-        The application's innermost frames; where the application has none, the innermost of whatever there is.
-    """
-    own = [frame for frame in frames if fingerprint.is_application(frame[0])]
+def frames_to_show(place: Place) -> Frames:
+    """Return the application's innermost frames; where it has none, the innermost of whatever there is."""
+    frames, own = place
     shown = (own or frames)[-_MAX_FRAMES:]
     return Frames(
         tuple(f"{_short(path)}:{number} in {function}" for path, number, function in reversed(shown)),
@@ -331,26 +444,26 @@ def _count_of(libraries: int) -> str:
     return f"+{libraries} in libraries" if libraries > 1 else "+1 in a library"
 
 
-def causes_of(value: BaseException | None) -> tuple[tuple[str, str], ...]:
-    """Return what an exception was raised from, or while what was handled.
-
-    Args:
-        value: The exception.
-
-    Returns:
-        ``caused by`` or ``while handling``, and the line of that exception, for each link of the chain.
-    """
-    causes: list[tuple[str, str]] = []
-    while value is not None and len(causes) < _MAX_CAUSES:
-        cause, word = value.__cause__, "caused by"
-        if cause is None and not value.__suppress_context__:
-            cause, word = value.__context__, "while handling"
-        if cause is not None:
-            causes.append((word, exception_line(type(cause), cause)))
-        value = cause
-    return tuple(causes)
+def causes_of(value: BaseException) -> Causes:
+    """Return what an exception was raised from, or while what was handled."""
+    links: list[tuple[str, BaseException]] = []
+    seen = {id(value)}  # a chain may be a circle
+    while (before := fingerprint.before_of(value)) is not None and id(before) not in seen:
+        links.append(("while handling" if value.__cause__ is None else "caused by", before))
+        seen.add(id(before))
+        value = before
+    return _ends(links, _line_of)
 
 
+_Link = TypeVar("_Link")
+
+
+def _ends(links: list[tuple[str, _Link]], line: Callable[[_Link], str]) -> Causes:
+    ends = links[:1] + links[1:][-1:]
+    return Causes(tuple((word, line(link)[:MAX_RAW_LINE]) for word, link in ends), len(links) - len(ends))
+
+
+@functools.lru_cache(maxsize=4096)
 def _short(path: str) -> str:
     """Keep a file's name and its folder's: enough to know it, short enough for a toast."""
     return "/".join(path.replace(os.sep, "/").rsplit("/", 2)[-2:])

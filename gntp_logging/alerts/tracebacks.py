@@ -31,7 +31,16 @@ TRACEBACK: Final = "Traceback (most recent call last):"
 _MEMBERS: Final = "+-+----------------"
 """Stands where the members of a group begin."""
 
-_FRAME: Final = re.compile(r'^[> ]*File "([^"\n]+)", line (\d+), in ([^\n]+)$', re.MULTILINE)
+_STACK: Final = "Stack (most recent call last):"
+"""Begins where a record was logged, behind its message and exception."""
+
+_FRAME: Final = re.compile(
+    r'^[> ]*File "([^"\n]+)", line (\d{1,18})\d*, in ([^\n]+)$'  # int() refuses thousands of digits
+    r"|^ *\[Previous line repeated (\d{1,18})\d* more times?\]$",
+    re.MULTILINE,
+)
+_MAX_REPEATED: Final = 100_000
+"""Frames of a recursion that are counted; a text may claim any number."""
 _NOT_INDENTED: Final = re.compile(r"^\S", re.MULTILINE)
 _BLANK_LINE: Final = re.compile(r"\n[^\S\n]*(?:\n|\Z)")
 _MARGIN: Final = re.compile(r"( *)(?:\||\+(?= Exc)) ?(.*)")
@@ -59,7 +68,8 @@ class FormattedError(NamedTuple):
         frames: Path, line and function of each frame, the outermost first.
         before: What was raised before it; None when nothing was.
         is_caused: Whether it was raised from what was before, and not while that was handled.
-        members: What a group holds.
+        members: What a group holds, as far as it was printed.
+        unprinted: How many more it holds.
     """
 
     name: str
@@ -68,6 +78,7 @@ class FormattedError(NamedTuple):
     before: FormattedError | None = None
     is_caused: bool = False
     members: tuple[FormattedError, ...] = ()
+    unprinted: int = 0
 
     @property
     def message(self) -> str:
@@ -79,6 +90,33 @@ def type_name(exc_type: type[BaseException]) -> str:
     """Return a type's name as tracebacks print it."""
     module = exc_type.__module__
     return exc_type.__qualname__ if module in ("builtins", "__main__") else f"{module}.{exc_type.__qualname__}"
+
+
+def frames_in(text: str) -> tuple[Frame, ...]:
+    """Return the frames that were printed in a text, in their order; those of a recursion as often as they were."""
+    frames: list[Frame] = []
+    left = _MAX_REPEATED
+    for path, line, function, times in _FRAME.findall(text):
+        if path:
+            frames.append((path, int(line), function))
+        elif frames:
+            repeated = min(int(times), left)
+            left -= repeated
+            frames += frames[-1:] * repeated
+    return tuple(frames)
+
+
+def without_stack(text: str) -> tuple[str, str]:
+    """Split a text into what was said and where: the stack that logging prints behind it, empty where there is none."""
+    said, sign, stack = text.rpartition(_STACK)
+    return (said, stack) if sign and (not said or said.endswith("\n")) else (text, "")
+
+
+def before_traceback(text: str) -> str:
+    """Return what was said before a traceback, or the whole text."""
+    said, sign, _ = text.partition(TRACEBACK)
+    begin = _GROUP.search(said) if sign else None
+    return said[: begin.start()] if begin else said
 
 
 def parse_traceback(text: str) -> tuple[str, FormattedError] | None:
@@ -109,24 +147,28 @@ def _last_of(text: str, before: FormattedError | None) -> FormattedError | None:
     last = before
     for number, traceback in enumerate(tracebacks):
         for found in list(_NEVER_RAISED.finditer(link))[1 if number else 0 :]:  # the first was raised in the traceback
-            last = FormattedError(found[1], found[0].rstrip("\n"), before=last)
+            caused = _says_caused(link[: found.start()])
+            last = FormattedError(found[1], found[0].rstrip("\n"), before=last, is_caused=caused)
         error = _parsed(traceback)
         if error is not None:
-            last = error._replace(before=last, is_caused=link.rfind("direct cause") > link.rfind("During handling"))
+            last = error._replace(before=last, is_caused=_says_caused(link))
         link = traceback
     return last
 
 
+def _says_caused(text: str) -> bool:
+    """Tell which of two sentences stands between an exception, behind a text, and the one before."""
+    return text.rfind("direct cause") > text.rfind("During handling")
+
+
 def _parsed(text: str) -> FormattedError | None:
-    frames = list(_FRAME.finditer(text))
-    if not frames:
-        return None
+    end = max((frame.end() for frame in _FRAME.finditer(text)), default=0)
     # The first line that is not indented is the exception's; what follows it, up to an empty line, is its message's.
-    begin = _NOT_INDENTED.search(text, frames[-1].end())
+    begin = _NOT_INDENTED.search(text, end) if end else None
     if begin is None:
         return None
     line = up_to_a_blank_line(text[begin.start() :])
-    return FormattedError(line.partition(":")[0], line, tuple((each[1], int(each[2]), each[3]) for each in frames))
+    return FormattedError(line.partition(":")[0], line, frames_in(text[:end]))
 
 
 def up_to_a_blank_line(text: str) -> str:
@@ -160,14 +202,20 @@ class _Node:
             text = "\n".join(lines)
             if TRACEBACK in text:
                 last = _last_of(text, last)
-            elif last is None and (found := _NEVER_RAISED_MEMBER.search(text)):
-                line = up_to_a_blank_line(text[found.start() :])
+            elif last is None and (begin := _NEVER_RAISED_MEMBER.search(text)):
+                line = up_to_a_blank_line(text[begin.start() :])
                 last = FormattedError(line.partition(":")[0], line)
             if last is not None and members:
                 errors = (member.error() for member in members)
-                last = last._replace(members=tuple(error for error in errors if error is not None))
+                found = _UNPRINTED.search("\n".join(members[-1].stretches[0][0]))
+                last = last._replace(
+                    members=tuple(error for error in errors if error is not None),
+                    unprinted=int(found[1]) if found else 0,
+                )
         return last
 
+
+_UNPRINTED: Final = re.compile(r"^and (\d{1,18})\d* more exceptions?$", re.MULTILINE)
 
 _MAX_DEPTH: Final = 10
 """Levels of groups that Python prints; a text that was not printed by it may claim more."""

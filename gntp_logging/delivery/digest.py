@@ -145,15 +145,15 @@ class Digest:
         """Return one alert that reports the digest, which must not be empty.
 
         It looks like the most urgent alert of the digest. It says how many alerts there were, by level, when the first
-        and the last was logged, and the newest message. A single alert is returned as it is, with its time.
+        and the last was logged, and the newest message. A single alert is returned as it is.
 
         Args:
             finish: Takes the secrets out of an alert, and cuts it.
         """
         tallies = list(self.tallies.values())
         if self.count == 1:
-            (alone,) = tallies
-            return with_time(finish(alone.newest), alone.first, alone.last)
+            return finish(tallies[0].newest)
+        highest = max(tallies, key=lambda tally: tally.newest.level).newest
         most_urgent = max(tallies, key=lambda tally: (tally.newest.priority, tally.newest.sticky)).newest
         newest = max(tallies, key=lambda tally: tally.last).newest
         when = span(min(t.first for t in tallies), max(t.last for t in tallies))
@@ -173,6 +173,8 @@ class Digest:
         shared = _shared_context(tallies)
         alert = finish(most_urgent)
         return alert._replace(
+            level=highest.level,
+            level_name=highest.level_name,
             title=title,
             text="\n".join(lines),
             created=newest.created,
@@ -244,12 +246,6 @@ def _shared_context(tallies: list[Tally]) -> set[str]:
 def _headline(alert: Alert) -> str:
     """Return the first line of an alert's text: the message, or the exception."""
     return one_line(alert.text.strip().split("\n", 1)[0])
-
-
-def with_time(alert: Alert, first: float, last: float) -> Alert:
-    """Add a last line to an alert that says when it was logged, if it does not end with that already."""
-    line = f"(logged {span(first, last)})"
-    return alert if alert.text.endswith(line) else alert._replace(text=f"{alert.text}\n{line}")
 
 
 def levels(tallies: list[Tally]) -> str:

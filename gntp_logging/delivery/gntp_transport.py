@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from gntp_logging.alerts.context import headers
 from gntp_logging.gntp.batches import Outcome
 from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.constants import NOT_REGISTERED, ErrorCode
@@ -22,6 +22,7 @@ from gntp_logging.gntp.models import Event, Notification, Resource, URLCallback,
 from gntp_logging.gntp.network import host_and_port
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest
 
+from .data_headers import data_headers, when_logged
 from .dropped import DISABLED, INTERNAL_ERROR, INVALID, NOT_AUTHORIZED
 from .transport import MAX_SENDINGS, OutgoingAlert, SendResult, SendStatus
 
@@ -236,11 +237,12 @@ class GNTPTransport:
     def _request(self, outgoing: OutgoingAlert) -> NotifyRequest:
         alert = outgoing.alert
         icon, complaint = _picture(alert.icon)
+        lines = [alert.text, when_logged(outgoing.tallies, time.time()), complaint]
         target = alert.target()
         notification = Notification(
             name=alert.event,
             title=alert.title,
-            text=alert._replace(text=alert.text + complaint).body(),
+            text=alert._replace(text="\n".join(filter(None, lines))).body(),
             id_=outgoing.id_,
             sticky=alert.sticky,
             priority=alert.priority,
@@ -248,7 +250,7 @@ class GNTPTransport:
             coalescing_id=outgoing.coalescing_id,
             callback=URLCallback(target) if target else None,
         )
-        return NotifyRequest(self._app_name, notification, app_specific_headers=headers(alert.context) or None)
+        return NotifyRequest(self._app_name, notification, app_specific_headers=data_headers(outgoing, os.getpid()))
 
     def _result_of_answer(self, error: GNTPResponseError, event: str) -> SendResult:
         if error.error_code == ErrorCode.ALREADY_PROCESSED:
@@ -288,4 +290,4 @@ def _picture(icon: str | bytes | None) -> tuple[str | Resource | None, str]:
     try:
         return Resource.from_file(icon), ""
     except GNTPResourceError as error:
-        return None, f"\n(icon: {error})"
+        return None, f"(icon: {error})"

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from gntp_logging.alerts.alert import Alert
 from gntp_logging.alerts.fingerprint import Fingerprint
 
-from .digest import Digest, Tally, with_time
+from .digest import Digest, Tally
 
 WRITE_AFTER: Final = 0.5
 """Seconds that an alert waits before it is written: most are answered in less."""
@@ -28,7 +28,7 @@ class Kind(enum.Enum):
     """What becomes of a row that another process takes over."""
 
     ALERT = "alert"
-    """It is shown, with its time."""
+    """It is shown."""
     UPDATE = "update"
     """It raises the count of a toast that was shown before."""
     DIGEST = "digest"
@@ -67,16 +67,6 @@ class Kept(NamedTuple):
         tally = Tally(self.alert)
         tally.count, tally.first, tally.last = self.records, self.first, self.last
         return tally
-
-    def restored(self, is_late: bool) -> Kept:
-        """Return it as it goes on in the process that has taken it over.
-
-        Args:
-            is_late: Whether it is too old to be shown by itself.
-        """
-        if is_late or self.kind is Kind.DIGEST:
-            return self._replace(kind=Kind.DIGEST)
-        return self._replace(alert=with_time(self.alert, self.first, self.last)) if self.total == 1 else self
 
 
 def of_digest(digest: Digest) -> list[Kept]:

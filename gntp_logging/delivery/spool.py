@@ -292,13 +292,11 @@ class Spool:
             taken = file.take_over(self._owner, self.settings.addressee, time.time() - FORGOTTEN_AFTER)
         self._written = {**self._written, **{kept.key: Written(kept, now, kept.key) for kept in taken}}
         if taken:
-            self._queue.restore(kept.restored(self._is_late(kept.last)) for kept in taken)
+            oldest = time.time() - self.settings.max_age  # what a clock that was set back makes of it is young
+            self._queue.restore(kept._replace(kind=Kind.DIGEST) if kept.last < oldest else kept for kept in taken)
             self._on_restored()
         if not self._has_looked:
             self._name_orphans(file)
-
-    def _is_late(self, logged: float) -> bool:
-        return time.time() - logged > self.settings.max_age  # what a clock that was set back makes of it is young
 
     def _name_orphans(self, file: SpoolFile) -> None:
         """Name, once in a process, what waits for a handler that there may be no more."""

@@ -25,7 +25,7 @@ from gntp_logging.gntp.models import Resource, is_web_url
 from .checks import boolean, function, integer, level_number, text, to_plain_dict, unknown
 from .errors import OptionError, shown
 
-MAY_BE_TABLES: Final = frozenset({"levels", "context", "redact", "redact_keep"})
+MAY_BE_TABLES: Final = frozenset({"levels", "context", "app_packages", "redact", "redact_keep"})
 """Options that take a mapping or a list, beside other things."""
 
 
@@ -152,6 +152,20 @@ def context(value: object) -> Context:
     if not callable(value) and not isinstance(value, str):
         raise OptionError("context", allowed, value)
     return Context(function=function("context", value))
+
+
+def packages(value: object) -> tuple[str, ...]:
+    """Read the option ``app_packages``: names of packages.
+
+    Raises:
+        OptionError: If it is no list, or something in it no name.
+    """
+    allowed = "a list of names of packages"
+    names = _items("app_packages", value, allowed)
+    for name in names:
+        if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
+            raise OptionError("app_packages", allowed, name)
+    return tuple(map(str, names))
 
 
 def redactor(value: object, keep: object = (), max_text: int = 0) -> Redactor:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple, TextIO
@@ -133,7 +134,7 @@ class ConsoleDisplay:
         frame = self._frame
         paint = _COLOURS[toast.priority] if self._colour else ""
         side = self._styled(frame.down, paint)
-        top = self._edge(_source_label(toast), _weight(toast), width, paint, paint)
+        top = self._edge((_clock(toast), *_source_label(toast)), _weight(toast), width, paint, paint)
         yield self._styled(frame.top_left, paint) + top + self._styled(frame.top_right, paint)
         for line, style in self._lines(toast, width - 4, paint):
             padding = " " * (width - 4 - cells(line))
@@ -192,6 +193,10 @@ def _source_label(toast: Toast) -> tuple[str, ...]:
     """Return the application, unless the title names it, and the type."""
     in_title = f" {toast.application} " in f" {toast.title} "
     return (toast.name,) if in_title else (toast.application, toast.name)
+
+
+def _clock(toast: Toast) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(toast.arrived))
 
 
 def _weight(toast: Toast) -> str:

@@ -1,13 +1,14 @@
 """The display for scripts: each event is one JSON object on a line of its own.
 
 Every object has ``event``. All other texts are strings, ``""`` where there is nothing; bytes are counted and hashed,
-never written.
+never written. A ``time`` is when it arrived: ISO 8601, with milliseconds and the offset of local time.
 
 * ``listening``: ``host``, ``port``.
 * ``notify``: ``application``, ``name`` (the type), ``title``, ``text``, ``priority`` (-2 to 2), ``sticky``, ``id``,
   ``coalescing_id``, ``callback_url``, ``icon`` (``{"bytes": n, "sha256": hex}``, ``{"url": text}`` or null),
   ``headers`` (all of them, as sent), ``encryption`` (AES, 3DES or DES), ``hash`` (MD5, SHA1, SHA256,
-  SHA384 or SHA512), ``peer``.
+  SHA384 or SHA512), ``peer``, ``time``, ``incident`` (``Data-Incident``), ``total`` (records that the toast stands
+  for, with those that other processes have reported).
 * ``register``: ``application``, ``icon``, ``notifications`` (a list, each with ``name``, ``display_name``, ``enabled``
   and ``icon``), ``headers``, ``encryption``, ``hash``, ``peer``.
 * ``subscribe``: ``id``, ``name``, ``port``, ``ttl`` (seconds), ``encryption``, ``hash``, ``peer``.
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TextIO
 
 from gntp_logging.gntp.models import Event, Resource
@@ -56,6 +58,9 @@ class JsonDisplay:
                 "encryption": toast.encryption,
                 "hash": toast.hash_,
                 "peer": toast.peer,
+                "time": datetime.fromtimestamp(toast.arrived).astimezone().isoformat(timespec="milliseconds"),
+                "incident": toast.incident,
+                "total": toast.total,
             }
         )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -51,13 +52,17 @@ class Toast:
         priority: From -2 to 2.
         sticky: Whether it stays until it is dismissed.
         id_: The sender's id; empty when there is none.
-        coalescing_id: Toasts of one application with the same id replace each other; empty when there is none.
+        coalescing_id: Toasts of one application with the same id replace each other; empty when there is none. What has
+            joined another toast has that one's.
         callback_url: What opens on a click; empty when there is none.
         icon: Its own picture, else its type's, else the application's; None when there is none.
         headers: All headers, as sent, cut like the texts.
         encryption: Name of the cipher; empty for clear text.
         hash_: Name of the key's hash; empty without a key.
         peer: Address of the sender.
+        arrived: When it came, in seconds since 1970.
+        incident: What it has in common with reports of other processes, as its sender says; empty when there is none.
+        total: Records that it stands for, with those that other processes have reported.
         react: Reports to the sender that the user clicked or closed the toast, or let it time out. May be called from
             any thread; the first call counts.
     """
@@ -76,6 +81,9 @@ class Toast:
     encryption: str = ""
     hash_: str = ""
     peer: str = ""
+    arrived: float = field(default_factory=time.time, compare=False)
+    incident: str = ""
+    total: int = 1
     react: React = field(default=ignore, compare=False, repr=False)
 
 

@@ -13,6 +13,7 @@ import contextlib
 import functools
 import platform
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
@@ -32,6 +33,7 @@ from .cuts import MAX_NAME, cut, cut_headers, cut_notification, cut_registration
 from .descriptors import affordable_connections
 from .display_group import DisplayGroup
 from .hub import Hub, Message
+from .incidents import Incidents
 from .loop_thread import LoopThread
 from .places import Places, group_of
 from .protocols import Display, Notice
@@ -140,6 +142,7 @@ class Server:
         self._encrypts_answers = encrypt_answers
         self._request_timeout = request_timeout
         self._registry = Registry()
+        self._incidents = Incidents()
         self._demands = Demands(require_encryption, minimum_hash)
         # One overheard message is enough to subscribe, so a server is a hub only where that was asked for.
         self._refused = {} if hub else {SubscribeRequest.message_type: NO_HUB}
@@ -354,7 +357,9 @@ class Server:
         toast = self._registry.toast(request, connection.envelope, peer=connection.peer, react=react)
         if awaited is not None:  # from here on: a notification that the registry refuses takes no place
             self._awaited.add(awaited)
-        self._displays.show(toast)
+        joined = self._incidents.joined(toast, time.monotonic())
+        if joined is not None:
+            self._displays.show(joined)
         return awaited
 
     def _notice_error(self, error: GNTPProtocolError, connection: ClientSession) -> None:

@@ -166,7 +166,7 @@ def test_a_circle_of_causes_ends() -> None:
     """Exceptions may be each other's cause."""
     one, other = ValueError("one"), ValueError("other")
     one.__cause__, other.__cause__ = other, one
-    assert alert(record("x", exc_info=(ValueError, one, None))).text.count("caused by") == 3
+    assert alert(record("x", exc_info=(ValueError, one, None))).text.count("caused by") == 1
 
 
 def test_an_exception_that_cannot_be_printed_is_named() -> None:
@@ -185,20 +185,48 @@ def test_an_exception_that_cannot_be_printed_is_named() -> None:
     [
         {"exc_info": True},
         {"exc_info": (1, 2, 3)},
-        {"exc_info": ValueError("not a tuple")},
+        {"exc_info": [ValueError, ValueError("no"), None]},
+        {"exc_info": "yes"},
         {"levelno": "forty"},
         {"levelno": None},
+        {"levelno": 10**5000},
+        {"levelno": 40.5},
         {"levelname": Unprintable()},
         {"name": Unprintable()},
+        {"stack_info": ["no"]},
+        {"exc_text": 7},
     ],
     ids=lambda attributes: f"{next(iter(attributes))}-{type(next(iter(attributes.values()))).__name__}",
 )
-def test_a_record_that_logging_would_not_make_gives_a_plain_alert(attributes: dict[str, Any]) -> None:
-    """Its message arrives, at its level if it has one, and says what was wrong."""
+def test_of_a_record_of_odd_kinds_the_rest_is_said(attributes: dict[str, Any]) -> None:
+    """The message, and the level and the logger as far as there are such."""
     made = alert(record("it broke", **attributes))
-    assert made.text.startswith("it broke\n(")
-    assert made.text.endswith("while the record was read)")
-    assert (made.title, made.event, made.priority) == ("Alert · shop", "Error", 1)
+    assert (made.text, made.level, made.event, made.level_name) == ("it broke", 40, "Error", "ERROR")
+    assert made.logger == ("" if "name" in attributes else "shop.orders")
+
+
+def test_a_record_that_lacks_what_every_record_has_gives_a_plain_alert() -> None:
+    """Its message arrives, at its level, and says what was wrong."""
+    made = record("it broke")
+    del made.created
+    assert alert(made).text == "it broke\n(AttributeError while the record was read)"
+    assert (alert(made).title, alert(made).event, alert(made).priority) == ("Alert · shop", "Error", 1)
+
+
+@pytest.mark.parametrize("info", [ValueError("no"), (ValueError, ValueError("no"), "x")], ids=["alone", "in a tuple"])
+def test_an_exception_is_found_in_whatever_form(info: Any) -> None:
+    """Hand-made records have it alone, or with something else than a traceback."""
+    assert alert(record("it broke", exc_info=info)).text == "ValueError: no\nit broke"
+
+
+def test_true_means_the_exception_that_is_being_handled() -> None:
+    """As in a logging call."""
+    try:
+        raise ValueError("no")  # noqa: TRY301
+    except ValueError:
+        text = alert(record("it broke", exc_info=True)).text
+    assert text.startswith("ValueError: no\nit broke\n")
+    assert "test_alert.py" in text
 
 
 def test_exc_info_without_an_exception_changes_nothing() -> None:
@@ -315,7 +343,7 @@ def test_an_icon_may_be_bytes_or_a_path() -> None:
         ({"icon": 5}, "icon must be a path, a URL or bytes, not 5"),
         ({"colour": "red"}, "'colour' is unknown; allowed: title, event, priority, sticky, icon, url, key"),
         ("loud", "must be a dict, not str"),
-        ({"title": Unprintable()}, "RuntimeError while it was read"),
+        ({"title": Unprintable()}, "title must be a string that is not blank, not <Unprintable>"),
     ],
 )
 def test_a_wish_that_cannot_be_met_is_told_in_the_alert(wishes: object, complaint: str) -> None:

@@ -12,15 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from gntp_logging.alerts.context import MAX_ITEMS, MAX_LINE, MAX_VALUE, Context, cut_values, headers, line
+from gntp_logging.alerts.context import MAX_ITEMS, MAX_LINE, MAX_VALUE, Context, cut_values, line
 from gntp_logging.alerts.text import MAX_RAW_LINE
-from gntp_logging.gntp.headers import safe_value
-from gntp_logging.gntp.models import Notification
-from gntp_logging.gntp.requests import NotifyRequest
-from gntp_logging.gntp.wire import RequestReader, encode
 
 
 def record(**attributes: Any) -> logging.LogRecord:
@@ -92,10 +86,27 @@ def test_values_are_bounded_strings_on_one_line() -> None:
 
 
 def test_what_extra_adds_is_told_as_far_as_it_is_plain() -> None:
-    """Text, numbers and truth; an object would run somebody's code to be shown."""
+    """Not what would run somebody's code to be shown, and not the alert's overrides."""
     extra = {"order": 7, "paid": False, "basket": object(), "items": [1], "_private": 1, "gntp": {"key": "x"}}
-    assert found(Context(), record(**extra)) == {"order": "7", "paid": "False"}
-    assert found(Context({"order": None}), record(**extra)) == {"paid": "False"}
+    assert found(Context(), record(**extra)) == {"order": "7", "paid": "False", "items": "[1]"}
+    assert found(Context({"order": None}), record(**extra)) == {"paid": "False", "items": "[1]"}
+
+
+def test_a_status_is_told_once() -> None:
+    """With the request that it belongs to, else alone."""
+    request = types.SimpleNamespace(method="POST", path="/pay/")
+    assert "status_code" not in found(Context(), record(request=request, status_code=500))
+    assert found(Context(), record(status_code=500)) == {"status_code": "500"}
+
+
+def test_what_frameworks_repeat_is_nothing_to_tell() -> None:
+    """Level and logger, as structlog adds them; a task's arguments and traceback, which Celery gives."""
+    assert found(Context(), record(logger="shop", level="error")) == {}
+    assert found(Context(), record(logger="other", level=7)) == {"logger": "other", "level": "7"}
+    made = record(data={"args": "(1,)", "traceback": "..."})
+    assert found(Context(), made) == {"data": "{'args': '(1,)', 'traceback': '...'}"}
+    made.name = "celery.app.trace"
+    assert found(Context(), made) == {}
 
 
 def test_what_formatters_and_servers_add_is_nothing_to_tell() -> None:
@@ -216,27 +227,6 @@ def test_a_framework_with_other_insides_costs_nothing(monkeypatch: pytest.Monkey
     assert found(Context(), record(request=types.SimpleNamespace(method="GET", path="/"))) == {
         "method": "GET", "path": "/",
     }  # fmt: skip
-
-
-# -- Headers -------------------------------------------------------------------------------------
-
-
-def test_headers_are_named_as_headers_are() -> None:
-    """One for each name that has letters; the last of those that differ in signs."""
-    pairs = (("task_id", "1"), ("user agent", "x"), ("Über", "y"), ("…", "z"), ("task-id", "2"))
-    assert headers(pairs) == [("Data-Task-Id", "2"), ("Data-User-Agent", "x"), ("Data-Ber", "y")]
-
-
-@given(st.dictionaries(st.text(), st.text(), max_size=40))
-def test_any_names_and_values_make_a_request_that_is_read(values: dict[str, str]) -> None:
-    """Whatever users name, the alert arrives."""
-    pairs = Context(function=lambda _: values).of(record())
-    request = NotifyRequest("shop", Notification("n", "t", line(pairs)), app_specific_headers=headers(pairs) or None)
-    reader = RequestReader([])
-    reader.feed(encode(request))
-    read = reader.next_message()
-    assert isinstance(read, NotifyRequest)
-    assert list(read.app_specific_headers or ()) == [(name, safe_value(value)) for name, value in headers(pairs)]
 
 
 def test_context_variables_are_those_of_the_thread_that_logs(make_thread: Callable[..., None]) -> None:

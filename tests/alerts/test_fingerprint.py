@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gntp_logging.alerts.alert import Alert, AlertFactory
+from gntp_logging.alerts.application import Place
 from gntp_logging.alerts.fingerprint import (
     RULES,
     RawCall,
@@ -29,7 +30,6 @@ from gntp_logging.alerts.fingerprint import (
     fingerprint_exception,
     fingerprint_formatted,
     incident,
-    is_application,
     normalized,
     raw_fingerprint,
     redacted,
@@ -152,8 +152,16 @@ def test_a_dictionary_is_known_by_its_event_or_by_its_keys() -> None:
 
 
 def test_an_object_is_known_by_its_text() -> None:
-    """As when an exception is logged as the message."""
-    assert fingerprint(ValueError("order 17 failed")) == fingerprint("order 4 failed")
+    """Whatever it is."""
+    assert fingerprint(["order 17 failed"]) == fingerprint(str(["order 4 failed"]))
+
+
+def test_an_exception_that_is_the_message_is_known_as_one() -> None:
+    """However it is logged."""
+    info = raised(checkout)
+    as_exception = fingerprint("x", exc_info=info)
+    assert fingerprint(info[1]) == fingerprint("%s", info[1]) == fingerprint("%r", info[1]) == as_exception
+    assert fingerprint("%s", "order 17 failed") == fingerprint("order 4 failed")
 
 
 def test_level_logger_file_and_function_tell() -> None:
@@ -167,10 +175,10 @@ def test_level_logger_file_and_function_tell() -> None:
 def test_what_is_no_text_is_made_one() -> None:
     """Records are made by anybody, and a fingerprint must be hashable."""
     made = logging.makeLogRecord({"msg": "it broke", "levelno": 40, "pathname": ["a"], "funcName": 7})
-    assert fingerprint_call(made, "shop", "it broke") == (40, "shop", "['a']", "7", "", "it broke")
+    assert fingerprint_call(made, 40, "shop", "it broke") == (40, "shop", "['a']", "7", "", "it broke")
     assert finished(made).endswith("|['a']|7|it broke")
     made = logging.makeLogRecord({"msg": "it broke", "levelno": 40, "pathname": "a.py", "lineno": "7"})
-    assert fingerprint_call(made, "shop", "it broke") == (40, "shop", "a.py", "", "", "it broke")
+    assert fingerprint_call(made, 40, "shop", "it broke") == (40, "shop", "a.py", "", "", "it broke")
 
 
 # -- With an exception ---------------------------------------------------------------------------
@@ -300,7 +308,10 @@ def test_comprehensions_and_qualified_names_are_left_out() -> None:
 
     assert re.search(r"\.py\|fail\|[\w/]+\.py\|raised$", broken(fail))
     frames = [("/srv/a.py", 1, "Shop.<locals>.pay")]
-    assert normalized(fingerprint_formatted(40, FormattedError("E", "E", tuple(frames)))) == "1|error|40|E||a.py|pay"
+    assert (
+        normalized(fingerprint_formatted(40, FormattedError("E", "E"), Place(frames, frames)))
+        == "1|error|40|E||a.py|pay"
+    )
 
 
 def test_frames_of_libraries_count_where_there_are_no_others() -> None:
@@ -315,7 +326,7 @@ def test_frames_of_libraries_count_where_there_are_no_others() -> None:
         "|json/decoder.py|raw_decode|json/decoder.py|decode"
     )
     frames = [("/x/site-packages/a.py", 1, "f"), ("/x/site-packages/b.py", 2, "g"), ("/x/dist-packages/c.py", 3, "h")]
-    assert fingerprint_exception(40, KeyError, None, frames).frames == (
+    assert fingerprint_exception(40, KeyError, None, Place(frames, ())).frames == (
         ("/x/dist-packages/c.py", "h"),
         ("/x/site-packages/b.py", "g"),
     )
@@ -501,33 +512,6 @@ def test_the_same_module_in_two_releases_is_one_place(tmp_path: Path, monkeypatc
         monkeypatch.undo()
     assert made[0] == made[1]
     assert "|shop_orders.py|pay|" in made[0]
-
-
-@pytest.mark.parametrize(
-    ("path", "is_own"),
-    [
-        ("/home/ann/shop/orders.py", True),
-        ("C:\\shop\\orders.py", True),
-        ("<string>", True),
-        (json.__file__, False),
-        ("<frozen importlib._bootstrap>", False),
-        ("/x/lib/python3.11/site-packages/django/core/handlers/base.py", False),
-        ("/usr/lib/python3/dist-packages/apt/cache.py", False),
-        ("C:\\Python\\Lib\\site-packages\\flask\\app.py", False),
-        (str(Path(__file__)), True),
-    ],
-)
-def test_the_applications_files_are_known(path: str, is_own: bool) -> None:
-    """Not the standard library, not what was installed, not what is frozen."""
-    assert is_application(path) is is_own
-
-
-def test_this_package_is_no_application() -> None:
-    """Wherever it is installed: its middleware stands in every traceback of an ASGI application."""
-    from gntp_logging import asgi
-
-    assert not is_application(asgi.__file__)
-    assert is_application(__file__)
 
 
 # -- Secrets -------------------------------------------------------------------------------------

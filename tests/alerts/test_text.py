@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import builtins
+import itertools
 import linecache
 import logging
 import logging.handlers
 import queue
 import sys
 import traceback
+from collections import OrderedDict
 from typing import Any
 
 import pytest
@@ -15,7 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gntp_logging.alerts.alert import Alert, AlertFactory
+from gntp_logging.alerts.application import Application, Place
 from gntp_logging.alerts.levels import LevelMap
+from gntp_logging.alerts.redact import Redactor
 from gntp_logging.alerts.text import (
     MAX_TITLE,
     boundary,
@@ -48,12 +53,12 @@ def test_a_text_of_many_lines_is_cut_between_lines() -> None:
 )  # fmt: skip
 def test_frames_that_are_not_shown_are_counted(files: list[str], counts: str) -> None:
     """The application's, and those of libraries."""
-    assert fitted(frames_to_show([(f"/x/{file}", 1, "f") for file in files]), 30)[-1] == counts
+    assert fitted(frames_to_show(Application().place([(f"/x/{file}", 1, "f") for file in files], "")), 30)[-1] == counts
 
 
 def test_frames_of_libraries_alone_are_shown() -> None:
     """They are all there is."""
-    (line,) = fitted(frames_to_show([("/x/site-packages/a.py", 1, "f")]), 30)
+    (line,) = fitted(frames_to_show(Place([("/x/site-packages/a.py", 1, "f")], ())), 30)
     assert "site-packages/a.py" in line
 
 
@@ -128,7 +133,7 @@ def noted() -> Exception:
     "error",
     [
         ValueError("no"), ValueError(), ValueError("two\nlines "), KeyError("a"), OSError(2, "no"), noted(),
-        SyntaxError("no", ("a.py", 1, 1, "x")), NameError("no", name="prnt"), queue.Empty(), Unprintable(),
+        NameError("no", name="prnt"), queue.Empty(), Unprintable(),
     ],
     ids=lambda error: type(error).__name__,
 )  # fmt: skip
@@ -170,6 +175,22 @@ def test_no_file_is_read_on_the_thread_that_logs(error: BaseException, monkeypat
         monkeypatch.setattr(linecache, name, lambda *_args, name=name: asked.append(name))
     AlertFactory("shop", LevelMap(), 1000).from_record(broken(chained(error, 3)))
     assert asked == []
+
+
+def test_a_syntax_error_begins_with_its_type() -> None:
+    """And says where the mistake is behind its message; Python prints the place first."""
+    error = SyntaxError("'(' was never closed", ("/srv/plugin.py", 4, 5, "x = (1,"))
+    assert exception_line(SyntaxError, error) == "SyntaxError: '(' was never closed (plugin.py, line 4)"
+
+
+def test_what_an_exception_holds_is_not_looked_through() -> None:
+    """Python looks for names like the one that was missing; an attribute of a lazy object may ask a database."""
+
+    class Lazy:
+        def __dir__(self) -> list[str]:
+            raise AssertionError
+
+    assert exception_line(AttributeError, AttributeError("no total", name="totl", obj=Lazy())).endswith(": no total")
 
 
 # -- Tracebacks that were formatted before -------------------------------------------------------
@@ -257,6 +278,194 @@ def test_any_lines_can_be_looked_at(lines: list[str]) -> None:
     assert alert(broken(None, "\n".join(["x" * 80, *lines]))).text
 
 
+def link(*errors: BaseException) -> Any:
+    """Return the exc_info of exceptions of which each was raised from the next one."""
+    for error, cause in itertools.pairwise(errors):
+        error.__cause__ = cause
+    return raised(errors[0])
+
+
+def raised(error: BaseException) -> Any:
+    """Return the exc_info of an exception, raised."""
+    try:
+        raise error  # noqa: TRY301
+    except BaseException:  # noqa: BLE001
+        return sys.exc_info()
+
+
+def told(exc_info: Any, message: str = "cannot pay") -> list[str]:
+    """Return the lines of an alert; the same from the exception and from what QueueHandler leaves of it."""
+    direct = alert(broken(exc_info, message)).text
+    assert alert(queued(broken(exc_info, message))).text == direct
+    return direct.split("\n")
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (2, "caused by LookupError: 1"),
+        (3, "caused by LookupError: 1, caused by LookupError: 2"),
+        (4, "caused by LookupError: 1 (+1 between), caused by LookupError: 3"),
+        (60, "caused by LookupError: 1 (+57 between), caused by LookupError: 59"),
+    ],
+)
+def test_a_chain_is_told_by_its_first_and_its_last_link(count: int, said: str) -> None:
+    """What it was raised from, and where it all began."""
+    assert told(link(*(LookupError(str(number)) for number in range(count))))[-1] == said
+
+
+def test_a_recursion_has_as_many_frames_as_it_was_deep() -> None:
+    """Python prints three of them, and counts the others."""
+
+    def pay(depth: int) -> None:
+        if depth:
+            pay(depth - 1)
+        raise ValueError("no")
+
+    try:
+        pay(200)
+    except ValueError:
+        lines = told(sys.exc_info())
+    shown = sum("in pay" in line for line in lines)
+    assert lines[-1] == f"(+{202 - shown} further out)"
+
+
+def test_line_numbers_that_are_no_numbers_do_no_harm() -> None:
+    """Python refuses to read thousands of digits."""
+    digits = "7" * 5000
+    printed = f'Traceback (most recent call last):\n  File "a.py", line {digits}, in f\nValueError: no'
+    assert alert(broken(None, printed)).text == f"ValueError: no\na.py:{digits[:18]} in f"
+    repeated = printed.replace("\nValueError", f"\n  [Previous line repeated {digits} more times]\nValueError")
+    assert alert(broken(None, repeated)).text.endswith("further out)")
+
+
+# -- Groups --------------------------------------------------------------------------------------
+
+ExceptionGroup: Any = getattr(builtins, "ExceptionGroup", None)
+BaseExceptionGroup: Any = getattr(builtins, "BaseExceptionGroup", None)
+needs_groups = pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 has no groups of exceptions")
+
+
+def refuse(text: str) -> BaseException:
+    """Return an exception that was raised in this function."""
+    error: BaseException = raised(ConnectionError(text))[1]
+    return error
+
+
+@needs_groups
+def test_a_group_tells_what_it_holds() -> None:
+    """A line for each of three, a count of the others, and where the first one happened."""
+    group = ExceptionGroup("unhandled errors", [refuse("db-1"), ValueError("no")])
+    *lines, frame = told(raised(group))
+    assert lines == [
+        "ExceptionGroup: unhandled errors (2 sub-exceptions)", "cannot pay", "ConnectionError: db-1", "ValueError: no",
+    ]  # fmt: skip
+    assert frame == f"alerts/test_text.py:{group.exceptions[0].__traceback__.tb_lineno} in raised"
+    many = ExceptionGroup("some", [ExceptionGroup("inner", [refuse("a"), KeyError("b")]), *map(OSError, range(10_000))])
+    lines = told(raised(many))
+    assert lines[2:6] == ["ConnectionError: a", "KeyError: 'b'", "OSError: 0", "+9,999 more"]
+
+
+@needs_groups
+def test_any_kind_of_group_is_told() -> None:
+    """One of BaseException, one with notes, one that was never raised."""
+    group = BaseExceptionGroup("stopped", [KeyboardInterrupt(), ValueError("no")])
+    group.add_note("by hand")
+    assert told(raised(group))[:5] == [
+        "BaseExceptionGroup: stopped (2 sub-exceptions)", "by hand", "cannot pay",
+        "KeyboardInterrupt", "ValueError: no",
+    ]  # fmt: skip
+    assert alert(broken((type(group), group, None))).text.split("\n")[3:] == ["KeyboardInterrupt", "ValueError: no"]
+
+
+@needs_groups
+def test_a_group_as_a_cause_is_told() -> None:
+    """The cause, and what it holds."""
+    lines = told(link(RuntimeError("task failed"), ExceptionGroup("some", [refuse("db-1")])))
+    assert lines[:3] == ["RuntimeError: task failed", "cannot pay", "ConnectionError: db-1"]
+    assert lines[-1] == "caused by ExceptionGroup: some (1 sub-exception)"
+    assert " in raised" in lines[3]
+
+
+@needs_groups
+def test_a_group_that_branches_for_ever_is_counted() -> None:
+    """As deep as Python prints one."""
+    group: Any = ValueError("no")
+    for _ in range(40):
+        group = ExceptionGroup("some", [group] * 15)
+    assert f"+{15**10 - 3:,} more" in alert(broken((type(group), group, None))).text
+
+
+@needs_groups
+def test_loguru_tells_a_group() -> None:
+    """Its sink gets the message with its own decorations behind it."""
+    loguru = pytest.importorskip("loguru")
+    records: list[logging.LogRecord] = []
+
+    class Keeping(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            records.append(record)
+
+    sink = loguru.logger.add(Keeping(), format="{message}")
+    group = raised(ExceptionGroup("some", [refuse("db-1")]))[1]
+    loguru.logger.opt(exception=group).error("cannot pay")
+    loguru.logger.remove(sink)
+    lines = alert(records[0]).text.split("\n")
+    assert lines[:3] == ["ExceptionGroup: some (1 sub-exception)", "cannot pay", "ConnectionError: db-1"]
+    records[0].exc_info = None
+    assert alert(records[0]).text.split("\n")[:3] == lines[:3]
+
+
+# -- Stacks, and exceptions as messages ----------------------------------------------------------
+
+
+def test_a_stack_is_shown_like_the_frames_of_an_exception() -> None:
+    """The innermost first, whoever has formatted it."""
+    record = broken(None)
+    record.stack_info = (
+        'Stack (most recent call last):\n  File "/srv/shop/web.py", line 12, in post\n    pay()\n'
+        '  File "/srv/shop/orders.py", line 7, in pay\n    log.error("cannot pay", stack_info=True)'
+    )
+    lines = ["cannot pay", "shop/orders.py:7 in pay", "shop/web.py:12 in post"]
+    assert alert(record).text.split("\n") == lines
+    assert alert(queued(record)).text.split("\n") == lines
+    assert alert(queued(record)).fingerprint == alert(record).fingerprint
+    record.exc_info = raised(ValueError("no"))
+    assert alert(record).text.split("\n")[:2] == ["ValueError: no", "cannot pay"]
+    assert alert(queued(record)).text == alert(record).text
+
+
+def test_a_stack_in_a_sentence_is_none() -> None:
+    """It stands at the beginning of a line."""
+    text = 'no "Stack (most recent call last):\n  File "a.py", line 1, in f'.ljust(80)
+    assert alert(broken(None, text)).text == text
+
+
+@pytest.mark.parametrize(("msg", "args"), [(None, ()), ("%s", (None,)), ("%r", (None,))], ids=["alone", "%s", "%r"])
+def test_an_exception_as_the_message_is_told_with_type_and_frames(msg: Any, args: Any) -> None:
+    """An AssertionError says nothing, a KeyError too little."""
+    for error, first in ((KeyError("customer_id"), "KeyError: 'customer_id'"), (AssertionError(), "AssertionError")):
+        raised(error)
+        record = broken(None)
+        record.msg, record.args = msg or error, args and (error,)
+        lines = alert(record).text.split("\n")
+        assert lines[0] == first
+        assert len(lines) == 2
+        assert lines[1].startswith("alerts/test_text.py:")
+
+
+@pytest.mark.parametrize("form", ["exc_info", "exception"])
+def test_structlogs_whole_event_is_told_with_its_exception(form: str) -> None:
+    """As an object, or as format_exc_info prints it; a stack, too."""
+    info = failure()
+    value = info[1] if form == "exc_info" else "".join(traceback.format_exception(*info))
+    record = broken(None)
+    record.__dict__["msg"] = {"event": "cannot pay", form: value}
+    assert alert(record).text == alert(broken(info)).text
+    record.__dict__["msg"] = {"event": "cannot pay", "stack": '  File "/srv/shop/a.py", line 7, in pay\n    x'}
+    assert alert(record).text == "cannot pay\nshop/a.py:7 in pay"
+
+
 def test_structlogs_whole_event_is_told_by_its_event() -> None:
     """What wrap_for_formatter hands on to a handler without structlog's formatter."""
     record = logging.LogRecord("shop", 40, __file__, 1, "x", None, None)
@@ -266,6 +475,39 @@ def test_structlogs_whole_event_is_told_by_its_event() -> None:
     assert made.text == "order failed"
     assert dict(made.context)["order"] == "7"
     assert "level" not in dict(made.context)
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ({"order": 4711, "event": "payment failed", "user": "ann"}, "payment failed\norder: 4711, user: 'ann'"),
+        ({"event": "payment failed"}, "payment failed"),
+        ({"order": 4711, "items": [1, {"a": None}]}, "order: 4711, items: [1, {'a': None}]"),
+        ({"event": "no", "level": "error", "logger": "shop"}, "no"),
+        ({"event": "no", "level": 7, "logger": "other"}, "no\nlevel: 7, logger: 'other'"),
+        ({"event": None, "level": "error"}, "event: None, level: 'error'"),
+        ({"basket": Unprintable}, "basket: <type>"),
+        ({}, "(empty message)"),
+    ],
+)
+def test_a_dictionary_as_the_message_is_shown_whole(said: dict[str, Any], text: str) -> None:
+    """Its event first; level and logger are told already."""
+    record = broken(None)
+    record.__dict__["msg"] = said
+    assert alert(record).text == text
+    record.__dict__["msg"] = OrderedDict(said)
+    assert alert(record).text == text
+    assert not dict(alert(record).context).keys() & said.keys()
+
+
+def test_secrets_in_a_dictionary_are_masked_by_their_names() -> None:
+    """Whole, whatever they look like."""
+    record = broken(None)
+    record.__dict__["msg"] = {"event": "no", "password": "correct horse", "user": {"token": "a b", "name": "ann"}}
+    record.__dict__["login"] = {"password": "correct horse", "name": "ann"}
+    made = Redactor(max_text=1000).finished(AlertFactory("shop", LevelMap(), 1000).from_record(record))
+    assert made.text == "no\npassword: '***', user: {'token': '***', 'name': 'ann'}"
+    assert dict(made.context)["login"] == "{'password': '***', 'name': 'ann'}"
 
 
 def test_loguru_writes_the_traceback_into_the_message_and_it_is_not_told_twice() -> None:

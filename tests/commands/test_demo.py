@@ -53,7 +53,7 @@ def _check_demo(output: str) -> None:
     boxes = _boxes(output)
     assert len(boxes) == len(EVENTS)
     for box, event in zip(boxes, EVENTS, strict=True):
-        assert box[0].startswith(f"╭─ {event} ─")
+        assert re.match(rf"╭─ \d\d:\d\d:\d\d · {event} ─", box[0])
         assert event.upper() in box[1]
         assert box[1].count("gntp-logging demo") == 1
         assert "gntp-logging demo" not in box[0]

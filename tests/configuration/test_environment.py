@@ -28,6 +28,7 @@ class TestTheEnvironment:
             "APP_NAME": "shop", "HOST": "desk", "PORT": "2", "TIMEOUT": "0.5", "PASSWORD_FILE": str(write("secret")),
             "KEY_HASHING": "sha512", "ENCRYPTION": "AES", "LEVEL": "40", "LEVELS": '{"ERROR": {"event": "Fire"}}',
             "ICON": "https://x/i.png", "TITLE": "{name}", "URL": "https://x/{name}", "CONTEXT": '{"a": 1}',
+            "APP_PACKAGES": '["shop"]',
             "REDACT": '["x+"]', "REDACT_KEEP": '["sid"]', "MAX_TEXT": "0", "REPEAT_WINDOW": "0", "BURST": "1",
             "RATE": "0.5",
             "FINGERPRINT": "os.path.join", "QUEUE_SIZE": "3", "MAX_AGE": "4", "SHUTDOWN_TIMEOUT": "0",

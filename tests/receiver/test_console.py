@@ -6,6 +6,8 @@ import io
 import re
 import time
 import unicodedata
+from dataclasses import replace
+from typing import Final
 
 import pytest
 from hypothesis import given
@@ -41,9 +43,12 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FORCE_COLOR", raising=False)
 
 
+ARRIVED: Final = time.mktime((2026, 11, 28, 14, 3, 11, 0, 0, -1))
+
+
 def _draw(toast: Toast, *, encoding: str = "utf-8", colour: bool = False, remark: str = "") -> str:
     stream = _Terminal(encoding)
-    ConsoleDisplay(stream, colour=colour, remark=lambda _: remark).show(toast)
+    ConsoleDisplay(stream, colour=colour, remark=lambda _: remark).show(replace(toast, arrived=ARRIVED))
     return stream.bytes.getvalue().decode(encoding)
 
 
@@ -60,7 +65,7 @@ def _widths(box: str) -> set[int]:
 
 
 def test_a_box_shows_what_a_person_needs() -> None:
-    """Application, type, priority, title, text, and how it came; each at its place."""
+    """Time, application, type, priority, title, text, and how it came; each at its place."""
     toast = Toast(
         "shop",
         "Error",
@@ -74,7 +79,7 @@ def test_a_box_shows_what_a_person_needs() -> None:
     )
 
     assert _draw(toast, remark="1.4 ms").splitlines() == [
-        "╭─ shop · Error ──────────────────────────────────────────── high, sticky ─╮",
+        "╭─ 14:03:11 · shop · Error ───────────────────────────────── high, sticky ─╮",
         "│ Payment failed                                                           │",
         "│ Order 4711                                                               │",
         "│   is waiting                                                             │",
@@ -85,7 +90,7 @@ def test_a_box_shows_what_a_person_needs() -> None:
 def test_an_unprotected_toast_without_text() -> None:
     """What there is not is said, and takes no line."""
     assert _draw(Toast("shop", "Info", "Started", "")).splitlines() == [
-        "╭─ shop · Info ─────────────────────────────────────────────────── normal ─╮",
+        "╭─ 14:03:11 · shop · Info ──────────────────────────────────────── normal ─╮",
         "│ Started                                                                  │",
         "╰─ clear · no key ─────────────────────────────────────────────────────────╯",
     ]
@@ -94,10 +99,10 @@ def test_an_unprotected_toast_without_text() -> None:
 @pytest.mark.parametrize(
     ("title", "edge"),
     [
-        ("ERROR · shop · orders", "╭─ Error ──"),
-        ("shop", "╭─ Error ──"),
-        ("ERROR · workshop", "╭─ shop · Error ──"),
-        ("shopping is down", "╭─ shop · Error ──"),
+        ("ERROR · shop · orders", "╭─ 14:03:11 · Error ──"),
+        ("shop", "╭─ 14:03:11 · Error ──"),
+        ("ERROR · workshop", "╭─ 14:03:11 · shop · Error ──"),
+        ("shopping is down", "╭─ 14:03:11 · shop · Error ──"),
     ],
 )
 def test_the_applications_name_stands_there_once(title: str, edge: str) -> None:
@@ -132,12 +137,12 @@ def test_a_box_is_a_rectangle_at_any_width(monkeypatch: pytest.MonkeyPatch, colu
 
 
 def test_a_narrow_edge_keeps_its_first_label(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is no room for both labels the type of the notification stays, and the priority goes."""
+    """Where there is no room for both labels time and type of the notification stay, and the priority goes."""
     monkeypatch.setenv("COLUMNS", "31")
 
     box = _draw(Toast("shop", "Critical", "shop", "", priority=2, sticky=True))
 
-    assert box.splitlines()[0] == "╭─ Critical ─────────────────╮"
+    assert box.splitlines()[0] == "╭─ 14:03:11 · Critical ──────╮"
 
 
 def test_a_label_that_is_too_long_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,7 +151,7 @@ def test_a_label_that_is_too_long_is_cut(monkeypatch: pytest.MonkeyPatch) -> Non
 
     box = _draw(Toast("application" * 9, "Info", "title", ""))
 
-    assert box.splitlines()[0] == "╭─ applicationapplicationap… ─ normal ─╮"
+    assert box.splitlines()[0] == "╭─ 14:03:11 · applicationap… ─ normal ─╮"
 
 
 # -- Untrusted text ------------------------------------------------------------------------------
@@ -213,7 +218,7 @@ def test_a_terminal_without_box_drawing_gets_ascii() -> None:
     toast = Toast("shop", "Error", "ERROR · shop", "Ünïcödé — 注文 “x”…", priority=1, hash_="SHA256")
 
     assert _draw(toast, encoding="ascii").splitlines() == [
-        "+- Error ----------------------------------------------------------- high -+",
+        "+- 14:03:11 - Error ------------------------------------------------ high -+",
         "| ERROR - shop                                                             |",
         '| ?n?c?d? - ?? "x"...                                                      |',
         "+- clear - SHA256 ---------------------------------------------------------+",

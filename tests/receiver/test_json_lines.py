@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import time
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from gntp_logging.receiver.protocols import Notice
 from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.server import Receiver, Server
 from tests.receiver.conftest import ask, notify
+from tests.support import PATIENCE
 
 
 class Stream(io.StringIO):
@@ -56,12 +59,13 @@ def test_every_field_is_there_whatever_the_sender_has_left_out() -> None:
         {"name": "Info", "display_name": "", "enabled": True, "icon": None},
     ]
     headers = full.pop("headers")
+    assert abs(datetime.fromisoformat(full.pop("time")).timestamp() - time.time()) < PATIENCE
     assert headers["Data-Order"] == "7"
     assert full == {
         "event": "notify", "application": "shop", "name": "Error", "title": "title", "text": "text\nmore ␛[2J",
         "priority": 2, "sticky": True, "id": "1", "coalescing_id": "c", "callback_url": "https://x/",
         "icon": {"bytes": 7, "sha256": Resource(b"picture").unique_id()}, "encryption": "", "hash": "",
-        "peer": "127.0.0.1",
+        "peer": "127.0.0.1", "incident": "", "total": 1,
     }  # fmt: skip
     assert plain["icon"]["bytes"] == 4
     assert (plain["text"], plain["id"], plain["coalescing_id"], plain["callback_url"]) == ("", "", "", "")

@@ -16,7 +16,7 @@ from gntp_logging.gntp.keys import Key
 from gntp_logging.gntp.models import Event, Notification, Resource, SocketCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, SubscribeRequest
 from gntp_logging.gntp.wire import encode
-from gntp_logging.receiver import hub, reactions, registry
+from gntp_logging.receiver import hub, incidents, reactions, registry
 from gntp_logging.receiver.budget import DEFAULT_BUDGET
 from tests.receiver.conftest import ask, connected
 from tests.running import Program, starting
@@ -115,6 +115,7 @@ def test_the_bounds_of_the_document_are_those_of_the_code_and_add_up() -> None:
         "4 MB, 2 MB for one": hub.ALL_QUEUES_BYTES,
         "encoded | 4 MB": hub.SENDING_BYTES,
         "64 kB for each of 50": known,
+        "1 MB of names": incidents.MAX_KEPT,
         "2 MB, 300": web.MAX_BYTES,
         "page | 2 MB": web.MAX_PICTURES,
         "512 kB": web._PENDING,

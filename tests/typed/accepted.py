@@ -83,6 +83,7 @@ def handlers() -> list[GNTPHandler]:
             title="{levelname} {name}",
             url="https://tracker.example/?logger={name}",
             context={"environment": "production", "request": REQUEST_ID},
+            app_packages=["shop"],
             redact=["card ([0-9]+)", re.compile("iban")],
             redact_keep=["sid", "changeme"],
             max_text=0,

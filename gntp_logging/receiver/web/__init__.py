@@ -12,7 +12,6 @@ import contextlib
 import hmac
 import json
 import os
-import time
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -117,7 +116,7 @@ def _message(number: int, toast: Toast, picture: str) -> dict[str, object]:
         "priority": toast.priority,
         "sticky": toast.sticky,
         "url": url if is_web_url(url) and len(url) <= MAX_TITLE else "",
-        "arrived": time.time(),
+        "arrived": toast.arrived,
         "picture": picture,
         "peer": toast.peer,
         "way": toast.encryption or ("signed" if toast.hash_ else "clear"),

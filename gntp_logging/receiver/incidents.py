@@ -1,0 +1,240 @@
+"""One incident is one toast, also when several processes report it. Pure: the clock is an argument.
+
+A sender that counts says with each notification how many records its Notification-Coalescing-ID stands for
+(``Data-Count``), and what they have in common (``Data-Incident``). A toast's total is the sum over its ids. What comes
+from senders that do not count passes as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, NamedTuple
+
+from .reactions import React
+from .registry import Toast
+
+JOINING_TIME: Final = 600.0
+"""Seconds after its last change for which a toast takes in what other processes report of its incident."""
+
+MAX_IDS: Final = 2000
+"""Ids that are known, of all toasts together: some 1 MB."""
+
+MAX_IDS_OF_A_TOAST: Final = 1000
+"""Ids of one toast: with one more, another toast is opened."""
+
+MAX_KEPT: Final = 1 * 1024 * 1024
+"""Bytes of URLs and names that toasts keep, of all together."""
+
+_COUNT: Final = re.compile("[0-9]{1,12}")
+_INCIDENT: Final = re.compile("[0-9a-f]{16}")
+_COUNTED: Final = re.compile(r"([0-9][0-9,]*) × ")
+"""How a title begins that has a count."""
+
+
+class _Report(NamedTuple):
+    """What a notification says to programs.
+
+    Attributes:
+        records: Records that its id stands for.
+        incident: What they have in common; empty for a digest.
+        process: Who sends it: machine and number.
+        is_relays: Whether it comes from a relay, which has counted for all hosts.
+    """
+
+    records: int
+    incident: str
+    process: str
+    is_relays: bool
+
+
+class _Source(NamedTuple):
+    """What one id has reported last: records, and the process, by hash."""
+
+    records: int
+    process: int
+    machine: int
+
+
+@dataclass
+class _Shown:
+    """A toast that counts.
+
+    Attributes:
+        opener: The id that has opened it: only its notifications change more than count and text.
+        coalescing_id: What displays know the toast by.
+        name: Name of its type.
+        url: What a click opens.
+        sticky: Whether it stays.
+        priority: The highest so far.
+        react: Reports to the sender that has opened it.
+        changed: When it changed last, in seconds of time.monotonic.
+        sources: What its ids have reported.
+        relayed: What a relay has counted; None where none has reported.
+        place: Under what a new id finds it; None for a digest, which nothing joins.
+    """
+
+    opener: bytes
+    coalescing_id: str
+    name: str
+    url: str
+    sticky: bool
+    priority: int
+    react: React
+    changed: float
+    place: bytes | None
+    sources: dict[bytes, _Source] = field(default_factory=dict)
+    relayed: int | None = None
+
+    def total(self) -> int:
+        """Return how many records it stands for."""
+        return sum(source.records for source in self.sources.values()) if self.relayed is None else self.relayed
+
+    def size(self) -> int:
+        """Return how many bytes its texts take."""
+        return sum(map(sys.getsizeof, (self.coalescing_id, self.name, self.url)))
+
+
+class Incidents:
+    """The toasts that count, the one that changed last at the end. Bounded: the oldest are forgotten."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._toasts: OrderedDict[bytes, _Shown] = OrderedDict()  # by their openers
+        self._by_id: dict[bytes, _Shown] = {}
+        self._by_place: dict[bytes, _Shown] = {}
+        self._size = 0
+
+    def joined(self, toast: Toast, now: float) -> Toast | None:
+        """Return the toast to show for one that has come.
+
+        An id that is known updates its toast. A new id joins the toast of its application, incident and security, if
+        that changed in the last ten minutes; else it opens one.
+
+        Args:
+            now: The time, in seconds of time.monotonic.
+
+        Returns:
+            The toast, with the incident's count; the same where its sender does not count. None for a count of a relay
+            that another one has overtaken.
+        """
+        report = _report(toast.headers)
+        if report is None or not toast.coalescing_id:
+            return toast
+        is_keyed = str(bool(toast.hash_))
+        id_ = _digest(is_keyed, toast.application, toast.coalescing_id)
+        place = _digest(is_keyed, toast.application, report.incident) if report.incident else None
+        shown = self._by_id.get(id_)
+        known = shown.sources.get(id_) if shown is not None else None
+        if report.is_relays and known is not None and report.records < known.records:
+            return None
+        if shown is None and place is not None:
+            shown = self._joinable(place, now)
+        if shown is None:
+            shown = self._open(id_, place, toast, now)
+        self._take(shown, id_, toast, report, now)
+        return _as_shown(shown, toast, report)
+
+    def _joinable(self, place: bytes, now: float) -> _Shown | None:
+        shown = self._by_place.get(place)
+        if shown is None or now - shown.changed > JOINING_TIME or len(shown.sources) >= MAX_IDS_OF_A_TOAST:
+            return None
+        return shown
+
+    def _open(self, id_: bytes, place: bytes | None, toast: Toast, now: float) -> _Shown:
+        shown = _Shown(
+            id_, toast.coalescing_id, toast.name, toast.callback_url, toast.sticky, toast.priority, toast.react, now,
+            place,
+        )  # fmt: skip
+        self._toasts[id_] = shown
+        self._size += shown.size()
+        if place is not None:
+            self._by_place[place] = shown
+        return shown
+
+    def _take(self, shown: _Shown, id_: bytes, toast: Toast, report: _Report, now: float) -> None:
+        """Count what an id has reported."""
+        known = shown.sources.get(id_)
+        machine = report.process.rpartition(":")[0]
+        shown.sources[id_] = _Source(
+            max(report.records, known.records if known else 0), hash(report.process), hash(machine)
+        )
+        self._by_id[id_] = shown
+        if report.is_relays:
+            shown.relayed = report.records
+        shown.changed = now
+        self._toasts.move_to_end(shown.opener)
+        if id_ == shown.opener:
+            self._size -= shown.size()
+            shown.name, shown.url, shown.react = toast.name, toast.callback_url, toast.react
+            shown.sticky, shown.priority = toast.sticky, toast.priority
+            self._size += shown.size()
+        shown.priority = max(shown.priority, toast.priority)
+        while (len(self._by_id) > MAX_IDS or self._size > MAX_KEPT) and len(self._toasts) > 1:
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        _, oldest = self._toasts.popitem(last=False)
+        self._size -= oldest.size()
+        for id_ in oldest.sources:
+            del self._by_id[id_]
+        if oldest.place is not None and self._by_place.get(oldest.place) is oldest:
+            del self._by_place[oldest.place]
+
+
+def _report(headers: Mapping[str, str]) -> _Report | None:
+    """Read what a sender says to programs; None if it does not count."""
+    said = {name.lower(): value for name, value in headers.items()}
+    count, incident = said.get("data-count", ""), said.get("data-incident", "")
+    if not _COUNT.fullmatch(count) or not int(count):
+        return None
+    incident = incident if _INCIDENT.fullmatch(incident) else ""
+    return _Report(int(count), incident, said.get("data-process", ""), "data-hosts" in said)
+
+
+def _as_shown(shown: _Shown, toast: Toast, report: _Report) -> Toast:
+    """Return a toast with the count of its incident, and, if it has joined one, with what that one keeps."""
+    total = shown.total()
+    return replace(
+        toast,
+        title=_counted(toast.title, report.records, total) + ("" if report.is_relays else _origin(shown)),
+        name=shown.name,
+        priority=shown.priority,
+        sticky=shown.sticky,
+        coalescing_id=shown.coalescing_id,
+        callback_url=shown.url,
+        react=shown.react,
+        incident=report.incident,
+        total=total,
+    )
+
+
+def _counted(title: str, count: int, total: int) -> str:
+    """Put the total into a title, in the place of the sender's own count."""
+    if total == count:
+        return title
+    if count == 1:
+        return f"{total:,} × {title}"
+    found = _COUNTED.match(title)
+    if found is None or found[1] != f"{count:,}":
+        return title
+    return f"{total:,} × {title[found.end() :]}"
+
+
+def _origin(shown: _Shown) -> str:
+    """Say from how many processes and machines a toast's reports came, if there are several."""
+    processes = len({source.process for source in shown.sources.values()})
+    machines = len({source.machine for source in shown.sources.values()})
+    if processes < 2:
+        return ""
+    return f", from {processes:,} processes" + (f" on {machines:,} machines" if machines > 1 else "")
+
+
+def _digest(*parts: str) -> bytes:
+    """Return what stands for some texts, in a few bytes."""
+    joined = "\0".join(f"{len(part)}:{part}" for part in parts)
+    return hashlib.sha256(joined.encode("utf-8", "surrogatepass")).digest()[:16]
