@@ -141,7 +141,7 @@ class Soak:
                 toast = json.loads(line)
                 if "text" in toast:  # else it is no toast
                     record = toast["text"].partition("<")[2].partition(">")[0]
-                    found[record].add(toast["coalescing_id"])
+                    found[record].add(toast["headers"]["Notification-Coalescing-ID"])
         return found
 
 

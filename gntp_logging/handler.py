@@ -277,6 +277,24 @@ class GNTPHandler(logging.Handler):
         """Return what became of the records so far, in this process."""
         return self._worker.stats()
 
+    def spooled(self) -> Mapping[tuple[str, str], int]:
+        """Return how many records the spool keeps, by server (host and port) and application.
+
+        Raises:
+            OSError: If the file cannot be used.
+        """
+        if self.spool is None or not os.path.exists(self.spool):
+            return {}
+        try:
+            from .delivery.spool_file import SpoolFile
+        except ImportError as error:
+            raise OSError(f"this Python has no SQLite ({error})") from error
+        file = SpoolFile(self.spool)
+        try:
+            return {(addressee.server, addressee.application): records for addressee, records in file.waiting()}
+        finally:
+            file.close()
+
     def _spool_maker(self, max_age: float) -> Callable[..., Spool] | None:
         """Return what makes a spool for a worker; None where none is wanted, or there is no SQLite."""
         if self.spool is None or not self.enabled:

@@ -176,6 +176,7 @@ class Spool:
         if self._life is not None or exit_.begun:  # at exit no thread can be counted on
             return
         self._is_ending = False
+        self._take_over_at = 0.0  # a handler that was closed, and is used again, takes back what it has left
         life = self._life = object()
         try:
             start_thread(self._run, life)

@@ -71,7 +71,7 @@ _ROWS_OF: Final = (
 )
 
 
-class SpoolError(Exception):
+class SpoolError(OSError):
     """The file cannot be used; the text says why."""
 
 
@@ -335,6 +335,8 @@ def _explained() -> Iterator[None]:
     """Let every failure be a SpoolError."""
     try:
         yield
+    except SpoolError:
+        raise
     except OSError as error:
         raise SpoolError(error.strerror or str(error)) from error
     except sqlite3.Error as error:
