@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from gntp_logging.alerts.alert import Alert
 from gntp_logging.alerts.fingerprint import Fingerprint
 
-from .digest import Digest, Tally
+from .digest import Tally
 
 WRITE_AFTER: Final = 0.5
 """Seconds that an alert waits before it is written: most are answered in less."""
@@ -69,21 +69,31 @@ class Kept(NamedTuple):
         return tally
 
 
-def of_digest(digest: Digest) -> list[Kept]:
-    """Return what a spool keeps of a digest, which has its id."""
+def of_digest(id_: str, tallies: Iterable[tuple[Fingerprint, Tally]]) -> list[Kept]:
+    """Return what a spool keeps of a digest."""
     return [
-        Kept(key, Kind.DIGEST, "", digest.id_, tally.count, tally.count, tally.first, tally.last, tally.newest)
-        for key, tally in zip(keys_of_digest(digest), digest.tallies.values(), strict=True)
+        Kept(
+            _key(id_, fingerprint),
+            Kind.DIGEST,
+            "",
+            id_,
+            tally.count,
+            tally.count,
+            tally.first,
+            tally.last,
+            tally.newest,
+        )
+        for fingerprint, tally in tallies
     ]
 
 
-def keys_of_digest(digest: Digest) -> list[str]:
+def keys_of_digest(id_: str, fingerprints: Iterable[Fingerprint]) -> list[str]:
     """Return the keys of a digest's rows."""
-    return [f"{digest.id_}#{_hash(fingerprint)}" for fingerprint in digest.tallies]
+    return [_key(id_, fingerprint) for fingerprint in fingerprints]
 
 
-def _hash(fingerprint: Fingerprint) -> str:
-    return hashlib.sha256(repr(fingerprint).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+def _key(digest: str, fingerprint: Fingerprint) -> str:
+    return f"{digest}#{hashlib.sha256(repr(fingerprint).encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
 class Written(NamedTuple):

@@ -10,7 +10,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from gntp_logging.alerts.alert import Alert
 from gntp_logging.alerts.fingerprint import Fingerprint
@@ -113,8 +113,8 @@ class Outbox:
         if kept.kind is not Kind.DIGEST:
             decision, group = self.flood.restore(kept, fingerprint, sequence, now)
         if decision is Decision.SHOW:
-            entry = SingleEntry(self, sequence, now, kept.alert, fingerprint, group)
-            entry.id_, entry.coalescing_id = kept.notification_id, kept.coalescing_id
+            ids = (kept.notification_id, kept.coalescing_id)
+            entry = SingleEntry(self, sequence, now, kept.alert, fingerprint, group, ids)
             self.lanes[kept.alert.priority + 2].append(entry)
         elif decision is Decision.DIGEST:
             digest = self.digest.current
@@ -123,28 +123,21 @@ class Outbox:
             digest.restored += kept.records
             self.digest.hurry(now)
 
-    def waiting(self, in_flight: Iterable[Entry]) -> list[Kept]:
-        """Return what a spool keeps of all that waits.
+    def snapshot(self, in_flight: Iterable[Entry]) -> Snapshot:
+        """Return all that waits, for :meth:`Snapshot.kept`.
 
         Args:
             in_flight: What is being sent.
         """
         entries = [*in_flight, *itertools.chain(*self.lanes)]
-        found = [entry.kept() for entry in entries if isinstance(entry, SingleEntry)]
         digests = [entry.digest for entry in entries if isinstance(entry, DigestEntry)]
-        if self.digest.current not in digests:
+        if self.digest.current not in digests and self.digest.current.count:
             digests.append(self.digest.current)
-        for digest in filter(lambda digest: digest.count, digests):
-            self.identify(digest)
-            found += of_digest(digest)
-        return found + [
-            Kept(
-                group.id_, Kind.UPDATE, group.update_id(), group.id_, group.count, group.unreported, group.first,
-                group.last, group.alert,
-            )
-            for group in self.flood.groups()
-            if group.displayed_count and group.unreported
-        ]  # fmt: skip
+        return Snapshot(
+            [entry for entry in entries if isinstance(entry, SingleEntry)],
+            [(self.identify(digest), list(digest.tallies.items())) for digest in digests],
+            [group for group in self.flood.groups() if group.displayed_count and group.unreported],
+        )
 
     def identify(self, digest: Digest) -> str:
         """Give a digest its id, unless it has one, and return it."""
@@ -219,7 +212,7 @@ class SingleEntry:
         fingerprint: Its fingerprint, normalized.
         group: The group that it is the first of.
         unanswered: How often it was sent without an answer.
-        id_: Its Notification-ID; empty until it is prepared.
+        id_: Its Notification-ID; it is the same when it is sent again, by another process too.
         coalescing_id: Its Notification-Coalescing-ID.
     """
 
@@ -239,8 +232,9 @@ class SingleEntry:
         alert: Alert,
         fingerprint: Fingerprint,
         group: RepeatGroup | None,
+        ids: tuple[str, str] | None = None,
     ) -> None:
-        """Keep what :meth:`Outbox.add` was given."""
+        """Keep what :meth:`Outbox.add` was given, and the ids that it has in the spool."""
         self._outbox = outbox
         self._lane = outbox.lanes[alert.priority + 2]
         self._reported = Tally(alert)
@@ -250,29 +244,20 @@ class SingleEntry:
         self.fingerprint: Fingerprint = fingerprint
         self.group: RepeatGroup | None = group
         self.unanswered: int = 0
-        self.id_: str = ""
-        self.coalescing_id: str = ""
-
-    def _identify(self) -> None:
-        """Give it its ids, which it keeps when it is sent again, by another process too."""
-        if not self.id_:
-            # Random: an id made of the fingerprint would let two processes overwrite each other's counts.
-            is_alone = self.group is None
-            self.id_ = f"{self._outbox.id_prefix}-{self.sequence}" if is_alone else random_hex_string(8)
-            self.coalescing_id = self.id_
-        if self.group is not None:
-            self.group.id_ = self.coalescing_id
+        # Random: an id made of the fingerprint would let two processes overwrite each other's counts.
+        own_id = f"{outbox.id_prefix}-{sequence}" if group is None else random_hex_string(8)
+        self.id_, self.coalescing_id = ids or (own_id, own_id)
+        if group is not None:
+            group.id_ = self.coalescing_id
 
     def prepare(self) -> None:
-        """Give it its ids, and the count that it has reached by now."""
-        self._identify()
+        """Give it the count that it has reached by now."""
         if self.group is not None:
             # Repeats that came while the first waited are part of its count: after an outage one toast says all.
             self._reported = self.group.tally()
 
     def kept(self) -> Kept:
         """Return what a spool keeps of it and its repeats."""
-        self._identify()
         group = self.group
         count, before = (1, 0) if group is None else (group.count, group.reported_before)
         first, last = (self.alert.created,) * 2 if group is None else (group.first, group.last)
@@ -423,8 +408,44 @@ class DigestEntry:
 
     def dropped(self, reason: str, now: float, kept: Mapping[str, int] = _NOTHING) -> None:  # noqa: ARG002 - as above
         """Give up everything in it."""
-        self._outbox.give_up(self.compose, self.digest.count, reason, keys_of_digest(self.digest) if kept else (), kept)
+        self._outbox.give_up(
+            self.compose,
+            self.digest.count,
+            reason,
+            keys_of_digest(self.digest.id_, self.digest.tallies) if kept else (),
+            kept,
+        )
 
 
 Entry = SingleEntry | CountUpdate | DigestEntry
 """What is sent at one time. All have the same verbs: taken, compose, and then shown, requeue or dropped."""
+
+
+class Snapshot(NamedTuple):
+    """All that waits, as the queue's lock showed it; to look at each takes its time, and needs no lock.
+
+    Meanwhile counts may rise, and the next snapshot has them.
+
+    Attributes:
+        singles: Alerts that were not shown yet.
+        digests: Digests that were not shown yet: id and tallies.
+        groups: Groups whose toast lacks repeats.
+    """
+
+    singles: list[SingleEntry]
+    digests: list[tuple[str, list[tuple[Fingerprint, Tally]]]]
+    groups: list[RepeatGroup]
+
+    def kept(self) -> list[Kept]:
+        """Return what a spool keeps of it."""
+        found = [entry.kept() for entry in self.singles]
+        for id_, tallies in self.digests:
+            found += of_digest(id_, tallies)
+        found += [
+            Kept(
+                group.id_, Kind.UPDATE, group.update_id(), group.id_, group.count, group.unreported, group.first,
+                group.last, group.alert,
+            )
+            for group in self.groups
+        ]  # fmt: skip
+        return found

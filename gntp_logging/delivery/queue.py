@@ -368,7 +368,8 @@ class AlertQueue:
         self._sort(time.monotonic())
         with self._lock:
             left, self._outbox.left = self._outbox.left, []
-            return self._outbox.waiting(self._in_flight), left
+            snapshot = self._outbox.snapshot(self._in_flight)
+        return snapshot.kept(), left
 
     def restore(self, kept: Iterable[Kept]) -> None:
         """Go on with what an earlier process has left in the spool."""

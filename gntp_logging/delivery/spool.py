@@ -1,6 +1,6 @@
 """Keeps what waits in a file, so that it outlives the process; and takes over what other processes have left there.
 
-A thread of its own has the file: neither a slow disk nor a server that hangs delays anybody. Every quarter of a second
+A thread of its own has the file: neither a slow disk nor a server that hangs delays anybody. Five times a second
 it compares what waits in the queue with what it has written, and writes the difference in one transaction:
 
 ===================================  ====================================================================
@@ -36,8 +36,8 @@ from .spool_lock import OwnerLock, remove_left_locks
 from .threads import is_held_here, start_thread
 from .waiters import Waiter
 
-LOOK_EVERY: Final = 0.25
-"""Seconds between two looks at what waits: with WRITE_AFTER and a write, less than a second."""
+LOOK_EVERY: Final = 0.2
+"""Seconds between two looks at what waits: with WRITE_AFTER and a write, less than a second, also where much runs."""
 
 TAKE_OVER_EVERY: Final = 10.0
 """Seconds between two looks for what others have left."""

@@ -73,12 +73,11 @@ def test_what_is_written_becomes_what_waits(
 def test_of_a_digest_each_fingerprint_is_kept() -> None:
     """Under one Coalescing-ID, and under a key that stays while more come."""
     digest = Digest()
-    digest.id_ = "d"
     digest.take_in("1|key|x", Tally(make_alert("x")), 1)
-    (first,) = of_digest(digest)
+    (first,) = of_digest("d", digest.tallies.items())
     digest.take_in("1|key|y", Tally(make_alert("y")), 2)
     digest.take_in("1|key|x", Tally(make_alert("x")), 3)
-    x, y = of_digest(digest)
+    x, y = of_digest("d", digest.tallies.items())
     assert (x.key, x.coalescing_id, x.kind, x.records) == (first.key, "d", Kind.DIGEST, 2)
     assert (y.coalescing_id, y.records) == ("d", 1)
     assert x.tally().count == 2
