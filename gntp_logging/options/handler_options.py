@@ -68,7 +68,7 @@ def icon(option: str, value: object) -> Resource | None:
 
 
 def spool(value: object) -> str | None:
-    """Read the option ``spool``: a path, which may begin with ``~``, or None.
+    """Read the option ``spool``: a path, or None.
 
     Returns:
         The absolute path: a program may change its folder later.
@@ -81,7 +81,7 @@ def spool(value: object) -> str | None:
     path = os.fspath(value) if isinstance(value, os.PathLike) else value
     if not isinstance(path, str) or not path.strip() or "\0" in path or path.endswith(os.sep):
         raise OptionError("spool", "the path of a file", value)
-    return os.path.abspath(os.path.expanduser(path))
+    return os.path.abspath(path)
 
 
 def url(value: object) -> Template | None:

@@ -154,117 +154,116 @@ def test_orphans_are_what_nobody_takes(open_file: Callable[[], SpoolFile], path:
     assert file.orphans(SHOP, 1500.0) == [Waiting(OTHER, 2)]
 
 
-class TestBounds:
-    """The whole file has them."""
-
-    @pytest.fixture(autouse=True)
-    def _bounds(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(module, "MAX_ALERTS", 4)
-
-    def test_the_oldest_of_the_lowest_priority_are_too_many(self, open_file: Callable[[], SpoolFile]) -> None:
-        """Those of others count, but are not touched; rows of digests stay."""
-        file = open_file()
-        put(file, "other", make_kept("a"))
-        put(
-            file,
-            "own",
-            make_kept("high", alert=make_alert(priority=2), last=1.0),
-            make_kept("new", last=3.0),
-            make_kept("old", last=2.0),
-        )
-        assert file.surplus("own") == []
-        put(file, "own", make_kept("digest", kind=Kind.DIGEST, last=0.0), make_kept("newest", last=4.0))
-        assert file.surplus("own") == ["old", "new", "newest"]
-        assert file.surplus("nobody") == []
-
-    def test_bytes_count_and_pictures_too(
-        self, open_file: Callable[[], SpoolFile], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """An alert of a megabyte is not one of ten thousand."""
-        monkeypatch.setattr(module, "MAX_BYTES", 5000)
-        file = open_file()
-        put(file, "own", make_kept("x", "t" * 3000))
-        assert file.surplus("own") == []
-        put(file, "own", make_kept("y", alert=make_alert(icon=b"p" * 3000)))
-        assert file.surplus("own") != []
+def test_the_oldest_of_the_lowest_priority_are_too_many(
+    open_file: Callable[[], SpoolFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of others count, but are not touched; rows of digests stay."""
+    monkeypatch.setattr(module, "MAX_ALERTS", 4)
+    file = open_file()
+    put(file, "other", make_kept("a"))
+    put(
+        file,
+        "own",
+        make_kept("high", alert=make_alert(priority=2), last=1.0),
+        make_kept("new", last=3.0),
+        make_kept("old", last=2.0),
+    )
+    assert file.surplus("own") == []
+    put(file, "own", make_kept("digest", kind=Kind.DIGEST, last=0.0), make_kept("newest", last=4.0))
+    assert file.surplus("own") == ["old", "new", "newest"]
+    assert file.surplus("nobody") == []
 
 
-class TestWhatIsRefused:
-    """Each is left as it is."""
+def test_bytes_count_and_pictures_too(open_file: Callable[[], SpoolFile], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An alert of a megabyte is not one of ten thousand."""
+    monkeypatch.setattr(module, "MAX_BYTES", 5000)
+    file = open_file()
+    put(file, "own", make_kept("x", "t" * 3000))
+    assert file.surplus("own") == []
+    put(file, "own", make_kept("y", alert=make_alert(icon=b"p" * 3000)))
+    assert file.surplus("own") != []
 
-    def test_a_later_version(self, open_file: Callable[[], SpoolFile], path: str) -> None:
-        """Who knows what it means."""
-        put(open_file(), "", make_kept("x"))
-        with sqlite3.connect(path) as writer:
-            writer.execute(f"PRAGMA user_version = {VERSION + 1}")
-        writer.close()
-        with pytest.raises(SpoolError, match=f"a later release has made it \\(version {VERSION + 1}\\)"):
-            open_file()
-        with sqlite3.connect(path) as reader:
-            assert reader.execute("SELECT count(*) FROM alerts").fetchone() == (1,)
-        reader.close()
 
-    @pytest.mark.parametrize("version", [0, VERSION])
-    def test_another_programs_database(self, version: int, open_file: Callable[[], SpoolFile], path: str) -> None:
-        """Whatever version it has."""
-        with sqlite3.connect(path) as writer:
-            writer.execute("CREATE TABLE songs (name)")
-            writer.execute(f"PRAGMA user_version = {version}")
-        writer.close()
-        before = Path(path).read_bytes()
-        with pytest.raises(SpoolError, match="it is another program's database"):
-            open_file()
-        assert Path(path).read_bytes() == before
-
-    def test_what_is_no_database(self, open_file: Callable[[], SpoolFile], path: str) -> None:
-        """A diary, perhaps."""
-        Path(path).write_bytes(b"dear diary, " * 100)
-        with pytest.raises(SpoolError, match="not a database"):
-            open_file()
-        assert Path(path).read_bytes() == b"dear diary, " * 100
-
-    def test_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
-        """It is not made: the name may be misspelt."""
-        with pytest.raises(SpoolError, match="No such file or directory"):
-            SpoolFile(str(tmp_path / "missing" / "alerts.spool"))
-
-    @pytest.mark.parametrize("kind", ["link", "folder"])
-    def test_what_is_no_file(self, kind: str, open_file: Callable[[], SpoolFile], path: str) -> None:
-        """A link may lead anywhere."""
-        if kind == "link":
-            os.symlink(f"{path}.target", path)
-        else:
-            os.mkdir(path)
-        with pytest.raises(SpoolError, match="it is no regular file"):
-            open_file()
-        assert not os.path.exists(f"{path}.target")
-
-    def test_a_file_of_somebody_else(
-        self, open_file: Callable[[], SpoolFile], path: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Who could read it, and write into it."""
+def test_a_later_version(open_file: Callable[[], SpoolFile], path: str) -> None:
+    """Who knows what it means."""
+    put(open_file(), "", make_kept("x"))
+    with sqlite3.connect(path) as writer:
+        writer.execute(f"PRAGMA user_version = {VERSION + 1}")
+    writer.close()
+    with pytest.raises(SpoolError, match=f"a later release has made it \\(version {VERSION + 1}\\)"):
         open_file()
-        monkeypatch.setattr(os, "geteuid", lambda: os.stat(path).st_uid + 1)
-        with pytest.raises(SpoolError, match="it belongs to another user"):
-            open_file()
+    with sqlite3.connect(path) as reader:
+        assert reader.execute("SELECT count(*) FROM alerts").fetchone() == (1,)
+    reader.close()
 
-    def test_a_disk_that_can_only_be_read(self, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        """As the system says it."""
 
-        def refuse(*_: object) -> int:
-            raise OSError(30, "Read-only file system")
+@pytest.mark.parametrize("version", [0, VERSION])
+def test_another_programs_database(version: int, open_file: Callable[[], SpoolFile], path: str) -> None:
+    """Whatever version it has."""
+    with sqlite3.connect(path) as writer:
+        writer.execute("CREATE TABLE songs (name)")
+        writer.execute(f"PRAGMA user_version = {version}")
+    writer.close()
+    before = Path(path).read_bytes()
+    with pytest.raises(SpoolError, match="it is another program's database"):
+        open_file()
+    assert Path(path).read_bytes() == before
 
-        monkeypatch.setattr(os, "open", refuse)
-        with pytest.raises(SpoolError, match=r"^Read-only file system$"):
-            SpoolFile(path)
 
-    def test_a_lock_that_another_process_holds_for_too_long(self, open_file: Callable[[], SpoolFile]) -> None:
-        """Nothing is written, and the next transaction is."""
-        first, second = open_file(), open_file()
-        with first.transaction(), pytest.raises(SpoolError, match="locked"):
-            put(second, "", make_kept("x"))
+def test_what_is_no_database(open_file: Callable[[], SpoolFile], path: str) -> None:
+    """A diary, perhaps."""
+    Path(path).write_bytes(b"dear diary, " * 100)
+    with pytest.raises(SpoolError, match="not a database"):
+        open_file()
+    assert Path(path).read_bytes() == b"dear diary, " * 100
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    """It is not made: the name may be misspelt."""
+    with pytest.raises(SpoolError, match="No such file or directory"):
+        SpoolFile(str(tmp_path / "missing" / "alerts.spool"))
+
+
+@pytest.mark.parametrize("kind", ["link", "folder"])
+def test_what_is_no_file(kind: str, open_file: Callable[[], SpoolFile], path: str) -> None:
+    """A link may lead anywhere."""
+    if kind == "link":
+        os.symlink(f"{path}.target", path)
+    else:
+        os.mkdir(path)
+    with pytest.raises(SpoolError, match="it is no regular file"):
+        open_file()
+    assert not os.path.exists(f"{path}.target")
+
+
+def test_a_file_of_somebody_else(
+    open_file: Callable[[], SpoolFile], path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who could read it, and write into it."""
+    open_file()
+    monkeypatch.setattr(os, "geteuid", lambda: os.stat(path).st_uid + 1)
+    with pytest.raises(SpoolError, match="it belongs to another user"):
+        open_file()
+
+
+def test_a_disk_that_can_only_be_read(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the system says it."""
+
+    def refuse(*_: object) -> int:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(SpoolError, match=r"^Read-only file system$"):
+        SpoolFile(path)
+
+
+def test_a_lock_that_another_process_holds_for_too_long(open_file: Callable[[], SpoolFile]) -> None:
+    """Nothing is written, and the next transaction is."""
+    first, second = open_file(), open_file()
+    with first.transaction(), pytest.raises(SpoolError, match="locked"):
         put(second, "", make_kept("x"))
-        assert [kept.key for kept in take_over(second)] == ["x"]
+    put(second, "", make_kept("x"))
+    assert [kept.key for kept in take_over(second)] == ["x"]
 
 
 def test_a_transaction_that_fails_writes_nothing(open_file: Callable[[], SpoolFile]) -> None:
