@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from gntp_logging.configuration.environment import DEFAULTS
 from gntp_logging.gntp.channel import forget_servers
 from tests.support import RunningReceiver, running_receiver
+
+# How long an example takes, and how long it takes to be made, says how busy the machine is.
+settings.register_profile("all", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", settings.get_profile("all"), max_examples=30)
+settings.load_profile("all")
 
 Write = Callable[..., Path]
 
@@ -27,6 +34,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder, *rest = item.path.relative_to(Path(__file__).parent).parts
         if rest and folder in MARKED_FOLDERS:
             item.add_marker(MARKED_FOLDERS[folder])
+
+
+def pytest_collection_finish() -> None:
+    """Let no collection of garbage look at what lives until the end, such as all tests: many tests collect."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let a report be encoded: pytest-xdist sends it to another process, and some tests log lone surrogates."""
+    report = yield
+    report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
+    return report
 
 
 @pytest.fixture(autouse=True)

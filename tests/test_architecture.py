@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
@@ -33,13 +34,16 @@ def _modules() -> dict[str, Path]:
 WINGS: Final = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
 
 
+@functools.cache
+def _from_imports(path: Path) -> list[ast.ImportFrom]:
+    return [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ImportFrom)]
+
+
 def _imports(name: str, path: Path) -> Iterator[str]:
     """Yield what a module imports of this package, inside functions and for type checkers alone too."""
     package = ["gntp_logging", *name.split(".")]
     package = package if path.name == "__init__.py" else package[:-1]
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if not isinstance(node, ast.ImportFrom):
-            continue
+    for node in _from_imports(path):
         above = package[: len(package) - node.level + 1] if node.level else []
         module = ".".join([*above, *filter(None, [node.module])])
         if module.split(".")[0] == "gntp_logging":

@@ -21,7 +21,8 @@ from gntp_logging.gntp.network import host_and_port, without_brackets
 from gntp_logging.options.checks import nearest
 from gntp_logging.options.destination import CIPHERS
 from gntp_logging.receiver.descriptors import raise_limit
-from gntp_logging.receiver.displays import DISPLAYS, Addressed, Display, MissingExtraError, Notice, Running
+from gntp_logging.receiver.displays import DISPLAYS, Addressed, Connecting, Display, MissingExtraError, Notice, Running
+from gntp_logging.receiver.levels import LEVELS
 from gntp_logging.receiver.throttle import Throttle
 
 from . import arguments as args
@@ -36,6 +37,9 @@ _DEFAULT_DISPLAY: Final = "console"
 
 _COMPLAINT_INTERVAL: Final = 60.0
 """Seconds between two lines about an output that cannot be written: a disk stays full for a while."""
+
+FILES: Final = ("password_file", "apprise_config")
+"""Arguments that name files."""
 
 _DESCRIPTION: Final = """\
 Show what GNTP clients send, on this machine: a GNTPHandler, or any other program that speaks GNTP.
@@ -62,6 +66,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Exit codes: 0 ended by Ctrl-C or SIGTERM, or its output was closed; 1 it cannot start; 2 wrong usage.",
     )
+    add_arguments(parser)
+    parser.set_defaults(run=listen_command)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of a receiver. Each is called as what it is stored as."""
     parser.add_argument("--port", type=args.port_or_0, help=f"TCP port; 0 takes a free one (default {DEFAULT_PORT})")
     parser.add_argument(
         "--bind", default="127.0.0.1", metavar="ADDRESS", type=without_brackets,
@@ -107,7 +117,18 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--encryption", metavar="CIPHER", choices=tuple(CIPHERS), default="AES",
         help=f"cipher of the subscription, and so of what the hub sends: {', '.join(CIPHERS)} (default %(default)s)",
     )  # fmt: skip
-    parser.set_defaults(run=listen_command)
+    parser.add_argument(
+        "--apprise-config", metavar="FILE",
+        help="the targets of --display apprise: a file of Apprise's, so that their secrets are in no list of processes",
+    )  # fmt: skip
+    parser.add_argument(
+        "--apprise-level", metavar="LEVEL", choices=tuple(LEVELS), default="ERROR",
+        help=f"lowest level that makes a message: {', '.join(LEVELS)} (default %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--as-service", action="store_true",
+        help="go on without the desktop's notification service, and connect when one comes",
+    )  # fmt: skip
 
 
 def listen_command(arguments: argparse.Namespace) -> int:
@@ -123,12 +144,22 @@ def listen_command(arguments: argparse.Namespace) -> int:
         UsageError: If arguments or variables cannot be used, or do not go together.
         OSError: If the port is taken, a display cannot start, or the subscription fails.
     """
-    environment = _environment(os.environ)
-    port, passwords = _port(arguments.port, environment), _passwords(arguments, environment)
-    _refuse_what_is_open_or_cannot_work(arguments, passwords)
+    port, passwords = resolved(arguments)
     with _until_stopped() as stop:
         _serve(arguments, port, passwords, stop)
     return 0
+
+
+def resolved(arguments: argparse.Namespace) -> tuple[int, list[str]]:
+    """Return the port and the passwords, which variables may give.
+
+    Raises:
+        UsageError: If arguments or variables cannot be used, or do not go together.
+    """
+    environment = _environment(os.environ)
+    port, passwords = _port(arguments.port, environment), _passwords(arguments, environment)
+    _refuse_what_is_open_or_cannot_work(arguments, passwords)
+    return port, passwords
 
 
 def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], stop: Stop) -> None:
@@ -137,7 +168,7 @@ def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], s
 
     raise_limit(DEFAULT_BUDGET.connections)
     subscriber = _subscriber(arguments, passwords)
-    displays = {name: _made(name) for name in arguments.display or [_DEFAULT_DISPLAY]}
+    displays = {name: made(name, arguments) for name in arguments.display or [_DEFAULT_DISPLAY]}
     writing = [display for name, display in displays.items() if DISPLAYS[name].writes]
     throttle = Throttle(_COMPLAINT_INTERVAL)
 
@@ -164,6 +195,9 @@ def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], s
     with contextlib.ExitStack() as at_the_end:
         for name, display in displays.items():
             if isinstance(display, Running):
+                if isinstance(display, Connecting):
+                    # Another display shows what comes; of a service nobody sees that it ends.
+                    display.may_be_away = arguments.as_service or len(displays) > 1
                 _start(name, display)
                 at_the_end.callback(display.close)
             if isinstance(display, Addressed):
@@ -218,12 +252,18 @@ def _why(error: Exception) -> str:
     return str(error)
 
 
-def _made(name: str) -> Display:
+def made(name: str, arguments: argparse.Namespace) -> Display:
+    """Make a display.
+
+    Raises:
+        OSError: If it needs packages that are not installed, or stdout, which is closed.
+    """
     kind = DISPLAYS[name]
     if kind.writes and sys.__stdout__ is None:  # sys.stdout is the null device then
         raise OSError(f"--display {name} writes to standard output, and that is closed")
+    options = {"config": arguments.apprise_config, "level": arguments.apprise_level} if name == "apprise" else {}
     try:
-        return kind(sys.stdout)
+        return kind(sys.stdout, **options)
     except MissingExtraError as error:
         raise OSError(f"--display {name} {error}") from error
 
@@ -306,6 +346,8 @@ def _refuse_what_is_open_or_cannot_work(arguments: argparse.Namespace, passwords
         raise UsageError(f"--bind {arguments.bind} without a password would show what anybody sends: {hint}")
     if arguments.hub and not passwords:
         raise UsageError("--hub needs a password, which subscribers must have: give --password-file or --password")
+    if ("apprise" in arguments.display) != (arguments.apprise_config is not None):
+        raise UsageError("--display apprise and --apprise-config FILE go together")
     for option, is_given in (
         ("--require-encryption", arguments.require_encryption),
         ("--minimum-hash", arguments.minimum_hash),

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final, TextIO
 
-from .protocols import Addressed, Display, Notice, Observer, Patient, Reporting, Running
+from .protocols import Addressed, Connecting, Display, Notice, Observer, Patient, Reporting, Running
 
 __all__ = [
     "DISPLAYS",
     "Addressed",
+    "Connecting",
     "Display",
     "Kind",
     "MissingExtraError",
@@ -55,11 +56,12 @@ class Kind:
     writes: bool = False
     extra: str = ""
 
-    def __call__(self, stream: TextIO) -> Display:
+    def __call__(self, stream: TextIO, **options: object) -> Display:
         """Make the display.
 
         Args:
             stream: What the program writes to.
+            options: What its constructor takes beside that.
 
         Returns:
             The display; one that is :class:`Running` must still be started.
@@ -74,7 +76,7 @@ class Kind:
             if not self.extra:
                 raise
             raise MissingExtraError(self.extra, error.name or "") from error
-        display: Display = made(stream) if self.writes else made()
+        display: Display = made(stream, **options) if self.writes else made(**options)
         return display
 
 
@@ -83,5 +85,6 @@ DISPLAYS: Final[Mapping[str, Kind]] = {
     "json": Kind("one JSON object a line, for scripts", "json_lines.JsonDisplay", writes=True),
     "web": Kind("a page in the browser", "web.WebDisplay", extra="web"),
     "desktop": Kind("toasts of the desktop", "desktop.DesktopDisplay", extra="desktop"),
+    "apprise": Kind("messages to phones and chats", "apprise_display.AppriseDisplay", extra="apprise"),
 }
 """Makes each display, by its name."""

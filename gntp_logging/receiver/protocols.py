@@ -91,6 +91,17 @@ class Addressed(Protocol):
 
 
 @runtime_checkable
+class Connecting(Protocol):
+    """A display that needs a service, and connects to it again with each toast until there is one.
+
+    Attributes:
+        may_be_away: Whether ``start`` goes on without the service.
+    """
+
+    may_be_away: bool
+
+
+@runtime_checkable
 class Reporting(Protocol):
     """A display that learns only after ``show`` that it could not show a toast."""
 

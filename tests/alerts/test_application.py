@@ -172,6 +172,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.program
 def test_the_entry_point_is_found(folder: Path) -> None:
     """Of a package, of a launcher; a script has none."""
     assert started("-m", "shop", folder=folder) == f"('{folder}/shop/__main__.py', 'shop', False)\n"

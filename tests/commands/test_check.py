@@ -295,7 +295,7 @@ def test_what_a_spool_keeps_is_named(capsys: pytest.CaptureFixture[str], tmp_pat
         lines = f"host = '127.0.0.1'\nport = {receiver.port}\napp_name = 'shop'\nspool = '{spool}'\n"
         (tmp_path / "x.toml").write_text(f"[gntp]\n{lines}", "utf-8")
         assert main(["check", "--config", str(tmp_path / "x.toml"), "--wait", "0"]) == 0
-        assert "for the shop" in "".join(toast.text for toast in receiver.toasts)
+        assert "for the shop" in {toast.title for toast in receiver.toasts}
     output = " ".join(capsys.readouterr().out.split())
     assert f"note spool {spool} keeps 1 alert for bank on 127.0.0.1:{other} -> no handler of this file" in output
     assert re.search(r"ok handler gntp [\d.]+ ms its alert was shown", output)

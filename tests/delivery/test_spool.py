@@ -16,7 +16,7 @@ import pytest
 import gntp_logging.delivery.spool as module
 from gntp_logging import GNTPHandler
 from gntp_logging.delivery.spool import FORGOTTEN_AFTER
-from tests.support import PATIENCE, free_port, running_receiver, said, wait_until
+from tests.support import PATIENCE, free_port, running_receiver, wait_until
 
 Attach = Callable[..., GNTPHandler]
 
@@ -76,7 +76,7 @@ def test_what_a_closed_handler_has_left_it_takes_back(attach: Attach, logger: lo
     assert (handler.stats().spooled, handler.stats().accepted) == (2, 2)
     with running_receiver(port=port) as receiver:
         logger.error("second")
-        assert sorted(said(toast).partition("\n")[0] for toast in receiver.wait_for(2)) == ["first", "second"]
+        assert sorted(toast.title for toast in receiver.wait_for(2)) == ["2 × first", "second"]
         assert handler.flush(PATIENCE)
         stats = handler.stats()
     assert (stats.accepted, stats.restored, stats.shown, stats.folded, stats.spooled) == (5, 2, 2, 1, 2)
@@ -101,10 +101,11 @@ def test_late_alerts_are_one_digest(attach: Attach, logger: logging.Logger, spoo
     with running_receiver(port=port) as receiver:
         handler = attach(port)
         assert handler.flush(PATIENCE)
-        digest, young = sorted(receiver.toasts, key=lambda toast: toast.title, reverse=True)
-    assert young.text.startswith("young")
-    assert digest.title.startswith("while nobody was there: 3 alerts ")
+        digest, young = sorted(receiver.toasts, key=lambda toast: toast.title)
+    assert young.title == "young"
+    assert digest.title.startswith("while nobody was there: 3 alerts from ")
     assert " to " in digest.title
+    assert digest.title.endswith(", 2 × bank, 1 × disk")
     stats = handler.stats()
     assert (stats.restored, stats.digested, stats.shown) == (4, 3, 1)
 
@@ -117,7 +118,7 @@ def test_a_clock_that_jumps_costs_nothing(attach: Attach, logger: logging.Logger
     change(spool, "UPDATE alerts SET first = NULL, last = NULL WHERE alert LIKE '%never%'")
     with running_receiver(port=port) as receiver:
         assert attach(port).flush(PATIENCE)
-        assert sorted(said(toast).partition("\n")[0] for toast in receiver.toasts) == ["future", "never"]
+        assert sorted(toast.title for toast in receiver.toasts) == ["future", "never"]
 
 
 def test_what_is_for_nobody_is_named_once_and_shown_after_a_week(
@@ -139,7 +140,7 @@ def test_what_is_for_nobody_is_named_once_and_shown_after_a_week(
         change(spool, "UPDATE alerts SET last = ?", time.time() - FORGOTTEN_AFTER - 10)
         assert attach(receiver.port).flush(PATIENCE)
         (toast,) = receiver.toasts
-    assert toast.text.startswith("for the bank")
+    assert toast.title == "for the bank"
 
 
 def test_alerts_go_on_without_a_spool_that_fails_and_it_is_used_again(

@@ -66,6 +66,10 @@ class Listening:
         """The port of the pages."""
         return self._program.number_after("alerts are shown at http://127.0.0.1:")
 
+    def wait_for(self, text: str, count: int) -> None:
+        """Wait until it has written something so often."""
+        self._program.wait_for(text, count)
+
     def bytes_of(self, request: Request, *, keep_alive: bool = False) -> bytes:
         """Return a request as it is sent to this receiver."""
         return encode(request, key=self._key, keep_alive=keep_alive)
@@ -104,20 +108,21 @@ def test_the_bounds_of_the_document_are_those_of_the_code_and_add_up() -> None:
     pytest.importorskip("desktop_notifier", reason="needs desktop-notifier: pip install 'gntp-logging[desktop]'")
     from gntp_logging.receiver import desktop, web
 
-    known = 50 * hub.KNOWN_BYTES
     bounds = {
         "24 MB, 21 MB": DEFAULT_BUDGET.held,
         "32 MB": 32 << 20,
         "1,000, of 11 kB each": 11_000 * DEFAULT_BUDGET.connections,
         "6 MB, 1,000": registry.MAX_REGISTRATIONS,
-        "pictures | 4 MB": registry.MAX_PICTURES,
+        "pictures | 3 MB": registry.MAX_PICTURES,
         "1 MB, 500": reactions.MAX_AWAITED_BYTES,
         "4 MB, 2 MB for one": hub.ALL_QUEUES_BYTES,
-        "encoded | 4 MB": hub.SENDING_BYTES,
-        "64 kB for each of 50": known,
+        "encoded | 2 MB": hub.SENDING_BYTES,
+        "answer | 48 kB for each of 50": hub.MAX_SUBSCRIBERS * hub.ANSWER_BYTES,
+        "knows | 32 kB for each of 50": hub.MAX_SUBSCRIBERS * hub.KNOWN_BYTES,
         "1 MB of names": incidents.MAX_KEPT,
         "2 MB, 300": web.MAX_BYTES,
-        "page | 2 MB": web.MAX_PICTURES,
+        "of the page | 2 MB": web.MAX_PICTURES,
+        "to the page | 2 MB": web.MAX_PICTURES,
         "512 kB": web._PENDING,
         "50, 1 MB": desktop.MAX_WAITING_PICTURES,
     }
@@ -270,6 +275,58 @@ def test_a_request_of_many_short_lines_is_bounded(listen: Listen) -> None:
             with connected(running.port) as sock:
                 sock.sendall(head + line * (4_000_000 // len(line)) + b"\r\n\r\n")
                 assert sock.recv(4).startswith(b"GNTP")
+
+
+def test_names_of_headers_that_go_back_are_not_kept(listen: Listen) -> None:
+    """A name may be as long as a request."""
+    with listen() as running:
+        running.send(REGISTER)
+        request = running.bytes_of(NotifyRequest("app", Notification("event", "title")))
+        for number in range(60):
+            with connected(running.port) as sock:
+                sock.sendall(request[:-2] + b"Data-%d%s: x\r\n\r\n" % (number, b"n" * 3_000_000))
+                assert sock.recv(4).startswith(b"GNTP")
+
+
+@pytest.mark.parametrize("count", [1023, 1024])
+def test_many_short_headers_are_bounded_while_they_wait(listen: Listen, count: int) -> None:
+    """For more blocks, or for a picture: parsed, each would be an object. What is refused is not kept either."""
+    block = b"".join(b"%02d:\r\n" % number for number in range(32)) + b"\r\n"
+    head = b"GNTP/1.0 REGISTER NONE\r\nApplication-Name: app\r\nX-It: x-growl-resource://it\r\n"
+    with listen() as running, contextlib.ExitStack() as crowd:
+        waiting = [crowd.enter_context(connected(running.port)) for _ in range(40)]
+        for sock in waiting:
+            sock.sendall(head + b"Notifications-Count: 1024\r\n\r\n" + block * count)
+        if count == 1024:
+            assert all(sock.recv(4) for sock in waiting)
+
+
+def test_long_texts_are_bounded_while_they_wait_for_a_picture(listen: Listen) -> None:
+    """One wide character gives all others of its text four bytes in memory."""
+    request = encode(NotifyRequest("app", Notification("event", "title", "😀" + "x" * 3_800_000, icon=Resource(PNG))))
+    with listen() as running, contextlib.ExitStack() as crowd:
+        for number in range(6):
+            sock = crowd.enter_context(socket.socket())
+            sock.settimeout(PATIENCE)
+            sock.bind((f"127.0.0.{1 + number % 3}", 0))
+            sock.connect(("127.0.0.1", running.port))
+            sock.sendall(request[: request.index(PNG) - 20])
+
+
+def test_answers_of_subscribers_are_bounded(listen: Listen) -> None:
+    """Each may answer as much as it likes, at the same time as all others."""
+    head = b"GNTP/1.0 -OK NONE\r\nResponse-Action: NOTIFY\r\nData-It: " + b"x" * 3_900_000
+
+    def answer(sock: socket.socket, _number: int) -> None:
+        sock.sendall(head)
+        _read_all(sock)
+
+    with listen("--hub", password="secret") as running, ScriptedServer(answer) as subscriber:
+        running.send(REGISTER)
+        for number in range(50):
+            running.send(SubscribeRequest(f"id {number}", "talkative", subscriber.port))
+        running.send(NotifyRequest("app", Notification("event", "title")))
+        running.wait_for('"event": "lost"', 50)
 
 
 def test_idle_connections_are_bounded(listen: Listen) -> None:

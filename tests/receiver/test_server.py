@@ -406,6 +406,8 @@ def test_in_a_crowd_the_oldest_silent_connection_gives_way(budget: Budget) -> No
     with running_receiver(budget=budget) as receiver, contextlib.ExitStack() as crowd:
         first, *others = [crowd.enter_context(connected(receiver.port)) for _ in range(4)]
         wait_until(lambda: _open_connections(receiver) == 4)
+        guests = list(receiver.receiver.server._connections)
+        wait_until(lambda: all(guest.is_idle() for guest in guests))  # one that is not read yet gives way to nobody
 
         assert ask(receiver.port, register()).message_type == "-OK"
 

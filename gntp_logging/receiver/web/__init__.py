@@ -9,20 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import hmac
 import json
+import logging
 import os
+import threading
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from gntp_logging.gntp.constants import random_hex_string
 from gntp_logging.gntp.models import Resource, is_web_url
 from gntp_logging.gntp.network import host_and_port
 from gntp_logging.receiver.cuts import cut
+from gntp_logging.receiver.descriptors import affordable_connections
 from gntp_logging.receiver.loop_thread import LoopThread
 from gntp_logging.receiver.protocols import Notice
 from gntp_logging.receiver.reactions import React, Reaction
@@ -47,6 +52,12 @@ MAX_PAGES: Final = 20
 
 MAX_CONNECTIONS: Final = 100
 """Connections to the page's server. With one more, the oldest gives way that is no page's stream of toasts."""
+
+_ACCEPTS: Final = 4
+"""Connections that are accepted in one turn of the loop, before any of them is counted; asyncio's backlog."""
+
+_BACKLOG: Final = 128
+"""Connections that the system keeps meanwhile."""
 
 _PENDING: Final = 512 * 1024
 """Bytes that wait for a page, the same for all. One that is further behind is closed, and connects again by itself."""
@@ -82,6 +93,16 @@ _PICTURES: Final = (
     (b"\x00\x00\x01\x00", "image/x-icon"),
     (b"BM", "image/bmp"),
 )
+
+
+def _is_own_mistake(record: logging.LogRecord) -> bool:
+    """Tell whether what aiohttp logs may be a mistake of this package: strangers could fill the terminal otherwise."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, (HttpProcessingError, web.RequestPayloadError, OSError))
+
+
+_LOGGER: Final = logging.getLogger("gntp_logging.receiver.web")
+_LOGGER.addFilter(_is_own_mistake)
 
 
 @dataclass(frozen=True)
@@ -185,6 +206,8 @@ class WebDisplay:
         self._size = 0
         self._pictures: OrderedDict[str, bytes] = OrderedDict()
         self._number = 0
+        self._arriving = 0  # bytes of the pictures that the loop has not taken yet
+        self._lock = threading.Lock()  # guards their number, which the receiver's thread raises
         self._pages: dict[_Page, asyncio.BaseTransport | None] = {}
         self._loop = LoopThread("gntp-web", self._serving)
 
@@ -204,7 +227,16 @@ class WebDisplay:
 
     def show(self, toast: Toast) -> None:
         """Show a toast on all pages."""
-        self._loop.call(lambda: self._add(toast))
+        icon, size = toast.icon if _is_showable(toast.icon) else None, 0
+        with self._lock:
+            if isinstance(icon, Resource):
+                size = len(icon.data or b"")
+            if self._arriving + size > MAX_PICTURES:  # they may come faster than the loop takes them
+                icon, size = None, 0
+            self._arriving += size
+        title, text = cut(toast.title, MAX_TITLE), cut(toast.text, MAX_TEXT)
+        kept = dataclasses.replace(toast, title=title, text=text, icon=icon, headers={})
+        self._loop.call(lambda: self._arrive(kept, size))
 
     def notice(self, notice: Notice) -> None:
         """Show an event on all pages if it has a toast, or if something went wrong; others are not for people."""
@@ -218,18 +250,23 @@ class WebDisplay:
 
     @contextlib.asynccontextmanager
     async def _serving(self) -> AsyncIterator[None]:
+        with self._lock:
+            self._arriving = 0  # what came while nobody served was not taken
         app = web.Application(middlewares=[_secured], client_max_size=_MAX_REACTION)
         for path in _FILES:
             app.router.add_get(path, _file)
         app.router.add_get("/events", self._guarded(self._events))
         app.router.add_get("/picture/{id}", self._guarded(self._picture))
         app.router.add_post("/react", self._guarded(self._react))
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        runner = web.AppRunner(app, access_log=None, logger=_LOGGER, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
         try:
             server = await asyncio.get_running_loop().create_server(
-                lambda: self._connection(runner.server), self._host, self._port
+                lambda: self._connection(runner.server), self._host, self._port, backlog=_ACCEPTS
             )
+            for bound in server.sockets:
+                with contextlib.closing(bound.dup()) as listener:
+                    listener.listen(_BACKLOG)
             try:
                 self.url = f"http://{host_and_port(self._host, _port(server.sockets))}/?token={self._token}"
                 yield
@@ -243,9 +280,9 @@ class WebDisplay:
     def _connection(self, server: web.Server | None) -> asyncio.Protocol:
         """Return the protocol of a new connection; where there are too many, close an old one."""
         assert server is not None
-        if len(server.connections) >= MAX_CONNECTIONS:
-            pages = set(self._pages.values())
-            oldest = next((each for each in server.connections if each.transport not in pages), None)
+        if len(server.connections) >= affordable_connections(MAX_CONNECTIONS):
+            staying = {*self._pages.values(), None}  # what is closing already has no transport
+            oldest = next((each for each in server.connections if each.transport not in staying), None)
             if oldest is not None:
                 oldest.force_close()
         return server()
@@ -262,6 +299,11 @@ class WebDisplay:
             return await handler(request)
 
         return guarded
+
+    def _arrive(self, toast: Toast, size: int) -> None:
+        with self._lock:
+            self._arriving -= size
+        self._add(toast)
 
     def _add(self, toast: Toast) -> None:
         self._number += 1
@@ -286,7 +328,7 @@ class WebDisplay:
 
     def _keep_picture(self, icon: str | Resource | None) -> str:
         """Remember a picture that browsers can show; return its identifier, or an empty string."""
-        if not isinstance(icon, Resource) or icon.data is None or not _picture_type(icon.data):
+        if not isinstance(icon, Resource) or icon.data is None or not _is_showable(icon):
             return ""
         id_ = icon.unique_id() or ""
         self._pictures[id_] = icon.data
@@ -343,7 +385,7 @@ class WebDisplay:
         """Take a reaction to a toast."""
         try:
             number, reaction = _reaction(await request.read())
-        except (ValueError, RecursionError, web.HTTPRequestEntityTooLarge, web.RequestPayloadError):
+        except (ValueError, RecursionError, OSError, web.HTTPRequestEntityTooLarge, web.RequestPayloadError):
             raise web.HTTPBadRequest(text="allowed is a number, and CLICK or CLOSE") from None
         found = next(((key, shown) for key, shown in self._shown.items() if shown.number == number), None)
         if found is None:
@@ -364,7 +406,7 @@ def _reaction(body: bytes) -> tuple[int, Reaction]:
         ValueError: If the body is anything else.
         RecursionError: If it is nested too deeply to be read.
     """
-    given = json.loads(body)
+    given = json.loads(body.decode("utf-8"))  # of bytes, it would guess the encoding
     if not isinstance(given, dict) or type(given.get("number")) is not int:  # True is an int to isinstance
         raise ValueError("no number")
     reaction = Reaction(given.get("reaction"))
@@ -381,6 +423,10 @@ def _port(sockets: Iterable[Any]) -> int:
     """Return the port of a server's first socket."""
     port: int = next(iter(sockets)).getsockname()[1]
     return port
+
+
+def _is_showable(icon: str | Resource | None) -> bool:
+    return isinstance(icon, Resource) and icon.data is not None and bool(_picture_type(icon.data))
 
 
 def _picture_type(data: bytes) -> str:
