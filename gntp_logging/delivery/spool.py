@@ -125,7 +125,9 @@ class Spool:
         _release(self._wake)
 
     def first_look(self, deadline: float) -> None:
-        """Restore what others have left, if that was not tried before; wait for it until a deadline."""
+        """Restore what was left by others, or by this handler when it was closed; wait for it until a deadline."""
+        if self._life is None and self._queue.has_work():
+            self._start()  # before the worker's thread does: this flush waits for what a closed handler takes back
         if self._has_looked or not os.path.exists(self.settings.path):
             return
         self._start()
@@ -175,7 +177,7 @@ class Spool:
     def _start(self) -> None:
         if self._life is not None or exit_.begun:  # at exit no thread can be counted on
             return
-        self._is_ending = False
+        self._is_ending = self._has_looked = False
         self._take_over_at = 0.0  # a handler that was closed, and is used again, takes back what it has left
         life = self._life = object()
         try:

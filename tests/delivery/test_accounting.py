@@ -9,6 +9,7 @@ import logging.config
 import os
 import re
 import sys
+import tempfile
 import threading
 from typing import Any
 
@@ -53,6 +54,7 @@ class HandlerMachine(RuleBasedStateMachine):
         self.port = free_port()
         self.server: Receiver | None = None
         self.logged = 0
+        self.folder = tempfile.TemporaryDirectory()
         self.is_forgotten = False
         self.idle_threads = _thread._count()
 
@@ -62,9 +64,12 @@ class HandlerMachine(RuleBasedStateMachine):
         repeat_window=st.sampled_from([0, 60]),
         on_error=st.sampled_from([None, sys_exit]),
         is_up=st.booleans(),
+        spools=st.booleans(),
     )
-    def begin(self, *, is_up: bool, **options: Any) -> None:
-        """Make the handler, with any options."""
+    def begin(self, *, is_up: bool, spools: bool, **options: Any) -> None:
+        """Make the handler, with any options, and with a spool or without."""
+        if spools:
+            options["spool"] = f"{self.folder.name}/alerts.spool"
         self.handler = GNTPHandler(
             host="127.0.0.1", port=self.port, app_name="shop", shutdown_timeout=PATIENCE, timeout=PATIENCE, **options
         )
@@ -132,7 +137,8 @@ class HandlerMachine(RuleBasedStateMachine):
             for _ in range(number):
                 self.logger.error("in the child")
             delivered = self.handler.flush(PATIENCE) or not self.is_up
-            return delivered and self.handler.stats().accepted == number
+            stats = self.handler.stats()
+            return delivered and stats.accepted - stats.restored == number
 
         if self.is_up:
             self.flush()  # what arrives from now on is the child's
@@ -160,8 +166,9 @@ class HandlerMachine(RuleBasedStateMachine):
         """As often as it was logged."""
         if hasattr(self, "handler"):
             stats = self.handler.stats()
-            parts = (stats.shown, stats.folded, stats.digested, *stats.dropped.values(), stats.queued)
-            assert sum(parts) == self.logged
+            parts = (stats.shown, stats.folded, stats.digested, *stats.dropped.values(), stats.queued, stats.spooled)
+            assert sum(parts) == stats.accepted
+            assert stats.accepted - stats.restored == self.logged
             assert min(parts) >= 0
 
     def teardown(self) -> None:
@@ -169,6 +176,7 @@ class HandlerMachine(RuleBasedStateMachine):
         with contextlib.ExitStack() as ends:
             if self.server is not None:
                 ends.callback(self.server.stop)
+            ends.callback(self.folder.cleanup)
             ends.callback(self.handler.close)
             if self.server is not None:
                 self.flush()
