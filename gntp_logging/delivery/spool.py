@@ -75,6 +75,19 @@ class SpoolSettings:
         return cls(path, max_age, Addressee(server.lower(), application))
 
 
+class _Request(Waiter):
+    """Somebody waits for a look at everything.
+
+    Attributes:
+        is_last: Whether the thread ends with it.
+    """
+
+    def __init__(self, *, is_last: bool) -> None:
+        """Begin to wait."""
+        super().__init__(0)
+        self.is_last: bool = is_last
+
+
 class Spool:
     """The spool of one worker, in one process."""
 
@@ -110,9 +123,8 @@ class Spool:
         self._retry_at = self._take_over_at = 0.0
         self._has_failed = self._has_looked = False
         self._life: object | None = None  # the thread that goes on; every other one ends
-        self._is_ending = False
         self._turn = threading.RLock()  # held during a look
-        self._requests: deque[Waiter] = deque()
+        self._requests: deque[_Request] = deque()
         self._wake = threading.Lock()  # flags, as the worker's
         self._hurry = threading.Lock()
 
@@ -133,11 +145,12 @@ class Spool:
         self._start()
         self.settle(deadline)
 
-    def settle(self, deadline: float) -> dict[str, int]:
+    def settle(self, deadline: float, *, is_last: bool = False) -> dict[str, int]:
         """Write all that waits, however short, and remove what does not; wait for it until a deadline.
 
         Args:
             deadline: In seconds of time.monotonic.
+            is_last: Whether the thread ends then, and closes the file.
 
         Returns:
             How many records each row keeps, by key, as far as they were written in time.
@@ -147,7 +160,7 @@ class Spool:
         elif self._life is None:
             self._look_here(deadline)
         else:
-            request = Waiter(0)
+            request = _Request(is_last=is_last)
             self._requests.append(request)
             _release(self._hurry)
             _release(self._wake)
@@ -156,9 +169,8 @@ class Spool:
 
     def end(self, deadline: float) -> None:
         """Settle, end the thread, and close the file; what was left to the spool is anybody's then."""
-        self._is_ending = True
-        self.settle(deadline)
-        self._life = None
+        self.settle(deadline, is_last=True)
+        self._life = None  # where that took too long, the thread ends with its next look
         if self._turn.acquire(timeout=max(0.0, deadline - time.monotonic())):
             try:
                 if self._lock is not None and not self._written:
@@ -177,7 +189,7 @@ class Spool:
     def _start(self) -> None:
         if self._life is not None or exit_.begun:  # at exit no thread can be counted on
             return
-        self._is_ending = self._has_looked = False
+        self._has_looked = False
         self._take_over_at = 0.0  # a handler that was closed, and is used again, takes back what it has left
         life = self._life = object()
         try:
@@ -190,21 +202,21 @@ class Spool:
         # close what is the parent's.
         file: SpoolFile | None = None
         while self._life is life:
-            is_last = self._is_ending
             requests = [self._requests.popleft() for _ in range(len(self._requests))]
             with self._turn:
                 file = self._look(file, everything=bool(requests))
-            if is_last and self._life is life:
+            if any(request.is_last for request in requests) and self._life is life:
                 self._life = None
             if self._life is not life:
                 _close(file)
                 requests += self._requests
             for request in requests:
                 request.release(settled=True)
-            if not (self._written or self._left or self._has_work()):
+            if self._life is life and not (self._written or self._left or self._has_work()):
                 self._wake.acquire(timeout=max(0.0, self._take_over_at - time.monotonic()))
-            if not self._requests:
+            if self._life is life and not self._requests:
                 self._hurry.acquire(timeout=LOOK_EVERY)
+        _close(file)
 
     def _look_here(self, deadline: float) -> None:
         """Look once, on the calling thread."""

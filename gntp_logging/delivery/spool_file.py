@@ -114,7 +114,7 @@ class SpoolFile:
         self._path = path
         with _explained():
             _make_private(path)
-            self._connection = sqlite3.connect(path, patience, isolation_level=None, check_same_thread=False)
+            self._connection = sqlite3.connect(path, timeout=patience, isolation_level=None)
             try:
                 self._prepare()
             except BaseException:
