@@ -18,6 +18,7 @@ import math
 import os
 import sqlite3
 import stat
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
@@ -116,14 +117,21 @@ class SpoolFile:
             _make_private(path)
             self._connection = sqlite3.connect(path, timeout=patience, isolation_level=None)
             try:
-                self._prepare()
+                self._prepare(time.monotonic() + patience)
             except BaseException:
                 self._connection.close()
                 raise
 
-    def _prepare(self) -> None:
-        if self._is_new():
-            self._connection.execute("PRAGMA journal_mode = WAL")
+    def _prepare(self, deadline: float) -> None:
+        while self._is_new():
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                # Another process makes the file just now. SQLite waits for its lock everywhere but here.
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+                continue
             with self.transaction():
                 if self._is_new():  # else another process was faster
                     for statement in _TABLES:

@@ -6,6 +6,7 @@ import math
 import os
 import sqlite3
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import gntp_logging.delivery.spool_file as module
 from gntp_logging.delivery.kept import Kept, Kind
 from gntp_logging.delivery.spool_file import VERSION, Addressee, SpoolError, SpoolFile, Waiting
 from gntp_logging.delivery.spool_lock import OwnerLock
-from tests.support import make_alert
+from tests.support import PATIENCE, make_alert
 
 SHOP = Addressee("desk:23053", "shop")
 OTHER = Addressee("desk:23053", "bank")
@@ -264,6 +265,26 @@ def test_a_lock_that_another_process_holds_for_too_long(open_file: Callable[[], 
         put(second, "", make_kept("x"))
     put(second, "", make_kept("x"))
     assert [kept.key for kept in take_over(second)] == ["x"]
+
+
+def test_many_may_make_the_file_at_once(path: str) -> None:
+    """Each finds it whole."""
+    failures: list[BaseException] = []
+    barrier = threading.Barrier(8)
+
+    def make() -> None:
+        try:
+            barrier.wait(PATIENCE)
+            SpoolFile(path).close()
+        except BaseException as error:  # noqa: BLE001 - the test's thread raises it
+            failures.append(error)
+
+    threads = [threading.Thread(target=make) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
 
 
 def test_a_transaction_that_fails_writes_nothing(open_file: Callable[[], SpoolFile]) -> None:
