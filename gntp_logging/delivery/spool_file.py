@@ -142,11 +142,12 @@ class SpoolFile:
         self._connection.execute("PRAGMA synchronous = NORMAL")  # a power cut may cost a second; a kill costs nothing
 
     def _is_new(self) -> bool:
-        if self._number("PRAGMA application_id") == _APPLICATION_ID:
-            return False
-        if self._number("SELECT count(*) FROM sqlite_master"):
+        # In this order: another process may make the file between the two.
+        if not self._number("SELECT count(*) FROM sqlite_master"):
+            return True
+        if self._number("PRAGMA application_id") != _APPLICATION_ID:
             raise SpoolError("it is another program's database")
-        return True
+        return False
 
     def close(self) -> None:
         """Close it."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import sqlite3
 import stat
-import threading
+import subprocess
+import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,7 @@ import gntp_logging.delivery.spool_file as module
 from gntp_logging.delivery.kept import Kept, Kind
 from gntp_logging.delivery.spool_file import VERSION, Addressee, SpoolError, SpoolFile, Waiting
 from gntp_logging.delivery.spool_lock import OwnerLock
-from tests.support import PATIENCE, make_alert
+from tests.support import make_alert
 
 SHOP = Addressee("desk:23053", "shop")
 OTHER = Addressee("desk:23053", "bank")
@@ -267,24 +270,35 @@ def test_a_lock_that_another_process_holds_for_too_long(open_file: Callable[[], 
     assert [kept.key for kept in take_over(second)] == ["x"]
 
 
+@pytest.mark.program
 def test_many_may_make_the_file_at_once(path: str) -> None:
-    """Each finds it whole."""
-    failures: list[BaseException] = []
-    barrier = threading.Barrier(8)
-
-    def make() -> None:
-        try:
-            barrier.wait(PATIENCE)
-            SpoolFile(path).close()
-        except BaseException as error:  # noqa: BLE001 - the test's thread raises it
-            failures.append(error)
-
-    threads = [threading.Thread(target=make) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    """Four processes, again and again: each finds it whole."""
+    program = """
+        import sys
+        from gntp_logging.delivery.spool_file import SpoolFile
+        print("ready", flush=True)
+        for number in range(40):
+            sys.stdin.readline()
+            SpoolFile(f"{sys.argv[1]}{number}", patience=10).close()
+            print(number, flush=True)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program), path]
+    with contextlib.ExitStack() as stack:
+        makers = [
+            stack.enter_context(
+                subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+            )
+            for _ in range(4)
+        ]
+        for maker in makers:
+            stack.callback(maker.kill)
+        for said in ["ready", *map(str, range(40))]:
+            for maker in makers:
+                assert maker.stdout is not None
+                assert maker.stdout.readline() == f"{said}\n"
+            for maker in makers:
+                assert maker.stdin is not None
+                maker.stdin.write("\n")
 
 
 def test_a_transaction_that_fails_writes_nothing(open_file: Callable[[], SpoolFile]) -> None:
