@@ -140,7 +140,7 @@ class Soak:
             with contextlib.suppress(ValueError):  # a line that a kill has cut
                 toast = json.loads(line)
                 if "text" in toast:  # else it is no toast
-                    record = toast["text"].partition("<")[2].partition(">")[0]
+                    record = f"{toast['title']} {toast['text']}".partition("<")[2].partition(">")[0]
                     found[record].add(toast["headers"]["Notification-Coalescing-ID"])
         return found
 

@@ -158,7 +158,7 @@ class Spool:
         if is_held_here(self._turn):
             pass  # this thread was interrupted in the middle of a look, which goes on afterwards
         elif self._life is None:
-            self._look_here(deadline)
+            self._look_here(deadline, is_last=is_last)
         else:
             request = _Request(is_last=is_last)
             self._requests.append(request)
@@ -203,9 +203,10 @@ class Spool:
         file: SpoolFile | None = None
         while self._life is life:
             requests = [self._requests.popleft() for _ in range(len(self._requests))]
+            is_last = any(request.is_last for request in requests)
             with self._turn:
-                file = self._look(file, everything=bool(requests))
-            if any(request.is_last for request in requests) and self._life is life:
+                file = self._look(file, everything=bool(requests), is_last=is_last)
+            if is_last and self._life is life:
                 self._life = None
             if self._life is not life:
                 _close(file)
@@ -218,24 +219,27 @@ class Spool:
                 self._hurry.acquire(timeout=LOOK_EVERY)
         _close(file)
 
-    def _look_here(self, deadline: float) -> None:
+    def _look_here(self, deadline: float, *, is_last: bool) -> None:
         """Look once, on the calling thread."""
         left = deadline - time.monotonic()
         if left <= 0 or not self._turn.acquire(timeout=left):
             return
         try:
-            _close(self._look(None, everything=True, patience=left))
+            _close(self._look(None, everything=True, is_last=is_last, patience=left))
         finally:
             self._turn.release()
 
     # -- One look ------------------------------------------------------------------------------
 
-    def _look(self, file: SpoolFile | None, *, everything: bool, patience: float = PATIENCE) -> SpoolFile | None:
+    def _look(
+        self, file: SpoolFile | None, *, everything: bool, is_last: bool, patience: float = PATIENCE
+    ) -> SpoolFile | None:
         """Restore what others have left, and write what has changed.
 
         Args:
             file: The file, if it is open.
             everything: Whether what has not waited for long is written, too.
+            is_last: Whether nothing is restored, because nobody would deliver it.
             patience: Seconds to wait for other processes.
 
         Returns:
@@ -243,7 +247,7 @@ class Spool:
         """
         now = time.monotonic()
         try:
-            if now >= self._take_over_at:
+            if now >= self._take_over_at and not is_last:
                 self._take_over_at = now + TAKE_OVER_EVERY
                 if os.path.exists(self.settings.path):
                     file = file or self._open(patience)
