@@ -205,7 +205,7 @@ EXAMPLES: Final[Sequence[tuple[str, Sequence[Example]]]] = (
     (
         "Several, and late ones",
         (
-            Example("Repeats", 'for number in range(5000):\n    logger.error("Order %d was not paid", number)'),
+            Example("Repeats", 'for number in range(5000):\n    logger.error(f"Order {number} was not paid")'),
             Example(
                 "Repeats of different texts",
                 'logger.error("Order %d was not paid", 4711)\nlogger.error("Order %d was not paid", 4712)',
