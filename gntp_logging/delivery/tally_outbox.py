@@ -9,7 +9,7 @@ The queue's lock guards everything here.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from gntp_logging.alerts.alert import Alert
@@ -18,7 +18,7 @@ from gntp_logging.alerts.fingerprint import Fingerprint
 from .digest import Digest, Finish, Tally
 from .dropped import DroppedAlerts
 from .flood import Decision, Flood, RepeatGroup
-from .outbox import DigestEntry, Entry, Outbox
+from .outbox import DigestEntry, Entry, Outbox, Snapshot
 
 INTERVAL: Final = 0.03
 """Seconds between two batches: what a flood logs meanwhile is one number, and nobody sees the delay."""
@@ -72,13 +72,17 @@ class TallyOutbox(Outbox):
             self.digest.current.pop()
         self._due = now + INTERVAL
 
-    def abandon(self, reason: str, mark: float, now: float) -> None:
-        """Count everything that waits as dropped; see :meth:`.Outbox.abandon`."""
+    def snapshot(self, in_flight: Iterable[Entry]) -> Snapshot:
+        """Return all that waits, for a spool; see :meth:`.Outbox.snapshot`."""
+        return super().snapshot([*in_flight, *([] if self.unacknowledged is None else [self.unacknowledged])])
+
+    def abandon(self, reason: str, mark: float, now: float, kept: Mapping[str, int]) -> None:
+        """Give up everything that waits; see :meth:`.Outbox.abandon`."""
         batch = self.unacknowledged
         if batch is not None and batch.sequence <= mark:
-            batch.dropped(reason, now)
+            batch.dropped(reason, now, kept)
             self.unacknowledged = None
-        super().abandon(reason, mark, now)
+        super().abandon(reason, mark, now, kept)
 
     def oldest(self) -> list[int]:
         """Return sequence numbers among which that of the oldest alert is that waits here."""
@@ -116,15 +120,15 @@ class Batch(DigestEntry):
         digest.tallies = dict(itertools.islice(filling.tallies.items(), MAX_TALLIES))
         digest.count = sum(tally.count for tally in digest.tallies.values())
         digest.since = filling.since
+        digest.id_ = f"{outbox.id_prefix}-{number}"
         super().__init__(outbox, digest)
         self._tally_outbox = outbox
         self._finished: list[Tally] = []
-        self.id_ = self.coalescing_id = f"{outbox.id_prefix}-{number}"
 
     def compose(self, finish: Finish) -> Alert:
         """Finish everything in it, and return the first alert; at another try the same."""
         if not self._finished:
-            self._finished = [_finished(key, tally, finish) for key, tally in self._digest.tallies.items()]
+            self._finished = [_finished(key, tally, finish) for key, tally in self.digest.tallies.items()]
         return self._finished[0].newest
 
     def tallies(self) -> list[Tally]:
@@ -133,19 +137,15 @@ class Batch(DigestEntry):
 
     def taken(self, now: float) -> None:
         """Let the next batch fill up."""
-        self._tally_outbox.begin(self, len(self._digest.tallies), now)
+        self._tally_outbox.begin(self, len(self.digest.tallies), now)
 
     def shown(self, now: float) -> None:  # noqa: ARG002 - all entries have the same verbs
         """Count what is in it as published."""
-        self._outbox.published += self._digest.count
+        self._outbox.published += self.digest.count
 
     def requeue(self, unanswered: int) -> None:  # noqa: ARG002 - as above: it may arrive twice, and counts once
         """Send it again, before all others."""
         self._tally_outbox.unacknowledged = self
-
-    def dropped(self, reason: str, now: float) -> None:  # noqa: ARG002 - as above
-        """Give up everything in it."""
-        self._outbox.dropped_alerts.add(self._digest.as_alert, reason, self._digest.count)
 
 
 def _finished(fingerprint: Fingerprint, tally: Tally, finish: Finish) -> Tally:

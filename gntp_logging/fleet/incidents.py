@@ -208,8 +208,9 @@ class Desk:
 
     def _add(self, known: _Known, group: RepeatGroup | None, now: float) -> None:
         incident = known.incident
-        self._outbox.add(next(self._sequence), now, incident.alert, incident.member, group)
-        self._outbox.lanes[incident.alert.priority + 2][-1].id_ = incident.id_
+        ids = (incident.id_, incident.id_)
+        entry = SingleEntry(self._outbox, next(self._sequence), now, incident.alert, incident.member, group, ids)
+        self._outbox.lanes[incident.alert.priority + 2].append(entry)
 
     def take_ended(self, listed: Iterable[str], now: float) -> None:
         """Let a digest report what the desktop does not know of incidents that have ended.

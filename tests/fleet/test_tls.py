@@ -17,8 +17,8 @@ def test_a_broker_with_tls_is_one_whose_certificate_is_trusted(tmp_path: Path) -
     """By the authority that the address names; another's is refused, and nothing is published."""
     issuer = Issuer(tmp_path)
     certificate, port = str(issuer.issue()), free_port()
-    tls = ("--tls-port", str(port), "--tls-cert-file", certificate, "--tls-key-file", certificate)
-    tls += ("--tls-ca-cert-file", str(issuer.file), "--tls-auth-clients", "no")
+    tls = ["--tls-port", str(port), "--tls-cert-file", certificate, "--tls-key-file", certificate]
+    tls += ["--tls-ca-cert-file", str(issuer.file), "--tls-auth-clients", "no"]
     other = tmp_path / "other"
     other.mkdir()
     with running_redis(tmp_path, *tls) as server:
