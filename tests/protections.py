@@ -136,7 +136,7 @@ PROTECTIONS: Final = (
         "fleet: a batch without an answer changes",
         "delivery/tally_outbox.py",
         "Batch.requeue",
-        "self._tally_outbox.unacknowledged = self",
+        "self._tally_outbox.unacknowledged.appendleft(self)",
         "super().requeue(unanswered)",
         "tests/delivery/test_tally_outbox.py::test_a_batch_without_an_answer_is_sent_again_unchanged",
     ),

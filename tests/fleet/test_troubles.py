@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -206,6 +207,30 @@ def test_a_program_ends_in_time_while_the_broker_hangs(redis_server: RedisServer
     redis_server.thaw()
     assert (program.returncode, program.stdout) == (0, "logged on\n")
     assert "3 alerts not delivered" in program.stderr
+
+
+def test_a_spool_keeps_what_could_not_be_published(redis_server: RedisServer, tmp_path: Path) -> None:
+    """A batch that is taken when the program has ended, and what came after it: each record counts once."""
+    code = """
+        import logging, sys
+        from gntp_logging import GNTPHandler
+        url, spool, count = sys.argv[1:]
+        handler = GNTPHandler(broker=url, spool=spool, app_name="shop", timeout=0.2, shutdown_timeout=2)
+        logging.getLogger().addHandler(handler)
+        for number in range(int(count)):
+            logging.error("no")
+            handler.flush(0.1)
+        handler.flush(5)
+        handler.close()
+        stats = handler.stats()
+        print(stats.accepted, stats.published, stats.spooled, stats.restored)
+    """
+    spool = tmp_path / "shop.spool"
+    redis_server.freeze()
+    assert run_program(code, redis_server.url, spool, 3).stdout == "3 0 3 0\n"
+    redis_server.thaw()
+    assert run_program(code, redis_server.url, spool, 1).stdout == "4 4 0 3\n"
+    assert redis_server.published() == 4
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
