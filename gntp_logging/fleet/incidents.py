@@ -156,7 +156,6 @@ class Desk:
         self._reported = {member: _read(text) for member, text in reported.items() if member != CAUGHT_UP}
         self._caught_up = _number(reported.get(CAUGHT_UP, ""))
         self._known: dict[str, _Known] = {}
-        self._ended: list[Incident] = []
         self.ended_until: int = self._caught_up if CAUGHT_UP in reported else int(now * 1000)
         self._sequence = itertools.count(1)
         flood = Flood(settings.repeat_window, settings.burst, settings.rate)
@@ -236,7 +235,6 @@ class Desk:
             before = self._reported.get(incident.member, {})
             is_same = before.get("opening") == incident.opening
             shown = int(before.get("shown", 0)) + int(before.get("digested", 0)) if is_same else 0
-        self._ended.append(incident)
         if incident.count > shown:
             # Under a name of its own: the next incident of its kind may be in the same digest.
             name = _Ended(incident.member, incident.opening)
@@ -341,12 +339,12 @@ class Desk:
 
         Nothing while a digest waits that reports some of them.
         """
-        if self.ended_until == self._caught_up or self._outbox.digest.current.count:
+        forgotten = [member for member in self._reported if member not in self._known]
+        if self._outbox.digest.current.count or (self.ended_until == self._caught_up and not forgotten):
             return {}, []
-        self._caught_up, ended, self._ended = self.ended_until, self._ended, []
-        forgotten = [incident.member for incident in ended if incident.member not in self._known]
+        self._caught_up = self.ended_until
         for member in forgotten:
-            self._reported.pop(member, None)
+            del self._reported[member]
         return {CAUGHT_UP: str(self._caught_up)}, forgotten
 
 

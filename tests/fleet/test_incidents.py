@@ -126,6 +126,15 @@ def test_of_an_incident_that_has_ended_a_digest_reports_what_was_not_shown() -> 
     assert show(again, 5001.0) == []
 
 
+def test_what_is_written_of_incidents_that_are_gone_is_forgotten() -> None:
+    """Also when so many have ended that the list of them has lost some."""
+    reported = {**KNOWN, "1:shop": json.dumps({"opening": "5-0", "shown": 7}), MEMBER: json.dumps({"opening": "5-0"})}
+    desk = Desk(SETTINGS, reported, 1000.0)
+    desk.take(incident(7), 1000.0)
+    assert desk.caught_up() == ({CAUGHT_UP: "0"}, ["1:shop"])
+    assert desk.caught_up() == ({}, [])
+
+
 def test_a_new_desktop_is_shown_nothing_of_what_has_ended_before() -> None:
     """It knows of that from now on."""
     desk = Desk(SETTINGS, {}, 5.0)

@@ -8,6 +8,7 @@ import math
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -315,6 +316,30 @@ def test_clocks_of_hosts_change_no_order(redis_server: RedisServer, relay: Relay
     (fields,) = relay._streams.changed(0).incidents.values()
     assert json.loads(fields["a"])["text"] == "text 2"
     assert int(fields["last"]) - int(fields["first"]) < 1000 * PATIENCE
+
+
+def test_nothing_ends_the_counting(
+    redis_server: RedisServer, relay: Relay, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not even a mistake of ours: one line says so."""
+    step, calls = relay.step, iter([True, True])
+
+    def failing() -> None:
+        if next(calls, False):
+            raise ZeroDivisionError("no")
+        step()
+
+    monkeypatch.setattr(relay, "step", failing)
+    redis_server.client().xadd(scripts.STREAM, GOOD)
+    stop = threading.Event()
+    thread = threading.Thread(target=relay.run, args=(stop,))
+    thread.start()
+    try:
+        wait_until(lambda: counted(redis_server) == {"web-1": 2})
+    finally:
+        stop.set()
+        thread.join(PATIENCE)
+    assert capsys.readouterr().out.count("ZeroDivisionError: no") == 1
 
 
 @pytest.mark.program
