@@ -29,7 +29,7 @@ from gntp_logging.delivery.outbox import Entry
 from gntp_logging.delivery.transport import SendResult, SendStatus
 from gntp_logging.gntp.connections import GNTPClient
 
-from .incidents import Desk, DeskSettings, from_fields
+from .incidents import CAUGHT_UP, Desk, DeskSettings, from_fields
 from .redis_streams import BrokerError, RedisStreams
 
 LEASE: Final = 10.0
@@ -189,8 +189,9 @@ class Desktop:
             self._begin()
         if not self._lease.text:
             self._desk = None
+        if self._desk is None:
             return LEASE / 4
-        self._look()
+        self._look(self._desk)
         while self._desk is not None and self._lease.is_held():
             entry = self._desk.next_entry(self._now())
             if entry is None:
@@ -208,14 +209,14 @@ class Desktop:
         self._offset = now / 1000 - self._clock()
         self._desk = Desk(self._settings.desk, reported, now / 1000)
         self._since = 0
+        if CAUGHT_UP not in reported:  # from now on it is known, also when it cannot be reached yet
+            self._note({})
 
     def _now(self) -> float:
         return self._clock() + self._offset
 
-    def _look(self) -> None:
+    def _look(self, desk: Desk) -> None:
         """Take what has changed since the last look."""
-        desk = self._desk
-        assert desk is not None
         changes = self._streams.changed(self._since)
         self._offset = changes.now / 1000 - self._clock()
         if changes.newest_end > desk.ended_until:

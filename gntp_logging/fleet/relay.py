@@ -57,6 +57,15 @@ class RelaySettings:
     desktops: Sequence[DesktopSettings]
 
 
+@dataclass
+class _Task:
+    """What is done besides counting, each so many seconds; due at a time of time.monotonic."""
+
+    run: Callable[[], object]
+    every: float
+    due: float = 0.0
+
+
 class Relay:
     """Counts, on the thread that runs it, and shows, on a thread for each desktop."""
 
@@ -78,7 +87,11 @@ class Relay:
             for desktop in settings.desktops
         ]
         self._cursor = "0"
-        self._due = dict.fromkeys((self._claim, self._end, self._streams.forget_consumers), 0.0)
+        self._tasks = [
+            _Task(self._claim, _CLAIM_EVERY),
+            _Task(self._end, _END_EVERY),
+            _Task(self._streams.forget_consumers, _FORGET_EVERY),
+        ]
         self._has_read = False
         self._is_away = False
 
@@ -133,10 +146,10 @@ class Relay:
 
     def _do_what_is_due(self) -> None:
         now = time.monotonic()
-        for task, due in self._due.items():
-            if now >= due:
-                self._due[task] = now + _EVERY[task.__name__]
-                task()
+        for task in self._tasks:
+            if now >= task.due:
+                task.due = now + task.every
+                task.run()
 
     def _claim(self) -> None:
         self._cursor, entries = self._streams.claim(self._name, self._cursor)
@@ -160,9 +173,6 @@ class Relay:
     def _wake_up(self) -> None:
         for desktop in self._desktops:
             desktop.wake_up()
-
-
-_EVERY: Final = {"_claim": _CLAIM_EVERY, "_end": _END_EVERY, "forget_consumers": _FORGET_EVERY}
 
 
 def _counted(entry: Entry, keys: Sequence[bytes]) -> Counted:

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
+from gntp_logging.alerts.fingerprint import incident
 from gntp_logging.delivery.transport import OutgoingAlert, SendResult
 from gntp_logging.fleet.desktop import LEASE, Desktop, DesktopSettings, Lease
-from gntp_logging.fleet.incidents import DeskSettings
+from gntp_logging.fleet.incidents import CAUGHT_UP, Desk, DeskSettings
 from gntp_logging.fleet.redis_streams import Counted, RedisStreams
 from gntp_logging.fleet.relay import _counted
 from gntp_logging.fleet.wire import Report, encode
@@ -107,8 +108,8 @@ def test_a_holder_whose_lease_is_over_sends_nothing(
     count(streams)
     look = desktop._look
 
-    def stopped() -> None:
-        look()
+    def stopped(desk: Desk) -> None:
+        look(desk)
         clock.ahead += LEASE
 
     desktop._look = stopped  # type: ignore[method-assign]  # the process is stopped after it
@@ -156,6 +157,27 @@ def test_a_desktop_that_is_away_is_reported_once_and_its_lease_given_back(
         desktop.step()
         assert [toast.headers["Data-Count"] for toast in receiver.wait_for(1)] == ["7"]
     assert lines[1:] == ["desk shows alerts again"]
+
+
+def test_what_ended_while_a_desktop_was_away_comes_as_one_digest(
+    streams: RedisStreams, make_desktop: Callable[..., Desktop]
+) -> None:
+    """What is young comes singly; and a relay that takes over later reports none of it again."""
+    port = free_port()
+    desktop = make_desktop("a", port)
+    for number in range(3):
+        count(streams, 100, f"old {number}")
+    desktop.step()
+    assert streams.end_incidents(-1) == 3
+    count(streams, 7, "young")
+    with running_receiver(port=port) as receiver:
+        desktop.step()
+        toasts = receiver.wait_for(2)
+        assert sorted(int(toast.headers["Data-Count"]) for toast in toasts) == [7, 300]
+        desktop._lease.give_back()
+        make_desktop("b", port).step()
+        assert [toast.headers["Data-Count"] for toast in receiver.wait_for(3)[2:]] == ["7"]
+    assert streams.reported("desk").keys() == {CAUGHT_UP, f"{incident('young')}:shop"}
 
 
 def test_a_send_gets_no_longer_than_the_lease_lasts(

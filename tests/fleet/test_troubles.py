@@ -28,7 +28,6 @@ from tests.support import (
     free_port,
     make_alert,
     run_program,
-    running_receiver,
     wait_until,
 )
 
@@ -419,27 +418,3 @@ def test_a_holder_of_the_lease_is_stopped_for_longer_than_it_lasts(
     streams.close()
     assert [toast.headers["Data-Count"] for toast in toasts] == ["2", "4", "100"]
     assert redis_server.client().get(f"{scripts.FENCE}desk") == b"2"
-
-
-@pytest.mark.program
-@pytest.mark.slow
-def test_what_ended_while_a_desktop_was_away_comes_as_one_digest(
-    redis_server: RedisServer, start_relay: StartRelay
-) -> None:
-    """And what is young comes singly."""
-    port = free_port()
-    start_relay(redis_server.url, {"desk": port}, quiet=10)
-    streams = redis_server.streams()
-
-    def report(text: str, count: int) -> None:
-        alert = make_alert(text, title=text, fingerprint=text)
-        streams.publish(text, 1, [encode(Report.of("shop", "web-1", count, alert), None)], math.inf)
-
-    for number in range(3):
-        report(f"old {number}", 100)
-    wait_until(lambda: redis_server.client().llen(scripts.ENDED) == 3, 30.0)
-    report("young", 7)
-    with running_receiver(port=port) as receiver:
-        toasts = receiver.wait_for(2, 60.0)
-    streams.close()
-    assert sorted(int(toast.headers["Data-Count"]) for toast in toasts) == [7, 300]
