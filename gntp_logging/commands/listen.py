@@ -11,7 +11,7 @@ import platform
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from gntp_logging.configuration.environment import DEFAULTS, PREFIX, environment_options, variable
@@ -21,7 +21,16 @@ from gntp_logging.gntp.network import host_and_port, without_brackets
 from gntp_logging.options.checks import nearest
 from gntp_logging.options.destination import CIPHERS
 from gntp_logging.receiver.descriptors import raise_limit
-from gntp_logging.receiver.displays import DISPLAYS, Addressed, Connecting, Display, MissingExtraError, Notice, Running
+from gntp_logging.receiver.displays import (
+    DISPLAYS,
+    Addressed,
+    Connecting,
+    Display,
+    Linked,
+    MissingExtraError,
+    Notice,
+    Running,
+)
 from gntp_logging.receiver.throttle import Throttle
 
 from . import arguments as args
@@ -36,6 +45,9 @@ _DEFAULT_DISPLAY: Final = "console"
 
 _COMPLAINT_INTERVAL: Final = 60.0
 """Seconds between two lines about an output that cannot be written: a disk stays full for a while."""
+
+PAGE_TOKEN: Final = "page-token"  # noqa: S105 - a file's name
+"""The file in the state folder that keeps the page's token."""
 
 FILES: Final = ("password_file",)
 """Arguments that name files."""
@@ -89,6 +101,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--display", action="append", default=[], choices=tuple(DISPLAYS),
         help=f"what shows the alerts; may be repeated (default {_DEFAULT_DISPLAY}). {kinds}",
+    )  # fmt: skip
+    parser.add_argument(
+        "--web-port", type=args.port_or_0, metavar="PORT",
+        help="TCP port of --display web; 0 takes a free one (default 23054, or a free one where that is taken)",
     )  # fmt: skip
     parser.add_argument(
         "--encrypt-answers", action="store_true",
@@ -159,7 +175,10 @@ def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], s
 
     raise_limit(DEFAULT_BUDGET.connections)
     subscriber = _subscriber(arguments, passwords)
-    displays = {name: made(name) for name in arguments.display or [_DEFAULT_DISPLAY]}
+    names = arguments.display or [_DEFAULT_DISPLAY]
+    settings = _settings(arguments) if any(DISPLAYS[name].settings for name in names) else {}
+    displays = {name: made(name, **settings) for name in names}
+    _link(displays.values())
     writing = [display for name, display in displays.items() if DISPLAYS[name].writes]
     throttle = Throttle(_COMPLAINT_INTERVAL)
 
@@ -191,6 +210,8 @@ def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], s
                 _start(name, display)
                 at_the_end.callback(display.close)
             if isinstance(display, Addressed):
+                if display.remark:
+                    _warn(display.remark)
                 _warn(f"alerts are shown at {display.url}")
         with _taken_port_explained(arguments.bind, port):
             receiver = at_the_end.enter_context(Receiver(server))
@@ -242,8 +263,32 @@ def _why(error: Exception) -> str:
     return str(error)
 
 
-def made(name: str) -> Display:
+def _settings(arguments: argparse.Namespace) -> dict[str, object]:
+    """Return the settings of displays that have any; a token that cannot be kept holds until the receiver ends."""
+    from gntp_logging.receiver.page_token import kept_token
+    from gntp_logging.receiver.state_folder import state_folder
+
+    token = None
+    try:
+        token = kept_token(os.path.join(state_folder(), PAGE_TOKEN))
+    except OSError as error:
+        _warn(f"the page's address changes with the next start: {error}")
+    return {"host": arguments.bind, "port": arguments.web_port, "token": token}
+
+
+def _link(displays: Collection[Display]) -> None:
+    """Let toasts open on the page, where there is one."""
+    page = next((display for display in displays if isinstance(display, Addressed)), None)
+    for display in displays:
+        if isinstance(display, Linked):
+            display.page = page
+
+
+def made(name: str, **settings: object) -> Display:
     """Make a display.
+
+    Args:
+        settings: Those of all displays; it takes its own.
 
     Raises:
         OSError: If it needs packages that are not installed, or stdout, which is closed.
@@ -252,7 +297,7 @@ def made(name: str) -> Display:
     if kind.writes and sys.__stdout__ is None:  # sys.stdout is the null device then
         raise OSError(f"--display {name} writes to standard output, and that is closed")
     try:
-        return kind(sys.stdout)
+        return kind(sys.stdout, **settings)
     except MissingExtraError as error:
         raise OSError(f"--display {name} {error}") from error
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final, TextIO
 
-from .protocols import Addressed, Connecting, Display, Notice, Observer, Patient, Reporting, Running
+from .protocols import Addressed, Connecting, Display, Linked, Muting, Notice, Observer, Patient, Reporting, Running
 
 __all__ = [
     "DISPLAYS",
@@ -18,7 +18,9 @@ __all__ = [
     "Connecting",
     "Display",
     "Kind",
+    "Linked",
     "MissingExtraError",
+    "Muting",
     "Notice",
     "Observer",
     "Patient",
@@ -47,20 +49,23 @@ class Kind:
     Attributes:
         summary: What it is, in a few words.
         place: Its module in this package and its class.
-        writes: Whether it writes to the stream; then its constructor takes the stream, else it takes nothing.
+        writes: Whether it writes to the stream; then its constructor takes the stream, else only settings.
         extra: The extra of this package that brings what it needs; empty when it needs nothing.
+        settings: Keywords that its constructor takes.
     """
 
     summary: str
     place: str
     writes: bool = False
     extra: str = ""
+    settings: tuple[str, ...] = ()
 
-    def __call__(self, stream: TextIO) -> Display:
+    def __call__(self, stream: TextIO, **settings: object) -> Display:
         """Make the display.
 
         Args:
             stream: What the program writes to.
+            settings: Those of all displays; it takes its own.
 
         Returns:
             The display; one that is :class:`Running` must still be started.
@@ -75,14 +80,15 @@ class Kind:
             if not self.extra:
                 raise
             raise MissingExtraError(self.extra, error.name or "") from error
-        display: Display = made(stream) if self.writes else made()
+        own = {name: settings[name] for name in self.settings if name in settings}
+        display: Display = made(stream, **own) if self.writes else made(**own)
         return display
 
 
 DISPLAYS: Final[Mapping[str, Kind]] = {
     "console": Kind("boxes in this terminal", "console.ConsoleDisplay", writes=True),
     "json": Kind("one JSON object a line, for scripts", "json_lines.JsonDisplay", writes=True),
-    "web": Kind("a page in the browser", "web.WebDisplay", extra="web"),
+    "web": Kind("a page in the browser", "web.WebDisplay", extra="web", settings=("host", "port", "token")),
     "desktop": Kind("toasts of the desktop", "desktop.DesktopDisplay", extra="desktop"),
 }
 """Makes each display, by its name."""

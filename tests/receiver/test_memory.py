@@ -59,7 +59,7 @@ class Listening:
     def pages_events(self) -> bytes:
         """The HTTP request with which a page asks for its events."""
         (token,) = re.findall(r"token=(\w+)", self._program.output)
-        return f"GET /events?token={token} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+        return f"GET /events?token={token} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
     @property
     def pages_port(self) -> int:
@@ -103,6 +103,7 @@ def test_the_bounds_of_the_document_are_those_of_the_code_and_add_up() -> None:
     pytest.importorskip("aiohttp", reason="needs aiohttp: pip install 'gntp-logging[web]'")
     pytest.importorskip("desktop_notifier", reason="needs desktop-notifier: pip install 'gntp-logging[desktop]'")
     from gntp_logging.receiver import desktop, web
+    from gntp_logging.receiver.web import waiting
 
     known = 50 * hub.KNOWN_BYTES
     bounds = {
@@ -118,7 +119,7 @@ def test_the_bounds_of_the_document_are_those_of_the_code_and_add_up() -> None:
         "1 MB of names": incidents.MAX_KEPT,
         "2 MB, 300": web.MAX_BYTES,
         "page | 2 MB": web.MAX_PICTURES,
-        "512 kB": web._PENDING,
+        "512 kB": waiting.PENDING,
         "50, 1 MB": desktop.MAX_WAITING_PICTURES,
     }
     assert sum(bounds.values()) < BOUND
