@@ -39,6 +39,7 @@ from .terminal import warn
 
 if TYPE_CHECKING:
     from gntp_logging.gntp.lib import Subscriber
+    from gntp_logging.receiver.history import History
     from gntp_logging.receiver.registry import Toast
 
 _DEFAULT_DISPLAY: Final = "console"
@@ -49,7 +50,7 @@ _COMPLAINT_INTERVAL: Final = 60.0
 PAGE_TOKEN: Final = "page-token"  # noqa: S105 - a file's name
 """The file in the state folder that keeps the page's token."""
 
-FILES: Final = ("password_file",)
+FILES: Final = ("password_file", "history")
 """Arguments that name files."""
 
 _DESCRIPTION: Final = """\
@@ -102,6 +103,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--display", action="append", default=[], choices=tuple(DISPLAYS),
         help=f"what shows the alerts; may be repeated (default {_DEFAULT_DISPLAY}). {kinds}",
     )  # fmt: skip
+    keeping = parser.add_mutually_exclusive_group()
+    keeping.add_argument(
+        "--history", metavar="FILE", type=args.text,
+        help="keep what arrives in this file, in clear, for a month (default: in the user's own folder with --display"
+        " web and --display desktop, and as a service; else nothing is kept). gntp-logging history shows it",
+    )  # fmt: skip
+    keeping.add_argument("--no-history", action="store_true", help="keep nothing")
     parser.add_argument(
         "--web-port", type=args.port_or_0, metavar="PORT",
         help="TCP port of --display web; 0 takes a free one (default 23054, or a free one where that is taken)",
@@ -190,19 +198,20 @@ def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], s
         elif throttle.allow() is not None:  # the display that would report it is the one that fails
             _warn(f"standard output cannot be written: {error}")
 
-    server = Server(
-        [*displays.values(), *([] if writing else [_Complaints()])],
-        host=arguments.bind,
-        port=port,
-        passwords=passwords,
-        subscriptions=[subscriber] if subscriber else [],
-        encrypt_answers=arguments.encrypt_answers,
-        hub=arguments.hub,
-        require_encryption=arguments.require_encryption,
-        minimum_hash=arguments.minimum_hash,
-        on_failure=failed,
-    )
-    with contextlib.ExitStack() as at_the_end:
+    with _keeping(arguments) as history, contextlib.ExitStack() as at_the_end:
+        server = Server(
+            [*displays.values(), *([history] if history else []), *([] if writing else [_Complaints()])],
+            host=arguments.bind,
+            port=port,
+            passwords=passwords,
+            subscriptions=[subscriber] if subscriber else [],
+            encrypt_answers=arguments.encrypt_answers,
+            hub=arguments.hub,
+            require_encryption=arguments.require_encryption,
+            minimum_hash=arguments.minimum_hash,
+            numbers=history.numbers if history else None,
+            on_failure=failed,
+        )
         for name, display in displays.items():
             if isinstance(display, Running):
                 if arguments.as_service and isinstance(display, Connecting):
@@ -222,6 +231,24 @@ def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], s
             at_the_end.callback(subscriber.close)
             _start_renewing(subscriber)
         stop.wait()
+
+
+@contextlib.contextmanager
+def _keeping(arguments: argparse.Namespace) -> Iterator[History | None]:
+    """Yield the history that is kept meanwhile; None where none is wanted."""
+    is_usual = arguments.as_service or not {"web", "desktop"}.isdisjoint(arguments.display)
+    if arguments.no_history or not (arguments.history or is_usual):
+        yield None
+        return
+    from gntp_logging.receiver.history import History  # loads sqlite3
+    from gntp_logging.receiver.history_file import usual_path
+
+    history = History(arguments.history or usual_path(), _warn)
+    history.start()
+    try:
+        yield history
+    finally:
+        history.close()
 
 
 @contextlib.contextmanager

@@ -134,7 +134,7 @@ class ConsoleDisplay:
         frame = self._frame
         paint = _COLOURS[toast.priority] if self._colour else ""
         side = self._styled(frame.down, paint)
-        top = self._edge((_clock(toast), *_source_label(toast)), _weight(toast), width, paint, paint)
+        top = self._edge((clock(toast.arrived), *_source_label(toast)), _weight(toast), width, paint, paint)
         yield self._styled(frame.top_left, paint) + top + self._styled(frame.top_right, paint)
         for line, style in self._lines(toast, width - 4, paint):
             padding = " " * (width - 4 - cells(line))
@@ -195,8 +195,10 @@ def _source_label(toast: Toast) -> tuple[str, ...]:
     return (toast.name,) if in_title else (toast.application, toast.name)
 
 
-def _clock(toast: Toast) -> str:
-    return time.strftime("%H:%M:%S", time.localtime(toast.arrived))
+def clock(seconds: float) -> str:
+    """Write a time, in seconds since 1970, for people; with the date unless it is of today."""
+    then, now = time.localtime(seconds), time.localtime()
+    return time.strftime("%H:%M:%S" if then[:3] == now[:3] else "%Y-%m-%d %H:%M:%S", then)
 
 
 def _weight(toast: Toast) -> str:

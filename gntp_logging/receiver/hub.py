@@ -67,7 +67,7 @@ QUEUE_BYTES: Final = 2 * 1024 * 1024
 ALL_QUEUES_BYTES: Final = 4 * 1024 * 1024
 """Bytes of the messages that wait for all subscribers; one that waits for several counts once."""
 
-SENDING_BYTES: Final = 4 * 1024 * 1024
+SENDING_BYTES: Final = 3 * 1024 * 1024
 """Bytes of what is sent to all subscribers at a time, encoded and encrypted."""
 
 KNOWN_BYTES: Final = 64 * 1024

@@ -24,7 +24,7 @@ from .reactions import React, ignore
 
 _NO_ENVELOPE: Final = Envelope(hash_id=None, cipher_id=None, headers={})
 
-MAX_PICTURES: Final = 4 * 1024 * 1024
+MAX_PICTURES: Final = 2 * 1024 * 1024
 """Bytes of the pictures of all applications together; the pictures that were used last stay."""
 
 MAX_REGISTRATIONS: Final = 6 * 1024 * 1024

@@ -16,7 +16,7 @@ from gntp_logging.gntp.keys import Key
 from gntp_logging.gntp.models import Event, Notification, Resource, SocketCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, SubscribeRequest
 from gntp_logging.gntp.wire import encode
-from gntp_logging.receiver import hub, incidents, reactions, registry
+from gntp_logging.receiver import history, history_file, hub, incidents, reactions, registry
 from gntp_logging.receiver.budget import DEFAULT_BUDGET
 from tests.receiver.conftest import ask, connected
 from tests.running import Program, starting
@@ -111,15 +111,17 @@ def test_the_bounds_of_the_document_are_those_of_the_code_and_add_up() -> None:
         "32 MB": 32 << 20,
         "1,000, of 11 kB each": 11_000 * DEFAULT_BUDGET.connections,
         "6 MB, 1,000": registry.MAX_REGISTRATIONS,
-        "pictures | 4 MB": registry.MAX_PICTURES,
+        "what is registered: pictures | 2 MB": registry.MAX_PICTURES,
         "1 MB, 500": reactions.MAX_AWAITED_BYTES,
         "4 MB, 2 MB for one": hub.ALL_QUEUES_BYTES,
-        "encoded | 4 MB": hub.SENDING_BYTES,
+        "encoded | 3 MB": hub.SENDING_BYTES,
         "64 kB for each of 50": known,
         "1 MB of names": incidents.MAX_KEPT,
         "2 MB, 300": web.MAX_BYTES,
         "page | 2 MB": web.MAX_PICTURES,
         "512 kB": waiting.PENDING,
+        "the history | 1 MB": history.MAX_WAITING,
+        "SQLite keeps of the history | 2 MB": 1024 * history_file.CACHE + history_file.INDEX_BYTES,
         "50, 1 MB": desktop.MAX_WAITING_PICTURES,
     }
     assert sum(bounds.values()) < BOUND
