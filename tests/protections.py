@@ -719,8 +719,8 @@ PROTECTIONS: Final = (
     ),
     _one(
         "page: directions are visible",
-        "receiver/web/__init__.py",
-        "_message",
+        "receiver/web/messages.py",
+        "card",
         "readable(cut(toast.text, MAX_TEXT))",
         "cut(toast.text, MAX_TEXT)",
         "tests/receiver/test_web.py::test_what_turns_a_text_around_is_visible_on_the_page",

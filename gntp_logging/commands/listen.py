@@ -29,6 +29,7 @@ from gntp_logging.receiver.displays import (
     Linked,
     MissingExtraError,
     Notice,
+    Remembering,
     Running,
 )
 from gntp_logging.receiver.throttle import Throttle
@@ -186,7 +187,6 @@ def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], s
     names = arguments.display or [_DEFAULT_DISPLAY]
     settings = _settings(arguments) if any(DISPLAYS[name].settings for name in names) else {}
     displays = {name: made(name, **settings) for name in names}
-    _link(displays.values())
     writing = [display for name, display in displays.items() if DISPLAYS[name].writes]
     throttle = Throttle(_COMPLAINT_INTERVAL)
 
@@ -212,6 +212,7 @@ def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], s
             numbers=history.numbers if history else None,
             on_failure=failed,
         )
+        _link(displays.values(), history)
         for name, display in displays.items():
             if isinstance(display, Running):
                 if arguments.as_service and isinstance(display, Connecting):
@@ -303,12 +304,14 @@ def _settings(arguments: argparse.Namespace) -> dict[str, object]:
     return {"host": arguments.bind, "port": arguments.web_port, "token": token}
 
 
-def _link(displays: Collection[Display]) -> None:
-    """Let toasts open on the page, where there is one."""
+def _link(displays: Collection[Display], history: History | None) -> None:
+    """Let toasts open on the page, where there is one, and the page begin with the history."""
     page = next((display for display in displays if isinstance(display, Addressed)), None)
     for display in displays:
         if isinstance(display, Linked):
             display.page = page
+        if isinstance(display, Remembering):
+            display.history = history
 
 
 def made(name: str, **settings: object) -> Display:

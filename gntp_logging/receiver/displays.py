@@ -10,7 +10,19 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final, TextIO
 
-from .protocols import Addressed, Connecting, Display, Linked, Muting, Notice, Observer, Patient, Reporting, Running
+from .protocols import (
+    Addressed,
+    Connecting,
+    Display,
+    Linked,
+    Muting,
+    Notice,
+    Observer,
+    Patient,
+    Remembering,
+    Reporting,
+    Running,
+)
 
 __all__ = [
     "DISPLAYS",
@@ -24,6 +36,7 @@ __all__ = [
     "Notice",
     "Observer",
     "Patient",
+    "Remembering",
     "Reporting",
     "Running",
 ]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from .history import History
     from .mutes import Mute
     from .registry import Toast  # loads asyncio, which the command line does not need for the names of the displays
 
@@ -108,6 +109,17 @@ class Linked(Protocol):
     """
 
     page: Addressed | None
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A display that shows what came before it.
+
+    Attributes:
+        history: Has what was kept; None where nothing is. It is set before ``start``.
+    """
+
+    history: History | None
 
 
 @runtime_checkable

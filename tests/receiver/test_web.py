@@ -227,7 +227,8 @@ ODD = [
     "", "[]", "null", "1", '"x"', "\x00", "{", "[" * 900, "[" * 100_000, "{" * 900, '{"a":' * 150 + "1" + "}" * 150,
     '{"numbers": [1]}', '{"reaction": "CLICK"}', '{"numbers": [], "reaction": "CLICK"}',
     '{"numbers": 1, "reaction": "CLICK"}', f'{{"numbers": {[1] * 301}, "reaction": "CLICK"}}',
-    *(f'{{"numbers": [1], "reaction": {odd}}}' for odd in ('"OWNED"', '"TIMEDOUT"', '["CLICK"]', '{"CLICK": 1}', "null")),
+    *(f'{{"numbers": [1], "reaction": {odd}}}' for odd in ('"OWNED"', '"TIMEDOUT"', '["CLICK"]', '{"CLICK": 1}')),
+    '{"numbers": [1], "reaction": null}',
     *(f'{{"numbers": [1, {odd}], "reaction": "CLICK"}}' for odd in ODD_NUMBERS),
 ]  # fmt: skip
 

@@ -14,7 +14,7 @@ import functools
 import os
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -25,14 +25,15 @@ from gntp_logging.gntp.constants import VERSION, random_hex_string
 from gntp_logging.gntp.models import Resource
 from gntp_logging.gntp.network import host_and_port
 from gntp_logging.receiver.cuts import cut
+from gntp_logging.receiver.history import History
 from gntp_logging.receiver.loop_thread import LoopThread
 from gntp_logging.receiver.mutes import Mute, Muted, Mutes
 from gntp_logging.receiver.protocols import Notice
-from gntp_logging.receiver.reactions import React, Reaction
+from gntp_logging.receiver.reactions import React, Reaction, ignore
 from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.terminal_text import readable
 
-from . import messages
+from . import messages, past
 from .access import Access, is_local_name
 from .waiting import WaitingEvents
 
@@ -56,6 +57,9 @@ MAX_CONNECTIONS: Final = 100
 
 _PATIENCE: Final = 10.0
 """Seconds for a page to take what was written to it; then it is closed."""
+
+_TURNS: Final = 5
+"""Turns of the loop after which a connection that was accepted is known, so that it is closed with the others."""
 
 _HEADERS: Final = {
     # Nothing from elsewhere, nothing inline: even a text that became markup could do nothing.
@@ -109,6 +113,7 @@ class WebDisplay:
     Attributes:
         url: The page's address, with its token; empty before ``start``.
         remark: What people should know about the address; empty for nothing.
+        history: What was kept: the page begins with it, and shows more of it. None where nothing is.
         patience: Seconds during which a reaction is reported to the sender.
     """
 
@@ -124,6 +129,7 @@ class WebDisplay:
         """
         self.url: str = ""
         self.remark: str = ""
+        self.history: History | None = None
         self._host = host
         self._port = port
         self._token = random_hex_string(16) if token is None else token
@@ -135,6 +141,7 @@ class WebDisplay:
         self._mute: Mute = lambda _: None
         self._receivers_port = GNTP_PORT
         self._pages: dict[WaitingEvents, asyncio.BaseTransport | None] = {}
+        self._reading = asyncio.Lock()  # made again in the loop
         self._loop = LoopThread("gntp-web", self._serving)
 
     # -- The receiver's side ---------------------------------------------------------------------
@@ -186,8 +193,11 @@ class WebDisplay:
             app.router.add_get(f"/{name}", functools.partial(_file, name))
         app.router.add_get("/events", self._guarded(self._events))
         app.router.add_get("/picture/{id}", self._guarded(self._picture))
+        app.router.add_get("/history", self._guarded(self._past))
         app.router.add_post("/react", self._guarded(self._react))
         app.router.add_post("/mute", self._guarded(self._take_mute))
+        self._reading = asyncio.Lock()
+        await self._remember()
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
         try:
@@ -200,6 +210,8 @@ class WebDisplay:
                 yield
             finally:
                 server.close()
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
             for page in self._pages:
                 page.end()
         finally:
@@ -262,6 +274,37 @@ class WebDisplay:
         response.headers["Set-Cookie"] = self._access.set_cookie
         return response
 
+    # -- What was shown before --
+
+    def _has_history(self) -> bool:
+        return self.history is not None and self.history.is_kept
+
+    async def _ask_history(self, ask: Callable[[str], _Read]) -> _Read | None:
+        """Return what the history answers, in a thread and one question at a time; None where it cannot be read."""
+        if self.history is None or not self.history.is_kept:
+            return None
+        async with self._reading:
+            try:
+                return await asyncio.to_thread(ask, self.history.path)
+            except OSError:
+                return None
+
+    async def _remember(self) -> None:
+        """Begin with the toasts that nobody has closed."""
+        if not self._shown:
+            for number, shown in await self._ask_history(_remembered) or ():
+                self._shown[number] = shown
+                self._size += len(shown.event)
+
+    async def _past(self, request: web.Request) -> web.StreamResponse:
+        """Send a part of the history."""
+        try:
+            wanted = past.wanted(request.query)
+        except ValueError:
+            raise web.HTTPBadRequest(text="allowed are search, application, level and before") from None
+        found = await self._ask_history(functools.partial(past.part, asked=wanted))
+        return web.json_response({"toasts": [], "before": ""} if found is None else found)
+
     # -- What is shown --
 
     def _add(self, toast: Toast) -> None:
@@ -308,7 +351,8 @@ class WebDisplay:
         self._broadcast(self._hello())
 
     def _hello(self) -> bytes:
-        return messages.event({"version": VERSION, "port": self._receivers_port})
+        said = {"version": VERSION, "port": self._receivers_port, "history": self._has_history()}
+        return messages.event(said)
 
     def _broadcast(self, event: bytes) -> None:
         for page in self._pages:
@@ -347,8 +391,11 @@ class WebDisplay:
                 await _write(response, event)
 
     async def _picture(self, request: web.Request) -> web.StreamResponse:
-        data = self._pictures.get(request.match_info["id"])
+        id_ = request.match_info["id"]
+        data = self._pictures.get(id_)
         if data is None:
+            data = await self._ask_history(functools.partial(past.picture, id_=id_, most=MAX_PICTURES))
+        if data is None or not _picture_type(data):
             raise web.HTTPNotFound
         return web.Response(body=data, content_type=_picture_type(data))
 
@@ -360,20 +407,40 @@ class WebDisplay:
         found = {number: self._shown[number] for number in numbers if number in self._shown}
         for shown in found.values():
             shown.react(reaction)
-        if reaction is Reaction.CLOSED and found:
-            for number in found:
-                self._remove(number)
-            self._forget_pictures()
-            self._broadcast(messages.event({"closed": list(found)}))
-        if not found:
+        if not found and not self._has_history():
             raise web.HTTPNotFound(text="there is no such toast any more")
+        if reaction is Reaction.CLOSED:
+            self._close(numbers)
         return web.json_response({})
+
+    def _close(self, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            self._remove(number)
+        self._forget_pictures()
+        self._broadcast(messages.event({"closed": numbers}))
+        if self.history is not None:
+            with contextlib.suppress(OSError):  # too much waits for the disk: they come back after a restart
+                self.history.close_toasts(numbers)
 
     async def _take_mute(self, request: web.Request) -> web.StreamResponse:
         """Mute an incident; all pages learn of it by a notice of the server."""
         read = functools.partial(messages.mute, now=time.time())
         self._mute(await _read(request, read, "application, incident, and hour, tomorrow or now"))
         return web.json_response({})
+
+
+def _remembered(path: str) -> list[tuple[int, _Shown]]:
+    """Return the toasts of a history with which the page begins, the last change at the end."""
+    found: list[tuple[int, _Shown]] = []
+    size = 0
+    for kept in past.open_ones(path, MAX_TOASTS):
+        event = messages.event({"toast": past.card(kept)})
+        size += len(event)
+        if size > MAX_BYTES:
+            break
+        toast = kept.toast
+        found.append((toast.number, _Shown(event, toast.sticky, kept.picture, toast.arrived, ignore)))
+    return found[::-1]
 
 
 _EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - only compared with

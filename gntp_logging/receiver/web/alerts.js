@@ -1,9 +1,9 @@
 // The alerts that the page knows, and what follows from them alone.
 
 export const LEVELS = { 10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL" };
-export const MAX_ALERTS = 1000;
+export const MAX_ALERTS = 5000;
 
-export const alerts = new Map(); // number -> {alert, card}
+export const alerts = new Map(); // number -> {alert, card, isLoose: whether only a search has found it}
 const muted = new Map(); // application and incident -> when it ends, in seconds since 1970
 
 const incidentOf = ({ application, incident }) => JSON.stringify([application, incident]);
@@ -26,7 +26,7 @@ export function leastWanted() {
 
 // When the oldest alert changed of which all later ones are here, but for those that were closed.
 export function oldestChange() {
-  const times = [...alerts.values()].filter(({ alert }) => !alert.sticky).map(({ alert }) => alert.changed);
+  const times = [...alerts.values()].filter((each) => !each.isLoose && !each.alert.sticky).map(({ alert }) => alert.changed);
   return times.length ? Math.min(...times) : null;
 }
 

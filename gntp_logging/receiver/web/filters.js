@@ -12,6 +12,7 @@ export function matches(alert) {
   const { search: words, application: name, level: least } = wanted();
   const text = `${alert.title}\n${alert.text}\n${alert.application}\n${alert.name}`.toLowerCase();
   return (
+    (!alert.closed || words) && // what was closed is only found by its words
     (!name || alert.application === name) &&
     alert.level >= least &&
     words.toLowerCase().split(/\s+/).every((word) => text.includes(word))

@@ -5,7 +5,7 @@ import * as cards from "./cards.js";
 import * as filters from "./filters.js";
 import * as muting from "./mute.js";
 import * as server from "./server.js";
-import { LEVELS, MAX_ALERTS, alerts, leastWanted, mute, mutedUntil } from "./alerts.js";
+import { LEVELS, MAX_ALERTS, alerts, leastWanted, mute, mutedUntil, oldestChange } from "./alerts.js";
 
 const byId = (id) => document.getElementById(id);
 const list = byId("toasts");
@@ -25,22 +25,27 @@ history.replaceState(null, "", location.pathname + location.hash); // the token 
 
 // -- Alerts --------------------------------------------------------------------------------------
 
-function show(alert) {
+// Put an alert on its card, and that where it belongs.
+function put(alert) {
   const known = alerts.get(alert.number);
   const card = known ? known.card : cards.create();
-  const isQuiet = mutedUntil(alert) > 0;
-  alerts.set(alert.number, { alert, card });
+  alerts.set(alert.number, { alert, card, isLoose: false });
   cards.fill(card, alert);
-  if (!known || !isQuiet) {
+  if (!known || !mutedUntil(alert)) {
     cards.place(card, alert, (number) => alerts.get(number).alert.changed);
   }
   filters.addApplication(alert.application);
   card.hidden = isHidden(alert);
   hasSeenAny = true;
+  return card;
+}
+
+function show(alert) {
+  const card = put(alert);
   while (alerts.size > MAX_ALERTS) {
     forget(leastWanted());
   }
-  if (isUpToDate && !isQuiet) {
+  if (isUpToDate && !mutedUntil(alert)) {
     cards.flash(card);
     if (!card.hidden) {
       announce(alert);
@@ -98,6 +103,58 @@ function whyNothing() {
   return ["No alerts yet. They appear here as soon as a program sends one. To try it: ", command];
 }
 
+// -- The history ---------------------------------------------------------------------------------
+
+const MAX_NUMBER = Number.MAX_SAFE_INTEGER;
+const older = byId("older");
+const past = { isKept: false, before: null, asked: 0 }; // before: where the last part has ended; null for none yet
+
+// Ask for the alerts before those that are here, or, with filters, for the last ones that match.
+async function askForOlder() {
+  const asked = ++past.asked;
+  const isSearch = filters.isFiltering();
+  const oldest = isSearch ? null : oldestChange();
+  const before = past.before ?? (oldest === null ? "" : `${oldest},${MAX_NUMBER}`);
+  const part = await server.older(filters.wanted(), before);
+  if (asked !== past.asked) {
+    return; // somebody wants something else by now
+  }
+  past.before = part.before;
+  const isNew = part.toasts.filter((alert) => !alerts.has(alert.number));
+  isNew.forEach((alert) => put(alert));
+  for (const alert of part.toasts) {
+    alerts.get(alert.number).isLoose = isSearch && (isNew.includes(alert) || alerts.get(alert.number).isLoose);
+  }
+  showOlder();
+  summarize();
+  if (!isNew.length && part.before) {
+    askForOlder(); // all of this part are here
+  }
+}
+
+function showOlder() {
+  older.hidden = !past.isKept || past.before === "";
+}
+
+function beginAnew() {
+  past.before = null;
+  past.asked += 1;
+  showOlder();
+}
+
+older.addEventListener("click", askForOlder);
+
+let typing = 0;
+
+function search() {
+  beginAnew();
+  hideAndShow();
+  clearTimeout(typing);
+  if (past.isKept && filters.isFiltering()) {
+    typing = setTimeout(askForOlder, 200);
+  }
+}
+
 // -- What a person does --------------------------------------------------------------------------
 
 function click(number) {
@@ -131,7 +188,7 @@ function choose(number) {
   const entry = alerts.get(number);
   if (entry) {
     filters.clear();
-    hideAndShow();
+    search();
     entry.card.scrollIntoView({ block: "center" });
     entry.card.focus({ preventScroll: true });
   }
@@ -175,7 +232,7 @@ document.addEventListener("keydown", (event) => {
     filters.beginSearch();
   } else if (event.key === "Escape") {
     filters.clear();
-    hideAndShow();
+    search();
     document.activeElement.blur();
   } else if (event.key === "ArrowDown" && !isChoosing) {
     move(1);
@@ -245,6 +302,8 @@ function takeMessage(message) {
     }
     version = message.version;
     receiversPort = message.port;
+    past.isKept = message.history;
+    showOlder();
     lost.hidden = true;
     summarize();
   } else if (message.all) {
@@ -252,6 +311,7 @@ function takeMessage(message) {
     [...alerts.keys()].filter((number) => !numbers.has(number)).forEach(forget);
     const isFirst = !isUpToDate;
     isUpToDate = true;
+    beginAnew();
     if (isFirst) {
       choose(chosenByAddress());
     }
@@ -281,7 +341,7 @@ function takeAlert(alert) {
   show(alert);
 }
 
-filters.onChange(hideAndShow);
+filters.onChange(search);
 window.addEventListener("hashchange", () => choose(chosenByAddress()));
 window.setInterval(() => alerts.forEach(({ alert, card }) => cards.showMuting(card, alert)), 60000);
 server.follow(takeMessage, (reason) => {

@@ -20,6 +20,17 @@ export function react(numbers, reaction) {
 
 export const mute = ({ application, incident }, until) => post("/mute", { application, incident, until });
 
+// A part of the history, the last change first; `before` is where the last part has ended.
+export async function older({ search, application, level }, before) {
+  const query = new URLSearchParams({ search, application, level: String(level), before });
+  try {
+    const response = await fetch(`/history?${query}`);
+    return response.ok ? await response.json() : { toasts: [], before: "" };
+  } catch {
+    return { toasts: [], before };
+  }
+}
+
 // Follow what comes, for ever: `onMessage` gets each message, `onLost` why nothing comes at the moment.
 export function follow(onMessage, onLost) {
   const events = new EventSource("/events");
