@@ -171,7 +171,7 @@ def test_contexts_of_reactions_are_bounded(listen: Listen) -> None:
 def test_the_pages_toasts_are_bounded(listen: Listen, begin: bytes) -> None:
     """Their pictures too, shown ones and others."""
     pytest.importorskip("aiohttp", reason="needs aiohttp: pip install 'gntp-logging[web]'")
-    with listen("--display", "web") as running:
+    with listen("--display", "web", "--web-port", "0") as running:
         running.send(REGISTER)
         for number in range(200):
             running.send(notify(number, MEGABYTE, begin))
@@ -181,7 +181,7 @@ def test_pages_that_do_not_read_are_bounded(listen: Listen) -> None:
     """With names and texts as long as a request may have them."""
     pytest.importorskip("aiohttp", reason="needs aiohttp: pip install 'gntp-logging[web]'")
     name = "é" * 500_000
-    with listen("--display", "web") as running, contextlib.ExitStack() as pages:
+    with listen("--display", "web", "--web-port", "0") as running, contextlib.ExitStack() as pages:
 
         def open_page() -> None:
             page = pages.enter_context(socket.create_connection(("127.0.0.1", running.pages_port), timeout=PATIENCE))

@@ -84,7 +84,7 @@ export function showMuting(card, alert) {
   const until = mutedUntil(alert);
   card.classList.toggle("muted", until > 0);
   button.textContent = until ? `Muted until ${timeOf(until).replace(/:\d\d(?=$|\s)/, "")}` : "Mute";
-  button.setAttribute("aria-label", until ? `Unmute: ${alert.title}` : `Mute: ${alert.title}`);
+  button.setAttribute("aria-label", `${button.textContent}: ${alert.title}`);
   button.title = until ? "Click to let it call again" : "";
 }
 
