@@ -216,8 +216,8 @@ def _told(seen: list[dict[str, tuple[str, str]]]) -> Counter[str]:
     counts: dict[str, int] = {}
     for notifications in seen:
         for id_, (title, _) in notifications.items():
-            numbers = re.findall(r"([\d,]+) (?:times|alerts not shown)", title)
-            count = int(numbers[-1].replace(",", "")) if numbers else 1
+            found = re.match(r"([\d,]+) (?:× |more alerts: )", title)
+            count = int(found[1].replace(",", "")) if found else 1
             counts[id_] = max(counts.get(id_, 0), count)  # what is sent again may tell more
     for id_, count in counts.items():
         fold, _, number = id_.partition("-")

@@ -115,7 +115,8 @@ class GNTPHandler(logging.Handler):
             icon: The application's picture, shown instead of the levels' own: a path, its bytes, or a URL that the
                 server fetches.
             title: A format such as ``"{levelname} {name}"`` over the record's attributes, ``message``, ``app_name`` and
-                the context; or a function that returns the title of a record. None for level, application and logger.
+                the context; or a function that returns the title of a record. None for what happened: the exception's
+                line, or the message's first one.
             url: What opens when an alert is clicked; its ``{}``-fields, over the same, are filled in and quoted.
             context: What an alert names beside the machine, the request and the task: a mapping such as
                 ``{"environment": "production"}``, whose values may be context variables; or a function that returns a
@@ -124,7 +125,7 @@ class GNTPHandler(logging.Handler):
                 is not installed, else the package of the logger or of the program's command.
             redact: Whether secrets are masked: passwords, tokens, cookies, keys. A list of patterns masks these too.
             redact_keep: Names, and words, that are shown although they look like secrets; each is meant exactly.
-            max_text: Characters of an alert's text; 0 for no limit.
+            max_text: Characters of an alert's text without its last line; 0 for no limit.
             repeat_window: Seconds in which repeats of an alert only raise the count on its toast; 0 shows each.
             burst: Different alerts that are shown at once; the rest becomes one digest. CRITICAL is always shown.
             rate: Different alerts a minute that are shown after a burst; 0 for no limit.

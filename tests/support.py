@@ -7,6 +7,7 @@ import functools
 import itertools
 import logging
 import platform
+import re
 import socket
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from gntp_logging.alerts.alert import Alert
 from gntp_logging.alerts.levels import DEFAULT_STYLES
 from gntp_logging.alerts.redact import Redactor
 from gntp_logging.delivery.gntp_transport import GNTPTransport
+from gntp_logging.gntp.models import Notification
 from gntp_logging.gntp.requests import NotifyRequest, Request, Response
 from gntp_logging.gntp.wire import Limits, RequestReader, encode
 from gntp_logging.receiver.registry import Toast
@@ -39,11 +41,9 @@ AS_IT_IS = Redactor(is_enabled=False)
 
 
 def make_alert(text: str = "text", level: int = logging.ERROR, **changes: Any) -> Alert:
-    """Return an alert that looks like its level, but for what a test wants otherwise."""
+    """Return an alert that looks like its level, but for what a test wants otherwise; its last line is empty."""
     style = DEFAULT_STYLES[level]
-    name = logging.getLevelName(level)
-    made = Alert(level, style.event, style.priority, style.sticky, "title", text, level_name=name)
-    return made._replace(**changes)
+    return Alert(level, style.event, style.priority, style.sticky, "title", text)._replace(**changes)
 
 
 Attach = Callable[..., GNTPHandler]
@@ -96,17 +96,26 @@ class Recorder:
             return list(self.toasts)
 
 
-def said(toast: Toast) -> str:
-    """Return a toast's text without its last line, which must name this machine: the context of every alert."""
-    return without_context(toast.text)
+def said(shown: Toast | Notification) -> str:
+    """Return what is shown above the last line, without the count that the receiver may have put in front of it.
+
+    The last line must name this machine.
+    """
+    title = re.sub(r"^[\d,]+ × |, from [\d,]+ processes.*$", "", shown.title)
+    return without_last_line(f"{title}\n{shown.text}")
 
 
-def without_context(text: str) -> str:
-    """Return a text without its last line, which must name this machine."""
+def without_last_line(text: str) -> str:
+    """Return a text without its last line, which must name level, logger and this machine; a digest has no logger."""
     said, newline, line = text.rpartition("\n")
     assert newline, text
-    assert line.split(" · ")[0] == platform.node(), text
+    assert platform.node() in line.split(" · ")[1:3], text
     return said
+
+
+def whole(alert: Alert) -> str:
+    """Return title and text of an alert, which together say what happened; the title says the first line."""
+    return "\n".join(filter(None, (alert.title, alert.text)))
 
 
 class RunningReceiver:
@@ -255,9 +264,14 @@ def answer_error(code: int, description: str = "no") -> Callable[[socket.socket,
 
 
 class Gate:
-    """A server's function that answers nobody until the test opens it."""
+    """A server's function that answers nobody until the test opens it.
 
-    def __init__(self) -> None:
+    Args:
+        read: What to keep of a notification.
+    """
+
+    def __init__(self, read: Callable[[Notification], str] = lambda shown: shown.text) -> None:
+        self._read = read
         self.reached = threading.Event()
         self.open = threading.Event()
         self.shown: list[str] = []
@@ -267,7 +281,7 @@ class Gate:
         self.reached.set()
         assert self.open.wait(PATIENCE)
         if isinstance(request, NotifyRequest):
-            self.shown.append(request.notification.text)
+            self.shown.append(self._read(request.notification))
         send_response(sock, Response_Action=request.message_type)
 
 

@@ -68,7 +68,7 @@ class TestAWholeConfiguration:
         logging.getLogger("asyncio.x").error("not of this logger")
         assert handler.flush(10)
         (toast,) = receiver.toasts
-        assert (toast.text, toast.name, toast.priority) == ("no stock", "Fire", 2)
+        assert (toast.title, toast.name, toast.priority) == ("no stock", "Fire", 2)
 
     def test_in_pyproject(self, write: Write, receiver: RunningReceiver) -> None:
         """The same, under another table; the file's other tables are other people's."""
@@ -288,7 +288,7 @@ class TestDictConfig:
         assert made.flush(10)
         (toast,) = receiver.toasts
         assert (toast.name, toast.priority) == ("Fire", 1)
-        assert toast.text == "no stock\nseparator /"
+        assert (toast.title, toast.text) == ("no stock", "ERROR · shop · separator /")
 
     def test_file_config(self, write: Write, receiver: RunningReceiver) -> None:
         """The older way, which gunicorn and uvicorn take as well."""

@@ -51,6 +51,10 @@ for logger in [logging.root, *map(logging.getLogger, sorted(logging.root.manager
 _TESTED_BELOW: Final = {("README.md", "def test_"), ("docs/tutorial.md", "import logging\n\nimport gntp_logging")}
 
 
+_GALLERY: Final = "docs/alerts.md"
+"""Its code are parts of programs, which another test runs."""
+
+
 def _name(block: Block) -> str:
     return f"{block.page}:{block.line}"
 
@@ -74,7 +78,11 @@ def test_every_block_has_a_language_that_is_checked() -> None:
 @pytest.mark.program
 @pytest.mark.parametrize(
     "block",
-    [block for block in _of("python") if not any(_begins(block, key) for key in _TESTED_BELOW)],
+    [
+        block
+        for block in _of("python")
+        if not any(_begins(block, key) for key in _TESTED_BELOW) and block.page != _GALLERY
+    ],
     ids=_name,
 )
 def test_a_program_runs_as_it_stands(block: Block) -> None:

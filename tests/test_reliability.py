@@ -31,7 +31,6 @@ from tests.support import (
     said,
     send_response,
     wait_until,
-    without_context,
 )
 
 Fault = Callable[[socket.socket], None]
@@ -78,7 +77,7 @@ class Faulty(ScriptedServer):
 
     def texts(self) -> list[str]:
         """The texts of the notifications that were answered."""
-        return [without_context(one.notification.text) for one in self.requests if isinstance(one, NotifyRequest)]
+        return [said(one.notification) for one in self.requests if isinstance(one, NotifyRequest)]
 
 
 def adds_up(stats: Stats) -> bool:
@@ -229,7 +228,7 @@ def test_an_error_is_counted_and_told(
     lost: list[tuple[str, str]] = []
     server = Refusing({"bad": code})
     with server:
-        handler = attach(server.port, on_error=lambda alert, reason: lost.append((alert.text, reason)))
+        handler = attach(server.port, on_error=lambda alert, reason: lost.append((alert.title, reason)))
         logger.error("bad")
         assert handler.flush(PATIENCE)
         logger.warning("good")
@@ -255,9 +254,7 @@ class Refusing(ScriptedServer):
 
     def _answer(self, sock: socket.socket, _number: int) -> None:
         request = receive_request(sock)
-        text = (
-            without_context(request.notification.text) if isinstance(request, NotifyRequest) else request.message_type
-        )
+        text = said(request.notification) if isinstance(request, NotifyRequest) else request.message_type
         self.requests.append(text)
         code = self._codes.pop(text, None) if self._once else self._codes.get(text)
         if code is not None:
@@ -382,7 +379,7 @@ def test_an_answer_that_is_lost_makes_one_duplicate_at_most(
             request = receive_request(Peeked(sock))  # type: ignore[arg-type]  # enough of a socket
             assert isinstance(request, NotifyRequest)
             read.append(request)
-            if without_context(request.notification.text) == "lost" and len(read) == 1:
+            if said(request.notification) == "lost" and len(read) == 1:
                 fault(sock)
                 return
         send_response(sock, Response_Action=receive_request(sock).message_type)
@@ -418,12 +415,12 @@ def test_an_alert_that_is_never_answered_is_sent_twice_and_counted(
 
     def serve(sock: socket.socket, _number: int) -> None:
         request = receive_request(Peeked(sock))  # type: ignore[arg-type]  # enough of a socket
-        if isinstance(request, NotifyRequest) and without_context(request.notification.text) == "poison":
+        if isinstance(request, NotifyRequest) and said(request.notification) == "poison":
             poison.append(request.notification.id_ or "")
             fault(sock)
             return
         if isinstance(request, NotifyRequest):
-            shown.append(without_context(request.notification.text))
+            shown.append(said(request.notification))
         send_response(sock, Response_Action=receive_request(sock).message_type)
 
     with ScriptedServer(serve) as server:
@@ -489,7 +486,7 @@ def test_a_name_that_nobody_knows_is_a_delay(
 def test_a_step_of_the_clock_changes_nothing(
     attach: Attach, logger: logging.Logger, monkeypatch: pytest.MonkeyPatch, step: float
 ) -> None:
-    """Ages, pauses and deadlines go by the monotonic clock; only times in a digest's text are the wall clock's."""
+    """Ages, pauses and deadlines go by the monotonic clock; only times in texts are the wall clock's."""
     port = free_port()
     handler = attach(port)
     logger.error("before the step")
@@ -499,7 +496,7 @@ def test_a_step_of_the_clock_changes_nothing(
     logger.warning("after the step")
     with running_receiver(port=port) as receiver:
         assert handler.flush(PATIENCE)
-        assert [said(toast) for toast in receiver.toasts] == ["before the step", "after the step"]
+        assert [toast.title for toast in receiver.toasts] == ["before the step", "after the step"]
 
 
 def test_the_program_goes_on_while_the_server_hangs(attach: Attach, logger: logging.Logger) -> None:
@@ -539,10 +536,14 @@ def test_after_an_outage_the_young_are_shown_and_the_rest_is_one_digest(attach: 
         assert handler.flush(PATIENCE)
         young, digest = receiver.toasts
     assert said(young) == "young"
-    assert (digest.title, digest.priority, digest.sticky) == ("23 alerts not shown one by one", 2, True)
-    lines = said(digest).split("\n")
-    assert re.fullmatch(r"3 CRITICAL, 20 ERROR, (at )?[\d:]{8}( to [\d:]{8})?", lines[0])
-    assert lines[1:] == ["newest: disk 2 full", "20 × no connection to shard 19", "3 × disk 2 full"]
+    assert (digest.title, digest.priority, digest.sticky) == (
+        "23 more alerts: 20 × no connection to shard 19, 3 × disk 2 full",
+        2,
+        True,
+    )
+    levels, when = said(digest).split("\n")[1:]
+    assert levels == "3 CRITICAL, 20 ERROR"
+    assert re.fullmatch("first .*[0-9:]{8}, last .*[0-9:]{8}", when)
     stats = handler.stats()
     assert (stats.accepted, stats.shown, stats.digested, stats.notifications) == (24, 1, 23, 2)
 
@@ -617,7 +618,7 @@ def test_behind_a_tunnel_a_server_that_is_killed_costs_no_alert(
             for request in requests_of(sock):
                 with lock:
                     if isinstance(request, NotifyRequest):
-                        read.append(without_context(request.notification.text))
+                        read.append(said(request.notification))
                         shown.append(read[-1])
                     if len(read) >= last:
                         tunnel.server = None

@@ -100,7 +100,7 @@ def test_a_hash_that_was_seen_subscribes_to_what_comes_in_clear_and_to_nothing_e
         handler.handle(record)
         assert handler.flush(PATIENCE)
         handler.close()
-        assert "the hidden words" in display.toasts[0].text
+        assert "the hidden words" in display.toasts[0].title
         in_clear = encode(NotifyRequest("shop", Notification("Error", "title", "in clear")), key=key)
         assert ask(hub.port, in_clear).message_type == "-OK"
         registration, alert = stranger.wait_for_text("in clear")

@@ -159,7 +159,7 @@ def test_an_exception_that_python_could_not_make_is_logged(
     assert record.exc_info is not None
     assert (record.exc_info[0], repr(record.exc_info[1])) == (exc_type, made)
     alert = AlertFactory("shop", LevelMap(), 1000).from_record(record).finished(1000)
-    assert type_name(exc_type) in alert.text
+    assert alert.title == type_name(exc_type)
     assert earlier == [f"main {exc_type.__name__}"]
 
 
@@ -284,7 +284,8 @@ def test_an_uncaught_exception_of_a_program_reaches_the_desktop() -> None:
     assert result.stderr.startswith("Traceback")
     assert result.stderr.rstrip().endswith("ValueError: negative amount")
     assert (toast.name, toast.priority) == ("Critical", 2)
-    assert toast.text.startswith("ValueError: negative amount\nUncaught exception\n")
+    assert toast.title == "ValueError: negative amount"
+    assert toast.text.startswith("Uncaught exception\n")
     assert " in charge" in toast.text
 
 

@@ -18,20 +18,18 @@ from . import fingerprint as fingerprints
 from . import text as texts
 from .application import Application, Place
 from .clean import clean, is_clean
-from .context import Context, Pairs, cut_values
-from .context import line as context_line
+from .context import Context, Pairs, cut_values, last_line
 from .fingerprint import Fingerprint
 from .levels import LevelMap
 from .templates import Template, link
 from .text import MAX_TITLE, PLAIN, Draft
-from .tracebacks import Frame, frames_in, parse_traceback, without_stack
+from .tracebacks import Frame, before_traceback, frames_in, parse_traceback, without_stack
 from .values import described
 
 EXTRA_KEY: Final = "gntp"
 """Attribute of a record that holds its overrides: ``extra={"gntp": {...}}``."""
 
 _BLANKS: Final = " \t\r\n"
-_NO_MESSAGE: Final = "(empty message)"
 
 
 class Alert(NamedTuple):
@@ -42,8 +40,8 @@ class Alert(NamedTuple):
         event: Name of the notification type.
         priority: From -2 to 2.
         sticky: Whether it stays until it is dismissed.
-        title: One line, never blank.
-        text: The body, never blank once it is finished.
+        title: One line, what happened. Empty until the alert is finished, unless the user gives it.
+        text: What the title does not say; until the alert is finished, the message.
         icon: Picture of this alert alone: a path, a URL or the bytes; None uses the level's.
         url: What opens on a click; None opens nothing.
         level_name: The level's name.
@@ -52,11 +50,12 @@ class Alert(NamedTuple):
             secrets where the rest is.
         context: What the program was doing, as names and values; shown in the last line, and sent as ``Data-`` headers.
         url_parts: The URL of a click if values of the record are in it: see :meth:`.templates.Template.parts`.
-        is_formatted: Whether the user's formatter made the text, which then gets no line of context.
+        exc_type: The type of the exception, as tracebacks print it; empty where there is none, and until the alert is
+            finished.
         logger: The logger's name; empty in an alert that stands for several.
         failures: Which of the user's title, url, fingerprint and context have failed on the record, which is shown
             without them: the option's name, and what it has raised, in words.
-        draft: What is left to be done about the text, which may be cut only after its secrets were masked; None in an
+        draft: What title and text will be made of, which may be cut only after their secrets were masked; None in an
             alert that is finished.
     """
 
@@ -73,7 +72,7 @@ class Alert(NamedTuple):
     fingerprint: Fingerprint = ()
     context: Pairs = ()
     url_parts: tuple[str, ...] = ()
-    is_formatted: bool = False
+    exc_type: str = ""
     logger: str = ""
     failures: Pairs = ()
     draft: Draft | None = None
@@ -92,10 +91,9 @@ class Alert(NamedTuple):
         )
         if is_clean("\n".join(texts)):
             return self
-        text = clean(self.text)
         return self._replace(
-            title=clean(self.title).strip() or "Alert",
-            text=text if draft.heads or text.strip() else _NO_MESSAGE,
+            title=clean(self.title),
+            text=clean(self.text),
             level_name=clean(self.level_name),
             logger=clean(self.logger),
             fingerprint=fingerprints.redacted(self.fingerprint, clean),
@@ -105,25 +103,36 @@ class Alert(NamedTuple):
         )
 
     def finished(self, max_text: int) -> Alert:
-        """Return the alert as it is shown: its text put together, and everything cut. Its secrets are masked before.
+        """Return the alert as it is shown: title and text put together, all cut. Its secrets are masked before.
 
         Args:
-            max_text: Characters of the text at most; 0 for no limit.
+            max_text: Characters of the text at most, without the last line; 0 for no limit.
         """
         if self.draft is None:
             return self
+        context = cut_values(self.context)
+        # Where the text is the message alone, nothing depends on the room that is left.
+        last = last_line((self.level_name, self.logger), context) if self.draft.is_put_together else ""
+        title, text = self.draft.laid_out(self.title, self.text, last, max_text)
         return self._replace(
-            title=texts.one_line(self.title),
-            text=self.draft.laid_out(self.text, max_text),
-            context=cut_values(self.context),
+            title=title,
+            text=text,
+            level_name=texts.one_line(self.level_name),
+            context=context,
+            exc_type=texts.one_line(self.draft.exc_type()),
+            logger=texts.one_line(self.logger),
             draft=None,
         )
 
+    def raw_exc_type(self) -> str:
+        """Return the type of the exception, whose secrets may not be masked yet."""
+        return self.exc_type if self.draft is None else self.draft.exc_type()
+
     def body(self) -> str:
-        """Return the text as it is shown, with the line of context."""
+        """Return the text as it is shown, with the last line: level, logger and context."""
         # Added here, when the alert is sent: what is added before, a count or dropped alerts, stands above it.
-        where = "" if self.is_formatted else context_line(self.context)
-        return f"{self.text.rstrip(_BLANKS)}\n{where}" if where else self.text
+        last = last_line((self.level_name, self.logger), self.context, f"{self.title}\n{self.text}")
+        return "\n".join(filter(None, (self.text.strip("\n").rstrip(_BLANKS), last))) or self.title
 
     def target(self) -> str | None:
         """Return the URL that opens on a click, its values quoted; None when a click opens nothing."""
@@ -131,16 +140,15 @@ class Alert(NamedTuple):
 
     def withheld(self) -> Alert:
         """Return the alert with its level and logger alone, for when redacting it has failed."""
-        where = " of ".join(filter(None, (self.level_name, self.logger)))
         return self._replace(
-            title=" · ".join(filter(None, (self.level_name, self.logger))) or "Alert",
-            text=f"An alert ({where or 'unknown'}) is withheld: looking for secrets in it has failed",
+            title="An alert is withheld",
+            text="Looking for secrets in it has failed",
             icon=None,
             url=None,
             fingerprint=fingerprints.normalized(fingerprints.without_texts(self.fingerprint)),
             context=(),
             url_parts=(),
-            is_formatted=True,
+            exc_type="",
             draft=None,
         )
 
@@ -182,7 +190,6 @@ class _LevelPresentation(NamedTuple):
     event: str
     priority: int
     sticky: bool
-    title: str
     level_name: str
     logger: str
 
@@ -205,11 +212,11 @@ class AlertFactory:
         """Keep what does not change from record to record.
 
         Args:
-            app_name: The application's name, part of the title.
+            app_name: The application's name, for templates.
             max_text: Characters of the text that will be shown, see :meth:`Alert.finished`. Four times as many are
                 kept, and at least 16 KiB; with 0 all.
             url: What opens on a click, unless a record overrides it.
-            title: Makes the title; None for level, application and logger.
+            title: Makes the title; None for what happened.
             fingerprint: Returns the text that a record and its repeats share; None for the default fingerprint.
             context: Collects what the program was doing; None for the machine's name alone.
             application: Knows the application's frames; None for what was not installed.
@@ -230,9 +237,8 @@ class AlertFactory:
 
     def _make_presentation(self, level: int, level_name: str, logger: str) -> _LevelPresentation:
         style = self._levels.style(level)
-        level_name, logger = level_name[:MAX_TITLE], logger[:MAX_TITLE]
-        line = texts.title(level_name, self._app_name, logger)
-        return _LevelPresentation(style.event, style.priority, style.sticky, line, level_name, logger)
+        level_name, logger = texts.joined(level_name), texts.joined(logger)
+        return _LevelPresentation(style.event, style.priority, style.sticky, level_name, logger)
 
     def from_record(
         self,
@@ -243,7 +249,7 @@ class AlertFactory:
 
         Args:
             record: The record; it is not changed.
-            formatter: Makes the text instead of this module; None for the default text.
+            formatter: Shapes the message; None for the message as it is.
         """
         try:
             level, level_name, logger, created = record.levelno, record.levelname, record.name, record.created
@@ -251,9 +257,9 @@ class AlertFactory:
                 level = _level(level)
             if type(level_name) is not str or type(logger) is not str:
                 level_name, logger = _text(level_name) or logging.getLevelName(level), _text(logger)
-            event, priority, sticky, line, level_name, logger = self._presentation(level, level_name, logger)
+            event, priority, sticky, level_name, logger = self._presentation(level, level_name, logger)
             plain = texts.message(record)
-            draft: Draft | None = None
+            draft = PLAIN
             failures: dict[str, str] = {}
             if (
                 record.exc_info
@@ -262,26 +268,25 @@ class AlertFactory:
                 or len(plain) > _SHORTEST_TRACEBACK
                 or type(record.msg) is not str
                 or record.msg in _ARGUMENT_ALONE
+                or plain[:1] == "{"
             ):
                 text, draft, fingerprint = self._text_and_fingerprint(record, level, logger, plain)
             else:  # most records: nothing to look for
                 text, fingerprint = plain, fingerprints.fingerprint_call(record, level, logger, plain)
-            own_text = texts.formatted(record, formatter) if formatter else None
-            if own_text is not None:
-                text, draft = own_text, None
-            if draft is None:
-                draft = PLAIN
-                if len(text) > self._raw_size:
-                    text, missing = texts.raw(text, self._max_text)
-                    draft = Draft(missing=missing)
-                if not text or text.isspace():
-                    text = _NO_MESSAGE
+            if formatter is not None:
+                own = texts.formatted(record, formatter)
+                if own is not None and own.strip() != text.strip():
+                    draft = draft._replace(headline=texts.first_line(text))
+                    text = own
+            if len(text) > self._raw_size:
+                text, missing = texts.raw(text, self._max_text)
+                draft = draft._replace(missing=missing)
             fields = (
                 level,
                 event,
                 priority,
                 sticky,
-                line,
+                "",
                 text,
                 None,
                 self._url,
@@ -290,7 +295,7 @@ class AlertFactory:
                 fingerprint,
                 self._context.of(record, failures),
                 (),
-                own_text is not None,
+                "",
                 logger,
                 (),
                 draft,
@@ -307,28 +312,32 @@ class AlertFactory:
 
     def _text_and_fingerprint(
         self, record: logging.LogRecord, level: int, logger: str, plain: str
-    ) -> tuple[str, Draft | None, Fingerprint]:
-        """Return text and fingerprint of a record that may hold an exception or a stack, in any form: then as a draft.
+    ) -> tuple[str, Draft, Fingerprint]:
+        """Return message and fingerprint of a record that may hold an exception or a stack, in any form: as a draft.
 
         QueueHandler, loguru and others format an exception before a handler sees its record. Text and fingerprint are
         read back from the traceback, and are the same as with the exception itself.
         """
+        event = record.msg if type(record.msg) is dict else None
+        if event is None and plain[:1] == "{" and (event := texts.json_event(plain)) is not None:
+            plain = texts.text_of_event(record, event)
         info, said = texts.exc_info(record), plain
         if type(record.msg) is not str or record.msg in _ARGUMENT_ALONE:
             error = _message_error(record)
             if error is not None and (info is None or info[1] is error):
                 info, said = (type(error), error, error.__traceback__), ""
         if info is not None:
+            said = before_traceback(said)  # loguru writes it into the message as well
             kind, value, traceback = info
             place = self._application.place(texts.frames_of(traceback), logger)
             fingerprint = fingerprints.fingerprint_exception(level, kind, value, place)
             if value is None or (fingerprint.cause is None and not fingerprint.leaves):  # most exceptions
-                return "", texts.draft_of_exception(kind, value, place, said, self._max_text), fingerprint
+                return said, texts.draft_of_exception(kind, value, place, self._max_text), fingerprint
             leaves = fingerprints.leaves_of(value)
             if leaves:
                 place = self._place_of_leaf(texts.frames_of(leaves[0].__traceback__), logger) or place
-            return "", texts.draft_of_exceptions(value, leaves, place, said, self._max_text), fingerprint
-        exc_text, stack = texts.printed(record)
+            return said, texts.draft_of_exceptions(value, leaves, place, self._max_text), fingerprint
+        exc_text, stack = texts.printed(record, event or {})
         said, behind = without_stack(plain)
         found = parse_traceback(f"{said}\n{exc_text}" if exc_text else said)
         if found is not None:
@@ -337,16 +346,14 @@ class AlertFactory:
             fingerprint = fingerprints.fingerprint_formatted(level, last, place)
             if formatted_leaves := fingerprints.formatted_leaves_of(last):
                 place = self._place_of_leaf(formatted_leaves[0].frames, logger) or place
-            return "", texts.draft_of_formatted(last, place, said, self._max_text), fingerprint
+            return said, texts.draft_of_formatted(last, place, self._max_text), fingerprint
         where = frames_in(stack or behind)
         if not where:
             text = f"{plain}\n{exc_text}" if exc_text else plain
-            return text, None, fingerprints.fingerprint_call(record, level, logger, text)
-        return (
-            "",
-            texts.draft_of_stack(said, self._application.place(where, logger), self._max_text),
-            fingerprints.fingerprint_call(record, level, logger, said.strip()),
-        )
+            return text, PLAIN, fingerprints.fingerprint_call(record, level, logger, text)
+        place = self._application.place(where, logger)
+        draft = Draft(frames=texts.frames_to_show(place))
+        return said, draft, fingerprints.fingerprint_call(record, level, logger, said.strip())
 
     def _place_of_leaf(self, frames: Sequence[Frame], logger: str) -> Place | None:
         """Return where a member of a group happened; None if it was never raised."""
@@ -362,9 +369,9 @@ class AlertFactory:
             style.event,
             style.priority,
             style.sticky,
-            texts.title("Alert", self._app_name, ""),
+            "",
             text,
-            level_name="Alert",
+            level_name=logging.getLevelName(level),
             created=time.time(),
             fingerprint=fingerprints.RawCall(level, "", "", "", "", text[:MAX_TITLE]),
             context=self._context.constants,
@@ -380,7 +387,7 @@ class AlertFactory:
             try:
                 template = self._title
                 line = texts.joined(str(template.fill(values) if isinstance(template, Template) else template(record)))
-                alert = alert._replace(title=line or alert.title)
+                alert = alert._replace(title=line)
             except Exception as error:  # noqa: BLE001
                 failed["title"] = type(error).__name__
         if self._url_template is not None:

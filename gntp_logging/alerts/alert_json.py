@@ -159,6 +159,6 @@ _FIELDS: Final[Mapping[str, _Field]] = {
     "created": _Field("seconds since 1970, or null", _seconds),
     "fingerprint": _TEXT,
     "context": _Field("a list of pairs of strings", _pairs),
-    "is_formatted": _FLAG,
+    "exc_type": _TEXT,
     "logger": _TEXT,
 }

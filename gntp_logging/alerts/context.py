@@ -2,7 +2,7 @@
 
 :meth:`Context.of` runs on the thread that logs, where frameworks keep what is current. It imports nothing: a framework
 that nobody has imported serves no request. It reads only what is loaded: an attribute that would ask a database stays
-unread. The result is pairs of strings, name and value: headers ``Data-Name: value``, and one line of the text.
+unread. The result is pairs of strings, name and value: headers ``Data-Name: value``, and the last line of the text.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MAX_VALUE: Final = 200
 """Characters of a value."""
 
 MAX_LINE: Final = 160
-"""Characters of the line of context, which then takes some five lines of a toast."""
+"""Characters of the last line, which then takes some five lines of a toast."""
 
 _MAX_SHOWN_VALUE: Final = 60
 """Characters of a value in the line: two lines of a toast."""
@@ -267,13 +267,25 @@ _SELF_EXPLAINING: Final = frozenset({"environment", "env"})
 """Names that the line leaves out: their values say what they are."""
 
 
-def line(pairs: Pairs) -> str:
-    """Return the context in one line: ``web-3 · GET /checkout/ · production · status 500``."""
+_OF_TASKS: Final = ("task", "task_id")
+"""Names that the line leaves out where the text has their values: so it is with most of Celery's messages."""
+
+
+def last_line(first: Iterable[str], pairs: Pairs, said: str = "") -> str:
+    """Return in one line ``ERROR · shop.orders · web-3 · GET /checkout/ · production · status 500``.
+
+    Args:
+        first: Level and logger.
+        pairs: The context.
+        said: Title and text, which the line does not repeat.
+    """
     values = dict(pairs)
     request = " ".join(filter(None, (values.pop("method", ""), values.pop("path", ""))))
-    parts = [values.pop(MACHINE, ""), _shown(request)]
+    parts = [*map(_shown, first), values.pop(MACHINE, ""), _shown(request)]
     parts += [
-        _shown(value) if name in _SELF_EXPLAINING else f"{name} {_shown(value)}" for name, value in values.items()
+        _shown(value) if name in _SELF_EXPLAINING else f"{name} {_shown(value)}"
+        for name, value in values.items()
+        if not (name in _OF_TASKS and value in said)
     ]
     text = " · ".join(filter(None, parts))
     return text if len(text) <= MAX_LINE else text[: MAX_LINE - 1] + "…"

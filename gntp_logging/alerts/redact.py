@@ -350,9 +350,9 @@ class Redactor:
         """Return an alert as it leaves the process: clean, masked, and only then cut; its fingerprint normalized."""
         shown = self(alert.cleaned())
         if shown.draft is not None:
-            has_heads = bool(shown.draft.heads)
+            is_put_together = shown.draft.is_put_together
             shown = shown.finished(self._max_text)
-            if has_heads:
+            if is_put_together:
                 shown = self(shown)  # once more: the frames, and what stands side by side only now
         return shown._replace(fingerprint=normalized(shown.fingerprint))
 

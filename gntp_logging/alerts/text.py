@@ -10,23 +10,26 @@ import copy
 import functools
 import logging
 import os
+import re
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Final, NamedTuple, TypeVar, cast
 
 from . import fingerprint
 from .application import Place
 from .clean import clean
-from .tracebacks import TRACEBACK, FormattedError, Frame, before_traceback, type_name
+from .tracebacks import FormattedError, Frame, before_traceback, type_name
 from .values import shown, shown_items
 
 MAX_TITLE: Final = 120
 """Characters: four lines of a toast, which is still a title."""
 
 _CUT_MARK_SIZE: Final = 32
-"""Characters kept free for "… (+1,000,000,000 characters)"."""
+"""Characters kept free for a line "... (+1,000,000,000 characters)"."""
+
+_NO_MESSAGE: Final = "(empty message)"
 
 _MAX_LEAVES: Final = 3
 """Exceptions of a group that are shown; the others are counted."""
@@ -35,8 +38,8 @@ _TOAST_LINES: Final = 9
 _TOAST_WIDTH: Final = 30
 """Lines, and characters of a line, that growl-for-linux shows of a text (measured); Growl shows a little more."""
 
-_KEPT_LINES: Final = 2
-"""Lines kept free for the context and for the count of a group."""
+_KEPT_LINES: Final = 1
+"""Lines kept free for when the first and the last of several records were logged."""
 
 _MAX_FRAMES: Final = 5
 """Frames that are shown, however large the toast."""
@@ -134,31 +137,34 @@ _NO_LEAVES: Final = Leaves()
 
 
 class Draft(NamedTuple):
-    """What an alert's text is made of once its secrets are masked.
+    """What an alert's title and text are made of beside its message, once their secrets are masked.
 
     Attributes:
-        heads: The exception and the message; none where the alert's text is all there is.
+        error: The exception's line and its notes; blank where there is none.
         leaves: What the exception holds if it is a group, or was raised from one.
         frames: Where it happened; where there are leaves, the first of them.
         causes: What was before the exception.
-        missing: What the alert's text has lost.
+        missing: What the message has lost.
         notes: Lines about the alert itself, which are never cut.
+        headline: The message's first line where the user's formatter has made another text of it.
     """
 
-    heads: tuple[Raw, ...] = ()
+    error: Raw = Raw("")
     leaves: Leaves = _NO_LEAVES
     frames: Frames = Frames()
     causes: Causes = _NO_CAUSES
     missing: Missing = _COMPLETE
     notes: tuple[str, ...] = ()
+    headline: str = ""
 
     def texts(self) -> Iterator[str]:
         """Yield its texts."""
-        yield from (head.text for head in self.heads)
+        yield self.error.text
         yield from self.leaves.lines
         yield from self.frames.lines
         yield from (line for _, line in self.causes.links)
         yield from self.notes
+        yield self.headline
 
     def cleaned(self) -> Draft:
         """Return it with each of its texts cleaned."""
@@ -168,39 +174,81 @@ class Draft(NamedTuple):
     def masked(self, mask: Callable[[str], str]) -> Draft:
         """Return it with each of its texts masked; frames are looked at in the text that is made of it."""
         return self._replace(
-            heads=tuple(head._replace(text=mask(head.text)) for head in self.heads),
+            error=self.error._replace(text=mask(self.error.text)),
             leaves=self.leaves._replace(lines=tuple(map(mask, self.leaves.lines))),
             causes=self.causes._replace(links=tuple((word, mask(line)) for word, line in self.causes.links)),
             notes=tuple(map(mask, self.notes)),
+            headline=mask(self.headline),
         )
 
-    def laid_out(self, text: str, max_text: int) -> str:
-        """Make the text.
+    @property
+    def is_put_together(self) -> bool:
+        """Whether the text is more than the message."""
+        return bool(self.error.text or self.frames.lines)
+
+    def exc_type(self) -> str:
+        """Return the exception's type as tracebacks print it; empty where there is no exception."""
+        return self.error.text.partition("\n")[0].partition(":")[0]
+
+    def laid_out(self, title: str, message: str, last_line: str, max_text: int) -> tuple[str, str]:
+        """Make title and text; the text may be empty, because the title has said it all.
 
         Args:
-            text: The alert's, where there are no heads.
-            max_text: Characters of it at most, without the notes; 0 for no limit. Neither the exception nor the message
-                takes more than a third of them, so that it is not the frames that are cut.
+            title: The user's; empty for what happened: the exception's line, or the message's first one.
+            message: What was said, or what the user's formatter has made of it.
+            last_line: What will stand below; it takes room on a toast.
+            max_text: Characters of the text at most, without the notes; 0 for no limit. Neither the exception nor the
+                message takes more than a third of them, so that it is not the frames that are cut.
         """
-        missing = self.missing
-        if self.heads:
-            lines = [_head(head, max_text // 3) for head in self.heads] + self.leaves.shown()
-            cause = self.causes.line()
-            lines += fitted(self.frames, _TOAST_LINES - _KEPT_LINES - _height(*lines, cause))
-            text, missing = "\n".join([*lines, cause] if cause else lines), _COMPLETE
-        return "\n".join((cut(text, max_text, missing), *self.notes))
+        error, said = _BEHIND_TYPE.sub(r"\1 ", _stripped(self.error.text)), _stripped(message)
+        if said in error or _is_celerys(said, last_line):
+            said = ""
+        line, _, rest = (error or self.headline or said).partition("\n")
+        headline = one_line(line)
+        title = one_line(title) or headline or _NO_MESSAGE
+        if title == " ".join(line.split()):  # all of it: what the title had to cut, the text has whole
+            if error:
+                error = rest
+            elif said.partition("\n")[0] == line:  # a formatter may have made another text of it
+                said = said.partition("\n")[2]
+        if not self.is_put_together:
+            return title, "\n".join(filter(None, (cut(said.strip("\n"), max_text, self.missing), *self.notes)))
+        heads = [
+            shortened(Raw(text.strip("\n"), missing), max_text // 3, _MAX_HEAD)
+            for text, missing in ((error, self.error.missing), (said, self.missing))
+            if text
+        ]
+        lines = [*(head.text for head in heads), *self.leaves.shown()]
+        cause = self.causes.line()
+        lines += fitted(self.frames, _TOAST_LINES - _KEPT_LINES - _height(*lines, cause, last_line))
+        missing = (sum(head.missing[0] for head in heads), sum(head.missing[1] for head in heads))
+        text = cut("\n".join(filter(None, (*lines, cause))), max_text, missing)
+        return title, "\n".join(filter(None, (text, *self.notes)))
 
 
 PLAIN: Final = Draft()
-"""Of a text that is complete: most alerts share it."""
+"""Of a message that is complete: most alerts share it."""
 
 
-def title(level_name: str, app_name: str, logger_name: str) -> str:
-    """Return level, application and logger in one line; what says nothing new is left out."""
-    parts = [level_name, app_name]
-    if logger_name not in ("", "root", app_name):
-        parts.append(logger_name)
-    return one_line(" · ".join(parts))
+def first_line(text: str) -> str:
+    """Return the first line of a text that is not blank, as long as it may be before its secrets are masked."""
+    return text.strip()[:MAX_RAW_LINE].partition("\n")[0]
+
+
+def _stripped(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+_BEHIND_TYPE: Final = re.compile(r"\A([\w.<>]+:)\s+")
+"""A message may begin with line ends; a type alone is no title."""
+
+_CELERYS: Final = re.compile(r"Task (\S+)\[([\w-]+)\] raised (?:un)?expected: ")
+
+
+def _is_celerys(said: str, last_line: str) -> bool:
+    """Tell whether a message is Celery's about a task's exception: the exception, and what the last line names."""
+    found = _CELERYS.match(said)
+    return found is not None and all(name in last_line for name in found.groups())
 
 
 def frames_of(traceback: TracebackType | None) -> list[Frame]:
@@ -217,7 +265,7 @@ def frames_of(traceback: TracebackType | None) -> list[Frame]:
 
 
 def draft_of_exception(
-    exc_type: type[BaseException], value: BaseException | None, place: Place, said: str, max_text: int
+    exc_type: type[BaseException], value: BaseException | None, place: Place, max_text: int
 ) -> Draft:
     """Return what the text of a record with an exception is made of, if there are no others with it.
 
@@ -225,40 +273,33 @@ def draft_of_exception(
         exc_type: The exception's type.
         value: The exception.
         place: Where it happened.
-        said: The record's message.
         max_text: Characters to which the text will be cut; 0 for no limit.
     """
-    if TRACEBACK in said:  # loguru writes it into the message as well
-        said = before_traceback(said)
-    return _draft(exception_line(exc_type, value), said, place, max_text)
+    return Draft(raw(exception_line(exc_type, value), max_text), frames=frames_to_show(place))
 
 
-def draft_of_exceptions(
-    value: BaseException, leaves: Sequence[BaseException], place: Place, said: str, max_text: int
-) -> Draft:
+def draft_of_exceptions(value: BaseException, leaves: Sequence[BaseException], place: Place, max_text: int) -> Draft:
     """Return the same of an exception that holds others, or was raised from another.
 
     Args:
         value: The exception.
         leaves: What it holds, as far as it was looked at.
         place: Where it happened, or the first that it holds.
-        said: As for :func:`draft_of_exception`.
-        max_text: As there.
+        max_text: As for :func:`draft_of_exception`.
     """
     shown = tuple(_line_of(leaf)[:MAX_RAW_LINE] for leaf in leaves[:_MAX_LEAVES])
     more = fingerprint.count_leaves(value) - len(shown)
-    return draft_of_exception(type(value), value, place, said, max_text)._replace(
+    return draft_of_exception(type(value), value, place, max_text)._replace(
         leaves=Leaves(shown, more), causes=causes_of(value)
     )
 
 
-def draft_of_formatted(error: FormattedError, place: Place, said: str, max_text: int) -> Draft:
+def draft_of_formatted(error: FormattedError, place: Place, max_text: int) -> Draft:
     """Return what the text of a record is made of whose exception was formatted before.
 
     Args:
         error: The exception, as :func:`.tracebacks.parse_traceback` has found it.
         place: As for :func:`draft_of_exceptions`.
-        said: The message before the traceback.
         max_text: As for :func:`draft_of_exception`.
     """
     leaves = fingerprint.formatted_leaves_of(error)
@@ -268,42 +309,12 @@ def draft_of_formatted(error: FormattedError, place: Place, said: str, max_text:
     while link.before is not None:
         links.append(("caused by" if link.is_caused else "while handling", link.before))
         link = link.before
-    return _draft(
-        error.line,
-        said,
-        place,
-        max_text,
+    return Draft(
+        raw(error.line, max_text),
         Leaves(shown, fingerprint.count_formatted_leaves(error) - len(shown)),
+        frames_to_show(place),
         _ends(links, lambda error: error.line),
     )
-
-
-def draft_of_stack(said: str, place: Place, max_text: int) -> Draft:
-    """Return what the text of a record is made of that has no exception, and says where it was logged."""
-    return Draft((raw(said.strip(), max_text),), frames=frames_to_show(place))
-
-
-def _draft(
-    first: str,
-    said: str,
-    place: Place,
-    max_text: int,
-    leaves: Leaves = _NO_LEAVES,
-    causes: Causes = _NO_CAUSES,
-) -> Draft:
-    said = said.strip()
-    heads = (first,) if not said or said in first else (first, said)
-    return Draft(tuple(raw(head, max_text) for head in heads if head), leaves, frames_to_show(place), causes)
-
-
-def _head(head: Raw, max_text: int) -> str:
-    """Return the first lines of a text, and how many more it has."""
-    text, missing = head
-    lines = text.split("\n")
-    if len(lines) <= _MAX_HEAD:
-        return cut(text, max_text, missing)
-    more = len(lines) - _MAX_HEAD + 1 + missing[1]
-    return f"{cut(chr(10).join(lines[: _MAX_HEAD - 1]), max_text)}\n{_more_lines(more)}"
 
 
 def _height(*texts: str) -> int:
@@ -339,11 +350,9 @@ def exc_info(record: logging.LogRecord) -> _ExcInfo | None:
     )
 
 
-def printed(record: logging.LogRecord) -> tuple[str, str]:
+def printed(record: logging.LogRecord, event: Mapping[object, object]) -> tuple[str, str]:
     """Return the exception and the stack that a record, or the event of structlog in it, has as texts."""
-    exc_text, stack = record.exc_text, record.stack_info
-    if type(record.msg) is dict:
-        exc_text, stack = exc_text or record.msg.get("exception"), stack or record.msg.get("stack")
+    exc_text, stack = record.exc_text or event.get("exception"), record.stack_info or event.get("stack")
     return exc_text if type(exc_text) is str else "", stack if type(stack) is str else ""
 
 
@@ -354,7 +363,7 @@ def message(record: logging.LogRecord) -> str:
         if not record.args:
             return msg
     elif issubclass(type(msg), dict):
-        return _of_dictionary(record, cast("dict[object, object]", msg))
+        return text_of_event(record, cast("dict[object, object]", msg))
     try:
         return record.getMessage()
     except Exception:  # noqa: BLE001, S110 - application code runs here, and whatever it raises, the alert goes out
@@ -365,8 +374,8 @@ def message(record: logging.LogRecord) -> str:
         return f"<a message of type {type(msg).__name__} that cannot be printed>"
 
 
-def _of_dictionary(record: logging.LogRecord, values: dict[object, object]) -> str:
-    """Return its event, and the other values in a second line; without an event all of them."""
+def text_of_event(record: logging.LogRecord, values: dict[object, object]) -> str:
+    """Return a dictionary's event, and the other values in a second line; without an event all of them."""
     said = shown(dict.get(values, "event")) or ""
     if said and "_logger" in record.__dict__:  # structlog's own, whose values are context
         return said
@@ -377,7 +386,35 @@ def _of_dictionary(record: logging.LogRecord, values: dict[object, object]) -> s
     return "\n".join(filter(None, (said, shown_items(others))))
 
 
-_EXCEPTIONS_AND_EVENT: Final = frozenset(("event", "exc_info", "exception", "stack_info", "stack"))
+_EXCEPTIONS: Final = frozenset(("exc_info", "exception", "stack_info", "stack"))
+_EXCEPTIONS_AND_EVENT: Final = _EXCEPTIONS | {"event"}
+
+
+def json_event(text: str, names: Sequence[str] = ("event",)) -> dict[object, object] | None:
+    """Return the event that structlog's JSONRenderer, or another, has written as the message, as a dictionary.
+
+    Without level, logger and time, which the record has. None if the text is something else.
+
+    Args:
+        text: Any text.
+        names: What the message may be called in it.
+    """
+    if len(text) > _LEAST_RAW or not any(f'"{name}"' in text for name in names):
+        return None
+    import json  # what has written the text has loaded it
+
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):  # thousands of digits, or of brackets
+        return None
+    said = next((name for name in names if name in found), None) if type(found) is dict else None
+    if said is None:
+        return None
+    event = {"event": found.pop(said)}
+    return event | {name: value for name, value in found.items() if name not in _OF_RECORD}
+
+
+_OF_RECORD: Final = frozenset(("level", "logger", "timestamp"))
 
 
 def is_records_own(record: logging.LogRecord, name: str, value: object) -> bool:
@@ -430,14 +467,18 @@ def fitted(frames: Frames, room: int) -> list[str]:
     """
     lines = list(frames.lines[:1])
     for line in frames.lines[1:]:
-        if _height(*lines, line) >= room:  # the last line is for the count of the others
+        if _height(*_ordered([*lines, line])) >= room:  # the last line is for the count of the others
             break
         lines.append(line)
     others = frames.further + len(frames.lines) - len(lines)
     counts = [f"+{others} further out" if others else "", _count_of(frames.libraries) if frames.libraries else ""]
-    if any(counts):
-        lines.append(f"({', '.join(filter(None, counts))})")
-    return lines
+    counted = ", ".join(filter(None, counts))
+    return [*_ordered(lines), *([f"({counted})"] if counted else [])]
+
+
+def _ordered(lines: list[str]) -> list[str]:
+    """Say of several frames which the innermost is."""
+    return [f"innermost: {lines[0]}", *lines[1:]] if len(lines) > 1 else lines
 
 
 def _count_of(libraries: int) -> str:
@@ -470,37 +511,57 @@ def _short(path: str) -> str:
 
 
 def formatted(record: logging.LogRecord, formatter: logging.Formatter) -> str | None:
-    """Return what the user's formatter makes of the record, or None when it fails."""
+    """Return the message as the user's formatter shapes it; None when it fails, or makes no other text of it.
+
+    A formatter appends exception and stack, which are shown in another place: it gets the record without them.
+    """
+    bare = copy.copy(record)  # Formatter writes into the record that it formats
+    bare.exc_info = bare.exc_text = bare.stack_info = None
+    if type(bare.msg) is dict:  # structlog's
+        bare.msg = cast("str", {name: value for name, value in bare.msg.items() if name not in _EXCEPTIONS})
     try:
-        return formatter.format(copy.copy(record))  # Formatter writes into the record that it formats
+        text = formatter.format(bare)
+        event = json_event(text, ("event", "message")) if text[:1] == "{" else None
+        if event is None:
+            return before_traceback(text)
+        # What the record has is shown in its place.
+        return text_of_event(record, {name: value for name, value in event.items() if name not in bare.__dict__})
     except Exception:  # noqa: BLE001 - see message()
         return None
 
 
+def shortened(part: Raw, max_text: int, max_lines: int = 0) -> Raw:
+    """Cut a text between lines where it can, else between characters, which an ellipsis marks.
+
+    Args:
+        part: The text, and what was cut off before.
+        max_text: Characters at most; 0 for no limit.
+        max_lines: The same for lines.
+    """
+    text, (characters, lines) = part
+    kept = "\n".join(text.split("\n", max_lines)[:max_lines]) if max_lines else text
+    mark = ""
+    if max_text and len(kept) > max_text:
+        kept = kept[: boundary(kept, max_text - 1)]
+        whole = kept.rfind("\n")
+        kept, mark = (kept[:whole], "") if whole >= max(1, len(kept) // 2) else (kept, "…")
+    return Raw(kept + mark, (characters + len(text) - len(kept), lines + text.count("\n", len(kept))))
+
+
 def cut(text: str, max_text: int, missing: Missing = _COMPLETE) -> str:
-    """Cut a text to a readable size, and say how much is missing.
+    """Cut a text to a readable size, and say in a line of its own how much is missing.
 
     Args:
         text: Any text.
         max_text: Characters at most; 0 cuts nothing.
         missing: What was cut off before.
-
-    Returns:
-        The text, or its beginning and the number of lines, or of characters of its last line, that were cut.
     """
-    characters, lines = missing
-    if not max_text or (len(text) <= max_text and not characters):
+    if not missing[0] and (not max_text or len(text) <= max_text):
         return text
-    if max_text < 2 * _CUT_MARK_SIZE:
-        return text[: boundary(text, max_text - 1)] + "…"
-    kept = text[: boundary(text, max_text - _CUT_MARK_SIZE)]
-    whole = kept.rfind("\n")
-    if not lines and "\n" not in text[len(kept) :] and whole < len(kept) // 2:
-        return f"{kept}… (+{len(text) - len(kept) + characters:,} characters)"
-    if whole >= len(kept) // 2:
-        kept = text[:whole]
-        return f"{kept}\n{_more_lines(text.count(chr(10), whole) + lines)}"
-    return f"{kept}…\n{_more_lines(text.count(chr(10), len(kept)) + lines)}"
+    if 0 < max_text < 2 * _CUT_MARK_SIZE:  # too few for a line about them
+        return text if len(text) <= max_text else text[: boundary(text, max_text - 1)] + "…"
+    kept, (characters, lines) = shortened(Raw(text, missing), max_text and max_text - _CUT_MARK_SIZE)
+    return f"{kept}\n{_more_lines(lines) if lines else f'... (+{characters:,} characters)'}"
 
 
 def _more_lines(count: int) -> str:

@@ -9,6 +9,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterator
+from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
@@ -106,7 +107,8 @@ def _show(text: str, config: str | None, overrides: Overrides) -> int:
         if config is not None:
             settings = list(args.config_file(config).handlers(overrides).values())
         for one in settings:
-            say(one.make().preview(record).text)
+            alert = one.make().preview(record)
+            say("\n".join(filter(None, (alert.title, alert.text))))
     except ValueError as error:
         raise UsageError(str(error)) from error
     return 0
@@ -171,8 +173,11 @@ def _print_all(steps: Iterator[CheckResult]) -> bool:
     Returns:
         Whether a step has failed.
     """
-    failed = False
+    failed, advices = False, {""}
     for step in steps:
+        if step.advice in advices:  # said before
+            step = replace(step, advice="")  # noqa: PLW2901
+        advices.add(step.advice)
         for line in _lines(step, shutil.get_terminal_size((_WIDE, 0)).columns if sys.stdout.isatty() else _WIDE):
             say(line)
         failed |= step.status is Status.FAILED

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from gntp_logging.receiver.history_file import HistoryFile, KeptToast, Wanted
     from gntp_logging.receiver.registry import Toast
 
+_TIME_FORMAT: Final = "%Y-%m-%d %H:%M:%S"
+
 _DESCRIPTION: Final = """\
 Show the alerts that a receiver has kept, the one that changed last at the end.
 
@@ -130,13 +132,12 @@ def _write_box(kept: KeptToast) -> None:
     from gntp_logging.receiver.console import ConsoleDisplay
 
     # One for each box: a display would put what has the id of the box above into its place.
-    ConsoleDisplay(sys.stdout, remark=functools.partial(_last_change, kept.changed)).show(kept.toast)
+    remark = functools.partial(_last_change, kept.changed)
+    ConsoleDisplay(sys.stdout, remark=remark, time_format=_TIME_FORMAT).show(kept.toast)
 
 
 def _last_change(changed: float, toast: Toast) -> str:
-    from gntp_logging.receiver.console import clock
-
-    return f"until {clock(changed)}" if changed - toast.arrived >= 1 else ""
+    return time.strftime(f"until {_TIME_FORMAT}", time.localtime(changed)) if changed - toast.arrived >= 1 else ""
 
 
 def _delete(history: HistoryFile, wanted: Wanted) -> None:

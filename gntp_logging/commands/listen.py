@@ -32,6 +32,7 @@ from gntp_logging.receiver.displays import (
     Remembering,
     Running,
 )
+from gntp_logging.receiver.levels import LEVELS
 from gntp_logging.receiver.throttle import Throttle
 
 from . import arguments as args
@@ -51,7 +52,7 @@ _COMPLAINT_INTERVAL: Final = 60.0
 PAGE_TOKEN: Final = "page-token"  # noqa: S105 - a file's name
 """The file in the state folder that keeps the page's token."""
 
-FILES: Final = ("password_file", "history")
+FILES: Final = ("password_file", "apprise_config", "history")
 """Arguments that name files."""
 
 _DESCRIPTION: Final = """\
@@ -142,6 +143,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"cipher of the subscription, and so of what the hub sends: {', '.join(CIPHERS)} (default %(default)s)",
     )  # fmt: skip
     parser.add_argument(
+        "--apprise-config", metavar="FILE",
+        help="the targets of --display apprise: a file of Apprise's, so that their secrets are in no list of processes",
+    )  # fmt: skip
+    parser.add_argument(
+        "--apprise-level", metavar="LEVEL", choices=tuple(LEVELS), default="ERROR",
+        help=f"lowest level that makes a message: {', '.join(LEVELS)} (default %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
         "--as-service", action="store_true",
         help="go on without the desktop's notification service, and connect when one comes",
     )  # fmt: skip
@@ -184,9 +193,7 @@ def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], s
 
     raise_limit(DEFAULT_BUDGET.connections)
     subscriber = _subscriber(arguments, passwords)
-    names = arguments.display or [_DEFAULT_DISPLAY]
-    settings = _settings(arguments) if any(DISPLAYS[name].settings for name in names) else {}
-    displays = {name: made(name, **settings) for name in names}
+    displays = {name: made(name, arguments) for name in arguments.display or [_DEFAULT_DISPLAY]}
     writing = [display for name, display in displays.items() if DISPLAYS[name].writes]
     throttle = Throttle(_COMPLAINT_INTERVAL)
 
@@ -215,8 +222,9 @@ def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], s
         _link(displays.values(), history)
         for name, display in displays.items():
             if isinstance(display, Running):
-                if arguments.as_service and isinstance(display, Connecting):
-                    display.may_be_away = True
+                if isinstance(display, Connecting):
+                    # Another display shows what comes; of a service nobody sees that it ends.
+                    display.may_be_away = arguments.as_service or len(displays) > 1
                 _start(name, display)
                 at_the_end.callback(display.close)
             if isinstance(display, Addressed):
@@ -291,8 +299,8 @@ def _why(error: Exception) -> str:
     return str(error)
 
 
-def _settings(arguments: argparse.Namespace) -> dict[str, object]:
-    """Return the settings of displays that have any; a token that cannot be kept holds until the receiver ends."""
+def _options_of_page(arguments: argparse.Namespace) -> dict[str, object]:
+    """Return what the page is made with; a token that cannot be kept holds until the receiver ends."""
     from gntp_logging.receiver.page_token import kept_token
     from gntp_logging.receiver.state_folder import state_folder
 
@@ -314,11 +322,8 @@ def _link(displays: Collection[Display], history: History | None) -> None:
             display.history = history
 
 
-def made(name: str, **settings: object) -> Display:
+def made(name: str, arguments: argparse.Namespace) -> Display:
     """Make a display.
-
-    Args:
-        settings: Those of all displays; it takes its own.
 
     Raises:
         OSError: If it needs packages that are not installed, or stdout, which is closed.
@@ -326,8 +331,13 @@ def made(name: str, **settings: object) -> Display:
     kind = DISPLAYS[name]
     if kind.writes and sys.__stdout__ is None:  # sys.stdout is the null device then
         raise OSError(f"--display {name} writes to standard output, and that is closed")
+    options: Mapping[str, object] = {}
+    if name == "apprise":
+        options = {"config": arguments.apprise_config, "level": arguments.apprise_level}
+    elif name == "web":
+        options = _options_of_page(arguments)
     try:
-        return kind(sys.stdout, **settings)
+        return kind(sys.stdout, **options)
     except MissingExtraError as error:
         raise OSError(f"--display {name} {error}") from error
 
@@ -410,6 +420,8 @@ def _refuse_what_is_open_or_cannot_work(arguments: argparse.Namespace, passwords
         raise UsageError(f"--bind {arguments.bind} without a password would show what anybody sends: {hint}")
     if arguments.hub and not passwords:
         raise UsageError("--hub needs a password, which subscribers must have: give --password-file or --password")
+    if ("apprise" in arguments.display) != (arguments.apprise_config is not None):
+        raise UsageError("--display apprise and --apprise-config FILE go together")
     for option, is_given in (
         ("--require-encryption", arguments.require_encryption),
         ("--minimum-hash", arguments.minimum_hash),

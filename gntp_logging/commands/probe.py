@@ -104,7 +104,9 @@ def probe(destination: Destination, wait: float) -> Iterator[CheckResult]:
         yield CheckResult("NOTIFY", Status.LEFT_OUT, "REGISTER was refused")
     passwords = _passwords(destination, registered)
     yield from passwords
-    yield from _algorithms(destination, registered, is_checked=passwords[0].status is not Status.NOTE)
+    is_checked = passwords[0].status is not Status.NOTE
+    is_read = is_checked and not any(_UNREAD in result.answer for result in passwords)
+    yield from _algorithms(destination, registered, is_checked=is_checked, is_read=is_read)
     if not registered.is_ok:
         yield from (CheckResult(name, Status.LEFT_OUT, "REGISTER was refused") for name in ("Keep-Alive", "callback"))
         return
@@ -246,7 +248,10 @@ def _passwords(destination: Destination, registered: CheckResult) -> Sequence[Ch
     if destination.password is None:
         return [CheckResult("password", Status.LEFT_OUT, "none was given")]
     bare = _try("no password", lambda: _register(replace(destination, password=None, encryption=None)))
-    others: list[CheckResult] = [_foreign(bare, "accepted too: the server lets everybody in, at least from here")]
+    accepted = (
+        "accepted too: the server lets everybody in" if registered.is_ok else "accepted: the server asks for none"
+    )
+    others: list[CheckResult] = [_foreign(bare, f"{accepted}, at least from here")]
     if not registered.is_ok:
         if not registered.is_refused:
             first = CheckResult("password", Status.LEFT_OUT, "not found out: REGISTER failed otherwise")
@@ -262,20 +267,22 @@ def _passwords(destination: Destination, registered: CheckResult) -> Sequence[Ch
     unreadable = replace(guess, key_hashing=_long_enough(destination, cipher), encryption=cipher)
     if not _try("", lambda: _register(unreadable)).is_ok:
         others.append(_foreign(wrong, "accepted too"))
-        unread = False
+        is_any_accepted = wrong.is_ok
     else:
         status = Status.NOTE if destination.encryption is None else Status.FAILED
-        answer = "accepted, and encrypted too, which cannot have been read: cannot tell what is shown"
+        answer = "accepted, and encrypted too" if wrong.is_ok else "refused in clear, but accepted encrypted"
         advice = "" if destination.encryption is None else _ANSWERED_UNREAD
-        others.append(CheckResult("wrong password", status, answer, wrong.seconds, advice))
-        unread = True
-    if wrong.is_ok or unread:
-        answer = "accepted, as any other is: this server does not check passwords of those who come from here"
-        advice = "" if others[-1].advice else _UNCHECKED
-        return [CheckResult("password", Status.NOTE, answer, None, advice), *others]
-    return [CheckResult("password", Status.OK, "accepted"), *others]
+        others.append(CheckResult("wrong password", status, answer + _UNREAD, wrong.seconds, advice))
+        is_any_accepted = wrong.is_ok or destination.encryption is not None
+    if not is_any_accepted:
+        return [CheckResult("password", Status.OK, "accepted"), *others]
+    unchecked = "passwords of those who come from here" if wrong.is_ok else "the passwords of what is encrypted"
+    answer = f"accepted, as any other is: this server does not check {unchecked}"
+    advice = "" if others[-1].advice or registered.advice else _UNCHECKED
+    return [CheckResult("password", Status.NOTE, answer, None, advice), *others]
 
 
+_UNREAD: Final = ", which cannot have been read: cannot tell what is shown"
 _UNCHECKED: Final = "nothing here can tell whether it is right: compare it with the server's settings"
 
 
@@ -285,7 +292,9 @@ def _foreign(step: CheckResult, words: str) -> CheckResult:
     return CheckResult(step.name, Status.NOTE, answer, step.seconds)
 
 
-def _algorithms(destination: Destination, registered: CheckResult, *, is_checked: bool) -> Iterator[CheckResult]:
+def _algorithms(
+    destination: Destination, registered: CheckResult, *, is_checked: bool, is_read: bool
+) -> Iterator[CheckResult]:
     """Try each hash in clear, and each cipher with a hash that is long enough for it.
 
     Ciphers are left out if no key was accepted before: some servers, this package's for one, answer each wrong key more
@@ -307,7 +316,7 @@ def _algorithms(destination: Destination, registered: CheckResult, *, is_checked
             continue
         variant = replace(destination, key_hashing=_long_enough(destination, cipher), encryption=cipher)
         step = registered if variant == destination else _try("", lambda variant=variant: _register(variant))  # type: ignore[misc]
-        yield _of_algorithm(f"cipher {name}", step, cipher == destination.encryption, is_checked=is_checked)
+        yield _of_algorithm(f"cipher {name}", step, cipher == destination.encryption, is_checked=is_read)
 
 
 def _long_enough(destination: Destination, cipher: ciphers.Algorithm) -> keys.Algorithm:

@@ -167,7 +167,7 @@ def _command(arguments: argparse.Namespace) -> list[str]:
         raise UsageError("--web-port 0 would be another address after each start: give one, or leave it out")
     arguments.display = arguments.display or list(_DEFAULT_DISPLAYS)
     for name in arguments.display:
-        listen.made(name)
+        listen.made(name, arguments)
     arguments.as_service = True
     return [os.path.abspath(sys.executable), "-m", "gntp_logging", "listen", *_options(arguments)]
 
@@ -198,6 +198,7 @@ def systemd_unit(command: Sequence[str]) -> str:
     return f"""\
 [Unit]
 Description=gntp-logging: shows the alerts of programs
+StartLimitIntervalSec=0
 
 [Service]
 ExecStart={" ".join(map(_quoted, command))}

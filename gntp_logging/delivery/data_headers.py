@@ -11,8 +11,7 @@ from typing import Final
 from gntp_logging.alerts.context import MACHINE, Pairs
 from gntp_logging.alerts.fingerprint import incident
 
-from .digest import Tally
-from .flood import duration
+from .digest import Tally, clock_format
 from .transport import OutgoingAlert
 
 TIMESTAMP: Final = "Data-Timestamp"
@@ -96,5 +95,16 @@ def when_logged(tallies: Sequence[Tally], now: float) -> str:
         logged, today = time.localtime(tallies[0].last), time.localtime(now)
     except (ValueError, OverflowError, OSError):
         return ""
-    form = "%H:%M:%S" if logged[:3] == today[:3] else "%d %b %H:%M:%S" if logged[0] == today[0] else "%d %b %Y %H:%M:%S"
-    return f"logged {time.strftime(form, logged)}, {duration(now - tallies[0].last)} before"
+    how = clock_format(today, logged)
+    return f"logged {time.strftime(how, logged)}, {duration(now - tallies[0].last)} before"
+
+
+def duration(seconds: float) -> str:
+    """Write a number of seconds for people: ``12 s``, ``3 min``, ``2 h``; ``1 s`` for less than one."""
+    if not seconds >= 1:
+        return "1 s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h"

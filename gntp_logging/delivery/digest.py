@@ -1,4 +1,4 @@
-"""A digest: one alert that stands for many which were not shown one by one. Pure: the clock is an argument.
+"""A digest: one alert that stands for many which were not shown one by one. Pure but for the day that it is.
 
 It counts alerts by fingerprint, so that it stays small however many come.
 """
@@ -12,7 +12,7 @@ from typing import Final
 
 from gntp_logging.alerts.alert import Alert
 from gntp_logging.alerts.fingerprint import Fingerprint
-from gntp_logging.alerts.text import one_line
+from gntp_logging.alerts.text import boundary, one_line
 
 DELAY: Final = 10.0
 """Seconds that a digest of too many different alerts waits for more of them."""
@@ -26,8 +26,9 @@ MAX_FINGERPRINTS: Final = 1000
 _OTHER: Final = "other"
 """Begins the fingerprint of alerts that are counted by level only."""
 
-_NAMED_FINGERPRINTS: Final = 3
-"""Fingerprints that the digest names: a toast shows nine lines."""
+_MAX_NAMES: Final = 3
+_MAX_NAME: Final = 40
+"""What a digest's title names, and characters of each."""
 
 
 Finish = Callable[[Alert], Alert]
@@ -137,10 +138,11 @@ class Digest:
             self.take_in(fingerprint, tally, other.since or 0)
 
     def as_alert(self, finish: Finish) -> Alert:
-        """Return one alert that reports the digest, which must not be empty.
+        """Return one alert that reports the digest, which must not be empty: ``28 more alerts: 12 × KeyError, ...``.
 
-        It looks like the most urgent alert of the digest. It says how many alerts there were, by level, when the first
-        and the last was logged, and the newest message. A single alert is returned as it is.
+        It looks like the most urgent alert of the digest. It says what came most often, exceptions by their type, how
+        many there were of each level, when the first and the last was logged, and the newest. A single alert is
+        returned as it is.
 
         Args:
             finish: Takes the secrets out of an alert, and cuts it.
@@ -151,31 +153,42 @@ class Digest:
         highest = max(tallies, key=lambda tally: tally.newest.level).newest
         most_urgent = max(tallies, key=lambda tally: (tally.newest.priority, tally.newest.sticky)).newest
         newest = max(tallies, key=lambda tally: tally.last).newest
-        lines = [
-            f"{levels(tallies)}, {span(min(t.first for t in tallies), max(t.last for t in tallies))}",
-            f"newest: {_headline(finish(newest))}",
-        ]
-        if len(tallies) > 1:
-            known = [tally for fingerprint, tally in self.tallies.items() if fingerprint[:1] != (_OTHER,)]
-            often = sorted(known, key=lambda tally: -tally.count)[:_NAMED_FINGERPRINTS]
-            lines += [f"{tally.count:,} × {_headline(finish(tally.newest))}" for tally in often]
-            if more := self.count - sum(tally.count for tally in often):
-                lines.append(f"{more:,} × other kinds")
+        names = self._most_frequent(finish)
+        said = [f"{count:,} × {name}" for name, count in names.most_common()]
+        if others := self.count - names.total():
+            said.append(f"{others:,} {'others' if others > 1 else 'other'}")
+        title = f"{self.count:,} more alerts: {', '.join(said)}"
+        lines = [] if (headline := finish(newest).title) in names else [f"newest: {headline}"]
+        if len(by_level := levels(tallies)) > 1:
+            lines.append(", ".join(by_level))
+        lines.append(span(min(tally.first for tally in tallies), max(tally.last for tally in tallies)))
         shared = _shared_context(tallies)
         alert = finish(most_urgent)
         return alert._replace(
             level=highest.level,
             level_name=highest.level_name,
-            title=f"{self.count:,} alerts not shown one by one",
+            title=one_line(title),
             text="\n".join(lines),
             created=newest.created,
             icon=None,
             fingerprint="",
             context=tuple(pair for pair in alert.context if pair[0] in shared),
             url_parts=(),
-            is_formatted=False,
+            exc_type="",
             logger="",
         )
+
+    def _most_frequent(self, finish: Finish) -> Counter[str]:
+        """Return how often the most frequent came, by the names that the title has for them."""
+        kinds: dict[object, list[Tally]] = {}
+        for fingerprint, tally in self.tallies.items():
+            if fingerprint[:1] != (_OTHER,):
+                kinds.setdefault(tally.newest.raw_exc_type() or fingerprint, []).append(tally)
+        often = sorted(kinds.values(), key=lambda tallies: -sum(tally.count for tally in tallies))[:_MAX_NAMES]
+        names: Counter[str] = Counter()
+        for tallies in often:
+            names[_name(finish(tallies[-1].newest))] += sum(tally.count for tally in tallies)
+        return names
 
 
 class DigestSchedule:
@@ -234,35 +247,41 @@ def _shared_context(tallies: list[Tally]) -> set[str]:
     return {name for name, value in first if all((name, value) in context for context in others)}
 
 
-def _headline(alert: Alert) -> str:
-    """Return the first line of an alert's text: the message, or the exception."""
-    return one_line(alert.text.strip().split("\n", 1)[0])
+def _name(alert: Alert) -> str:
+    """Return what a digest calls an alert: its exception by the type, without the module, else what it says."""
+    name = alert.exc_type.rpartition(".")[2] or alert.title
+    return name if len(name) <= _MAX_NAME else name[: boundary(name, _MAX_NAME - 1)] + "…"
 
 
-def levels(tallies: list[Tally]) -> str:
-    """Write how many alerts of each level came, the most severe first: ``3 CRITICAL, 20 ERROR``."""
+def levels(tallies: list[Tally]) -> list[str]:
+    """Write how many alerts of each level came, the most severe first: ``3 CRITICAL``, ``20 ERROR``."""
     counts: Counter[tuple[int, str]] = Counter()
     for tally in tallies:
         counts[tally.newest.level, tally.newest.level_name] += tally.count
-    return ", ".join(f"{counts[level]:,} {level[1]}" for level in sorted(counts, reverse=True))
+    return [f"{counts[level]:,} {level[1]}" for level in sorted(counts, reverse=True)]
 
 
-def span(first: float, last: float) -> str:
-    """Write when something began and ended, in local time; with the days if they differ.
+def span(first: float, last: float, now: float | None = None) -> str:
+    """Write when something began and ended, in local time; with the days if they differ, or are not today.
 
     Args:
         first: Seconds since 1970.
         last: Seconds since 1970.
+        now: The same; None asks the clock.
 
     Returns:
-        ``at 14:03:11``, ``14:03:11 to 14:09:40`` or ``23 Nov 23:58:02 to 24 Nov 00:03:40``.
+        ``first 14:03:11, last 14:09:40``, or ``first 23 Nov 23:58:02, last 24 Nov 00:03:40``.
     """
     try:
-        begin, end = time.localtime(first), time.localtime(last)
+        begin, end, today = map(time.localtime, (first, last, time.time() if now is None else now))
     except (ValueError, OverflowError, OSError):  # a record may hold any time
-        return "at an unknown time"
-    clock, dated = "%H:%M:%S", "%d %b %H:%M:%S"
-    if begin[:6] == end[:6]:
-        return f"at {time.strftime(clock, begin)}"
-    how = clock if begin[:3] == end[:3] else dated
-    return f"{time.strftime(how, begin)} to {time.strftime(how, end)}"
+        return "at unknown times"
+    how = clock_format(today, begin, end)
+    return f"first {time.strftime(how, begin)}, last {time.strftime(how, end)}"
+
+
+def clock_format(today: time.struct_time, *moments: time.struct_time) -> str:
+    """Return the format of :func:`time.strftime` in which some moments are no more precise than a person needs."""
+    if all(moment[:3] == today[:3] for moment in moments):
+        return "%H:%M:%S"
+    return "%d %b %H:%M:%S" if all(moment[0] == today[0] for moment in moments) else "%d %b %Y %H:%M:%S"

@@ -16,7 +16,6 @@ from typing import Final
 
 from gntp_logging.alerts.alert import Alert
 from gntp_logging.alerts.fingerprint import Fingerprint, raw_fingerprint
-from gntp_logging.alerts.text import one_line
 
 from .digest import Finish, Tally, span
 
@@ -195,9 +194,9 @@ class RepeatGroup:
         self.unanswered = 0
 
     def as_alert(self, finish: Finish) -> Alert:
-        """Return the newest alert with the count, and when, where a toast shows it: ``ERROR · shop · 100 times``.
+        """Return the newest alert with the count before its title: ``100 × ValueError: no``, and when they came.
 
-        Where its text is not that of the first one, it admits so, and quotes the first.
+        Where it is not what the first one was, it admits so, and quotes the first.
 
         Args:
             finish: Takes the secrets out of an alert, and cuts it.
@@ -205,14 +204,13 @@ class RepeatGroup:
         alert = finish(self.alert)
         if self.count == 1:
             return alert
-        first_text = alert.text if self.first_alert is self.alert else finish(self.first_alert).text
-        differ = first_text != alert.text
-        times = f"{self.count:,} times"
-        texts = ", several texts" if differ else ""
-        when = f"({times} in {duration(self.last - self.first)}, {span(self.first, self.last)}{texts})"
-        head, newline, rest = alert.text.partition("\n")
-        lines = [head, when, *([f"first: {one_line(first_text.strip().partition(chr(10))[0])}"] if differ else [])]
-        return alert._replace(title=f"{alert.title} · {times}", text="\n".join(lines) + newline + rest)
+        first = alert if self.first_alert is self.alert else finish(self.first_alert)
+        lines = [alert.text, span(self.first, self.last)]
+        if first.title != alert.title:
+            lines.append(f"several texts, the first: {first.title}")
+        elif first.text != alert.text:
+            lines.append("several texts")
+        return alert._replace(title=f"{self.count:,} × {alert.title}", text="\n".join(filter(None, lines)))
 
     def tally(self) -> Tally:
         """Return how often the alert came, the first time included, and the newest as it was logged."""
@@ -384,14 +382,3 @@ class Flood:
     def groups(self) -> list[RepeatGroup]:
         """Return all groups."""
         return list(self._groups.values())
-
-
-def duration(seconds: float) -> str:
-    """Write a number of seconds for people: ``12 s``, ``3 min``, ``2 h``; ``1 s`` for less than one."""
-    if not seconds >= 1:
-        return "1 s"
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.0f} h"

@@ -23,7 +23,7 @@ from .keys import Key
 from .network import Address, Deadline, Stream, known_addresses, look_up
 from .packing import PackerFactory
 from .requests import Request, Response
-from .wire import ResponseReader, begins_like_an_error
+from .wire import DEFAULT_LIMITS, Limits, ResponseReader, begins_like_an_error
 
 END_TIMEOUT: Final = 0.05
 """Seconds to wait for END, or for the end of the stream, after the first answer. Servers send either at once."""
@@ -65,14 +65,15 @@ class _StaleConnectionError(GNTPConnectionError):
 class PersistentConnection:
     """A connected stream and the reader of its answers."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, limits: Limits = DEFAULT_LIMITS) -> None:
         """Expect the first answer.
 
         Args:
             stream: One on which nothing was sent yet.
+            limits: Bounds of an answer.
         """
         self.stream = stream
-        self.reader: ResponseReader = ResponseReader()
+        self.reader: ResponseReader = ResponseReader(limits=limits)
         self._idle_since: float | None = None
         self._heard = False  # whether anything of the answer has arrived
 
@@ -192,13 +193,17 @@ class Channel:
             answered or not.
     """
 
-    def __init__(self, address: tuple[str, int], packer_factory: PackerFactory) -> None:
+    def __init__(
+        self, address: tuple[str, int], packer_factory: PackerFactory, limits: Limits = DEFAULT_LIMITS
+    ) -> None:
         """Keep the address. Nothing is connected.
 
         Args:
             address: Host and port of the server.
             packer_factory: Gives each message its key and cipher.
+            limits: Bounds of the answer of an exchange.
         """
+        self._limits = limits
         self._address = address
         # The number of an interface ("fe80::1%eth0") changes when the interface goes and comes: it is asked for again.
         self._fixed_addresses = [] if "%" in address[0] else known_addresses(*address)
@@ -231,7 +236,7 @@ class Channel:
         Raises:
             GNTPConnectionError: If the server cannot be reached.
         """
-        connection = PersistentConnection(Stream(self.addresses or look_up(*self._address), deadline))
+        connection = PersistentConnection(Stream(self.addresses or look_up(*self._address), deadline), self._limits)
         self._reached = connection.stream.address()
         return connection
 

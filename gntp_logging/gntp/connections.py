@@ -41,7 +41,7 @@ from .network import (
 )
 from .packing import PackerFactory
 from .requests import NotifyRequest, Request, Response, check_type, parse_response
-from .wire import begins_like_an_error
+from .wire import DEFAULT_LIMITS, Limits, begins_like_an_error
 
 # -- The reference's connection interface -----------------------------------------------------------
 
@@ -264,6 +264,7 @@ class GNTPClient:
         key_hashing: keys.Algorithm | None = None,
         encryption: ciphers.Algorithm | None = None,
         connection_class: _ConnectionClass | None = None,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         """Check address, timeout and secrets, and keep them.
 
@@ -277,6 +278,7 @@ class GNTPClient:
             key_hashing: Hash algorithm; None means SHA256.
             encryption: Cipher algorithm; None sends in clear.
             connection_class: Makes a connection for each exchange; None means the built-in connection.
+            limits: Bounds of an answer to ``process_request``; an answer beyond them is a GNTPProtocolError.
 
         Raises:
             GNTPEncryptionError: If encryption was asked for without a password, or the hash is too short for it.
@@ -286,7 +288,7 @@ class GNTPClient:
         self.timeout: float = checked_seconds("timeout", timeout, positive=True)
         self.connection_class = connection_class
         self.packer_factory: PackerFactory = PackerFactory(password, key_hashing or keys.SHA256, encryption)
-        self._channel = Channel(self.address, self.packer_factory)
+        self._channel = Channel(self.address, self.packer_factory, limits)
         self._watcher = CallbackWatcher()
         # A client that is garbage-collected closes its connection; its reactions in the background stay awaited.
         weakref.finalize(self, self._channel.close)

@@ -61,7 +61,7 @@ def safe_value(text: str) -> str:
 RECEIVED: Final = "Received"
 """The one header that a block may have several times: "one for each hop"."""
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,255}")
 
 
 def header_line(name: str, value: str) -> str:
@@ -104,7 +104,9 @@ def is_name(name: str) -> bool:
 @functools.lru_cache(maxsize=1024)
 def _check_name(name: str) -> None:
     if not is_name(name):
-        raise GNTPValidationError(f"{name!r} is no header name; allowed: letters, digits, '-', '_' and '.'")
+        raise GNTPValidationError(
+            f"{name[:300]!r} is no header name; allowed: up to 256 letters, digits, '-', '_' and '.'"
+        )
 
 
 def parse_block(data: bytes, max_headers: int) -> dict[str, str]:

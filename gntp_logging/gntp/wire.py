@@ -169,6 +169,7 @@ class Limits:
             megabyte.
         headers: Header lines in a block; no client is known to send 40. A type's block may have an eighth of them.
         types: Notification types in one REGISTER; the largest seen in the wild are some dozens.
+        lines: Lines of all header blocks together, those that continue a value included: each takes time to read.
         section: One binary section.
         sections: Binary sections in one message: each type may have a picture.
         all_sections: All binary sections of one message together.
@@ -178,6 +179,7 @@ class Limits:
     header_block: int = 4 * 1024 * 1024
     headers: int = 256
     types: int = 1024
+    lines: int = 65_536
     section: int = MAX_SECTION_SIZE
     sections: int = 1100
     all_sections: int = 64 * 1024 * 1024
@@ -187,6 +189,9 @@ DEFAULT_LIMITS: Final = Limits()
 
 _SECTION_HEAD_LIMIT: Final = 1024
 """Bytes of an Identifier and a Length line: identifiers are hashes, 128 digits at most."""
+
+_SECTION_OVERHEAD: Final = 300
+"""Bytes of a section that is waited for and kept by its identifier (measured, and rounded up)."""
 
 
 _Message = TypeVar("_Message")
@@ -200,6 +205,7 @@ class _Reader(Generic[_Message]):
             only after ``next_message`` has returned None.
         awaits_section: Whether all of a message is there but a binary section that a header points to, of which
             nothing has come. Set it to False to take the message without.
+        overhead: Bytes that the message begun takes in memory beside those that were fed.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -209,6 +215,7 @@ class _Reader(Generic[_Message]):
         self._failure: GNTPProtocolError | None = None
         self.at_end: bool = False
         self.awaits_section: bool = False
+        self.overhead: int = 0
 
     def feed(self, data: bytes) -> None:
         """Take any number of bytes from the peer."""
@@ -243,9 +250,10 @@ class _Reader(Generic[_Message]):
         try:
             return next(self._incoming)
         except GNTPProtocolError as failure:
-            self._failure = failure
+            # Without its traceback, whose frames keep all that was read for as long as somebody keeps the failure.
+            self._failure = GNTPProtocolError(failure.description, failure.error_code)
             self.forget()
-            raise
+        raise self._failure
 
     def _messages(self) -> Generator[_Message | None, None, None]:
         """Yield each message, and None whenever more bytes are needed."""
@@ -300,16 +308,27 @@ class _Reader(Generic[_Message]):
             return b""
         return (yield from buffer.read_until(MESSAGE_DELIMITER, limit, "a header block"))
 
-    def _encrypted_blocks(self, cipher: Cipher) -> Parser[list[dict[str, str]]]:
+    def _encrypted_text(self, cipher: Cipher) -> Parser[bytes]:
+        """Read the header part as if it had come in clear, without empty lines that end nothing."""
         text = yield from self._ciphertext(cipher)
+        self._count_lines(text)
         chunks = [chunk for chunk in text.split(MESSAGE_DELIMITER) if chunk.strip(LINE_DELIMITER)]
         if len(chunks) > self._limits.types + 1:
             raise GNTPProtocolError(f"more than {self._limits.types} notification types")
-        return [self._block(chunk, number) for number, chunk in enumerate(chunks)] or [{}]
+        return MESSAGE_DELIMITER.join(chunks)
 
-    def _block(self, data: bytes, number: int) -> dict[str, str]:
-        """Read a header block; the first may have more headers than those of the types, of which there are many."""
-        return parse_block(data, self._limits.headers if number == 0 else self._limits.headers // 8)
+    def _count_lines(self, text: bytes) -> None:
+        if text.count(LINE_DELIMITER) > self._limits.lines:
+            raise GNTPProtocolError(f"more than {self._limits.lines} lines of headers")
+
+    def _blocks(self, text: bytes) -> list[dict[str, str]]:
+        """Parse header blocks; the first may have more headers than those of the types, of which there are many."""
+        self._count_lines(text)
+        most = self._limits.headers
+        return [
+            parse_block(data, most if number == 0 else most // 8)
+            for number, data in enumerate(text.split(MESSAGE_DELIMITER))
+        ]
 
     def _ciphertext(self, cipher: Cipher) -> Parser[bytes]:
         """Read and decrypt the header part, whose length is written nowhere.
@@ -350,34 +369,38 @@ class _Reader(Generic[_Message]):
             else:
                 searched = at + 1
 
-    def _sections(self, wanted: set[str], cipher: Cipher | None, first: dict[str, str]) -> Parser[dict[str, bytes]]:
+    def _sections(self, wanted: set[str], cipher: Cipher | None, late: dict[str, str]) -> Parser[dict[str, bytes]]:
         """Read binary sections until each wanted identifier has its own.
 
         Args:
-            first: The first header block, for a flag that comes late.
+            late: Gets a flag that comes before the sections.
         """
+        if len(wanted) > self._limits.sections:
+            raise GNTPProtocolError(f"more than {self._limits.sections} binary sections")
+        self.overhead = len(wanted) * _SECTION_OVERHEAD
         sections: dict[str, bytes] = {}
         budget = self._limits.all_sections
         for _ in range(self._limits.sections):
-            if wanted <= sections.keys() or not (yield from self._section_follows(first)):
+            if wanted <= sections.keys() or not (yield from self._section_follows(late)):
                 return sections
             identifier, data = yield from self._section(cipher, min(budget, self._limits.section))
             budget -= len(data)
-            sections[identifier] = data
+            if identifier in wanted:
+                sections[identifier] = data
         if wanted <= sections.keys():
             return sections
         raise GNTPProtocolError(f"more than {self._limits.sections} binary sections")
 
-    def _sticky_block(self, first: dict[str, str]) -> Parser[None]:
+    def _sticky_block(self, late: dict[str, str]) -> Parser[None]:
         """Read the flag that go-gntp writes after an empty line, as a block of its own before the picture."""
-        late = parse_block((yield from self._plain_block(self._limits.information_line)), 1)
-        first.setdefault(_STICKY, late[_STICKY])
+        block = parse_block((yield from self._plain_block(self._limits.information_line)), 1)
+        late.setdefault(_STICKY, block[_STICKY])
 
-    def _section_follows(self, first: dict[str, str]) -> Parser[bool]:
+    def _section_follows(self, late: dict[str, str]) -> Parser[bool]:
         """Tell whether a binary section follows: not if the message ends, or if the owner of this reader gives it up.
 
         Args:
-            first: The first header block, for a flag that comes late.
+            late: Gets a flag that comes before the section.
 
         Raises:
             GNTPProtocolError: If something else follows.
@@ -391,7 +414,7 @@ class _Reader(Generic[_Message]):
                 if buffer.data.startswith(LINE_DELIMITER):
                     buffer.take(len(LINE_DELIMITER))
                 elif buffer.data.startswith(_STICKY_LINE):
-                    yield from self._sticky_block(first)
+                    yield from self._sticky_block(late)
                 elif any(each.startswith(buffer.data) for each in (_SECTION, _STICKY_LINE, _MESSAGE, LINE_DELIMITER)):
                     yield from buffer.wait_for_more()
                 else:
@@ -414,19 +437,6 @@ class _Reader(Generic[_Message]):
             data = _decrypted_section(cipher, data)
         return identifier, data
 
-    def _resolved(self, blocks: Sequence[dict[str, str]], cipher: Cipher | None) -> Parser[list[_ReadBlock]]:
-        """Read the sections that the headers point to, and put their bytes in the pointers' place."""
-        wanted = {name for block in blocks for key, value in block.items() if (name := _pointer(key, value))}
-        sections = yield from self._sections(wanted, cipher, blocks[0])
-        return [
-            {
-                key: value if name is None else Resource(data=sections[name])
-                for key, value in block.items()
-                if (name := _pointer(key, value)) is None or name in sections
-            }
-            for block in blocks
-        ]
-
 
 _ReadBlock: TypeAlias = "dict[str, HeaderValue]"
 
@@ -438,6 +448,20 @@ _DECRYPTION_ATTEMPTS: Final = 4
 def _pointer(name: str, value: str) -> str | None:
     """Return the identifier that a header points to. A text that happens to begin like a pointer is a text."""
     return headers.pointed_identifier(value) if may_point(name) else None
+
+
+def _pointers(blocks: Iterable[Mapping[str, str]]) -> set[str]:
+    """Return the identifiers of the binary sections that headers point to."""
+    return {name for block in blocks for key, value in block.items() if (name := _pointer(key, value))}
+
+
+def _resolved(block: Mapping[str, str], sections: Mapping[str, bytes]) -> _ReadBlock:
+    """Put the bytes of sections in the place of their pointers; a pointer without a section is left out."""
+    return {
+        key: value if name is None else Resource(data=sections[name])
+        for key, value in block.items()
+        if (name := _pointer(key, value)) is None or name in sections
+    }
 
 
 def _number(text: str) -> int | None:
@@ -588,18 +612,23 @@ class RequestReader(_Reader[Request]):
         self.line = line
         self._demands.check(line)
         if cipher is not None:
-            blocks = yield from self._encrypted_blocks(cipher)
+            text = yield from self._encrypted_text(cipher)
         else:
-            blocks = yield from self._plain_blocks(line.message_type)
-        if line.message_type == "NOTIFY" and len(blocks) == 2 and blocks[1].keys() == {_STICKY}:
-            blocks[0].setdefault(_STICKY, blocks.pop()[_STICKY])  # see _sticky_block
-        expected = 1 + (self._type_count(blocks[0]) if line.message_type == "REGISTER" else 0)
-        if len(blocks) != expected:
-            raise GNTPProtocolError(f"expected {expected} header blocks, not {len(blocks)}")
+            text = yield from self._plain_text(line.message_type)
+        late: dict[str, str] = {}
         if line.message_type == "NOTIFY" and self._buffer.data.startswith(_STICKY_LINE):
-            yield from self._sticky_block(blocks[0])  # it came together with the rest; else the message is over
-        resolved = yield from self._resolved(blocks, cipher)
-        request = REQUEST_TYPES[line.message_type].from_blocks(resolved)
+            yield from self._sticky_block(late)  # it came together with the rest; else the message is over
+        blocks = self._request_blocks(text, line.message_type)
+        sections: dict[str, bytes] = {}
+        wanted = _pointers(blocks)
+        if wanted:
+            # Parsed, headers take up to thirty times the room of their bytes, and a peer may let pictures wait.
+            blocks.clear()
+            sections = yield from self._sections(wanted, cipher, late)
+            blocks = self._request_blocks(text, line.message_type)
+        blocks[0] = {**late, **blocks[0]}
+        request = REQUEST_TYPES[line.message_type].from_blocks([_resolved(block, sections) for block in blocks])
+        self.overhead = 0
         password = None if key is None else key.password.decode("utf-8")
         self.envelope = Envelope(line.hash_id, line.cipher_id, blocks[0], password)
         return request
@@ -610,15 +639,27 @@ class RequestReader(_Reader[Request]):
         headers.parse_information_line(line)  # what is no GNTP at all is told so
         raise GNTPProtocolError("a line ends with LF alone; in GNTP lines end with CR LF")
 
-    def _plain_blocks(self, message_type: str) -> Parser[list[dict[str, str]]]:
-        blocks: list[dict[str, str]] = []
-        expected, budget = 1, self._limits.header_block
-        while len(blocks) < expected:
+    def _plain_text(self, message_type: str) -> Parser[bytes]:
+        """Read all header blocks, and leave them as they are until the last one is there."""
+        budget = self._limits.header_block
+        first = yield from self._plain_block(budget)
+        if message_type != "REGISTER":
+            return first
+        text = bytearray(first)
+        budget -= len(first)
+        for _ in range(self._type_count(self._blocks(first)[0])):
             data = yield from self._plain_block(budget)
             budget -= len(data)
-            blocks.append(self._block(data, len(blocks)))
-            if len(blocks) == 1 and message_type == "REGISTER":
-                expected += self._type_count(blocks[0])
+            text += MESSAGE_DELIMITER + data
+        return bytes(text)
+
+    def _request_blocks(self, text: bytes, message_type: str) -> list[dict[str, str]]:
+        blocks = self._blocks(text)
+        if message_type == "NOTIFY" and len(blocks) == 2 and blocks[1].keys() == {_STICKY}:
+            blocks[0].setdefault(_STICKY, blocks.pop()[_STICKY])  # see _sticky_block
+        expected = 1 + (self._type_count(blocks[0]) if message_type == "REGISTER" else 0)
+        if len(blocks) != expected:
+            raise GNTPProtocolError(f"expected {expected} header blocks, not {len(blocks)}")
         return blocks
 
     def _type_count(self, block: Mapping[str, str]) -> int:
@@ -661,13 +702,14 @@ class ResponseReader(_Reader[Response]):
         key: Key of the request that is answered next, for an encrypted response.
     """
 
-    def __init__(self, key: Key | None = None) -> None:
+    def __init__(self, key: Key | None = None, limits: Limits = DEFAULT_LIMITS) -> None:
         """Prepare for the first response.
 
         Args:
             key: Key of the request, for an encrypted response.
+            limits: What is accepted from a server.
         """
-        super().__init__(DEFAULT_LIMITS)
+        super().__init__(limits)
         self.key = key
 
     def _message(self, first_line: bytes) -> Parser[Response]:
@@ -676,11 +718,10 @@ class ResponseReader(_Reader[Response]):
         if line.message_type not in RESPONSE_TYPES:
             raise GNTPProtocolError(f"unknown response; allowed: {', '.join(sorted(RESPONSE_TYPES))}")
         if line.cipher_id is not None:
-            (block, *_) = yield from self._encrypted_blocks(_cipher_for(line, self._response_key(line)))
+            text = yield from self._encrypted_text(_cipher_for(line, self._response_key(line)))
         else:
-            data = yield from self._plain_block(self._limits.header_block)
-            block = parse_block(data, self._limits.headers)
-        return Response(line.message_type, block)
+            text = yield from self._plain_block(self._limits.header_block)
+        return Response(line.message_type, self._blocks(text)[0])
 
     def _response_key(self, line: InformationLine) -> Key:
         """Return the request's key, or the key made with the response's own salt."""

@@ -81,6 +81,7 @@ class ClientSession:
     _has_read: bool = False
     _gone: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
     _refusal: bytes = b""
+    _fed: int = 0
     _held: int = 0
     _reactions: set[asyncio.Task[None]] = dataclasses.field(default_factory=set)
 
@@ -150,7 +151,8 @@ class ClientSession:
             if request is None:
                 request = await self._read_in_time(timeout)
         finally:
-            self._hold(self.wire.unread)
+            self._fed = self.wire.unread
+            self._hold(self._fed)
         if request is not None:
             self.speaks(self)
         return request
@@ -173,6 +175,7 @@ class ClientSession:
     async def _read(self, *, until_accepted: bool = False) -> Request | None:
         """Read until there is a request, or until the stream ends; or until the request's first line is accepted."""
         while (request := self.wire.next_message()) is None:
+            self._hold(self._fed + self.wire.overhead)  # which pictures are missing may be known only now
             line = self.wire.line
             if line is not None and line.hash_id is not None:
                 self.speaks(self)
@@ -183,7 +186,8 @@ class ClientSession:
                 break
             self._has_read = True
             if data:
-                self._hold(self._held + len(data))
+                self._fed += len(data)
+                self._hold(self._fed + self.wire.overhead)
                 self.wire.feed(data)
             elif data is not None:
                 self.wire.feed_eof()
@@ -273,8 +277,10 @@ class ClientSession:
         async def report() -> None:
             await asyncio.sleep(REPORT_DELAY)
             response = await awaited.response()
-            with contextlib.suppress(OSError, asyncio.TimeoutError, GNTPProtocolError):  # the sender went away
+            try:
                 await self.send(response, keep_alive=keep_alive, secured=secured)
+            except (OSError, asyncio.TimeoutError, GNTPProtocolError):  # the sender went away, or does not read
+                self.stream.transport.abort()  # what waits for it takes room that is no longer counted
 
         _ask_whether_it_lives(self.sock)
         task = asyncio.get_running_loop().create_task(report())

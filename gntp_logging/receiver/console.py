@@ -70,26 +70,37 @@ _MOST_TROUBLES: Final = 1000
 """Troubles that are throttled one by one; bounded, because subscribers choose their own names."""
 
 _MAX_LINES: Final = 30
-_MAX_CHARACTERS: Final = 8000
-"""What is read of a title, a text or a label: enough for thirty lines with marks. A peer may send megabytes."""
+_MAX_LAST_LINE: Final = 160
+"""Characters of a text's last line that is shown where the text is cut: a handler's is no longer. In the narrowest box
+it takes some twenty lines."""
+
+_LEAST_LINES: Final = 5
+"""Lines of title and text that are shown at the least."""
 
 
 class ConsoleDisplay:
     """Shows each toast as a framed box in a terminal, coloured by priority."""
 
     def __init__(
-        self, stream: TextIO, *, colour: bool | None = None, remark: Callable[[Toast], str] = lambda _: ""
+        self,
+        stream: TextIO,
+        *,
+        colour: bool | None = None,
+        remark: Callable[[Toast], str] = lambda _: "",
+        time_format: str = "%H:%M:%S",
     ) -> None:
         """Look at what the stream can show.
 
         Args:
             colour: Whether to colour; None asks the stream and the environment.
+            time_format: How to write when a toast arrived, as time.strftime takes it.
             remark: Makes a short remark for the lower edge of a toast's box.
         """
         self._stream = stream
         self._colour = has_colours(stream, os.environ) if colour is None else colour
         self._frame = _LINES if _can_show(stream, "".join(_LINES)) else _ASCII
         self._remark = remark
+        self._time_format = time_format
         self._last: tuple[str, str] = ("", "")  # application and coalescing id of the lowest box
         self._last_size = (0, 0)  # its lines, and the terminal's columns
         self._throttles: defaultdict[tuple[object, ...], Throttle] = defaultdict(lambda: Throttle(_COMPLAINT_INTERVAL))
@@ -134,7 +145,8 @@ class ConsoleDisplay:
         frame = self._frame
         paint = _COLOURS[toast.priority] if self._colour else ""
         side = self._styled(frame.down, paint)
-        top = self._edge((clock(toast.arrived), *_source_label(toast)), _weight(toast), width, paint, paint)
+        label = (self._time_of(toast), toast.application, toast.name)
+        top = self._edge(label, _weight(toast), width, paint, paint)
         yield self._styled(frame.top_left, paint) + top + self._styled(frame.top_right, paint)
         for line, style in self._lines(toast, width - 4, paint):
             padding = " " * (width - 4 - cells(line))
@@ -143,17 +155,24 @@ class ConsoleDisplay:
         yield self._styled(frame.bottom_left, paint) + bottom + self._styled(frame.bottom_right, paint)
 
     def _lines(self, toast: Toast, width: int, paint: str) -> Iterator[tuple[str, str]]:
-        """Yield the lines inside the box and their styles: the title, then as much of the text as fits."""
+        """Yield the lines inside the box and their styles: title, as much of the text as fits, and its last line."""
         bold = paint and _BOLD + paint
         title = [(line, bold) for line in wrap(self._readable(toast.title), width)]
-        text = [(line, "") for line in wrap(self._readable(toast.text), width)] if toast.text else []
-        lines = title + text
-        yield from lines[:_MAX_LINES]
-        hidden = max(0, len(lines) - _MAX_LINES)
-        unread = sum(max(0, len(value) - _MAX_CHARACTERS) for value in (toast.title, toast.text))
-        counts = [f"{count:,} {unit}" for count, unit in ((hidden, "lines"), (unread, "characters")) if count]
-        if counts:
-            yield from ((line, "") for line in wrap(f"(more: {' and '.join(counts)})", width))
+        text = self._readable(toast.text) if toast.text else ""
+        lines = title + [(line, "") for line in wrap(text, width)] if text else title
+        if len(lines) <= _MAX_LINES:
+            yield from lines
+            return
+        # What it was, and below where it was: a handler of this package ends its text with a line about that.
+        last_line = text.rstrip().rpartition("\n")[2]
+        last = list(wrap(last_line, width)) if 0 < len(last_line) <= _MAX_LAST_LINE else []
+        kept = _MAX_LINES - 1 - len(last)
+        if kept < _LEAST_LINES:
+            last, kept = [], _MAX_LINES - 1
+        yield from lines[:kept]
+        hidden = len(lines) - kept - len(last)
+        yield from ((line, "") for line in wrap(f"... (+{hidden:,} {'lines' if hidden > 1 else 'line'})", width))
+        yield from ((line, "") for line in last)
 
     def _edge(self, left: tuple[str, ...], right: str, width: int, paint: str, style: str) -> str:
         """Return a horizontal edge without its corners, with a label near each of them."""
@@ -173,12 +192,15 @@ class ConsoleDisplay:
             edge += f" {self._styled(right, style)} "
         return edge + self._styled(frame.across, paint)
 
+    def _time_of(self, toast: Toast) -> str:
+        return time.strftime(self._time_format, time.localtime(toast.arrived))
+
     def _label(self, text: str) -> str:
         return self._readable(text).replace("\n", " ")
 
     def _readable(self, text: str) -> str:
         """Return what the terminal can show of a text, with control characters in visible form."""
-        text = sanitize_for_terminal(text[:_MAX_CHARACTERS])
+        text = sanitize_for_terminal(text)
         if self._frame is _ASCII:
             text = text.translate(_ASCII_FORMS)
         encoding = self._stream.encoding or "utf-8"
@@ -187,18 +209,6 @@ class ConsoleDisplay:
     @staticmethod
     def _styled(text: str, style: str) -> str:
         return f"{style}{text}{_RESET}" if style else text
-
-
-def _source_label(toast: Toast) -> tuple[str, ...]:
-    """Return the application, unless the title names it, and the type."""
-    in_title = f" {toast.application} " in f" {toast.title} "
-    return (toast.name,) if in_title else (toast.application, toast.name)
-
-
-def clock(seconds: float) -> str:
-    """Write a time, in seconds since 1970, for people; with the date unless it is of today."""
-    then, now = time.localtime(seconds), time.localtime()
-    return time.strftime("%H:%M:%S" if then[:3] == now[:3] else "%Y-%m-%d %H:%M:%S", then)
 
 
 def _weight(toast: Toast) -> str:

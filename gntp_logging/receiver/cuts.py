@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from gntp_logging.gntp.models import Event, Resource, SocketCallback, URLCallback
-from gntp_logging.gntp.requests import ExtraHeaders, NotifyRequest, RegisterRequest
+from gntp_logging.gntp.requests import ExtraHeaders, NotifyRequest, RegisterRequest, Request
 
 MAX_NAME: Final = 256
 """Characters of the name of an application, a type or a header."""
@@ -31,6 +31,13 @@ MAX_HEADERS: Final = 262_144
 def cut(text: str, size: int) -> str:
     """Return a text, or so many characters of it, of which the last is an ellipsis."""
     return text if len(text) <= size else text[: size - 1] + "…"
+
+
+def cut_request(request: Request) -> Request:
+    """Return a request with its names, texts and headers cut, and without URLs that are too long."""
+    if isinstance(request, RegisterRequest):
+        return cut_registration(request)
+    return cut_notification(request) if isinstance(request, NotifyRequest) else request
 
 
 def cut_registration(request: RegisterRequest) -> RegisterRequest:
@@ -103,4 +110,4 @@ def _callback(callback: SocketCallback | URLCallback | None) -> SocketCallback |
         return callback if len(callback.url) <= MAX_LINK else None
     if callback is None:
         return None
-    return replace(callback, context=cut(callback.context, MAX_ID), context_type=cut(callback.context_type, MAX_ID))
+    return replace(callback, context=cut(callback.context, MAX_TEXT), context_type=cut(callback.context_type, MAX_ID))

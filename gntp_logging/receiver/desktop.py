@@ -52,6 +52,9 @@ MAX_FILES: Final = 16 * 1024 * 1024
 _TIMEOUT: Final = 10.0
 """Seconds for the desktop's service to accept a toast."""
 
+_PAUSE: Final = 5.0
+"""Seconds between two looks for a service, while toasts wait to be counted in a digest."""
+
 _URGENCIES: Final = {-2: Urgency.Low, -1: Urgency.Low, 0: Urgency.Normal, 1: Urgency.Normal, 2: Urgency.Critical}
 
 
@@ -144,14 +147,27 @@ class DesktopDisplay:
             raise OSError(f"no notification service can be reached: {reason}") from error
 
     async def _show_all(self) -> None:
-        while (toast := await self._waiting.get()) is not None:
-            self._waiting_pictures -= _picture_size(toast)
-            await self._attempt(toast)
-            if self._missed and self._waiting.empty():
-                missed, self._missed = self._missed, 0
-                await self._attempt(
-                    Toast("gntp-logging", "", f"{missed:,} more alerts", "They came too fast to be shown.")
-                )
+        """Show what comes; while there is no service, count it, and look for one from time to time."""
+        away: Exception | None = None  # why there is no service
+        looked = 0.0
+        while True:
+            pause = None if away is None else max(0.0, looked + _PAUSE - time.monotonic())
+            with contextlib.suppress(asyncio.TimeoutError):
+                toast = await asyncio.wait_for(self._waiting.get(), pause)
+                if toast is None:
+                    return
+                self._waiting_pictures -= _picture_size(toast)
+                if away is None:
+                    away, looked = await self._attempt(toast), time.monotonic()
+                if away is not None:
+                    self._missed += 1
+                    self.failures += 1
+                    self._report(away)
+            is_due = away is None or time.monotonic() >= looked + _PAUSE
+            if self._missed and self._waiting.empty() and is_due:
+                missed, looked = self._missed, time.monotonic()
+                away = await self._attempt(_digest(missed))
+                self._missed -= 0 if away else missed
 
     def _put(self, toast: Toast) -> None:
         if self._waiting.qsize() >= QUEUE_SIZE:
@@ -176,13 +192,14 @@ class DesktopDisplay:
             with contextlib.suppress(Exception):  # it may have ended already
                 bus.disconnect()
 
-    async def _attempt(self, toast: Toast) -> None:
+    async def _attempt(self, toast: Toast) -> Exception | None:
+        """Show a toast; return why the service has not taken it."""
         try:
             await asyncio.wait_for(self._send(toast), _TIMEOUT)
         except Exception as error:  # noqa: BLE001 - the service's, or the library's: the next toast connects again
-            self.failures += 1
             self._disconnect()
-            self._report(error)
+            return error
+        return None
 
     async def _send(self, toast: Toast) -> None:
         self._logged_errors.forget()  # those of a toast that took too long: its failure was reported
@@ -243,6 +260,12 @@ class DesktopDisplay:
 
     def _file(self, name: str) -> Path:
         return self._pictures_in / f"{name}.png"  # services look at the bytes, some at the extension first
+
+
+def _digest(missed: int) -> Toast:
+    """Return the toast that stands for those that were not shown."""
+    title = "1 more alert" if missed == 1 else f"{missed:,} more alerts"
+    return Toast("gntp-logging", "", title, "Too fast to be shown, or logged while the desktop showed nothing.")
 
 
 class _LoggedErrors(logging.Handler):

@@ -62,23 +62,21 @@ class Kind:
     Attributes:
         summary: What it is, in a few words.
         place: Its module in this package and its class.
-        writes: Whether it writes to the stream; then its constructor takes the stream, else only settings.
+        writes: Whether it writes to the stream; then its constructor takes the stream, else only options.
         extra: The extra of this package that brings what it needs; empty when it needs nothing.
-        settings: Keywords that its constructor takes.
     """
 
     summary: str
     place: str
     writes: bool = False
     extra: str = ""
-    settings: tuple[str, ...] = ()
 
-    def __call__(self, stream: TextIO, **settings: object) -> Display:
+    def __call__(self, stream: TextIO, **options: object) -> Display:
         """Make the display.
 
         Args:
             stream: What the program writes to.
-            settings: Those of all displays; it takes its own.
+            options: What its constructor takes beside that.
 
         Returns:
             The display; one that is :class:`Running` must still be started.
@@ -93,15 +91,15 @@ class Kind:
             if not self.extra:
                 raise
             raise MissingExtraError(self.extra, error.name or "") from error
-        own = {name: settings[name] for name in self.settings if name in settings}
-        display: Display = made(stream, **own) if self.writes else made(**own)
+        display: Display = made(stream, **options) if self.writes else made(**options)
         return display
 
 
 DISPLAYS: Final[Mapping[str, Kind]] = {
     "console": Kind("boxes in this terminal", "console.ConsoleDisplay", writes=True),
     "json": Kind("one JSON object a line, for scripts", "json_lines.JsonDisplay", writes=True),
-    "web": Kind("a page in the browser", "web.WebDisplay", extra="web", settings=("host", "port", "token")),
+    "web": Kind("a page in the browser", "web.WebDisplay", extra="web"),
     "desktop": Kind("toasts of the desktop", "desktop.DesktopDisplay", extra="desktop"),
+    "apprise": Kind("messages to phones and chats", "apprise_display.AppriseDisplay", extra="apprise"),
 }
 """Makes each display, by its name."""

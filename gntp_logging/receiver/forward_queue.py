@@ -73,7 +73,8 @@ def pictures(request: Forwardable) -> Iterator[Resource]:
 
 def text_size(request: Forwardable) -> int:
     """Return how many bytes the texts of a request take."""
-    return sum(sys.getsizeof(value) for value in _values(request) if isinstance(value, str))
+    texts = (text for block in request.blocks() for header in block for text in header if isinstance(text, str))
+    return sum(map(sys.getsizeof, texts))
 
 
 def without_pictures(request: Forwardable) -> Forwardable:

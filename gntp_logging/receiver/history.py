@@ -102,7 +102,7 @@ class History:
             self._changed.notify_all()
         thread.join(_END)
         if thread.is_alive():
-            self._say(f"the disk takes too long: {len(self._waiting):,} alerts are missing from the history")
+            self._say(f"the disk takes too long; alerts that may be missing from the history: {len(self._waiting):,}")
 
     def report_failures(self, to: Callable[[Exception], None]) -> None:
         """Call ``to`` once for each toast that could not be written, from the history's thread."""
@@ -171,7 +171,7 @@ class History:
             self._begin_again(error)
             if self._file is not None:
                 self._write(batch)
-        except OSError as error:  # a full disk, somebody who reads for too long: the next may be written again
+        except Exception as error:  # noqa: BLE001 - a full disk, somebody who reads for too long: the next may fit
             for _ in batch:
                 self._report(error)
 

@@ -7,14 +7,15 @@ writes toasts; any number may read, and delete.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from gntp_logging.gntp.constants import replace_surrogates
 from gntp_logging.gntp.models import Resource
@@ -34,10 +35,10 @@ MAX_ALERTS: Final = 100_000
 MAX_BYTES: Final = 190_000_000
 """Bytes in use in the file, pictures included; with the log beside it, it takes 200 MB."""
 
-CACHE: Final = 1024
+CACHE: Final = 512
 """Kilobytes of the file that SQLite keeps in memory."""
 
-INDEX_BYTES: Final = 1024 * 1024
+INDEX_BYTES: Final = 512 * 1024
 """Bytes of the index that wait in memory for their place in the file."""
 
 _LOG_BYTES: Final = 4 * 1024 * 1024
@@ -59,6 +60,9 @@ def _words(row: str) -> str:
     """
     return f"{row}application || char(10) || {row}title || char(10) || {row}text"
 
+
+_SMALLEST: Final = 512
+"""Bytes of an SQLite file; what has fewer would be taken for an empty one, and overwritten."""
 
 _SCHEMA: Final = f"""
 CREATE TABLE pictures (id TEXT PRIMARY KEY, data BLOB NOT NULL);
@@ -96,7 +100,6 @@ CREATE TRIGGER index_of_new AFTER INSERT ON alerts BEGIN {_NEW} END;
 CREATE TRIGGER index_of_deleted AFTER DELETE ON alerts BEGIN {_OLD} END;
 CREATE TRIGGER index_of_changed AFTER UPDATE OF application, title, text ON alerts BEGIN {_OLD} {_NEW} END;
 """
-_REBUILD: Final = "INSERT INTO indexed (indexed) VALUES ('rebuild')"
 
 _COLUMNS: Final = (
     "number", "application", "name", "title", "text", "priority", "sticky", "id", "coalescing_id", "callback_url",
@@ -162,7 +165,7 @@ class KeptToast:
     toast: Toast
     changed: float
     is_closed: bool = False
-    picture: str = ""
+    picture: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -226,6 +229,8 @@ class HistoryFile:
                 check_private(path)
             else:
                 raise HistoryError(f"there is no history in {path}: gntp-logging listen --display web keeps one")
+            if 0 < os.path.getsize(path) < _SMALLEST:
+                raise DamagedError(f"{path}: file is not a database")
             # Any thread, one at a time: the one that opens it is not always the one that writes.
             self._db = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
             on_failure.callback(self._db.close)
@@ -272,7 +277,7 @@ class HistoryFile:
             with contextlib.suppress(sqlite3.OperationalError), self._transaction():
                 _run(db, _INDEX)
                 _run(db, _INDEX_TRIGGERS)
-                db.execute(_REBUILD)
+                db.execute("INSERT INTO indexed (indexed) VALUES ('rebuild')")
         if self._is_indexed():  # an SQLite without FTS5 fails here
             db.execute("INSERT INTO indexed (indexed, rank) VALUES ('hashsize', ?)", (INDEX_BYTES,))
 
@@ -325,10 +330,10 @@ class HistoryFile:
                 self._db.execute("DELETE FROM alerts WHERE changed < ?", (now - MAX_AGE,))
                 self._delete_oldest(self._count() - MAX_ALERTS)
             while self.size() > MAX_BYTES and (count := self._count()):
-                # A tenth, so that this is rare. The index keeps room for what is deleted until it is made anew.
+                # A tenth, so that this is rare. The index keeps what is deleted until it is optimized.
                 with self._transaction():
                     self._delete_oldest(max(1, count // 10))
-                    self._rebuild()
+                    self._optimize()
 
     def _delete_oldest(self, count: int) -> None:
         if count > 0:
@@ -351,15 +356,14 @@ class HistoryFile:
         Raises:
             HistoryError: If it cannot be read.
         """
-        where, values = self._where(wanted)
+        likely, exact = self._likely(wanted), _exact(wanted)
         with _explained(self.path):
             rows = self._db.execute(
-                f"SELECT number FROM alerts WHERE {where} ORDER BY changed, number",
-                values,
+                f"SELECT number FROM alerts WHERE {likely.sql} ORDER BY changed, number", likely.values
             ).fetchall()
         numbers = iter([number for (number,) in rows])
         while chunk := list(islice(numbers, _CHUNK)):
-            yield from self._read(chunk)
+            yield from self._read(chunk, exact)
 
     def last(self, wanted: Wanted, count: int) -> Iterator[KeptToast]:
         """Yield toasts without the bytes of their pictures, the one that changed last first.
@@ -370,14 +374,16 @@ class HistoryFile:
         Raises:
             HistoryError: If they cannot be read.
         """
-        where, values = self._where(wanted)
+        likely, exact = self._likely(wanted), _exact(wanted)
+        most = -1 if wanted.texts else count  # of the likely ones not all are meant
         with _explained(self.path):
             rows = self._db.execute(
-                f"SELECT number FROM alerts WHERE {where} ORDER BY changed DESC, number DESC LIMIT ?",
-                [*values, count],
+                f"SELECT number FROM alerts WHERE {likely.sql} ORDER BY changed DESC, number DESC LIMIT {most}",
+                likely.values,
             ).fetchall()
-        for (number,) in rows:  # one at a time: each may have a text of 65,536 characters and as many headers
-            yield from self._read([number], with_pictures=False)
+        # One at a time: each may have a text of 65,536 characters, and as many headers.
+        found = itertools.chain.from_iterable(self._read(row, exact, with_pictures=False) for row in rows)
+        yield from islice(found, count)
 
     def picture(self, id_: str, most: int) -> bytes | None:
         """Return the bytes of a picture; None where it is not there, or larger.
@@ -390,15 +396,15 @@ class HistoryFile:
             row = self._db.execute(statement, (id_, most)).fetchone()
         return None if row is None else bytes(row[0])
 
-    def _read(self, numbers: Sequence[int], *, with_pictures: bool = True) -> list[KeptToast]:
-        """Return the toasts of these numbers that are still there, in this order."""
+    def _read(self, numbers: Sequence[int], exact: _Condition, *, with_pictures: bool = True) -> list[KeptToast]:
+        """Return the toasts of these numbers, in this order, that are still there and meet a condition."""
+        columns = ", ".join(f"alerts.{name}" for name in (*_COLUMNS, "closed"))
         join = "LEFT JOIN pictures ON pictures.id = picture" if with_pictures else ""
-        columns = (*_COLUMNS, "closed", "data" if with_pictures else "NULL")
         with _explained(self.path):
             rows = self._db.execute(
-                f"SELECT {', '.join(columns)} FROM alerts {join}"
-                f" WHERE number IN ({', '.join('?' * len(numbers))})".replace(" id,", " alerts.id,"),
-                numbers,
+                f"SELECT {columns}, {'data' if with_pictures else 'NULL'} FROM alerts {join}"
+                f" WHERE number IN ({', '.join('?' * len(numbers))}) AND {exact.sql}",
+                [*numbers, *exact.values],
             ).fetchall()
         found = {row[0]: _kept(dict(zip((*_COLUMNS, "closed", "data"), row, strict=True))) for row in rows}
         return [found[number] for number in numbers if number in found]
@@ -413,11 +419,11 @@ class HistoryFile:
             HistoryError: If that failed, or if their texts may still be there: while somebody else reads for long, or
                 in a damaged history that was set aside, which goes only where everything is deleted.
         """
-        where, values = self._where(wanted)
+        where = _all((self._likely(wanted), _exact(wanted)))
         with _explained(self.path):
             with self._transaction():
-                deleted = self._db.execute(f"DELETE FROM alerts WHERE {where}", values).rowcount
-                self._rebuild()
+                deleted = self._db.execute(f"DELETE FROM alerts WHERE {where.sql}", where.values).rowcount
+                self._optimize()
             self._db.execute("VACUUM")
             is_read, _, _ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if is_read:
@@ -433,30 +439,28 @@ class HistoryFile:
             )
         return deleted
 
-    def _where(self, wanted: Wanted) -> tuple[str, list[object]]:
-        """Return a condition in SQL, and its values."""
-        conditions: list[tuple[str, list[object]]] = []
+    def _likely(self, wanted: Wanted) -> _Condition:
+        """Return what can be told while looking into few texts: all that is wanted meets it, and perhaps more."""
+        conditions: list[_Condition] = []
         if wanted.since is not None:
-            conditions.append(("changed >= ?", [wanted.since]))
+            conditions.append(_Condition("changed >= ?", [wanted.since]))
         if wanted.before is not None:
-            conditions.append(("changed < ?", [wanted.before]))
+            conditions.append(_Condition("changed < ?", [wanted.before]))
         if wanted.level:
-            conditions.append(("level >= ?", [wanted.level]))
-        if wanted.application:
-            conditions.append(("application LIKE ? ESCAPE '\\'", [_escaped(wanted.application)]))
+            conditions.append(_Condition("level >= ?", [wanted.level]))
         if wanted.is_open:
-            conditions.append(("NOT closed", []))
+            conditions.append(_Condition("NOT closed", []))
         if wanted.below is not None:
-            conditions.append(("(changed, number) < (?, ?)", [*wanted.below]))
-        for text in wanted.texts:
-            pattern = f"%{_escaped(text)}%"
-            if _has_trigram(text) and self._is_indexed():
-                # The index knows no ESCAPE: it finds too much, and the exact condition looks at that alone.
-                rough = "%" + re.sub("[%_]", "_", text) + "%"
-                conditions.append(("number IN (SELECT rowid FROM indexed WHERE words LIKE ?)", [rough]))
-            conditions.append((f"({_words('')}) LIKE ? ESCAPE '\\'", [pattern]))
-        where = " AND ".join(condition for condition, _ in conditions) or "true"
-        return where, [value for _, values in conditions for value in values]
+            conditions.append(_Condition("(changed, number) < (?, ?)", wanted.below))
+        if wanted.application:
+            conditions.append(_Condition("application LIKE ? ESCAPE '\\'", [_escaped(_storable(wanted.application))]))
+        trigrams = {text[begin : begin + 3] for text in _texts(wanted) for begin in range(len(text) - 2)}
+        if trigrams and self._is_indexed():
+            match = " ".join('"{}"'.format(trigram.replace('"', '""')) for trigram in sorted(trigrams))
+            conditions.append(_Condition("number IN (SELECT rowid FROM indexed WHERE indexed MATCH ?)", [match]))
+        else:  # nothing tells it sooner
+            conditions.append(_exact(wanted))
+        return _all(conditions)
 
     # -- SQLite ----------------------------------------------------------------------------------
 
@@ -474,9 +478,10 @@ class HistoryFile:
     def _is_indexed(self) -> bool:
         return bool(self._number("SELECT count(*) FROM sqlite_master WHERE name = 'indexed'"))
 
-    def _rebuild(self) -> None:
+    def _optimize(self) -> None:
+        """Remove from the index what was deleted; until then it is marked as deleted there."""
         if self._is_indexed():
-            self._db.execute(_REBUILD)
+            self._db.execute("INSERT INTO indexed (indexed) VALUES ('optimize')")
 
     def _number(self, statement: str) -> int:
         (number,) = self._db.execute(statement).fetchone()
@@ -591,11 +596,33 @@ def _storable(text: str) -> str:
     return text if text.isascii() else replace_surrogates(text)
 
 
+# -- Conditions ----------------------------------------------------------------------------------
+
+
+class _Condition(NamedTuple):
+    """A condition in SQL, and the values of its question marks."""
+
+    sql: str
+    values: Sequence[object]
+
+
+def _all(conditions: Iterable[_Condition]) -> _Condition:
+    """Return what is met where all of these are."""
+    found = list(conditions)
+    sql = " AND ".join(condition.sql for condition in found) or "true"
+    return _Condition(sql, [value for condition in found for value in condition.values])
+
+
+def _exact(wanted: Wanted) -> _Condition:
+    """Return the condition that the texts are there."""
+    return _all(_Condition(f"({_words('')}) LIKE ? ESCAPE '\\'", [f"%{_escaped(text)}%"]) for text in _texts(wanted))
+
+
+def _texts(wanted: Wanted) -> list[str]:
+    """Return the texts that are looked for as SQLite takes them; for it a pattern ends with a NUL."""
+    return [_storable(text).replace("\0", "") for text in wanted.texts]
+
+
 def _escaped(text: str) -> str:
     """Return a pattern of SQL that only this text matches."""
     return re.sub(r"([\\%_])", r"\\\1", text)
-
-
-def _has_trigram(text: str) -> bool:
-    """Tell whether the index can find a text: three characters in a row that are no wildcards."""
-    return re.search("[^%_]{3}", text) is not None

@@ -43,7 +43,7 @@ from gntp_logging.gntp.headers import is_name
 from gntp_logging.gntp.models import Event, Received
 from gntp_logging.gntp.origin import SOFTWARE_NAME
 from gntp_logging.gntp.requests import ExtraHeaders, RegisterRequest, SubscribeRequest
-from gntp_logging.gntp.wire import Envelope
+from gntp_logging.gntp.wire import Envelope, Limits
 
 from .cuts import MAX_ID
 from .forward_queue import Forwardable, ForwardQueue, Shared, without_pictures
@@ -64,13 +64,16 @@ QUEUE_SIZE: Final = 1000
 QUEUE_BYTES: Final = 2 * 1024 * 1024
 """Bytes of the messages that wait for one subscriber. Their pictures go first; a larger picture is not handed on."""
 
-ALL_QUEUES_BYTES: Final = 4 * 1024 * 1024
+ALL_QUEUES_BYTES: Final = 3 * 1024 * 1024
 """Bytes of the messages that wait for all subscribers; one that waits for several counts once."""
 
-SENDING_BYTES: Final = 3 * 1024 * 1024
+SENDING_BYTES: Final = 2 * 1024 * 1024
 """Bytes of what is sent to all subscribers at a time, encoded and encrypted."""
 
-KNOWN_BYTES: Final = 64 * 1024
+ANSWER_BYTES: Final = 48 * 1024
+"""Bytes of one subscriber's answer: room for the headers that it echoes."""
+
+KNOWN_BYTES: Final = 32 * 1024
 """Bytes of what is remembered of what one subscriber knows; an application that is forgotten is registered again."""
 
 MAX_FAILURES: Final = 5
@@ -84,6 +87,8 @@ FORWARD_TIMEOUT: Final = 5.0
 
 LOSS_INTERVAL: Final = 60.0
 """Seconds between two notices of one subscriber's losses: a subscriber that is gone loses every message."""
+
+_ANSWER_LIMITS: Final = Limits(header_block=ANSWER_BYTES, section=ANSWER_BYTES)
 
 # DES is below the others because its key of 56 bits can be searched.
 _STRENGTHS: Final[Mapping[str | None, int]] = {None: 0, "DES": 1, "AES": 2, "3DES": 2}
@@ -131,6 +136,7 @@ class Hub:
         self._with_pictures = with_pictures
         self._shared = Shared(ALL_QUEUES_BYTES, SENDING_BYTES)
         self._forwarders: dict[str, Forwarder] = {}
+        self._ending: list[Forwarder] = []
 
     def subscribe(self, request: SubscribeRequest, envelope: Envelope, host: str) -> int:
         """Add a subscription, or renew it.
@@ -144,8 +150,8 @@ class Hub:
             Seconds until the subscription ends.
 
         Raises:
-            GNTPProtocolError: With 400 if it has no key; with 300 if there are too many subscribers, if the id is too
-                long, or if a subscriber at another address has it.
+            GNTPProtocolError: With 400 if it has no key; with 300 if there are too many subscribers, those included
+                that are ending, if the id is too long, or if a subscriber at another address has it.
         """
         if envelope.password is None or envelope.hash_id is None:
             raise GNTPProtocolError("a subscription needs a key", ErrorCode.NOT_AUTHORIZED)
@@ -159,6 +165,7 @@ class Hub:
             envelope.password + request.id_,
             keys.ALGORITHMS[envelope.hash_id],
             ciphers.ALGORITHMS[envelope.cipher_id] if envelope.cipher_id else None,
+            limits=_ANSWER_LIMITS,
         )
         known = self._forwarders.get(request.id_)
         if known is not None and not known.has_failed:
@@ -171,8 +178,11 @@ class Hub:
             self._forget_those_who_failed()
             if len(self._forwarders) >= MAX_SUBSCRIBERS:
                 raise GNTPProtocolError(f"this hub has its {MAX_SUBSCRIBERS} subscribers")
+        self._ending = [each for each in self._ending if each.is_running]
+        if len(self._ending) >= MAX_SUBSCRIBERS:  # else one that moves all the time could have any number of threads
+            raise GNTPProtocolError("too many subscriptions are ending: try again in a few seconds")
         if known is not None:
-            known.stop()
+            self._end(known)
         report = functools.partial(self._report_loss, request.id_, host)
         self._forwarders[request.id_] = Forwarder(client, TTL, report, self._shared, self._with_pictures)
         return TTL
@@ -236,8 +246,12 @@ class Hub:
     def _forget(self, is_over: Callable[[Forwarder], bool]) -> None:
         for id_, forwarder in list(self._forwarders.items()):
             if is_over(forwarder):
-                forwarder.stop()
+                self._end(forwarder)
                 del self._forwarders[id_]
+
+    def _end(self, forwarder: Forwarder) -> None:
+        forwarder.stop()
+        self._ending.append(forwarder)
 
 
 def _proper(headers: ExtraHeaders | None) -> ExtraHeaders | None:
@@ -309,7 +323,13 @@ class Forwarder:
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._known_size = 0
         self._waiting = ForwardQueue(self._shared, QUEUE_SIZE, QUEUE_BYTES)
-        threading.Thread(target=self._run, name="gntp-forwarder", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="gntp-forwarder", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its thread has not ended yet: it may still send the last message."""
+        return self._thread.is_alive()
 
     def sends_like(self, client: GNTPClient) -> bool:
         """Tell whether another client would send to the same address, with the same password, hash and cipher."""

@@ -80,7 +80,7 @@ class Awaited:
             "Notification-Callback-Context-Type": getattr(shown.callback, "context_type", ""),
             **echoed,
         }
-        self.size: int = sum(map(sys.getsizeof, self._headers.values()))
+        self.size: int = sum(map(sys.getsizeof, (*self._headers, *self._headers.values())))
         loop = asyncio.get_running_loop()
         self._reaction: asyncio.Future[Reaction] = loop.create_future()
         self.react: React = functools.partial(_react, loop, self._reaction)

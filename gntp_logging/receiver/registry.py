@@ -39,6 +39,9 @@ MAX_APPLICATIONS: Final = 1000
 _EVENT_SIZE: Final = 700
 """Bytes of one notification type without its texts (measured on Python 3.10 to 3.13, and rounded up)."""
 
+_PICTURE_SIZE: Final = 600
+"""Bytes of one picture that is kept, without its own (measured likewise): some pictures are a few bytes."""
+
 
 @dataclass(frozen=True)
 class Toast:
@@ -124,11 +127,11 @@ class _Pictures:
         id_ = icon.unique_id() or ""
         if id_ not in self._by_id:
             self._by_id[id_] = icon
-            self._size += len(icon.data)
+            self._size += _picture_size(icon)
         self._by_id.move_to_end(id_)
         while self._size > MAX_PICTURES:
             _, oldest = self._by_id.popitem(last=False)
-            self._size -= len(oldest.data or b"")
+            self._size -= _picture_size(oldest)
         return _Kept(id_)
 
     def find(self, icon: str | Resource | None) -> str | Resource | None:
@@ -141,6 +144,10 @@ class _Pictures:
         if found is not icon and found is not None:
             self._by_id.move_to_end(str(icon))
         return found
+
+
+def _picture_size(picture: Resource) -> int:
+    return len(picture.data or b"") + _PICTURE_SIZE
 
 
 class _Kept(str):

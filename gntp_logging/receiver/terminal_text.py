@@ -13,6 +13,10 @@ _JOINERS: Final = "\u200c\u200d"
 """Invisible characters that emoji, Persian and Indic scripts need; every other invisible one is shown as U+FFFD."""
 
 
+_MOST_IN_A_COLUMN: Final = 8
+"""Characters: a family as an emoji has eleven in two columns. A text of marks alone is cut into lines as well."""
+
+
 def sanitize_for_terminal(text: str) -> str:
     """Make an untrusted text safe for a terminal.
 
@@ -83,11 +87,13 @@ def _wrap_paragraph(text: str, width: int) -> Iterator[str]:
 def fitting(text: str, width: int, begin: int = 0) -> int:
     """Return the index up to which a visible text, read from ``begin`` on, fits ``width`` columns.
 
-    The first character counts as fitting, however wide it is.
+    The first character counts as fitting, however wide it is. Of characters that take no column only so many do.
     """
+    if text.isascii():
+        return min(len(text), begin + max(width, 1))
     used = 0
     for index in range(begin, len(text)):
         used += _cells_of(text[index])
-        if used > width and index > begin:
+        if (used > width and index > begin) or index - begin >= _MOST_IN_A_COLUMN * max(width, 1):
             return index
     return len(text)

@@ -18,6 +18,7 @@ from gntp_logging.alerts.alert import Alert, AlertFactory
 from gntp_logging.alerts.context import Context
 from gntp_logging.alerts.levels import LevelMap
 from gntp_logging.alerts.templates import Template
+from tests.support import whole
 
 
 def record(
@@ -43,42 +44,83 @@ class Unprintable:
     __repr__ = __str__
 
 
-def test_the_title_names_level_application_and_logger() -> None:
-    """The title is one line with all three."""
-    assert alert(record()).title == "ERROR · shop · shop.orders"
+def test_the_title_is_the_messages_first_line() -> None:
+    """Without an exception; the text goes on behind it."""
+    made = alert(record("order %d of %s\n\n  is lost", 7, "x"))
+    assert (made.title, made.text) == ("order 7 of x", "  is lost")
+    assert (alert(record()).title, alert(record()).text) == ("it broke", "")
 
 
-@pytest.mark.parametrize("name", ["root", "shop"])
-def test_the_title_leaves_out_a_logger_that_says_nothing_new(name: str) -> None:
-    """The root logger's name, and the application's own, are not repeated."""
-    assert alert(record(name=name)).title == "ERROR · shop"
+def test_the_title_is_the_exceptions_own_line() -> None:
+    """Whatever the message says; what else the exception says stands in the text, before the message."""
+    made = alert(record("cannot charge", exc_info=failure_of("no total\nin the basket")))
+    assert made.title == "ValueError: no total"
+    assert made.text.split("\n")[:2] == ["in the basket", "cannot charge"]
+    assert made.exc_type == "ValueError"
 
 
-def test_the_text_is_the_message() -> None:
-    """Without an exception the text is the formatted message."""
-    assert alert(record("order %d of %s", 7, "x")).text == "order 7 of x"
+def test_an_exception_whose_message_begins_with_a_line_end_has_a_title() -> None:
+    """Its type alone says too little."""
+    made = alert(record("x", exc_info=ValueError("\n\n  no total\n  in the basket")))
+    assert (made.title, made.text) == ("ValueError: no total", "  in the basket\nx")
+
+
+def test_a_records_own_title_comes_before_the_options_and_that_before_what_happened() -> None:
+    """The text then begins with what happened."""
+    failed = record("cannot charge", exc_info=failure_of("no"))
+    lines = ["ValueError: no", "cannot charge"]
+    option = made(failed, title=Template("{name}"))
+    assert (option.title, option.text.split("\n")[:2]) == ("shop.orders", lines)
+    failed.__dict__["gntp"] = {"title": "Broken"}
+    own = made(failed, title=Template("{name}"))
+    assert (own.title, own.text.split("\n")[:2]) == ("Broken", lines)
+
+
+def test_a_title_of_the_user_that_says_what_happened_is_not_repeated() -> None:
+    """Whoever wrote it."""
+    assert made(record(gntp={"title": "it  broke"})).text == ""
+    assert made(title=Template("{message}")).text == ""
+
+
+@pytest.mark.parametrize("size", [120, 121, 119, 600])
+def test_what_the_title_had_to_cut_the_text_has_whole(size: int) -> None:
+    """And nothing of a title that is whole."""
+    said = "x" * size
+    made = alert(record(f"{said}\nmore"))
+    assert made.text == ("more" if size <= 120 else f"{said}\nmore")
+    failed = alert(record("cannot charge", exc_info=failure_of("x" * size)))
+    begins = "cannot charge" if failed.title.endswith("x") else f"ValueError: {said}"
+    assert failed.text.split("\n")[0][:120] == begins[:120]
+
+
+def test_the_last_line_begins_with_level_and_logger() -> None:
+    """Whatever the logger is called, and without the application's name, which every display shows."""
+    for name in ("shop.orders", "shop", "root"):
+        assert alert(record(name=name)).body() == f"ERROR · {name} · {platform.node()}"
 
 
 def test_arguments_that_do_not_fit_leave_the_template() -> None:
     """A message whose %-arguments do not fit arrives as its raw template."""
-    assert alert(record("order %d", "seven")).text == "order %d"
-    assert alert(record("order %d and %d", 7)).text == "order %d and %d"
+    assert whole(alert(record("order %d", "seven"))) == "order %d"
+    assert whole(alert(record("order %d and %d", 7))) == "order %d and %d"
 
 
 def test_an_argument_that_cannot_be_printed_leaves_the_template() -> None:
     """A message with an argument whose __str__ raises arrives as its raw template."""
-    assert alert(record("order %s", Unprintable())).text == "order %s"
+    assert whole(alert(record("order %s", Unprintable()))) == "order %s"
 
 
 def test_a_message_that_cannot_be_printed_names_its_type() -> None:
     """Even a message object whose own __str__ raises gives an alert."""
-    assert "Unprintable" in alert(record(Unprintable())).text
+    assert "Unprintable" in whole(alert(record(Unprintable())))
 
 
 def test_an_empty_message_still_has_a_text() -> None:
-    """growl-for-linux refuses a notification without text, so there always is one."""
-    assert alert(record("")).text == "(empty message)"
-    assert alert(record(" \n ")).text == "(empty message)"
+    """growl-for-linux refuses a notification without text, so there always is one: the last line."""
+    assert whole(alert(record(""))) == "(empty message)"
+    assert alert(record("")).body().startswith("ERROR · shop.orders")
+    assert alert(record(""))._replace(level_name="", logger="", context=()).body() == "(empty message)"
+    assert whole(alert(record(" \n "))) == "(empty message)"
 
 
 def failure() -> Any:
@@ -95,9 +137,9 @@ def failure() -> Any:
 
 def test_an_exception_comes_first_then_the_message_then_the_innermost_frame() -> None:
     """What fails and where stands where a toast shows it."""
-    lines = alert(record("cannot charge", exc_info=failure())).text.split("\n")
+    lines = whole(alert(record("cannot charge", exc_info=failure()))).split("\n")
     assert lines[:2] == ["ValueError: negative amount", "cannot charge"]
-    assert lines[2].startswith("alerts/test_alert.py:")
+    assert lines[2].startswith("innermost: alerts/test_alert.py:")
     assert lines[2].endswith(" in inner")
     assert lines[3].endswith(" in failure")
 
@@ -112,7 +154,7 @@ def test_library_frames_are_counted_and_the_applications_are_shown() -> None:
         except ValueError:
             return sys.exc_info()
 
-    lines = alert(record("cannot read", exc_info=parse())).text.split("\n")
+    lines = whole(alert(record("cannot read", exc_info=parse()))).split("\n")
     assert lines[0].startswith("JSONDecodeError: ") or lines[0].startswith("json.decoder.JSONDecodeError: ")
     assert lines[1] == "cannot read"
     assert re.fullmatch(r"alerts/test_alert.py:\d+ in parse", lines[2])
@@ -122,7 +164,7 @@ def test_library_frames_are_counted_and_the_applications_are_shown() -> None:
 def test_a_message_that_only_repeats_the_exception_is_left_out() -> None:
     """logger.exception(error) says nothing new."""
     info = failure()
-    lines = alert(record(str(info[1]), exc_info=info)).text.split("\n")
+    lines = whole(alert(record(str(info[1]), exc_info=info))).split("\n")
     assert lines[0] == "ValueError: negative amount"
     assert " in inner" in lines[1]
 
@@ -142,7 +184,7 @@ def test_the_cause_stands_in_one_line() -> None:
         except ValueError:
             return sys.exc_info()
 
-    lines = alert(record("x", exc_info=chained())).text.split("\n")
+    lines = whole(alert(record("x", exc_info=chained()))).split("\n")
     assert lines[0] == "ValueError: cannot pay"
     assert lines[-1] == "while handling LookupError: no total in the basket, caused by KeyError: 'total'"
 
@@ -159,14 +201,14 @@ def test_raise_from_none_has_no_cause() -> None:
         except ValueError:
             return sys.exc_info()
 
-    assert "KeyError" not in alert(record("x", exc_info=suppressed())).text
+    assert "KeyError" not in whole(alert(record("x", exc_info=suppressed())))
 
 
 def test_a_circle_of_causes_ends() -> None:
     """Exceptions may be each other's cause."""
     one, other = ValueError("one"), ValueError("other")
     one.__cause__, other.__cause__ = other, one
-    assert alert(record("x", exc_info=(ValueError, one, None))).text.count("caused by") == 1
+    assert whole(alert(record("x", exc_info=(ValueError, one, None)))).count("caused by") == 1
 
 
 def test_an_exception_that_cannot_be_printed_is_named() -> None:
@@ -177,7 +219,7 @@ def test_an_exception_that_cannot_be_printed_is_named() -> None:
             raise RuntimeError("no")
 
     error = Odd()
-    assert "Odd" in alert(record("x", exc_info=(Odd, error, None))).text.split("\n")[0]
+    assert "Odd" in whole(alert(record("x", exc_info=(Odd, error, None)))).split("\n")[0]
 
 
 @pytest.mark.parametrize(
@@ -201,7 +243,7 @@ def test_an_exception_that_cannot_be_printed_is_named() -> None:
 def test_of_a_record_of_odd_kinds_the_rest_is_said(attributes: dict[str, Any]) -> None:
     """The message, and the level and the logger as far as there are such."""
     made = alert(record("it broke", **attributes))
-    assert (made.text, made.level, made.event, made.level_name) == ("it broke", 40, "Error", "ERROR")
+    assert (made.title, made.level, made.event, made.level_name) == ("it broke", 40, "Error", "ERROR")
     assert made.logger == ("" if "name" in attributes else "shop.orders")
 
 
@@ -209,14 +251,14 @@ def test_a_record_that_lacks_what_every_record_has_gives_a_plain_alert() -> None
     """Its message arrives, at its level, and says what was wrong."""
     made = record("it broke")
     del made.created
-    assert alert(made).text == "it broke\n(AttributeError while the record was read)"
-    assert (alert(made).title, alert(made).event, alert(made).priority) == ("Alert · shop", "Error", 1)
+    assert whole(alert(made)) == "it broke\n(AttributeError while the record was read)"
+    assert (alert(made).level_name, alert(made).event, alert(made).priority) == ("ERROR", "Error", 1)
 
 
 @pytest.mark.parametrize("info", [ValueError("no"), (ValueError, ValueError("no"), "x")], ids=["alone", "in a tuple"])
 def test_an_exception_is_found_in_whatever_form(info: Any) -> None:
     """Hand-made records have it alone, or with something else than a traceback."""
-    assert alert(record("it broke", exc_info=info)).text == "ValueError: no\nit broke"
+    assert whole(alert(record("it broke", exc_info=info))) == "ValueError: no\nit broke"
 
 
 def test_true_means_the_exception_that_is_being_handled() -> None:
@@ -224,14 +266,14 @@ def test_true_means_the_exception_that_is_being_handled() -> None:
     try:
         raise ValueError("no")  # noqa: TRY301
     except ValueError:
-        text = alert(record("it broke", exc_info=True)).text
+        text = whole(alert(record("it broke", exc_info=True)))
     assert text.startswith("ValueError: no\nit broke\n")
     assert "test_alert.py" in text
 
 
 def test_exc_info_without_an_exception_changes_nothing() -> None:
     """logger.error(..., exc_info=True) outside an except block has no exception to show."""
-    assert alert(record("x", exc_info=(None, None, None))).text == "x"
+    assert whole(alert(record("x", exc_info=(None, None, None)))) == "x"
 
 
 def test_a_deep_traceback_shows_its_innermost_frames() -> None:
@@ -245,12 +287,12 @@ def test_a_deep_traceback_shows_its_innermost_frames() -> None:
     try:
         dive(300)
     except KeyError:
-        text = alert(record("x", exc_info=sys.exc_info())).text
+        text = whole(alert(record("x", exc_info=sys.exc_info())))
     lines = text.split("\n")
     assert lines[:2] == ["KeyError: 'bottom'", "x"]
-    assert re.fullmatch(r"alerts/test_alert.py:\d+ in dive", lines[2])
+    assert re.fullmatch(r"innermost: alerts/test_alert.py:\d+ in dive", lines[2])
     assert lines[-1] == f"(+{302 - text.count(' in ')} further out)"
-    assert toast_lines(text) <= 7
+    assert toast_lines(text) <= 9
     assert text.count(" in ") >= 2
 
 
@@ -262,10 +304,13 @@ def toast_lines(text: str) -> int:
 def test_an_exception_of_many_lines_leaves_room_for_the_frames() -> None:
     """Of a database's long complaint the first lines are told, and how many there are."""
     complaint = "no such table\n" + "\n".join(f"SELECT {number}" for number in range(40))
-    lines = alert(record("x" * 5000, exc_info=failure_of(complaint))).text.split("\n")
-    assert lines[:4] == ["ValueError: no such table", "SELECT 0", "SELECT 1", "... (+38 lines)"]
-    assert lines[4].endswith("characters)")
+    made = alert(record("x" * 5000, exc_info=failure_of(complaint)))
+    lines = made.text.split("\n")
+    assert made.title == "ValueError: no such table"
+    assert lines[:4] == ["SELECT 0", "SELECT 1", "SELECT 2", "SELECT 3"]
+    assert lines[4] == "x" * 332 + "…"
     assert lines[5].endswith(" in failure_of")
+    assert lines[6:] == ["... (+36 lines)"]
 
 
 def failure_of(text: str) -> Any:
@@ -278,28 +323,28 @@ def failure_of(text: str) -> Any:
 
 def test_what_queue_handler_left_of_an_exception_is_shown() -> None:
     """A record that went through QueueHandler carries its traceback as text."""
-    assert "Traceback of before" in alert(record("x", exc_text="Traceback of before")).text
+    assert "Traceback of before" in whole(alert(record("x", exc_text="Traceback of before")))
 
 
 def test_a_formatter_makes_the_text_and_leaves_the_record_alone() -> None:
     """The user's formatter is honoured, on a copy: it writes message, asctime and exc_text into what it formats."""
     made = record("hello %s", "you", exc_info=failure())
     before = dict(made.__dict__)
-    text = alert(made, logging.Formatter("%(asctime)s <%(message)s>")).text
-    assert "<hello you>" in text
+    shown = alert(made, logging.Formatter("%(asctime)s <%(message)s>"))
+    assert "<hello you>" in shown.text
     assert made.__dict__ == before
 
 
 def test_a_formatter_that_fails_is_replaced_by_the_default_text() -> None:
     """A format with a field that the record lacks costs the format, not the alert."""
-    assert alert(record("hello"), logging.Formatter("%(missing)s")).text == "hello"
+    assert whole(alert(record("hello"), logging.Formatter("%(missing)s"))) == "hello"
 
 
 def test_the_text_is_cut_and_says_so() -> None:
     """A megabyte of text becomes max_text characters that tell how many are missing."""
     text = alert(record("x" * 1_000_000), max_text=1000).text
     assert len(text) <= 1000
-    assert text.endswith("… (+999,032 characters)")
+    assert text == "x" * 967 + "…\n... (+999,033 characters)"
 
 
 def test_max_text_0_cuts_nothing() -> None:
@@ -349,9 +394,8 @@ def test_an_icon_may_be_bytes_or_a_path() -> None:
 def test_a_wish_that_cannot_be_met_is_told_in_the_alert(wishes: object, complaint: str) -> None:
     """The alert goes out as its level makes it, and its author reads what was wrong."""
     made = alert(record("text", gntp=wishes))
-    assert made.text.startswith("text\n")
     assert complaint in made.text
-    assert (made.title, made.event, made.priority, made.sticky) == ("ERROR · shop · shop.orders", "Error", 1, False)
+    assert (made.title, made.event, made.priority, made.sticky) == ("text", "Error", 1, False)
 
 
 @pytest.mark.slow
@@ -365,7 +409,7 @@ def test_no_wishes_can_stop_an_alert(wishes: dict[str, object]) -> None:
     """Whatever stands in extra, an alert with title and text comes out."""
     made = alert(record("text", gntp=wishes))
     assert made.title.strip()
-    assert made.text.startswith("text")
+    assert whole(made).startswith((made.title, "text"))
 
 
 # -- What the user's options make of it ----------------------------------------------------------
@@ -392,8 +436,8 @@ def test_a_title_may_be_a_function() -> None:
 
 @pytest.mark.parametrize("title", [Template("{nothing}"), lambda _record: " ", Template(" \n ")])
 def test_a_title_is_never_empty(title: Any) -> None:
-    """Level, application and logger stand in for it."""
-    assert made(title=title).title == "ERROR · shop · shop.orders"
+    """What happened stands in for it."""
+    assert made(title=title).title == "order 7"
 
 
 def fail(_record: object) -> str:
@@ -416,7 +460,7 @@ def test_what_fails_leaves_a_plain_alert_and_is_told(options: dict[str, Any], co
     """Its author reads it where he looks; nobody else misses anything."""
     plain = made()
     got = made(**options)
-    assert (got.text, got.title, got.fingerprint) == (f"order 7\n{complaint}", plain.title, plain.fingerprint)
+    assert (got.text, got.title, got.fingerprint) == (complaint, plain.title, plain.fingerprint)
 
 
 def test_a_fingerprint_makes_the_kind() -> None:
@@ -445,18 +489,18 @@ def test_a_url_is_filled_in_and_quoted() -> None:
 
 
 def test_the_context_stands_in_the_last_line() -> None:
-    """After the text, unless the user's formatter has made that."""
-    alert_ = made(record("it broke\n"), context=Context({"environment": "production"}))
-    assert alert_.text == "it broke\n"
-    assert alert_.body() == f"it broke\n{platform.node()} · production"
-    factory = AlertFactory("shop", LevelMap(), 1000)
+    """Behind level and logger, also below what the user's formatter has made."""
+    context = Context({"environment": "production"})
+    last = f"ERROR · shop.orders · {platform.node()} · production"
+    assert made(record("it broke\nbadly\n"), context=context).body() == f"badly\n{last}"
+    factory = AlertFactory("shop", LevelMap(), 1000, context=context)
     formatted = factory.from_record(record("it broke"), logging.Formatter("%(message)s!"))
-    assert formatted.finished(1000).body() == "it broke!"
+    assert formatted.finished(1000).body() == f"it broke!\n{last}"
 
 
 def test_an_alerts_fields_stand_in_the_order_in_which_they_are_built() -> None:
     """``AlertFactory.from_record`` builds the tuple by position, which no type checker looks into."""
     assert Alert._fields == (
         "level", "event", "priority", "sticky", "title", "text", "icon", "url", "level_name", "created",
-        "fingerprint", "context", "url_parts", "is_formatted", "logger", "failures", "draft",
+        "fingerprint", "context", "url_parts", "exc_type", "logger", "failures", "draft",
     )  # fmt: skip

@@ -34,7 +34,7 @@ ALERTS = st.builds(
     url_parts=st.just(()),
     failures=st.just(()),
     draft=st.none(),
-    is_formatted=st.booleans(),
+    exc_type=TEXTS,
     logger=TEXTS,
 )
 
@@ -76,7 +76,7 @@ def test_the_form_is_the_one_that_other_releases_read() -> None:
         "created": 12.5,
         "fingerprint": "1|key|deploys",
         "context": [["machine", "web-3"]],
-        "is_formatted": False,
+        "exc_type": "",
         "logger": "shop",
     }
 

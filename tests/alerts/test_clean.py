@@ -109,7 +109,7 @@ def test_a_colour_hides_no_secret() -> None:
     alert = shown(
         "pass\x1b[1mword\x1b[0m=\x1b[31mhun\x1b[32mter2\x1b[0m", order="ghp_abcdefghijklm\x1b[0mnopqrstuvwxyz0123"
     )
-    assert alert.text == "password=***"
+    assert (alert.title, alert.text) == ("password=***", "")
     assert dict(alert.context)["order"] == "***"
 
 
@@ -133,9 +133,9 @@ def test_each_text_of_an_alert_is_cleaned(redact: bool) -> None:
 
 
 def test_what_holds_colours_alone_is_empty() -> None:
-    """A title is never blank, and neither is a text."""
+    """A title is never blank."""
     alert = shown("\x1b[31m\x1b[0m", gntp={"title": "\x1b[1m"})
-    assert (alert.title, alert.text) == ("Alert", "(empty message)")
+    assert (alert.title, alert.text) == ("(empty message)", "")
 
 
 def test_a_record_folds_with_its_coloured_twin() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from gntp_logging.alerts.context import MAX_ITEMS, MAX_LINE, MAX_VALUE, Context, cut_values, line
+from gntp_logging.alerts.context import MAX_ITEMS, MAX_LINE, MAX_VALUE, Context, cut_values, last_line
 from gntp_logging.alerts.text import MAX_RAW_LINE
 
 
@@ -33,7 +33,7 @@ def found(context: Context, made: logging.LogRecord | None = None) -> dict[str, 
 
 def test_the_machine_is_always_known() -> None:
     """Which one of many it is."""
-    assert line(Context().of(record())) == platform.node()
+    assert last_line((), Context().of(record())) == platform.node()
 
 
 def test_constants_variables_and_a_function_are_told() -> None:
@@ -82,7 +82,7 @@ def test_values_are_bounded_strings_on_one_line() -> None:
     assert len(pairs) == MAX_ITEMS
     assert all(len(value) <= MAX_RAW_LINE and "\n" not in value for _, value in pairs)
     assert all(len(value) <= MAX_VALUE for _, value in cut_values(pairs))
-    assert len(line(pairs)) <= MAX_LINE
+    assert len(last_line((), pairs)) <= MAX_LINE
 
 
 def test_what_extra_adds_is_told_as_far_as_it_is_plain() -> None:
@@ -136,7 +136,7 @@ def test_djangos_request_is_told_without_its_query() -> None:
     request = types.SimpleNamespace(method="POST", path="/pay/", GET={"token": "secret"})
     made = record(request=request, status_code=500)
     assert found(Context(), made) == {"method": "POST", "path": "/pay/", "status": "500"}
-    assert line(Context().of(made)) == f"{platform.node()} · POST /pay/ · status 500"
+    assert last_line((), Context().of(made)) == f"{platform.node()} · POST /pay/ · status 500"
 
 
 def test_a_socket_as_the_request_is_no_request() -> None:

@@ -347,6 +347,15 @@ def test_a_secret_is_masked_before_a_text_is_cut(place: int) -> None:
     assert "x" * 200 in text
 
 
+@pytest.mark.parametrize("place", range(60, 125, 9))
+def test_a_secret_is_masked_before_a_title_is_cut(place: int) -> None:
+    """Half of it would look like none; with an exception, too."""
+    said = "x" * place + " ghp_" + "a1" * 18
+    assert "ghp_" not in finished(said)
+    assert "ghp_" not in finished("cannot pay", exc_info=ValueError(said))
+    assert "ghp_" not in finished("cannot pay", gntp={"title": said})
+
+
 def fail() -> None:
     """Raise an exception that comes from another one; both tell a secret."""
     raise ValueError("x" * 300 + SECRET) from OSError("y" * 80 + SECRET)
@@ -368,7 +377,7 @@ def test_half_a_secret_at_the_end_of_what_is_looked_through_is_not_shown() -> No
     """Masking may leave so little of a huge text that its end is seen."""
     token = "ghp_" + "a1" * 18
     text = finished("password='" + "p" * 16_300 + "' " + "x" * (16_384 - 16_313 - 12) + token + " y" * 9000)
-    assert text.startswith("ERROR · shop\npassword='***'")
+    assert text.startswith("password='***'\n")
     assert "ghp_" not in text
     assert "(+18," in text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import itertools
+import json
 import linecache
 import logging
 import logging.handlers
@@ -29,16 +30,16 @@ from gntp_logging.alerts.text import (
     fitted,
     frames_to_show,
     one_line,
-    title,
 )
 from gntp_logging.alerts.tracebacks import parse_traceback
+from tests.support import whole
 
 
 def test_a_text_of_many_lines_is_cut_between_lines() -> None:
     """And says how many more there are."""
     text = "\n".join(f"line {number}" for number in range(100))
     assert cut(text, 120).split("\n")[-2:] == ["line 11", "... (+88 lines)"]
-    assert cut("x" * 100 + "\ny", 80) == "x" * 48 + "…\n... (+1 line)"
+    assert cut("x" * 100 + "\ny", 80) == "x" * 47 + "…\n... (+1 line)"
     assert cut("a\n" + "x" * 100 + "\ny\nz", 80).split("\n")[-1] == "... (+2 lines)"
 
 
@@ -89,7 +90,7 @@ def test_a_cut_text_is_never_too_long(text: str, size: int) -> None:
 @given(st.text())
 def test_a_title_is_one_short_line(text: str) -> None:
     """Whatever a logger is called, the title is one line of bounded length, and never blank."""
-    made = title("ERROR", "app", text)
+    made = alert(broken(None, text)).title
     assert len(made.splitlines()) == 1
     assert len(made) <= MAX_TITLE
     assert made.strip()
@@ -99,15 +100,6 @@ def test_a_line_that_is_too_long_ends_with_an_ellipsis() -> None:
     """One that just fits does not."""
     assert one_line("x" * MAX_TITLE) == "x" * MAX_TITLE
     assert one_line("x" * (MAX_TITLE + 1)) == "x" * (MAX_TITLE - 1) + "…"
-
-
-@pytest.mark.parametrize(
-    ("logger", "made"),
-    [("orders", "ERROR · shop · orders"), ("shop", "ERROR · shop"), ("root", "ERROR · shop"), ("", "ERROR · shop")],
-)
-def test_a_title_leaves_out_a_logger_that_says_nothing_new(logger: str, made: str) -> None:
-    """The root logger's name, and the application's."""
-    assert title("ERROR", "shop", logger) == made
 
 
 def test_one_line_joins_lines() -> None:
@@ -230,7 +222,7 @@ def test_what_queue_handler_makes_of_an_exception_is_shown_like_the_exception() 
     direct = alert(record)
     indirect = alert(queued(record))
     assert indirect.text == direct.text
-    assert indirect.text.split("\n")[:3] == ["LookupError: no total", "in the basket", "cannot pay"]
+    assert whole(indirect).split("\n")[:3] == ["LookupError: no total", "in the basket", "cannot pay"]
     assert indirect.text.endswith("caused by KeyError: 'total'")
     assert indirect.fingerprint == direct.fingerprint
 
@@ -248,8 +240,8 @@ def test_a_context_of_exceptions_is_told_from_the_formatted_text() -> None:
             return sys.exc_info()
 
     record = broken(chained())
-    assert alert(queued(record)).text == alert(record).text
-    assert "while handling KeyError: 'total'" in alert(record).text
+    assert whole(alert(queued(record))) == whole(alert(record))
+    assert "while handling KeyError: 'total'" in whole(alert(record))
 
 
 @pytest.mark.parametrize(
@@ -265,7 +257,7 @@ def test_what_only_looks_like_a_traceback_is_left_as_it_is(text: str) -> None:
     """The message is shown."""
     assert parse_traceback(text) is None
     record = broken(None, text.ljust(80))
-    assert alert(record).text == text.ljust(80)
+    assert whole(alert(record)) == text.strip()
 
 
 _LINES = ['  File "a.py", line 1, in f', "    x", "ValueError: y", "", "Traceback (most recent call last):"]
@@ -275,7 +267,7 @@ _LINES = ['  File "a.py", line 1, in f', "    x", "ValueError: y", "", "Tracebac
 @given(st.lists(st.sampled_from(_LINES)))
 def test_any_lines_can_be_looked_at(lines: list[str]) -> None:
     """Whatever a message holds, there is an alert."""
-    assert alert(broken(None, "\n".join(["x" * 80, *lines]))).text
+    assert whole(alert(broken(None, "\n".join(["x" * 80, *lines]))))
 
 
 def link(*errors: BaseException) -> Any:
@@ -295,8 +287,8 @@ def raised(error: BaseException) -> Any:
 
 def told(exc_info: Any, message: str = "cannot pay") -> list[str]:
     """Return the lines of an alert; the same from the exception and from what QueueHandler leaves of it."""
-    direct = alert(broken(exc_info, message)).text
-    assert alert(queued(broken(exc_info, message))).text == direct
+    direct = whole(alert(broken(exc_info, message)))
+    assert whole(alert(queued(broken(exc_info, message)))) == direct
     return direct.split("\n")
 
 
@@ -334,9 +326,9 @@ def test_line_numbers_that_are_no_numbers_do_no_harm() -> None:
     """Python refuses to read thousands of digits."""
     digits = "7" * 5000
     printed = f'Traceback (most recent call last):\n  File "a.py", line {digits}, in f\nValueError: no'
-    assert alert(broken(None, printed)).text == f"ValueError: no\na.py:{digits[:18]} in f"
+    assert whole(alert(broken(None, printed))) == f"ValueError: no\na.py:{digits[:18]} in f"
     repeated = printed.replace("\nValueError", f"\n  [Previous line repeated {digits} more times]\nValueError")
-    assert alert(broken(None, repeated)).text.endswith("further out)")
+    assert whole(alert(broken(None, repeated))).endswith("further out)")
 
 
 # -- Groups --------------------------------------------------------------------------------------
@@ -375,7 +367,7 @@ def test_any_kind_of_group_is_told() -> None:
         "BaseExceptionGroup: stopped (2 sub-exceptions)", "by hand", "cannot pay",
         "KeyboardInterrupt", "ValueError: no",
     ]  # fmt: skip
-    assert alert(broken((type(group), group, None))).text.split("\n")[3:] == ["KeyboardInterrupt", "ValueError: no"]
+    assert whole(alert(broken((type(group), group, None)))).split("\n")[3:] == ["KeyboardInterrupt", "ValueError: no"]
 
 
 @needs_groups
@@ -393,7 +385,7 @@ def test_a_group_that_branches_for_ever_is_counted() -> None:
     group: Any = ValueError("no")
     for _ in range(40):
         group = ExceptionGroup("some", [group] * 15)
-    assert f"+{15**10 - 3:,} more" in alert(broken((type(group), group, None))).text
+    assert f"+{15**10 - 3:,} more" in whole(alert(broken((type(group), group, None))))
 
 
 @needs_groups
@@ -410,10 +402,10 @@ def test_loguru_tells_a_group() -> None:
     group = raised(ExceptionGroup("some", [refuse("db-1")]))[1]
     loguru.logger.opt(exception=group).error("cannot pay")
     loguru.logger.remove(sink)
-    lines = alert(records[0]).text.split("\n")
+    lines = whole(alert(records[0])).split("\n")
     assert lines[:3] == ["ExceptionGroup: some (1 sub-exception)", "cannot pay", "ConnectionError: db-1"]
     records[0].exc_info = None
-    assert alert(records[0]).text.split("\n")[:3] == lines[:3]
+    assert whole(alert(records[0])).split("\n")[:3] == lines[:3]
 
 
 # -- Stacks, and exceptions as messages ----------------------------------------------------------
@@ -426,19 +418,19 @@ def test_a_stack_is_shown_like_the_frames_of_an_exception() -> None:
         'Stack (most recent call last):\n  File "/srv/shop/web.py", line 12, in post\n    pay()\n'
         '  File "/srv/shop/orders.py", line 7, in pay\n    log.error("cannot pay", stack_info=True)'
     )
-    lines = ["cannot pay", "shop/orders.py:7 in pay", "shop/web.py:12 in post"]
-    assert alert(record).text.split("\n") == lines
-    assert alert(queued(record)).text.split("\n") == lines
+    lines = ["cannot pay", "innermost: shop/orders.py:7 in pay", "shop/web.py:12 in post"]
+    assert whole(alert(record)).split("\n") == lines
+    assert whole(alert(queued(record))).split("\n") == lines
     assert alert(queued(record)).fingerprint == alert(record).fingerprint
     record.exc_info = raised(ValueError("no"))
-    assert alert(record).text.split("\n")[:2] == ["ValueError: no", "cannot pay"]
-    assert alert(queued(record)).text == alert(record).text
+    assert whole(alert(record)).split("\n")[:2] == ["ValueError: no", "cannot pay"]
+    assert whole(alert(queued(record))) == whole(alert(record))
 
 
 def test_a_stack_in_a_sentence_is_none() -> None:
     """It stands at the beginning of a line."""
     text = 'no "Stack (most recent call last):\n  File "a.py", line 1, in f'.ljust(80)
-    assert alert(broken(None, text)).text == text
+    assert whole(alert(broken(None, text))) == text.strip()
 
 
 @pytest.mark.parametrize(("msg", "args"), [(None, ()), ("%s", (None,)), ("%r", (None,))], ids=["alone", "%s", "%r"])
@@ -448,7 +440,7 @@ def test_an_exception_as_the_message_is_told_with_type_and_frames(msg: Any, args
         raised(error)
         record = broken(None)
         record.msg, record.args = msg or error, args and (error,)
-        lines = alert(record).text.split("\n")
+        lines = whole(alert(record)).split("\n")
         assert lines[0] == first
         assert len(lines) == 2
         assert lines[1].startswith("alerts/test_text.py:")
@@ -461,9 +453,9 @@ def test_structlogs_whole_event_is_told_with_its_exception(form: str) -> None:
     value = info[1] if form == "exc_info" else "".join(traceback.format_exception(*info))
     record = broken(None)
     record.__dict__["msg"] = {"event": "cannot pay", form: value}
-    assert alert(record).text == alert(broken(info)).text
+    assert whole(alert(record)) == whole(alert(broken(info)))
     record.__dict__["msg"] = {"event": "cannot pay", "stack": '  File "/srv/shop/a.py", line 7, in pay\n    x'}
-    assert alert(record).text == "cannot pay\nshop/a.py:7 in pay"
+    assert whole(alert(record)) == "cannot pay\nshop/a.py:7 in pay"
 
 
 def test_structlogs_whole_event_is_told_by_its_event() -> None:
@@ -472,7 +464,7 @@ def test_structlogs_whole_event_is_told_by_its_event() -> None:
     record.__dict__["msg"] = {"event": "order failed", "order": 7, "level": "error", "_record": object()}
     record.__dict__ |= {"_logger": object(), "_name": "error"}
     made = alert(record)
-    assert made.text == "order failed"
+    assert (made.title, made.text) == ("order failed", "")
     assert dict(made.context)["order"] == "7"
     assert "level" not in dict(made.context)
 
@@ -494,9 +486,9 @@ def test_a_dictionary_as_the_message_is_shown_whole(said: dict[str, Any], text: 
     """Its event first; level and logger are told already."""
     record = broken(None)
     record.__dict__["msg"] = said
-    assert alert(record).text == text
+    assert whole(alert(record)) == text
     record.__dict__["msg"] = OrderedDict(said)
-    assert alert(record).text == text
+    assert whole(alert(record)) == text
     assert not dict(alert(record).context).keys() & said.keys()
 
 
@@ -506,12 +498,180 @@ def test_secrets_in_a_dictionary_are_masked_by_their_names() -> None:
     record.__dict__["msg"] = {"event": "no", "password": "correct horse", "user": {"token": "a b", "name": "ann"}}
     record.__dict__["login"] = {"password": "correct horse", "name": "ann"}
     made = Redactor(max_text=1000).finished(AlertFactory("shop", LevelMap(), 1000).from_record(record))
-    assert made.text == "no\npassword: '***', user: {'token': '***', 'name': 'ann'}"
+    assert whole(made) == "no\npassword: '***', user: {'token': '***', 'name': 'ann'}"
     assert dict(made.context)["login"] == "{'password': '***', 'name': 'ann'}"
 
 
 def test_loguru_writes_the_traceback_into_the_message_and_it_is_not_told_twice() -> None:
     """Its own has decorations."""
     record = broken(failure(), 'cannot pay\nTraceback (most recent call last):\n\n> File "x", line 1, in y\n')
-    assert alert(record).text.split("\n")[:3] == ["LookupError: no total", "in the basket", "cannot pay"]
-    assert "Traceback" not in alert(record).text
+    assert whole(alert(record)).split("\n")[:3] == ["LookupError: no total", "in the basket", "cannot pay"]
+    assert "Traceback" not in whole(alert(record))
+
+
+# -- The user's formatter ------------------------------------------------------------------------
+
+
+def shaped(record: logging.LogRecord, formatter: logging.Formatter) -> Alert:
+    """Make an alert of a record whose handler has a formatter."""
+    return AlertFactory("shop", LevelMap(), 1000).from_record(record, formatter).finished(1000)
+
+
+@pytest.mark.parametrize(
+    "format_",
+    ["[%(asctime)s] %(levelname)s in %(module)s: %(message)s", "%(asctime)s - %(name)s - %(levelname)s - %(message)s"],
+    ids=["Flask's quick start", "a copied block"],
+)
+def test_a_formatter_shapes_the_message_only(format_: str) -> None:
+    """Exception, frames and last line stay as they are, and so does the title."""
+    record = broken(failure())
+    plain, made = alert(record), shaped(record, logging.Formatter(format_, "%H:%M"))
+    expected = logging.Formatter(format_, "%H:%M").format(broken(None))
+    assert made.title == plain.title == "LookupError: no total"
+    assert made.text == plain.text.replace("cannot pay", expected)
+    assert made.body().rpartition("\n")[2] == plain.body().rpartition("\n")[2]
+    assert shaped(queued(record), logging.Formatter(format_, "%H:%M")).title == made.title
+    without = shaped(broken(None), logging.Formatter(format_, "%H:%M"))
+    assert (without.title, without.text) == ("cannot pay", expected)
+
+
+def test_a_stack_is_no_part_of_the_message() -> None:
+    """Python's formatter appends it."""
+    record = broken(None)
+    record.stack_info = 'Stack (most recent call last):\n  File "/srv/shop/orders.py", line 7, in pay\n    x'
+    assert shaped(record, logging.Formatter("! %(message)s")).text == "! cannot pay\nshop/orders.py:7 in pay"
+
+
+def test_a_formatter_that_appends_the_exception_itself_says_it_no_second_time() -> None:
+    """It need not go by the record."""
+    info = failure()
+
+    class Appending(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return "! " + record.getMessage() + "\n" + self.formatException(info)
+
+    lines = shaped(broken(info), Appending()).text.split("\n")
+    assert lines[1] == "! cannot pay"
+    assert " in failure" in lines[2]
+
+
+@pytest.mark.parametrize("format_", ["%(message)s", "\x1b[1m%(message)s\x1b[0m"])
+def test_a_formatter_that_adds_nothing_adds_no_line(format_: str) -> None:
+    """A colour is nothing to read."""
+    record = broken(None)
+    made = AlertFactory("shop", LevelMap(), 1000).from_record(record, logging.Formatter(format_)).cleaned()
+    assert (made.finished(1000).title, made.finished(1000).text) == ("cannot pay", "")
+
+
+class JSONFormatter(logging.Formatter):
+    """Writes one JSON object a record, as formatters for collectors of logs do."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write names of the record's own, one of extra, and one of this formatter's."""
+        record.message = record.getMessage()
+        fields = {name: record.__dict__[name] for name in ("levelname", "name", "message", "order")}
+        if record.exc_info:
+            fields["exc_info"] = self.formatException(record.exc_info)
+        return json.dumps({**fields, "service": "till"})
+
+
+def test_a_json_formatters_object_is_read() -> None:
+    """What the record has is shown in its own place; what the formatter adds, as the rest of a dictionary."""
+    record = broken(failure())
+    record.__dict__["order"] = 4711
+    made = shaped(record, JSONFormatter())
+    assert made.text.split("\n")[1:3] == ["cannot pay", "service: 'till'"]
+    assert "{" not in made.text
+    assert made.text.count("4711") == 0
+    assert made.body().count("order 4711") == 1
+
+
+# -- Messages that are JSON ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ({"order": 1, "event": "boom", "level": "error", "logger": "x", "timestamp": "2026-11-28"}, "boom\norder: 1"),
+        ({"event": "boom"}, "boom"),
+        ({"event": "boom", "exception": [{"exc_type": "ValueError"}], "tags": ["a"]}, "boom\ntags: ['a']"),
+    ],
+)
+def test_a_json_object_with_an_event_is_shown_as_a_dictionary(said: dict[str, Any], text: str) -> None:
+    """As structlog's JSONRenderer writes it: without exception, level, logger and time."""
+    assert whole(alert(broken(None, json.dumps(said)))) == text
+
+
+def test_an_exception_in_a_json_object_is_shown_like_any_other() -> None:
+    """As format_exc_info has printed it, with the same fingerprint."""
+    info = failure()
+    printed = "".join(traceback.format_exception(*info)).rstrip()
+    made = alert(broken(None, json.dumps({"event": "cannot pay", "exception": printed, "level": "error"})))
+    assert whole(made) == whole(alert(broken(info)))
+    assert made.fingerprint == alert(broken(info)).fingerprint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"order": 1}', '{"event"', '{"event": 1} and more', '{"a": "event"}', "{}",
+        '{"event": ' + "7" * 5000 + "}", '{"event": ' + "[" * 5000 + "]" * 5000 + "}",
+    ],
+    ids=lambda text: text[:20],
+)  # fmt: skip
+def test_what_only_looks_like_an_event_is_left_as_it_is(text: str) -> None:
+    """The message is shown."""
+    assert whole(alert(broken(None, text))).startswith(text[:119])
+
+
+@pytest.mark.slow
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner)
+                    | st.dictionaries(st.text() | st.just("event"), inner)))  # fmt: skip
+def test_any_json_is_shown(value: Any) -> None:
+    """There is an alert, and an event is no JSON any more."""
+    made = alert(broken(None, json.dumps({"event": "boom", "value": value})))
+    assert made.title == "boom"
+    assert made.text.startswith("value: ")
+
+
+# -- What is said once ---------------------------------------------------------------------------
+
+TASK_ID = "9421bfbb-a7cf-4c63-90d9-093b126dadeb"
+"""Of Celery."""
+
+
+def of_celery(message: str, exc_info: Any = None, **context: str) -> Alert:
+    """Return the alert of a record of Celery's."""
+    record = broken(exc_info, message)
+    record.__dict__ |= context
+    return alert(record)
+
+
+def test_celerys_message_about_an_exception_is_left_out() -> None:
+    """It says the exception, and what the last line says; without that it stays."""
+    info = raised(KeyError("total"))
+    message = f"Task shop.pay[{TASK_ID}] raised unexpected: KeyError('total')"
+    made = of_celery(message, info, task="shop.pay", task_id=TASK_ID)
+    assert made.text.startswith("alerts/test_text.py:")
+    assert made.body().endswith(f" · task shop.pay · task_id {TASK_ID}")
+    assert of_celery(message, info).text.startswith(message)
+
+
+def test_a_task_that_a_message_names_is_not_named_again() -> None:
+    """The last line has what the text has not."""
+    made = of_celery(f"Task shop.pay[{TASK_ID}] retry: Retry in 3s", task="shop.pay", task_id=TASK_ID)
+    assert "task" not in made.body()
+    assert of_celery("odd", task="shop.pay", task_id=TASK_ID).body().endswith(f"task shop.pay · task_id {TASK_ID}")
+
+
+def test_a_cut_is_marked_by_one_line_and_leaves_the_last_line() -> None:
+    """Whatever was cut: the exception's lines, the message's, and what max_text has no room for."""
+    record = broken(raised(ValueError("\n".join(map(str, range(50))))), "\n".join(["a message " * 9] * 50))
+    for max_text in (0, 64, 100, 300, 1000):
+        made = AlertFactory("shop", LevelMap(), max_text).from_record(record).finished(max_text)
+        *_, mark, last = made.body().split("\n")
+        assert made.title == "ValueError: 0"
+        assert made.body().count("... (+") == 1
+        assert mark.startswith("... (+")
+        assert last.startswith("ERROR · shop · ")
+        assert not max_text or len(made.text) <= max_text

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from gntp_logging.commands.cli import main
+from gntp_logging.gntp.exceptions import GNTPProtocolError
+from gntp_logging.gntp.wire import RequestReader
 from gntp_logging.receiver.reactions import Reaction
 from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.server import Receiver, Server
@@ -139,6 +141,51 @@ def lets_in_without_a_password(sock: socket.socket, _number: int) -> None:
         send_response(sock, Response_Action="REGISTER")
     else:
         send_response(sock, "-ERROR", Error_Code="400", Error_Description="Invalid key hash")
+
+
+def _checks_in_clear_alone(sock: socket.socket, _number: int) -> None:
+    """Check keys of what comes in clear, and say -OK to all that is encrypted."""
+    data = sock.recv(65536)
+    line = data.partition(b"\r\n")[0]
+    reader = RequestReader(["right"])
+    reader.feed(data)
+    try:
+        is_right = reader.next_message() is not None
+    except GNTPProtocolError:
+        is_right = False
+    if is_right or (data and b" NONE" not in line):
+        send_response(sock, Response_Action=line.split()[1].decode())
+    elif data:
+        send_response(sock, "-ERROR", Error_Code="400", Error_Description="Invalid key hash")
+
+
+@pytest.mark.parametrize("is_encrypted", [True, False])
+def test_a_server_that_checks_only_what_is_in_clear(capsys: pytest.CaptureFixture[str], is_encrypted: bool) -> None:
+    """Nothing is said of it that is not so; in clear the password counts, and ciphers mean nothing."""
+    arguments = ["--password", "right", "--wait", "0", *(["--encryption", "AES"] if is_encrypted else [])]
+    with ScriptedServer(_checks_in_clear_alone) as server:
+        code = main(["check", "--port", str(server.port), *arguments])
+    output = capsys.readouterr().out
+    assert code == (1 if is_encrypted else 0)
+    assert "refused in clear, but accepted encrypted, which cannot have been read" in output
+    assert ("does not check the passwords of what is encrypted" in output) == is_encrypted
+    assert bool(re.search("ok +password .*accepted", output)) != is_encrypted
+    assert bool(re.search("ok +hash MD5 ", output)) != is_encrypted
+    assert re.search("note +cipher 3DES .*which means nothing", output)
+
+
+def test_an_advice_is_given_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """And one that needs no other beside it."""
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        sock.recv(65536)
+        send_response(sock, Response_Action="FISH")
+
+    with ScriptedServer(serve) as server:
+        assert main(["check", "--port", str(server.port), "--wait", "0", "--password", "x"]) == 0
+    output = capsys.readouterr().out
+    assert len(re.findall("it names another request: FISH", output)) > 2
+    assert len(re.findall("->", output)) == 1
 
 
 @pytest.mark.parametrize("encryption", [[], ["--encryption", "AES"]])

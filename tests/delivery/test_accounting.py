@@ -40,8 +40,8 @@ def sys_exit(*_: object) -> None:
 
 def told(toast: Toast) -> int:
     """Return how many records a toast stands for."""
-    count = re.search(r"([\d,]+) times$|^([\d,]+) alerts not shown", toast.title)
-    return int((count[1] or count[2]).replace(",", "")) if count else 1
+    count = re.match(r"([\d,]+) (?:× |more alerts: )", toast.title)
+    return int(count[1].replace(",", "")) if count else 1
 
 
 class HandlerMachine(RuleBasedStateMachine):

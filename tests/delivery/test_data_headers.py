@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from gntp_logging import GNTPHandler
 from gntp_logging.alerts.alert import Alert
-from gntp_logging.alerts.context import Context, line
+from gntp_logging.alerts.context import Context, last_line
 from gntp_logging.alerts.fingerprint import fingerprint_key, incident, normalized
-from gntp_logging.delivery.data_headers import context_headers, data_headers, timestamp, when_logged
+from gntp_logging.delivery.data_headers import context_headers, data_headers, duration, timestamp, when_logged
 from gntp_logging.delivery.digest import Digest, Tally
 from gntp_logging.delivery.transport import OutgoingAlert
 from gntp_logging.gntp.headers import safe_value
@@ -122,7 +122,7 @@ def test_headers_are_named_as_headers_are() -> None:
 def test_no_value_makes_a_header_for_programs(name: str) -> None:
     """It stays in the last line; of names that only look like one of them, nothing is taken away."""
     pairs = (("machine", "web-3"), (name, "evil"))
-    assert "evil" in line(pairs)
+    assert "evil" in last_line((), pairs)
     assert ("evil" in dict(context_headers(pairs)).values()) == (name == "time_stamp")
     made = told(tally(), alert=ALERT._replace(context=(*ALERT.context, (name, "evil"))))
     assert {key: made[key] for key in told(tally())} == told(tally())
@@ -133,7 +133,7 @@ def test_any_names_and_values_make_a_request_that_is_read(values: dict[str, str]
     """Whatever users name, the alert arrives."""
     pairs = Context(function=lambda _: values).of(logging.makeLogRecord({}))
     headers = data_headers(OutgoingAlert(ALERT._replace(context=pairs), "1", "1"), 77)
-    request = NotifyRequest("shop", Notification("n", "t", line(pairs)), app_specific_headers=headers)
+    request = NotifyRequest("shop", Notification("n", "t", last_line((), pairs)), app_specific_headers=headers)
     reader = RequestReader([])
     reader.feed(encode(request))
     read = reader.next_message()
@@ -190,3 +190,22 @@ def test_what_waited_for_the_desktop_says_so_in_its_text() -> None:
     (toast,) = recorder.toasts
     assert isinstance(toast, Toast)
     assert re.search(r"logged \d\d:\d\d:\d\d, 3 min before\n.*web-3", toast.text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (float("nan"), "1 s"),
+        (-5, "1 s"),
+        (0.0, "1 s"),
+        (1.6, "2 s"),
+        (119, "119 s"),
+        (120, "2 min"),
+        (7199, "120 min"),
+        (7200, "2 h"),
+        (7_200_000, "2000 h"),
+    ],
+)
+def test_a_duration_is_said_in_words(seconds: float, words: str) -> None:
+    """As people say it."""
+    assert duration(seconds) == words

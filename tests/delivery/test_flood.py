@@ -13,13 +13,13 @@ from gntp_logging.alerts.alert import Alert
 from gntp_logging.alerts.fingerprint import RawCall, normalized
 from gntp_logging.delivery import flood as floods
 from gntp_logging.delivery.digest import Tally, span
-from gntp_logging.delivery.flood import UPDATE_INTERVAL, Decision, Flood, RepeatGroup, duration
+from gntp_logging.delivery.flood import UPDATE_INTERVAL, Decision, Flood, RepeatGroup
 from tests.support import as_it_is, make_alert
 
 
 def alert(text: str = "no connection", created: float = 0.0, level: int = logging.ERROR) -> Alert:
     """Make an alert."""
-    return make_alert(text, level, title="ERROR · shop", created=created)
+    return make_alert(text, level, created=created)
 
 
 class Desk:
@@ -157,8 +157,8 @@ def test_while_the_first_is_undelivered_repeats_raise_its_count() -> None:
         desk.offer(float(second))
         desk.run(float(second))
     assert desk.sent == []
-    assert group.as_alert(as_it_is).title == "ERROR · shop · 200 times"
-    assert "(200 times in 3 min, " in group.as_alert(as_it_is).text
+    assert group.as_alert(as_it_is).title == "200 × title"
+    assert group.as_alert(as_it_is).text == f"a\n{span(0.0, 199.0)}"
     desk.flood.mark_reported(group, group.count, 200.0)
     desk.run(259)
     assert desk.sent == []
@@ -361,41 +361,30 @@ def test_an_update_that_was_refused_is_none_any_more_once_something_happens() ->
     assert seen == [False, True, False]
 
 
-def test_a_count_is_told_below_the_first_line() -> None:
-    """How long it took, when, and that texts differ; of alerts of one moment the one that came last is shown."""
+def test_several_records_have_a_count_in_front_and_their_times_in_a_line() -> None:
+    """Of alerts of one moment the one that came last is shown."""
     group = RepeatGroup(("a",), alert("first", 1000.0), 60.0, 0.0)
     assert group.as_alert(as_it_is) is group.alert
-    group.add(Tally(alert("second", 1003.0)), 2)
-    group.add(Tally(alert("third\nmore\nand more", 1003.0)), 3)
+    for text in ("second", *["third"] * 4998):
+        group.add(Tally(alert(text, 1003.0)), 2)
     shown = group.as_alert(as_it_is)
-    assert shown.title == "ERROR · shop · 3 times"
-    assert shown.text == f"third\n(3 times in 3 s, {span(1000.0, 1003.0)}, several texts)\nfirst: first\nmore\nand more"
+    assert shown.title == "5,000 × title"
+    assert shown.text == f"third\n{span(1000.0, 1003.0)}\nseveral texts"
 
 
-def test_a_second_alert_is_two_times() -> None:
-    """Not one that looks as the first did."""
-    group = RepeatGroup(("a",), alert("first"), 60.0, 0.0)
-    group.add(Tally(alert("second")), 2)
-    assert group.as_alert(as_it_is).title == "ERROR · shop · 2 times"
+def test_a_title_that_says_all_leaves_the_times_alone() -> None:
+    """No line is empty."""
+    group = RepeatGroup(("a",), alert("", 1000.0), 60.0, 0.0)
+    group.add(Tally(alert("", 1003.0)), 2)
+    assert group.as_alert(as_it_is).text == span(1000.0, 1003.0)
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (float("nan"), "1 s"),
-        (-5, "1 s"),
-        (0.0, "1 s"),
-        (1.6, "2 s"),
-        (119, "119 s"),
-        (120, "2 min"),
-        (7199, "120 min"),
-        (7200, "2 h"),
-        (7_200_000, "2000 h"),
-    ],
-)
-def test_a_duration_is_said_in_words(seconds: float, words: str) -> None:
-    """As people say it."""
-    assert duration(seconds) == words
+def test_alerts_that_differ_say_so_and_quote_the_first() -> None:
+    """By its title, where that is another one."""
+    group = RepeatGroup(("a",), make_alert("", title="first"), 60.0, 0.0)
+    group.add(Tally(make_alert("", title="second")), 2)
+    assert group.as_alert(as_it_is).title == "2 × second"
+    assert group.as_alert(as_it_is).text == f"{span(0.0, 0.0)}\nseveral texts, the first: first"
 
 
 STEPS = st.lists(

@@ -22,10 +22,11 @@ def test_shows_the_exception_of_a_task(desktop: RunningReceiver, start: StartPro
 
     (toast,) = desktop.wait_for(1, BOUND)
     assert toast.application == "shop"
-    assert toast.title == "ERROR · shop · celery.app.trace"
+    assert toast.title == "KeyError: 'total'"
     assert (toast.priority, toast.encryption) == (1, "AES")
     lines = toast.text.split("\n")
-    assert lines[0] == "KeyError: 'total'"
+    assert lines[-1].startswith("ERROR · celery.app.trace · ")
+    assert toast.text.count(toast.headers["Data-Task-Id"]) == 1, "Celery's message has it as well"
     assert "Traceback" not in toast.text
     assert any("celery_app.py" in line and line.endswith("in pay") for line in lines)
     assert toast.headers["Data-Task"] == "celery_app.pay"

@@ -27,14 +27,13 @@ def test_shows_the_exception_of_a_view(
     assert "gntp_logging:" not in errors
     (toast,) = desktop.wait_for(1)
     assert toast.application == "shop"
-    assert "django.request" in toast.title
     assert toast.priority == 1
     assert (toast.encryption, toast.hash_) == ("AES", "SHA256")
     lines = said(toast).split("\n")
     assert lines[0] == "KeyError: 'total'"
     assert any("/checkout/" in line for line in lines)
     assert any("django_settings.py" in line and line.endswith("in checkout") for line in lines)
-    assert toast.text.endswith(f"\n{platform.node()} · GET /checkout/ · status 500")
+    assert toast.text.endswith(f"\nERROR · django.request · {platform.node()} · GET /checkout/ · status 500")
     assert "secret" not in str(toast)
 
 

@@ -22,12 +22,11 @@ def test_shows_the_exception_of_a_path_operation(desktop: RunningReceiver, start
 
     (toast,) = desktop.wait_for(1)
     assert toast.application == "shop"
-    assert toast.title == "ERROR · shop · uvicorn.error"
+    assert toast.title == "KeyError: 'total'"
     assert (toast.priority, toast.encryption, toast.hash_) == (1, "AES", "SHA256")
     lines = toast.text.split("\n")
-    assert lines[0] == "KeyError: 'total'"
     assert any("fastapi_app.py" in line and line.endswith("in checkout") for line in lines)
-    assert lines[-1] == f"{platform.node()} · GET /checkout"
+    assert lines[-1] == f"ERROR · uvicorn.error · {platform.node()} · GET /checkout"
     assert (toast.headers["Data-Method"], toast.headers["Data-Path"]) == ("GET", "/checkout")
     assert "secret" not in str(toast)
 

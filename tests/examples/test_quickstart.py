@@ -21,8 +21,7 @@ def test_shows_the_error_and_the_exception(desktop: RunningReceiver, run_example
         assert toast.name == "Error"
         assert toast.priority == 1
         assert (toast.encryption, toast.hash_) == ("AES", "SHA256")
-        assert "ERROR" in toast.title
-        assert "backup" in toast.title
+        assert "\nERROR · backup · " in f"\n{toast.text}"
     assert said(error) == "Backup took 95 minutes"
     lines = said(exception).split("\n")
     assert lines[0] == "KeyError: 'backup'"

@@ -29,8 +29,9 @@ def test_gunicorn(desktop: RunningReceiver, start: StartProgram, tmp_path: Path)
     server = start("-m", "gunicorn", "--config", configuration, "--bind", "127.0.0.1:0", "shop:application")
     get(server.number_after("Listening at: http://127.0.0.1:"), "/checkout")
     (toast,) = desktop.wait_for(1)
-    assert toast.title == "ERROR · shop · gunicorn.error"
-    assert toast.text.startswith("KeyError: '/checkout'\nError handling request ")
+    assert toast.title == "KeyError: '/checkout'"
+    assert toast.text.startswith("Error handling request ")
+    assert "\nERROR · gunicorn.error · " in toast.text
     assert "/shop.py:3 in application" in toast.text
     assert "KeyError" in server.output
 
@@ -45,6 +46,7 @@ def test_uvicorn(desktop: RunningReceiver, start: StartProgram, tmp_path: Path) 
     )  # fmt: skip
     get(server.number_after("Uvicorn running on http://127.0.0.1:"), "/checkout")
     (toast,) = desktop.wait_for(1)
-    assert toast.title == "ERROR · shop · uvicorn.error"
-    assert toast.text.startswith("KeyError: '/checkout'\nException in ASGI application\n")
+    assert toast.title == "KeyError: '/checkout'"
+    assert toast.text.startswith("Exception in ASGI application\n")
+    assert "\nERROR · uvicorn.error · " in toast.text
     assert "KeyError" in server.output

@@ -70,11 +70,12 @@ def test_ordinary_text_is_left_alone(text: str) -> None:
     assert safe_value(text).lstrip("•") == text.strip()
 
 
-@pytest.mark.parametrize("name", ["", "a b", "a:b", "a\r\nb", "ä", "-a", "a\0"])
+@pytest.mark.parametrize("name", ["", "a b", "a:b", "a\r\nb", "ä", "-a", "a\0", "a" * 257])
 def test_a_header_name_that_is_none_is_refused(name: str) -> None:
     """Names cannot be made safe by changing them: they are refused."""
     with pytest.raises(GNTPValidationError, match="is no header name"):
         headers.header_line(name, "value")
+    assert headers.header_line("a" * 256, "value") == "a" * 256 + ": value\r\n"
 
 
 def test_a_line_has_a_space_after_the_colon() -> None:

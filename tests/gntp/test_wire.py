@@ -862,6 +862,8 @@ def test_a_ciphertext_that_does_not_decrypt_is_refused(monkeypatch: pytest.Monke
         (Limits(headers=2), CLEAR, False),
         (Limits(types=2), encode(RegisterRequest("a", None, [Event("x"), Event("y")])), True),
         (Limits(types=1), encode(RegisterRequest("a", None, [Event("x"), Event("y")])), False),
+        (Limits(lines=3), CLEAR.replace(b" t\r\n", b" t\r\nmore\r\n"), True),
+        (Limits(lines=2), CLEAR.replace(b" t\r\n", b" t\r\nmore\r\n"), False),
         (Limits(section=3), encode(RegisterRequest("a", Resource(data=b"png"), [Event("x")])), True),
         (Limits(section=2), encode(RegisterRequest("a", Resource(data=b"png"), [Event("x")])), False),
         (Limits(sections=1), encode(RegisterRequest("a", Resource(data=b"png"), [Event("x")])), True),
@@ -886,6 +888,32 @@ def test_each_limit_holds(limits: Limits, data: bytes, fits: bool) -> None:
         else:
             with pytest.raises(GNTPProtocolError):
                 read_all(data, size, limits=limits)
+
+
+def test_what_missing_pictures_take_is_reported() -> None:
+    """As long as they are missing; more of them than there may be are not waited for."""
+    blocks = b"".join(b"\r\nNotification-Name: %d\r\nX-It: x-growl-resource://%d\r\n" % (n, n) for n in range(9))
+    data = REGISTER + b"Notifications-Count: 9\r\n" + blocks + b"\r\n"
+    sections = [b"Identifier: %d\r\nLength: 1\r\n\r\nx\r\n\r\n" % number for number in range(9)]
+    reader = RequestReader()
+    for piece, is_waiting in ((data[:-2], False), (data[-2:], True), (b"".join(sections[:8]), True)):
+        reader.feed(piece)
+        assert reader.next_message() is None
+        assert (reader.overhead >= 9 * 200) == is_waiting
+    reader.feed(sections[8])
+    assert reader.next_message() is not None
+    assert reader.overhead == 0
+    assert refusal(data, limits=Limits(sections=8)) == (300, "more than 8 binary sections")
+
+
+def test_a_failure_keeps_nothing_of_what_was_read() -> None:
+    """Its traceback would: a server holds failures while it answers them."""
+    reader = RequestReader()
+    reader.feed(CLEAR.replace(b"Notification-Title: t", b"X-Title: t"))
+    with pytest.raises(GNTPProtocolError, match="Notification-Title is missing") as failure:
+        reader.next_message()
+    assert [frame.name for frame in failure.traceback][1:] == ["next_message"]
+    assert failure.value.__context__ is None
 
 
 @pytest.mark.parametrize("size", [0, 1, 7])

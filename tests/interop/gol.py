@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import socket
 import sqlite3
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -39,6 +38,11 @@ class GolNotification:
     text: str
     icon: str
     url: str
+
+    def texts(self) -> tuple[str, ...]:
+        """Return what it says: its text, that without the last line of handlers, and this below its title."""
+        above, _, _ = self.text.rpartition("\n")
+        return self.text, above, f"{self.title}\n{above}".rstrip("\n")
 
 
 class Gol:
@@ -99,9 +103,9 @@ class Gol:
         return [GolNotification(*map(str, row)) for row in rows]
 
     def notification(self, text: str) -> GolNotification:
-        """Return the one notification that has a text, without the line of context that handlers add."""
-        (found,) = [row for row in self.notifications() if row.text in (text, f"{text}\n{platform.node()}")]
-        return replace(found, text=text)
+        """Return the one notification that says a text: with its title, or in its text where a title has no room."""
+        (found,) = [row for row in self.notifications() if text in row.texts()]
+        return found
 
     def events(self, application: str) -> set[str]:
         """Return the names of the notification types that an application has registered, and that are enabled."""

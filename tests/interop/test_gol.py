@@ -22,7 +22,7 @@ from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Response
 from tests.interop.gol import PASSWORD, PORT, Gol
 from tests.interop.passthrough import PassThrough
 from tests.peers import require_program
-from tests.support import wait_until, without_context
+from tests.support import wait_until, without_last_line
 
 URL = "https://127.0.0.1/errors?logger=orders&id=7"
 
@@ -97,7 +97,7 @@ def test_an_error_arrives_on_the_desktop(gol: Gol, trust: dict[str, str], reques
         assert handler.flush(10)
         assert handler.stats().shown == 1
     shown = gol.notification(text)
-    assert (shown.title, shown.url) == (f"ERROR · {app_name}", URL)
+    assert shown.url == URL
     assert gol.events(app_name) == {"Debug", "Info", "Warning", "Error", "Critical"}
 
 
@@ -125,7 +125,7 @@ def test_nothing_secret_is_on_the_wire(gol: Gol, pass_through: PassThrough) -> N
     wire = b"".join(exchange.request for exchange in pass_through.exchanges)
     for clear in (b"a secret text", b"undercover", PASSWORD.encode(), b"Notification-Title"):
         assert clear not in wire
-    assert gol.notification("a secret text").title == "ERROR · undercover · orders"
+    assert gol.notification("a secret text").text.startswith("ERROR · orders · ")
 
 
 @pytest.mark.parametrize("size", [900, 1000, 1024, 2048, 30_000])
@@ -135,7 +135,7 @@ def test_long_texts_arrive_whole(gol: Gol, size: int) -> None:
     with configured(max_text=0) as handler:
         logging.getLogger("orders").error("%s", text)
         assert handler.flush(10)
-    assert gol.notification(text).text == text
+    assert gol.notification(text).text.startswith(f"{text}\n")
 
 
 def test_every_length_around_the_servers_pieces_arrives(gol: Gol, pass_through: PassThrough) -> None:
@@ -144,8 +144,9 @@ def test_every_length_around_the_servers_pieces_arrives(gol: Gol, pass_through: 
         logging.getLogger("orders").error("%s", "around")
         assert handler.flush(10)
         pass_through.wait_for_types(2)
-        headers = len(pass_through.exchanges[1].request) - len("around")  # some of them name this machine
-        for size in range(1024 - headers - 8, 1024 - headers + 8):
+        # Some headers name this machine. Titles will have 122 bytes, and texts one line more.
+        rest = len(pass_through.exchanges[1].request) - len("around") + 122 + len("\n")
+        for size in range(2048 - rest - 8, 2048 - rest + 8):
             logging.getLogger("orders").error("%s", f"around {size}:".ljust(size, "y"))
         assert handler.flush(30)
         assert handler.stats().shown == 17
@@ -184,7 +185,8 @@ def test_a_hostile_message_arrives_as_one_notification(gol: Gol) -> None:
         logging.getLogger("orders").error("a\r\n\r\nGNTP/1.0 NOTIFY NONE\r\nNotification-Callback-Target: http://x/")
         assert handler.flush(10)
     (shown,) = gol.notifications()[before:]
-    assert without_context(shown.text) == "a\n\nGNTP/1.0 NOTIFY NONE\nNotification-Callback-Target: http://x/"
+    assert shown.title == "a"
+    assert without_last_line(shown.text) == "GNTP/1.0 NOTIFY NONE\nNotification-Callback-Target: http://x/"
     assert shown.url == ""
 
 

@@ -97,7 +97,7 @@ def test_the_pages_configuration_brings_each_error_once(
     assert _pid_in_round(port, 1)
     get(port, "/fail?email=ada@shop.example")
     get(port, "/gone?email=ada@shop.example")
-    assert [toast.title for toast in receiver.wait_for(2)] == ["ERROR · shop · django.request"] * 2
+    assert all("ERROR · django.request · " in toast.text for toast in receiver.wait_for(2))
     assert "ada" not in "".join(toast.text for toast in receiver.toasts)
     program.wait_for('"GET /gone?email=ada@shop.example HTTP/1.1" 500')  # the terminal has its log still
     for words in ("ValueError: round 1\n", "KeyError: '/gone'\n", "Somebody looks for what is gone\n"):

@@ -13,6 +13,19 @@ from tests.peers import require_program
 from tests.running import end
 from tests.support import PATIENCE, wait_until
 
+BUS = """\
+<busconfig>
+  <type>session</type>
+  <listen>unix:tmpdir=/tmp</listen>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>
+"""
+"""A bus that starts no daemon by itself: the machine's own bus would start another dunst beside the one of the test."""
+
 
 class Dunst:
     """A running dunst, and what it shows."""
@@ -35,18 +48,26 @@ class Dunst:
     def start(self) -> None:
         """Start the X server, the bus and dunst; return once it takes notifications."""
         self.display = ":" + self._start("Xvfb", "-displayfd", "1", "-screen", "0", "640x480x24", "-nolisten", "tcp")
-        self.address = self._start("dbus-daemon", "--session", "--nofork", "--print-address=1")
+        (self._folder / "bus.conf").write_text(BUS, "utf-8")
+        self.address = self._start(
+            "dbus-daemon", f"--config-file={self._folder / 'bus.conf'}", "--nofork", "--print-address=1"
+        )
         (self._folder / "dunstrc").write_text("[global]\nmonitor = 0\nwidth = 320\nnotification_limit = 20\n", "utf-8")
-        self._start_daemon()
+        self.start_daemon()
 
-    def _start_daemon(self) -> None:
+    def start_daemon(self) -> None:
+        """Start the daemon, and wait until it answers."""
         self._launch("dunst", "-config", str(self._folder / "dunstrc"))
         wait_until(lambda: self._control("is-paused").returncode == 0, 30)
 
     def start_again(self) -> None:
         """End the daemon alone, and start it again."""
+        self.end_daemon()
+        self.start_daemon()
+
+    def end_daemon(self) -> None:
+        """End the daemon alone."""
         self._end_last()
-        self._start_daemon()
 
     def configure(self, line: str) -> None:
         """Start the daemon again with one more line of its configuration."""

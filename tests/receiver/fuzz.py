@@ -375,7 +375,11 @@ class Trial:
         is_allowed = may_be_shown(data, password)
         if not is_allowed and (shown.counts[address] > before or shown.counts[f"127.0.1.{1 + place}"]):
             self.problems.append(f"input {number} was shown without a valid key: {data[:300]!r}")
-        self.problems += [f"input {number}: {wrong}: {data[:300]!r}" for wrong in _wrong_answers(answers, is_allowed)]
+        wrong = [
+            *_wrong_answers(answers, is_allowed),
+            *([] if answers or not _wants_an_answer(data) else ["no answer"]),
+        ]
+        self.problems += [f"input {number}: {each}: {data[:300]!r}" for each in wrong]
 
     def _check_honest(self, password: str | None, when: str) -> None:
         """See that an honest client's text is shown, exactly, within a second."""
@@ -411,6 +415,11 @@ class Trial:
             self.problems.append(f"input {number}: the client took {answer[:300]!r} for -OK")
         if time.monotonic() - began > 10:
             self.problems.append(f"input {number}: the client took too long for {answer[:300]!r}")
+
+
+def _wants_an_answer(data: bytes) -> bool:
+    """Tell whether bytes begin like a request: whatever follows, its sender has to hear something."""
+    return data.startswith(b"GNTP/1.0 ") and not data.startswith(b"GNTP/1.0 END")
 
 
 def _wrong_answers(data: bytes, is_allowed: bool) -> Iterator[str]:

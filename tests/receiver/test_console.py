@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gntp_logging.alerts.context import MAX_LINE, last_line
 from gntp_logging.receiver.console import ConsoleDisplay, has_colours
+from gntp_logging.receiver.cuts import MAX_TEXT
 from gntp_logging.receiver.protocols import Notice
 from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.terminal_text import cells
@@ -96,18 +98,9 @@ def test_an_unprotected_toast_without_text() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("title", "edge"),
-    [
-        ("ERROR · shop · orders", "╭─ 14:03:11 · Error ──"),
-        ("shop", "╭─ 14:03:11 · Error ──"),
-        ("ERROR · workshop", "╭─ 14:03:11 · shop · Error ──"),
-        ("shopping is down", "╭─ 14:03:11 · shop · Error ──"),
-    ],
-)
-def test_the_applications_name_stands_there_once(title: str, edge: str) -> None:
-    """A title that names the application is enough; one that has the name inside a word is not."""
-    assert _draw(Toast("shop", "Error", title, "text")).startswith(edge)
+def test_the_application_is_always_named() -> None:
+    """A title that has the same word says something else with it."""
+    assert _draw(Toast("shop", "Error", "no shop is open", "")).startswith("╭─ 14:03:11 · shop · Error ──")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +135,7 @@ def test_a_narrow_edge_keeps_its_first_label(monkeypatch: pytest.MonkeyPatch) ->
 
     box = _draw(Toast("shop", "Critical", "shop", "", priority=2, sticky=True))
 
-    assert box.splitlines()[0] == "╭─ 14:03:11 · Critical ──────╮"
+    assert box.splitlines()[0] == "╭─ 14:03:11 · shop · Criti… ─╮"
 
 
 def test_a_label_that_is_too_long_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,11 +170,42 @@ def test_colours_are_the_only_escapes() -> None:
 
 
 def test_a_long_text_is_cut_at_thirty_lines() -> None:
-    """The first thirty lines are shown, and how many are not."""
+    """What happened and the last line are shown, and how many are missing between them."""
     inside = _inside(_draw(Toast("a", "b", "title", "\n".join(f"line {number}" for number in range(100)))))
 
+    assert len(inside) == 30
     assert inside[:2] == ["title", "line 0"]
-    assert inside[29:] == ["line 28", "(more: 71 lines)"]
+    assert inside[27:] == ["line 26", "... (+72 lines)", "line 99"]
+
+
+def test_a_long_title_is_cut_as_well() -> None:
+    """There is no last line of a text to keep."""
+    inside = _inside(_draw(Toast("a", "b", "\n".join(f"line {number}" for number in range(31)), "")))
+
+    assert inside[28:] == ["line 28", "... (+2 lines)"]
+
+
+def test_a_handlers_last_line_outlives_the_cut_in_the_narrowest_box(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has 160 characters at most, and the box twelve columns."""
+    monkeypatch.setenv("COLUMNS", "10")
+    last = last_line(("ERROR", "shop.orders"), tuple((f"name{number}", "value") for number in range(30)))
+
+    inside = _inside(_draw(Toast("a", "b", "title", "line\n" * 100 + last)))
+
+    assert len(last) == MAX_LINE
+    assert len(inside) <= 31
+    assert " ".join(inside).endswith(last.split(" · ")[-1])
+    assert "ERROR ·" in " ".join(inside)
+
+
+def test_a_last_line_that_leaves_no_room_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few characters may take many lines of a narrow box."""
+    monkeypatch.setenv("COLUMNS", "10")
+
+    inside = _inside(_draw(Toast("a", "b", "title", "line\n" * 100 + "注文処理 " * 32)))
+
+    assert inside[:2] == ["title", "line"]
+    assert inside[-1].startswith("... (+") or inside[-2].startswith("... (+")
 
 
 def test_thirty_lines_are_shown_whole() -> None:
@@ -192,22 +216,20 @@ def test_thirty_lines_are_shown_whole() -> None:
     assert inside[-1] == "line 28"
 
 
-def test_megabytes_cost_no_more_than_a_page() -> None:
-    """Of a huge text, title or name only the beginning is looked at; what is left out is counted."""
-    huge = "word " * 800_000
+def test_of_the_longest_text_that_arrives_every_line_is_counted() -> None:
+    """As the box would break it; a last line that is too long for it is none of its own."""
+    inside = _inside(_draw(Toast("a", "b", "title", "x" * MAX_TEXT)))
 
-    box = _draw(Toast(huge, huge, huge, "x" * 4_000_000))
-
-    assert _inside(box)[-1] == "(more: 197 lines and 7,984,000 characters)"
-    assert len(box) < 5000
+    assert len(inside) == 30
+    assert inside[-1] == f"... (+{-(-MAX_TEXT // 72) - 28:,} lines)"
 
 
 def test_a_flood_of_marks_on_one_letter_is_cut() -> None:
-    """A text that takes no columns is cut as well."""
-    box = _draw(Toast("a", "b", "title", "e" + "\u0301" * 100_000))
+    """A text that takes no columns is broken into lines as well, and they are counted."""
+    box = _draw(Toast("a", "b", "title", "e" + "\u0301" * (MAX_TEXT - 1)))
 
     assert len(box) < 20_000
-    assert _inside(box)[-1] == "(more: 92,001 characters)"
+    assert _inside(box)[-1] == f"... (+{-(-MAX_TEXT // 576) - 28:,} lines)"
 
 
 # -- Streams -------------------------------------------------------------------------------------
@@ -218,7 +240,7 @@ def test_a_terminal_without_box_drawing_gets_ascii() -> None:
     toast = Toast("shop", "Error", "ERROR · shop", "Ünïcödé — 注文 “x”…", priority=1, hash_="SHA256")
 
     assert _draw(toast, encoding="ascii").splitlines() == [
-        "+- 14:03:11 - Error ------------------------------------------------ high -+",
+        "+- 14:03:11 - shop - Error ----------------------------------------- high -+",
         "| ERROR - shop                                                             |",
         '| ?n?c?d? - ?? "x"...                                                      |',
         "+- clear - SHA256 ---------------------------------------------------------+",

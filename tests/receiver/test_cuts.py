@@ -37,7 +37,7 @@ def test_a_notification_is_cut_everywhere() -> None:
     assert (extra["X-Note"], extra["X-Picture"], extra[cut("X-" + LONG, cuts.MAX_NAME)]) == (text, PICTURE, "1")
     assert kept.app_specific_headers == (("Data-It", text),)
     socket_callback = NotifyRequest("a", Notification("e", "t", callback=SocketCallback(LONG, LONG)))
-    assert cut_notification(socket_callback).notification.callback == SocketCallback(id_, id_)
+    assert cut_notification(socket_callback).notification.callback == SocketCallback(text, id_)
 
 
 def test_a_registration_is_cut_everywhere() -> None:

@@ -24,7 +24,8 @@ from tests.receiver.conftest import require_module
 from tests.support import run_program
 
 ABILITIES: tuple[type, ...] = (Observer, Running, Patient, Addressed, Reporting)
-PACKAGES = {"web": "aiohttp", "desktop": "desktop_notifier"}
+PACKAGES = {"web": "aiohttp", "desktop": "desktop_notifier", "apprise": "apprise"}
+OPTIONS = {"apprise": {"config": "targets.txt"}}
 
 
 @pytest.mark.program
@@ -46,7 +47,7 @@ def test_each_can_be_made(name: str) -> None:
     if kind.extra:
         require_module(PACKAGES[kind.extra], f"gntp-logging[{kind.extra}]")
     stream = io.StringIO()
-    display = kind(stream)
+    display = kind(stream, **OPTIONS.get(name, {}))
     assert callable(display.show)
     assert type(display).__name__.lower() == f"{name}display"
     assert kind.summary
@@ -63,6 +64,7 @@ def test_each_can_be_made(name: str) -> None:
         ("json", {Observer}),
         ("web", {Observer, Running, Patient, Addressed}),
         ("desktop", {Running, Patient, Reporting}),
+        ("apprise", {Running, Reporting}),
     ],
 )
 def test_each_does_what_it_can(name: str, abilities: set[type]) -> None:
@@ -70,7 +72,7 @@ def test_each_does_what_it_can(name: str, abilities: set[type]) -> None:
     kind = DISPLAYS[name]
     if kind.extra:
         require_module(PACKAGES[kind.extra], f"gntp-logging[{kind.extra}]")
-    display = kind(io.StringIO())
+    display = kind(io.StringIO(), **OPTIONS.get(name, {}))
     assert {one for one in ABILITIES if isinstance(display, one)} == abilities
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gntp_logging.gntp.models import Event, Notification, Resource
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest
-from gntp_logging.receiver.forward_queue import ForwardQueue, Message, Shared, without_pictures
+from gntp_logging.receiver.forward_queue import ForwardQueue, Message, Shared, text_size, without_pictures
 from gntp_logging.receiver.registry import Registry
 from tests.support import PATIENCE
 
@@ -37,6 +37,13 @@ def shown(queue: ForwardQueue, count: int) -> list[int]:
         icon = taken.request.notification.icon
         found.append(len(icon.data or b"") if isinstance(icon, Resource) else 0)
     return found
+
+
+def test_names_of_headers_take_room() -> None:
+    """A peer chooses them."""
+    name = "X-" + "n" * 200
+    request = NotifyRequest("app", Notification("event", "t"), [(f"{name}-{number}", "v") for number in range(100)])
+    assert text_size(request) > 100 * len(name)
 
 
 def test_the_oldest_pictures_go_first() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
 from gntp_logging.gntp.keys import Key
+from gntp_logging.gntp.requests import Response
 from gntp_logging.gntp.wire import encode
+from gntp_logging.receiver.connection import ClientSession
 from tests.receiver.fuzz import REQUESTS, corpus, fuzz, may_be_shown, mutated
 
 
@@ -22,6 +25,19 @@ def test_a_way_past_the_password_is_found(monkeypatch: pytest.MonkeyPatch) -> No
     """By a judge that shares nothing with the server: it notices when every key is taken for right."""
     monkeypatch.setattr(Key, "verify_hash", lambda *_: True)
     assert any("was shown without a valid key" in problem for problem in fuzz("1", requests=150))
+
+
+@pytest.mark.slow
+def test_an_answer_that_is_missing_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it would have been a refusal."""
+    send = ClientSession.send
+
+    async def silently(self: ClientSession, response: Response, **more: Any) -> None:
+        if response.message_type != "-ERROR":
+            await send(self, response, **more)
+
+    monkeypatch.setattr(ClientSession, "send", silently)
+    assert any("no answer" in problem for problem in fuzz("1", requests=100))
 
 
 def test_the_judge_knows_a_valid_key() -> None:

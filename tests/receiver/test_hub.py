@@ -18,8 +18,9 @@ from gntp_logging.gntp.models import Event, Notification, Received, Resource
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, SubscribeRequest
 from gntp_logging.gntp.wire import Envelope, encode
 from gntp_logging.receiver import hub as hub_module
-from gntp_logging.receiver.hub import Hub, may_be_handed_on
+from gntp_logging.receiver.hub import Hub, Message, may_be_handed_on
 from gntp_logging.receiver.protocols import Notice
+from gntp_logging.receiver.registry import Registry
 from gntp_logging.receiver.server import Receiver, Server
 from tests.receiver.conftest import Collector, ask, error_code, read_answer
 from tests.support import PATIENCE, Recorder, ScriptedServer, free_port, send_response, wait_until
@@ -598,6 +599,34 @@ def test_a_hub_has_room_for_so_many(hub: Desk, monkeypatch: pytest.MonkeyPatch) 
             subscriber.subscribe()
     with pytest.raises(GNTPResponseError, match="has its 2 subscribers"), member(hub, 1, "three") as subscriber:
         subscriber.subscribe()
+
+
+def test_subscriptions_that_are_ending_are_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that moves while a message is on its way leaves a thread behind each time; when that has ended, it may."""
+    monkeypatch.setattr(hub_module, "MAX_SUBSCRIBERS", 2)
+    registry, released = Registry(), threading.Event()
+    registry.register(RegisterRequest("app", None, [Event("event")]))
+    request = NotifyRequest("app", Notification("event", "title"))
+    hub = Hub("hub")
+
+    def say_nothing(_sock: socket.socket, _number: int) -> None:
+        released.wait()
+
+    with ScriptedServer(say_nothing) as one, ScriptedServer(say_nothing) as other:
+        try:
+            for number in range(3):
+                moved = (one, other)[number % 2]
+                hub.subscribe(SubscribeRequest("id", "silent", moved.port), KEYED, "127.0.0.1")
+                hub.forward(Message(request, None, registry.find("app")), "127.0.0.1")
+                wait_until(lambda: one.connections + other.connections == number + 1)  # noqa: B023
+            again = SubscribeRequest("id", "silent", other.port)
+            with pytest.raises(GNTPProtocolError, match="too many subscriptions are ending"):
+                hub.subscribe(again, KEYED, "127.0.0.1")
+        finally:
+            released.set()
+        wait_until(lambda: not any(each.is_running for each in hub._ending))
+        assert hub.subscribe(again, KEYED, "127.0.0.1") == hub_module.TTL
+    hub.close()
 
 
 def test_a_password_is_not_shown() -> None:

@@ -66,6 +66,10 @@ class Listening:
         """The port of the pages."""
         return self._program.number_after("alerts are shown at http://127.0.0.1:")
 
+    def wait_for(self, text: str, count: int) -> None:
+        """Wait until it has written something so often."""
+        self._program.wait_for(text, count)
+
     def bytes_of(self, request: Request, *, keep_alive: bool = False) -> bytes:
         """Return a request as it is sent to this receiver."""
         return encode(request, key=self._key, keep_alive=keep_alive)
@@ -105,23 +109,24 @@ def test_the_bounds_of_the_document_are_those_of_the_code_and_add_up() -> None:
     from gntp_logging.receiver import desktop, web
     from gntp_logging.receiver.web import waiting
 
-    known = 50 * hub.KNOWN_BYTES
     bounds = {
         "24 MB, 21 MB": DEFAULT_BUDGET.held,
         "32 MB": 32 << 20,
         "1,000, of 11 kB each": 11_000 * DEFAULT_BUDGET.connections,
         "6 MB, 1,000": registry.MAX_REGISTRATIONS,
-        "what is registered: pictures | 2 MB": registry.MAX_PICTURES,
+        "registered: pictures | 2 MB": registry.MAX_PICTURES,
         "1 MB, 500": reactions.MAX_AWAITED_BYTES,
-        "4 MB, 2 MB for one": hub.ALL_QUEUES_BYTES,
-        "encoded | 3 MB": hub.SENDING_BYTES,
-        "64 kB for each of 50": known,
+        "3 MB, 2 MB for one": hub.ALL_QUEUES_BYTES,
+        "encoded | 2 MB": hub.SENDING_BYTES,
+        "answer | 48 kB for each of 50": hub.MAX_SUBSCRIBERS * hub.ANSWER_BYTES,
+        "knows | 32 kB for each of 50": hub.MAX_SUBSCRIBERS * hub.KNOWN_BYTES,
         "1 MB of names": incidents.MAX_KEPT,
         "2 MB, 300": web.MAX_BYTES,
-        "page | 2 MB": web.MAX_PICTURES,
+        "of the page | 2 MB": web.MAX_PICTURES,
+        "to the page | 2 MB": web.MAX_PICTURES,
         "512 kB": waiting.PENDING,
         "the history | 1 MB": history.MAX_WAITING,
-        "SQLite keeps of the history | 2 MB": 1024 * history_file.CACHE + history_file.INDEX_BYTES,
+        "SQLite keeps of the history | 1 MB": 1024 * history_file.CACHE + history_file.INDEX_BYTES,
         "50, 1 MB": desktop.MAX_WAITING_PICTURES,
     }
     assert sum(bounds.values()) < BOUND
@@ -133,10 +138,10 @@ def test_the_bounds_of_the_document_are_those_of_the_code_and_add_up() -> None:
         assert size in (int(number) * unit, 50 * int(number) * unit, 11_000_000)
 
 
-def notify(number: int, size: int, begin: bytes = PNG, **more: object) -> NotifyRequest:
+def notify(number: int, size: int, begin: bytes = PNG, text: str = "text", **more: object) -> NotifyRequest:
     """Return a NOTIFY with a picture of so many bytes, unlike that of any other number."""
     picture = Resource(begin + number.to_bytes(4, "big") + bytes(size))
-    return NotifyRequest("app", Notification("event", "title", "text", icon=picture, **more))  # type: ignore[arg-type]
+    return NotifyRequest("app", Notification("event", "title", text, icon=picture, **more))  # type: ignore[arg-type]
 
 
 REGISTER = RegisterRequest("app", None, [Event("event")])
@@ -165,6 +170,15 @@ def test_contexts_of_reactions_are_bounded(listen: Listen) -> None:
             sock = waiting.enter_context(connected(running.port))
             sock.sendall(request)
             assert sock.recv(4).startswith(b"GNTP")
+
+
+@pytest.mark.parametrize("text", ["text", "é" * 60_000])
+def test_what_waits_for_the_history_is_bounded(listen: Listen, tmp_path: Path, text: str) -> None:
+    """It is written, or counted; SQLite's own memory is bounded too."""
+    with listen("--history", str(tmp_path / "history")) as running:
+        running.send(REGISTER)
+        for number in range(200):
+            running.send(notify(number, 900_000, text=f"{number} {text}"))
 
 
 @pytest.mark.parametrize("begin", [PNG, SVG])
@@ -273,6 +287,58 @@ def test_a_request_of_many_short_lines_is_bounded(listen: Listen) -> None:
             with connected(running.port) as sock:
                 sock.sendall(head + line * (4_000_000 // len(line)) + b"\r\n\r\n")
                 assert sock.recv(4).startswith(b"GNTP")
+
+
+def test_names_of_headers_that_go_back_are_not_kept(listen: Listen) -> None:
+    """A name may be as long as a request."""
+    with listen() as running:
+        running.send(REGISTER)
+        request = running.bytes_of(NotifyRequest("app", Notification("event", "title")))
+        for number in range(60):
+            with connected(running.port) as sock:
+                sock.sendall(request[:-2] + b"Data-%d%s: x\r\n\r\n" % (number, b"n" * 3_000_000))
+                assert sock.recv(4).startswith(b"GNTP")
+
+
+@pytest.mark.parametrize("count", [1023, 1024])
+def test_many_short_headers_are_bounded_while_they_wait(listen: Listen, count: int) -> None:
+    """For more blocks, or for a picture: parsed, each would be an object. What is refused is not kept either."""
+    block = b"".join(b"%02d:\r\n" % number for number in range(32)) + b"\r\n"
+    head = b"GNTP/1.0 REGISTER NONE\r\nApplication-Name: app\r\nX-It: x-growl-resource://it\r\n"
+    with listen() as running, contextlib.ExitStack() as crowd:
+        waiting = [crowd.enter_context(connected(running.port)) for _ in range(40)]
+        for sock in waiting:
+            sock.sendall(head + b"Notifications-Count: 1024\r\n\r\n" + block * count)
+        if count == 1024:
+            assert all(sock.recv(4) for sock in waiting)
+
+
+def test_long_texts_are_bounded_while_they_wait_for_a_picture(listen: Listen) -> None:
+    """One wide character gives all others of its text four bytes in memory."""
+    request = encode(NotifyRequest("app", Notification("event", "title", "😀" + "x" * 3_800_000, icon=Resource(PNG))))
+    with listen() as running, contextlib.ExitStack() as crowd:
+        for number in range(6):
+            sock = crowd.enter_context(socket.socket())
+            sock.settimeout(PATIENCE)
+            sock.bind((f"127.0.0.{1 + number % 3}", 0))
+            sock.connect(("127.0.0.1", running.port))
+            sock.sendall(request[: request.index(PNG) - 20])
+
+
+def test_answers_of_subscribers_are_bounded(listen: Listen) -> None:
+    """Each may answer as much as it likes, at the same time as all others."""
+    head = b"GNTP/1.0 -OK NONE\r\nResponse-Action: NOTIFY\r\nData-It: " + b"x" * 3_900_000
+
+    def answer(sock: socket.socket, _number: int) -> None:
+        sock.sendall(head)
+        _read_all(sock)
+
+    with listen("--hub", password="secret") as running, ScriptedServer(answer) as subscriber:
+        running.send(REGISTER)
+        for number in range(50):
+            running.send(SubscribeRequest(f"id {number}", "talkative", subscriber.port))
+        running.send(NotifyRequest("app", Notification("event", "title")))
+        running.wait_for('"event": "lost"', 50)
 
 
 def test_idle_connections_are_bounded(listen: Listen) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import socket
 import struct
@@ -15,7 +16,8 @@ from gntp_logging.gntp.models import Event, Notification, SocketCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Response
 from gntp_logging.gntp.wire import ResponseReader, encode
 from gntp_logging.receiver import connection, reactions, server
-from gntp_logging.receiver.reactions import Reaction
+from gntp_logging.receiver.cuts import MAX_TEXT, cut
+from gntp_logging.receiver.reactions import Awaited, Reaction
 from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.server import Receiver, Server
 from tests.receiver.conftest import ask, connected, register, require_module
@@ -42,6 +44,15 @@ def notify(text: str = "text", *, sticky: bool = False, id_: str = "n-1") -> Not
     """Return a notification whose sender wants to be told."""
     shown = Notification("event", "title", text, id_=id_, sticky=sticky, callback=SocketCallback("order 7", "order"))
     return NotifyRequest("app", shown, app_specific_headers=[("Data-Shard", "3")])
+
+
+def test_names_of_what_is_told_take_room() -> None:
+    """A peer chooses them."""
+
+    async def awaited() -> Awaited:
+        return Awaited(notify(), {f"Data-{number}-" + "n" * 200: "1" for number in range(100)}, 0)
+
+    assert asyncio.run(awaited()).size > 100 * 200
 
 
 def read(reader: ResponseReader, sock: object) -> Response:
@@ -87,6 +98,19 @@ def test_the_sender_is_told_on_its_connection(clicked: tuple[Receiver, Reaction]
     assert told.headers["Notification-Callback-Context-Type"] == "order"
     assert told.headers["Notification-Callback-Timestamp"]
     assert told.headers["Data-Shard"] == "3"
+
+
+def test_a_context_that_is_too_long_comes_back_cut(clicked: tuple[Receiver, Reaction]) -> None:
+    """As texts are: what many senders wait with takes room meanwhile."""
+    running, _ = clicked
+    ask(running.port, register())
+    shown = Notification("event", "title", callback=SocketCallback("é" * 70_000, "order"))
+    reader = ResponseReader()
+    with connected(running.port) as sock:
+        sock.sendall(encode(NotifyRequest("app", shown)))
+        assert read(reader, sock).message_type == "-OK"
+        told = read(reader, sock)
+    assert told.headers["Notification-Callback-Context"] == cut("é" * 70_000, MAX_TEXT)
 
 
 def test_our_own_client_hears_of_it(clicked: tuple[Receiver, Reaction]) -> None:

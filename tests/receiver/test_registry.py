@@ -175,13 +175,17 @@ def test_what_was_registered_can_be_told_to_others() -> None:
 
 
 def test_pictures_are_kept_up_to_their_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The oldest goes when there is one byte too much, and its room is free then."""
-    monkeypatch.setattr(registry_module, "MAX_PICTURES", 1000)
+    """The oldest goes when there is one byte too much, and its room is free then; the smallest takes some, too."""
+    own = registry_module._PICTURE_SIZE
+    monkeypatch.setattr(registry_module, "MAX_PICTURES", 1000 + 2 * own)
     registry = Registry()
     icons = [Resource(data=bytes([number]) * size) for number, size in enumerate((700, 600, 400))]
     for number, icon in enumerate(icons):
         registry.register(RegisterRequest(str(number), icon, [Event("event")]))
     assert [registry.registration(str(number)).app_icon for number in range(3)] == [None, *icons[1:]]
+    for number in range(9):
+        registry.register(RegisterRequest("small", Resource(data=bytes([number])), [Event("event")]))
+    assert registry._pictures._size == len(registry._pictures._by_id) * (own + 1) <= 1000 + 2 * own
 
 
 def test_registrations_are_kept_up_to_a_bound_of_bytes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import http.client
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -243,13 +243,47 @@ def test_odd_reactions_are_refused(display: WebDisplay, body: str, caplog: pytes
 def test_a_body_that_is_no_text_is_refused(display: WebDisplay, caplog: pytest.LogCaptureFixture) -> None:
     """Nor is one that says that it is packed, and is not."""
     parts = urlsplit(display.url)
-    for headers, body in ({}, b"\xff\xfe\xfd"), ({"Content-Encoding": "gzip"}, b"no gzip"):
+    wide = '{"number": 1, "reaction": "CLICK"}'.encode("utf-16")
+    for headers, body in ({}, b"\xff\xfe\xfd"), ({}, wide), ({"Content-Encoding": "gzip"}, b"no gzip"):
         connection = http.client.HTTPConnection("127.0.0.1", parts.port or 0, timeout=10)
         connection.request("POST", f"/react?token={token(display)}", body, headers)
         assert connection.getresponse().status == 400
         connection.close()
-    # aiohttp itself reports a body that it cannot unpack when it reads on after the answer.
-    assert [record for record in caplog.records if record.name != "aiohttp.server"] == []
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x16\x03\x01\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"POST /react?token=TOKEN HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"POST /react?token=TOKEN HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"POST /react?token=TOKEN HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{",
+    ],
+)
+def test_what_is_no_http_writes_nothing_to_the_terminal(
+    display: WebDisplay, data: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Anybody who reaches the port could fill it."""
+    with connected(urlsplit(display.url).port or 0) as sock:
+        sock.sendall(data.replace(b"TOKEN", token(display).encode()))
+        sock.shutdown(socket.SHUT_WR)
+        answer = b""
+        while piece := sock.recv(65536):
+            answer += piece
+    assert not answer or answer.startswith(b"HTTP/1.0 400 ")
+    display.close()  # what it does after the answer is done then
+    assert caplog.records == []
+
+
+def test_a_mistake_of_its_own_is_logged(
+    display: WebDisplay, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With its traceback."""
+    monkeypatch.setattr(messages, "reaction", lambda _: 1 / 0)
+    assert request(display, "POST", f"/react?token={token(display)}", "{}")[0] == 500
+    assert [record.name for record in caplog.records] == ["gntp_logging.receiver.web"]
 
 
 @given(st.recursive(
@@ -307,13 +341,31 @@ def test_what_is_kept_is_bounded_in_bytes(display: WebDisplay, monkeypatch: pyte
     monkeypatch.setattr(web, "MAX_PICTURES", 1000)
     for number in range(4):
         display.show(toast("t", icon=Resource(png + bytes([number]) * 300), coalescing_id=f"{number % 3}"))
+        settle(display)
     display.show(toast("t", icon=Resource(png + bytes(1001))))
     settle(display)
-    assert [data[-1] for data in display._pictures.values()] == []
-    display.show(toast("t", icon=Resource(png + b"5" * 300), coalescing_id="5"))
+    assert [data[-1] for data in display._pictures.values()] == [1, 2, 3]
+    display.show(toast("t", icon=Resource(png + b"5" * 990), coalescing_id="5"))
+    settle(display)
     display.show(toast("t", icon=Resource(png + b"6" * 300), coalescing_id="5"))
     settle(display)
     assert [data[-1:] for data in display._pictures.values()] == [b"6"]
+
+
+def test_pictures_on_their_way_to_the_loop_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They come faster than a busy loop takes them; what came while nobody served holds no room."""
+    shown, png = WebDisplay(), b"\x89PNG\r\n\x1a\n"
+    given: list[Callable[[], object]] = []
+    arrived: list[Toast] = []
+    monkeypatch.setattr(web, "MAX_PICTURES", 1000)
+    monkeypatch.setattr(shown._loop, "call", given.append)
+    monkeypatch.setattr(shown, "_add", arrived.append)
+    for number, size in enumerate((400, 400, 400, 1001, 100)):
+        shown.show(toast(icon=Resource(png + bytes([number]) * size)))
+    for function in given:
+        function()
+    assert [isinstance(each.icon, Resource) for each in arrived] == [True, True, False, False, True]
+    assert shown._arriving == 0
 
 
 def test_a_picture_that_could_hold_a_program_is_not_served(display: WebDisplay) -> None:
@@ -385,6 +437,26 @@ def test_connections_that_ask_for_nothing_give_way(display: WebDisplay, monkeypa
         display.show(toast("the last"))
         while b"the last" not in received.readline():
             pass
+
+
+def test_many_connections_at_once_take_no_more_places(display: WebDisplay, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each new one closes another one, also where several come in one turn of the loop."""
+    monkeypatch.setattr(web, "MAX_CONNECTIONS", 5)
+    taken, connection, held = [], display._connection, threading.Event()
+
+    def counted(server: Any) -> asyncio.Protocol:
+        taken.append(len(server.connections))
+        return connection(server)
+
+    monkeypatch.setattr(display, "_connection", counted)
+    with contextlib.ExitStack() as crowd:
+        display._loop.call(held.wait)
+        for _ in range(60):
+            crowd.enter_context(socket.create_connection(("127.0.0.1", urlsplit(display.url).port or 0), timeout=10))
+        held.set()
+        assert request(display, "GET", "/page.js")[0] == 200
+    assert len(taken) == 61
+    assert max(taken) <= 5 + 2 * web._ACCEPTS
 
 
 def test_a_url_that_is_none_is_not_opened() -> None:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import errno
 import functools
+import logging
 import os
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
@@ -19,12 +22,14 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from gntp_logging.gntp.constants import DEFAULT_PORT as GNTP_PORT
 from gntp_logging.gntp.constants import VERSION, random_hex_string
 from gntp_logging.gntp.models import Resource
 from gntp_logging.gntp.network import host_and_port
 from gntp_logging.receiver.cuts import cut
+from gntp_logging.receiver.descriptors import affordable_connections
 from gntp_logging.receiver.history import History
 from gntp_logging.receiver.loop_thread import LoopThread
 from gntp_logging.receiver.mutes import Mute, Muted, Mutes
@@ -55,11 +60,17 @@ MAX_PAGES: Final = 20
 MAX_CONNECTIONS: Final = 100
 """Connections to the page's server. With one more, the oldest gives way that is no page's stream of toasts."""
 
+_ACCEPTS: Final = 4
+"""Connections that are accepted in one turn of the loop, before any of them is counted; asyncio's backlog."""
+
+_BACKLOG: Final = 128
+"""Connections that the system keeps meanwhile."""
+
 _PATIENCE: Final = 10.0
 """Seconds for a page to take what was written to it; then it is closed."""
 
 _TURNS: Final = 5
-"""Turns of the loop after which a connection that was accepted is known, so that it is closed with the others."""
+"""Turns of the loop in which a connection that was accepted becomes known, or one that was aborted is closed."""
 
 _HEADERS: Final = {
     # Nothing from elsewhere, nothing inline: even a text that became markup could do nothing.
@@ -89,6 +100,16 @@ _WRONG_TOKEN: Final = "The token in this address is not the one of this receiver
 _WRONG_NAME: Final = "This receiver answers to names of this machine only."
 
 _Read = TypeVar("_Read")
+
+
+def _is_own_mistake(record: logging.LogRecord) -> bool:
+    """Tell whether what aiohttp logs may be a mistake of this package: strangers could fill the terminal otherwise."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, (HttpProcessingError, web.RequestPayloadError, OSError))
+
+
+_LOGGER: Final = logging.getLogger("gntp_logging.receiver.web")
+_LOGGER.addFilter(_is_own_mistake)
 
 
 @dataclass(frozen=True)
@@ -140,6 +161,8 @@ class WebDisplay:
         self._mutes = Mutes()
         self._mute: Mute = lambda _: None
         self._receivers_port = GNTP_PORT
+        self._arriving = 0  # bytes of the pictures that the loop has not taken yet
+        self._lock = threading.Lock()  # guards their number, which the receiver's thread raises
         self._pages: dict[WaitingEvents, asyncio.BaseTransport | None] = {}
         self._reading = asyncio.Lock()  # made again in the loop
         self._loop = LoopThread("gntp-web", self._serving)
@@ -168,7 +191,15 @@ class WebDisplay:
 
     def show(self, toast: Toast) -> None:
         """Show a toast on all pages."""
-        self._loop.call(lambda: self._add(toast))
+        icon, size = toast.icon if _is_showable(toast.icon) else None, 0
+        with self._lock:
+            if isinstance(icon, Resource):
+                size = len(icon.data or b"")
+            if self._arriving + size > MAX_PICTURES:  # they may come faster than the loop takes them
+                icon, size = None, 0
+            self._arriving += size
+        kept = dataclasses.replace(messages.cut_toast(toast), icon=icon)
+        self._loop.call(lambda: self._arrive(kept, size))
 
     def notice(self, notice: Notice) -> None:
         """Show an event on all pages if it has a toast, or if something went wrong; others are not for people."""
@@ -186,6 +217,8 @@ class WebDisplay:
 
     @contextlib.asynccontextmanager
     async def _serving(self) -> AsyncIterator[None]:
+        with self._lock:
+            self._arriving = 0  # what came while nobody served was not taken
         app = web.Application(middlewares=[_secured, self._known_name], client_max_size=messages.MAX_BODY)
         app.router.add_get("/", self._page)
         app.router.add_get("/icon.svg", _icon)
@@ -198,10 +231,13 @@ class WebDisplay:
         app.router.add_post("/mute", self._guarded(self._take_mute))
         self._reading = asyncio.Lock()
         await self._remember()
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        runner = web.AppRunner(app, access_log=None, logger=_LOGGER, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
         try:
             server = await self._bound(lambda: self._connection(runner.server))
+            for bound in server.sockets:
+                with contextlib.closing(bound.dup()) as listener:
+                    listener.listen(_BACKLOG)
             try:
                 port = _port(server.sockets)
                 self._access = Access(self._token, port, is_local=is_local_name(self._host))
@@ -210,16 +246,19 @@ class WebDisplay:
                 yield
             finally:
                 server.close()
-            for _ in range(_TURNS):
-                await asyncio.sleep(0)
+            await _let_connections_be_known()
             for page in self._pages:
                 page.end()
         finally:
+            transports = [each.transport for each in runner.server.connections] if runner.server else []
             await runner.cleanup()
+            for transport in filter(None, transports):
+                transport.abort()  # what aiohttp only closes waits for who does not read
+            await _let_connections_be_known()
 
     async def _bound(self, protocol: Callable[[], asyncio.Protocol]) -> asyncio.Server:
         """Return a server that listens; where nobody asked for a port, and the usual one is taken, on a free one."""
-        create_server = asyncio.get_running_loop().create_server
+        create_server = functools.partial(asyncio.get_running_loop().create_server, backlog=_ACCEPTS)
         self.remark = ""
         try:
             return await create_server(protocol, self._host, DEFAULT_PORT if self._port is None else self._port)
@@ -232,9 +271,9 @@ class WebDisplay:
     def _connection(self, server: web.Server | None) -> asyncio.Protocol:
         """Return the protocol of a new connection; where there are too many, close an old one."""
         assert server is not None
-        if len(server.connections) >= MAX_CONNECTIONS:
-            pages = set(self._pages.values())
-            oldest = next((each for each in server.connections if each.transport not in pages), None)
+        if len(server.connections) >= affordable_connections(MAX_CONNECTIONS):
+            staying = {*self._pages.values(), None}  # what is closing already has no transport
+            oldest = next((each for each in server.connections if each.transport not in staying), None)
             if oldest is not None:
                 oldest.force_close()
         return server()
@@ -307,6 +346,11 @@ class WebDisplay:
 
     # -- What is shown --
 
+    def _arrive(self, toast: Toast, size: int) -> None:
+        with self._lock:
+            self._arriving -= size
+        self._add(toast)
+
     def _add(self, toast: Toast) -> None:
         before = self._remove(toast.number)
         first = toast.arrived if before is None else before.first
@@ -328,7 +372,7 @@ class WebDisplay:
 
     def _keep_picture(self, icon: str | Resource | None) -> str:
         """Remember a picture that browsers can show; return its identifier, or an empty string."""
-        if not isinstance(icon, Resource) or icon.data is None or not _picture_type(icon.data):
+        if not isinstance(icon, Resource) or icon.data is None or not _is_showable(icon):
             return ""
         id_ = icon.unique_id() or ""
         self._pictures[id_] = icon.data
@@ -454,8 +498,14 @@ async def _read(request: web.Request, read: Callable[[bytes], _Read], allowed: s
     """
     try:
         return read(await request.read())
-    except (ValueError, RecursionError, web.HTTPRequestEntityTooLarge, web.RequestPayloadError):
+    except (ValueError, RecursionError, OSError, web.HTTPRequestEntityTooLarge, web.RequestPayloadError):
         raise web.HTTPBadRequest(text=f"allowed is {allowed}") from None
+
+
+async def _let_connections_be_known() -> None:
+    """Let the loop make, or end, the connections that it has accepted, or closed, so that none is left at its end."""
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
 
 
 async def _write(response: web.StreamResponse, event: bytes) -> None:
@@ -466,6 +516,10 @@ def _port(sockets: Iterable[Any]) -> int:
     """Return the port of a server's first socket."""
     port: int = next(iter(sockets)).getsockname()[1]
     return port
+
+
+def _is_showable(icon: str | Resource | None) -> bool:
+    return isinstance(icon, Resource) and icon.data is not None and bool(_picture_type(icon.data))
 
 
 def _picture_type(data: bytes) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from gntp_logging.gntp.models import is_web_url
@@ -29,6 +30,9 @@ MAX_BODY: Final = 8 * 1024
 
 _MACHINES: Final = ("data-machine", "origin-machine-name")
 """Headers that name a sender's machine, the more trusted one first."""
+
+_TOLD: Final = frozenset({*_MACHINES, "data-level"})
+"""Headers of which a page is told."""
 
 
 def event(message: object) -> bytes:
@@ -61,6 +65,12 @@ def card(toast: Toast, picture: str, first: float) -> dict[str, object]:
         "picture": picture,
         "security": toast.encryption or ("signed" if toast.hash_ else ""),
     }
+
+
+def cut_toast(toast: Toast) -> Toast:
+    """Return a toast without what a page is not told."""
+    headers = {name: cut(value, MAX_NAME) for name, value in toast.headers.items() if name.lower() in _TOLD}
+    return replace(toast, title=cut(toast.title, MAX_TITLE), text=cut(toast.text, MAX_TEXT), headers=headers)
 
 
 def _machine(headers: Mapping[str, str]) -> str:
@@ -108,7 +118,7 @@ def mute(body: bytes, now: float) -> Muted:
 
 
 def _object(body: bytes) -> Mapping[str, Any]:
-    given = json.loads(body)
+    given = json.loads(body.decode("utf-8"))  # of bytes, it would guess the encoding
     if not isinstance(given, dict):
         raise ValueError("no object")  # noqa: TRY004 - its callers answer one error
     return given
