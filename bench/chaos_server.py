@@ -1,7 +1,8 @@
-"""A GNTP server that fails at random, in a process of its own; it remembers what it has acknowledged.
+"""A GNTP server that fails at random, in a process of its own; what it has acknowledged outlives it.
 
-``python bench/chaos_server.py SEED`` prints its port. A line on stdin tells it what to do: ``calm`` ends the failures,
-``report`` prints what it has seen, as one line of JSON. The end of stdin ends it.
+``python bench/chaos_server.py SEED JOURNAL [PORT]`` prints its port. A line on stdin tells it what to do: ``calm`` ends
+the failures, ``report`` prints what it has seen, as one line of JSON. The end of stdin ends it. It may be killed: one
+that is started with the same journal goes on.
 
 It never answers 400 or 404: after those a handler is silent for minutes, by design.
 """
@@ -45,24 +46,45 @@ class ChaosServer:
     """The server.
 
     Attributes:
-        shown: Title and text of each notification that was acknowledged last under an id.
-        perhaps: The same of those whose acknowledgement was cut off, which may still be read as one.
+        shown: The last ``Data-Count`` that was acknowledged under each Coalescing-ID.
+        perhaps: The same, with those whose acknowledgement may not have arrived.
         read: How often a notification was read that may have been shown, by id.
     """
 
-    def __init__(self, seed: str) -> None:
-        """Listen on a free port.
+    def __init__(self, seed: str, journal: Path, port: int = 0) -> None:
+        """Listen.
 
         Args:
             seed: Makes the failures the same again.
+            journal: File with what the server has seen before it was killed.
+            port: Where to listen; 0 for a free port.
         """
         self.calm = False
-        self.shown: dict[str, tuple[str, str]] = {}
-        self.perhaps: dict[str, tuple[str, str]] = {}
+        self.shown: dict[str, int] = {}
+        self.perhaps: dict[str, int] = {}
         self.read: dict[str, int] = {}
         self._choose = random.Random(seed)
         self._lock = threading.Lock()
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=100)
+        for line in journal.read_text("utf-8").splitlines() if journal.exists() else ():
+            with contextlib.suppress(ValueError):  # the last line of one that was killed
+                self._remember(*json.loads(line))
+        self._journal = journal.open("a", encoding="utf-8")
+        self._journal.write("\n")
+        self.listener = socket.create_server(("127.0.0.1", port), backlog=100)
+
+    def _remember(self, what: str, id_: str, count: int) -> None:
+        """Count a notification as ``read``, or a toast as ``perhaps`` or ``shown``."""
+        if what == "read":
+            self.read[id_] = self.read.get(id_, 0) + count
+        else:
+            counts = self.shown if what == "shown" else self.perhaps
+            counts[id_] = count
+
+    def _note(self, what: str, id_: str | None, count: int) -> None:
+        with self._lock:
+            self._remember(what, id_ or "", count)
+            self._journal.write(json.dumps([what, id_ or "", count]) + "\n")
+            self._journal.flush()
 
     def serve(self) -> None:
         """Take connections for ever, but for short holidays."""
@@ -90,14 +112,23 @@ class ChaosServer:
         """Answer one request, or fail; return whether the connection goes on."""
         with self._lock:
             fault = "answer" if self.calm else self._choose.choices(list(FAULTS), list(FAULTS.values()))[0]
-            if isinstance(request, NotifyRequest):
-                note = request.notification
-                if fault == "403" or not fault.isdigit():
-                    self.read[note.id_ or ""] = self.read.get(note.id_ or "", 0) + 1
-                if fault in ("answer", "403", "drip"):
-                    self.shown[note.id_ or ""] = (note.title, note.text)
-                elif fault == "cut":
-                    self.perhaps[note.id_ or ""] = (note.title, note.text)
+        if not isinstance(request, NotifyRequest):
+            return self._send(sock, request, fault, keeps=keeps)
+        note = request.notification
+        count = int(str(dict(request.app_specific_headers or ())["Data-Count"]))
+        if fault == "403" or not fault.isdigit():
+            self._note("read", note.id_, 1)
+        is_acknowledged = fault in ("answer", "403", "drip")
+        if is_acknowledged or fault == "cut":
+            self._note("perhaps", note.coalescing_id, count)
+        goes_on = self._send(sock, request, fault, keeps=keeps)
+        if is_acknowledged:
+            self._note("shown", note.coalescing_id, count)
+        return goes_on
+
+    @staticmethod
+    def _send(sock: socket.socket, request: Request, fault: str, *, keeps: bool) -> bool:
+        """Send an answer, or what a fault makes of it; return whether the connection goes on."""
         headers = {"Response-Action": request.message_type}
         good = encode(Response("-OK", headers), keep_alive=keeps)
         if fault == "answer":
@@ -123,7 +154,7 @@ class ChaosServer:
 
 def main() -> None:
     """Serve until stdin ends."""
-    server = ChaosServer(sys.argv[1])
+    server = ChaosServer(sys.argv[1], Path(sys.argv[2]), *map(int, sys.argv[3:]))
     threading.Thread(target=server.serve, daemon=True).start()
     print(server.listener.getsockname()[1], flush=True)
     for line in sys.stdin:

@@ -9,7 +9,6 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, Final
 
 from .alerts.alert import Alert, AlertFactory
@@ -30,12 +29,16 @@ DISABLING_VARIABLE: Final = "GNTP_LOGGING_DISABLED"
 
 _OWN_NAMESPACE: Final = "gntp_logging"
 
+_REMEMBERED: Final = 64
+"""Records that a thread has handed over, at least, before it is looked which of them are still there."""
+
 
 class _HandedOver(threading.local):
     """The records that one thread has handed to one handler, while they live."""
 
     def __init__(self) -> None:
         self._known: dict[int, weakref.ref[logging.LogRecord]] = {}
+        self._room = _REMEMBERED
 
     def is_new(self, record: logging.LogRecord) -> bool:
         """Tell whether a record comes for the first time, and remember it."""
@@ -43,13 +46,23 @@ class _HandedOver(threading.local):
         # another handler may log.
         known = self._known
         id_ = id(record)
-        if id_ in known and known[id_]() is record:
+        before = known.get(id_)
+        if before is not None and before() is record:
             return False
         try:
-            known[id_] = weakref.ref(record, partial(known.pop, id_))
+            known[id_] = weakref.ref(record)  # without a callback, which would cost as much as all the rest
         except TypeError:  # a record of somebody's own class, without __weakref__
             pass
+        if len(known) > self._room:
+            self._forget_dead()
         return True
+
+    def _forget_dead(self) -> None:
+        known = self._known
+        for id_ in list(known):
+            if known[id_]() is None:
+                del known[id_]
+        self._room = _REMEMBERED + 2 * len(known)
 
 
 class GNTPHandler(logging.Handler):
@@ -77,6 +90,7 @@ class GNTPHandler(logging.Handler):
         password_file: str | os.PathLike[str] | None = None,
         key_hashing: str | keys.Algorithm = "SHA256",
         encryption: str | ciphers.Algorithm | None = None,
+        tls: bool | str | os.PathLike[str] = False,
         level: int | str = logging.NOTSET,
         levels: Mapping[str | int, Mapping[str, object]] | None = None,
         icon: str | os.PathLike[str] | bytes | None = None,
@@ -109,6 +123,8 @@ class GNTPHandler(logging.Handler):
             password_file: File whose first line is the password.
             key_hashing: Hash of the password: MD5, SHA1, SHA256 or SHA512.
             encryption: AES, 3DES or DES; None sends in clear. Needs a password, and SHA256 or SHA512 but for DES.
+            tls: True connects by TLS alone, to a server whose certificate the system trusts; the path of a file, to one
+                whose issuer has a certificate in it.
             level: Level from which records are shown.
             levels: Changes to how levels look, such as ``{"ERROR": {"event": ..., "priority": ..., "sticky": ...,
                 "icon": ...}}``. A level holds for all numbers from its own to the next.
@@ -166,6 +182,7 @@ class GNTPHandler(logging.Handler):
             password_file=password_file,
             key_hashing=key_hashing,
             encryption=encryption,
+            tls=tls,
         )
         self._app_icon = app_icon
         self._events = level_map.events()
@@ -177,6 +194,7 @@ class GNTPHandler(logging.Handler):
             burst=checks.integer("burst", burst, 1),
             rate=checks.number("rate", rate),
         )
+        self._counts_repeats = self._settings.repeat_window > 0 and not self._alerts.needs_each_record
         self._redactor = options.redactor(redact, redact_keep, max_characters)
         self._on_error = checks.function("on_error", on_error)
         # Making the client imports what delivering needs. The worker's thread must import nothing: a fork in the middle
@@ -205,8 +223,12 @@ class GNTPHandler(logging.Handler):
         passed: Any = self.filter(record)  # a bool; from 3.12 on it may be a record to go on with
         if not passed:
             return False
-        if self._handed_over.is_new(record):
-            self.emit(passed if isinstance(passed, logging.LogRecord) else record)
+        try:
+            if self._handed_over.is_new(record):
+                self.emit(passed if isinstance(passed, logging.LogRecord) else record)
+        except RecursionError:
+            unread = self._worker.unread
+            unread += (None,)  # in one step, and no call: there may be no room for one
         return True
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -217,10 +239,17 @@ class GNTPHandler(logging.Handler):
         """
         if not self.enabled and _redirection is None:
             return
-        if _is_own(record.name) or self._worker.is_current_thread():
-            return
         try:
-            self._worker.submit(self._alerts.from_record(record, self._own_formatter()))
+            worker = self._worker
+            place = self._alerts.place_of(record) if self._counts_repeats else None
+            if place is not None and worker.count(place, record.created):
+                return
+            if _is_own(record.name) or worker.is_current_thread():
+                return
+            worker.submit(self._alerts.from_record(record, self._own_formatter()), place)
+        except RecursionError:
+            unread = self._worker.unread
+            unread += (None,)  # as in handle
         except Exception:  # noqa: BLE001 - logging's contract: a handler reports its errors by handleError
             self.handleError(record)
 

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from gntp_logging.configuration.environment import DEFAULTS
 from gntp_logging.gntp.channel import forget_servers
+from tests.certificates import Issuer
 from tests.support import RunningReceiver, running_receiver
 
 # How long an example takes, and how long it takes to be made, says how busy the machine is.
@@ -48,6 +49,14 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     report = yield
     report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
     return report
+
+
+@pytest.fixture(autouse=True)
+def _loggers_are_enabled() -> None:
+    """A test that configures logging may have disabled those that were there."""
+    for known in list(logging.root.manager.loggerDict.values()):
+        if isinstance(known, logging.Logger):
+            known.disabled = False
 
 
 @pytest.fixture(autouse=True)
@@ -119,3 +128,15 @@ def logger(request: pytest.FixtureRequest) -> Iterator[logging.Logger]:
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
         handler.close()
+
+
+@pytest.fixture(scope="session")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> Issuer:
+    """An issuer of certificates, whom nobody trusts who has not its file."""
+    return Issuer(tmp_path_factory.mktemp("issuer"))
+
+
+@pytest.fixture(scope="session")
+def certificate(issuer: Issuer) -> Path:
+    """A good certificate for this machine, with its key."""
+    return issuer.issue()

@@ -157,9 +157,9 @@ class ScriptedServer:
     What it raises fails the test at the end of the with block, except OSErrors: the peer may leave at any time.
     """
 
-    def __init__(self, serve: Callable[[socket.socket, int], None]) -> None:
+    def __init__(self, serve: Callable[[socket.socket, int], None], port: int = 0) -> None:
         self._serve = serve
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.port: int = self._listener.getsockname()[1]
         self._threads: list[threading.Thread] = []
         self._sockets: list[socket.socket] = []

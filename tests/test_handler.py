@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import logging.config
 import platform
 import re
 import socket
+import sys
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,7 +24,9 @@ from gntp_logging.alerts.alert import Alert
 from gntp_logging.alerts.clean import clean
 from gntp_logging.gntp.headers import safe_value
 from gntp_logging.gntp.models import Resource
+from gntp_logging.handler import _HandedOver
 from tests.support import (
+    PATIENCE,
     RunningReceiver,
     ScriptedServer,
     answer_error,
@@ -641,14 +646,16 @@ def test_records_that_are_only_equal_count_each(receiver: RunningReceiver) -> No
     handler.close()
 
 
-def test_no_record_is_kept_for_having_been_handed_over(receiver: RunningReceiver) -> None:
-    """It is forgotten with its end, and so is the memory of it."""
-    handler = GNTPHandler(host="127.0.0.1", port=receiver.port)
-    for _ in range(3):
-        handler.handle(logging.LogRecord("x", logging.ERROR, __file__, 1, "it broke", None, None))
-    assert handler.stats().accepted == 3
-    assert not handler._handed_over._known
-    handler.close()
+def test_no_record_is_kept_for_having_been_handed_over() -> None:
+    """Of those that have ended only so many are remembered; those that live all are."""
+    handed_over = _HandedOver()
+    living = [logging.LogRecord("x", logging.ERROR, __file__, 1, "it broke", None, None) for _ in range(100)]
+    ended = weakref.ref(logging.LogRecord("x", logging.ERROR, __file__, 1, "it broke", None, None))
+    assert ended() is None
+    handed_over._known.update(dict.fromkeys(range(-1000, 0), ended))
+    assert all(handed_over.is_new(record) for record in living)
+    assert set(handed_over._known) == set(map(id, living))
+    assert not any(handed_over.is_new(record) for record in living)
 
 
 def test_the_record_is_not_changed(logger: logging.Logger, receiver: RunningReceiver) -> None:
@@ -714,3 +721,125 @@ def test_the_repr_names_application_and_server() -> None:
     handler = GNTPHandler(app_name="shop", host="::1", port=7, level="ERROR")
     assert repr(handler) == "<GNTPHandler 'shop' to [::1]:7 (ERROR)>"
     handler.close()
+
+
+# -- Repeats ---------------------------------------------------------------------------------------
+
+
+def pay(logger: logging.Logger, number: int, **more: Any) -> None:
+    """Log a repeat."""
+    logger.error("order %d was not paid", number, **more)
+
+
+def test_of_most_repeats_no_alert_is_made(
+    logger: logging.Logger, receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is formatted that nobody will see; and all count."""
+    handler = attach(logger, receiver.port)
+    pay(logger, 0)
+    assert handler.flush(10)
+    made: list[logging.LogRecord] = []
+    real = handler._alerts.from_record
+
+    def from_record(record: logging.LogRecord, formatter: logging.Formatter | None) -> Alert:
+        made.append(record)
+        return real(record, formatter)
+
+    monkeypatch.setattr(handler._alerts, "from_record", from_record)
+    monkeypatch.setattr("gntp_logging.delivery.known_calls.FRESH", PATIENCE)
+    for number in range(100):
+        pay(logger, number)
+    assert made == []
+    assert handler.stats().accepted == 101
+    assert handler.flush(10)
+    assert receiver.toasts[-1].title.startswith("101 × order ")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"title": "{levelname}"},
+        {"url": "https://t/{name}"},
+        {"fingerprint": lambda _: None},
+        {"context": lambda _: {}},
+        {"repeat_window": 0},
+    ],
+)
+def test_where_each_record_is_needed_each_becomes_an_alert(
+    logger: logging.Logger, receiver: RunningReceiver, options: dict[str, Any]
+) -> None:
+    """The user's functions see all, and without groups each has a toast."""
+    handler = attach(logger, receiver.port, **options)
+    pay(logger, 0)
+    assert handler.flush(10)
+    assert handler._worker._queue.known_calls.all() == []
+
+
+def test_overrides_of_one_record_do_not_cling_to_the_next(logger: logging.Logger, receiver: RunningReceiver) -> None:
+    """A repeat has the newest text of its like."""
+    handler = attach(logger, receiver.port)
+    pay(logger, 0)
+    assert handler.flush(10)
+    pay(logger, 1, extra={"gntp": {"title": "all hands"}})
+    assert handler.flush(10)
+    assert receiver.toasts[-1].title == "2 × all hands"
+    pay(logger, 2)
+    assert handler.flush(10)
+    assert receiver.toasts[-1].title.startswith("3 × order ")
+
+
+def test_on_error_and_toasts_know_how_many_they_stand_for(logger: logging.Logger) -> None:
+    """As a number, in the field ``count``."""
+    lost: list[tuple[int, str]] = []
+    with ScriptedServer(answer_error(407)) as server:
+        handler = attach(logger, server.port, on_error=lambda alert, reason: lost.append((alert.count, reason)))
+        with handler._worker._turn:
+            for number in range(7):
+                pay(logger, number)
+        assert handler.flush(10)
+        handler.close()
+        assert lost == [(7, "error 407")]
+        assert handler.stats().dropped == {"error 407": 7}
+
+
+def test_at_the_edge_of_the_stack_every_record_counts(
+    logger: logging.Logger, receiver: RunningReceiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever there is no room for: the alert, the look whether it is new, or to wake the thread."""
+    lost: list[tuple[int, str]] = []
+    handler = attach(logger, receiver.port, on_error=lambda alert, reason: lost.append((alert.count, reason)))
+    records = [
+        logger.makeRecord(logger.name, logging.ERROR, __file__, 1, "order %d was not paid", (number,), None, "pay")
+        for number in range(150)
+    ]
+    handler.handle(records.pop())
+    assert handler.flush(10)
+    refused = 0
+
+    def descend(depth: int) -> None:
+        nonlocal refused
+        if depth:
+            descend(depth - 1)
+            return
+        try:
+            handler.handle(records.pop())
+        except RecursionError:  # not even its own frame, or that of the filters
+            refused += 1
+
+    room = sys.getrecursionlimit() - len(inspect.stack(0))
+    depths = [room - left for left in range(40)]
+    deepest = 0
+    for depth in depths:
+        try:
+            descend(depth)
+        except RecursionError:
+            continue
+        deepest += 1
+    assert refused < 5 < deepest
+    assert handler.stats().accepted == 1 + deepest - refused
+    assert handler.flush(10)
+    stats = handler.stats()
+    assert stats.queued == 0
+    assert sum(count for count, _ in lost) == sum(stats.dropped.values()) > 0
+    assert {reason for _, reason in lost} == {"internal error"}
+    assert capsys.readouterr().err == ""

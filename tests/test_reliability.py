@@ -10,6 +10,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ import pytest
 from gntp_logging import GNTPHandler, Stats
 from gntp_logging.gntp import network
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request
+from gntp_logging.receiver.tls_stream import server_context
+from tests.certificates import Issuer
 from tests.support import (
     PATIENCE,
     Attach,
@@ -602,9 +605,9 @@ class Tunnel(ScriptedServer):
             target.shutdown(socket.SHUT_WR)
 
 
-@pytest.mark.parametrize("keeps", [True, False], ids=["keeps", "closes"])
+@pytest.mark.parametrize(("keeps", "lives"), [(True, (6, 9, 7, 11, 8)), (False, (26, 29, 27, 31, 28))])
 def test_behind_a_tunnel_a_server_that_is_killed_costs_no_alert(
-    attach: Attach, logger: logging.Logger, keeps: bool
+    attach: Attach, logger: logging.Logger, keeps: bool, lives: tuple[int, ...]
 ) -> None:
     """Killed five times with an alert read and unanswered, and away in between: each arrives, none is dropped."""
     shown: list[str] = []
@@ -631,9 +634,11 @@ def test_behind_a_tunnel_a_server_that_is_killed_costs_no_alert(
 
     with Tunnel() as tunnel:
         handler = attach(tunnel.port, repeat_window=0, rate=0)
-        for number in range(60):
+        count = 2 * sum(lives)
+        for number in range(count):
             logger.error("alert %d", number)
-        for last in (6, 9, 7, 11, 8, 10_000):  # never the same one twice: that could be what kills it
+        # Never the same one twice: that could be what kills it. Side by side, one may be late by some.
+        for last in (*lives, 10_000):
             assert not handler.flush(PATIENCE)  # nobody is there, or nobody is there any more
             with ScriptedServer(mortal(last)) as server:
                 tunnel.server = server
@@ -643,6 +648,50 @@ def test_behind_a_tunnel_a_server_that_is_killed_costs_no_alert(
                     handler.flush(PATIENCE)
                     wait_until(lambda: tunnel.server is None)
     stats = handler.stats()
-    assert (stats.accepted, stats.shown, stats.dropped, stats.queued) == (60, 60, {}, 0)
-    assert {*shown} == {f"alert {number}" for number in range(60)}
-    assert len(shown) <= 60 + 5 * (1 if keeps else 4)  # only what was read and unanswered is repeated
+    assert (stats.accepted, stats.shown, stats.dropped, stats.queued) == (count, count, {}, 0)
+    assert {*shown} == {f"alert {number}" for number in range(count)}
+    assert len(shown) <= count + 5 * (1 if keeps else 4)  # only what was read and unanswered is repeated
+
+
+# -- TLS -----------------------------------------------------------------------------------------
+
+
+def test_a_certificate_that_has_expired_costs_a_delay(
+    attach: Attach, logger: logging.Logger, capsys: pytest.CaptureFixture[str], issuer: Issuer
+) -> None:
+    """One line says what is wrong with it and what to do; with a new one everything is shown. Nothing went in clear."""
+    expired = server_context(issuer.issue(begins=-9, ends=-2))
+    with running_receiver(tls=expired) as receiver:
+        handler = attach(receiver.port, tls=issuer.file)
+        logger.error("one")
+        logger.warning("two")
+        assert not handler.flush(PATIENCE)  # one attempt
+        assert (handler.stats().queued, receiver.toasts) == (2, [])
+        receiver.receiver.server.tls = server_context(issuer.issue())
+        assert handler.flush(PATIENCE)
+        assert sorted(said(toast) for toast in receiver.toasts) == ["one", "two"]
+    failure, recovery = capsys.readouterr().err.splitlines()
+    assert failure == (
+        f"gntp_logging: cannot show alerts on 127.0.0.1:{receiver.port}: the server's certificate has expired;"
+        " let the server have a new one, and compare the clocks"
+    )
+    assert recovery.endswith("shows alerts again: 2 alerts waited, none lost")
+
+
+def test_a_server_that_stops_to_speak_tls_gets_nothing(
+    attach: Attach, logger: logging.Logger, capsys: pytest.CaptureFixture[str], issuer: Issuer, certificate: Path
+) -> None:
+    """The alerts wait until it does again."""
+    with running_receiver(tls=server_context(certificate)) as receiver:
+        handler = attach(receiver.port, tls=issuer.file)
+        logger.error("one")
+        assert handler.flush(PATIENCE)
+        port = receiver.port
+    with running_receiver(port=port) as plain:
+        logger.error("two")
+        assert not handler.flush(PATIENCE)
+        assert plain.toasts == []
+    with running_receiver(port=port, tls=server_context(certificate)) as receiver:
+        assert handler.flush(PATIENCE)
+        assert [said(toast) for toast in receiver.toasts] == ["two"]
+    assert "the server speaks no TLS" in capsys.readouterr().err.splitlines()[0]

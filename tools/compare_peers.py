@@ -195,6 +195,7 @@ PEERS: Final = (
         OURS,
         dict_config='{"class": "gntp_logging.GNTPHandler", "host": "127.0.0.1", "port": PORT}',
         gntp="password='secret', encryption='AES'",
+        tls="tls=True",
         told="setup(PORT, on_error=lambda *_: print('told'))",
         unhandled="gntp_logging.log_unhandled()",
         receiver=OUR_LISTENER,

@@ -28,13 +28,15 @@ more, and the program is `/srv/shop/orders.py`. `python tools/draw_alerts.py` pr
 with what the package does.
 """
 
-_DIVIDE: Final = """\
+_PAY: Final = """\
 def pay(amount):
     if amount < 0:
         raise ValueError(f"amount must not be negative: {amount}")
 
+
 def checkout(amount):
     pay(amount)
+
 
 try:
     checkout(-3)
@@ -76,24 +78,24 @@ EXAMPLES: Final[Sequence[tuple[str, Sequence[Example]]]] = (
             Example("A message of several lines", 'logger.error("Cannot pay\\n  order 4711\\n  order 4712")'),
             Example(
                 "An exception",
-                f'{_DIVIDE}except ValueError:\n    logger.exception("Order %d was not paid", 4711)',
+                f'{_PAY}except ValueError:\n    logger.exception("Order %d was not paid", 4711)',
             ),
-            Example("An exception as the message", f"{_DIVIDE}except ValueError as error:\n    logger.error(error)"),
+            Example("An exception as the message", f"{_PAY}except ValueError as error:\n    logger.error(error)"),
             Example(
                 "An exception that the message repeats",
-                f"{_DIVIDE}except ValueError as error:\n    logger.exception(str(error))",
+                f"{_PAY}except ValueError as error:\n    logger.exception(str(error))",
             ),
             Example(
                 "A cause",
                 'def total(basket):\n    try:\n        return basket["total"]\n    except KeyError as error:\n'
-                '        raise LookupError("the basket has no total") from error\n\n'
+                '        raise LookupError("the basket has no total") from error\n\n\n'
                 'try:\n    total({})\nexcept LookupError:\n    logger.exception("Cannot check out")',
             ),
             Example(
                 "A long chain",
                 'def read(depth):\n    if not depth:\n        raise OSError("the disk is gone")\n    try:\n'
                 '        read(depth - 1)\n    except Exception as error:\n'
-                '        raise RuntimeError(f"level {depth} failed") from error\n\n'
+                '        raise RuntimeError(f"level {depth} failed") from error\n\n\n'
                 'try:\n    read(4)\nexcept RuntimeError:\n    logger.exception("Cannot read the stock")',
                 remark="A chain is told by its first and its last link.",
             ),
@@ -104,7 +106,7 @@ EXAMPLES: Final[Sequence[tuple[str, Sequence[Example]]]] = (
             ),
             Example(
                 "A group of exceptions",
-                'def fail(error):\n    raise error\n\nerrors = []\nfor one in ConnectionError("db-1 refused"), '
+                'def fail(error):\n    raise error\n\n\nerrors = []\nfor one in ConnectionError("db-1 refused"), '
                 'TimeoutError("db-2 is silent"):\n    try:\n        fail(one)\n    except OSError as error:\n'
                 '        errors.append(error)\ntry:\n    raise ExceptionGroup("no database", errors)\n'
                 'except ExceptionGroup:\n    logger.exception("Job failed")',
@@ -127,12 +129,13 @@ EXAMPLES: Final[Sequence[tuple[str, Sequence[Example]]]] = (
         (
             Example(
                 "Frames of libraries",
-                'import json\n\ndef prices(text):\n    return json.loads(text)\n\ntry:\n    prices("{")\n'
+                'import json\n\n\ndef prices(text):\n    return json.loads(text)\n\n\ntry:\n    prices("{")\n'
                 'except ValueError:\n    logger.exception("Cannot read the prices")',
             ),
             Example(
                 "A recursion",
-                'def walk(depth):\n    if not depth:\n        raise RecursionError("too deep")\n    walk(depth - 1)\n\n'
+                'def walk(depth):\n    if not depth:\n        raise RecursionError("too deep")\n'
+                '    walk(depth - 1)\n\n\n'
                 'try:\n    walk(300)\nexcept RecursionError:\n    logger.exception("Cannot read the categories")',
             ),
             Example(
@@ -179,7 +182,7 @@ EXAMPLES: Final[Sequence[tuple[str, Sequence[Example]]]] = (
             ),
             Example(
                 "A formatter",
-                f'{_DIVIDE}except ValueError:\n    logger.exception("Order %d was not paid", 4711)',
+                f'{_PAY}except ValueError:\n    logger.exception("Order %d was not paid", 4711)',
                 formatter='logging.Formatter("%(levelname)s in %(module)s: %(message)s")',
                 remark="It shapes the message, and nothing else.",
             ),
@@ -202,7 +205,7 @@ EXAMPLES: Final[Sequence[tuple[str, Sequence[Example]]]] = (
     (
         "Several, and late ones",
         (
-            Example("Repeats", 'for number in range(5000):\n    logger.error("Order %d was not paid", number)'),
+            Example("Repeats", 'for number in range(5000):\n    logger.error(f"Order {number} was not paid")'),
             Example(
                 "Repeats of different texts",
                 'logger.error("Order %d was not paid", 4711)\nlogger.error("Order %d was not paid", 4712)',

@@ -55,6 +55,7 @@ class Alert(NamedTuple):
         logger: The logger's name; empty in an alert that stands for several.
         failures: Which of the user's title, url, fingerprint and context have failed on the record, which is shown
             without them: the option's name, and what it has raised, in words.
+        count: How many records it stands for.
         draft: What title and text will be made of, which may be cut only after their secrets were masked; None in an
             alert that is finished.
     """
@@ -75,6 +76,7 @@ class Alert(NamedTuple):
     exc_type: str = ""
     logger: str = ""
     failures: Pairs = ()
+    count: int = 1  # type: ignore[assignment]  # not the method of tuples, which nobody calls here
     draft: Draft | None = None
 
     def cleaned(self) -> Alert:
@@ -184,6 +186,9 @@ def _message_error(record: logging.LogRecord) -> BaseException | None:
     return cast("BaseException", said) if issubclass(type(said), BaseException) else None
 
 
+_NUMBERS: Final = frozenset((int, float, bool, type(None)))
+
+
 class _LevelPresentation(NamedTuple):
     """What all records of one logger and level share."""
 
@@ -195,7 +200,11 @@ class _LevelPresentation(NamedTuple):
 
 
 class AlertFactory:
-    """Turns records into alerts, as the options of one handler say."""
+    """Turns records into alerts, as the options of one handler say.
+
+    Attributes:
+        needs_each_record: Whether a function or a template of the user's is to see each record.
+    """
 
     def __init__(
         self,
@@ -232,6 +241,7 @@ class AlertFactory:
         self._context = Context() if context is None else context
         self._application = Application() if application is None else application
         self._has_templates = bool(self._url_template or title or fingerprint)
+        self.needs_each_record: bool = self._has_templates or self._context.calls_function
         # A program has few loggers and levels, and each call would build the same again.
         self._presentation = functools.lru_cache(maxsize=1024)(self._make_presentation)
 
@@ -298,6 +308,7 @@ class AlertFactory:
                 "",
                 logger,
                 (),
+                1,
                 draft,
             )
             alert = _new_tuple(Alert, fields)  # Alert(...) takes twice as long
@@ -309,6 +320,41 @@ class AlertFactory:
             return alert if overrides is None else with_overrides(alert, overrides)
         except Exception as error:  # noqa: BLE001 - records are made by anybody, of anything
             return self._plainly(record, error)
+
+    def place_of(self, record: logging.LogRecord) -> Fingerprint | None:
+        """Return the raw fingerprint that a record has in common with others like it, if it says all about the record.
+
+        Returns:
+            What :func:`.fingerprint.raw_fingerprint` makes of its alert's; None where only the alert tells.
+        """
+        try:
+            template, args = record.msg, record.args
+            level, name, path, function = record.levelno, record.name, record.pathname, record.funcName
+            if (
+                not args
+                or record.exc_info
+                or record.exc_text
+                or record.stack_info
+                or type(template) is not str
+                or type(level) is not int
+                or type(name) is not str
+                or type(path) is not str
+                or type(function) is not str
+                or type(record.created) is not float
+                or getattr(record, EXTRA_KEY, None) is not None
+            ):
+                return None
+            for value in args if type(args) is tuple else (args,):
+                if type(value) is str:
+                    if "\n" in value:  # perhaps a traceback
+                        return None
+                elif type(value) not in _NUMBERS:
+                    if "\n" in texts.message(record):
+                        return None
+                    break
+            return level, name, path, function, template  # noqa: TRY300 - it ends the loop above
+        except Exception:  # noqa: BLE001 - records are made by anybody, of anything
+            return None
 
     def _text_and_fingerprint(
         self, record: logging.LogRecord, level: int, logger: str, plain: str

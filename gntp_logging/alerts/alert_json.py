@@ -116,6 +116,13 @@ def _integer(value: object) -> int:
     return _bounded(value)
 
 
+def _count(value: object) -> int:
+    count = _integer(value)
+    if count < 1:
+        raise ValueError
+    return count
+
+
 def _priority(value: object) -> int:
     priority = _integer(value)
     if not -2 <= priority <= 2:
@@ -161,4 +168,5 @@ _FIELDS: Final[Mapping[str, _Field]] = {
     "context": _Field("a list of pairs of strings", _pairs),
     "exc_type": _TEXT,
     "logger": _TEXT,
+    "count": _Field("an integer of 1 or more", _count),
 }

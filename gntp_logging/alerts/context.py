@@ -38,7 +38,12 @@ MACHINE: Final = "machine"
 
 
 class Context:
-    """Collects the context of records, as the options of one handler say."""
+    """Collects the context of records, as the options of one handler say.
+
+    Attributes:
+        constants: What all records have in common.
+        calls_function: Whether a function of the user's is to see each record.
+    """
 
     def __init__(
         self, values: Mapping[str, object] | None = None, function: Callable[[LogRecord], object] | None = None
@@ -54,6 +59,7 @@ class Context:
         self._left_out = frozenset(name for name, value in given.items() if value is None)
         self._variables = {name: value for name, value in given.items() if isinstance(value, ContextVar)}
         self._function = function
+        self.calls_function: bool = function is not None
         self._is_users = bool(self._variables or function)
         constants = {MACHINE: platform.node()} | {
             name: value for name, value in given.items() if name not in self._variables

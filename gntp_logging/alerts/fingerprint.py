@@ -189,6 +189,13 @@ def raw_fingerprint(fingerprint: Fingerprint) -> Fingerprint:
     return fingerprint[:3] if isinstance(fingerprint, RawError) else fingerprint
 
 
+def is_place_alone(fingerprint: Fingerprint) -> bool:
+    """Tell whether all one-line messages of one place have one fingerprint: their template has words of its own."""
+    if not isinstance(fingerprint, RawCall) or "\n" in fingerprint.template or not _has_words(fingerprint.template):
+        return False
+    return not any(conversion.endswith("c") for conversion in _CONVERSION.findall(fingerprint.template))  # a line end
+
+
 def without_texts(fingerprint: Fingerprint) -> Fingerprint:
     """Return a raw fingerprint without what may hold a secret: its place."""
     if isinstance(fingerprint, RawCall):

@@ -173,6 +173,8 @@ class Draft(NamedTuple):
 
     def masked(self, mask: Callable[[str], str]) -> Draft:
         """Return it with each of its texts masked; frames are looked at in the text that is made of it."""
+        if self is PLAIN:
+            return self
         return self._replace(
             error=self.error._replace(text=mask(self.error.text)),
             leaves=self.leaves._replace(lines=tuple(map(mask, self.leaves.lines))),

@@ -158,6 +158,26 @@ def add_server(parser: argparse.ArgumentParser) -> None:
     hashes, ciphers = (" or ".join(names) for names in (destination.HASHES, destination.CIPHERS))
     group.add_argument("--key-hashing", metavar="HASH", help=f"{hashes} (default SHA256)")
     group.add_argument("--encryption", metavar="CIPHER", help=f"{ciphers}; needs a password (default: in clear)")
+    add_tls(group, "connect by TLS alone, to a server whose certificate this machine trusts")
+
+
+def add_tls(group: argparse._ActionsContainer, meaning: str) -> None:
+    """Add the two arguments that say whether to connect by TLS, and whom to trust then.
+
+    Args:
+        meaning: What ``--tls`` does.
+    """
+    one_of = group.add_mutually_exclusive_group()
+    one_of.add_argument("--tls", action="store_const", const=True, help=meaning)
+    one_of.add_argument(
+        "--tls-ca", metavar="FILE", type=text, help="the same, trusting those alone whose certificates are in FILE"
+    )
+
+
+def trust(arguments: argparse.Namespace) -> bool | str | None:
+    """Return what :func:`add_tls` has added as the option ``tls``; None if neither is given."""
+    found: bool | str | None = arguments.tls_ca or arguments.tls
+    return found
 
 
 _OPTIONS: Final = (*destination.OPTIONS, "app_name", "icon")
@@ -173,13 +193,16 @@ def overrides(arguments: argparse.Namespace) -> Overrides:
     Raises:
         UsageError: If a variable cannot be used.
     """
-    named = {name: value for name, value in vars(arguments).items() if name in _OPTIONS and value is not None}
+    given = {**vars(arguments), "tls": trust(arguments)}
+    named = {name: value for name, value in given.items() if name in _OPTIONS and value is not None}
     try:
         from_environment = environment_options(os.environ)
     except ValueError as error:
         raise UsageError(str(error)) from error
     option_names = {option: variable(option) for option in from_environment}
     option_names |= {option: f"--{option.replace('_', '-')}" for option in named}
+    if arguments.tls_ca is not None:
+        option_names["tls"] = "--tls-ca"
     return Overrides(override(from_environment, named), option_names)
 
 

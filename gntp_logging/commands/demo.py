@@ -20,6 +20,7 @@ from gntp_logging.gntp.network import host_and_port
 from gntp_logging.handler import DISABLING_VARIABLE, GNTPHandler
 
 from . import arguments as args
+from .arguments import UsageError
 from .terminal import say, warn
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--host", type=args.host, help="host of a real GNTP server (default localhost)")
     parser.add_argument("--port", type=args.port, help=f"the server's port (default {DEFAULT_PORT})")
     parser.add_argument("--password", type=args.secret, help="the server's password; encrypts alerts (AES, SHA256)")
+    args.add_tls(parser, "connect to that server by TLS alone; this machine must trust its certificate")
     parser.set_defaults(run=demo_command)
 
 
@@ -65,6 +67,7 @@ class _Stage:
         host: Host of the server.
         port: Port of the server.
         password: Password of the server; None when it has none.
+        tls: How the handler is to connect to it: its option of this name.
         show: Logs one record, waits until its alert is shown, and returns the seconds that took.
         until: What is measured, in words.
     """
@@ -72,6 +75,7 @@ class _Stage:
     host: str
     port: int
     password: str | None
+    tls: bool | str
     show: Callable[[GNTPHandler, Callable[[], None]], float]
     until: str
 
@@ -85,20 +89,30 @@ def demo_command(arguments: argparse.Namespace) -> int:
     """Run ``gntp-logging demo``.
 
     Args:
-        arguments: host, port, password.
+        arguments: host, port, password, tls, tls_ca.
 
     Returns:
         The exit code.
+
+    Raises:
+        UsageError: If TLS is wanted without a server to connect to, or its file cannot be read.
     """
+    tls = args.trust(arguments) or False
     if arguments.host is None and arguments.port is None:
+        if tls:
+            raise UsageError("--tls and --tls-ca are for a server: name it with --host")
         with _own_receiver(arguments.password) as stage:
             return _demo(stage)
     host = arguments.host or "localhost"
-    return _demo(_Stage(host, arguments.port or DEFAULT_PORT, arguments.password, _show_elsewhere, "the answer"))
+    return _demo(_Stage(host, arguments.port or DEFAULT_PORT, arguments.password, tls, _show_elsewhere, "the answer"))
 
 
 def _demo(stage: _Stage) -> int:
-    logging.config.dictConfig(demo_config(stage.host, stage.port, stage.password))
+    config = demo_config(stage.host, stage.port, stage.password, tls=stage.tls)
+    try:
+        logging.config.dictConfig(config)
+    except ValueError as error:
+        raise UsageError(f"--tls-ca: {getattr(error.__cause__, 'reason', error)}") from error
     logger = logging.getLogger(_DEMO_LOGGER)
     (handler,) = logger.handlers
     assert isinstance(handler, GNTPHandler)
@@ -108,13 +122,17 @@ def _demo(stage: _Stage) -> int:
         logger.removeHandler(handler)
 
 
-def demo_config(host: str, port: int, password: str | None) -> dict[str, Any]:  # dictConfig's own type
+def demo_config(
+    host: str, port: int, password: str | None, *, tls: bool | str = False
+) -> dict[str, Any]:  # dictConfig's own type
     """Return the demo's logging configuration: what any program would pass to :func:`logging.config.dictConfig`.
 
     Args:
         password: The server's password; None sends in clear, without a key.
+        tls: The option ``tls``.
     """
-    handler = {"class": "gntp_logging.GNTPHandler", "app_name": _DEMO_APPLICATION, "host": host, "port": port}
+    handler: dict[str, Any] = {"class": "gntp_logging.GNTPHandler", "app_name": _DEMO_APPLICATION}
+    handler |= {"host": host, "port": port, "tls": tls}
     if password is not None:
         handler |= {"password": password, "encryption": "AES"}
     return {
@@ -161,7 +179,7 @@ def _own_receiver(password: str | None) -> Iterator[_Stage]:
     password = password or random_hex_string(8)
     display = _TimedDisplay(sys.stdout)
     with Receiver(Server([display], passwords=[password])) as receiver:
-        yield _Stage("127.0.0.1", receiver.port, password, display.show_next, "the display")
+        yield _Stage("127.0.0.1", receiver.port, password, False, display.show_next, "the display")
 
 
 class _TimedDisplay:
@@ -232,6 +250,8 @@ def _reason(handler: GNTPHandler) -> str:
 def _summary(stage: _Stage, times: Sequence[float]) -> str:
     """Say in one line what was sent, how, and how long each took."""
     how = "AES, key hashed with SHA256" if stage.password is not None else "in clear, without a key"
+    if stage.tls:
+        how = "by TLS" if stage.password is None else f"by TLS; {how}"
     return (
         f"{len(times)} alerts sent to {stage.server} by GNTP ({how}); from the logging call to {stage.until}:"
         f" {' '.join(map(_milliseconds, times))} ms, median {_milliseconds(median(times))} ms."

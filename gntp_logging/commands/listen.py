@@ -40,9 +40,12 @@ from .arguments import UsageError
 from .terminal import warn
 
 if TYPE_CHECKING:
+    import ssl
+
     from gntp_logging.gntp.lib import Subscriber
     from gntp_logging.receiver.history import History
     from gntp_logging.receiver.registry import Toast
+    from gntp_logging.receiver.server import Server
 
 _DEFAULT_DISPLAY: Final = "console"
 
@@ -52,7 +55,7 @@ _COMPLAINT_INTERVAL: Final = 60.0
 PAGE_TOKEN: Final = "page-token"  # noqa: S105 - a file's name
 """The file in the state folder that keeps the page's token."""
 
-FILES: Final = ("password_file", "apprise_config", "history")
+FILES: Final = ("password_file", "apprise_config", "history", "tls_cert", "tls_key", "tls_ca")
 """Arguments that name files."""
 
 _DESCRIPTION: Final = """\
@@ -60,6 +63,8 @@ Show what GNTP clients send, on this machine: a GNTPHandler, or any other progra
 
   gntp-logging listen                                    boxes in this terminal, from programs on this machine
   gntp-logging listen --bind 0.0.0.0 --password-file F   from other machines as well
+  gntp-logging listen --bind 0.0.0.0 --password-file F --tls-cert F --tls-key F
+                                                         the same, by TLS alone
   gntp-logging listen --display web --display desktop    a page in the browser, and toasts of the desktop
   gntp-logging listen --display json | jq .title         for scripts
   gntp-logging listen --bind 0.0.0.0 --password-file F --hub
@@ -122,7 +127,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--require-encryption", action="store_true",
-        help="refuse what is not encrypted with AES or 3DES; needs a password",
+        help="refuse what is not encrypted with AES or 3DES and does not come by TLS; needs a password, or --tls-cert",
     )  # fmt: skip
     parser.add_argument(
         "--minimum-hash", metavar="HASH", choices=tuple(keys.ALGORITHMS),
@@ -154,6 +159,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--as-service", action="store_true",
         help="go on without the desktop's notification service, and connect when one comes",
     )  # fmt: skip
+    group = parser.add_argument_group("TLS")
+    group.add_argument(
+        "--tls-cert", metavar="FILE",
+        help="take connections by TLS alone: the server's certificate and those up to its issuer, in PEM form; SIGHUP"
+        " reads it again",
+    )  # fmt: skip
+    group.add_argument("--tls-key", metavar="FILE", help="the certificate's key, where it is not in the same file")
+    args.add_tls(group, "subscribe by TLS, to a hub whose certificate this machine trusts")
 
 
 def listen_command(arguments: argparse.Namespace) -> int:
@@ -170,8 +183,9 @@ def listen_command(arguments: argparse.Namespace) -> int:
         OSError: If the port is taken, a display cannot start, or the subscription fails.
     """
     port, passwords = resolved(arguments)
+    certificate = certificate_of(arguments)
     with _until_stopped() as stop:
-        _serve(arguments, port, passwords, stop)
+        _serve(arguments, port, passwords, certificate, stop)
     return 0
 
 
@@ -187,7 +201,9 @@ def resolved(arguments: argparse.Namespace) -> tuple[int, list[str]]:
     return port, passwords
 
 
-def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], stop: Stop) -> None:
+def _serve(
+    arguments: argparse.Namespace, port: int, passwords: Sequence[str], certificate: Certificate | None, stop: Stop
+) -> None:
     from gntp_logging.receiver.budget import DEFAULT_BUDGET  # asyncio and the rest only where they are used
     from gntp_logging.receiver.server import Receiver, Server
 
@@ -216,6 +232,7 @@ def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], s
             hub=arguments.hub,
             require_encryption=arguments.require_encryption,
             minimum_hash=arguments.minimum_hash,
+            tls=None if certificate is None else certificate.context,
             numbers=history.numbers if history else None,
             on_failure=failed,
         )
@@ -239,6 +256,8 @@ def _serve(arguments: argparse.Namespace, port: int, passwords: Sequence[str], s
             subscriber.port = receiver.port
             at_the_end.callback(subscriber.close)
             _start_renewing(subscriber)
+        if certificate is not None:
+            at_the_end.enter_context(_reread_on_hangup(certificate, server))
         stop.wait()
 
 
@@ -283,11 +302,18 @@ def _start_renewing(subscriber: Subscriber) -> None:
 def _subscriber(arguments: argparse.Namespace, passwords: Sequence[str]) -> Subscriber | None:
     if arguments.subscribe_to is None:
         return None
+    from gntp_logging.gntp.exceptions import GNTPValidationError
     from gntp_logging.gntp.lib import Subscriber
 
     name = platform.node() or "gntp-logging"
     cipher = CIPHERS[arguments.encryption]
-    return Subscriber(f"{name}-{random_hex_string(4)}", name, arguments.subscribe_to, passwords[0], encryption=cipher)
+    tls = args.trust(arguments) or False
+    try:
+        return Subscriber(
+            f"{name}-{random_hex_string(4)}", name, arguments.subscribe_to, passwords[0], encryption=cipher, tls=tls
+        )
+    except GNTPValidationError as error:
+        raise UsageError(f"--tls-ca: {str(error).removeprefix('tls: ')}") from error
 
 
 def _why(error: Exception) -> str:
@@ -360,6 +386,79 @@ class _Complaints:
             _warn(notice.trouble)
 
 
+# -- The certificate -----------------------------------------------------------------------------
+
+
+class Certificate:
+    """The files of the server's certificate, and what was read last of them.
+
+    Attributes:
+        context: TLS with the certificate.
+    """
+
+    def __init__(self, path: str, key: str | None) -> None:
+        """Read both.
+
+        Args:
+            path: The certificate's file.
+            key: The key's; None if it is the same.
+
+        Raises:
+            UsageError: If one cannot be used.
+        """
+        self._path = path
+        self._key = key
+        self.context: ssl.SSLContext = self.read()
+
+    def read(self) -> ssl.SSLContext:
+        """Read both again, and return TLS with them.
+
+        Raises:
+            UsageError: If one cannot be used; the text names the argument.
+        """
+        from gntp_logging.receiver.tls_stream import server_context
+
+        try:
+            return server_context(self._path, self._key)
+        except OSError as error:
+            named = "--tls-cert" if error.filename == self._path else "--tls-key"
+            raise UsageError(f"{named}: cannot read {error.filename!r:.200}: {error.strerror}") from error
+        except ValueError as error:
+            raise UsageError(f"--tls-cert: {error}") from error
+
+
+def certificate_of(arguments: argparse.Namespace) -> Certificate | None:
+    """Read the certificate that the arguments name; None if they name none.
+
+    Raises:
+        UsageError: If it cannot be used.
+    """
+    return None if arguments.tls_cert is None else Certificate(arguments.tls_cert, arguments.tls_key)
+
+
+@contextlib.contextmanager
+def _reread_on_hangup(certificate: Certificate, server: Server) -> Iterator[None]:
+    """Let SIGHUP read the certificate again, for connections from then on; what cannot be used changes nothing."""
+    hangup = getattr(signal, "SIGHUP", None)
+    if hangup is None or threading.current_thread() is not threading.main_thread():  # Windows has none
+        yield
+        return
+
+    def reread(*_: object) -> None:
+        try:
+            server.tls = certificate.read()
+        except UsageError as error:
+            _warn(f"{error}; the certificate that was read before stays")
+        else:
+            _warn("the certificate was read again")
+
+    before = signal.signal(hangup, reread)
+    try:
+        yield
+    finally:
+        signal.signal(hangup, before)
+
+
 # -- Arguments and environment -------------------------------------------------------------------
 
 
@@ -420,10 +519,16 @@ def _refuse_what_is_open_or_cannot_work(arguments: argparse.Namespace, passwords
         raise UsageError(f"--bind {arguments.bind} without a password would show what anybody sends: {hint}")
     if arguments.hub and not passwords:
         raise UsageError("--hub needs a password, which subscribers must have: give --password-file or --password")
+    if arguments.tls_key and not arguments.tls_cert:
+        raise UsageError("--tls-key is the key of a certificate: give --tls-cert as well")
+    if args.trust(arguments) and not arguments.subscribe_to:
+        raise UsageError("--tls and --tls-ca are for --subscribe-to; to take connections by TLS, give --tls-cert")
+    if arguments.subscribe_to and arguments.tls_cert:
+        raise UsageError("--subscribe-to: a hub connects without TLS to hand on what it gets: leave --tls-cert out")
     if ("apprise" in arguments.display) != (arguments.apprise_config is not None):
         raise UsageError("--display apprise and --apprise-config FILE go together")
     for option, is_given in (
-        ("--require-encryption", arguments.require_encryption),
+        ("--require-encryption", arguments.require_encryption and not arguments.tls_cert),
         ("--minimum-hash", arguments.minimum_hash),
     ):
         if is_given and not passwords:

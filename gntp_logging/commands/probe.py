@@ -21,12 +21,13 @@ from gntp_logging.gntp.exceptions import (
     GNTPProtocolError,
     GNTPResponseError,
     GNTPTimeoutError,
+    GNTPTLSError,
 )
 from gntp_logging.gntp.models import Event, Notification, SocketCallback
 from gntp_logging.gntp.network import Address, Deadline, Stream, known_addresses, look_up
 from gntp_logging.gntp.packing import PackerFactory
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request
-from gntp_logging.gntp.wire import KEY_UNWANTED
+from gntp_logging.gntp.wire import KEY_UNWANTED, TLS_WANTED
 from gntp_logging.options.destination import CIPHERS, HASHES, Destination
 
 APPLICATION: Final = "gntp-logging check"
@@ -85,10 +86,7 @@ def probe(destination: Destination, wait: float) -> Iterator[CheckResult]:
         The result of each step. It ends early when a step fails that all others need.
     """
     addresses: list[Address] = []
-    for step in (
-        _try("name look-up", lambda: _look_up(destination, addresses), advice=_NO_SUCH_NAME),
-        *([_try("connect", lambda: _connect(destination, addresses))] if addresses else []),
-    ):
+    for step in _first_steps(destination, addresses):
         yield step
         if not step.is_ok:
             return
@@ -114,6 +112,16 @@ def probe(destination: Destination, wait: float) -> Iterator[CheckResult]:
     yield _callback(destination, wait) if wait else CheckResult("callback", Status.LEFT_OUT, "left out")
 
 
+def _first_steps(destination: Destination, addresses: list[Address]) -> Iterator[CheckResult]:
+    """Try what all else needs."""
+    yield _try("name look-up", lambda: _look_up(destination, addresses), advice=_NO_SUCH_NAME)
+    yield _try("connect", lambda: _connect(destination, addresses))
+    if destination.tls:
+        secured = _try("TLS", lambda: _secure(destination, addresses))
+        is_silent = isinstance(secured.error, GNTPTimeoutError)
+        yield replace(secured, advice=_SILENT) if is_silent else secured
+
+
 _Answer = tuple[Status, str, str]
 """Status, answer, advice."""
 
@@ -127,7 +135,8 @@ def _try(
         found = attempt()
     except GNTPError as error:
         taken = time.perf_counter() - began
-        return CheckResult(name, otherwise, str(error), taken, _advice(error) if advice is None else advice, error)
+        words = error.description if isinstance(error, GNTPTLSError) else str(error)
+        return CheckResult(name, otherwise, words, taken, _advice(error) if advice is None else advice, error)
     status, answer, hint = (Status.OK, found, "") if isinstance(found, str) else found
     return CheckResult(name, status, answer, time.perf_counter() - began, hint)
 
@@ -137,10 +146,16 @@ def _advice(error: GNTPError) -> str:
     if isinstance(error, GNTPResponseError):
         if KEY_UNWANTED in error.error_description:
             return "leave the password out, or set one at the server"
+        if TLS_WANTED in error.error_description:
+            return _USE_TLS
         return _ADVICE_BY_CODE.get(error.error_code or 0, _OTHER_REFUSAL)
+    if isinstance(error, GNTPTLSError):
+        return error.advice
     return next((advice for kind, advice in _ADVICE.items() if isinstance(error, kind)), "")
 
 
+_SILENT: Final = "what listens there may speak no TLS: try without --tls"
+_USE_TLS: Final = "give --tls or --tls-ca FILE, and the handler the option tls"
 _SOMETHING_ELSE: Final = "what listens there closes without an answer: it may be no GNTP server, or want encryption"
 _NO_SUCH_NAME: Final = "check how the name is spelt, or give an address"
 _NO_NAME_SERVER: Final = "check the name servers, or give an address"
@@ -210,6 +225,18 @@ def _connect(destination: Destination, addresses: list[Address]) -> str:
     stream = Stream(addresses, Deadline.after(destination.timeout))
     try:
         return str(stream.sock.getpeername()[0])
+    finally:
+        stream.close()
+
+
+def _secure(destination: Destination, addresses: list[Address]) -> str:
+    """Make the handshake of TLS, and tell its version and the end of the certificate."""
+    from gntp_logging.gntp.tls import TLSSocket  # ssl only where it is asked for
+
+    stream = Stream(addresses, Deadline.after(destination.timeout), destination.client().tls)
+    try:
+        assert isinstance(stream.sock, TLSSocket)
+        return f"{stream.sock.version()}, with a certificate until {stream.sock.valid_until()}"
     finally:
         stream.close()
 
@@ -336,7 +363,7 @@ def _of_algorithm(name: str, step: CheckResult, is_configured: bool, *, is_check
 def _keep_alive(destination: Destination, addresses: list[Address]) -> _Answer:
     deadline = Deadline.after(destination.timeout)
     packer = PackerFactory(destination.password, destination.key_hashing, destination.encryption).create()
-    connection = PersistentConnection(Stream(addresses, deadline))
+    connection = PersistentConnection(Stream(addresses, deadline, destination.client().tls))
     try:
         data = packer.pack(_registration(), half_close=False, keep_alive=True)
         response = connection.exchange(data, packer.key, deadline)

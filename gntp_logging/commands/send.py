@@ -114,7 +114,7 @@ def send_command(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: If an argument, a variable or the file cannot be used.
     """
-    from gntp_logging.gntp.exceptions import GNTPConnectionError, GNTPError
+    from gntp_logging.gntp.exceptions import GNTPConnectionError, GNTPError, GNTPTLSError
 
     destination, app_name, icon = _settings(arguments)
     wait: float | None = arguments.wait or (_DEFAULT_WAIT if arguments.wait_callback else None)
@@ -124,7 +124,8 @@ def send_command(arguments: argparse.Namespace) -> int:
     try:
         reaction = _send(arguments, destination, app_name or _DEFAULT_APP, icon, text, wait)
     except GNTPError as error:
-        hint = "; is a GNTP server running there?" if isinstance(error, GNTPConnectionError) and wait is None else ""
+        may_be_away = isinstance(error, GNTPConnectionError) and not isinstance(error, GNTPTLSError) and wait is None
+        hint = "; is a GNTP server running there?" if may_be_away else ""
         warn(f"gntp-logging send: {destination}: {error}{hint}")
         return 1
     if reaction:

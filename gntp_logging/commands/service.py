@@ -161,6 +161,7 @@ def _command(arguments: argparse.Namespace) -> list[str]:
     if not arguments.password_file and password_file in os.environ:
         arguments.password_file = [os.environ[password_file]]
     arguments.port, _ = listen.resolved(arguments)
+    listen.certificate_of(arguments)
     if not arguments.port:
         raise UsageError("--port 0 would be another port after each start: give one")
     if arguments.web_port == 0:

@@ -47,12 +47,17 @@ class Tally:
 
     __slots__ = ("count", "first", "last", "newest")
 
-    def __init__(self, alert: Alert) -> None:
-        """Count the first one."""
-        self.count: int = 1
-        self.first: float = alert.created
-        self.last: float = alert.created
-        self.newest: Alert = alert
+    def __init__(self, newest: Alert, count: int = 1, first: float | None = None, last: float | None = None) -> None:
+        """Count one alert, or several.
+
+        Args:
+            first: When the first was logged; None means when the newest was.
+            last: The same of the last.
+        """
+        self.count: int = count
+        self.first: float = newest.created if first is None else first
+        self.last: float = newest.created if last is None else last
+        self.newest: Alert = newest
 
     def add(self, other: Tally) -> None:
         """Count another tally's alerts too."""
@@ -176,6 +181,7 @@ class Digest:
             url_parts=(),
             exc_type="",
             logger="",
+            count=self.count,
         )
 
     def _most_frequent(self, finish: Finish) -> Counter[str]:

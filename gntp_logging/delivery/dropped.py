@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
@@ -26,6 +27,11 @@ NOT_AUTHORIZED: Final = "not authorized"
 NO_ANSWER: Final = "no answer"
 QUEUE_FULL: Final = "queue full"
 
+
+UNREAD: Final = Alert(
+    logging.ERROR, "", 0, sticky=False, title="Alert", text="(a record for which the stack had no room)"
+)
+"""Stands for what was logged so deep in a recursion that nothing could be made of it."""
 
 Compose = Callable[[Finish], Alert]
 """Makes the alert that ``on_error`` gets: later, because it takes time."""
@@ -52,7 +58,7 @@ class DroppedAlerts:
         self._reported: Counter[str] = Counter()
         self._on_error = on_error
         self._finish = finish
-        self._kept: deque[tuple[Compose, str]] = deque(maxlen=room)
+        self._kept: deque[tuple[Compose, str, int]] = deque(maxlen=room)
         self._handing_over = threading.Lock()
 
     def add(self, compose: Compose, reason: str, count: int = 1) -> None:
@@ -65,7 +71,7 @@ class DroppedAlerts:
         """
         self.by_reason[reason] += count
         if self._on_error is not None:
-            self._kept.append((compose, reason))
+            self._kept.append((compose, reason, count))
 
     def unreported(self) -> Counter[str]:
         """Return, by reason, how many dropped alerts still have to be reported; those of a disabled type never are."""
@@ -90,9 +96,9 @@ class DroppedAlerts:
             return
         try:
             for _ in range(len(self._kept)):
-                compose, reason = self._kept.popleft()
+                compose, reason, count = self._kept.popleft()
                 try:
-                    self._on_error(compose(self._finish), reason)
+                    self._on_error(compose(self._finish)._replace(count=count), reason)
                 except BaseException as error:  # sys.exit() in it ends neither the worker nor a logging call
                     # On the main thread this is Ctrl-C, which must end an on_error that hangs, and the program.
                     if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():

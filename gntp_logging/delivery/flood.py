@@ -210,13 +210,12 @@ class RepeatGroup:
             lines.append(f"several texts, the first: {first.title}")
         elif first.text != alert.text:
             lines.append("several texts")
-        return alert._replace(title=f"{self.count:,} × {alert.title}", text="\n".join(filter(None, lines)))
+        text = "\n".join(filter(None, lines))
+        return alert._replace(title=f"{self.count:,} × {alert.title}", text=text, count=self.count)
 
     def tally(self) -> Tally:
         """Return how often the alert came, the first time included, and the newest as it was logged."""
-        tally = Tally(self.alert)
-        tally.count, tally.first, tally.last = self.count, self.first, self.last
-        return tally
+        return Tally(self.alert, self.count, self.first, self.last)
 
 
 class Flood:

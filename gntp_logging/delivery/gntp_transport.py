@@ -17,6 +17,7 @@ from gntp_logging.gntp.exceptions import (
     GNTPProtocolError,
     GNTPResourceError,
     GNTPResponseError,
+    GNTPTLSError,
 )
 from gntp_logging.gntp.models import Event, Notification, Resource, URLCallback, is_web_url
 from gntp_logging.gntp.network import host_and_port
@@ -69,7 +70,7 @@ class GNTPTransport:
         label: The server's host and port.
         timeout: Seconds that one exchange may take.
         batch_size: As many as a pipeline has on its way.
-        failure_key: The server and the password.
+        failure_key: The server, how it is secured, and the password.
     """
 
     def __init__(self, client: GNTPClient, app_name: str, app_icon: Resource | None, events: Iterable[Event]) -> None:
@@ -84,7 +85,7 @@ class GNTPTransport:
         self.label: str = host_and_port(*client.address)
         self.timeout: float = client.timeout
         self.batch_size: int = 256
-        self.failure_key: Hashable = (client.address, client.packer_factory)
+        self.failure_key: Hashable = (client.address, client.packer_factory, client.tls and client.tls.trust)
         self._client = client
         self._app_name = app_name
         self._app_icon = app_icon
@@ -203,6 +204,8 @@ class GNTPTransport:
             return SendResult(SendStatus.REFUSED, NOT_AUTHORIZED, self._describe_refusal(answer))
         if isinstance(answer, GNTPResponseError):
             return self._result_of_answer(answer, attempt.outgoing.alert.event)
+        if isinstance(answer, GNTPTLSError):
+            return SendResult(SendStatus.RETRY, "TLS", str(answer), attempt.unanswered)
         if isinstance(answer, GNTPConnectionError):
             hint = f"{answer}; is a GNTP server running there?"
             return SendResult(SendStatus.RETRY, "network", hint, attempt.unanswered)

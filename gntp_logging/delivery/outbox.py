@@ -65,7 +65,11 @@ class Outbox:
             fingerprint: Its fingerprint, normalized.
             group: The group that it is the first of.
         """
-        self.lanes[alert.priority + 2].append(SingleEntry(self, sequence, submitted, alert, fingerprint, group))
+        lane = self.lanes[alert.priority + 2]
+        place = len(lane)
+        while place and lane[place - 1].sequence > sequence:  # of repeats only a number is known that came before them
+            place -= 1
+        lane.insert(place, SingleEntry(self, sequence, submitted, alert, fingerprint, group))
 
     def to_digest(self, entry: SingleEntry) -> None:
         """Let a digest report an alert and its repeats."""

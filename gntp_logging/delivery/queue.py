@@ -6,7 +6,7 @@ never during I/O; what runs inside the application only ever tries it. The lock 
 may call flush while its thread holds it.
 
 An alert passes three places: *incoming*, where the application puts it; the *outbox*, once it is decided that it is to
-be shown, counted or digested; *in flight*, while it is sent.
+be shown, counted or digested; *in flight*, while it is sent. Of most repeats no alert is made: :mod:`.known_calls`.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeVar
 
 from gntp_logging.alerts.alert import Alert
-from gntp_logging.alerts.fingerprint import Fingerprint, raw_fingerprint
+from gntp_logging.alerts.fingerprint import Fingerprint, is_place_alone, raw_fingerprint
 
 from .digest import Digest, Finish, Tally
-from .dropped import INTERNAL_ERROR, QUEUE_FULL, DroppedAlerts
+from .dropped import INTERNAL_ERROR, QUEUE_FULL, UNREAD, DroppedAlerts
 from .flood import Decision, Flood
+from .known_calls import KnownCall, KnownCalls
 from .outbox import PRIORITIES, Entry, Outbox, SingleEntry
 from .threads import is_held_here
 
@@ -48,11 +49,13 @@ class Submitted(NamedTuple):
         sequence: Its place in the order of submission.
         at: When, in seconds of time.monotonic.
         alert: The alert, its secrets included.
+        place: The raw fingerprint that others of its place are known by; None where each needs an alert of its own.
     """
 
     sequence: int
     at: float
     alert: Alert
+    place: Fingerprint | None
 
     @property
     def records(self) -> int:
@@ -81,6 +84,14 @@ class _Evicted(NamedTuple):
 
     def counted(self) -> tuple[Fingerprint, Tally, int]:
         return self.fingerprint, self.tally, self.sequence
+
+
+class _Repeats(NamedTuple):
+    """A call of which repeats wait, as it is put into the order of logging."""
+
+    since: float
+    sequence: int  # no two are equal, and nobody asks which call is less
+    call: KnownCall
 
 
 def _plain(alert: Alert) -> Callable[[Finish], Alert]:
@@ -117,6 +128,9 @@ class AlertQueue:
 
     Attributes:
         dropped_alerts: What was given up.
+        known_calls: Counts repeats without an alert.
+        unread: One item for each record for which the stack had no room, put there by whoever logged it.
+        has_sorted: Whether something was found that had come in; who wants to know of the next sets it back.
     """
 
     def __init__(
@@ -153,17 +167,30 @@ class AlertQueue:
         self._evicted = Digest()
         self._sorting: Submitted | _Evicted | None = None  # what is identified now, without the lock
         self.dropped_alerts: DroppedAlerts = dropped_alerts
+        self.known_calls: KnownCalls = KnownCalls()
+        self.unread: list[None] = []
+        self.has_sorted: bool = False
         self._outbox = Outbox(flood, self.dropped_alerts, self.mark)
 
     # -- Inside the application ----------------------------------------------------------------
 
-    def add(self, alert: Alert) -> None:
-        """Queue an alert; when there are too many, make room."""
+    def add(self, alert: Alert, place: Fingerprint | None = None) -> None:
+        """Queue an alert; when there are too many, make room.
+
+        Args:
+            place: See :class:`Submitted`.
+        """
+        if place is not None and self.known_calls.renew(place, alert):
+            return
         sequence = next(self._sequence)
         # Submitted(...) takes twice as long.
-        self._incoming[alert.priority + 2].append(tuple.__new__(Submitted, (sequence, time.monotonic(), alert)))
+        entry = tuple.__new__(Submitted, (sequence, time.monotonic(), alert, place))
+        self._incoming[alert.priority + 2].append(entry)
         if not sequence & self._unlooked and self._waiting() + self._unlooked > self._size:
-            self._evict()
+            try:
+                self._evict()
+            except RecursionError:
+                pass  # the alert is in; the next add() evicts
 
     def mark(self) -> int:
         """Return a sequence number greater than that of every alert added so far."""
@@ -222,11 +249,15 @@ class AlertQueue:
         """
         now = time.monotonic()
         with self._lock:
+            self._count_unread()
             while self._in_flight:  # an exception has ended their delivery halfway
                 self._in_flight[-1].requeue(self._in_flight[-1].unanswered)
                 self._in_flight.pop()
-        while self._sort_next(now):
-            pass
+        repeats = self._repeats(now)
+        while self._sort_next(now, repeats):
+            self.has_sorted = True
+        while repeats:
+            self._sort_repeats(repeats.pop().call, now)
         with self._lock:
             self._set_aside_what_is_old(now)
             while len(self._in_flight) < limit:
@@ -238,8 +269,10 @@ class AlertQueue:
                 entry.taken(now)
             return list(self._in_flight)
 
-    def _sort_next(self, now: float) -> bool:
+    def _sort_next(self, now: float, repeats: list[_Repeats]) -> bool:
         """Decide about one alert that has come in, or a tally that a full queue has made; return whether there was one.
+
+        Of the repeats, the first last, those that came before it are decided about before.
 
         The lock is not held while the alert is identified: that takes longer than anything else here, and stats, flush
         and close wait for the lock. Only one thread at a time sorts: the one that delivers.
@@ -249,9 +282,12 @@ class AlertQueue:
             if entry is None:
                 return False
         alert = entry.alert
-        fingerprint = raw_fingerprint(alert.fingerprint)
+        while repeats and repeats[-1].since < alert.created:
+            self._sort_repeats(repeats.pop().call, now)
+        place = fingerprint = raw_fingerprint(alert.fingerprint)
         try:
-            fingerprint = self._identify(alert.fingerprint)
+            known = self.known_calls.get(place)
+            fingerprint = known.fingerprint if known else self._identify(alert.fingerprint)
         except Exception as error:  # noqa: BLE001 - whatever fails here, the alert is shown, or withheld
             self._note(f"{INTERNAL_ERROR}: {type(error).__name__}")
         with self._lock:
@@ -285,6 +321,10 @@ class AlertQueue:
         group = None
         try:
             decision, group = outbox.flood.offer(alert, fingerprint, entry.sequence, now)
+            # An alert that is shown without a group has a text of its own, and so has the next.
+            is_counted = group is not None or decision is Decision.DIGEST
+            if entry.place is not None and is_counted and is_place_alone(alert.fingerprint):
+                self.known_calls.open(entry.place, fingerprint, alert, self.mark(), now)
             if decision is Decision.FOLD:
                 return
             if decision is Decision.DIGEST:
@@ -294,6 +334,55 @@ class AlertQueue:
         except Exception as error:  # noqa: BLE001 - whatever fails here, the alert is shown plainly
             self._note(f"{INTERNAL_ERROR}: {type(error).__name__}")
         outbox.add(entry.sequence, entry.at, alert, fingerprint, group)
+
+    def _repeats(self, now: float) -> list[_Repeats]:
+        """Return the calls of which repeats wait, that with the first repeat last."""
+        found = []
+        for call in self.known_calls.all():
+            sequence = self.mark()  # drawn before the look: what is counted after it came after this
+            since = call.times[:1]
+            if since:
+                found.append(_Repeats(since[0], sequence, call))
+            else:
+                call.sequence, call.at = sequence, now
+        return sorted(found, reverse=True)
+
+    def _sort_repeats(self, call: KnownCall, now: float) -> None:
+        """Decide about the repeats of a call that were counted without an alert."""
+        self.has_sorted = True
+        with self._lock:
+            sequence = self.mark()  # as above
+            if call.times:  # else they were given up meanwhile
+                self._decide_repeats(call, now)
+            call.sequence, call.at = sequence, now
+
+    def _decide_repeats(self, call: KnownCall, now: float) -> None:
+        """Fold repeats, or add them to the digest; if the first of them is to be shown, the others are its repeats."""
+        outbox, fingerprint, sequence = self._outbox, call.fingerprint, call.sequence
+        tally = call.tally()
+        count, newest = tally.count, tally.newest  # which a thread may replace in the call meanwhile
+        try:
+            if not outbox.flood.absorb(fingerprint, tally, sequence):
+                decision, group = outbox.flood.offer(newest, fingerprint, sequence, now)
+                if decision is Decision.SHOW:
+                    outbox.add(sequence, call.at, newest, fingerprint, group)
+                    tally.count -= 1
+                    if group is None:  # so many have groups: the next alerts of this call are shown one by one
+                        self.known_calls.forget(call)
+                    elif tally.count and outbox.flood.absorb(fingerprint, tally, sequence):
+                        tally.count = 0
+                if tally.count:
+                    # Too many different alerts came; or those that would be shown one by one have no texts.
+                    outbox.digest.wait_for_more(now)
+                    outbox.digest.current.take_in(fingerprint, tally, sequence)
+        except Exception as error:  # noqa: BLE001 - no alert keeps the others from being sent, and each is counted
+            self._give_up(newest, error, tally.count)
+        self.known_calls.take_out(call, count)
+
+    def rest(self) -> None:
+        """Forget the calls that are not logged any more; called when nothing comes."""
+        with self._lock:
+            self.known_calls.forget_old()
 
     def _set_aside_what_is_old(self, now: float) -> None:
         """Let the digest report what has waited for too long."""
@@ -309,6 +398,12 @@ class AlertQueue:
     def _give_up(self, alert: Alert, error: Exception, count: int = 1) -> None:
         self._note(f"{INTERNAL_ERROR}: {type(error).__name__}")
         self.dropped_alerts.add(_plain(alert), INTERNAL_ERROR, count)
+
+    def _count_unread(self) -> None:
+        """Count the records of which no alert could be made."""
+        if count := len(self.unread):
+            self.dropped_alerts.add(lambda _: UNREAD, INTERNAL_ERROR, count)
+            del self.unread[:count]
 
     def next_due(self) -> float | None:
         """Return when something that is not in the queue is due, in seconds of time.monotonic; None when nothing is."""
@@ -375,6 +470,12 @@ class AlertQueue:
         while self._evicted.since is not None and self._evicted.since <= mark:
             since = self._evicted.since
             tallies.take_in(*self._evicted.pop(), since)
+        # Who gives up only what came before a mark has seen that none of these waited then.
+        for call in self.known_calls.waiting() if mark == math.inf else ():
+            tally = call.tally()
+            count = tally.count
+            tallies.take_in(call.place, tally, call.sequence)
+            self.known_calls.take_out(call, count)
         for tally in tallies.tallies.values():
             self.dropped_alerts.add(_plain(tally.newest), reason, tally.count)
 
@@ -391,6 +492,7 @@ class AlertQueue:
                 waiting.append(self._sorting.sequence)
             if self._evicted.since is not None:
                 waiting.append(self._evicted.since)
+            waiting += [call.sequence for call in self.known_calls.waiting()]
             return all(sequence > mark for sequence in (*waiting, *self._outbox.oldest()))
 
     def has_work(self) -> bool:
@@ -399,7 +501,11 @@ class AlertQueue:
             if not is_held:
                 return True
             in_work = self._waiting() or self._in_flight or self._sorting or self._evicted.count
-            return bool(in_work or self._outbox.has_news())
+            return bool(in_work or any(self.known_calls.waiting()) or self._outbox.has_news())
+
+    def has_come_in(self) -> bool:
+        """Tell whether something waits to be sorted."""
+        return any(self._incoming) or any(self.known_calls.waiting()) or bool(self._evicted.count)
 
     def unreported(self) -> Counter[str]:
         """Return, by reason, how many dropped alerts no alert has reported yet."""
@@ -414,8 +520,10 @@ class AlertQueue:
     def counts(self) -> Counts:
         """Return all counts, of the same moment."""
         with self._soon():  # without the lock they may be a little apart
+            self._count_unread()
             outbox = self._outbox
             queued = self._waiting() + outbox.digest.current.count + self._evicted.count
+            queued += sum(len(call.times) for call in self.known_calls.all())
             return Counts(
                 shown=outbox.shown,
                 folded=outbox.flood.folded,

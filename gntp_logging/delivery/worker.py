@@ -41,6 +41,7 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from gntp_logging.alerts.alert import Alert
+from gntp_logging.alerts.fingerprint import Fingerprint
 from gntp_logging.alerts.redact import Redactor
 
 from .dropped import INTERNAL_ERROR, LATE, NO_ANSWER, NOT_AUTHORIZED, DroppedAlerts, with_dropped
@@ -60,6 +61,9 @@ _LAST_RETRY: Final = 60.0
 
 _SHORTEST_PAUSE: Final = 0.01
 """Seconds: what is due comes a little late rather than keeping the thread busy until it is."""
+
+_LOOK: Final = 0.005
+"""Seconds between two looks for more while alerts come: to be woken for each would slow down who logs them."""
 
 _SOON: Final = 1.0
 """Seconds after a flush in which a close belongs to it: logging.shutdown calls one right after the other."""
@@ -87,9 +91,13 @@ class _Thread:
 
     A thread that is closed while an exchange hangs is taken on again, rather than have another wait beside it. Of its
     last look and of who wants it back, one is first: the one that gets the token.
+
+    Attributes:
+        is_awake: Whether it will look for alerts without being woken.
     """
 
     def __init__(self) -> None:
+        self.is_awake = False
         self._is_closed = False
         self._token = [None]  # list.pop and list.append cannot be interrupted halfway
 
@@ -154,6 +162,7 @@ class Worker:
 
     Attributes:
         shutdown_timeout: Seconds that flush, close and the end of the program may take.
+        unread: See :class:`.queue.AlertQueue`.
         pid: Number of the process whose alerts it has.
     """
 
@@ -201,6 +210,7 @@ class Worker:
             DroppedAlerts(self._on_error, chosen.queue_size, self._finish),
             self._last_error.append,
         )
+        self.unread: list[None] = self._queue.unread
         self._make_locks()
         self._starting = threading.RLock()
         transport = self._transport
@@ -230,12 +240,48 @@ class Worker:
 
     # -- The application's side ----------------------------------------------------------------
 
-    def submit(self, alert: Alert) -> None:
-        """Take an alert: it will be delivered, or counted. No I/O and no waiting, unless the interpreter exits."""
+    def count(self, place: Fingerprint, created: float) -> bool:
+        """Take a repeat of which no alert is needed, as :meth:`submit` takes an alert.
+
+        Args:
+            place: Where it was logged: its raw fingerprint.
+            created: When, in seconds since 1970.
+
+        Returns:
+            Whether it was taken; else its alert is to be submitted.
+        """
+        if self.pid != os.getpid() or _thread.get_ident() in self._thread_ids:
+            return False
+        if not self._queue.known_calls.count(place, created):
+            return False
+        thread = self._thread
+        if thread is None or not thread.is_awake or exit_.begun or self._unfinished_flush is not None:
+            try:
+                self._attend()
+            except RecursionError:
+                pass  # as in submit
+        return True
+
+    def submit(self, alert: Alert, place: Fingerprint | None = None) -> None:
+        """Take an alert: it will be delivered, or counted. No I/O and no waiting, unless the interpreter exits.
+
+        Args:
+            place: What others of its place are counted by; None where each needs an alert.
+        """
         self._notice_fork()
+        self._queue.add(alert, place)
+        try:
+            self._attend()
+        except RecursionError:
+            pass  # it was taken; whoever comes next attends
+
+    def _attend(self) -> None:
+        """Make sure that somebody delivers what was just taken."""
         self._unfinished_flush = None
-        self._queue.add(alert)
-        if self._thread is None:
+        thread = self._thread
+        if thread is not None and thread.is_awake and not exit_.begun:
+            return
+        if thread is None:
             self._start_thread()
         if self._state is not State.RETRYING:  # else the thread would wake for each record, and must not try yet
             self._wake_up()
@@ -402,13 +448,15 @@ class Worker:
         # Nothing below may import: a fork in the middle of an import leaves the child with half a module.
         ident = _thread.get_ident()
         self._thread_ids.add(ident)
+        thread.is_awake = True
         try:
             while thread.goes_on() or not thread.ends():
                 pause = self._work(thread)
                 if self._is_retired and not (self._failures and self._queue.has_work()):
                     return
-                self._wake.acquire(timeout=pause)
+                self._rest(thread, pause)
         finally:
+            thread.is_awake = False
             thread.ends()
             self._waiters.release_settled(self._queue.is_settled)
             self._queue.dropped_alerts.hand_over()
@@ -416,6 +464,23 @@ class Worker:
             self._thread_ids.discard(ident)
             self._forget(thread)
             self._wake_up()  # what woke this thread may have been meant for its successor
+
+    def _rest(self, thread: _Thread, pause: float) -> None:
+        """Let the thread wait for work: while alerts come it looks for more by itself, afterwards it has to be woken.
+
+        Args:
+            pause: What :meth:`_work` has returned.
+        """
+        queue = self._queue
+        if queue.has_sorted and not self._failures:
+            queue.has_sorted = False
+            self._wake.acquire(timeout=_LOOK if pause < 0 else min(pause, _LOOK))
+            return
+        queue.rest()
+        thread.is_awake = False
+        if self._failures or not queue.has_come_in():  # asked last, as who logs looks last whether to wake the thread
+            self._wake.acquire(timeout=pause)
+        thread.is_awake = True
 
     def _work(self, thread: _Thread) -> float:
         """Deliver what can be delivered now, whatever fails.

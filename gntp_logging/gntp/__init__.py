@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         GNTPResourceError,
         GNTPResponseError,
         GNTPTimeoutError,
+        GNTPTLSError,
         GNTPValidationError,
     )
     from .keys import MD5, SHA1, SHA256, SHA512, Key
@@ -57,6 +58,7 @@ __all__ = [
     "GNTPProtocolError",
     "GNTPResourceError",
     "GNTPResponseError",
+    "GNTPTLSError",
     "GNTPTimeoutError",
     "GNTPValidationError",
     "Key",
@@ -101,6 +103,7 @@ _HOMES: Final = {
     "GNTPProtocolError": "exceptions",
     "GNTPResourceError": "exceptions",
     "GNTPResponseError": "exceptions",
+    "GNTPTLSError": "exceptions",
     "GNTPTimeoutError": "exceptions",
     "GNTPValidationError": "exceptions",
     "Key": "keys",

@@ -15,14 +15,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Final, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .constants import RESPONSE_ERROR, RESPONSE_OK
 from .exceptions import GNTPConnectionError, GNTPError, GNTPProtocolError
 from .keys import Key
-from .network import Address, Deadline, Stream, close_after_fork, network_error, wait_for
+from .network import READ_SIZE, Address, Deadline, Stream, close_after_fork, network_error, wait_for
 from .requests import NotifyRequest, Request, Response, check_type
 from .wire import ResponseReader
+
+if TYPE_CHECKING:
+    from .tls import ClientTLS, TLSSocket
 
 _PIPELINE_REQUESTS: Final = 256
 """Unanswered requests at once: the most that is lost when the connection breaks."""
@@ -34,8 +38,6 @@ _LANES: Final = 4
 """Connections at once to a server that closes after each answer."""
 
 _CONNECTING: Final = {0, errno.EINPROGRESS, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", errno.EWOULDBLOCK)}
-
-_READ_SIZE: Final = 65536
 
 Pack = Callable[[Request], tuple[bytes, Key | None]]
 """Turns a request into bytes, and returns the key that its answer may be encrypted with."""
@@ -209,16 +211,21 @@ def _id_of(request: Request) -> str:
 class _Lane:
     """One request on a connection of its own that never blocks."""
 
-    def __init__(self, data: bytes, key: Key | None, address: Address, deadline: Deadline) -> None:
+    def __init__(
+        self, data: bytes, key: Key | None, address: Address, deadline: Deadline, tls: ClientTLS | None
+    ) -> None:
         """Begin to connect.
 
         Raises:
             OSError: If that fails at once.
         """
-        self.deadline = deadline
+        self.deadline = deadline if tls is None else replace(deadline, awaited="TLS handshake")
         self.has_sent = False
-        self.sock = socket.socket(address.family, socket.SOCK_STREAM)
+        self.sock: socket.socket = socket.socket(address.family, socket.SOCK_STREAM)
         close_after_fork(self)
+        self._tls = tls
+        self._secured: TLSSocket | None = None  # the same socket, once it is connected and has TLS
+        self._is_shaking_hands = tls is not None
         self._outgoing = memoryview(data)
         self._reader = ResponseReader()
         self._reader.key = key
@@ -231,7 +238,9 @@ class _Lane:
 
     @property
     def is_writing(self) -> bool:
-        return bool(self._outgoing)
+        if self._is_shaking_hands and self._secured is not None:
+            return self._secured.wants_to_write
+        return bool(self._outgoing)  # the end of connecting is announced as room for writing, too
 
     def advance(self, *, readable: bool, writable: bool) -> Response | None:
         """Go on as far as the socket allows; return the answer when it is complete.
@@ -241,11 +250,15 @@ class _Lane:
             GNTPProtocolError: If the answer is not GNTP.
         """
         try:
+            if self._is_shaking_hands:
+                if readable or writable:
+                    self._shake_hands()
+                return None
             if writable and self._outgoing:
                 self._write()
             if not readable:
                 return None
-            data = self.sock.recv(_READ_SIZE)
+            data = self.sock.recv(READ_SIZE)
         except BlockingIOError:
             return None
         except OSError as error:
@@ -259,10 +272,22 @@ class _Lane:
                 return response
         raise GNTPConnectionError("the server closed the connection without a complete answer")
 
-    def _write(self) -> None:
+    def _shake_hands(self) -> None:
+        if self._secured is None:
+            assert self._tls is not None
+            self._raise_what_failed()
+            self._secured = self.sock = self._tls.wrap(self.sock)
+        self._secured.do_handshake()
+        self._is_shaking_hands = False
+        self.deadline = replace(self.deadline, awaited=Deadline.awaited)
+
+    def _raise_what_failed(self) -> None:
         code = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
             raise OSError(code, os.strerror(code))
+
+    def _write(self) -> None:
+        self._raise_what_failed()
         try:
             self._outgoing = self._outgoing[self.sock.send(self._outgoing) :]
             self.has_sent = True
@@ -278,7 +303,12 @@ class _Lane:
 
 
 def side_by_side(
-    requests: Sequence[Request], pack: Pack, address: Address, timeout: float, until: float = math.inf
+    requests: Sequence[Request],
+    pack: Pack,
+    address: Address,
+    timeout: float,
+    until: float = math.inf,
+    tls: ClientTLS | None = None,
 ) -> Iterator[Outcome]:
     """Send each request on a connection of its own, up to four at a time, and yield what becomes of each.
 
@@ -290,8 +320,9 @@ def side_by_side(
         address: Where the server is.
         timeout: Seconds that one exchange may take.
         until: When to end in any case, in seconds of time.monotonic.
+        tls: How each connection is secured; None for TCP alone.
     """
-    lanes = _Lanes(requests, pack, address, timeout, until)
+    lanes = _Lanes(requests, pack, address, timeout, until, tls)
     try:
         for index in range(len(requests)):
             while (outcome := lanes.outcomes.pop(index, None)) is None:
@@ -309,7 +340,15 @@ class _Lanes:
         outcomes: What became of requests, by their place.
     """
 
-    def __init__(self, requests: Sequence[Request], pack: Pack, address: Address, timeout: float, until: float) -> None:
+    def __init__(
+        self,
+        requests: Sequence[Request],
+        pack: Pack,
+        address: Address,
+        timeout: float,
+        until: float,
+        tls: ClientTLS | None,
+    ) -> None:
         self.outcomes: dict[int, Outcome] = {}
         self._waiting = deque(enumerate(requests))
         self._running: dict[int, tuple[Request, _Lane]] = {}
@@ -318,6 +357,7 @@ class _Lanes:
         self._address = address
         self._timeout = timeout
         self._until = until
+        self._tls = tls
 
     def start(self) -> None:
         """Open connections for requests that wait, as far as they may go now."""
@@ -330,7 +370,7 @@ class _Lanes:
             try:
                 deadline.remaining()
                 data, key = self._pack(request)
-                self._running[index] = request, _Lane(data, key, self._address, deadline)
+                self._running[index] = request, _Lane(data, key, self._address, deadline, self._tls)
             except OSError as error:
                 self._settle(index, Outcome(network_error(error, deadline)))
             except GNTPError as error:

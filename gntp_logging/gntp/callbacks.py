@@ -168,9 +168,11 @@ class CallbackWatcher:
     def _read(self, awaited: _Awaited) -> None:
         """Read what has arrived for a reaction."""
         try:
-            data = awaited.connection.stream.receive(Deadline.after(_READ_TIMEOUT))
+            data = awaited.connection.stream.transfer(bytearray(), Deadline.after(_READ_TIMEOUT))
         except GNTPError:
             data = b""
+        if data is None:
+            return
         awaited.received += len(data)
         if not data or awaited.received > MAX_REACTION_SIZE:
             self._settle(awaited, lost=True)

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .batches import Outcome, Pipeline, ok_or_error, side_by_side
 from .constants import RESPONSE_OK
@@ -24,6 +24,9 @@ from .network import Address, Deadline, Stream, known_addresses, look_up
 from .packing import PackerFactory
 from .requests import Request, Response
 from .wire import DEFAULT_LIMITS, Limits, ResponseReader, begins_like_an_error
+
+if TYPE_CHECKING:
+    from .tls import ClientTLS
 
 END_TIMEOUT: Final = 0.05
 """Seconds to wait for END, or for the end of the stream, after the first answer. Servers send either at once."""
@@ -194,7 +197,11 @@ class Channel:
     """
 
     def __init__(
-        self, address: tuple[str, int], packer_factory: PackerFactory, limits: Limits = DEFAULT_LIMITS
+        self,
+        address: tuple[str, int],
+        packer_factory: PackerFactory,
+        limits: Limits = DEFAULT_LIMITS,
+        tls: ClientTLS | None = None,
     ) -> None:
         """Keep the address. Nothing is connected.
 
@@ -202,9 +209,11 @@ class Channel:
             address: Host and port of the server.
             packer_factory: Gives each message its key and cipher.
             limits: Bounds of the answer of an exchange.
+            tls: How each connection is secured; None for TCP alone.
         """
         self._limits = limits
         self._address = address
+        self._tls = tls
         # The number of an interface ("fe80::1%eth0") changes when the interface goes and comes: it is asked for again.
         self._fixed_addresses = [] if "%" in address[0] else known_addresses(*address)
         self._packer_factory = packer_factory
@@ -234,9 +243,10 @@ class Channel:
             The connection.
 
         Raises:
-            GNTPConnectionError: If the server cannot be reached.
+            GNTPConnectionError: If the server cannot be reached; a GNTPTLSError if TLS is why.
         """
-        connection = PersistentConnection(Stream(self.addresses or look_up(*self._address), deadline), self._limits)
+        stream = Stream(self.addresses or look_up(*self._address), deadline, self._tls)
+        connection = PersistentConnection(stream, self._limits)
         self._reached = connection.stream.address()
         return connection
 
@@ -287,7 +297,7 @@ class Channel:
         if connection is not None:
             yield from self._pipeline(connection, requests, timeout, until)
         elif is_known_to_close(self._address) and self._reached is not None and len(requests) > 1:
-            yield from side_by_side(requests, self._pack_last, self._reached, timeout, until)
+            yield from side_by_side(requests, self._pack_last, self._reached, timeout, until, self._tls)
         else:
             first = self._answer(requests[0], min(timeout, until - time.monotonic()))
             yield first

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import importlib
 import math
+import os
 import socket
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from . import ciphers, keys
 from .batches import Outcome
@@ -42,6 +43,9 @@ from .network import (
 from .packing import PackerFactory
 from .requests import NotifyRequest, Request, Response, check_type, parse_response
 from .wire import DEFAULT_LIMITS, Limits, begins_like_an_error
+
+if TYPE_CHECKING:
+    from .tls import ClientTLS
 
 # -- The reference's connection interface -----------------------------------------------------------
 
@@ -253,6 +257,7 @@ class GNTPClient:
         timeout: Seconds that one whole exchange may take. They do not bound the look-up of a host's name.
         connection_class: The caller's own connection class; None means the built-in connection.
         packer_factory: Gives each message its key and cipher.
+        tls: How each connection is secured; None for TCP alone.
     """
 
     def __init__(
@@ -265,6 +270,8 @@ class GNTPClient:
         encryption: ciphers.Algorithm | None = None,
         connection_class: _ConnectionClass | None = None,
         limits: Limits = DEFAULT_LIMITS,
+        *,
+        tls: bool | str | os.PathLike[str] = False,
     ) -> None:
         """Check address, timeout and secrets, and keep them.
 
@@ -279,16 +286,25 @@ class GNTPClient:
             encryption: Cipher algorithm; None sends in clear.
             connection_class: Makes a connection for each exchange; None means the built-in connection.
             limits: Bounds of an answer to ``process_request``; an answer beyond them is a GNTPProtocolError.
+            tls: Whether to connect by TLS alone: True trusts whom the system trusts; the path of a file, those whose
+                certificates it holds. The server's certificate must be for ``host``.
 
         Raises:
             GNTPEncryptionError: If encryption was asked for without a password, or the hash is too short for it.
-            GNTPValidationError: If host, port or timeout cannot be used.
+            GNTPValidationError: If host, port, timeout or tls cannot be used.
         """
         self.address: tuple[str, int] = checked_address(host, port)
         self.timeout: float = checked_seconds("timeout", timeout, positive=True)
         self.connection_class = connection_class
         self.packer_factory: PackerFactory = PackerFactory(password, key_hashing or keys.SHA256, encryption)
-        self._channel = Channel(self.address, self.packer_factory, limits)
+        self.tls: ClientTLS | None = None
+        if tls is not False:
+            if connection_class is not None:
+                raise GNTPValidationError("tls: a connection_class of your own makes its connections itself")
+            from .tls import ClientTLS  # ssl only where it is asked for
+
+            self.tls = ClientTLS(tls, self.address[0])
+        self._channel = Channel(self.address, self.packer_factory, limits, self.tls)
         self._watcher = CallbackWatcher()
         # A client that is garbage-collected closes its connection; its reactions in the background stay awaited.
         weakref.finalize(self, self._channel.close)

@@ -4,7 +4,8 @@
 
     GNTPError
     ├── GNTPConnectionError        the network failed: refused, reset, closed too early
-    │   └── GNTPTimeoutError       the deadline of the exchange passed
+    │   ├── GNTPTimeoutError       the deadline of the exchange passed
+    │   └── GNTPTLSError           no TLS with this server: its certificate, or it speaks none
     ├── GNTPEncryptionError        encryption that is impossible, or data that does not decrypt
     ├── GNTPProtocolError          the peer sent bytes that are not a GNTP message; has the code to answer with
     ├── GNTPResponseError          the server answered -ERROR; has its code and description
@@ -33,6 +34,25 @@ class GNTPConnectionError(GNTPError):
 
 class GNTPTimeoutError(GNTPConnectionError):
     """The exchange was not complete when its deadline passed."""
+
+
+class GNTPTLSError(GNTPConnectionError):
+    """The server cannot be reached by TLS: its certificate is not accepted, or it speaks no TLS. Nothing was sent.
+
+    Attributes:
+        description: What is wrong.
+        advice: What a person should do; empty where that is not known.
+    """
+
+    def __init__(self, description: str, advice: str = "") -> None:
+        """Keep what is wrong, and what to do."""
+        super().__init__(description, advice)
+        self.description = description
+        self.advice = advice
+
+    def __str__(self) -> str:
+        """Say both."""
+        return f"{self.description}; {self.advice}" if self.advice else self.description
 
 
 class GNTPEncryptionError(GNTPError):

@@ -15,12 +15,15 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from .exceptions import GNTPConnectionError, GNTPTimeoutError, GNTPValidationError
 
-_READ_SIZE: Final = 65536
-"""Bytes to read in one call: as many as a loopback socket delivers at once."""
+if TYPE_CHECKING:
+    from .tls import ClientTLS
+
+READ_SIZE: Final = 65536
+"""Bytes to read in one call: as many as a loopback socket delivers at once, and more than a record of TLS has."""
 
 _MAX_EARLY_BYTES: Final = 1_048_576
 """Bytes that a peer may say before it has read the whole message: far more than an answer has."""
@@ -254,35 +257,50 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
+def _secured(sock: socket.socket, tls: ClientTLS, deadline: Deadline) -> socket.socket:
+    """Return what takes the place of a socket that is connected; it is closed where that fails."""
+    try:
+        return tls.secure(sock, min(deadline.remaining(), _LONGEST_WAIT))
+    except BaseException:
+        sock.close()  # harmless where TLS has taken it over
+        raise
+
+
 # -- The stream ----------------------------------------------------------------------------------
 
 
 class Stream:
-    """A connected socket. Every call has a deadline; calls of one operation may share one.
+    """A connected socket, with or without TLS. Every call has a deadline; calls of one operation may share one.
 
     Attributes:
         sock: The socket.
         send_failed: Whether a message was cut short. Answers that were sent before can still be read.
     """
 
-    def __init__(self, addresses: list[Address], deadline: Deadline) -> None:
-        """Connect.
+    def __init__(self, addresses: list[Address], deadline: Deadline, tls: ClientTLS | None = None) -> None:
+        """Connect, and make the handshake of TLS.
 
         Args:
             addresses: The server's, in the order in which to try them.
             deadline: Budget for all of them together.
+            tls: How the connection is secured; None for TCP alone.
 
         Raises:
             GNTPConnectionError: If none accepts the connection.
             GNTPTimeoutError: If none does in time; the text says that it was a connection that did not come.
+            GNTPTLSError: If the handshake fails: no other address is tried, and nothing is sent in clear.
         """
         deadline = replace(deadline, awaited="connection")
         try:
             self.sock: socket.socket = _connect(addresses, deadline)
+            if tls is not None:
+                deadline = replace(deadline, awaited="TLS handshake")
+                self.sock = _secured(self.sock, tls, deadline)
         except OSError as error:
             raise network_error(error, deadline) from error
         self.send_failed: bool = False
-        self._arrived = b""  # while a message was being sent
+        self._has_tls = tls is not None
+        self._arrived = b""  # while a message was being sent, or while there was a look for news
         close_after_fork(self)
 
     def send(
@@ -355,7 +373,7 @@ class Stream:
             left = deadline.remaining()
             self._settimeout(left)
             try:
-                return self.sock.recv(_READ_SIZE)
+                return self.sock.recv(READ_SIZE)
             except TimeoutError as error:
                 if left <= _LONGEST_WAIT:
                     raise network_error(error, deadline) from error
@@ -372,7 +390,8 @@ class Stream:
             deadline: Budget for waiting.
 
         Returns:
-            What was read, empty at the end of the stream; None if there was nothing to read.
+            What was read, empty at the end of the stream; None if there was nothing to read, or not all of a record of
+            TLS.
 
         Raises:
             GNTPConnectionError: If the connection broke while reading.
@@ -386,7 +405,9 @@ class Stream:
             del data[: self._write(data)]
         self.sock.settimeout(0)
         try:
-            return self.sock.recv(_READ_SIZE) if readable else None
+            return self.sock.recv(READ_SIZE) if readable else None
+        except BlockingIOError:
+            return None
         except OSError as error:
             raise network_error(error, deadline) from error
 
@@ -396,7 +417,22 @@ class Stream:
         Args:
             seconds: Seconds to wait for it; 0 only looks.
         """
-        return self._wait(seconds, writing=False)[0]
+        until = time.monotonic() + seconds
+        while self._wait(until - time.monotonic(), writing=False)[0]:
+            if not self._has_tls or self._take_news():
+                return True
+        return False
+
+    def _take_news(self) -> bool:
+        """Read ahead: what can be read of TLS may be its own, such as a ticket for the next session."""
+        self.sock.settimeout(0)
+        try:
+            self._arrived += self.sock.recv(READ_SIZE)
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass  # which the next read finds, too; and so it does an end
+        return True
 
     def address(self) -> Address | None:
         """Return where the stream is connected to; None when that has ended already."""

@@ -213,14 +213,22 @@ class _Reader(Generic[_Message]):
         self._buffer = ReceiveBuffer()
         self._incoming = self._messages()
         self._failure: GNTPProtocolError | None = None
+        self._has_begun = False
         self.at_end: bool = False
         self.awaits_section: bool = False
         self.overhead: int = 0
 
     def feed(self, data: bytes) -> None:
         """Take any number of bytes from the peer."""
+        if data and not self._has_begun:
+            self._has_begun = True
+            self._failure = self._refused_at_once(data[0])
         if self._failure is None:  # a failed reader keeps nothing
             self._buffer.data += data
+
+    def _refused_at_once(self, first_byte: int) -> GNTPProtocolError | None:
+        """Return what is wrong with a peer that begins with this byte: TLS need not hold a line end, and would wait."""
+        raise NotImplementedError
 
     @property
     def unread(self) -> int:
@@ -501,12 +509,19 @@ class Envelope:
         cipher_id: Its cipher; None when it was in clear.
         headers: All headers of its first block, as sent; pictures by their pointers.
         password: The password that its key was made from; None when it had no key.
+        has_tls: Whether it came by TLS.
     """
 
     hash_id: str | None
     cipher_id: str | None
     headers: Mapping[str, str]
     password: str | None = field(default=None, repr=False)
+    has_tls: bool = False
+
+    @property
+    def came_by(self) -> str | None:
+        """What it was encrypted with on its way: its cipher, or ``TLS``, which holds whatever the cipher is."""
+        return "TLS" if self.has_tls else self.cipher_id
 
 
 @dataclass(frozen=True)
@@ -545,8 +560,14 @@ class Demands:
 KEY_UNWANTED: Final = "this server has no password: send no key"
 """How a server without a password refuses a key."""
 
-_TLS: Final = 0x16
-"""First byte of a TLS handshake."""
+TLS_WANTED: Final = "this server expects TLS: connect with it"
+"""How a server with TLS refuses a client without."""
+
+TLS_HANDSHAKE: Final = 0x16
+"""First byte of what a client with TLS sends."""
+
+_TLS_ALERT: Final = 0x15
+"""First byte of the answer that a server with TLS gives to whom it does not understand."""
 
 _STRONG_CIPHERS: Final = ("AES", "3DES")
 
@@ -569,6 +590,8 @@ class RequestReader(_Reader[Request]):
         limits: Limits = DEFAULT_LIMITS,
         refused: Mapping[str, str] = MappingProxyType({}),
         demands: Demands = Demands(),
+        *,
+        has_tls: bool = False,
     ) -> None:
         """Prepare for the first request.
 
@@ -577,24 +600,20 @@ class RequestReader(_Reader[Request]):
             limits: What is accepted from a peer.
             refused: Message types that are refused whatever their key, each with the description of the error.
             demands: What else each request must have.
+            has_tls: Whether the bytes come by TLS.
         """
         super().__init__(limits)
         self._passwords = tuple(passwords)
         self._refused = refused
         self._demands = demands
-        self._has_begun = False
+        self._has_tls = has_tls
         self.envelope: Envelope | None = None
         self.line: InformationLine | None = None
 
-    def feed(self, data: bytes) -> None:
-        """Take any number of bytes from the peer."""
-        if data and not self._has_begun:
-            self._has_begun = True
-            if data[0] == _TLS:  # its first message need not hold a line end: the peer would wait
-                self._failure = GNTPProtocolError(
-                    "this is TLS, and this server expects GNTP in clear", ErrorCode.UNKNOWN_PROTOCOL
-                )
-        super().feed(data)
+    def _refused_at_once(self, first_byte: int) -> GNTPProtocolError | None:
+        if first_byte != TLS_HANDSHAKE:
+            return None
+        return GNTPProtocolError("this is TLS, and this server expects GNTP in clear", ErrorCode.UNKNOWN_PROTOCOL)
 
     def _message(self, first_line: bytes) -> Parser[Request]:
         self.line = None
@@ -630,7 +649,7 @@ class RequestReader(_Reader[Request]):
         request = REQUEST_TYPES[line.message_type].from_blocks([_resolved(block, sections) for block in blocks])
         self.overhead = 0
         password = None if key is None else key.password.decode("utf-8")
-        self.envelope = Envelope(line.hash_id, line.cipher_id, blocks[0], password)
+        self.envelope = Envelope(line.hash_id, line.cipher_id, blocks[0], password, self._has_tls)
         return request
 
     def _without_cr(self, line: bytes) -> bytes:
@@ -711,6 +730,9 @@ class ResponseReader(_Reader[Response]):
         """
         super().__init__(limits)
         self.key = key
+
+    def _refused_at_once(self, first_byte: int) -> GNTPProtocolError | None:
+        return GNTPProtocolError(TLS_WANTED) if first_byte == _TLS_ALERT else None
 
     def _message(self, first_line: bytes) -> Parser[Response]:
         """Read the headers. A pointer stays a text: servers echo Data- headers, often without the section."""

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 from gntp_logging.gntp import ciphers, keys
 from gntp_logging.gntp.connections import GNTPClient
-from gntp_logging.gntp.exceptions import GNTPEncryptionError
+from gntp_logging.gntp.exceptions import GNTPEncryptionError, GNTPValidationError
 from gntp_logging.gntp.network import host_and_port, without_brackets
 
 from .checks import integer, seconds
@@ -41,6 +41,8 @@ class Destination:
         password: The server's password; None sends without a key.
         key_hashing: Hash of the keys.
         encryption: Cipher; None sends in clear.
+        tls: Whether connections have TLS: True trusts whom the system trusts; a path, those whose certificates are in
+            that file.
     """
 
     host: str
@@ -49,6 +51,7 @@ class Destination:
     password: str | None = field(repr=False)
     key_hashing: keys.Algorithm
     encryption: ciphers.Algorithm | None
+    tls: bool | str = False
 
     @classmethod
     def from_options(
@@ -62,6 +65,7 @@ class Destination:
         password_file: object,
         key_hashing: object,
         encryption: object,
+        tls: object,
     ) -> Destination:
         """Check the handler's options of these names.
 
@@ -78,12 +82,15 @@ class Destination:
             _password(password, password_env, password_file),
             _algorithm("key_hashing", key_hashing, keys.Algorithm, HASHES),
             None if encryption is None else _algorithm("encryption", encryption, ciphers.Algorithm, CIPHERS),
+            _tls(tls),
         )
         try:
             destination.client()
         except GNTPEncryptionError as error:
             allowed = "a cipher for which there is a password, and a hash that is long enough"
             raise OptionError("encryption", allowed, encryption, str(error)) from error
+        except GNTPValidationError as error:  # all else is checked above
+            raise OptionError("tls", _TLS, tls, str(error).removeprefix("tls: ")) from error
         return destination
 
     def client(self) -> GNTPClient:
@@ -91,17 +98,21 @@ class Destination:
 
         Raises:
             GNTPEncryptionError: If the cipher cannot be combined with the password and the hash.
+            GNTPValidationError: If the file with certificates cannot be read.
         """
-        return GNTPClient(self.host, self.port, self.timeout, self.password, self.key_hashing, self.encryption)
+        return GNTPClient(
+            self.host, self.port, self.timeout, self.password, self.key_hashing, self.encryption, tls=self.tls
+        )
 
     @property
     def security_description(self) -> str:
         """How alerts are secured, in words that follow on "an alert"."""
+        way = "by TLS, " if self.tls else ""
         if self.password is None:
-            return "without a password"
+            return f"{way}without a password"
         if self.encryption is None:
-            return f"with a password ({self.key_hashing.algorithm_id}), in clear"
-        return f"encrypted ({self.encryption.algorithm_id}, {self.key_hashing.algorithm_id})"
+            return f"{way}with a password ({self.key_hashing.algorithm_id}){'' if self.tls else ', in clear'}"
+        return f"{way}encrypted ({self.encryption.algorithm_id}, {self.key_hashing.algorithm_id})"
 
     def __str__(self) -> str:
         """Name the server."""
@@ -109,7 +120,7 @@ class Destination:
 
 
 OPTIONS: Final = (
-    "host", "port", "timeout", "password", "password_env", "password_file", "key_hashing", "encryption",
+    "host", "port", "timeout", "password", "password_env", "password_file", "key_hashing", "encryption", "tls",
 )  # fmt: skip
 """The options of the handler that make a destination."""
 
@@ -204,6 +215,19 @@ def _path(option: str, value: object) -> str | os.PathLike[str]:
     if isinstance(value, os.PathLike) or (isinstance(value, str) and value.strip()):
         return value
     raise OptionError(option, _FILE, value)
+
+
+def _tls(value: object) -> bool | str:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, os.PathLike) or (isinstance(value, str) and value.strip()):
+        path: str | bytes = os.fspath(value)
+        if isinstance(path, str):
+            return path
+    raise OptionError("tls", _TLS, value)
+
+
+_TLS: Final = "true, false, or the path of a file with the certificates of those whom to trust"
 
 
 def _algorithm(option: str, value: object, kind: type[_A], known: Mapping[str, _A]) -> _A:

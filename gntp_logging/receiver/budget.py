@@ -33,6 +33,7 @@ class Budget:
 
     Attributes:
         connections: Connections of all peers; fewer where the process may not have so many descriptors.
+        tls_connections: As many at most on a server with TLS, where each takes more memory.
         connections_per_peer: Connections of one address.
         silent_per_peer: Connections of one address that have shown no valid key, on a server with passwords.
         held: Bytes of all peers.
@@ -40,6 +41,7 @@ class Budget:
     """
 
     connections: int = 1000
+    tls_connections: int = 150
     connections_per_peer: int = 750
     silent_per_peer: int = 50
     held: int = 24 * 1024 * 1024

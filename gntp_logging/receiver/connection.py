@@ -219,7 +219,7 @@ class ClientSession:
     def security(self) -> dict[str, str]:
         """Return the security of the last request and its sender, as fields of a notice."""
         envelope = self.envelope
-        return {"encryption": envelope.cipher_id or "", "hash": envelope.hash_id or "", "peer": self.peer}
+        return {"encryption": envelope.came_by or "", "hash": envelope.hash_id or "", "peer": self.peer}
 
     def asks_to_be_kept(self) -> bool:
         """Tell whether the last request asks for the connection to be kept."""
@@ -245,7 +245,7 @@ class ClientSession:
             GNTPProtocolError: If there is no room to keep the answer until then.
         """
         key, cipher = secured
-        self.stream.transport.write(encode(response, key=key, cipher=cipher, keep_alive=keep_alive))
+        self.stream.write(encode(response, key=key, cipher=cipher, keep_alive=keep_alive))
         waiting = self.stream.unsent
         if waiting:
             try:
@@ -328,7 +328,7 @@ class ClientSession:
         if not self._is_open:
             return  # open() sees it
         if self._refusal:
-            self.stream.transport.write(self._refusal)
+            self.stream.write(self._refusal)
             with contextlib.suppress(OSError):  # closing with bytes unread would take the refusal back
                 self.sock.recv(READ_SIZE)
         self.stream.transport.abort()
@@ -353,8 +353,7 @@ class ClientSession:
 
     async def _close(self) -> None:
         await self.stream.drain()
-        if self.stream.transport.can_write_eof():
-            self.stream.transport.write_eof()
+        self.stream.write_eof()
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._discard(), _LINGER)
 

@@ -11,6 +11,7 @@ came              subscription in clear       subscription by DES   subscription
 in clear          handed on                   handed on             handed on
 by DES            held back                   handed on             handed on
 by AES or 3DES    held back                   held back             handed on
+by TLS            held back                   held back             handed on
 ================  ==========================  ====================  ============================
 
 A NOTIFY may be handed on while the registration of its application may not. Then a REGISTER comes before it that holds
@@ -91,15 +92,16 @@ LOSS_INTERVAL: Final = 60.0
 _ANSWER_LIMITS: Final = Limits(header_block=ANSWER_BYTES, section=ANSWER_BYTES)
 
 # DES is below the others because its key of 56 bits can be searched.
-_STRENGTHS: Final[Mapping[str | None, int]] = {None: 0, "DES": 1, "AES": 2, "3DES": 2}
+_STRENGTHS: Final[Mapping[str | None, int]] = {None: 0, "DES": 1, "AES": 2, "3DES": 2, "TLS": 2}
 
 
 def may_be_handed_on(came_by: str | None, subscribed_by: str | None) -> bool:
     """Tell whether a message may go to a subscriber.
 
     Args:
-        came_by: Cipher with which the message came to the hub; None for clear text.
-        subscribed_by: Cipher with which the subscriber gets its messages; None for clear text.
+        came_by: Cipher with which the message came to the hub, or ``TLS``; None for clear text.
+        subscribed_by: Cipher with which the subscriber gets its messages; None for clear text. That it came by TLS says
+            nothing of that: a hub connects to its subscribers without.
 
     Returns:
         True if the message is at least as safe on its way out as it was on its way in.

@@ -6,7 +6,7 @@ never written. A ``time`` is when it arrived: ISO 8601, with milliseconds and th
 * ``listening``: ``host``, ``port``.
 * ``notify``: ``application``, ``name`` (the type), ``title``, ``text``, ``priority`` (-2 to 2), ``sticky``, ``id``,
   ``coalescing_id``, ``callback_url``, ``icon`` (``{"bytes": n, "sha256": hex}``, ``{"url": text}`` or null),
-  ``headers`` (all of them, as sent), ``encryption`` (AES, 3DES or DES), ``hash`` (MD5, SHA1, SHA256,
+  ``headers`` (all of them, as sent), ``encryption`` (AES, 3DES, DES or TLS), ``hash`` (MD5, SHA1, SHA256,
   SHA384 or SHA512), ``peer``, ``time``, ``incident`` (``Data-Incident``), ``total`` (records that the toast stands
   for, with those that other processes have reported).
 * ``register``: ``application``, ``icon``, ``notifications`` (a list, each with ``name``, ``display_name``, ``enabled``

@@ -60,7 +60,7 @@ class Toast:
         callback_url: What opens on a click; empty when there is none.
         icon: Its own picture, else its type's, else the application's; None when there is none.
         headers: All headers, as sent, cut like the texts.
-        encryption: Name of the cipher; empty for clear text.
+        encryption: Name of the cipher, or ``TLS``; empty for clear text.
         hash_: Name of the key's hash; empty without a key.
         peer: Address of the sender.
         arrived: When it came, in seconds since 1970.
@@ -258,7 +258,7 @@ class Registry:
             callback_url=shown.callback.url if isinstance(shown.callback, URLCallback) else "",
             icon=shown.icon or self._pictures.use(event.icon) or self._pictures.use(application.request.app_icon),
             headers=cut_headers(envelope.headers),
-            encryption=envelope.cipher_id or "",
+            encryption=envelope.came_by or "",
             hash_=envelope.hash_id or "",
             peer=peer,
             react=react,

@@ -13,6 +13,7 @@ import contextlib
 import functools
 import platform
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
@@ -42,6 +43,7 @@ from .protocols import Display, Notice
 from .reactions import MAX_AWAITED, MAX_AWAITED_BYTES, Awaited, AwaitedReactions, ignore
 from .registry import Registry, Toast
 from .socket_stream import READ_SIZE, SocketStream
+from .tls_stream import TLSStream
 
 REQUEST_TIMEOUT: Final = 10.0
 """Seconds for one whole request: the specification's clients send theirs in milliseconds."""
@@ -98,6 +100,7 @@ class Server:
 
     Attributes:
         port: The TCP port it listens on; before ``start`` the one that was asked for, 0 for a free one.
+        tls: The certificate for connections from now on; it may be replaced at any time. None on a server without TLS.
     """
 
     def __init__(
@@ -116,6 +119,7 @@ class Server:
         require_encryption: bool = False,
         minimum_hash: str | None = None,
         numbers: Numbers | None = None,
+        tls: ssl.SSLContext | None = None,
         on_failure: Callable[[Display, Exception], None] = _leave_it,
     ) -> None:
         """Prepare.
@@ -133,9 +137,11 @@ class Server:
             request_timeout: Seconds for one whole request.
             hub: Whether to accept subscriptions, and hand messages on. This needs passwords: a subscription without a
                 key is refused.
-            require_encryption: Whether to refuse what is not encrypted with AES or 3DES.
+            require_encryption: Whether to refuse what comes neither by TLS nor encrypted with AES or 3DES.
             minimum_hash: Hash that keys must be as long as, such as SHA256; None takes every hash.
             numbers: Gives each toast its number; a history's goes on from one run to the next.
+            tls: The server's certificate, as :func:`.tls_stream.server_context` reads it: every connection has TLS
+                then. None for a server without.
             on_failure: Called in the loop with each display that could not show something, and the error. The failure
                 is counted, and reported to the other displays, in any case.
         """
@@ -143,14 +149,15 @@ class Server:
         self._host = host
         self._passwords = (*passwords, *map(_forwarding_password, subscriptions))
         self._limits = limits
-        self._usage = Usage(replace(budget, connections=affordable_connections(budget.connections)))
+        connections = budget.connections if tls is None else min(budget.connections, budget.tls_connections)
+        self._usage = Usage(replace(budget, connections=affordable_connections(connections)))
         self._encrypts_answers = encrypt_answers
         self._request_timeout = request_timeout
         self._registry = Registry()
         self._incidents = Incidents()
         self._mutes = Mutes()
         self._numbers = numbers or Numbers()
-        self._demands = Demands(require_encryption, minimum_hash)
+        self._demands = Demands(require_encryption and tls is None, minimum_hash)
         # One overheard message is enough to subscribe, so a server is a hub only where that was asked for.
         self._refused = {} if hub else {SubscribeRequest.message_type: NO_HUB}
         self._hub = Hub(platform.node(), self._notice_from_thread, self._registry.with_pictures)
@@ -163,6 +170,7 @@ class Server:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing = False
         self.port: int = port
+        self.tls: ssl.SSLContext | None = tls
 
     @property
     def display_failures(self) -> int:
@@ -227,8 +235,8 @@ class Server:
         """Give a connection a place; it counts from here on, before a byte is read."""
         connection = ClientSession(
             sock,
-            SocketStream(self._scratch),
-            RequestReader(self._passwords, self._limits, self._refused, self._demands),
+            SocketStream(self._scratch) if self.tls is None else TLSStream(self._scratch, self.tls),
+            RequestReader(self._passwords, self._limits, self._refused, self._demands, has_tls=self.tls is not None),
             peer,
             group_of(peer),
             self._usage,
@@ -337,7 +345,7 @@ class Server:
             The reaction that the sender awaits; None if it awaits none.
         """
         awaited = None
-        came_by = connection.envelope.cipher_id
+        came_by = connection.envelope.came_by
         if isinstance(request, RegisterRequest):
             self._registry.register(request, came_by)
             self._notice(

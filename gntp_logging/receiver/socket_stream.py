@@ -80,6 +80,15 @@ class SocketStream(asyncio.BufferedProtocol):
         if self._is_lost:
             raise self._error or ConnectionResetError("the connection was closed")
 
+    def write(self, data: bytes) -> None:
+        """Write as soon as the system takes it."""
+        self.transport.write(data)
+
+    def write_eof(self) -> None:
+        """Shut down our side; the peer's stays open."""
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+
     @property
     def unsent(self) -> int:
         """How many bytes the system has not taken yet."""

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from gntp_logging.alerts.alert import Alert, AlertFactory
 from gntp_logging.alerts.context import Context
+from gntp_logging.alerts.fingerprint import RawCall, is_place_alone, normalized, raw_fingerprint, redacted
 from gntp_logging.alerts.levels import LevelMap
 from gntp_logging.alerts.templates import Template
 from tests.support import whole
@@ -502,5 +503,95 @@ def test_an_alerts_fields_stand_in_the_order_in_which_they_are_built() -> None:
     """``AlertFactory.from_record`` builds the tuple by position, which no type checker looks into."""
     assert Alert._fields == (
         "level", "event", "priority", "sticky", "title", "text", "icon", "url", "level_name", "created",
-        "fingerprint", "context", "url_parts", "exc_type", "logger", "failures", "draft",
+        "fingerprint", "context", "url_parts", "exc_type", "logger", "failures", "count", "draft",
     )  # fmt: skip
+
+
+# -- What is known without an alert ------------------------------------------------------------------
+
+
+TRACEBACK = 'Traceback (most recent call last):\n  File "/srv/shop.py", line 3, in pay\n    x()\nValueError: no'
+
+
+class Printing:
+    """An argument that prints what it was given."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+
+PIECES = st.sampled_from(["", "x", *TRACEBACK.split("\n"), TRACEBACK, f"\n{TRACEBACK}", "\n", "Stack (most recent"])
+SAID = st.lists(PIECES, max_size=3).map("".join)
+ARGUMENTS = st.one_of(
+    SAID, SAID.map(Printing), SAID.map(ValueError), st.integers(0, 11), st.none(), st.floats(), st.just(Unprintable())
+)
+TEMPLATES = st.sampled_from(
+    ["order %s failed: %s", "%s%cfailed%s", "%s: %s", "%s", "failed:\n%s", "failed %(a)s", "%d failed %s"]
+)
+
+
+@given(TEMPLATES, st.lists(st.lists(ARGUMENTS, min_size=1, max_size=3), min_size=2, max_size=2))
+def test_what_is_known_by_its_place_has_the_fingerprint_of_its_place(template: str, both: list[list[Any]]) -> None:
+    """Whatever the arguments are: no message is looked at that might hold a traceback."""
+    factory = AlertFactory("shop", LevelMap(), 1000)
+    found = []
+    for arguments in both:
+        made = record(template, *([{"a": arguments[0]}] if "(a)" in template else arguments), funcName="pay")
+        raw = factory.from_record(made).fingerprint
+        place = factory.place_of(made)
+        if place is not None:
+            found.append(normalized(redacted(raw, str)))
+            assert place == raw_fingerprint(raw) or not is_template_alone(template)
+    assert len(set(found)) <= 1 or not is_template_alone(template)
+
+
+def is_template_alone(template: str) -> bool:
+    """Tell whether a template makes calls known."""
+    return is_place_alone(RawCall(40, "shop", "shop.py", "pay", template, ""))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"args": None},
+        {"exc_info": (ValueError, ValueError("no"), None)},
+        {"exc_text": "ValueError: no"},
+        {"stack_info": "Stack (most recent call last):"},
+        {"gntp": {"priority": 2}},
+        {"levelno": True},
+        {"levelno": 40.0},
+        {"created": 5},
+        {"msg": Printing("order %s failed")},
+        {"name": ["shop"]},
+        {"pathname": None},
+        {"funcName": None},
+        {"args": ("a\nb",)},
+        {"args": (Printing("a\nb"),)},
+        {"msg": "order %(a)s failed", "args": {"a": "b\nc"}},
+    ],
+)
+def test_a_record_of_which_only_its_alert_tells_has_no_place(odd: dict[str, Any]) -> None:
+    """It has something to say beside its arguments, or is of odd kinds."""
+    factory = AlertFactory("shop", LevelMap(), 1000)
+    usual = record("order %s failed", "7", funcName="pay")
+    assert factory.place_of(usual) == (40, "shop.orders", __file__, "pay", "order %s failed")
+    usual.__dict__.update(odd)
+    assert factory.place_of(usual) is None
+    usual.__dict__.clear()
+    assert factory.place_of(usual) is None
+
+
+def test_what_the_user_wants_to_see_of_each_record_needs_each_record() -> None:
+    """A function, or a template; what is read for the text alone may be some milliseconds old."""
+    assert not AlertFactory("shop", LevelMap(), 1000, context=Context({"a": 1})).needs_each_record
+    for options in (
+        {"url": Template("https://t/{name}")},
+        {"title": Template("{name}")},
+        {"title": str},
+        {"fingerprint": str},
+        {"context": Context(None, lambda _: {})},
+    ):
+        assert AlertFactory("shop", LevelMap(), 1000, **options).needs_each_record

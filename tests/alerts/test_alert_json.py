@@ -36,6 +36,7 @@ ALERTS = st.builds(
     draft=st.none(),
     exc_type=TEXTS,
     logger=TEXTS,
+    count=st.integers(1, 2**53 - 1),
 )
 
 
@@ -78,6 +79,7 @@ def test_the_form_is_the_one_that_other_releases_read() -> None:
         "context": [["machine", "web-3"]],
         "exc_type": "",
         "logger": "shop",
+        "count": 1,
     }
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from gntp_logging.commands import arguments
 from gntp_logging.commands.cli import main
+from gntp_logging.receiver.tls_stream import server_context
+from tests.certificates import Issuer
 from tests.conftest import Write
 from tests.support import RunningReceiver, running_receiver
 
@@ -171,3 +173,48 @@ def test_what_is_no_age_names_what_is_one(value: str) -> None:
     """With an example."""
     with pytest.raises(argparse.ArgumentTypeError, match="allowed is a number and one of s, m, h, d and w, as in 90m"):
         arguments.age(value)
+
+
+class TestTLS:
+    """``--tls`` and ``--tls-ca``, for each command that names a server."""
+
+    def test_an_argument_comes_before_the_environment_and_that_before_the_file(
+        self, write: Write, monkeypatch: pytest.MonkeyPatch, issuer: Issuer, certificate: Path
+    ) -> None:
+        """Only the issuer's file is enough for this server, so that each step tells who was asked."""
+        with running_receiver(tls=server_context(certificate)) as receiver:
+            path = str(write(f"[gntp]\nhost = '127.0.0.1'\nport = {receiver.port}\ntls = '{issuer.file}'\n"))
+            assert main(["send", "a", "", "--config", path]) == 0
+            assert main(["send", "b", "", "--config", path, "--tls"]) == 1
+            monkeypatch.setenv("GNTP_TLS", "0")
+            assert main(["send", "c", "", "--config", path]) == 1
+            monkeypatch.setenv("GNTP_TLS", "1")
+            assert main(["send", "d", "", "--config", path]) == 1
+            assert main(["send", "e", "", "--config", path, "--tls-ca", str(issuer.file)]) == 0
+            monkeypatch.setenv("GNTP_TLS", str(issuer.file))
+            assert main(["send", "f", "", "--config", path]) == 0
+            assert [toast.title for toast in receiver.toasts] == ["a", "e", "f"]
+
+    @pytest.mark.parametrize(
+        "arguments", [["send", "t", "x"], ["check"], ["demo", "--host", "desk"], ["check", "--text", "x"]]
+    )
+    def test_a_file_that_cannot_be_read_is_named(
+        self, arguments: list[str], capsys: pytest.CaptureFixture[str], root_as_it_was: None
+    ) -> None:
+        """By its argument, with 2."""
+        assert main([*arguments, "--tls-ca", "nowhere.pem"]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "--tls-ca: cannot read 'nowhere.pem': No such file or directory" in line
+
+    @pytest.mark.parametrize("command", [["send", "t"], ["check"], ["demo"], ["listen"]])
+    def test_one_of_them_is_enough(self, command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+        """Both contradict each other."""
+        with pytest.raises(SystemExit):
+            main([*command, "--tls", "--tls-ca", "x"])
+        assert "not allowed with" in capsys.readouterr().err
+
+    def test_the_variable_is_named(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        """Where it is the variable that is wrong."""
+        monkeypatch.setenv("GNTP_TLS", "nowhere.pem")
+        assert main(["send", "t", "x"]) == 2
+        assert "GNTP_TLS: cannot read 'nowhere.pem'" in capsys.readouterr().err

@@ -9,10 +9,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from gntp_logging.commands.cli import main
+from gntp_logging.receiver.tls_stream import server_context
+from tests.certificates import Issuer
 from tests.support import RunningReceiver, ScriptedServer, answer_error, free_port, running_receiver, said
 
 TIMEOUT = 60.0
@@ -282,3 +285,23 @@ def test_diagnosis_is_silent_only_during_the_demo() -> None:
     assert main(["demo", "--host", "127.0.0.1", "--port", str(free_port())]) == 1
 
     assert logging.raiseExceptions is True
+
+
+def test_tls_is_for_a_server_that_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """The demo's own receiver has no certificate."""
+    for arguments in (["--tls"], ["--tls-ca", "issuer.pem"]):
+        assert main(["demo", *arguments]) == 2
+        assert "name it with --host" in capsys.readouterr().err
+
+
+def test_a_server_with_tls_shows_the_demo(
+    issuer: Issuer, certificate: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The summary says how the alerts went."""
+    with running_receiver(["secret"], tls=server_context(certificate)) as receiver:
+        where = ["--host", "localhost", "--port", str(receiver.port), "--password", "secret"]
+        assert main(["demo", *where, "--tls-ca", str(issuer.file)]) == 0
+        assert {toast.encryption for toast in receiver.toasts} == {"TLS"}
+        assert "by TLS; AES, key hashed with SHA256" in capsys.readouterr().out
+        assert main(["demo", *where, "--tls"]) == 1
+    assert "from an issuer that is not trusted here" in capsys.readouterr().err

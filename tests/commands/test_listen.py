@@ -25,12 +25,23 @@ from gntp_logging.commands.cli import main
 from gntp_logging.commands.listen import Stop, is_loopback
 from gntp_logging.gntp.ciphers import AES
 from gntp_logging.gntp.connections import GNTPClient
-from gntp_logging.gntp.exceptions import GNTPAuthenticationError
+from gntp_logging.gntp.exceptions import GNTPAuthenticationError, GNTPTLSError
 from gntp_logging.gntp.models import Event, Notification
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, SubscribeRequest
+from gntp_logging.gntp.tls import ClientTLS
 from gntp_logging.receiver.displays import DISPLAYS, Kind
 from gntp_logging.receiver.registry import Toast
-from tests.support import PATIENCE, ScriptedServer, free_port, receive_request, send_response, wait_until
+from gntp_logging.receiver.tls_stream import server_context
+from tests.certificates import Issuer
+from tests.support import (
+    PATIENCE,
+    ScriptedServer,
+    free_port,
+    receive_request,
+    running_receiver,
+    send_response,
+    wait_until,
+)
 
 pytestmark = pytest.mark.usefixtures("no_variables")
 
@@ -176,6 +187,20 @@ def test_a_handler_finds_it_and_its_alert_is_a_box(tmp_path: Path) -> None:
         (
             ["--password", "x", "--require-encryption", "--subscribe-to", "localhost", "--encryption", "DES"],
             "--require-encryption refuses what a hub sends with --encryption DES: choose AES or 3DES",
+        ),
+        (["--tls-key", "x"], "--tls-key is the key of a certificate: give --tls-cert as well"),
+        (["--tls"], "--tls and --tls-ca are for --subscribe-to; to take connections by TLS, give --tls-cert"),
+        (["--tls-ca", "x"], "--tls and --tls-ca are for --subscribe-to"),
+        (["--tls-cert", "/nonexistent"], "--tls-cert: cannot read '/nonexistent': No such file or directory"),
+        (["--tls-cert", "/dev/null", "--tls-key", "/nonexistent"], "--tls-key: cannot read '/nonexistent': No such"),
+        (["--tls-cert", "/dev/null"], "--tls-cert: cannot use '/dev/null': there are not both a certificate and a key"),
+        (
+            ["--tls-cert", "/dev/null", "--password", "x", "--subscribe-to", "localhost"],
+            "--subscribe-to: a hub connects without TLS to hand on what it gets: leave --tls-cert out",
+        ),
+        (
+            ["--password", "x", "--subscribe-to", "localhost", "--tls-ca", "/nonexistent"],
+            "--tls-ca: cannot read '/nonexistent': No such file or directory",
         ),
         (["--subscribe-to", "hub"], "--subscribe-to needs the hub's password"),
         (["--subscribe-to", "hub", "--password", "x"], "needs --bind with an address that the hub can reach"),
@@ -712,3 +737,78 @@ def test_a_subscription_is_encrypted(encryption: list[str], cipher: str) -> None
     finally:
         desk.end()
         hub.end()
+
+
+# -- TLS -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.program
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs SIGHUP")
+def test_the_certificate_is_read_again_on_sighup(issuer: Issuer, tmp_path: Path) -> None:
+    """One that cannot be used leaves the old one in force. Each time is one line on stderr."""
+    file = tmp_path / "desk.pem"
+    file.write_bytes(issuer.issue("desk.example").read_bytes())
+    listening = Listening("--tls-cert", str(file), "--require-encryption")
+    stderr = listening.process.stderr
+    assert stderr is not None
+
+    def is_for(host: str) -> bool:
+        with GNTPClient("127.0.0.1", listening.port, PATIENCE, tls=issuer.file) as client:
+            client._channel._tls = ClientTLS(issuer.file, host)
+            try:
+                return client.process_request(REGISTER) is not None
+            except GNTPTLSError:
+                return False
+
+    try:
+        assert [is_for("desk.example"), is_for("lab.example")] == [True, False]
+        file.write_text("half a certificate")
+        listening.process.send_signal(signal.SIGHUP)
+        line = stderr.readline()
+        assert line.startswith(f"gntp-logging listen: --tls-cert: cannot use '{file}': ")
+        assert line.endswith("; the certificate that was read before stays\n")
+        assert is_for("desk.example")
+        file.write_bytes(issuer.issue("lab.example").read_bytes())
+        listening.process.send_signal(signal.SIGHUP)
+        assert stderr.readline() == "gntp-logging listen: the certificate was read again\n"
+        assert [is_for("desk.example"), is_for("lab.example")] == [False, True]
+        file.unlink()
+        listening.process.send_signal(signal.SIGHUP)
+        assert "--tls-cert: cannot read" in stderr.readline()
+        assert is_for("lab.example")
+    finally:
+        assert listening.end() == (0, "")
+
+
+@pytest.mark.program
+def test_a_desktop_subscribes_to_a_hub_by_tls(issuer: Issuer, certificate: Path) -> None:
+    """What the hub then hands on is encrypted with the subscription's cipher."""
+    hub = Listening("--password", "secret", "--hub", "--tls-cert", str(certificate))
+    desk = Listening(
+        "--password", "secret", "--subscribe-to", f"127.0.0.1:{hub.port}", "--tls-ca", str(issuer.file)
+    )  # fmt: skip
+    try:
+        subscribed = hub.next_of("subscribe")
+        assert (subscribed["encryption"], subscribed["ttl"] > 0) == ("TLS", True)
+        with GNTPClient("127.0.0.1", hub.port, PATIENCE, "secret", tls=issuer.file) as client:
+            client.process_request(REGISTER)
+            client.process_request(NotifyRequest("shop", Notification("Info", "by TLS")))
+        assert hub.next_of("notify")["encryption"] == "TLS"
+        shown = desk.next_of("notify")
+        assert (shown["title"], shown["encryption"]) == ("by TLS", "AES")
+    finally:
+        assert desk.end() == (0, "")
+        assert hub.end() == (0, "")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--tls"]])
+def test_a_hub_that_cannot_be_subscribed_to_by_tls_is_named(
+    arguments: list[str], certificate: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the reason: it wants TLS, or its issuer is not trusted here."""
+    with running_receiver(["x"], hub=True, tls=server_context(certificate)) as hub:
+        where = f"localhost:{hub.port}"
+        assert main(["listen", "--port", "0", "--password", "x", "--subscribe-to", where, *arguments]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"cannot subscribe to {where}: " in line
+    assert ("from an issuer that is not trusted here" if arguments else "this server expects TLS") in line

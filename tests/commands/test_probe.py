@@ -15,8 +15,12 @@ from gntp_logging.gntp.wire import RequestReader
 from gntp_logging.receiver.reactions import Reaction
 from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.server import Receiver, Server
+from gntp_logging.receiver.tls_stream import server_context
+from tests.certificates import Issuer
+from tests.conftest import Write
 from tests.support import (
     Recorder,
+    RunningReceiver,
     ScriptedServer,
     answer_error,
     answer_ok,
@@ -267,3 +271,93 @@ def test_the_advice_fits_the_code(capsys: pytest.CaptureFixture[str], code: int,
     with ScriptedServer(answer_error(code)) as server:
         assert main(["check", "--port", str(server.port), "--wait", "0"]) == 1
     assert f"-> {advice}" in capsys.readouterr().out
+
+
+def test_a_server_with_tls(issuer: Issuer, certificate: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every step goes by TLS, and one of its own tells the version and the certificate's end."""
+    with Receiver(Server([Clicking()], passwords=["secret"], tls=server_context(certificate))) as receiver:
+        arguments = ["--host", "localhost", "--port", str(receiver.port), "--password", "secret"]
+        assert main(["check", *arguments, "--tls-ca", str(issuer.file)]) == 0
+    output = capsys.readouterr().out
+    assert f"localhost, port {receiver.port}, by TLS, with a password (SHA256)" in output
+    assert re.search(r"ok    TLS +[\d.]+ ms  TLSv1\.[23], with a certificate until 20\d\d-\d\d-\d\d\n", output)
+    assert re.search(r"ok    Keep-Alive ", output)
+    assert re.search(r"ok    callback ", output)
+    assert "FAIL" not in output
+
+
+@pytest.mark.parametrize(
+    ("make", "words", "advice"),
+    [
+        pytest.param(
+            lambda issuer, _: issuer.issue(begins=-9, ends=-2), "has expired", "let the server have a new one",
+            id="expired",
+        ),
+        pytest.param(
+            lambda issuer, _: issuer.issue("other.example"), "is for another name", "give the host by a name",
+            id="another name",
+        ),
+        pytest.param(
+            lambda _, folder: Issuer(folder).issue(), "from an issuer that is not trusted here", "trust it by a file",
+            id="another issuer",
+        ),
+    ],
+)  # fmt: skip
+def test_a_certificate_that_is_not_good(
+    issuer: Issuer,
+    tmp_path: Path,
+    make: Callable[[Issuer, Path], Path],
+    words: str,
+    advice: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Fails at the step TLS, with its reason and what to do; nothing else is tried."""
+    with running_receiver(tls=server_context(make(issuer, tmp_path))) as receiver:
+        arguments = ["--host", "localhost", "--port", str(receiver.port), "--tls-ca", str(issuer.file)]
+        assert main(["check", *arguments, "--wait", "0"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    (at,) = [number for number, line in enumerate(lines) if "FAIL" in line]
+    assert " TLS " in lines[at]
+    assert words in lines[at]
+    assert f"-> {advice}" in lines[at + 1]
+    assert len(lines) == at + 2
+
+
+def test_a_server_without_tls(receiver: RunningReceiver, capsys: pytest.CaptureFixture[str]) -> None:
+    """It says so, and what to do."""
+    assert main(["check", "--port", str(receiver.port), "--tls", "--wait", "0"]) == 1
+    output = capsys.readouterr().out
+    assert re.search(
+        r"FAIL  TLS .* the server speaks no TLS\n.*-> check the port, and let the server speak TLS", output
+    )
+    assert "REGISTER" not in output
+
+
+def test_a_server_that_hangs_in_the_handshake(capsys: pytest.CaptureFixture[str]) -> None:
+    """As some do that wait for a line of GNTP."""
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        while sock.recv(65536):
+            pass
+
+    with ScriptedServer(serve) as server:
+        assert main(["check", "--port", str(server.port), "--tls", "--wait", "0", "--timeout", "0.2"]) == 1
+    output = capsys.readouterr().out
+    assert re.search(r"FAIL  TLS .* no TLS handshake within 0.2 s\n.*may speak no TLS: try without --tls", output)
+
+
+def test_a_server_that_wants_tls(certificate: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And is asked in clear: the advice names the arguments."""
+    with running_receiver(tls=server_context(certificate)) as receiver:
+        assert main(["check", "--port", str(receiver.port), "--wait", "0"]) == 1
+    output = capsys.readouterr().out
+    assert "this server expects TLS" in output
+    assert "-> give --tls or --tls-ca FILE" in output
+
+
+def test_a_file_with_tls_is_checked_through_its_handler(issuer: Issuer, certificate: Path, write: Write) -> None:
+    """The last alert goes by TLS as well."""
+    with running_receiver(tls=server_context(certificate)) as receiver:
+        path = write(f"[gntp]\nhost = 'localhost'\nport = {receiver.port}\ntls = '{issuer.file}'\n")
+        assert main(["check", "--config", str(path), "--wait", "0"]) == 0
+        assert {toast.encryption for toast in receiver.toasts} == {"TLS"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from gntp_logging.commands.cli import main
 from gntp_logging.receiver.reactions import Reaction
 from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.server import Receiver, Server
+from gntp_logging.receiver.tls_stream import server_context
+from tests.certificates import Issuer
 from tests.support import Recorder, RunningReceiver, free_port, running_receiver
 
 pytestmark = pytest.mark.usefixtures("no_variables", "no_input")
@@ -254,3 +257,30 @@ def test_what_powershell_pipes(receiver: RunningReceiver) -> None:
     command = [sys.executable, "-m", "gntp_logging", "send", "--port", str(receiver.port), "t"]
     subprocess.run(command, input="\ufeffbüro\r\n".encode(), check=True, timeout=30)
     assert receiver.toasts[0].text == "büro"
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        pytest.param(lambda issuer: issuer.issue(begins=-9, ends=-2), "certificate has expired", id="expired"),
+        pytest.param(lambda issuer: issuer.issue("other.example"), "is for another name", id="another name"),
+    ],
+)
+def test_a_certificate_that_is_not_good_is_named(
+    issuer: Issuer, make: Callable[[Issuer], Path], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With what to do, in one line; there is no doubt that a server runs."""
+    with running_receiver(tls=server_context(make(issuer))) as receiver:
+        assert send(receiver, "title", "", "--tls-ca", str(issuer.file)) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line
+    assert "is a GNTP server running" not in line
+    assert receiver.toasts == []
+
+
+def test_a_reaction_comes_by_tls(issuer: Issuer, certificate: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On the connection of its notification."""
+    with Receiver(Server([Reacting(Reaction.CLICKED)], tls=server_context(certificate))) as receiver:
+        arguments = ["--host", "localhost", "--port", str(receiver.port), "--tls-ca", str(issuer.file)]
+        assert main(["send", "Deploy?", "", "--wait", "20", *arguments]) == 0
+    assert capsys.readouterr().out == "CLICKED\n"

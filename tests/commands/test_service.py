@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from gntp_logging.commands.cli import main
 from gntp_logging.commands.service import UNIT, _quoted, launchd_agent, logon_task
+from tests.certificates import Issuer
 from tests.peers import require_program
 from tests.support import free_port
 
@@ -84,6 +85,36 @@ def test_show_prints_what_install_writes(
     assert f"systemctl --user enable --now {UNIT}" in said
     given = subprocess.run([*command, "--help"], capture_output=True, check=False, timeout=60)
     assert given.returncode == 0
+
+
+@linux
+def test_the_files_of_tls_are_absolute_and_read_before(
+    certificate: Path,
+    issuer: Issuer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A certificate that cannot be used is refused now, rather than at each start."""
+    monkeypatch.chdir(tmp_path)
+    Path("desk.pem").write_bytes(certificate.read_bytes())
+    Path("team.pem").write_bytes(issuer.file.read_bytes())
+    Path("password").write_text("hunter2-and-more", "utf-8")
+    assert main(["service", "show", "--display", "json", "--tls-cert", "desk.pem", "--tls-key", "desk.pem"]) == 0
+    command = words_of(capsys.readouterr().out)
+    assert command[command.index("--tls-cert") :][:4] == [
+        "--tls-cert",
+        str(tmp_path / "desk.pem"),
+        "--tls-key",
+        str(tmp_path / "desk.pem"),
+    ]
+    more = ["--display", "json", "--password-file", "password", "--subscribe-to", "localhost"]
+    for option, *rest in (["--tls"], ["--tls-ca", "team.pem"]):
+        assert main(["service", "show", *more, option, *rest]) == 0
+        command = words_of(capsys.readouterr().out)
+        assert command[command.index(option) + 1 :][: len(rest)] == [str(tmp_path / file) for file in rest]
+    assert main(["service", "install", "--display", "json", "--tls-cert", "team.pem"]) == 2
+    assert "--tls-cert: cannot use" in capsys.readouterr().err
 
 
 @linux

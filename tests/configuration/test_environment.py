@@ -30,7 +30,7 @@ class TestTheEnvironment:
             "ICON": "https://x/i.png", "TITLE": "{name}", "URL": "https://x/{name}", "CONTEXT": '{"a": 1}',
             "APP_PACKAGES": '["shop"]',
             "REDACT": '["x+"]', "REDACT_KEEP": '["sid"]', "MAX_TEXT": "0", "REPEAT_WINDOW": "0", "BURST": "1",
-            "RATE": "0.5",
+            "RATE": "0.5", "TLS": "1",
             "FINGERPRINT": "os.path.join", "QUEUE_SIZE": "3", "MAX_AGE": "4", "SHUTDOWN_TIMEOUT": "0",
             "ON_ERROR": "builtins.print", "ENABLED": "true",
         }  # fmt: skip
@@ -43,7 +43,7 @@ class TestTheEnvironment:
         }
         numbers: Mapping[str, object] = {
             "port": 2, "timeout": 0.5, "max_text": 0, "repeat_window": 0.0, "burst": 1, "rate": 0.5, "queue_size": 3,
-            "max_age": 4.0, "shutdown_timeout": 0.0, "enabled": True,
+            "max_age": 4.0, "shutdown_timeout": 0.0, "enabled": True, "tls": True,
         }  # fmt: skip
         expected: dict[str, Any] = {**given, **numbers}
         assert state(handler) == state(GNTPHandler(**expected))
@@ -74,6 +74,7 @@ class TestTheEnvironment:
             ("GNTP_LEVELS", "x", "GNTP_LEVELS: allowed is a mapping"),
             ("GNTP_TIMEOUT", "nan", "GNTP_TIMEOUT: allowed is a number of seconds"),
             ("GNTP_ENCRYPTION", "AES", "GNTP_ENCRYPTION: "),
+            ("GNTP_TLS", "yes", "GNTP_TLS: cannot read 'yes': No such file or directory"),
             ("GNTP_REDACT", "[1]", "GNTP_REDACT: allowed is a list of regular expressions"),
         ],
     )

@@ -22,6 +22,7 @@ from gntp_logging import GNTPHandler
 from gntp_logging.config import ConfigurationError, from_env, load
 from gntp_logging.configuration.environment import Overrides
 from gntp_logging.configuration.logging_file import find, read
+from tests.certificates import Issuer
 from tests.conftest import Write
 
 pytestmark = pytest.mark.usefixtures("no_variables", "root_as_it_was")
@@ -569,3 +570,26 @@ def test_a_configuration_shows_no_password_in_its_repr(write: Write) -> None:
     """Reprs stand in tracebacks and in logs."""
     file, overrides = read(write("[gntp]\npassword = 'hunter2'")), Overrides({"password": "hunter3"})
     assert "hunter" not in repr(file) + repr(file.handlers(overrides)) + repr(overrides)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("alerts.toml", "[gntp]\ntls = '{}'\n"),
+        ("alerts.json", '{{"gntp": {{"tls": "{}"}}}}'),
+        (
+            "whole.json",
+            (
+                '{{"version": 1, "disable_existing_loggers": false,'
+                ' "handlers": {{"x": {{"class": "gntp_logging.GNTPHandler", "tls": "{}"}}}}}}'
+            ),
+        ),
+    ],
+)
+@pytest.mark.usefixtures("root_as_it_was")
+def test_tls_is_an_option_like_the_others(write: Write, issuer: Issuer, name: str, text: str) -> None:
+    """A file of issuers in each language; one that cannot be read is named with the file and the option."""
+    (handler,) = load(write(text.format(issuer.file.as_posix()), name))
+    assert handler.destination.tls == issuer.file.as_posix()
+    with pytest.raises(ConfigurationError, match=rf"{name}: .*tls: cannot read 'nowhere.pem'"):
+        load(write(text.format("nowhere.pem"), name))

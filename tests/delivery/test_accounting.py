@@ -7,9 +7,10 @@ import contextlib
 import logging
 import logging.config
 import os
-import re
+import socket
 import sys
 import threading
+import zlib
 from typing import Any
 
 import pytest
@@ -25,12 +26,13 @@ from hypothesis.stateful import (
 )
 
 from gntp_logging import GNTPHandler
-from gntp_logging.receiver.registry import Toast
-from gntp_logging.receiver.server import Receiver, Server
+from gntp_logging.delivery.data_headers import COUNT
+from gntp_logging.gntp.requests import NotifyRequest
 from tests.delivery.test_fork import exit_code, in_child
-from tests.support import PATIENCE, Recorder, free_port, wait_until
+from tests.support import PATIENCE, ScriptedServer, free_port, requests_of, send_response, wait_until
 
 TEXTS = ["the disk is full", "no answer from the bank", "order 4711 was not paid"]
+TEMPLATES = ["order %d was not paid", "mail %d came back", "%s"]
 
 
 def sys_exit(*_: object) -> None:
@@ -38,10 +40,38 @@ def sys_exit(*_: object) -> None:
     sys.exit("an alert is lost")
 
 
-def told(toast: Toast) -> int:
-    """Return how many records a toast stands for."""
-    count = re.match(r"([\d,]+) (?:× |more alerts: )", toast.title)
-    return int(count[1].replace(",", "")) if count else 1
+class Desktop:
+    """A server's function: one keeps its connections, so that requests come in pipelines; another closes each.
+
+    Attributes:
+        counts: What the newest notification of each toast said that it stands for.
+    """
+
+    def __init__(self, *, keeps: bool, stumbles: bool) -> None:
+        self.counts: dict[str, int] = {}
+        self._keeps = keeps
+        self._stumbles = stumbles
+        self._stumbled: set[str] = set()
+
+    def __call__(self, sock: socket.socket, _number: int) -> None:
+        """Answer one connection; of a server that stumbles each third alert has to be sent twice."""
+        for request in requests_of(sock):
+            if isinstance(request, NotifyRequest) and self._stumbles_over(request.notification.id_ or ""):
+                send_response(sock, "-ERROR", keep_alive=self._keeps, Error_Code="500", Error_Description="no")
+            else:
+                if isinstance(request, NotifyRequest):
+                    self.counts[request.notification.coalescing_id or ""] = int(
+                        str(dict(request.app_specific_headers or ())[COUNT])
+                    )
+                send_response(sock, keep_alive=self._keeps, Response_Action=request.message_type)
+            if not self._keeps:
+                return
+
+    def _stumbles_over(self, id_: str) -> bool:
+        if not self._stumbles or id_ in self._stumbled or zlib.crc32(id_.encode()) % 3:
+            return False
+        self._stumbled.add(id_)
+        return True
 
 
 class HandlerMachine(RuleBasedStateMachine):
@@ -49,9 +79,8 @@ class HandlerMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.recorder = Recorder()
         self.port = free_port()
-        self.server: Receiver | None = None
+        self.server: ScriptedServer | None = None
         self.logged = 0
         self.is_forgotten = False
         self.idle_threads = _thread._count()
@@ -62,9 +91,12 @@ class HandlerMachine(RuleBasedStateMachine):
         repeat_window=st.sampled_from([0, 60]),
         on_error=st.sampled_from([None, sys_exit]),
         is_up=st.booleans(),
+        keeps=st.booleans(),
+        stumbles=st.booleans(),
     )
-    def begin(self, *, is_up: bool, **options: Any) -> None:
-        """Make the handler, with any options."""
+    def begin(self, *, is_up: bool, keeps: bool, stumbles: bool, **options: Any) -> None:
+        """Make the handler, with any options, and a server of any kind."""
+        self.desktop = Desktop(keeps=keeps, stumbles=stumbles)
         self.handler = GNTPHandler(
             host="127.0.0.1", port=self.port, app_name="shop", shutdown_timeout=PATIENCE, timeout=PATIENCE, **options
         )
@@ -89,6 +121,13 @@ class HandlerMachine(RuleBasedStateMachine):
             self.logger.log(level, text)
         self.logged += len(texts)
 
+    @rule(template=st.sampled_from(TEMPLATES), count=st.sampled_from([1, 2, 30]), level=st.sampled_from([40, 50]))
+    def log_repeats(self, template: str, count: int, level: int) -> None:
+        """Log a call with an argument, of whose repeats no alert is made where the template says something."""
+        for number in range(count):
+            self.logger.log(level, template, number)
+        self.logged += count
+
     @rule(texts=st.lists(st.sampled_from(TEXTS), min_size=1, max_size=3))
     def log_in_a_new_thread(self, texts: list[str]) -> None:
         """Log in a thread that may have the number of one that has ended."""
@@ -105,8 +144,7 @@ class HandlerMachine(RuleBasedStateMachine):
         if self.is_up:
             assert settled
             assert stats.queued == 0
-            on_the_desktop = {toast.coalescing_id: told(toast) for toast in self.recorder.toasts}
-            assert sum(on_the_desktop.values()) == stats.shown + stats.folded + stats.digested
+            assert sum(self.desktop.counts.values()) == stats.shown + stats.folded + stats.digested
 
     @rule()
     def close(self) -> None:
@@ -130,21 +168,22 @@ class HandlerMachine(RuleBasedStateMachine):
 
         def work() -> bool:
             for _ in range(number):
-                self.logger.error("in the child")
+                self.logger.error("the child's %d", number)
             delivered = self.handler.flush(PATIENCE) or not self.is_up
             return delivered and self.handler.stats().accepted == number
 
         if self.is_up:
             self.flush()  # what arrives from now on is the child's
-        own = list(self.recorder.toasts)
+        own = dict(self.desktop.counts)
         assert exit_code(in_child(work)) == 0
-        self.recorder.toasts[:] = own
+        self.desktop.counts = own
 
     @precondition(lambda self: not self.is_up)
     @rule()
     def server_up(self) -> None:
         """Start the server."""
-        self.server = Receiver(Server([self.recorder], port=self.port)).start()
+        self.server = ScriptedServer(self.desktop, self.port)
+        self.server.__enter__()
 
     @precondition(lambda self: self.is_up)
     @rule()
@@ -152,7 +191,7 @@ class HandlerMachine(RuleBasedStateMachine):
         """Stop it, in the middle of whatever it does."""
         assert self.server is not None
         self.handler.flush(PATIENCE)  # what it has shown without an answer it would show twice
-        self.server.stop()
+        self.server.__exit__()
         self.server = None
 
     @invariant()
@@ -168,7 +207,7 @@ class HandlerMachine(RuleBasedStateMachine):
         """End the server and the handler, also where a rule or the last flush has failed: later tests count threads."""
         with contextlib.ExitStack() as ends:
             if self.server is not None:
-                ends.callback(self.server.stop)
+                ends.push(self.server)
             ends.callback(self.handler.close)
             if self.server is not None:
                 self.flush()

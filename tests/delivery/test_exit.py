@@ -85,6 +85,35 @@ def test_the_first_record_at_exit_is_delivered_too() -> None:
     assert (result.stdout, result.stderr) == ("1\n", "")
 
 
+def test_a_repeat_at_exit_is_delivered() -> None:
+    """Though no alert is made of it, nothing of it waits when the logging call returns."""
+    program = """
+        import atexit, logging, sys
+
+        def log():
+            for number in range(5):
+                logging.getLogger("orders").error("order %d was not paid", number)
+                waits.append(handler.stats().queued)
+
+        def log_and_tell():
+            waits.clear()
+            log()
+            print(waits)
+
+        atexit.register(log_and_tell)
+        import gntp_logging
+        waits = []
+        handler = gntp_logging.GNTPHandler(port=int(sys.argv[1]))
+        logging.getLogger().addHandler(handler)
+        log()
+        handler.flush(10)
+    """
+    with running_receiver() as receiver:
+        result = run_program(program, receiver.port)
+        assert receiver.toasts[-1].title.startswith("10 × order ")
+    assert (result.stdout, result.stderr) == ("[0, 0, 0, 0, 0]\n", "")
+
+
 def test_a_handler_that_dict_config_has_replaced_is_drained() -> None:
     """After a second dictConfig the old handler is in none of logging's lists."""
     program = """

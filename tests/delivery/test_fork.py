@@ -7,10 +7,13 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from gntp_logging import GNTPHandler
+from gntp_logging.receiver.tls_stream import server_context
+from tests.certificates import Issuer
 from tests.support import (
     PATIENCE,
     Attach,
@@ -243,3 +246,23 @@ def test_a_child_that_ends_normally_delivers_its_last_error(receiver: RunningRec
     result = run_program(program, receiver.port)
     assert (result.returncode, result.stderr) == (0, "")
     assert sorted(said(toast) for toast in receiver.toasts) == ["before", "child", "parent"]
+
+
+def test_each_process_has_a_session_of_its_own(
+    attach: Attach, logger: logging.Logger, issuer: Issuer, certificate: Path
+) -> None:
+    """Over TLS, whose state both would spoil: the parent's goes on after a child has used its own and ended."""
+    with running_receiver(tls=server_context(certificate)) as receiver:
+        handler = attach(receiver.port, tls=issuer.file)
+        logger.error("before")
+        assert handler.flush(PATIENCE)
+
+        def work() -> bool:
+            logger.error("child")
+            return handler.flush(PATIENCE) and handler.stats().shown == 1
+
+        assert exit_code(in_child(work)) == 0
+        logger.error("after")
+        assert handler.flush(PATIENCE)
+        assert [said(toast) for toast in receiver.toasts] == ["before", "child", "after"]
+        assert {toast.encryption for toast in receiver.toasts} == {"TLS"}

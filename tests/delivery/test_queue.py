@@ -414,7 +414,7 @@ TestAccounts = pytest.mark.slow(Accounts.TestCase)
 
 def test_an_entrys_fields_stand_in_the_order_in_which_they_are_built() -> None:
     """``AlertQueue.add`` builds the tuple by position, which no type checker looks into."""
-    assert Submitted._fields == ("sequence", "at", "alert")
+    assert Submitted._fields == ("sequence", "at", "alert", "place")
 
 
 def test_ctrl_c_while_room_is_made_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from gntp_logging.alerts.alert import Alert
-from gntp_logging.alerts.fingerprint import Fingerprint, RawKey
+from gntp_logging.alerts.fingerprint import Fingerprint, RawCall, RawKey, raw_fingerprint
 from gntp_logging.alerts.redact import Redactor
 from gntp_logging.delivery.gntp_transport import GNTPTransport
 from gntp_logging.delivery.outbox import SingleEntry
@@ -532,6 +532,7 @@ def test_no_attempt_is_made_for_each_record_while_the_server_is_down(workers: Ca
         worker.submit(alert())
         assert not worker.flush(PATIENCE)
         wait_until(lambda: worker._state is State.RETRYING)
+        wait_until(worker._wake.locked)  # the thread has heard of the flush
         tried = server.connections
         for _ in range(100):
             worker.submit(alert())
@@ -1292,3 +1293,208 @@ def test_without_threads_alerts_of_a_handler_that_was_thrown_away_wait_for_the_e
     with running_receiver(port=port) as receiver:
         worker.finish(time.monotonic() + PATIENCE)
         assert [toast.text for toast in receiver.toasts] == ["one"]
+
+
+# -- Looking, and being woken --------------------------------------------------------------------------
+
+
+def call(number: int = 0, created: float | None = None) -> Alert:
+    """Make the alert of a logging call with an argument."""
+    raw = RawCall(40, "shop", "/srv/shop.py", "pay", "order %d failed", f"order {number} failed")
+    created = time.time() if created is None else created
+    return make_alert(f"order {number} failed", created=created, fingerprint=raw)
+
+
+PLACE = raw_fingerprint(call().fingerprint)
+
+
+class Flag:
+    """The lock that wakes a worker's thread, and what was done with it."""
+
+    def __init__(self, lock: Any) -> None:
+        self.lock = lock
+        self.timeouts: list[float] = []
+        self.released = 0
+
+    def acquire(self, timeout: float = -1) -> bool:
+        """Remember for how long it may take."""
+        self.timeouts.append(timeout)
+        return bool(self.lock.acquire(timeout=timeout))
+
+    def release(self) -> None:
+        """Count."""
+        self.released += 1
+        self.lock.release()
+
+    def locked(self) -> bool:
+        """Say what the lock says."""
+        return bool(self.lock.locked())
+
+
+def asleep(worker: Worker, flag: Flag) -> bool:
+    """Tell whether the thread waits to be woken."""
+    thread = worker._thread
+    return thread is not None and not thread.is_awake and flag.locked() and flag.timeouts[-1] != 0.005
+
+
+def test_while_alerts_come_the_thread_looks_and_at_rest_it_sleeps(
+    workers: Callable[..., Worker], receiver: RunningReceiver
+) -> None:
+    """The first of a quiet time wakes it; those that follow do not."""
+    worker = workers(receiver.port, repeat_window=60)
+    flag: Any = Flag(worker._wake)
+    worker._wake = flag
+    worker.submit(call(), PLACE)
+    receiver.wait_for(1)
+    wait_until(lambda: asleep(worker, flag))
+    assert flag.timeouts[-1] > 1  # until the group's window ends
+    before, looks = flag.released, len(flag.timeouts)
+    newest = worker._queue.known_calls.get(PLACE)
+    assert newest is not None
+    assert worker.count(PLACE, newest.text_at)
+    assert flag.released == before + 1
+    wait_until(lambda: len(flag.timeouts) > looks)
+    wait_until(lambda: asleep(worker, flag))
+    assert 0.005 in flag.timeouts[looks:]
+    assert worker.stats().folded == 1
+
+
+def test_a_thread_that_is_awake_is_not_woken(workers: Callable[..., Worker], receiver: RunningReceiver) -> None:
+    """It looks by itself: alerts of any kind cost no more than their place in the queue."""
+    worker = workers(receiver.port, repeat_window=60)
+    worker.submit(call(), PLACE)
+    assert worker.flush(PATIENCE)
+    flag: Any = Flag(worker._wake)
+    with worker._turn:  # the thread waits for its turn, and is awake
+        worker.submit(call(), PLACE)
+        wait_until(lambda: worker._thread is not None and worker._thread.is_awake)
+        worker._wake = flag
+        worker.submit(call())
+        worker.submit(alert())
+        assert flag.released == 0
+    assert worker.flush(PATIENCE)
+    assert worker.stats().accepted == 4
+
+
+@pytest.mark.parametrize("is_counted", [False, True])
+def test_what_comes_while_the_thread_falls_asleep_is_delivered(
+    workers: Callable[..., Worker], receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch, *, is_counted: bool
+) -> None:
+    """Whoever logs then does not wake it, and it looks once more."""
+    worker = workers(receiver.port, repeat_window=60)
+    real = worker._queue.rest
+    came = threading.Event()
+
+    def rest() -> None:
+        real()
+        if not came.is_set() and worker.stats().shown:
+            came.set()
+            assert worker._thread is not None
+            assert worker._thread.is_awake
+            if is_counted:
+                # On a thread of its own, for those of the worker's are ignored.
+                known = worker._queue.known_calls.get(PLACE)
+                assert known is not None
+                thread = threading.Thread(target=worker.count, args=(PLACE, known.text_at))
+                thread.start()
+                thread.join(PATIENCE)
+            else:
+                worker.submit(alert("meanwhile"))
+
+    monkeypatch.setattr(worker._queue, "rest", rest)
+    worker.submit(call(), PLACE)
+    assert came.wait(PATIENCE)
+    wait_until(lambda: worker.stats().shown + worker.stats().folded == 2)
+
+
+def test_a_repeat_is_counted_by_no_thread_of_the_workers_and_in_no_other_process(
+    workers: Callable[..., Worker], receiver: RunningReceiver
+) -> None:
+    """Its own alerts are no news; what a forked child counts has a toast of its own, which needs an alert."""
+    worker = workers(receiver.port, repeat_window=60)
+    worker.submit(call(), PLACE)
+    assert worker.flush(PATIENCE)
+    known = worker._queue.known_calls.get(PLACE)
+    assert known is not None
+    assert worker.count(PLACE, known.text_at)
+    worker._thread_ids.add(threading.get_ident())
+    assert not worker.count(PLACE, known.text_at)
+    worker._thread_ids.discard(threading.get_ident())
+    worker.pid = -1
+    assert not worker.count(PLACE, known.text_at)
+    worker.pid = os.getpid()
+    assert worker.count(PLACE, known.text_at)
+    assert worker.flush(PATIENCE)
+    assert worker.stats().folded == 2
+
+
+def test_a_repeat_after_close_starts_the_thread_again(
+    workers: Callable[..., Worker], receiver: RunningReceiver
+) -> None:
+    """As an alert does."""
+    worker = workers(receiver.port, repeat_window=60)
+    worker.submit(call(), PLACE)
+    worker.close()
+    known = worker._queue.known_calls.get(PLACE)
+    assert known is not None
+    assert worker.stats().state == "idle"
+    assert worker.count(PLACE, known.text_at)
+    assert worker.stats().state == "running"
+    assert worker.flush(PATIENCE)
+    assert worker.stats().shown == 2
+
+
+def test_a_repeat_after_a_flush_in_vain_gives_a_close_its_time_back(workers: Callable[..., Worker]) -> None:
+    """What the flush has spent was not this one's."""
+    gate = threading.Event()
+
+    def serve(sock: socket.socket, number: int) -> None:
+        gate.wait(PATIENCE)
+        answer_ok(sock, number)
+
+    with ScriptedServer(serve) as server:
+        worker = workers(server.port, repeat_window=60, shutdown_timeout=0.0)
+        worker.submit(call(), PLACE)
+        wait_until(lambda: worker._queue.known_calls.get(PLACE) is not None)
+        assert not worker.flush()
+        unfinished = worker._unfinished_flush
+        assert unfinished is not None
+        known = worker._queue.known_calls.get(PLACE)
+        assert known is not None
+        assert worker.count(PLACE, known.text_at)
+        assert worker._unfinished_flush is not unfinished
+        gate.set()
+
+
+def test_many_threads_count_one_call_and_each_record_counts(
+    workers: Callable[..., Worker], receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While calls are forgotten and opened again all the time, and the numbers are asked for."""
+    monkeypatch.setattr("gntp_logging.delivery.known_calls._ROOM", 50)
+    worker = workers(receiver.port, repeat_window=60)
+    stop = threading.Event()
+
+    def disturb() -> None:
+        while not stop.is_set():
+            with worker._queue._lock:
+                for known in worker._queue.known_calls.all():
+                    worker._queue.known_calls.forget(known)
+            worker.stats()
+
+    def work() -> None:
+        for number in range(3000):
+            made = call(number)
+            if not worker.count(PLACE, made.created):
+                worker.submit(made, PLACE)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    disturber = threading.Thread(target=disturb)
+    for thread in (*threads, disturber):
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stop.set()
+    disturber.join()
+    assert worker.flush(PATIENCE)
+    stats = worker.stats()
+    assert (stats.accepted, stats.shown + stats.folded, stats.queued) == (9000, 9000, 0)

@@ -20,7 +20,7 @@ from gntp_logging.gntp.exceptions import (
 def test_there_is_one_tree() -> None:
     """Whoever catches GNTPError catches everything."""
     kinds = [kind for kind in vars(exceptions).values() if isinstance(kind, type) and issubclass(kind, Exception)]
-    assert len(kinds) == 9
+    assert len(kinds) == 10
     assert all(issubclass(kind, GNTPError) for kind in kinds)
     assert issubclass(GNTPTimeoutError, GNTPConnectionError)
     assert issubclass(GNTPAuthenticationError, GNTPResponseError)

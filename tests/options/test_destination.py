@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from gntp_logging import GNTPHandler
+from gntp_logging import GNTPHandler, OptionError
 from gntp_logging.configuration.environment import DEFAULTS
 from gntp_logging.gntp import ciphers, keys
 from gntp_logging.options.destination import OPTIONS, Destination
+from tests.certificates import Issuer
 
 
 def destination(**options: object) -> Destination:
@@ -104,3 +105,32 @@ def test_algorithms_may_be_given_as_such_or_by_name_in_any_case() -> None:
     assert destination(encryption="3des", password="x").encryption is ciphers.DES3
     assert destination(encryption=ciphers.AES, password="x").encryption is ciphers.AES
     assert destination().encryption is None
+
+
+def test_tls_is_a_flag_or_a_file(issuer: Issuer) -> None:
+    """A path stays a text; the words say that alerts go by TLS, and nothing of clear text."""
+    assert [destination(tls=tls).tls for tls in (False, True, str(issuer.file), issuer.file)] == [
+        False, True, str(issuer.file), str(issuer.file),
+    ]  # fmt: skip
+    assert destination(tls=True).security_description == "by TLS, without a password"
+    assert destination(tls=True, password="x").security_description == "by TLS, with a password (SHA256)"
+    found = destination(tls=True, password="x", encryption="AES")
+    assert found.security_description == "by TLS, encrypted (AES, SHA256)"
+
+
+@pytest.mark.parametrize("given", [None, 0, 1, "", "  ", b"issuer.pem", ["issuer.pem"]])
+def test_what_is_neither_is_refused(given: object) -> None:
+    """The error names the option and what is allowed."""
+    with pytest.raises(OptionError, match="tls: allowed is true, false, or the path of a file") as refused:
+        destination(tls=given)
+    assert (refused.value.option, refused.value.value) == ("tls", given)
+
+
+def test_a_file_of_issuers_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """Where the handler is made."""
+    with pytest.raises(OptionError, match=r"^tls: cannot read .*nowhere.pem.*: No such file") as refused:
+        GNTPHandler(tls=tmp_path / "nowhere.pem")
+    assert refused.value.allowed.startswith("true, false, or the path")
+    (tmp_path / "empty.pem").write_text("")
+    with pytest.raises(OptionError, match="there is no certificate in it"):
+        GNTPHandler(tls=str(tmp_path / "empty.pem"))

@@ -183,6 +183,7 @@ def test_a_message_leaves_the_hub_as_safe_as_it_came() -> None:
         "AES": ["AES", "3DES"],
         "3DES": ["AES", "3DES"],
     }
+    assert [to for to in map(name_of, CIPHERS) if may_be_handed_on("TLS", to)] == ["AES", "3DES"]
 
 
 @pytest.mark.parametrize("subscribed_by", CIPHERS, ids=name_of)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -18,6 +19,7 @@ from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, 
 from gntp_logging.gntp.wire import encode
 from gntp_logging.receiver import history, history_file, hub, incidents, reactions, registry
 from gntp_logging.receiver.budget import DEFAULT_BUDGET
+from tests.certificates import Issuer
 from tests.receiver.conftest import ask, connected
 from tests.running import Program, starting
 from tests.support import PATIENCE, ScriptedServer
@@ -32,6 +34,9 @@ pytestmark = [
 
 BOUND = 100_000_000
 """Bytes by which a receiver may grow, whatever comes; docs/security.md has the bounds that add up to it."""
+
+TLS_BOUND = 11_000_000
+"""Bytes of all connections with TLS together: as many as of those without."""
 
 MEGABYTE = 1_000_000
 PNG, SVG = b"\x89PNG\r\n\x1a\n", b"<svg xmlns='http://www.w3.org/2000/svg'>"
@@ -112,7 +117,7 @@ def test_the_bounds_of_the_document_are_those_of_the_code_and_add_up() -> None:
     bounds = {
         "24 MB, 21 MB": DEFAULT_BUDGET.held,
         "32 MB": 32 << 20,
-        "1,000, of 11 kB each": 11_000 * DEFAULT_BUDGET.connections,
+        "1,000, of 11 kB each; with TLS 150, of 73 kB each": 11_000 * DEFAULT_BUDGET.connections,
         "6 MB, 1,000": registry.MAX_REGISTRATIONS,
         "registered: pictures | 2 MB": registry.MAX_PICTURES,
         "1 MB, 500": reactions.MAX_AWAITED_BYTES,
@@ -130,6 +135,7 @@ def test_the_bounds_of_the_document_are_those_of_the_code_and_add_up() -> None:
         "50, 1 MB": desktop.MAX_WAITING_PICTURES,
     }
     assert sum(bounds.values()) < BOUND
+    assert 73_000 * DEFAULT_BUDGET.tls_connections < TLS_BOUND == 11_000 * DEFAULT_BUDGET.connections
     page = (Path(__file__).parents[2] / "docs" / "security.md").read_text("utf-8")
     for words, size in bounds.items():
         assert words in page
@@ -347,6 +353,32 @@ def test_idle_connections_are_bounded(listen: Listen) -> None:
         for _ in range(1500):
             crowd.enter_context(connected(running.port))
         running.send(REGISTER)
+
+
+@pytest.mark.parametrize("share", [0.4, 1.0])
+def test_handshakes_and_sessions_are_bounded(tmp_path: Path, issuer: Issuer, certificate: Path, share: float) -> None:
+    """Half of the places with clients that do not go on with theirs, the rest with parts of a record."""
+    context = ssl.create_default_context(cafile=issuer.file)
+    out = ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), out, server_hostname="localhost").do_handshake()
+    hello = out.read()
+    count = DEFAULT_BUDGET.tls_connections // 2
+    with starting(tmp_path, dict(os.environ), Path(__file__).parents[2]) as start, contextlib.ExitStack() as crowd:
+        arguments = ["--port", "0", "--display", "json", "--tls-cert", str(certificate)]
+        running = Listening(start("-m", "gntp_logging", "listen", *arguments), "")
+        for _ in range(count):
+            sock = crowd.enter_context(connected(running.port))
+            sock.sendall(hello[: int(share * len(hello))])
+        for _ in range(count):
+            sock = crowd.enter_context(connected(running.port))
+            with context.wrap_socket(sock, server_hostname="localhost") as wrapped:
+                wrapped.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                wrapped.sendall(running.bytes_of(REGISTER, keep_alive=True))
+                assert wrapped.recv(4) == b"GNTP"
+                sock = crowd.enter_context(socket.socket(fileno=wrapped.detach()))
+            sock.sendall(b"\x17\x03\x03\x40\x00" + bytes(16_000))
+        assert running.growth < TLS_BOUND, f"{running.growth:,}"
 
 
 def test_what_is_sent_ahead_stays_with_the_system(listen: Listen) -> None:
