@@ -21,6 +21,7 @@ from gntp_logging.alerts import icons
 from gntp_logging.gntp.models import Event, Notification, Resource, SocketCallback
 from gntp_logging.gntp.requests import NotifyRequest
 from gntp_logging.gntp.wire import ResponseReader, encode
+from gntp_logging.receiver.mutes import Muted
 from gntp_logging.receiver.numbers import Numbers
 from gntp_logging.receiver.protocols import Notice
 from gntp_logging.receiver.reactions import Reaction
@@ -32,7 +33,7 @@ from tests.support import wait_until
 pytest.importorskip("aiohttp", reason="needs aiohttp: pip install 'gntp-logging[web]'")
 
 from gntp_logging.receiver import web
-from gntp_logging.receiver.web import MAX_PAGES, MAX_TOASTS, WebDisplay, messages
+from gntp_logging.receiver.web import MAX_PAGES, MAX_TOASTS, WebDisplay, messages, past
 from tests.receiver.chromium import Page, chromium
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>\x1b[2J\u202e"
@@ -544,3 +545,83 @@ def test_reactions_reach_the_toast(display: WebDisplay) -> None:
     assert reacted.wait(10)
     assert reactions == [Reaction.CLOSED]
     assert request(display, "POST", f"/react?token={token(display)}", body)[0] == 404
+
+
+# -- What comes from elsewhere -------------------------------------------------------------------
+
+
+def asked(display: WebDisplay, method: str, path: str, **headers: str) -> int:
+    """Return the status of a request with headers of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(display.url).port or 0, timeout=10)
+    with contextlib.closing(connection):
+        body = None
+        if method == "POST":
+            body = json.dumps({"application": "shop", "incident": "f" * 16, "until": "hour"})
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        response.read()
+        return response.status
+
+
+@pytest.mark.parametrize("path", ["/", "/page.js", "/icon.svg", "/history", "/mute"])
+def test_a_name_of_elsewhere_that_leads_here_is_refused(display: WebDisplay, path: str) -> None:
+    """Even with the token; a page that is served to others has other names."""
+    method = "POST" if path == "/mute" else "GET"
+    url = f"{path}?token={token(display)}"
+    assert asked(display, method, url, Host="evil.example") == 403
+    assert asked(display, method, url, Host="localhost") == 200
+    open_to_others = WebDisplay(host="0.0.0.0")
+    open_to_others.start()
+    try:
+        assert open_to_others.url.startswith("http://localhost:")
+        assert asked(open_to_others, method, f"{path}?token={token(open_to_others)}", Host="desk.example") == 200
+    finally:
+        open_to_others.close()
+
+
+def test_a_page_of_another_port_changes_nothing(display: WebDisplay) -> None:
+    """It is the same site to a browser, which sends the cookie for it."""
+    muted: list[Muted] = []
+    display.mute_by(muted.append)
+    port = urlsplit(display.url).port
+    cookie = f"gntp-logging-{port}={token(display)}"
+    assert asked(display, "POST", "/mute", Cookie=cookie, Origin="http://127.0.0.1:1") == 403
+    assert muted == []
+    assert asked(display, "POST", "/mute", Cookie=cookie, Origin=f"http://127.0.0.1:{port}") == 200
+    assert [each[:2] for each in muted] == [("shop", "f" * 16)]
+    assert asked(display, "POST", "/mute") == 403
+
+
+@given(st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(["hour", "f" * 16]),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["application", "incident", "until"]), inner),
+))  # fmt: skip
+def test_a_mute_is_an_incident_and_a_time(value: object) -> None:
+    """Anything else is one documented error."""
+    try:
+        muted = messages.mute(json.dumps(value).encode(), 1000.0)
+    except (ValueError, RecursionError):
+        return
+    assert isinstance(value, dict)
+    assert muted == (value["application"], value["incident"], 4600.0)
+
+
+@given(st.dictionaries(st.sampled_from(["search", "application", "level", "before"]), st.text() | st.just("1,2")))
+def test_what_is_asked_of_the_history_is_read_or_refused(query: dict[str, str]) -> None:
+    """With one documented error."""
+    with contextlib.suppress(ValueError):
+        wanted = past.wanted(query)
+        assert wanted.texts == query.get("search", "").split()
+        assert wanted.is_open == (not wanted.texts)
+
+
+@pytest.mark.parametrize(
+    ("unread", "shown"),
+    [("", ""), ("0", ""), ("3", ">3<"), ("10", ">9+<"), ("-1", ""), ("<script>", ""), ("9" * 9, "")],
+)
+def test_the_icon_has_a_number_and_nothing_else(unread: str, shown: str) -> None:
+    """Whatever is asked for."""
+    made = messages.icon(unread)
+    assert ("<text" in made) == bool(shown)
+    assert shown in made
+    assert "script" not in made
