@@ -69,9 +69,6 @@ _BACKLOG: Final = 128
 _PATIENCE: Final = 10.0
 """Seconds for a page to take what was written to it; then it is closed."""
 
-_TURNS: Final = 5
-"""Turns of the loop in which a connection that was accepted becomes known, or one that was aborted is closed."""
-
 _HEADERS: Final = {
     # Nothing from elsewhere, nothing inline: even a text that became markup could do nothing.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
@@ -245,16 +242,11 @@ class WebDisplay:
                 self.url = f"http://{host_and_port(name, port)}/?token={self._token}"
                 yield
             finally:
-                server.close()
-            await _let_connections_be_known()
+                await _stop_accepting(server)
             for page in self._pages:
                 page.end()
         finally:
-            transports = [each.transport for each in runner.server.connections] if runner.server else []
             await runner.cleanup()
-            for transport in filter(None, transports):
-                transport.abort()  # what aiohttp only closes waits for who does not read
-            await _let_connections_be_known()
 
     async def _bound(self, protocol: Callable[[], asyncio.Protocol]) -> asyncio.Server:
         """Return a server that listens; where nobody asked for a port, and the usual one is taken, on a free one."""
@@ -502,10 +494,13 @@ async def _read(request: web.Request, read: Callable[[bytes], _Read], allowed: s
         raise web.HTTPBadRequest(text=f"allowed is {allowed}") from None
 
 
-async def _let_connections_be_known() -> None:
-    """Let the loop make, or end, the connections that it has accepted, or closed, so that none is left at its end."""
-    for _ in range(_TURNS):
+async def _stop_accepting(server: asyncio.Server) -> None:
+    """Close a server after the connections that it has accepted are made: asyncio would leave them open."""
+    with contextlib.suppress(NotImplementedError):  # Windows' loop has no readers
+        for listener in server.sockets:
+            asyncio.get_running_loop().remove_reader(listener.fileno())
         await asyncio.sleep(0)
+    server.close()
 
 
 async def _write(response: web.StreamResponse, event: bytes) -> None:
