@@ -51,7 +51,7 @@ MAX_TOASTS: Final = 300
 MAX_BYTES: Final = 2 * 1024 * 1024
 """Bytes of these toasts, as they go to the page."""
 
-MAX_PICTURES: Final = 2 * 1024 * 1024
+MAX_PICTURES: Final = 1 * 1024 * 1024
 """Bytes of their pictures; the oldest go first, and a larger one is not kept."""
 
 MAX_PAGES: Final = 20
