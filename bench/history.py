@@ -51,7 +51,7 @@ def alert(number: int, random_: random.Random) -> Toast:
     frames = "\n".join(f"shop/{random_.choice(WORDS)}.py:{random_.randrange(900)} in pay" for _ in range(8))
     title = f"ValueError: order {number * 7919 % 1_000_003} {words}"
     text = f"{words}\n{frames}\nweb-{number % 7}"
-    return Toast("shop", "Error", title, text, number=number, headers={"Notification-Text": text}, arrived=number)
+    return Toast("shop", "Error", title, text, number=number, arrived=number, priority=1)
 
 
 def searches(count: int, turns: int) -> None:

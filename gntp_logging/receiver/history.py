@@ -168,15 +168,17 @@ class History:
         try:
             self._store(batch)
         except DamagedError as error:
-            self._begin_again(error)
-            if self._file is not None:
-                self._write(batch)
+            self._begin_again(error, batch)
         except Exception as error:  # noqa: BLE001 - a full disk, somebody who reads for too long: the next may fit
             for _ in batch:
                 self._report(error)
 
     def _store(self, batch: Sequence[Toast | Closing]) -> None:
         assert self._file is not None
+        if not self._file.is_in_place():
+            self._file.close()
+            self._file = HistoryFile(self._path, writes=True)
+            self._say("the history was removed, and a new one begins")
         self._file.write(batch)
         self._unpruned += len(batch)
         if not batch or self._unpruned >= _PRUNE_EVERY:
@@ -210,15 +212,17 @@ class History:
         self._say(f"the history is damaged ({error}): it is now {set_aside(self.path)}, and a new one begins")
         return HistoryFile(self.path, writes=True)
 
-    def _begin_again(self, error: DamagedError) -> None:
-        """Set a file aside that was damaged while it was open."""
+    def _begin_again(self, error: DamagedError, batch: Sequence[Toast]) -> None:
+        """Set a file aside that was damaged while it was open, and write to a new one; once, then no more is kept."""
         assert self._file is not None
         self._file.close()
         try:
             self._file = self._new(error)
+            self._store(batch)
         except OSError as failure:
-            self._file = None
             self._say(f"no history is kept: {failure}")
+            self._file.close()
+            self._file = None
 
 
 def _parts(toast: Toast) -> dict[int, int]:

@@ -235,10 +235,18 @@ class HistoryFile:
             self._db = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
             on_failure.callback(self._db.close)
             self._prepare(writes=writes)
+            self._inode = os.stat(path).st_ino
             on_failure.pop_all()
 
+    def is_in_place(self) -> bool:
+        """Tell whether the file is still the one at its path: SQLite goes on with one that somebody has removed."""
+        try:
+            return os.stat(self.path).st_ino == self._inode
+        except OSError:
+            return False
+
     def close(self) -> None:
-        """Close it, and let another process write."""
+        """Close it, and let another process write. Closing twice is harmless."""
         with contextlib.suppress(sqlite3.Error):  # what was written is written
             self._db.close()
         if self._lock is not None:

@@ -241,6 +241,32 @@ def test_a_file_that_is_damaged_later_is_set_aside_too(kept: Kept, path: str, mo
     assert kept.failures == []
 
 
+def test_a_file_that_somebody_removes_is_made_again(kept: Kept, path: str) -> None:
+    """With its log; SQLite would go on writing where nobody finds it."""
+    kept.history.show(toast(1))
+    wait_until(lambda: numbers(path) == [1])
+    for file in Path(path).parent.iterdir():
+        file.unlink()
+    kept.history.show(toast(2))
+    kept.history.close()
+    assert numbers(path) == [2]
+    assert kept.lines == ["the history was removed, and a new one begins"]
+    assert kept.failures == []
+
+
+def test_a_new_one_that_is_damaged_at_once_is_the_last(kept: Kept, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk may be at its end."""
+
+    def fail(*_: object) -> None:
+        raise DamagedError("malformed")
+
+    monkeypatch.setattr(HistoryFile, "write", fail)
+    kept.history.show(toast(1))
+    wait_until(lambda: kept.history._file is None)
+    assert len(kept.lines) == 2
+    assert kept.lines[1] == "no history is kept: malformed"
+
+
 def test_where_no_new_one_can_begin_either_no_more_is_kept(
     kept: Kept, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
