@@ -177,7 +177,7 @@ class History:
         assert self._file is not None
         if not self._file.is_in_place():
             self._file.close()
-            self._file = HistoryFile(self._path, writes=True)
+            self._file = HistoryFile(self.path, writes=True)
             self._say("the history was removed, and a new one begins")
         self._file.write(batch)
         self._unpruned += len(batch)
@@ -212,7 +212,7 @@ class History:
         self._say(f"the history is damaged ({error}): it is now {set_aside(self.path)}, and a new one begins")
         return HistoryFile(self.path, writes=True)
 
-    def _begin_again(self, error: DamagedError, batch: Sequence[Toast]) -> None:
+    def _begin_again(self, error: DamagedError, batch: Sequence[Toast | Closing]) -> None:
         """Set a file aside that was damaged while it was open, and write to a new one; once, then no more is kept."""
         assert self._file is not None
         self._file.close()
