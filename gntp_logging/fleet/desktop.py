@@ -189,15 +189,16 @@ class Desktop:
             self._begin()
         if not self._lease.text:
             self._desk = None
-        if self._desk is None:
+        desk = self._desk
+        if desk is None:
             return LEASE / 4
-        self._look(self._desk)
-        while self._desk is not None and self._lease.is_held():
-            entry = self._desk.next_entry(self._now())
+        self._look(desk)
+        while self._lease.is_held():
+            entry = desk.next_entry(self._now())
             if entry is None:
                 self._note({})
                 return _LOOK
-            if not self._show(self._desk, entry):
+            if not self._show(desk, entry):
                 self._lease.give_back()
                 self._desk = None
                 return min(_LAST_RETRY, _FIRST_RETRY * 2.0 ** min(self._failures - 1, 10))
