@@ -76,24 +76,19 @@ def from_fields(member: str, fields: Mapping[str, str]) -> Incident | None:
     Returns:
         The incident; None when something is missing: a relay of a later release has written it, perhaps.
     """
-    counts = {name[1:]: int(value) for name, value in fields.items() if name[:1] == "n"}
-    newest = max(
-        ((_order(value), name[1:]) for name, value in fields.items() if name[:1] == "i"),
-        default=None,
-    )
     try:
-        places = [json.loads(place) for place in counts]
-        alert = from_json(fields["a" + newest[1]] if newest else "")
+        counts = {name[1:]: int(value) for name, value in fields.items() if name[:1] == "n"}
+        newest = max((_order(id_), name[1:]) for name, id_ in fields.items() if name[:1] == "i")[1]
         return Incident(
             member,
             fields["opening"],
             sum(counts.values()),
-            len({machine for _, machine in places}),
+            len({json.loads(place)[1] for place in counts}),
             int(fields["first"]) / 1000,
             int(fields["last"]) / 1000,
-            alert._replace(fingerprint=member),
+            from_json(fields[f"a{newest}"])._replace(fingerprint=member),
         )
-    except (KeyError, ValueError):
+    except (LookupError, TypeError, ValueError):
         return None
 
 
@@ -128,14 +123,12 @@ class _Known:
         decided: How many of its records were decided about.
         shown: How many the desktop shows.
         digested: How many a digest has reported.
-        window: Seconds of its window when it was shown last.
     """
 
     incident: Incident
     decided: int = 0
     shown: int = 0
     digested: int = 0
-    window: float = 0.0
 
 
 class Desk:
@@ -166,18 +159,17 @@ class Desk:
     def take(self, incident: Incident, now: float) -> None:
         """Decide about what has come of an open incident."""
         known = self._known.get(incident.member)
-        if known is None or known.incident.opening != incident.opening:
-            known = self._begin(incident, now)
+        if known is not None and known.incident.opening != incident.opening:
+            self._forget(incident.member)
+            known = None
+        known = known or self._begin(incident, now)
         known.incident = incident
         if incident.count > known.decided:
             self._decide(known, now)
 
     def _begin(self, incident: Incident, now: float) -> _Known:
         """Know an incident from now on; if the desktop shows it, it is shown once more, with the count of today."""
-        flood, member = self._outbox.flood, incident.member
-        for group in flood.groups():
-            if group.fingerprint == member:  # of its opening before
-                flood.forget(group)
+        member = incident.member
         known = self._known[member] = _Known(incident)
         before = self._reported.get(member, {})
         if before.get("opening") == incident.opening:
@@ -186,7 +178,7 @@ class Desk:
             if known.shown:
                 known.decided = incident.count
                 window = float(before.get("window", self._settings.repeat_window))
-                self._add(known, flood.reopen(member, incident.tally(), window, now), now)
+                self._add(known, self._outbox.flood.reopen(member, incident.tally(), window, now), now)
         return known
 
     def _decide(self, known: _Known, now: float) -> None:
