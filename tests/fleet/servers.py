@@ -40,7 +40,7 @@ class RedisServer:
             ],
             stdout=subprocess.DEVNULL,
         )  # fmt: skip
-        wait_until(self._answers)
+        wait_until(self._answers, 6 * PATIENCE)  # it reads its file first
 
     def _answers(self) -> bool:
         with contextlib.suppress(redis.exceptions.ConnectionError):
