@@ -33,6 +33,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # where the repository is not installed
 
+from bench import soak_spool
 from gntp_logging import GNTPHandler, Stats
 from gntp_logging.delivery import digest
 
@@ -108,7 +109,10 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="how long to log (default %(default)s)")
     parser.add_argument("--fold", action="store_true", help="with groups of 5 s and a capped rate; else neither")
     parser.add_argument("--seed", default="1", help="makes the server's failures others (default %(default)s)")
+    parser.add_argument("--spool", action="store_true", help="programs with a spool, which are killed: soak_spool.py")
     options = parser.parse_args()
+    if options.spool:
+        return soak_spool.soak(options.seconds, options.seed)
     logging.raiseExceptions = False  # its failures are no news here
     with tempfile.TemporaryDirectory() as folder:
         chaos = Chaos(options.seed, Path(folder, "journal"))

@@ -9,7 +9,8 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from .alerts.alert import Alert, AlertFactory
 from .alerts.application import Application, program
@@ -23,6 +24,9 @@ from .gntp.constants import DEFAULT_PORT
 from .options import checks
 from .options import handler_options as options
 from .options.destination import Destination
+
+if TYPE_CHECKING:
+    from .delivery.spool import Spool
 
 DISABLING_VARIABLE: Final = "GNTP_LOGGING_DISABLED"
 """Environment variable that switches every handler off, for test runs; anything but empty and 0 does."""
@@ -76,6 +80,7 @@ class GNTPHandler(logging.Handler):
         app_name: The application's name on the desktop.
         enabled: Whether records become alerts at all.
         destination: The server that alerts go to, and how they are secured; its repr leaves the password out.
+        spool: Absolute path of the file that keeps what could not be delivered; None when there is none.
     """
 
     def __init__(
@@ -108,6 +113,8 @@ class GNTPHandler(logging.Handler):
         queue_size: int = 10_000,
         max_age: float = 300.0,
         shutdown_timeout: float = 2.0,
+        spool: str | os.PathLike[str] | None = None,
+        spool_max_age: float = 3600.0,
         on_error: Callable[[Alert, str], object] | str | None = None,
         enabled: bool = True,
     ) -> None:
@@ -150,6 +157,9 @@ class GNTPHandler(logging.Handler):
             queue_size: Alerts that may wait; beyond it the oldest of the lowest priority go into a digest.
             max_age: Seconds after which an alert that could not be delivered goes into a digest; 0 for no limit.
             shutdown_timeout: Seconds that ``flush``, ``close`` and the program's end may wait for delivery.
+            spool: A file that keeps what could not be delivered, for the next run of the program, or for another
+                process with the same file; None keeps nothing. Secrets are masked in it.
+            spool_max_age: Seconds after which an alert from the spool goes into a digest.
             on_error: A function, or its dotted path, that is called with each dropped alert and the reason. It runs on
                 the worker's thread; at the end of the program, on the thread that closes the handler.
             enabled: False makes a handler that does nothing.
@@ -197,9 +207,12 @@ class GNTPHandler(logging.Handler):
         self._counts_repeats = self._settings.repeat_window > 0 and not self._alerts.needs_each_record
         self._redactor = options.redactor(redact, redact_keep, max_characters)
         self._on_error = checks.function("on_error", on_error)
+        self.spool: str | None = options.spool(spool)
+        spool_age = checks.seconds("spool_max_age", spool_max_age, positive=False)
         # Making the client imports what delivering needs. The worker's thread must import nothing: a fork in the middle
         # of an import would leave the child with half a module.
-        self._worker = self._own_worker = self._make_worker(self.destination.client())
+        make_spool = self._spool_maker(spool_age)
+        self._worker = self._own_worker = self._make_worker(self.destination.client(), make_spool)
         self._end_of_redirected: weakref.finalize[..., GNTPHandler] | None = None
         self._handed_over = _HandedOver()
         # Last: logging flushes and closes each handler that it knows, also one whose constructor fails after this.
@@ -295,7 +308,36 @@ class GNTPHandler(logging.Handler):
         """Return what became of the records so far, in this process."""
         return self._worker.stats()
 
-    def _make_worker(self, client: GNTPClient) -> Worker:
+    def spooled(self) -> Mapping[tuple[str, str], int]:
+        """Return how many records the spool keeps, by server (host and port) and application.
+
+        Raises:
+            OSError: If the file cannot be used.
+        """
+        if self.spool is None or not os.path.exists(self.spool):
+            return {}
+        try:
+            from .delivery.spool_file import SpoolFile
+        except ImportError as error:
+            raise OSError(f"this Python has no SQLite ({error})") from error
+        file = SpoolFile(self.spool)
+        try:
+            return {(addressee.server, addressee.application): records for addressee, records in file.waiting()}
+        finally:
+            file.close()
+
+    def _spool_maker(self, max_age: float) -> Callable[..., Spool] | None:
+        """Return what makes a spool for a worker; None where none is wanted, or there is no SQLite."""
+        if self.spool is None or not self.enabled:
+            return None
+        try:
+            from .delivery.spool import Spool, SpoolSettings  # sqlite3, which few want, takes its time
+        except ImportError as error:
+            _report(f"alerts are not kept in {self.spool}: this Python has no SQLite ({error})")
+            return None
+        return partial(Spool, SpoolSettings.of(self.spool, max_age, str(self.destination), self.app_name))
+
+    def _make_worker(self, client: GNTPClient, make_spool: Callable[..., Spool] | None = None) -> Worker:
         """Make a worker that delivers to one server."""
         return Worker(
             GNTPTransport(client, self.app_name, self._app_icon, self._events),
@@ -303,6 +345,7 @@ class GNTPHandler(logging.Handler):
             redactor=self._redactor,
             report=_report,
             on_error=self._on_error,
+            make_spool=make_spool,
         )
 
     def _redirect(self, address: tuple[str, int] | None) -> None:

@@ -114,6 +114,22 @@ def seconds(value: str) -> float:
 _LONGEST: Final = 86_400.0
 """Seconds of a day."""
 
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+
+
+def age(value: str) -> int:
+    """Read how long ago something was, in seconds: a whole number and a unit.
+
+    Raises:
+        argparse.ArgumentTypeError: If the value is anything else.
+    """
+    number, unit = value[:-1], value[-1:]
+    if not (number.isdecimal() and len(number) <= 9 and unit in _UNITS):
+        raise argparse.ArgumentTypeError(
+            f"allowed is a number and one of s, m, h, d and w, as in 90m, not {value!r:.40}"
+        )
+    return int(number) * _UNITS[unit]
+
 
 # -- The server ----------------------------------------------------------------------------------
 

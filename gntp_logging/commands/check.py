@@ -8,7 +8,7 @@ import logging
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
@@ -94,7 +94,7 @@ def check_command(arguments: argparse.Namespace) -> int:
         )
     failed = False
     for handler in handlers:
-        failed |= _print_all(_steps_with(handler, file, overrides, arguments.wait))
+        failed |= _print_all(_steps_with(handler, handlers, file, overrides, arguments.wait))
         handler.close()
     return int(failed)
 
@@ -123,7 +123,9 @@ def _steps_alone(overrides: Overrides, wait: float) -> Iterator[CheckResult]:
     yield from probe(destination, wait)
 
 
-def _steps_with(handler: GNTPHandler, file: LoggingFile, overrides: Overrides, wait: float) -> Iterator[CheckResult]:
+def _steps_with(
+    handler: GNTPHandler, handlers: Sequence[GNTPHandler], file: LoggingFile, overrides: Overrides, wait: float
+) -> Iterator[CheckResult]:
     """Probe the server of a handler, and then send through the handler itself."""
     name = handler.name or ""
     _print_server(f"[{file.name('handlers', name)}] ", handler.destination, overrides, wait)
@@ -131,6 +133,7 @@ def _steps_with(handler: GNTPHandler, file: LoggingFile, overrides: Overrides, w
     for last in probe(handler.destination, wait):
         yield last
     yield from _printed_nowhere(name, file)
+    yield from _spooled(handler, handlers)
     if last is not None and last.name in _NEEDED and last.status is Status.FAILED:
         yield CheckResult(f"handler {name}", Status.LEFT_OUT, "its server cannot be reached, see above")
         return
@@ -149,6 +152,30 @@ def _printed_nowhere(handler: str, file: LoggingFile) -> Iterator[CheckResult]:
         terminal = f"[{file.name('handlers', 'terminal')}] class = 'logging.StreamHandler'"
         advice = f"add {terminal}, and name it: [{table}] handlers = ['terminal', {handler!r}]"
         yield CheckResult("stderr", Status.NOTE, answer, None, advice)
+
+
+def _spooled(handler: GNTPHandler, handlers: Sequence[GNTPHandler]) -> Iterator[CheckResult]:
+    """Report what the handler's spool keeps, and for whom."""
+    if handler.spool is None:
+        return
+    try:
+        spooled = handler.spooled()
+    except OSError as error:
+        advice = "until then alerts are shown as if there were no spool"
+        yield CheckResult("spool", Status.FAILED, f"{handler.spool}: {error}", None, advice)
+        return
+    known = {(str(one.destination).lower(), one.app_name) for one in handlers}
+    for (server, application), count in spooled.items():
+        answer = (
+            f"{handler.spool} keeps {'1 alert' if count == 1 else f'{count:,} alerts'} for {application} on {server}"
+        )
+        if (server, application) in known:
+            yield CheckResult("spool", Status.OK, answer)
+        else:
+            advice = "no handler of this file sends there; after a week a digest of any handler reports them"
+            yield CheckResult("spool", Status.NOTE, answer, None, advice)
+    if not spooled:
+        yield CheckResult("spool", Status.OK, f"{handler.spool} keeps nothing")
 
 
 _NEEDED: Final = ("name look-up", "connect", "REGISTER")
@@ -215,9 +242,11 @@ def through(handler: GNTPHandler, logger: str = APPLICATION) -> CheckResult:
     level = max(handler.level, logging.ERROR)
     text = "This went through the handler of your configuration."
     record = logging.LogRecord(logger, level, __file__, 0, text, None, None)
-    began = perf_counter()
     reports, logging.raiseExceptions = logging.raiseExceptions, False  # the result reports failures
     try:
+        handler.flush(_PATIENCE)  # what its spool kept
+        shown_before = handler.stats().shown
+        began = perf_counter()
         if not handler.handle(record):
             words = f"a filter of the handler keeps off an error of the logger {logger!r}"
             return CheckResult(name, Status.NOTE, words, None, "nothing, if that is meant; else look at its filters")
@@ -227,9 +256,10 @@ def through(handler: GNTPHandler, logger: str = APPLICATION) -> CheckResult:
     taken = perf_counter() - began
     stats = handler.stats()
     trouble = _trouble(handler, record)
-    if stats.shown and not trouble:
+    is_shown = stats.shown > shown_before
+    if is_shown and not trouble:
         return CheckResult(name, Status.OK, "its alert was shown", taken)
-    if stats.shown:
+    if is_shown:
         return CheckResult(
             name, Status.FAILED, f"its alert was shown, but {trouble}", taken, "mend that part of the file"
         )

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import ssl
 
     from gntp_logging.gntp.lib import Subscriber
+    from gntp_logging.receiver.history import History
     from gntp_logging.receiver.registry import Toast
     from gntp_logging.receiver.server import Server
 
@@ -41,7 +42,7 @@ _DEFAULT_DISPLAY: Final = "console"
 _COMPLAINT_INTERVAL: Final = 60.0
 """Seconds between two lines about an output that cannot be written: a disk stays full for a while."""
 
-FILES: Final = ("password_file", "apprise_config", "tls_cert", "tls_key", "tls_ca")
+FILES: Final = ("password_file", "apprise_config", "history", "tls_cert", "tls_key", "tls_ca")
 """Arguments that name files."""
 
 _DESCRIPTION: Final = """\
@@ -96,6 +97,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--display", action="append", default=[], choices=tuple(DISPLAYS),
         help=f"what shows the alerts; may be repeated (default {_DEFAULT_DISPLAY}). {kinds}",
     )  # fmt: skip
+    keeping = parser.add_mutually_exclusive_group()
+    keeping.add_argument(
+        "--history", metavar="FILE", type=args.text,
+        help="keep what arrives in this file, in clear, for a month (default: in the user's own folder with --display"
+        " web and --display desktop, and as a service; else nothing is kept). gntp-logging history shows it",
+    )  # fmt: skip
+    keeping.add_argument("--no-history", action="store_true", help="keep nothing")
     parser.add_argument(
         "--encrypt-answers", action="store_true",
         help="answer encrypted requests encrypted, as the specification says; not every client can read that",
@@ -196,20 +204,21 @@ def _serve(
         elif throttle.allow() is not None:  # the display that would report it is the one that fails
             _warn(f"standard output cannot be written: {error}")
 
-    server = Server(
-        [*displays.values(), *([] if writing else [_Complaints()])],
-        host=arguments.bind,
-        port=port,
-        passwords=passwords,
-        subscriptions=[subscriber] if subscriber else [],
-        encrypt_answers=arguments.encrypt_answers,
-        hub=arguments.hub,
-        require_encryption=arguments.require_encryption,
-        minimum_hash=arguments.minimum_hash,
-        tls=None if certificate is None else certificate.context,
-        on_failure=failed,
-    )
-    with contextlib.ExitStack() as at_the_end:
+    with _keeping(arguments) as history, contextlib.ExitStack() as at_the_end:
+        server = Server(
+            [*displays.values(), *([history] if history else []), *([] if writing else [_Complaints()])],
+            host=arguments.bind,
+            port=port,
+            passwords=passwords,
+            subscriptions=[subscriber] if subscriber else [],
+            encrypt_answers=arguments.encrypt_answers,
+            hub=arguments.hub,
+            require_encryption=arguments.require_encryption,
+            minimum_hash=arguments.minimum_hash,
+            tls=None if certificate is None else certificate.context,
+            numbers=history.numbers if history else None,
+            on_failure=failed,
+        )
         for name, display in displays.items():
             if isinstance(display, Running):
                 if isinstance(display, Connecting):
@@ -230,6 +239,24 @@ def _serve(
         if certificate is not None:
             at_the_end.enter_context(_reread_on_hangup(certificate, server))
         stop.wait()
+
+
+@contextlib.contextmanager
+def _keeping(arguments: argparse.Namespace) -> Iterator[History | None]:
+    """Yield the history that is kept meanwhile; None where none is wanted."""
+    is_usual = arguments.as_service or not {"web", "desktop"}.isdisjoint(arguments.display)
+    if arguments.no_history or not (arguments.history or is_usual):
+        yield None
+        return
+    from gntp_logging.receiver.history import History  # loads sqlite3
+    from gntp_logging.receiver.history_file import usual_path
+
+    history = History(arguments.history or usual_path(), _warn)
+    history.start()
+    try:
+        yield history
+    finally:
+        history.close()
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ INTERVAL: Final = 60.0
 MAX_FINGERPRINTS: Final = 1000
 """Fingerprints that are counted apart; each keeps one alert."""
 
-_OTHER: Final = "other"
+OTHER: Final = "other"
 """Begins the fingerprint of alerts that are counted by level only."""
 
 _MAX_NAMES: Final = 3
@@ -75,6 +75,8 @@ class Digest:
         count: How many alerts in all.
         since: Sequence number of the oldest of them; None while there are none.
         unanswered: How often the digest was sent without an answer.
+        id_: Its Notification-ID; empty until it gets one.
+        restored: How many of the alerts an earlier process has left.
     """
 
     def __init__(self) -> None:
@@ -83,6 +85,8 @@ class Digest:
         self.count: int = 0
         self.since: int | None = None
         self.unanswered = 0
+        self.id_: str = ""
+        self.restored: int = 0
 
     def add(self, fingerprint: Fingerprint, alert: Alert, sequence: int) -> bool:
         """Count an alert.
@@ -118,7 +122,7 @@ class Digest:
             sequence: Sequence number of the oldest.
         """
         if fingerprint not in self.tallies and len(self.tallies) >= MAX_FINGERPRINTS:
-            fingerprint = (_OTHER, tally.newest.level)
+            fingerprint = (OTHER, tally.newest.level)
         known = self.tallies.get(fingerprint)
         if known is None:
             self.tallies[fingerprint] = tally
@@ -141,6 +145,7 @@ class Digest:
         """Take over another digest's counts; it is not used afterwards."""
         for fingerprint, tally in other.tallies.items():
             self.take_in(fingerprint, tally, other.since or 0)
+        self.restored += other.restored
 
     def as_alert(self, finish: Finish) -> Alert:
         """Return one alert that reports the digest, which must not be empty: ``28 more alerts: 12 × KeyError, ...``.
@@ -162,11 +167,15 @@ class Digest:
         said = [f"{count:,} × {name}" for name, count in names.most_common()]
         if others := self.count - names.total():
             said.append(f"{others:,} {'others' if others > 1 else 'other'}")
+        times = (min(tally.first for tally in tallies), max(tally.last for tally in tallies))
         title = f"{self.count:,} more alerts: {', '.join(said)}"
+        if self.restored == self.count:
+            when = span(*times, form="from {} to {}")
+            title = f"while nobody was there: {self.count:,} alerts {when}, {', '.join(said)}"
         lines = [] if (headline := finish(newest).title) in names else [f"newest: {headline}"]
         if len(by_level := levels(tallies)) > 1:
             lines.append(", ".join(by_level))
-        lines.append(span(min(tally.first for tally in tallies), max(tally.last for tally in tallies)))
+        lines.append(span(*times))
         shared = _shared_context(tallies)
         alert = finish(most_urgent)
         return alert._replace(
@@ -188,7 +197,7 @@ class Digest:
         """Return how often the most frequent came, by the names that the title has for them."""
         kinds: dict[object, list[Tally]] = {}
         for fingerprint, tally in self.tallies.items():
-            if fingerprint[:1] != (_OTHER,):
+            if fingerprint[:1] != (OTHER,):
                 kinds.setdefault(tally.newest.raw_exc_type() or fingerprint, []).append(tally)
         often = sorted(kinds.values(), key=lambda tallies: -sum(tally.count for tally in tallies))[:_MAX_NAMES]
         names: Counter[str] = Counter()
@@ -267,13 +276,14 @@ def levels(tallies: list[Tally]) -> list[str]:
     return [f"{counts[level]:,} {level[1]}" for level in sorted(counts, reverse=True)]
 
 
-def span(first: float, last: float, now: float | None = None) -> str:
+def span(first: float, last: float, now: float | None = None, form: str = "first {}, last {}") -> str:
     """Write when something began and ended, in local time; with the days if they differ, or are not today.
 
     Args:
         first: Seconds since 1970.
         last: Seconds since 1970.
         now: The same; None asks the clock.
+        form: Where the two times stand in the result.
 
     Returns:
         ``first 14:03:11, last 14:09:40``, or ``first 23 Nov 23:58:02, last 24 Nov 00:03:40``.
@@ -283,7 +293,7 @@ def span(first: float, last: float, now: float | None = None) -> str:
     except (ValueError, OverflowError, OSError):  # a record may hold any time
         return "at unknown times"
     how = clock_format(today, begin, end)
-    return f"first {time.strftime(how, begin)}, last {time.strftime(how, end)}"
+    return form.format(time.strftime(how, begin), time.strftime(how, end))
 
 
 def clock_format(today: time.struct_time, *moments: time.struct_time) -> str:

@@ -22,10 +22,12 @@ class FailureReport:
         self._write_line = write_line
         self._failure_is_known = failure_lock(failure_key)
 
-    def failure(self, reason: str) -> None:
-        """Report a failure, once until the next recovery."""
-        if self._failure_is_known.acquire(blocking=False):
+    def failure(self, reason: str) -> bool:
+        """Report a failure, once until the next recovery; return whether that was now."""
+        is_news: bool = self._failure_is_known.acquire(blocking=False)
+        if is_news:
             self.line(f"cannot show alerts on {self._label}: {reason}")
+        return is_news
 
     def success(self, counts: Callable[[], tuple[int, int]]) -> None:
         """Report that alerts are shown again, if a failure was reported before.

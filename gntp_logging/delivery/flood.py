@@ -18,6 +18,7 @@ from gntp_logging.alerts.alert import Alert
 from gntp_logging.alerts.fingerprint import Fingerprint, raw_fingerprint
 
 from .digest import Finish, Tally, span
+from .kept import Kept
 
 MAX_GROUPS: Final = 1000
 """Fingerprints whose repeats are counted at a time; each keeps one alert. One more is shown without a group."""
@@ -55,6 +56,8 @@ class RepeatGroup:
         first: When the first was logged, in seconds since 1970.
         last: When the newest was logged, in seconds since 1970.
         id_: The first one's Notification-ID and the Coalescing-ID of all of them; empty until the first is sent.
+        updates_prefix: Begins the Notification-IDs of its updates.
+        reported_before: How many records of the count an earlier process has accounted for.
         unanswered: How often the next update was sent already, without an answer.
         is_refused: Whether the server refused the newest update, and no repeat has come since.
     """
@@ -62,7 +65,7 @@ class RepeatGroup:
     __slots__ = (
         "_closes", "_is_late", "_is_update_in_flight", "_last_sent", "_milestone", "_repeated", "_updates", "_window",
         "alert", "count", "displayed_count", "fingerprint", "first", "first_alert", "id_", "is_refused", "last",
-        "since", "unanswered",
+        "reported_before", "since", "unanswered", "updates_prefix",
     )  # fmt: skip
 
     def __init__(self, fingerprint: Fingerprint, alert: Alert, window: float, now: float) -> None:
@@ -80,6 +83,8 @@ class RepeatGroup:
         self.first: float = alert.created
         self.last: float = alert.created
         self.id_: str = ""
+        self.updates_prefix: str = ""
+        self.reported_before: int = 0
         self.unanswered: int = 0
         self.is_refused: bool = False
         self._window = window
@@ -133,9 +138,9 @@ class RepeatGroup:
             return False
         return self.unreported > 0 and (self.count > self._milestone or self._is_late)
 
-    def next_update_id(self) -> str:
-        """Return the Notification-ID of the next update."""
-        return f"{self.id_}-{self._updates + 1}"
+    def update_id(self) -> str:
+        """Return the Notification-ID of the update that is being sent, or else of the next one."""
+        return f"{self.updates_prefix or self.id_}-{self._updates + (not self._is_update_in_flight)}"
 
     def begin_update(self) -> None:
         """Record that an update is being sent."""
@@ -222,7 +227,7 @@ class Flood:
     """Decides which alerts of one worker are shown, folded or digested.
 
     Attributes:
-        folded: Repeats that the counts of groups hold.
+        folded: Repeats that the counts of groups hold, those of :meth:`waiting_repeats` included.
     """
 
     def __init__(self, window: float, burst: int, rate: float) -> None:
@@ -329,8 +334,42 @@ class Flood:
         if group.displayed_count:
             self.folded -= group.unreported
             return group.unreported
-        self.folded -= group.count - 1  # the first one is not folded
-        return group.count
+        count = group.count - group.reported_before
+        self.folded -= count - 1  # the first one is not folded
+        return count
+
+    def restore(
+        self, kept: Kept, fingerprint: Fingerprint, sequence: int, now: float
+    ) -> tuple[Decision, RepeatGroup | None]:
+        """Decide about what an earlier process has left.
+
+        Args:
+            kept: What it has left.
+            fingerprint: Its fingerprint, normalized.
+            sequence: Its place in the order of submission.
+
+        Returns:
+            As :meth:`offer`.
+        """
+        group = self._groups.get(fingerprint)
+        if group is not None:
+            self._count(group, kept.tally(), sequence)
+            return Decision.FOLD, group
+        if not self._may_show(kept.alert, now):
+            return Decision.DIGEST, None
+        group = self._open(fingerprint, kept.alert, now)
+        if group is None:
+            return (Decision.SHOW if kept.records == 1 else Decision.DIGEST), None
+        group.count, group.first, group.last = kept.total, kept.first, kept.last
+        group.reported_before = kept.total - kept.records
+        group.updates_prefix = kept.notification_id
+        self.folded += kept.records - 1
+        return Decision.SHOW, group
+
+    def waiting_repeats(self) -> int:
+        """Return how many repeats wait together with an alert that was not shown yet."""
+        groups = (group for group in self._groups.values() if not group.displayed_count)
+        return sum(group.count - group.reported_before - 1 for group in groups)
 
     # -- Updates -------------------------------------------------------------------------------
 

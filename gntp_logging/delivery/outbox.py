@@ -5,21 +5,27 @@ The queue's lock guards everything here.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import deque
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from gntp_logging.alerts.alert import Alert
 from gntp_logging.alerts.fingerprint import Fingerprint
 from gntp_logging.gntp.constants import random_hex_string
 
-from .digest import Digest, DigestSchedule, Finish, Tally
-from .dropped import DroppedAlerts
-from .flood import Flood, RepeatGroup
+from .digest import OTHER, Digest, DigestSchedule, Finish, Tally
+from .dropped import Compose, DroppedAlerts
+from .flood import Decision, Flood, RepeatGroup
+from .kept import Kept, Kind, keys_of_digest, of_digest
 
 PRIORITIES: Final = 5
 """GNTP's priorities, -2 to 2: one lane for each."""
+
+_NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
+"""What a spool keeps where there is none."""
 
 
 class Outbox:
@@ -33,6 +39,9 @@ class Outbox:
         shown: Alerts that the server acknowledged, one by one.
         digested: Alerts that a digest reported.
         notifications: Notifications that the server acknowledged.
+        spooled: Records that a spool keeps, and nobody here any more.
+        restored: Records that an earlier process had left in the spool.
+        left: Keys of the spool's rows that keep them.
         newest: Returns a sequence number greater than that of every alert added so far.
         id_prefix: Begins the ids of what has no group; random.
     """
@@ -49,7 +58,8 @@ class Outbox:
         self.flood: Flood = flood
         self.digest: DigestSchedule = DigestSchedule()
         self.dropped_alerts: DroppedAlerts = dropped_alerts
-        self.shown = self.digested = self.notifications = 0
+        self.shown = self.digested = self.notifications = self.spooled = self.restored = 0
+        self.left: list[str] = []
         self.newest: Callable[[], int] = newest
         self.id_prefix: str = random_hex_string(8)
 
@@ -94,27 +104,91 @@ class Outbox:
         group = self.flood.update_due(now, flushed)
         return None if group is None else CountUpdate(self, group)
 
-    def abandon(self, reason: str, mark: float, now: float) -> None:
-        """Count everything that waits as dropped, unreported repeats included.
+    def restore(self, kept: Kept, sequence: int, now: float) -> None:
+        """Go on with what an earlier process has left in the spool.
+
+        Args:
+            sequence: Its place in the order of submission.
+            now: The time, in seconds of time.monotonic.
+        """
+        self.restored += kept.records
+        fingerprint = kept.alert.fingerprint or (OTHER, kept.alert.level)
+        decision, group = Decision.DIGEST, None
+        if kept.kind is not Kind.DIGEST:
+            decision, group = self.flood.restore(kept, fingerprint, sequence, now)
+        if decision is Decision.SHOW:
+            ids = (kept.notification_id, kept.coalescing_id)
+            entry = SingleEntry(self, sequence, now, kept.alert, fingerprint, group, ids)
+            self.lanes[kept.alert.priority + 2].append(entry)
+        elif decision is Decision.DIGEST:
+            digest = self.digest.current
+            digest.id_ = digest.id_ or kept.coalescing_id
+            digest.take_in(fingerprint, kept.tally(), sequence)
+            digest.restored += kept.records
+            self.digest.hurry(now)
+
+    def snapshot(self, in_flight: Iterable[Entry]) -> Snapshot:
+        """Return all that waits, for :meth:`Snapshot.kept`.
+
+        Args:
+            in_flight: What is being sent.
+        """
+        entries = [*in_flight, *itertools.chain(*self.lanes)]
+        digests = [entry.digest for entry in entries if isinstance(entry, DigestEntry)]
+        if self.digest.current not in digests and self.digest.current.count:
+            digests.append(self.digest.current)
+        return Snapshot(
+            [entry for entry in entries if isinstance(entry, SingleEntry)],
+            [(self.identify(digest), list(digest.tallies.items())) for digest in digests],
+            [group for group in self.flood.groups() if group.displayed_count and group.unreported],
+        )
+
+    def identify(self, digest: Digest) -> str:
+        """Give a digest its id, unless it has one, and return it."""
+        digest.id_ = digest.id_ or f"{self.id_prefix}-d{digest.since}"
+        return digest.id_
+
+    def give_up(
+        self, compose: Compose, records: int, reason: str, keys: Sequence[str] = (), kept: Mapping[str, int] = _NOTHING
+    ) -> None:
+        """Count records as spooled, as far as rows keep them, and the rest as dropped.
+
+        Args:
+            compose: Makes the alert that ``on_error`` gets.
+            records: How many there are.
+            reason: Why they are given up.
+            keys: Of their rows.
+            kept: How many records each row keeps.
+        """
+        own = [key for key in keys if key in kept]
+        spooled = min(records, sum(kept[key] for key in own))
+        self.spooled += spooled
+        self.left += own
+        if records > spooled:
+            self.dropped_alerts.add(compose, reason, records - spooled)
+
+    def abandon(self, reason: str, mark: float, now: float, kept: Mapping[str, int]) -> None:
+        """Give up everything that waits, unreported repeats included.
 
         Args:
             reason: Why.
             mark: What was added after this mark goes on waiting.
             now: The time.
+            kept: How many records each row of the spool keeps.
         """
         for lane in self.lanes:
             while lane and lane[0].sequence <= mark:
-                lane.popleft().dropped(reason, now)
+                lane.popleft().dropped(reason, now, kept)
         digest = self.digest.current
         if digest.since is not None and digest.since <= mark:
-            DigestEntry(self, digest).dropped(reason, now)
+            DigestEntry(self, digest).dropped(reason, now, kept)
             self.digest.begin(now)
         for group in self.flood.groups():
             if not group.displayed_count or (group.since or 0) > mark:
                 continue  # its first alert, or its newest repeat, goes on waiting
             count = self.flood.take_out(group)
             if count:
-                self.dropped_alerts.add(group.as_alert, reason, count)
+                self.give_up(group.as_alert, count, reason, [group.id_], kept)
 
     def oldest(self) -> list[int]:
         """Return sequence numbers among which that of the oldest alert is that waits here."""
@@ -142,7 +216,7 @@ class SingleEntry:
         fingerprint: Its fingerprint, normalized.
         group: The group that it is the first of.
         unanswered: How often it was sent without an answer.
-        id_: Its Notification-ID; empty until it is prepared.
+        id_: Its Notification-ID; it is the same when it is sent again, by another process too.
         coalescing_id: Its Notification-Coalescing-ID.
     """
 
@@ -162,8 +236,9 @@ class SingleEntry:
         alert: Alert,
         fingerprint: Fingerprint,
         group: RepeatGroup | None,
+        ids: tuple[str, str] | None = None,
     ) -> None:
-        """Keep what :meth:`Outbox.add` was given."""
+        """Keep what :meth:`Outbox.add` was given, and the ids that it has in the spool."""
         self._outbox = outbox
         self._lane = outbox.lanes[alert.priority + 2]
         self._reported = Tally(alert)
@@ -173,27 +248,41 @@ class SingleEntry:
         self.fingerprint: Fingerprint = fingerprint
         self.group: RepeatGroup | None = group
         self.unanswered: int = 0
-        self.id_: str = ""
-        self.coalescing_id: str = ""
+        # Random: an id made of the fingerprint would let two processes overwrite each other's counts.
+        own_id = f"{outbox.id_prefix}-{sequence}" if group is None else random_hex_string(8)
+        self.id_, self.coalescing_id = ids or (own_id, own_id)
+        if group is not None:
+            group.id_ = self.coalescing_id
 
     def prepare(self) -> None:
-        """Give it its ids, which it keeps when it is sent again, and the count that it has reached by now."""
+        """Give it the count that it has reached by now."""
+        if self.group is not None:
+            # Repeats that came while the first waited are part of its count: after an outage one toast says all.
+            self._reported = self.group.tally()
+
+    def kept(self) -> Kept:
+        """Return what a spool keeps of it and its repeats."""
         group = self.group
-        if group is None:
-            self.id_ = self.coalescing_id = f"{self._outbox.id_prefix}-{self.sequence}"
-            return
-        # Random: an id made of the fingerprint would let two processes overwrite each other's counts.
-        self.id_ = self.coalescing_id = group.id_ = self.id_ or random_hex_string(8)
-        # Repeats that came while the first waited are part of its count: after an outage one toast says all.
-        self._reported = group.tally()
+        count, before = (1, 0) if group is None else (group.count, group.reported_before)
+        first, last = (self.alert.created,) * 2 if group is None else (group.first, group.last)
+        alert = self.alert if group is None else group.alert
+        kind = Kind.UPDATE if before else Kind.ALERT
+        return Kept(
+            self.coalescing_id, kind, self.id_, self.coalescing_id, count, count - before, first, last, alert,
+            self.submitted,
+        )  # fmt: skip
 
     def compose(self, finish: Finish) -> Alert:
         """Return the alert that is sent; takes its time, and needs no lock."""
         return finish(self.alert) if self.group is None else self.group.as_alert(finish)
 
     def tally(self) -> Tally:
-        """Return how often the alert came so far."""
-        return self._reported if self.group is None else self.group.tally()
+        """Return how often the alert came so far, without what an earlier process has reported."""
+        if self.group is None:
+            return self._reported
+        tally = self.group.tally()
+        tally.count -= self.group.reported_before
+        return tally
 
     def tallies(self) -> list[Tally]:
         """Return what its Coalescing-ID stood for when it was prepared."""
@@ -216,12 +305,10 @@ class SingleEntry:
         if not self._lane or self._lane[0] is not self:
             self._lane.appendleft(self)
 
-    def dropped(self, reason: str, now: float) -> None:  # noqa: ARG002 - as above
+    def dropped(self, reason: str, now: float, kept: Mapping[str, int] = _NOTHING) -> None:  # noqa: ARG002 - as above
         """Give it up, and its repeats with it."""
-        if self.group is None:
-            self._outbox.dropped_alerts.add(self.compose, reason)
-        else:
-            self._outbox.dropped_alerts.add(self.compose, reason, self._outbox.flood.take_out(self.group))
+        records = 1 if self.group is None else self._outbox.flood.take_out(self.group)
+        self._outbox.give_up(self.compose, records, reason, [self.coalescing_id], kept)
 
 
 class CountUpdate:
@@ -244,7 +331,7 @@ class CountUpdate:
         self._reported = group.tally()
         self.sequence: int = group.since or 0
         self.unanswered: int = group.unanswered
-        self.id_: str = group.next_update_id()
+        self.id_: str = group.update_id()
         self.coalescing_id: str = group.id_
 
     def compose(self, finish: Finish) -> Alert:
@@ -268,7 +355,7 @@ class CountUpdate:
         """Let the next update take this one's id, with a later count."""
         self._group.take_back_update(unanswered)
 
-    def dropped(self, reason: str, now: float) -> None:  # noqa: ARG002 - as above
+    def dropped(self, reason: str, now: float, kept: Mapping[str, int] = _NOTHING) -> None:  # noqa: ARG002 - as above
         """Leave the count to the next update. Its repeats stay unreported, but no caller of flush waits for them.
 
         Otherwise a flush would have an update that the server does not take sent again and again.
@@ -280,6 +367,7 @@ class DigestEntry:
     """A digest on its way.
 
     Attributes:
+        digest: The digest.
         sequence: Place of the oldest alert in it.
         unanswered: How often it was sent without an answer.
         id_: Its Notification-ID.
@@ -289,24 +377,24 @@ class DigestEntry:
     def __init__(self, outbox: Outbox, digest: Digest) -> None:
         """Let a digest go; there must be something in it."""
         self._outbox = outbox
-        self._digest = digest
+        self.digest: Digest = digest
         self.sequence: int = digest.since or 0
         self.unanswered: int = digest.unanswered
-        self.id_: str = f"{outbox.id_prefix}-d{digest.since}"
+        self.id_: str = outbox.identify(digest)
         self.coalescing_id: str = self.id_
 
     @property
     def records(self) -> int:
         """How many records wait in it."""
-        return self._digest.count
+        return self.digest.count
 
     def compose(self, finish: Finish) -> Alert:
         """Return one alert that reports what is in it."""
-        return self._digest.as_alert(finish)
+        return self.digest.as_alert(finish)
 
     def tallies(self) -> list[Tally]:
         """Return what its Coalescing-ID stands for so far."""
-        return list(self._digest.tallies.values())
+        return list(self.digest.tallies.values())
 
     def taken(self, now: float) -> None:
         """Let another digest fill up, as the caller has this one in flight."""
@@ -315,17 +403,53 @@ class DigestEntry:
     def shown(self, now: float) -> None:  # noqa: ARG002 - as above
         """Count what is in it as reported by a digest."""
         self._outbox.notifications += 1
-        self._outbox.digested += self._digest.count
+        self._outbox.digested += self.digest.count
 
     def requeue(self, unanswered: int) -> None:
         """Let it fill up again, with what came after it."""
-        self._digest.unanswered = unanswered
-        self._outbox.digest.put_back(self._digest)
+        self.digest.unanswered = unanswered
+        self._outbox.digest.put_back(self.digest)
 
-    def dropped(self, reason: str, now: float) -> None:  # noqa: ARG002 - as above
+    def dropped(self, reason: str, now: float, kept: Mapping[str, int] = _NOTHING) -> None:  # noqa: ARG002 - as above
         """Give up everything in it."""
-        self._outbox.dropped_alerts.add(self.compose, reason, self._digest.count)
+        self._outbox.give_up(
+            self.compose,
+            self.digest.count,
+            reason,
+            keys_of_digest(self.digest.id_, self.digest.tallies) if kept else (),
+            kept,
+        )
 
 
 Entry = SingleEntry | CountUpdate | DigestEntry
 """What is sent at one time. All have the same verbs: taken, compose, and then shown, requeue or dropped."""
+
+
+class Snapshot(NamedTuple):
+    """All that waits, as the queue's lock showed it; to look at each takes its time, and needs no lock.
+
+    Meanwhile counts may rise, and the next snapshot has them.
+
+    Attributes:
+        singles: Alerts that were not shown yet.
+        digests: Digests that were not shown yet: id and tallies.
+        groups: Groups whose toast lacks repeats.
+    """
+
+    singles: list[SingleEntry]
+    digests: list[tuple[str, list[tuple[Fingerprint, Tally]]]]
+    groups: list[RepeatGroup]
+
+    def kept(self) -> list[Kept]:
+        """Return what a spool keeps of it."""
+        found = [entry.kept() for entry in self.singles]
+        for id_, tallies in self.digests:
+            found += of_digest(id_, tallies)
+        found += [
+            Kept(
+                group.id_, Kind.UPDATE, group.update_id(), group.id_, group.count, group.unreported, group.first,
+                group.last, group.alert,
+            )
+            for group in self.groups
+        ]  # fmt: skip
+        return found

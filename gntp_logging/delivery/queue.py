@@ -17,7 +17,7 @@ import math
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeVar
 
@@ -27,6 +27,7 @@ from gntp_logging.alerts.fingerprint import Fingerprint, is_place_alone, raw_fin
 from .digest import Digest, Finish, Tally
 from .dropped import INTERNAL_ERROR, QUEUE_FULL, UNREAD, DroppedAlerts
 from .flood import Decision, Flood
+from .kept import Kept
 from .known_calls import KnownCall, KnownCalls
 from .outbox import PRIORITIES, Entry, Outbox, SingleEntry
 from .threads import is_held_here
@@ -112,6 +113,8 @@ class Counts:
         digested: Reported by a digest that the server acknowledged.
         dropped: Given up, by reason.
         queued: Waiting, what is being sent and what waits for a digest included.
+        spooled: Kept by the spool alone.
+        restored: Of all these, what an earlier process had left in the spool.
         notifications: Notifications that the server acknowledged, updates and digests included.
     """
 
@@ -120,7 +123,21 @@ class Counts:
     digested: int
     dropped: dict[str, int]
     queued: int
+    spooled: int
+    restored: int
     notifications: int
+
+
+class Abandoned(NamedTuple):
+    """What became of what was given up.
+
+    Attributes:
+        dropped: Records that are lost.
+        spooled: Records that the spool keeps.
+    """
+
+    dropped: int
+    spooled: int
 
 
 class AlertQueue:
@@ -165,6 +182,7 @@ class AlertQueue:
         self._lock = threading.RLock()
         self._in_flight: list[Entry] = []
         self._evicted = Digest()
+        self._sorter = threading.RLock()
         self._sorting: Submitted | _Evicted | None = None  # what is identified now, without the lock
         self.dropped_alerts: DroppedAlerts = dropped_alerts
         self.known_calls: KnownCalls = KnownCalls()
@@ -253,11 +271,7 @@ class AlertQueue:
             while self._in_flight:  # an exception has ended their delivery halfway
                 self._in_flight[-1].requeue(self._in_flight[-1].unanswered)
                 self._in_flight.pop()
-        repeats = self._repeats(now)
-        while self._sort_next(now, repeats):
-            self.has_sorted = True
-        while repeats:
-            self._sort_repeats(repeats.pop().call, now)
+        self._sort(now)
         with self._lock:
             self._set_aside_what_is_old(now)
             while len(self._in_flight) < limit:
@@ -269,13 +283,22 @@ class AlertQueue:
                 entry.taken(now)
             return list(self._in_flight)
 
+    def _sort(self, now: float) -> None:
+        """Decide about all that has come in."""
+        with self._sorter:
+            repeats = self._repeats(now)
+            while self._sort_next(now, repeats):
+                self.has_sorted = True
+            while repeats:
+                self._sort_repeats(repeats.pop().call, now)
+
     def _sort_next(self, now: float, repeats: list[_Repeats]) -> bool:
         """Decide about one alert that has come in, or a tally that a full queue has made; return whether there was one.
 
         Of the repeats, the first last, those that came before it are decided about before.
 
         The lock is not held while the alert is identified: that takes longer than anything else here, and stats, flush
-        and close wait for the lock. Only one thread at a time sorts: the one that delivers.
+        and close wait for the lock. Only one thread at a time sorts: the one that delivers, or the spool's.
         """
         with self._lock:
             entry = self._sorting or self._next_to_sort()
@@ -435,27 +458,47 @@ class AlertQueue:
                     entry.dropped(reason, now)
                 self._in_flight.remove(entry)
 
-    def abandon(self, reason: str, mark: float = math.inf) -> int:
-        """Count everything that waits as dropped, unreported repeats included; return how much that was.
+    def waiting(self) -> tuple[list[Kept], list[str]]:
+        """Return what a spool keeps of all that waits, and the keys of what has been left to it since the last call."""
+        self._sort(time.monotonic())
+        with self._lock:
+            left, self._outbox.left = self._outbox.left, []
+            snapshot = self._outbox.snapshot(self._in_flight)
+        return snapshot.kept(), left
+
+    def restore(self, kept: Iterable[Kept]) -> None:
+        """Go on with what an earlier process has left in the spool."""
+        now = time.monotonic()
+        with self._lock:
+            for one in kept:
+                self._outbox.restore(one, self.mark(), now)
+
+    def abandon(self, reason: str, mark: float = math.inf, kept: Mapping[str, int] | None = None) -> Abandoned:
+        """Give up everything that waits, unreported repeats included; return what became of it.
 
         Args:
             reason: Why.
             mark: What was added after this mark goes on waiting.
+            kept: How many records each row of a spool keeps, by key: they are left to it. The rest is dropped.
         """
+        kept = kept or {}
         now = time.monotonic()
         before = sum(self.dropped_alerts.by_reason.values())
+        spooled_before = self._outbox.spooled
         with self._soon() as is_held:
             if not is_held:
-                return 0  # what waits goes on waiting
+                return Abandoned(0, 0)  # what waits goes on waiting
             self._give_up_what_has_come_in(reason, mark)
             for entry in [entry for entry in self._in_flight if entry.sequence <= mark]:
                 if entry.records:
-                    entry.dropped(reason, now)
+                    entry.dropped(reason, now, kept)
                 else:
                     entry.requeue(entry.unanswered)  # its repeats are in its group, which is given up below
                 self._in_flight.remove(entry)
-            self._outbox.abandon(reason, mark, now)
-            return sum(self.dropped_alerts.by_reason.values()) - before
+            self._outbox.abandon(reason, mark, now, kept)
+            return Abandoned(
+                sum(self.dropped_alerts.by_reason.values()) - before, self._outbox.spooled - spooled_before
+            )
 
     def _give_up_what_has_come_in(self, reason: str, mark: float) -> None:
         """Drop what is not sorted yet, by the place where it was logged: to identify thousands would take too long."""
@@ -522,14 +565,17 @@ class AlertQueue:
         with self._soon():  # without the lock they may be a little apart
             self._count_unread()
             outbox = self._outbox
-            queued = self._waiting() + outbox.digest.current.count + self._evicted.count
+            repeats = outbox.flood.waiting_repeats()
+            queued = self._waiting() + outbox.digest.current.count + self._evicted.count + repeats
             queued += sum(len(call.times) for call in self.known_calls.all())
             return Counts(
                 shown=outbox.shown,
-                folded=outbox.flood.folded,
+                folded=outbox.flood.folded - repeats,
                 digested=outbox.digested,
                 dropped=dict(self.dropped_alerts.by_reason),
                 queued=queued + sum(entry.records for entry in (*self._in_flight, self._sorting) if entry is not None),
+                spooled=outbox.spooled,
+                restored=outbox.restored,
                 notifications=outbox.notifications,
             )
 

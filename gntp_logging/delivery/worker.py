@@ -38,7 +38,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gntp_logging.alerts.alert import Alert
 from gntp_logging.alerts.fingerprint import Fingerprint
@@ -55,6 +55,9 @@ from .threads import is_held_here, start_thread
 from .transport import MAX_SENDINGS, OutgoingAlert, SendResult, SendStatus, Transport
 from .waiters import Waiters
 
+if TYPE_CHECKING:
+    from .spool import Spool  # which imports sqlite3
+
 _FIRST_RETRY: Final = 1.0
 _LAST_RETRY: Final = 60.0
 """Seconds between two tries to reach a server: doubling from the first to the last."""
@@ -70,6 +73,9 @@ _SOON: Final = 1.0
 
 _RETRY_AFTER_REFUSAL: Final = 300.0
 """Seconds until a server that refused the password is asked again: people fix passwords in minutes."""
+
+_SPOOLING: Final = 0.25
+"""Seconds at the end that belong to the spool; of a short ``shutdown_timeout`` it is a quarter."""
 
 _INTERRUPTED: Final = "interrupted, "
 
@@ -174,6 +180,7 @@ class Worker:
         redactor: Redactor,
         report: Callable[[str], None],
         on_error: Callable[[Alert, str], object] | None = None,
+        make_spool: Callable[..., Spool] | None = None,
     ) -> None:
         """Prepare. No thread is started before the first alert.
 
@@ -184,6 +191,8 @@ class Worker:
             report: Takes a line of diagnosis for people.
             on_error: Called with each alert that is given up, and why; on the worker's thread, but for what is left
                 when the worker is closed.
+            make_spool: Makes what keeps alerts beyond the end of the process, of a queue and what :class:`.spool.Spool`
+                wants besides; None keeps nothing.
         """
         self._transport = transport
         self._settings = settings
@@ -192,6 +201,8 @@ class Worker:
         self._write_line = report
         self._on_error = on_error
         self._waiters = Waiters()
+        self._make_spool = make_spool
+        self._spool: Spool | None = None
         self.start_fresh()
         add_worker(self)
 
@@ -227,6 +238,16 @@ class Worker:
         self._answered_at = 0.0
         self._unfinished_flush: _Flush | None = None
         self._has_reported_no_thread = False
+        if self._spool is not None:
+            self._spool.leave_to_parent()
+        if self._make_spool is not None:
+            self._spool = self._make_spool(
+                self._queue,
+                self._finish,
+                report=self._reports.line,
+                has_work=self._may_have_work,
+                on_restored=self._deliver_restored,
+            )
         transport.forget()
         self.pid: int = os.getpid()  # last: other threads of this process wait for it
 
@@ -287,8 +308,8 @@ class Worker:
             self._wake_up()
         if exit_.begun:
             # The call returns after delivery, by the thread that runs already or else here: see process.Exit.
-            if not self._flush_until(exit_.deadline):
-                self._give_up(self._why_given_up(exit_.deadline))
+            if not self._flush_until(self._before(exit_.deadline)):
+                self._give_up(self._why_given_up(self._before(exit_.deadline)), exit_.deadline)
         elif self._thread is None and not self._is_being_started() and not self._pause():
             # No thread may start here (a sub-interpreter, uWSGI): the thread that logs delivers, within
             # shutdown_timeout. It backs off as a worker's thread does: a dead server is not tried for each record.
@@ -356,12 +377,14 @@ class Worker:
         settled = counts.shown + counts.folded + counts.digested + sum(counts.dropped.values())
         last_error = list(self._last_error)
         return Stats(
-            accepted=settled + counts.queued,
+            accepted=settled + counts.queued + counts.spooled,
             shown=counts.shown,
             folded=counts.folded,
             digested=counts.digested,
             dropped=counts.dropped,
             queued=counts.queued,
+            spooled=counts.spooled,
+            restored=counts.restored,
             notifications=counts.notifications,
             state=self._state.value,
             last_error=last_error[0] if last_error else None,
@@ -458,6 +481,8 @@ class Worker:
         finally:
             thread.is_awake = False
             thread.ends()
+            if self._is_retired and self._spool is not None:
+                self._spool.end(time.monotonic() + self.shutdown_timeout)
             self._waiters.release_settled(self._queue.is_settled)
             self._queue.dropped_alerts.hand_over()
             # The system gives the number of a thread that has ended to the next one, whose records are not this one's.
@@ -490,6 +515,8 @@ class Worker:
         """
         try:
             while thread.goes_on():
+                if self._spool is not None:
+                    self._spool.wake_up()
                 self._queue.dropped_alerts.hand_over()
                 pause = self._pause()
                 if pause > 0:
@@ -639,6 +666,8 @@ class Worker:
 
     def _flush_until(self, deadline: float) -> bool:
         self._notice_fork()
+        if self._spool is not None:
+            self._spool.first_look(deadline)
         mark = self._queue.mark()
         if self._queue.is_settled(mark):
             return True
@@ -687,27 +716,59 @@ class Worker:
             deadline: When to give up, in seconds of :func:`time.monotonic`.
         """
         try:
+            self._finish_until(self._before(deadline), deadline)
+        finally:
+            if self._spool is not None:
+                self._spool.end(deadline)
+
+    def _finish_until(self, flushed: float, deadline: float) -> None:
+        """Deliver until one time, and have counted and spooled what is left by another."""
+        try:
             # The first try that fails ends it: a server that is away delays nobody's end.
-            while self._flush_until(deadline):
+            while self._flush_until(flushed):
                 mark = self._queue.mark()
                 if not self._queue.has_work():
-                    self._give_up("", mark)  # counts that the server has refused; what comes later is not given up
+                    self._give_up("", None, mark)  # counts that the server has refused, and no later alerts
                     return
-                if time.monotonic() >= deadline:
+                if time.monotonic() >= flushed:
                     break
         except BaseException:  # Ctrl-C
-            self._give_up(_INTERRUPTED)
+            self._give_up(_INTERRUPTED, deadline)
             raise
-        self._give_up(self._why_given_up(deadline))
+        self._give_up(self._why_given_up(flushed), deadline)
 
-    def _give_up(self, why: str, mark: float = math.inf) -> None:
+    def _before(self, deadline: float) -> float:
+        """Return until when alerts may be delivered, so that by a deadline the rest is spooled."""
+        return deadline if self._spool is None else deadline - min(_SPOOLING, self.shutdown_timeout / 4)
+
+    def _give_up(self, why: str, deadline: float | None, mark: float = math.inf) -> None:
+        """Leave what waits to the spool, and count the rest as dropped.
+
+        Args:
+            why: Begins the line that reports it.
+            deadline: Until when the spool may write; None leaves nothing to it.
+            mark: What was added after this mark goes on waiting.
+        """
         if self._is_interrupted():
             return
-        lost = self._queue.abandon(LATE, mark)
+        kept = {} if self._spool is None or deadline is None else self._spool.settle(deadline)
+        lost, spooled = self._queue.abandon(LATE, mark, kept)
         self._waiters.release_settled(self._queue.is_settled)  # of other threads
-        if lost:
-            self._reports.failure(f"{why}{alerts(lost)} not delivered")
+        words = [f"{alerts(lost)} not delivered"] if lost else []
+        if self._spool is not None and spooled:
+            words.append(f"{alerts(spooled)} kept in {self._spool.settings.path}")
+        if words and not self._reports.failure(why + ", ".join(words)) and spooled:
+            self._reports.line(f"for {self.label}: {words[-1]}")  # the failure was reported before
         self._queue.dropped_alerts.hand_over()
+
+    def _may_have_work(self) -> bool:
+        """Tell whether something waits, or may come without waking the thread: while the server is away."""
+        return self._state is State.RETRYING or self._queue.has_work()
+
+    def _deliver_restored(self) -> None:
+        if self._thread is None:
+            self._start_thread()
+        self._wake_up()
 
     def _why_given_up(self, deadline: float) -> str:
         """Return how the alerts that are given up now are explained; empty when an error was reported before."""

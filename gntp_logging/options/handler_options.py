@@ -67,6 +67,23 @@ def icon(option: str, value: object) -> Resource | None:
         raise OptionError(option, allowed, value, str(error)) from error
 
 
+def spool(value: object) -> str | None:
+    """Read the option ``spool``: a path, or None.
+
+    Returns:
+        The absolute path: a program may change its folder later.
+
+    Raises:
+        OptionError: If the value is no path of a file.
+    """
+    if value is None:
+        return None
+    path = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(path, str) or not path.strip() or "\0" in path or path.endswith(os.sep):
+        raise OptionError("spool", "the path of a file", value)
+    return os.path.abspath(path)
+
+
 def url(value: object) -> Template | None:
     """Read the option ``url``: what opens when an alert is clicked, with ``{}``-fields for what differs.
 

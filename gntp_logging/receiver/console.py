@@ -82,18 +82,25 @@ class ConsoleDisplay:
     """Shows each toast as a framed box in a terminal, coloured by priority."""
 
     def __init__(
-        self, stream: TextIO, *, colour: bool | None = None, remark: Callable[[Toast], str] = lambda _: ""
+        self,
+        stream: TextIO,
+        *,
+        colour: bool | None = None,
+        remark: Callable[[Toast], str] = lambda _: "",
+        time_format: str = "%H:%M:%S",
     ) -> None:
         """Look at what the stream can show.
 
         Args:
             colour: Whether to colour; None asks the stream and the environment.
+            time_format: How to write when a toast arrived, as time.strftime takes it.
             remark: Makes a short remark for the lower edge of a toast's box.
         """
         self._stream = stream
         self._colour = has_colours(stream, os.environ) if colour is None else colour
         self._frame = _LINES if _can_show(stream, "".join(_LINES)) else _ASCII
         self._remark = remark
+        self._time_format = time_format
         self._last: tuple[str, str] = ("", "")  # application and coalescing id of the lowest box
         self._last_size = (0, 0)  # its lines, and the terminal's columns
         self._throttles: defaultdict[tuple[object, ...], Throttle] = defaultdict(lambda: Throttle(_COMPLAINT_INTERVAL))
@@ -138,7 +145,7 @@ class ConsoleDisplay:
         frame = self._frame
         paint = _COLOURS[toast.priority] if self._colour else ""
         side = self._styled(frame.down, paint)
-        label = (_clock(toast), toast.application, toast.name)
+        label = (self._time_of(toast), toast.application, toast.name)
         top = self._edge(label, _weight(toast), width, paint, paint)
         yield self._styled(frame.top_left, paint) + top + self._styled(frame.top_right, paint)
         for line, style in self._lines(toast, width - 4, paint):
@@ -185,6 +192,9 @@ class ConsoleDisplay:
             edge += f" {self._styled(right, style)} "
         return edge + self._styled(frame.across, paint)
 
+    def _time_of(self, toast: Toast) -> str:
+        return time.strftime(self._time_format, time.localtime(toast.arrived))
+
     def _label(self, text: str) -> str:
         return self._readable(text).replace("\n", " ")
 
@@ -199,10 +209,6 @@ class ConsoleDisplay:
     @staticmethod
     def _styled(text: str, style: str) -> str:
         return f"{style}{text}{_RESET}" if style else text
-
-
-def _clock(toast: Toast) -> str:
-    return time.strftime("%H:%M:%S", time.localtime(toast.arrived))
 
 
 def _weight(toast: Toast) -> str:

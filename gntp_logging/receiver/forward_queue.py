@@ -9,10 +9,10 @@ import functools
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from gntp_logging.gntp.models import Resource
 from gntp_logging.gntp.requests import ExtraHeaders, NotifyRequest, RegisterRequest
@@ -102,8 +102,16 @@ def _texts(headers: ExtraHeaders | None) -> ExtraHeaders | None:
     return headers and [(name, value) for name, value in headers if not isinstance(value, Resource)]
 
 
+class Sized(Protocol):
+    """What takes room."""
+
+    @property
+    def parts(self) -> Mapping[int, int]:
+        """Bytes of each object that it keeps in memory, by the object's id."""
+
+
 class Room:
-    """Bytes in which several messages fit; what is put in several times counts once."""
+    """Bytes in which several messages fit; an object that is in several of them, or put in again, counts once."""
 
     def __init__(self, limit: int) -> None:
         """Begin with nothing in it."""
@@ -111,18 +119,18 @@ class Room:
         self._limit = limit
         self._uses: dict[int, int] = {}
 
-    def fits(self, message: Message) -> bool:
+    def fits(self, message: Sized) -> bool:
         """Tell whether there is room for a message."""
         return self.size + sum(size for id_, size in message.parts.items() if id_ not in self._uses) <= self._limit
 
-    def add(self, message: Message) -> None:
+    def add(self, message: Sized) -> None:
         """Count a message, which must be kept until it is removed."""
         for id_, size in message.parts.items():
             if id_ not in self._uses:
                 self.size += size
             self._uses[id_] = self._uses.get(id_, 0) + 1
 
-    def remove(self, message: Message) -> None:
+    def remove(self, message: Sized) -> None:
         """Count a message no longer."""
         for id_, size in message.parts.items():
             self._uses[id_] -= 1

@@ -65,7 +65,7 @@ QUEUE_SIZE: Final = 1000
 QUEUE_BYTES: Final = 2 * 1024 * 1024
 """Bytes of the messages that wait for one subscriber. Their pictures go first; a larger picture is not handed on."""
 
-ALL_QUEUES_BYTES: Final = 4 * 1024 * 1024
+ALL_QUEUES_BYTES: Final = 3 * 1024 * 1024
 """Bytes of the messages that wait for all subscribers; one that waits for several counts once."""
 
 SENDING_BYTES: Final = 2 * 1024 * 1024

@@ -32,6 +32,35 @@ from .protocols import Notice
 from .registry import Toast
 
 
+def notify_fields(toast: Toast) -> dict[str, object]:
+    """Return a toast as the event ``notify``."""
+    return {
+        "event": "notify",
+        "application": toast.application,
+        "name": toast.name,
+        "title": toast.title,
+        "text": toast.text,
+        "priority": toast.priority,
+        "sticky": toast.sticky,
+        "id": toast.id_,
+        "coalescing_id": toast.coalescing_id,
+        "callback_url": toast.callback_url,
+        "icon": _icon(toast.icon),
+        "headers": toast.headers,
+        "encryption": toast.encryption,
+        "hash": toast.hash_,
+        "peer": toast.peer,
+        "time": iso_time(toast.arrived),
+        "incident": toast.incident,
+        "total": toast.total,
+    }
+
+
+def iso_time(seconds: float) -> str:
+    """Write a time, in seconds since 1970, in ISO 8601 with milliseconds and the offset of local time."""
+    return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="milliseconds")
+
+
 class JsonDisplay:
     """Writes each event as a line of JSON, in ASCII, and flushes it at once."""
 
@@ -41,28 +70,7 @@ class JsonDisplay:
 
     def show(self, toast: Toast) -> None:
         """Write a toast."""
-        self._write(
-            {
-                "event": "notify",
-                "application": toast.application,
-                "name": toast.name,
-                "title": toast.title,
-                "text": toast.text,
-                "priority": toast.priority,
-                "sticky": toast.sticky,
-                "id": toast.id_,
-                "coalescing_id": toast.coalescing_id,
-                "callback_url": toast.callback_url,
-                "icon": _icon(toast.icon),
-                "headers": toast.headers,
-                "encryption": toast.encryption,
-                "hash": toast.hash_,
-                "peer": toast.peer,
-                "time": datetime.fromtimestamp(toast.arrived).astimezone().isoformat(timespec="milliseconds"),
-                "incident": toast.incident,
-                "total": toast.total,
-            }
-        )
+        self._write(notify_fields(toast))
 
     def notice(self, notice: Notice) -> None:
         """Write an event."""

@@ -36,6 +36,7 @@ from .display_group import DisplayGroup
 from .hub import Hub, Message
 from .incidents import Incidents
 from .loop_thread import LoopThread
+from .numbers import Numbers
 from .places import Places, group_of
 from .protocols import Display, Notice
 from .reactions import MAX_AWAITED, MAX_AWAITED_BYTES, Awaited, AwaitedReactions, ignore
@@ -116,6 +117,7 @@ class Server:
         hub: bool = False,
         require_encryption: bool = False,
         minimum_hash: str | None = None,
+        numbers: Numbers | None = None,
         tls: ssl.SSLContext | None = None,
         on_failure: Callable[[Display, Exception], None] = _leave_it,
     ) -> None:
@@ -136,6 +138,7 @@ class Server:
                 key is refused.
             require_encryption: Whether to refuse what comes neither by TLS nor encrypted with AES or 3DES.
             minimum_hash: Hash that keys must be as long as, such as SHA256; None takes every hash.
+            numbers: Gives each toast its number; a history's goes on from one run to the next.
             tls: The server's certificate, as :func:`.tls_stream.server_context` reads it: every connection has TLS
                 then. None for a server without.
             on_failure: Called in the loop with each display that could not show something, and the error. The failure
@@ -151,6 +154,7 @@ class Server:
         self._request_timeout = request_timeout
         self._registry = Registry()
         self._incidents = Incidents()
+        self._numbers = numbers or Numbers()
         self._demands = Demands(require_encryption and tls is None, minimum_hash)
         # One overheard message is enough to subscribe, so a server is a hub only where that was asked for.
         self._refused = {} if hub else {SubscribeRequest.message_type: NO_HUB}
@@ -328,7 +332,7 @@ class Server:
         ttl = self._hub.subscribe(request, connection.envelope, connection.peer)
         name, security = cut(request.name, MAX_NAME), connection.security()
         fields = {"id": request.id_, "name": name, "port": request.port, "ttl": ttl, **security}
-        toast = _announcement(name, connection) if is_new else None
+        toast = self._numbers.numbered(_announcement(name, connection)) if is_new else None
         self._displays.notice(Notice("subscribe", fields, toast))
         return ttl
 
@@ -366,7 +370,7 @@ class Server:
             self._awaited.add(awaited)
         joined = self._incidents.joined(toast, time.monotonic())
         if joined is not None:
-            self._displays.show(joined)
+            self._displays.show(self._numbers.numbered(joined))
         return awaited
 
     def _notice_error(self, error: GNTPProtocolError, connection: ClientSession) -> None:

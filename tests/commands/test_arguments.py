@@ -160,6 +160,21 @@ def test_what_is_no_hub(text: str) -> None:
         arguments.hub(text)
 
 
+@pytest.mark.parametrize(
+    ("value", "seconds"), [("0s", 0), ("90m", 5400), ("1h", 3600), ("30d", 2_592_000), ("2w", 1_209_600)]
+)
+def test_an_age_is_a_number_and_a_unit(value: str, seconds: int) -> None:
+    """In seconds."""
+    assert arguments.age(value) == seconds
+
+
+@pytest.mark.parametrize("value", ["", "h", "5", "-1h", "1.5h", "1y", "1H", "9999999999s", "²h", "1 h"])
+def test_what_is_no_age_names_what_is_one(value: str) -> None:
+    """With an example."""
+    with pytest.raises(argparse.ArgumentTypeError, match="allowed is a number and one of s, m, h, d and w, as in 90m"):
+        arguments.age(value)
+
+
 class TestTLS:
     """``--tls`` and ``--tls-ca``, for each command that names a server."""
 

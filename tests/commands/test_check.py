@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gntp_logging.commands.check import _WIDE, _lines
+from gntp_logging import GNTPHandler
+from gntp_logging.commands.check import _WIDE, _lines, _spooled
 from gntp_logging.commands.cli import main
 from gntp_logging.commands.probe import CheckResult, Status
 from tests.commands.test_probe import check
@@ -275,3 +276,34 @@ def test_it_fits_the_terminal() -> None:
     assert lines[0].startswith("  FAIL  REGISTER              12.3 ms  the server")
     assert all(line.startswith(" " * 39) for line in lines[1:])
     assert len(_lines(step, _WIDE)) == 2
+
+
+def test_what_a_spool_keeps_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """For whom, and whether a handler of the file sends there; what is for its own handler is shown then."""
+    spool = tmp_path / "alerts.spool"
+    own, other = free_port(), free_port()
+    for port, name in ((own, "shop"), (other, "bank")):
+        handler = GNTPHandler(host="127.0.0.1", port=port, app_name=name, spool=spool)
+        handler.handle(logging.makeLogRecord({"msg": f"for the {name}", "levelno": logging.ERROR}))
+        handler.close()
+    shop = GNTPHandler(host="127.0.0.1", port=own, app_name="shop", spool=spool)
+    assert {(step.status, step.answer) for step in _spooled(shop, [shop])} == {
+        (Status.OK, f"{spool} keeps 1 alert for shop on 127.0.0.1:{own}"),
+        (Status.NOTE, f"{spool} keeps 1 alert for bank on 127.0.0.1:{other}"),
+    }
+    with running_receiver(port=own) as receiver:
+        lines = f"host = '127.0.0.1'\nport = {receiver.port}\napp_name = 'shop'\nspool = '{spool}'\n"
+        (tmp_path / "x.toml").write_text(f"[gntp]\n{lines}", "utf-8")
+        assert main(["check", "--config", str(tmp_path / "x.toml"), "--wait", "0"]) == 0
+        assert "for the shop" in {toast.title for toast in receiver.toasts}
+    output = " ".join(capsys.readouterr().out.split())
+    assert f"note spool {spool} keeps 1 alert for bank on 127.0.0.1:{other} -> no handler of this file" in output
+    assert re.search(r"ok handler gntp [\d.]+ ms its alert was shown", output)
+
+
+def test_a_spool_that_cannot_be_used_is_a_failure(configured: Configure, tmp_path: Path) -> None:
+    """Alerts get through all the same."""
+    (tmp_path / "diary").write_text("dear diary", "utf-8")
+    code, steps, output = configured(f"spool = '{tmp_path / 'diary'}'\n")
+    assert (code, steps["spool"], steps["handler d"]) == (1, "FAIL", "ok")
+    assert "file is not a database" in output

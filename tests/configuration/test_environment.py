@@ -32,7 +32,7 @@ class TestTheEnvironment:
             "REDACT": '["x+"]', "REDACT_KEEP": '["sid"]', "MAX_TEXT": "0", "REPEAT_WINDOW": "0", "BURST": "1",
             "RATE": "0.5", "TLS": "1",
             "FINGERPRINT": "os.path.join", "QUEUE_SIZE": "3", "MAX_AGE": "4", "SHUTDOWN_TIMEOUT": "0",
-            "ON_ERROR": "builtins.print", "ENABLED": "true",
+            "SPOOL": "kept.db", "SPOOL_MAX_AGE": "5", "ON_ERROR": "builtins.print", "ENABLED": "true",
         }  # fmt: skip
         assert {name.lower() for name in values} | {"password", "password_env"} == set(DEFAULTS)
         for name, value in values.items():
@@ -43,7 +43,7 @@ class TestTheEnvironment:
         }
         numbers: Mapping[str, object] = {
             "port": 2, "timeout": 0.5, "max_text": 0, "repeat_window": 0.0, "burst": 1, "rate": 0.5, "queue_size": 3,
-            "max_age": 4.0, "shutdown_timeout": 0.0, "enabled": True, "tls": True,
+            "max_age": 4.0, "shutdown_timeout": 0.0, "spool_max_age": 5.0, "enabled": True, "tls": True,
         }  # fmt: skip
         expected: dict[str, Any] = {**given, **numbers}
         assert state(handler) == state(GNTPHandler(**expected))

@@ -9,6 +9,7 @@ import logging.config
 import os
 import socket
 import sys
+import tempfile
 import threading
 import zlib
 from typing import Any
@@ -82,6 +83,7 @@ class HandlerMachine(RuleBasedStateMachine):
         self.port = free_port()
         self.server: ScriptedServer | None = None
         self.logged = 0
+        self.folder = tempfile.TemporaryDirectory()
         self.is_forgotten = False
         self.idle_threads = _thread._count()
 
@@ -93,10 +95,13 @@ class HandlerMachine(RuleBasedStateMachine):
         is_up=st.booleans(),
         keeps=st.booleans(),
         stumbles=st.booleans(),
+        spools=st.booleans(),
     )
-    def begin(self, *, is_up: bool, keeps: bool, stumbles: bool, **options: Any) -> None:
-        """Make the handler, with any options, and a server of any kind."""
+    def begin(self, *, is_up: bool, keeps: bool, stumbles: bool, spools: bool, **options: Any) -> None:
+        """Make the handler, with any options, with a spool or without, and a server of any kind."""
         self.desktop = Desktop(keeps=keeps, stumbles=stumbles)
+        if spools:
+            options["spool"] = f"{self.folder.name}/alerts.spool"
         self.handler = GNTPHandler(
             host="127.0.0.1", port=self.port, app_name="shop", shutdown_timeout=PATIENCE, timeout=PATIENCE, **options
         )
@@ -170,7 +175,8 @@ class HandlerMachine(RuleBasedStateMachine):
             for _ in range(number):
                 self.logger.error("the child's %d", number)
             delivered = self.handler.flush(PATIENCE) or not self.is_up
-            return delivered and self.handler.stats().accepted == number
+            stats = self.handler.stats()
+            return delivered and stats.accepted - stats.restored == number
 
         if self.is_up:
             self.flush()  # what arrives from now on is the child's
@@ -199,8 +205,9 @@ class HandlerMachine(RuleBasedStateMachine):
         """As often as it was logged."""
         if hasattr(self, "handler"):
             stats = self.handler.stats()
-            parts = (stats.shown, stats.folded, stats.digested, *stats.dropped.values(), stats.queued)
-            assert sum(parts) == self.logged
+            parts = (stats.shown, stats.folded, stats.digested, *stats.dropped.values(), stats.queued, stats.spooled)
+            assert sum(parts) == stats.accepted
+            assert stats.accepted - stats.restored == self.logged
             assert min(parts) >= 0
 
     def teardown(self) -> None:
@@ -208,6 +215,7 @@ class HandlerMachine(RuleBasedStateMachine):
         with contextlib.ExitStack() as ends:
             if self.server is not None:
                 ends.push(self.server)
+            ends.callback(self.folder.cleanup)
             ends.callback(self.handler.close)
             if self.server is not None:
                 self.flush()

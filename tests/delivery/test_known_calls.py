@@ -195,8 +195,8 @@ def test_what_is_given_up_is_handed_over_with_its_count() -> None:
     log(queue, called())
     settle(queue)
     assert all(log(queue, called(created=100.0 + number / 1000)) for number in range(5))
-    assert queue.abandon("earlier", queue.mark()) == 0  # what has no number goes on waiting
-    assert queue.abandon("late") == 5
+    assert queue.abandon("earlier", queue.mark()).dropped == 0  # what has no number goes on waiting
+    assert queue.abandon("late").dropped == 5
     queue.dropped_alerts.hand_over()
     assert lost == [("late", 5)]
     assert queue.counts().queued == 0

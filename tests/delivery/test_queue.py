@@ -128,7 +128,7 @@ def test_repeats_that_were_not_told_are_dropped_at_the_end() -> None:
     for _ in range(4):
         queue.add(alert())
     assert not queue.take()
-    assert queue.abandon("not delivered in time") == 4
+    assert queue.abandon("not delivered in time").dropped == 4
     counts = queue.counts()
     assert (counts.shown, counts.folded, counts.dropped) == (1, 0, {"not delivered in time": 4})
 
@@ -144,7 +144,7 @@ def test_what_was_added_after_a_mark_is_not_given_up() -> None:
     queue.add(alert("b"))
     queue.add(alert("digest"))
     queue.add(alert("critical")._replace(level=50))
-    assert queue.abandon("too late", mark) == 1
+    assert queue.abandon("too late", mark).dropped == 1
     counts = queue.counts()
     assert (counts.shown, counts.folded, counts.queued, counts.dropped) == (2, 0, 3, {"too late": 1})
     assert queue.has_work()
@@ -153,7 +153,7 @@ def test_what_was_added_after_a_mark_is_not_given_up() -> None:
     counts = queue.counts()
     assert (counts.shown, counts.folded, counts.digested, counts.queued) == (3, 0, 2, 0)
     assert not queue.has_work()
-    assert queue.abandon("too late") == 0
+    assert queue.abandon("too late").dropped == 0
 
 
 @pytest.mark.slow
@@ -251,7 +251,7 @@ def test_stats_and_a_close_do_not_wait_for_what_is_identified() -> None:
     assert queue.counts().queued == 2
     assert not queue.is_settled(queue.mark())
     assert queue.has_work()
-    assert queue.abandon("late") == 2
+    assert queue.abandon("late").dropped == 2
     assert queue.counts().dropped == {"late": 2}
     go_on.set()
     thread.join(PATIENCE)

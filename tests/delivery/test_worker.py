@@ -23,7 +23,7 @@ from gntp_logging.alerts.fingerprint import Fingerprint, RawCall, RawKey, raw_fi
 from gntp_logging.alerts.redact import Redactor
 from gntp_logging.delivery.gntp_transport import GNTPTransport
 from gntp_logging.delivery.outbox import SingleEntry
-from gntp_logging.delivery.queue import AlertQueue
+from gntp_logging.delivery.queue import Abandoned, AlertQueue
 from gntp_logging.delivery.threads import start_thread
 from gntp_logging.delivery.transport import OutgoingAlert, SendResult, SendStatus
 from gntp_logging.delivery.worker import DeliverySettings, State, Worker
@@ -863,7 +863,7 @@ def test_what_is_submitted_at_the_very_end_of_close_is_delivered(
     """By a thread that has seen a running worker, after close has looked for the last time."""
     real = AlertQueue.abandon
 
-    def abandon(self: AlertQueue, *rest: Any) -> int:
+    def abandon(self: AlertQueue, *rest: Any) -> Abandoned:
         monkeypatch.undo()
         worker.submit(alert("at the end"))
         return real(self, *rest)

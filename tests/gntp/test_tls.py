@@ -404,8 +404,8 @@ def test_a_whole_record_is_read_at_once(issuer: Issuer, certificate: Path) -> No
 
 
 def test_much_is_sent_while_the_server_answers(issuer: Issuer, certificate: Path) -> None:
-    """Neither side waits for the other to read: a picture of some megabytes is a write that takes several turns."""
-    picture = Resource(data=os.urandom(3_000_000))
+    """Neither side waits for the other to read: a large picture is a write that takes several turns."""
+    picture = Resource(data=os.urandom(1_500_000))
     with running_receiver(tls=_context(certificate)) as receiver, client_of(receiver.port, issuer) as client:
         request = RegisterRequest("app", picture, (Event("event"),))
         client.process_request(request)

@@ -17,7 +17,7 @@ from gntp_logging.gntp.keys import Key
 from gntp_logging.gntp.models import Event, Notification, Resource, SocketCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, SubscribeRequest
 from gntp_logging.gntp.wire import encode
-from gntp_logging.receiver import hub, incidents, reactions, registry
+from gntp_logging.receiver import history, history_file, hub, incidents, reactions, registry
 from gntp_logging.receiver.budget import DEFAULT_BUDGET
 from tests.certificates import Issuer
 from tests.receiver.conftest import ask, connected
@@ -118,9 +118,9 @@ def test_the_bounds_of_the_document_are_those_of_the_code_and_add_up() -> None:
         "32 MB": 32 << 20,
         "1,000, of 11 kB each; with TLS 150, of 73 kB each": 11_000 * DEFAULT_BUDGET.connections,
         "6 MB, 1,000": registry.MAX_REGISTRATIONS,
-        "pictures | 3 MB": registry.MAX_PICTURES,
+        "registered: pictures | 2 MB": registry.MAX_PICTURES,
         "1 MB, 500": reactions.MAX_AWAITED_BYTES,
-        "4 MB, 2 MB for one": hub.ALL_QUEUES_BYTES,
+        "3 MB, 2 MB for one": hub.ALL_QUEUES_BYTES,
         "encoded | 2 MB": hub.SENDING_BYTES,
         "answer | 48 kB for each of 50": hub.MAX_SUBSCRIBERS * hub.ANSWER_BYTES,
         "knows | 32 kB for each of 50": hub.MAX_SUBSCRIBERS * hub.KNOWN_BYTES,
@@ -129,6 +129,8 @@ def test_the_bounds_of_the_document_are_those_of_the_code_and_add_up() -> None:
         "of the page | 2 MB": web.MAX_PICTURES,
         "to the page | 2 MB": web.MAX_PICTURES,
         "512 kB": web._PENDING,
+        "the history | 1 MB": history.MAX_WAITING,
+        "SQLite keeps of the history | 1 MB": 1024 * history_file.CACHE + history_file.INDEX_BYTES,
         "50, 1 MB": desktop.MAX_WAITING_PICTURES,
     }
     assert sum(bounds.values()) < BOUND
@@ -141,10 +143,10 @@ def test_the_bounds_of_the_document_are_those_of_the_code_and_add_up() -> None:
         assert size in (int(number) * unit, 50 * int(number) * unit, 11_000_000)
 
 
-def notify(number: int, size: int, begin: bytes = PNG, **more: object) -> NotifyRequest:
+def notify(number: int, size: int, begin: bytes = PNG, text: str = "text", **more: object) -> NotifyRequest:
     """Return a NOTIFY with a picture of so many bytes, unlike that of any other number."""
     picture = Resource(begin + number.to_bytes(4, "big") + bytes(size))
-    return NotifyRequest("app", Notification("event", "title", "text", icon=picture, **more))  # type: ignore[arg-type]
+    return NotifyRequest("app", Notification("event", "title", text, icon=picture, **more))  # type: ignore[arg-type]
 
 
 REGISTER = RegisterRequest("app", None, [Event("event")])
@@ -173,6 +175,15 @@ def test_contexts_of_reactions_are_bounded(listen: Listen) -> None:
             sock = waiting.enter_context(connected(running.port))
             sock.sendall(request)
             assert sock.recv(4).startswith(b"GNTP")
+
+
+@pytest.mark.parametrize("text", ["text", "é" * 60_000])
+def test_what_waits_for_the_history_is_bounded(listen: Listen, tmp_path: Path, text: str) -> None:
+    """It is written, or counted; SQLite's own memory is bounded too."""
+    with listen("--history", str(tmp_path / "history")) as running:
+        running.send(REGISTER)
+        for number in range(200):
+            running.send(notify(number, 900_000, text=f"{number} {text}"))
 
 
 @pytest.mark.parametrize("begin", [PNG, SVG])
