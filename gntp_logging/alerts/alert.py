@@ -23,7 +23,7 @@ from .fingerprint import Fingerprint
 from .levels import LevelMap
 from .templates import Template, link
 from .text import MAX_TITLE, PLAIN, Draft
-from .tracebacks import TRACEBACK, Frame, attribute, before_traceback, frames_in, without_stack
+from .tracebacks import TRACEBACK, Frame, before_traceback, frames_in, read_traceback, without_stack
 from .values import described
 
 EXTRA_KEY: Final = "gntp"
@@ -368,7 +368,10 @@ class AlertFactory:
         read back from the traceback, and are the same as with the exception itself.
         """
         event = record.msg if type(record.msg) is dict else None
-        plain = texts.without_no_exception(clean(plain))  # colours hide where a traceback begins
+        if not is_clean(plain):  # colours hide where a traceback begins
+            plain = clean(plain)
+        if "None" in plain[-5:]:
+            plain = texts.without_no_exception(plain)
         if event is None and plain[:1] == "{" and (found_event := texts.json_event(plain)) is not None:
             event, behind = found_event
             plain = "\n".join(filter(None, (texts.text_of_event(record, event), behind)))
@@ -386,7 +389,7 @@ class AlertFactory:
                 return said, texts.draft_of_exception(kind, value, place, self._max_text), fingerprint
             leaves = fingerprints.leaves_of(value)
             if leaves:
-                place = self._place_of_leaf(texts.frames_of(attribute(leaves[0], "__traceback__")), logger) or place
+                place = self._place_of_leaf(texts.frames_of(read_traceback(leaves[0])), logger) or place
             return said, texts.draft_of_exceptions(value, leaves, place, self._max_text), fingerprint
         exc_text, stack = texts.printed(record, event or {})
         said, behind = without_stack(plain)

@@ -29,7 +29,15 @@ from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from .application import Place
 from .holes import CUT, MAX_RESULT, MAX_TEXT, with_holes
-from .tracebacks import FormattedError, attribute, parse_traceback, type_name, up_to_a_blank_line
+from .tracebacks import (
+    FormattedError,
+    parse_traceback,
+    read_cause,
+    read_context,
+    read_suppress_context,
+    type_name,
+    up_to_a_blank_line,
+)
 from .values import described, shown
 
 RULES: Final = 1
@@ -243,9 +251,9 @@ _SYNTAX_ERRORS: Final = SyntaxError.__dict__["msg"]
 
 def before_of(value: BaseException) -> BaseException | None:
     """Return what an exception was raised from, or while what was handled."""
-    before: BaseException | None = attribute(value, "__cause__")
-    if before is None and not attribute(value, "__suppress_context__"):
-        before = attribute(value, "__context__")
+    before: BaseException | None = read_cause(value)
+    if before is None and not read_suppress_context(value):
+        before = read_context(value)
     return None if before is value else before  # its own cause is printed once
 
 

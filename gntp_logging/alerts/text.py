@@ -15,7 +15,7 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Final, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, cast
 
 from . import fingerprint
 from .application import Place
@@ -23,15 +23,20 @@ from .clean import clean
 from .tracebacks import (
     FormattedError,
     Frame,
-    attribute,
     before_traceback,
     is_printed,
     never_raised,
     parse_traceback,
+    read_attributes,
+    read_cause,
+    read_traceback,
     structured,
     type_name,
 )
 from .values import shown, shown_items
+
+if TYPE_CHECKING:
+    import json
 
 MAX_TITLE: Final = 120
 """Characters: four lines of a toast, which is still a title."""
@@ -358,7 +363,7 @@ def exc_info(record: logging.LogRecord) -> _ExcInfo | None:
 
 def exc_info_of(error: BaseException) -> _ExcInfo:
     """Return what ``sys.exc_info`` says while an exception is handled."""
-    return type(error), error, attribute(error, "__traceback__")
+    return type(error), error, read_traceback(error)
 
 
 def printed(record: logging.LogRecord, event: Mapping[object, object]) -> tuple[str, str]:
@@ -378,12 +383,9 @@ _NO_EXCEPTION: Final = "NoneType: None"
 """What formatters write of ``exc_info=True`` where no exception is handled."""
 
 
-_MAX_END: Final = len(_NO_EXCEPTION) + 1
-
-
 def without_no_exception(text: str) -> str:
     """Return a message without the line that says that there was no exception."""
-    return text.rstrip("\n").removesuffix(f"\n{_NO_EXCEPTION}") if _NO_EXCEPTION in text[-_MAX_END:] else text
+    return text.rstrip("\n").removesuffix(f"\n{_NO_EXCEPTION}")
 
 
 def printed_error(
@@ -450,10 +452,8 @@ def json_event(text: str, names: Sequence[str] = ("event",)) -> tuple[dict[objec
     """
     if len(text) > _LEAST_RAW or not any(f'"{name}"' in text for name in names):
         return None
-    import json  # what has written the text has loaded it
-
     try:
-        found, end = json.JSONDecoder().raw_decode(text)
+        found, end = _decoder().raw_decode(text)
     except (ValueError, RecursionError):  # thousands of digits, or of brackets
         return None
     said = next((name for name in names if name in found), None) if type(found) is dict else None
@@ -461,6 +461,13 @@ def json_event(text: str, names: Sequence[str] = ("event",)) -> tuple[dict[objec
         return None
     event = {"event": found.pop(said)}
     return event | {name: value for name, value in found.items() if name not in _OF_RECORD}, text[end:].strip()
+
+
+@functools.lru_cache(maxsize=1)
+def _decoder() -> json.JSONDecoder:
+    import json  # what has written the text has loaded it
+
+    return json.JSONDecoder()
 
 
 _OF_RECORD: Final = frozenset(("level", "logger", "timestamp"))
@@ -485,7 +492,7 @@ def exception_line(exc_type: type[BaseException], value: BaseException | None) -
         said = str.__str__(str(value))  # of a string's own type, too, only what it holds
     except Exception:  # noqa: BLE001 - exceptions with hostile attributes exist
         said = "<exception str() failed>"
-    notes = attribute(value, "__dict__").get("__notes__")
+    notes = read_attributes(value).get("__notes__")
     lines = [f"{type_name(exc_type)}: {said}" if said else type_name(exc_type)]
     if type(notes) in (list, tuple):
         lines += (note for note in notes if type(note) is str)
@@ -539,7 +546,7 @@ def causes_of(value: BaseException) -> Causes:
     links: list[tuple[str, BaseException]] = []
     seen = {id(value)}  # a chain may be a circle
     while (before := fingerprint.before_of(value)) is not None and id(before) not in seen:
-        links.append(("while handling" if attribute(value, "__cause__") is None else "caused by", before))
+        links.append(("while handling" if read_cause(value) is None else "caused by", before))
         seen.add(id(before))
         value = before
     return _ends(links, _line_of)

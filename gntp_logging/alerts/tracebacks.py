@@ -20,7 +20,7 @@ Pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
 Frame = tuple[str, int, str]
@@ -91,18 +91,27 @@ class FormattedError(NamedTuple):
         return self.line[len(self.name) + 1 :].removeprefix(" ").replace(self.place, "", 1)
 
 
-_QUALNAME: Final = type.__dict__["__qualname__"]
-_MODULE: Final = type.__dict__["__module__"]
+_qualname: Final = type.__dict__["__qualname__"].__get__
+_module: Final = type.__dict__["__module__"].__get__
 
 
-def attribute(value: BaseException, name: str) -> Any:  # of each name another type
-    """Return what Python itself keeps with an exception, such as ``__cause__``; no code of its class runs."""
-    return BaseException.__dict__[name].__get__(value)
+def _reader(name: str) -> Callable[[BaseException], Any]:  # of each name another type
+    getter: Callable[[BaseException], Any] = BaseException.__dict__[name].__get__
+    return getter
+
+
+# What Python itself keeps with an exception: no code of its class runs.
+read_cause: Final = _reader("__cause__")
+read_context: Final = _reader("__context__")
+read_suppress_context: Final = _reader("__suppress_context__")
+read_traceback: Final = _reader("__traceback__")
+read_attributes: Final = _reader("__dict__")
 
 
 def type_name(exc_type: type[BaseException]) -> str:
     """Return a type's name as tracebacks print it; no metaclass is asked."""
-    name, module = _QUALNAME.__get__(exc_type), _MODULE.__get__(exc_type)
+    name: str = _qualname(exc_type)
+    module = _module(exc_type)
     return name if module in ("builtins", "__main__") or type(module) is not str else f"{module}.{name}"
 
 
