@@ -300,15 +300,16 @@ def draft_of_exceptions(value: BaseException, leaves: Sequence[BaseException], p
 
     Args:
         value: The exception.
-        leaves: What it holds, as far as it was looked at.
+        leaves: What it holds, as far as it was looked at. Of one alone the cause is told, if the group has none.
         place: Where it happened, or the first that it holds.
         max_text: As for :func:`draft_of_exception`.
     """
     shown = tuple(_line_of(leaf)[:MAX_RAW_LINE] for leaf in leaves[:_MAX_LEAVES])
     more = fingerprint.count_leaves(value) - len(shown)
-    return draft_of_exception(type(value), value, place, max_text)._replace(
-        leaves=Leaves(shown, more), causes=causes_of(value)
-    )
+    causes = causes_of(value)
+    if len(leaves) == 1 and not causes.links:  # as of a TaskGroup of which one task has failed
+        causes = causes_of(leaves[0])
+    return draft_of_exception(type(value), value, place, max_text)._replace(leaves=Leaves(shown, more), causes=causes)
 
 
 def draft_of_formatted(error: FormattedError, place: Place, max_text: int) -> Draft:
@@ -321,17 +322,17 @@ def draft_of_formatted(error: FormattedError, place: Place, max_text: int) -> Dr
     """
     leaves = fingerprint.formatted_leaves_of(error)
     shown = tuple(leaf.line[:MAX_RAW_LINE] for leaf in leaves[:_MAX_LEAVES])
+    more = fingerprint.count_formatted_leaves(error) - len(shown)
+    causes = _formatted_causes_of(leaves[0] if len(leaves) == 1 and error.before is None else error)
+    return Draft(raw(error.line, max_text), Leaves(shown, more), frames_to_show(place), causes)
+
+
+def _formatted_causes_of(error: FormattedError) -> Causes:
     links = []
-    link = error
-    while link.before is not None:
-        links.append(("caused by" if link.is_caused else "while handling", link.before))
-        link = link.before
-    return Draft(
-        raw(error.line, max_text),
-        Leaves(shown, fingerprint.count_formatted_leaves(error) - len(shown)),
-        frames_to_show(place),
-        _ends(links, lambda error: error.line),
-    )
+    while error.before is not None:
+        links.append(("caused by" if error.is_caused else "while handling", error.before))
+        error = error.before
+    return _ends(links, lambda error: error.line)
 
 
 def _height(*texts: str) -> int:

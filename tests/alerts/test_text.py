@@ -445,6 +445,16 @@ def test_a_group_tells_what_it_holds() -> None:
 
 
 @needs_groups
+def test_of_one_member_alone_the_cause_is_told() -> None:
+    """As of a TaskGroup of which one task has failed; of several it would not be clear whose it is."""
+    member = failure()[1]
+    record = broken(raised(ExceptionGroup("unhandled errors", [member])))
+    assert whole(alert(record)).endswith("\ncaused by KeyError: 'total'")
+    assert whole(alert(queued(record))) == whole(alert(record))
+    assert "caused by" not in whole(alert(broken(raised(ExceptionGroup("two", [member, ValueError("b")])))))
+
+
+@needs_groups
 def test_a_group_that_was_never_raised_is_told_from_its_text() -> None:
     """QueueHandler prints it without a traceback."""
     group = ExceptionGroup("two", [ExceptionGroup("inner", [KeyError("a")]), ValueError("b")])
