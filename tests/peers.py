@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -33,3 +35,20 @@ def missing_peer(reason: str) -> NoReturn:
     if os.environ.get(REQUIRE_PEERS) == "1":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def npm_packages(folder: Path, *packages: str) -> Path:
+    """Let npm fetch packages into a folder, and return it; skip the test, or fail it in CI, when npm cannot.
+
+    Args:
+        packages: Their names, each with its version.
+    """
+    npm = require_program("npm", "npm")
+    command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", *packages]
+    try:
+        finished = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", timeout=120, check=False)
+    except subprocess.TimeoutExpired:
+        missing_peer(f"npm could not fetch {', '.join(packages)} within two minutes")
+    if finished.returncode:
+        missing_peer(f"npm could not fetch {', '.join(packages)}: {finished.stderr[-500:]}")
+    return folder

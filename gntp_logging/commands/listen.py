@@ -11,7 +11,7 @@ import platform
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from gntp_logging.configuration.environment import DEFAULTS, PREFIX, environment_options, variable
@@ -21,7 +21,17 @@ from gntp_logging.gntp.network import host_and_port, without_brackets
 from gntp_logging.options.checks import nearest
 from gntp_logging.options.destination import CIPHERS
 from gntp_logging.receiver.descriptors import raise_limit
-from gntp_logging.receiver.displays import DISPLAYS, Addressed, Connecting, Display, MissingExtraError, Notice, Running
+from gntp_logging.receiver.displays import (
+    DISPLAYS,
+    Addressed,
+    Connecting,
+    Display,
+    Linked,
+    MissingExtraError,
+    Notice,
+    Remembering,
+    Running,
+)
 from gntp_logging.receiver.levels import LEVELS
 from gntp_logging.receiver.throttle import Throttle
 
@@ -41,6 +51,9 @@ _DEFAULT_DISPLAY: Final = "console"
 
 _COMPLAINT_INTERVAL: Final = 60.0
 """Seconds between two lines about an output that cannot be written: a disk stays full for a while."""
+
+PAGE_TOKEN: Final = "page-token"  # noqa: S105 - a file's name
+"""The file in the state folder that keeps the page's token."""
 
 FILES: Final = ("password_file", "apprise_config", "history", "tls_cert", "tls_key", "tls_ca")
 """Arguments that name files."""
@@ -104,6 +117,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " web and --display desktop, and as a service; else nothing is kept). gntp-logging history shows it",
     )  # fmt: skip
     keeping.add_argument("--no-history", action="store_true", help="keep nothing")
+    parser.add_argument(
+        "--web-port", type=args.port_or_0, metavar="PORT",
+        help="TCP port of --display web; 0 takes a free one (default 23054, or a free one where that is taken)",
+    )  # fmt: skip
     parser.add_argument(
         "--encrypt-answers", action="store_true",
         help="answer encrypted requests encrypted, as the specification says; not every client can read that",
@@ -219,6 +236,7 @@ def _serve(
             numbers=history.numbers if history else None,
             on_failure=failed,
         )
+        _link(displays.values(), history)
         for name, display in displays.items():
             if isinstance(display, Running):
                 if isinstance(display, Connecting):
@@ -227,6 +245,8 @@ def _serve(
                 _start(name, display)
                 at_the_end.callback(display.close)
             if isinstance(display, Addressed):
+                if display.remark:
+                    _warn(display.remark)
                 _warn(f"alerts are shown at {display.url}")
         with _taken_port_explained(arguments.bind, port):
             receiver = at_the_end.enter_context(Receiver(server))
@@ -305,6 +325,29 @@ def _why(error: Exception) -> str:
     return str(error)
 
 
+def _options_of_page(arguments: argparse.Namespace) -> dict[str, object]:
+    """Return what the page is made with; a token that cannot be kept holds until the receiver ends."""
+    from gntp_logging.receiver.page_token import kept_token
+    from gntp_logging.receiver.state_folder import state_folder
+
+    token = None
+    try:
+        token = kept_token(os.path.join(state_folder(), PAGE_TOKEN))
+    except OSError as error:
+        _warn(f"the page's address changes with the next start: {error}")
+    return {"host": arguments.bind, "port": arguments.web_port, "token": token}
+
+
+def _link(displays: Collection[Display], history: History | None) -> None:
+    """Let toasts open on the page, where there is one, and the page begin with the history."""
+    page = next((display for display in displays if isinstance(display, Addressed)), None)
+    for display in displays:
+        if isinstance(display, Linked):
+            display.page = page
+        if isinstance(display, Remembering):
+            display.history = history
+
+
 def made(name: str, arguments: argparse.Namespace) -> Display:
     """Make a display.
 
@@ -314,7 +357,11 @@ def made(name: str, arguments: argparse.Namespace) -> Display:
     kind = DISPLAYS[name]
     if kind.writes and sys.__stdout__ is None:  # sys.stdout is the null device then
         raise OSError(f"--display {name} writes to standard output, and that is closed")
-    options = {"config": arguments.apprise_config, "level": arguments.apprise_level} if name == "apprise" else {}
+    options: Mapping[str, object] = {}
+    if name == "apprise":
+        options = {"config": arguments.apprise_config, "level": arguments.apprise_level}
+    elif name == "web":
+        options = _options_of_page(arguments)
     try:
         return kind(sys.stdout, **options)
     except MissingExtraError as error:

@@ -164,6 +164,8 @@ def _command(arguments: argparse.Namespace) -> list[str]:
     listen.certificate_of(arguments)
     if not arguments.port:
         raise UsageError("--port 0 would be another port after each start: give one")
+    if arguments.web_port == 0:
+        raise UsageError("--web-port 0 would be another address after each start: give one, or leave it out")
     arguments.display = arguments.display or list(_DEFAULT_DISPLAYS)
     for name in arguments.display:
         listen.made(name, arguments)

@@ -715,11 +715,14 @@ class Worker:
         Args:
             deadline: When to give up, in seconds of :func:`time.monotonic`.
         """
-        try:
-            self._finish_until(self._before(deadline), deadline)
-        finally:
-            if self._spool is not None:
-                self._spool.end(deadline)
+        restored = -1
+        while restored != (restored := self._queue.counts().restored):
+            try:
+                self._finish_until(self._before(deadline), deadline)
+            finally:
+                if self._spool is not None:
+                    # Its thread may have restored something after the last look at the queue: then all begins anew.
+                    self._spool.end(deadline)
 
     def _finish_until(self, flushed: float, deadline: float) -> None:
         """Deliver until one time, and have counted and spooled what is left by another."""

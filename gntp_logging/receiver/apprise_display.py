@@ -95,7 +95,9 @@ class AppriseDisplay:
         self._report = to
 
     def show(self, toast: Toast) -> None:
-        """Take a toast."""
+        """Take a toast, but for one whose incident is muted."""
+        if toast.is_muted:
+            return
         with self._changed:
             self._toasts.append(toast)
             self._changed.notify()

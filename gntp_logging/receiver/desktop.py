@@ -22,12 +22,14 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from desktop_notifier import DesktopNotifier, Icon, Urgency
+from desktop_notifier import Button, DesktopNotifier, Icon, Urgency
 
 from gntp_logging.gntp.models import Resource, is_web_url
 
 from .cuts import cut
 from .loop_thread import LoopThread
+from .mutes import HOUR, Mute, Muted, tomorrow
+from .protocols import Addressed
 from .reactions import React, Reaction
 from .registry import Toast
 from .terminal_text import sanitize_for_terminal
@@ -64,6 +66,7 @@ class DesktopDisplay:
             list.
         failures: How many toasts the service has not accepted.
         may_be_away: Whether it starts without the service, and connects when one comes.
+        page: Where a click on a toast without a URL leads; None where there is none.
     """
 
     patience: Final = 60.0
@@ -72,6 +75,8 @@ class DesktopDisplay:
         """Prepare."""
         self.failures: int = 0
         self.may_be_away: bool = False
+        self.page: Addressed | None = None
+        self._mute: Mute = lambda _: None
         self._report: Callable[[Exception], None] = lambda _: None
         self._missed = 0
         self._notifier: Any = None  # made in the loop, and made again after a failure
@@ -101,9 +106,14 @@ class DesktopDisplay:
         """Call ``to`` with each failure from now on, in the display's thread."""
         self._report = to
 
+    def mute_by(self, mute: Mute) -> None:
+        """Mute incidents by ``mute`` from now on."""
+        self._mute = mute
+
     def show(self, toast: Toast) -> None:
-        """Show a toast as soon as those before it are shown."""
-        self._loop.call(lambda: self._put(toast))
+        """Show a toast as soon as those before it are shown; not one whose incident is muted."""
+        if not toast.is_muted:
+            self._loop.call(lambda: self._put(toast))
 
     # -- In the loop -----------------------------------------------------------------------------
 
@@ -206,7 +216,8 @@ class DesktopDisplay:
             icon=self._icon(toast.icon),
             timeout=0 if toast.sticky else -1,
             # The library keeps these for as long as the toast is shown: nothing else of it.
-            on_clicked=functools.partial(_clicked, toast.react, toast.callback_url),
+            on_clicked=functools.partial(_clicked, toast.react, self._address(toast)),
+            buttons=self._buttons(toast),
             on_dismissed=functools.partial(toast.react, Reaction.CLOSED),
         )
         self._logged_errors.raise_last()
@@ -214,6 +225,24 @@ class DesktopDisplay:
             self._shown[key] = id_
             while len(self._shown) > MAX_REMEMBERED:
                 self._shown.popitem(last=False)
+
+    def _address(self, toast: Toast) -> str:
+        """Return what a click opens: the toast's URL, else its place on the page."""
+        if is_web_url(toast.callback_url):
+            return toast.callback_url
+        return self.page.address_of(toast.number) if self.page is not None and toast.number else ""
+
+    def _buttons(self, toast: Toast) -> list[Button]:
+        if not toast.incident:
+            return []
+        mute = functools.partial(self._mute_until, toast.application, toast.incident)
+        return [
+            Button("Mute for an hour", functools.partial(mute, lambda now: now + HOUR)),
+            Button("Mute until tomorrow", functools.partial(mute, tomorrow)),
+        ]
+
+    def _mute_until(self, application: str, incident: str, end: Callable[[float], float]) -> None:
+        self._mute(Muted(application, incident, end(time.time())))
 
     def _icon(self, icon: str | Resource | None) -> Icon | None:
         """Write a picture to a file, which is what services take; a picture that is only a URL is left out."""
@@ -301,6 +330,6 @@ def _picture_size(toast: Toast) -> int:
 
 def _clicked(react: React, url: str) -> None:
     react(Reaction.CLICKED)
-    if is_web_url(url):
+    if url:
         # Starting a browser may take seconds: the loop must not wait for it.
         threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()

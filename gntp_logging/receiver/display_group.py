@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from .protocols import Display, Notice, Observer, Patient, Reporting
+from .mutes import Mute
+from .protocols import Display, Muting, Notice, Observer, Patient, Reporting
 from .registry import Toast
 from .throttle import Throttle
 
@@ -48,12 +49,18 @@ class DisplayGroup:
         """How often a display could not show something."""
         return sum(member.failures for member in self._members)
 
-    def take_reports(self) -> None:
-        """Let displays report, from now on, the failures that they find in threads of their own."""
+    def take_reports(self, mute: Mute) -> None:
+        """Let displays report, from now on, what happens in threads of their own.
+
+        Args:
+            mute: Called from any thread with an incident that somebody has muted.
+        """
         loop = asyncio.get_running_loop()
         for member in self._members:
             if isinstance(member.display, Reporting):
                 member.display.report_failures(functools.partial(self._reported, loop, member))
+            if isinstance(member.display, Muting):
+                member.display.mute_by(mute)
 
     def show(self, toast: Toast) -> None:
         """Show a toast on every display."""

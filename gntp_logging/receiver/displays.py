@@ -10,7 +10,19 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final, TextIO
 
-from .protocols import Addressed, Connecting, Display, Notice, Observer, Patient, Reporting, Running
+from .protocols import (
+    Addressed,
+    Connecting,
+    Display,
+    Linked,
+    Muting,
+    Notice,
+    Observer,
+    Patient,
+    Remembering,
+    Reporting,
+    Running,
+)
 
 __all__ = [
     "DISPLAYS",
@@ -18,10 +30,13 @@ __all__ = [
     "Connecting",
     "Display",
     "Kind",
+    "Linked",
     "MissingExtraError",
+    "Muting",
     "Notice",
     "Observer",
     "Patient",
+    "Remembering",
     "Reporting",
     "Running",
 ]
@@ -47,7 +62,7 @@ class Kind:
     Attributes:
         summary: What it is, in a few words.
         place: Its module in this package and its class.
-        writes: Whether it writes to the stream; then its constructor takes the stream, else it takes nothing.
+        writes: Whether it writes to the stream; then its constructor takes the stream, else only options.
         extra: The extra of this package that brings what it needs; empty when it needs nothing.
     """
 

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from gntp_logging.gntp.models import Resource
 
 from .forward_queue import Room
-from .history_file import DamagedError, HistoryError, HistoryFile, set_aside
+from .history_file import Closing, DamagedError, HistoryError, HistoryFile, set_aside
 from .numbers import Numbers
 from .registry import Toast
 
@@ -44,9 +44,9 @@ _END: Final = 10.0
 
 
 class _Waiting(NamedTuple):
-    """A toast that waits, and the bytes of its objects."""
+    """A toast or a closing that waits, and the bytes of its objects."""
 
-    toast: Toast
+    change: Toast | Closing
     parts: Mapping[int, int]
 
 
@@ -55,6 +55,7 @@ class History:
 
     Attributes:
         numbers: Gives each toast its number; known after ``start``.
+        path: The file.
     """
 
     def __init__(self, path: str, say: Callable[[str], None]) -> None:
@@ -66,7 +67,7 @@ class History:
                 thread.
         """
         self.numbers: Numbers = Numbers()
-        self._path = path
+        self.path: str = path
         self._say = say
         self._report: Callable[[Exception], None] = lambda _: None
         self._file: HistoryFile | None = None
@@ -85,6 +86,11 @@ class History:
         self._is_closing = False
         self._thread = threading.Thread(target=self._run, name="gntp-history", daemon=True)
         self._thread.start()
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether toasts are kept at the moment."""
+        return self._file is not None
 
     def close(self) -> None:
         """Write what waits, and end. Closing twice, or before the start, is harmless."""
@@ -115,12 +121,26 @@ class History:
             if not self._room.fits(waiting):
                 bare = replace(toast, icon=None)
                 waiting = _Waiting(bare, _parts(bare))
-            if not self._room.fits(waiting):
-                raise HistoryError("alerts come faster than they can be written to the history")
-            self._room.add(waiting)
-            self._waiting.append(waiting)
-            if len(self._waiting) in (1, _BATCH):  # else the thread is awake
-                self._changed.notify_all()
+            self._put(waiting)
+
+    def close_toasts(self, numbers: Sequence[int]) -> None:
+        """Remember that these were closed. May be called from any thread.
+
+        Raises:
+            HistoryError: If too much waits already.
+        """
+        if self._file is not None:
+            closing = Closing(tuple(numbers))
+            with self._changed:
+                self._put(_Waiting(closing, {id(closing): _OVERHEAD + 40 * len(closing.numbers)}))
+
+    def _put(self, waiting: _Waiting) -> None:
+        if not self._room.fits(waiting):
+            raise HistoryError("alerts come faster than they can be written to the history")
+        self._room.add(waiting)
+        self._waiting.append(waiting)
+        if len(self._waiting) in (1, _BATCH):  # else the thread is awake
+            self._changed.notify_all()
 
     # -- In the thread ---------------------------------------------------------------------------
 
@@ -134,7 +154,7 @@ class History:
         if file is not None:
             file.close()
 
-    def _next_batch(self) -> list[Toast] | None:
+    def _next_batch(self) -> list[Toast | Closing] | None:
         """Wait for toasts; return none after a while without any, and None at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_closing, _PRUNE_INTERVAL)
@@ -142,9 +162,9 @@ class History:
                 self._changed.wait_for(lambda: len(self._waiting) >= _BATCH or self._is_closing, _GATHERING)
             elif self._is_closing:
                 return None
-            return [waiting.toast for waiting in islice(self._waiting, _BATCH)]
+            return [waiting.change for waiting in islice(self._waiting, _BATCH)]
 
-    def _write(self, batch: Sequence[Toast]) -> None:
+    def _write(self, batch: Sequence[Toast | Closing]) -> None:
         try:
             self._store(batch)
         except DamagedError as error:
@@ -153,11 +173,11 @@ class History:
             for _ in batch:
                 self._report(error)
 
-    def _store(self, batch: Sequence[Toast]) -> None:
+    def _store(self, batch: Sequence[Toast | Closing]) -> None:
         assert self._file is not None
         if not self._file.is_in_place():
             self._file.close()
-            self._file = HistoryFile(self._path, writes=True)
+            self._file = HistoryFile(self.path, writes=True)
             self._say("the history was removed, and a new one begins")
         self._file.write(batch)
         self._unpruned += len(batch)
@@ -171,7 +191,7 @@ class History:
         """Open the file, after setting a damaged one aside; return None if there is no way."""
         try:
             try:
-                return self._known(HistoryFile(self._path, writes=True))
+                return self._known(HistoryFile(self.path, writes=True))
             except DamagedError as error:
                 return self._new(error)
         except OSError as error:
@@ -189,10 +209,10 @@ class History:
         return file
 
     def _new(self, error: DamagedError) -> HistoryFile:
-        self._say(f"the history is damaged ({error}): it is now {set_aside(self._path)}, and a new one begins")
-        return HistoryFile(self._path, writes=True)
+        self._say(f"the history is damaged ({error}): it is now {set_aside(self.path)}, and a new one begins")
+        return HistoryFile(self.path, writes=True)
 
-    def _begin_again(self, error: DamagedError, batch: Sequence[Toast]) -> None:
+    def _begin_again(self, error: DamagedError, batch: Sequence[Toast | Closing]) -> None:
         """Set a file aside that was damaged while it was open, and write to a new one; once, then no more is kept."""
         assert self._file is not None
         self._file.close()

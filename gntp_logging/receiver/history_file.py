@@ -7,12 +7,13 @@ writes toasts; any number may read, and delete.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
@@ -71,7 +72,8 @@ CREATE TABLE alerts (
     priority INTEGER NOT NULL, sticky INTEGER NOT NULL, id TEXT NOT NULL, coalescing_id TEXT NOT NULL,
     callback_url TEXT NOT NULL, icon_url TEXT NOT NULL, picture TEXT REFERENCES pictures, headers TEXT NOT NULL,
     encryption TEXT NOT NULL, hash TEXT NOT NULL, peer TEXT NOT NULL, arrived REAL NOT NULL, changed REAL NOT NULL,
-    incident TEXT NOT NULL, total INTEGER NOT NULL, level INTEGER NOT NULL
+    incident TEXT NOT NULL, total INTEGER NOT NULL, level INTEGER NOT NULL,
+    closed INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX by_change ON alerts (changed);
 CREATE INDEX by_picture ON alerts (picture) WHERE picture IS NOT NULL;
@@ -108,7 +110,8 @@ _KEPT: Final = {"number", "arrived"}
 
 _WRITE: Final = (
     f"INSERT INTO alerts ({', '.join(_COLUMNS)}) VALUES ({', '.join(':' + name for name in _COLUMNS)})"
-    f" ON CONFLICT (number) DO UPDATE SET {', '.join(f'{n} = excluded.{n}' for n in _COLUMNS if n not in _KEPT)}"
+    f" ON CONFLICT (number) DO UPDATE SET {', '.join(f'{n} = excluded.{n}' for n in _COLUMNS if n not in _KEPT)},"
+    " closed = 0"  # what was closed and comes again is something new to see
 )
 _IN_COLUMNS: Final[Mapping[str, str]] = {"Notification-Title": "title", "Notification-Text": "text"}
 """Headers that are stored as null where a column says the same: they are the longest."""
@@ -135,6 +138,8 @@ class Wanted:
         level: Their level is this one or a higher one.
         application: They are this application's, however it is capitalized; empty for all applications.
         texts: Each of these stands somewhere in application, title or text. Case does not matter for ASCII letters.
+        is_open: Nobody has closed them since.
+        below: They stand below this place in the order of changes; None for any place.
     """
 
     since: float | None = None
@@ -142,6 +147,8 @@ class Wanted:
     level: int = 0
     application: str = ""
     texts: Sequence[str] = ()
+    is_open: bool = False
+    below: tuple[float, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -151,10 +158,21 @@ class KeptToast:
     Attributes:
         toast: As its last update showed it; ``arrived`` is when the first one came.
         changed: When the last one came, in seconds since 1970.
+        is_closed: Whether somebody has closed it since.
+        picture: Identifier of its picture; empty for none.
     """
 
     toast: Toast
     changed: float
+    is_closed: bool = False
+    picture: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class Closing:
+    """What somebody has closed: it is kept, and does not come back to the page."""
+
+    numbers: Sequence[int]
 
 
 def usual_path() -> str:
@@ -291,14 +309,18 @@ class HistoryFile:
             known.setdefault(known_by(application, is_keyed=bool(is_keyed), coalescing_id=coalescing_id), number)
         return list(known.items())[::-1]
 
-    def write(self, toasts: Iterable[Toast]) -> None:
-        """Write toasts, all of them or none.
+    def write(self, changes: Iterable[Toast | Closing]) -> None:
+        """Write toasts, and what was closed, all of it or nothing.
 
         Raises:
-            HistoryError: If none was written.
+            HistoryError: If nothing was written.
         """
         with _explained(self.path), self._transaction():
-            for toast in toasts:
+            for toast in changes:
+                if isinstance(toast, Closing):
+                    closed = [(number,) for number in toast.numbers]
+                    self._db.executemany("UPDATE alerts SET closed = 1 WHERE number = ?", closed)
+                    continue
                 picture = toast.icon if isinstance(toast.icon, Resource) and toast.icon.data is not None else None
                 if picture is not None:
                     row = (picture.unique_id(), picture.data)
@@ -351,16 +373,48 @@ class HistoryFile:
         while chunk := list(islice(numbers, _CHUNK)):
             yield from self._read(chunk, exact)
 
-    def _read(self, numbers: Sequence[int], exact: _Condition) -> list[KeptToast]:
-        """Return the toasts of these numbers, in this order, that are still there and meet a condition."""
-        columns = ", ".join(f"alerts.{name}" for name in _COLUMNS)
+    def last(self, wanted: Wanted, count: int) -> Iterator[KeptToast]:
+        """Yield toasts without the bytes of their pictures, the one that changed last first.
+
+        Args:
+            count: How many at most.
+
+        Raises:
+            HistoryError: If they cannot be read.
+        """
+        likely, exact = self._likely(wanted), _exact(wanted)
+        most = -1 if wanted.texts else count  # of the likely ones not all are meant
         with _explained(self.path):
             rows = self._db.execute(
-                f"SELECT {columns}, data FROM alerts LEFT JOIN pictures ON pictures.id = picture"
+                f"SELECT number FROM alerts WHERE {likely.sql} ORDER BY changed DESC, number DESC LIMIT {most}",
+                likely.values,
+            ).fetchall()
+        # One at a time: each may have a text of 65,536 characters, and as many headers.
+        found = itertools.chain.from_iterable(self._read(row, exact, with_pictures=False) for row in rows)
+        yield from islice(found, count)
+
+    def picture(self, id_: str, most: int) -> bytes | None:
+        """Return the bytes of a picture; None where it is not there, or larger.
+
+        Raises:
+            HistoryError: If it cannot be read.
+        """
+        with _explained(self.path):
+            statement = "SELECT data FROM pictures WHERE id = ? AND length(data) <= ?"
+            row = self._db.execute(statement, (id_, most)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def _read(self, numbers: Sequence[int], exact: _Condition, *, with_pictures: bool = True) -> list[KeptToast]:
+        """Return the toasts of these numbers, in this order, that are still there and meet a condition."""
+        columns = ", ".join(f"alerts.{name}" for name in (*_COLUMNS, "closed"))
+        join = "LEFT JOIN pictures ON pictures.id = picture" if with_pictures else ""
+        with _explained(self.path):
+            rows = self._db.execute(
+                f"SELECT {columns}, {'data' if with_pictures else 'NULL'} FROM alerts {join}"
                 f" WHERE number IN ({', '.join('?' * len(numbers))}) AND {exact.sql}",
                 [*numbers, *exact.values],
             ).fetchall()
-        found = {row[0]: _kept(dict(zip((*_COLUMNS, "data"), row, strict=True))) for row in rows}
+        found = {row[0]: _kept(dict(zip((*_COLUMNS, "closed", "data"), row, strict=True))) for row in rows}
         return [found[number] for number in numbers if number in found]
 
     def delete(self, wanted: Wanted) -> int:
@@ -402,6 +456,10 @@ class HistoryFile:
             conditions.append(_Condition("changed < ?", [wanted.before]))
         if wanted.level:
             conditions.append(_Condition("level >= ?", [wanted.level]))
+        if wanted.is_open:
+            conditions.append(_Condition("NOT closed", []))
+        if wanted.below is not None:
+            conditions.append(_Condition("(changed, number) < (?, ?)", wanted.below))
         if wanted.application:
             conditions.append(_Condition("application LIKE ? ESCAPE '\\'", [_escaped(_storable(wanted.application))]))
         trigrams = {text[begin : begin + 3] for text in _texts(wanted) for begin in range(len(text) - 2)}
@@ -538,7 +596,7 @@ def _kept(row: Mapping[str, Any]) -> KeptToast:
         total=row["total"],
         number=row["number"],
     )
-    return KeptToast(toast, row["changed"])
+    return KeptToast(toast, row["changed"], bool(row["closed"]), row["picture"] or "")
 
 
 def _storable(text: str) -> str:

@@ -12,6 +12,7 @@ never written. A ``time`` is when it arrived: ISO 8601, with milliseconds and th
 * ``register``: ``application``, ``icon``, ``notifications`` (a list, each with ``name``, ``display_name``, ``enabled``
   and ``icon``), ``headers``, ``encryption``, ``hash``, ``peer``.
 * ``subscribe``: ``id``, ``name``, ``port``, ``ttl`` (seconds), ``encryption``, ``hash``, ``peer``.
+* ``muted``: ``application``, ``incident``, ``until`` (seconds since 1970; a time that has passed ends it).
 * ``error``: ``code``, ``description``, ``peer``: a request that was refused.
 * ``failure``: ``display``, ``reason``, ``count``: how often a display could not show something, until now.
 * ``lost``: ``id``, ``peer``, ``reason``, ``count``: how many messages did not reach a subscriber, until now.

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from .history import History
+    from .mutes import Mute
     from .registry import Toast  # loads asyncio, which the command line does not need for the names of the displays
 
 
@@ -25,8 +27,9 @@ class Notice:
     """An event of the server other than a toast.
 
     Attributes:
-        event: ``listening``, ``register``, ``subscribe``, ``error`` (a request was refused), ``failure`` (a display
-            could not show something) or ``lost`` (a message did not reach a subscriber).
+        event: ``listening``, ``register``, ``subscribe``, ``muted`` (somebody has muted an incident), ``error`` (a
+            request was refused), ``failure`` (a display could not show something) or ``lost`` (a message did not reach
+            a subscriber).
         fields: What belongs to the event: texts, numbers and lists of them. Texts of peers are untrusted.
         toast: What displays show that have no form of their own for the event; None if it is not for people.
     """
@@ -88,6 +91,43 @@ class Addressed(Protocol):
     @property
     def url(self) -> str:
         """The URL; empty before ``start``."""
+
+    @property
+    def remark(self) -> str:
+        """What people should know about it; empty for nothing."""
+
+    def address_of(self, number: int) -> str:
+        """Return the URL of one toast, by its number, without any secret."""
+
+
+@runtime_checkable
+class Linked(Protocol):
+    """A display that opens toasts on another one, which has room for them.
+
+    Attributes:
+        page: The other one; None where there is none.
+    """
+
+    page: Addressed | None
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A display that shows what came before it.
+
+    Attributes:
+        history: Has what was kept; None where nothing is. It is set before ``start``.
+    """
+
+    history: History | None
+
+
+@runtime_checkable
+class Muting(Protocol):
+    """A display on which people mute incidents."""
+
+    def mute_by(self, mute: Mute) -> None:
+        """Mute incidents by ``mute`` from now on, from any thread, at any time."""
 
 
 @runtime_checkable

@@ -66,6 +66,7 @@ class Toast:
         arrived: When it came, in seconds since 1970.
         incident: What it has in common with reports of other processes, as its sender says; empty when there is none.
         total: Records that it stands for, with those that other processes have reported.
+        is_muted: Whether its incident is muted: then it calls nobody.
         number: What the server knows it by, the same for all updates of one toast; 0 before it has one.
         react: Reports to the sender that the user clicked or closed the toast, or let it time out. May be called from
             any thread; the first call counts.
@@ -88,6 +89,7 @@ class Toast:
     arrived: float = field(default_factory=time.time, compare=False)
     incident: str = ""
     total: int = 1
+    is_muted: bool = False
     number: int = field(default=0, compare=False)
     react: React = field(default=ignore, compare=False, repr=False)
 

@@ -36,6 +36,7 @@ from .display_group import DisplayGroup
 from .hub import Hub, Message
 from .incidents import Incidents
 from .loop_thread import LoopThread
+from .mutes import Muted, Mutes
 from .numbers import Numbers
 from .places import Places, group_of
 from .protocols import Display, Notice
@@ -154,6 +155,7 @@ class Server:
         self._request_timeout = request_timeout
         self._registry = Registry()
         self._incidents = Incidents()
+        self._mutes = Mutes()
         self._numbers = numbers or Numbers()
         self._demands = Demands(require_encryption and tls is None, minimum_hash)
         # One overheard message is enough to subscribe, so a server is a hub only where that was asked for.
@@ -186,7 +188,7 @@ class Server:
                 ciphers.AES.load()  # now, rather than while the first alert waits
         self._closing = False
         self._loop = asyncio.get_running_loop()
-        self._displays.take_reports()
+        self._displays.take_reports(self._mute_from_thread)
         for listener in await _listening(self._host, self.port):
             self._listeners[listener] = self._loop.create_task(self._accept_from(listener))
             self.port = listener.getsockname()[1]
@@ -370,8 +372,13 @@ class Server:
             self._awaited.add(awaited)
         joined = self._incidents.joined(toast, time.monotonic())
         if joined is not None:
-            self._displays.show(self._numbers.numbered(joined))
+            is_muted = self._mutes.is_muted(joined.application, joined.incident, time.time())
+            self._displays.show(replace(self._numbers.numbered(joined), is_muted=is_muted))
         return awaited
+
+    def _mute(self, muted: Muted) -> None:
+        self._mutes.add(muted, time.time())
+        self._notice("muted", **muted._asdict())
 
     def _notice_error(self, error: GNTPProtocolError, connection: ClientSession) -> None:
         self._notice("error", code=int(error.error_code), description=str(error), peer=connection.peer)
@@ -379,6 +386,12 @@ class Server:
     def _notice(self, event: str, **fields: object) -> None:
         """Report an event to the displays that observe."""
         self._displays.notice(Notice(event, fields))
+
+    def _mute_from_thread(self, muted: Muted) -> None:
+        """Mute an incident for a display."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(self._mute, muted)
 
     def _notice_from_thread(self, notice: Notice) -> None:
         """Report an event from a thread of the hub's."""

@@ -343,7 +343,7 @@ def test_a_password_of_the_environment_opens_the_bind_address(monkeypatch: pytes
 
 def without_stdout(display: str) -> subprocess.Popen[str]:
     """Start the command as a shell does with ``>&-``."""
-    command = f"exec {sys.executable} -W error -m gntp_logging listen --port 0 --display {display} >&-"
+    command = f"exec {sys.executable} -W error -m gntp_logging listen --port 0 --web-port 0 --display {display} >&-"
     return subprocess.Popen(["sh", "-c", command], stderr=subprocess.PIPE, encoding="utf-8")
 
 
@@ -605,7 +605,9 @@ def test_the_documents_table_names_every_argument(capsys: pytest.CaptureFixture[
     with pytest.raises(SystemExit):
         main(["listen", "--help"])
     known = set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--help"}
-    table = Path(__file__).parents[2].joinpath("docs", "receiver.md").read_text("utf-8").split("## In the terminal")[0]
+    table = (
+        Path(__file__).parents[2].joinpath("docs", "receiver.md").read_text("utf-8").partition("## All arguments")[2]
+    )
     cells = " ".join(re.findall(r"^\| (`--.*?) \|", table, re.MULTILINE))
     rows = set(re.findall(r"--[a-z-]+", cells))
     assert rows == known
@@ -615,7 +617,7 @@ def test_the_documents_table_names_every_argument(capsys: pytest.CaptureFixture[
 def test_several_displays_show_the_same() -> None:
     """JSON for a script, and a page for a person, whose address is said."""
     pytest.importorskip("aiohttp", reason="needs aiohttp: pip install 'gntp-logging[web]'")
-    listening = Listening("--display", "web")
+    listening = Listening("--display", "web", "--web-port", "0")
     try:
         with listening.client() as client:
             client.process_request(REGISTER)
@@ -626,10 +628,77 @@ def test_several_displays_show_the_same() -> None:
         parts = urlsplit(url)
         connection = http.client.HTTPConnection("127.0.0.1", parts.port or 0, timeout=10)
         connection.request("GET", f"/events?{parts.query}")
-        assert "to both" in connection.getresponse().readline().decode()
+        response = connection.getresponse()
+        while "to both" not in response.readline().decode():
+            pass
         connection.close()
     finally:
         assert listening.end() == (0, "")
+
+
+def serving_the_page(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    """Listen with a page until it says where that is; return the exit code, and what is on stderr."""
+    stop = threading.Event()
+
+    def said(line: str) -> None:
+        print(line, file=sys.stderr)
+        if "alerts are shown at" in line:
+            stop.set()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(listen, "Stop", lambda: stop)
+        patch.setattr(listen, "warn", said)
+        status = main(["listen", "--port", "0", "--display", "web", *arguments])
+    return status, capsys.readouterr().err
+
+
+def test_the_page_keeps_its_port_and_its_token(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """From one start to the next; the file of the token is its owner's alone."""
+    web = pytest.importorskip("gntp_logging.receiver.web", reason="needs aiohttp: pip install 'gntp-logging[web]'")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(web, "DEFAULT_PORT", free_port())
+    (first, said), (second, again) = serving_the_page(capsys), serving_the_page(capsys)
+    assert (first, second) == (0, 0)
+    assert said.splitlines()[0] == again.splitlines()[0]
+    assert f"http://127.0.0.1:{web.DEFAULT_PORT}/?token=" in said
+    (path,) = (tmp_path / "gntp-logging").glob("page-token*")
+    assert said.rstrip().partition("token=")[2].splitlines()[0] == path.read_text("ascii").strip()
+    if os.name == "posix":
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_where_the_pages_port_is_taken_a_line_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has a free one then; a port that somebody has asked for is an error instead."""
+    web = pytest.importorskip("gntp_logging.receiver.web", reason="needs aiohttp: pip install 'gntp-logging[web]'")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(web, "DEFAULT_PORT", port)
+        status, said = serving_the_page(capsys)
+        assert status == 0
+        assert f"port {port} is taken" in said
+        assert f":{port}/" not in said
+        status, said = serving_the_page(capsys, "--web-port", str(port))
+        assert status == 1
+        (line,) = said.splitlines()
+        assert "--display web" in line
+        assert "in use" in line or "only one usage" in line
+
+
+def test_a_token_that_cannot_be_kept_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The page is served all the same."""
+    pytest.importorskip("aiohttp", reason="needs aiohttp: pip install 'gntp-logging[web]'")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    (tmp_path / "gntp-logging").mkdir(0o700)
+    (tmp_path / "gntp-logging" / "page-token").write_text("no token", "ascii")
+    status, said = serving_the_page(capsys, "--web-port", "0", "--no-history")
+    assert status == 0
+    assert "the page's address changes with the next start: there is no token in" in said
 
 
 @pytest.mark.parametrize(("display", "module"), [("web", "aiohttp"), ("desktop", "desktop_notifier")])

@@ -138,6 +138,7 @@ def test_variables_are_kept_as_options(
         (["--password", "hunter2"], {}, "--password-file"),
         ([], {"GNTP_PASSWORD": "hunter2"}, "GNTP_PASSWORD is not set when the service starts"),
         (["--port", "0"], {}, "--port 0"),
+        (["--web-port", "0"], {}, "--web-port 0"),
         (["--hub"], {}, "--hub needs a password"),
         (["--password-file", "is-not-there"], {}, "cannot read"),
     ],

@@ -143,8 +143,11 @@ class HandlerMachine(RuleBasedStateMachine):
     @rule()
     def flush(self) -> None:
         """Wait for all; with a server, all arrives, and the desktop knows the count."""
-        # The one attempt that flush waits for may have begun before the server was there.
-        settled = self.handler.flush(PATIENCE) or self.handler.flush(PATIENCE)
+        restored = -1
+        # What a child, or a close, has left in the spool comes back at any moment, also just behind a flush.
+        while restored != (restored := self.handler.stats().restored):
+            # The one attempt that flush waits for may have begun before the server was there.
+            settled = self.handler.flush(PATIENCE) or self.handler.flush(PATIENCE)
         stats = self.handler.stats()
         if self.is_up:
             assert settled

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import itertools
+import json
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -60,7 +61,9 @@ class Page:
     async def until(self, expression: str) -> Any:
         """Wait until an expression is true in the page; return its value."""
         deadline = asyncio.get_running_loop().time() + BOUND
-        while not (value := await self.evaluate(expression)):
+        # What it asks for may not be there before the page has loaded.
+        patient = f"(() => {{ try {{ return {expression}; }} catch {{ return null; }} }})()"
+        while not (value := await self.evaluate(patient)):
             assert asyncio.get_running_loop().time() < deadline, (
                 f"{expression} stays {value!r}; the page: {await self.evaluate('document.body.innerText')}"
             )
@@ -73,6 +76,26 @@ class Page:
         await self.call("Input.dispatchKeyEvent", type="keyDown", key=key, **text)
         await self.call("Input.dispatchKeyEvent", type="keyUp", key=key)
 
+    async def emulate(self, scheme: str, width: int = 900, height: int = 700) -> None:
+        """Show the page in light or dark colours, without movement, in a window of this size."""
+        features = [
+            {"name": "prefers-color-scheme", "value": scheme},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]
+        await self.call("Emulation.setEmulatedMedia", features=features)
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        await self.call("Emulation.setDeviceMetricsOverride", **metrics)
+
+    async def press_on(self, selector: str) -> None:
+        """Click on the first thing that a selector finds, as a mouse does."""
+        found = f"document.querySelector({json.dumps(selector)})"
+        await self.evaluate(f"{found}.scrollIntoView({{block: 'center'}})")
+        place = await self.evaluate(
+            f"(box => ({{x: box.x + box.width / 2, y: box.y + box.height / 2}}))({found}.getBoundingClientRect())"
+        )
+        for type_ in ("mousePressed", "mouseReleased"):
+            await self.call("Input.dispatchMouseEvent", type=type_, button="left", clickCount=1, **place)
+
     async def picture(self, path: Path) -> None:
         """Save a picture of the page."""
         taken = await self.call("Page.captureScreenshot", format="png")
@@ -80,12 +103,13 @@ class Page:
 
 
 @contextlib.asynccontextmanager
-async def chromium(folder: Path, url: str, *, size: str = "900,700") -> AsyncIterator[Page]:
+async def chromium(folder: Path, url: str, *options: str, size: str = "900,700") -> AsyncIterator[Page]:
     """Open a page in a Chromium of its own.
 
     Args:
         folder: Where its profile goes.
         url: What it opens.
+        options: More options of its command line.
         size: Width and height of its window.
 
     Yields:
@@ -97,7 +121,8 @@ async def chromium(folder: Path, url: str, *, size: str = "900,700") -> AsyncIte
         process = subprocess.Popen(  # noqa: ASYNC220 - it is started once, and nothing else happens meanwhile
             [
                 program, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-                "--remote-debugging-port=0", f"--window-size={size}", f"--user-data-dir={profile}", "about:blank",
+                "--remote-debugging-port=0", f"--window-size={size}", f"--user-data-dir={profile}", *options,
+                "about:blank",
             ],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         )  # fmt: skip

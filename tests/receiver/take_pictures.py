@@ -105,11 +105,7 @@ def _log_some_errors(port: int) -> None:
 async def _photograph(url: str, scheme: str, path: Path) -> None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # Chromium's children end after it
         async with chromium(Path(folder), url, size="820,760") as page:
-            features = [
-                {"name": "prefers-color-scheme", "value": scheme},
-                {"name": "prefers-reduced-motion", "value": "reduce"},
-            ]
-            await page.call("Emulation.setEmulatedMedia", features=features)
+            await page.emulate(scheme, 820, 760)
             await page.until("document.querySelectorAll('article').length === 4")
             await page.until("[...document.images].every(picture => picture.hidden || picture.complete)")
             await page.picture(path)

@@ -6,6 +6,7 @@ import functools
 import gc
 import sys
 import threading
+import time
 import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from gntp_logging.alerts import icons
 from gntp_logging.gntp.models import Resource
+from gntp_logging.receiver.mutes import HOUR, Muted, tomorrow
 from gntp_logging.receiver.reactions import Reaction
 from gntp_logging.receiver.registry import Toast
 from tests.receiver.dunst import Dunst
@@ -23,6 +25,8 @@ from tests.support import PATIENCE, wait_until
 pytest.importorskip("desktop_notifier", reason="needs desktop-notifier: pip install 'gntp-logging[desktop]'")
 if not sys.platform.startswith("linux"):
     pytest.skip("the daemon is one for Linux", allow_module_level=True)
+
+from desktop_notifier import DesktopNotifier
 
 from gntp_logging.receiver import desktop
 from gntp_logging.receiver.desktop import DesktopDisplay, harmless
@@ -106,6 +110,66 @@ def test_a_click_goes_back_and_opens_the_url(
         dunst.close()  # this daemon leaves what was clicked for a while
         wait_until(lambda: dunst.shown() == 0)
     wait_until(lambda: opened == ["https://tracker.example/7"])
+
+
+class _Page:
+    """A page that toasts open on."""
+
+    url = "http://127.0.0.1:23054/?token=secret"
+    remark = ""
+
+    def address_of(self, number: int) -> str:
+        return f"http://127.0.0.1:23054/#{number}"
+
+
+def test_a_click_on_a_toast_without_a_url_opens_it_on_the_page(
+    dunst: Dunst, display: DesktopDisplay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the page's token: others see what a browser is told. A toast with a URL opens that."""
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    display.page = _Page()
+    for wanted, shown in (
+        ("http://127.0.0.1:23054/#7", toast(number=7)),
+        ("https://x/", toast(number=8, callback_url="https://x/")),
+    ):
+        display.show(shown)
+        wait_until(lambda: dunst.shown() == 1)
+        dunst.click()
+        wait_until(lambda wanted=wanted: wanted in opened)  # type: ignore[misc]
+        dunst.close()
+        wait_until(lambda: dunst.shown() == 0)
+    assert len(opened) == 2
+
+
+def test_a_toasts_buttons_mute_its_incident(
+    dunst: Dunst, display: DesktopDisplay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For an hour, or until tomorrow; one without an incident has none. What is muted is not shown."""
+    muted: list[Muted] = []
+    sent: list[list[Any]] = []
+    send = DesktopNotifier.send
+
+    def sending(notifier: DesktopNotifier, **given: Any) -> Any:
+        sent.append(given["buttons"])
+        return send(notifier, **given)
+
+    monkeypatch.setattr(DesktopNotifier, "send", sending)
+    display.mute_by(muted.append)
+    display.show(toast(incident="f" * 16))
+    display.show(toast(incident="f" * 16, is_muted=True))
+    display.show(toast("other"))
+    wait_until(lambda: dunst.shown() == 2)
+    assert [[button.title for button in buttons] for buttons in sent] == [
+        ["Mute for an hour", "Mute until tomorrow"],
+        [],
+    ]
+    before = time.time()
+    for button in sent[0]:
+        button.on_pressed()
+    assert [each[:2] for each in muted] == [("shop", "f" * 16)] * 2
+    assert before + HOUR <= muted[0].until <= time.time() + HOUR
+    assert muted[1].until in (tomorrow(before), tomorrow(time.time()))
 
 
 def test_a_close_goes_back(dunst: Dunst, display: DesktopDisplay) -> None:

@@ -135,7 +135,7 @@ def test_what_is_found_out_in_a_thread_is_told_in_the_loop() -> None:
     all_of_them = group(late, watching)
 
     async def main() -> None:
-        all_of_them.take_reports()
+        all_of_them.take_reports(lambda _: None)
         all_of_them.show(TOAST)
         assert watching.notices == []  # the loop has not had its turn
         await asyncio.sleep(0)

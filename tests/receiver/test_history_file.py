@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from gntp_logging.gntp.models import Resource
 from gntp_logging.receiver import history_file
 from gntp_logging.receiver.history_file import (
+    Closing,
     DamagedError,
     HistoryError,
     HistoryFile,
@@ -470,3 +471,36 @@ def test_it_lies_in_the_users_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of this program."""
     monkeypatch.setenv("XDG_STATE_HOME", "/state")
     assert Path(usual_path()) == Path("/state/gntp-logging/history.sqlite3")
+
+
+def test_what_was_closed_is_kept_and_comes_back_with_an_update(any_file: HistoryFile) -> None:
+    """It is no longer among the open ones, and is found as before."""
+    any_file.write([toast(1), toast(2), Closing([1, 7])])
+    assert [kept.toast.number for kept in any_file.last(Wanted(is_open=True), 9)] == [2]
+    assert [(kept.toast.number, kept.is_closed) for kept in any_file.last(Wanted(), 9)] == [(2, False), (1, True)]
+    any_file.write([Closing([2]), toast(1, "again")])
+    assert [kept.toast.number for kept in any_file.last(Wanted(is_open=True), 9)] == [1]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["KeyError", "other"])), max_size=12),
+    st.sampled_from([[], ["KeyError"]]),
+    st.integers(1, 5),
+)
+@settings(max_examples=50, deadline=None)
+def test_parts_have_each_toast_once(toasts: list[tuple[int, str]], texts: list[str], size: int) -> None:
+    """The last change first, also where several changed at the same time; the bytes of pictures are left out."""
+    with tempfile.TemporaryDirectory() as folder, HistoryFile(f"{folder}/history.sqlite3", writes=True) as file:
+        png = Resource(b"png")
+        file.write([toast(number, text, arrived=NOW + age, icon=png) for number, (age, text) in enumerate(toasts, 1)])
+        found: list[tuple[float, int]] = []
+        below = None
+        while part := list(file.last(Wanted(texts=texts, below=below), size)):
+            assert len(part) <= size
+            found += [(kept.changed, kept.toast.number) for kept in part]
+            assert {(kept.toast.icon, kept.picture) for kept in part} == {(None, png.unique_id())}
+            below = found[-1]
+        wanted = [(NOW + age, number) for number, (age, text) in enumerate(toasts, 1) if not texts or text in texts]
+        assert found == sorted(wanted, reverse=True)
+        assert file.picture(png.unique_id() or "", 3) == (b"png" if toasts else None)
+        assert file.picture(png.unique_id() or "", 2) is None

@@ -64,7 +64,7 @@ class Listening:
     def pages_events(self) -> bytes:
         """The HTTP request with which a page asks for its events."""
         (token,) = re.findall(r"token=(\w+)", self._program.output)
-        return f"GET /events?token={token} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+        return f"GET /events?token={token} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
     @property
     def pages_port(self) -> int:
@@ -112,6 +112,7 @@ def test_the_bounds_of_the_document_are_those_of_the_code_and_add_up() -> None:
     pytest.importorskip("aiohttp", reason="needs aiohttp: pip install 'gntp-logging[web]'")
     pytest.importorskip("desktop_notifier", reason="needs desktop-notifier: pip install 'gntp-logging[desktop]'")
     from gntp_logging.receiver import desktop, web
+    from gntp_logging.receiver.web import waiting
 
     bounds = {
         "24 MB, 21 MB": DEFAULT_BUDGET.held,
@@ -126,9 +127,10 @@ def test_the_bounds_of_the_document_are_those_of_the_code_and_add_up() -> None:
         "knows | 32 kB for each of 50": hub.MAX_SUBSCRIBERS * hub.KNOWN_BYTES,
         "1 MB of names": incidents.MAX_KEPT,
         "2 MB, 300": web.MAX_BYTES,
-        "of the page | 2 MB": web.MAX_PICTURES,
-        "to the page | 2 MB": web.MAX_PICTURES,
-        "512 kB": web._PENDING,
+        "of the page | 1 MB": web.MAX_PICTURES,
+        "to the page | 1 MB": web.MAX_PICTURES,
+        "512 kB": waiting.PENDING,
+        "one question at a time | 2 MB": 2 << 20,
         "the history | 1 MB": history.MAX_WAITING,
         "SQLite keeps of the history | 1 MB": 1024 * history_file.CACHE + history_file.INDEX_BYTES,
         "50, 1 MB": desktop.MAX_WAITING_PICTURES,
@@ -190,7 +192,7 @@ def test_what_waits_for_the_history_is_bounded(listen: Listen, tmp_path: Path, t
 def test_the_pages_toasts_are_bounded(listen: Listen, begin: bytes) -> None:
     """Their pictures too, shown ones and others."""
     pytest.importorskip("aiohttp", reason="needs aiohttp: pip install 'gntp-logging[web]'")
-    with listen("--display", "web") as running:
+    with listen("--display", "web", "--web-port", "0") as running:
         running.send(REGISTER)
         for number in range(200):
             running.send(notify(number, MEGABYTE, begin))
@@ -200,7 +202,7 @@ def test_pages_that_do_not_read_are_bounded(listen: Listen) -> None:
     """With names and texts as long as a request may have them."""
     pytest.importorskip("aiohttp", reason="needs aiohttp: pip install 'gntp-logging[web]'")
     name = "é" * 500_000
-    with listen("--display", "web") as running, contextlib.ExitStack() as pages:
+    with listen("--display", "web", "--web-port", "0") as running, contextlib.ExitStack() as pages:
 
         def open_page() -> None:
             page = pages.enter_context(socket.create_connection(("127.0.0.1", running.pages_port), timeout=PATIENCE))

@@ -15,7 +15,7 @@ from gntp_logging.gntp.models import Resource
 from gntp_logging.receiver.reactions import Reaction
 from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.server import Receiver, Server
-from tests.peers import missing_peer, require_program
+from tests.peers import npm_packages, require_program
 from tests.support import Recorder
 
 pytestmark = pytest.mark.peer
@@ -33,15 +33,7 @@ RunScript = Callable[[str, int], "list[Any]"]
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the packages."""
-    npm, folder = require_program("npm", "npm"), tmp_path_factory.mktemp("node")
-    command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", *PACKAGES]
-    try:
-        finished = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", timeout=120, check=False)
-    except subprocess.TimeoutExpired:
-        missing_peer(f"npm could not fetch {', '.join(PACKAGES)} within two minutes")
-    if finished.returncode:
-        missing_peer(f"npm could not fetch {', '.join(PACKAGES)}: {finished.stderr[-500:]}")
-    return folder
+    return npm_packages(tmp_path_factory.mktemp("node"), *PACKAGES)
 
 
 @pytest.fixture

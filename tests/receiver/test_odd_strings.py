@@ -107,10 +107,10 @@ def test_each_event_is_one_line_of_json() -> None:
 def test_the_page_gets_one_event_for_each() -> None:
     """Nothing in a string ends it or begins another; the page's program puts the strings into text nodes."""
     pytest.importorskip("aiohttp", reason="needs aiohttp: pip install 'gntp-logging[web]'")
-    from gntp_logging.receiver import web
+    from gntp_logging.receiver.web import messages
 
     for text in ODD:
-        event = web._event({"toast": web._message(1, toast(text), "")})
+        event = messages.event({"toast": messages.card(toast(text), "", 0)})
         assert event.startswith(b"data: ")
         assert event.endswith(b"\n\n")
         line = event[6:-2]

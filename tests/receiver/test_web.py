@@ -21,6 +21,8 @@ from gntp_logging.alerts import icons
 from gntp_logging.gntp.models import Event, Notification, Resource, SocketCallback
 from gntp_logging.gntp.requests import NotifyRequest
 from gntp_logging.gntp.wire import ResponseReader, encode
+from gntp_logging.receiver.mutes import Muted
+from gntp_logging.receiver.numbers import Numbers
 from gntp_logging.receiver.protocols import Notice
 from gntp_logging.receiver.reactions import Reaction
 from gntp_logging.receiver.registry import Toast
@@ -31,7 +33,7 @@ from tests.support import wait_until
 pytest.importorskip("aiohttp", reason="needs aiohttp: pip install 'gntp-logging[web]'")
 
 from gntp_logging.receiver import web
-from gntp_logging.receiver.web import MAX_PAGES, MAX_TOASTS, WebDisplay
+from gntp_logging.receiver.web import MAX_PAGES, MAX_TOASTS, WebDisplay, messages, past
 from tests.receiver.chromium import Page, chromium
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>\x1b[2J\u202e"
@@ -46,36 +48,38 @@ def display() -> Iterator[WebDisplay]:
     made.close()
 
 
+_NUMBERS = Numbers()
+
+
 def toast(title: str = "title", text: str = "text", **more: Any) -> Toast:
-    """Make a toast."""
-    return Toast(more.pop("application", "shop"), more.pop("name", "Error"), title, text, **more)
+    """Make a toast with a number, as a server does."""
+    made = Toast(more.pop("application", "shop"), more.pop("name", "Error"), title, text, **more)
+    return _NUMBERS.numbered(made)
 
 
-TITLES = "[...document.querySelectorAll('article:not([hidden]) h2')].map(e => e.textContent).join('|')"
+TITLES = "[...document.querySelectorAll('article:not([hidden]) .title')].map(e => e.textContent).join('|')"
 
 
 @pytest.mark.peer
-def test_toasts_appear_live_update_in_place_and_obey_nothing(display: WebDisplay, tmp_path: Path) -> None:
+def test_toasts_appear_live_move_up_and_obey_nothing(display: WebDisplay, tmp_path: Path) -> None:
     """In a real Chromium: what was there before, what comes now, a count that grows, a text that wants to be markup."""
 
     async def look() -> None:
         display.show(toast("before", coalescing_id="fold", priority=1, icon=icons.picture("Error")))
         async with chromium(tmp_path, display.url) as page:
             await page.until(f"{TITLES} === 'before'")
-            assert await page.evaluate("document.querySelector('article').dataset.priority") == "1"
+            assert await page.evaluate("document.querySelector('article').dataset.level") == "40"
             await page.until("document.querySelector('img').naturalWidth === 64")
             display.show(toast(HOSTILE, HOSTILE, priority=2, sticky=True, icon="https://elsewhere.example/x.png"))
             await page.until("document.querySelectorAll('article').length === 2")
             display.show(toast("before · 100 times", coalescing_id="fold", priority=1))
-            await page.until(
-                f"{TITLES} === {json.dumps(HOSTILE.replace(chr(0x202E), chr(0xFFFD)) + '|before · 100 times')}"
-            )
-            assert await page.evaluate("document.title") == "(2) Alerts"
+            harmless = HOSTILE.replace(chr(0x202E), chr(0xFFFD))
+            await page.until(f"{TITLES} === {json.dumps('before · 100 times|' + harmless)}")
             assert await page.evaluate("document.querySelectorAll('article script, article h2 img').length") == 0
-            assert await page.evaluate("document.querySelector('article').classList.contains('sticky')")
+            assert await page.evaluate("document.querySelectorAll('article')[1].classList.contains('sticky')")
             origin = display.url.partition("?")[0]
             assert [url for url in page.requested if not url.startswith(origin)] == []
-            assert [line for line in page.complaints if "favicon" not in line and "404" not in line] == []
+            assert page.complaints == []
 
     asyncio.run(look())
 
@@ -101,7 +105,7 @@ def test_search_and_filters_hide_what_is_not_wanted(display: WebDisplay, tmp_pat
             choose = choose.replace("{{", "{") + " e.dispatchEvent(new Event('input')); }"
             await page.evaluate(f"({choose})('application', 'shop')")
             await page.until(f"{TITLES} === 'slow|order 7'")
-            await page.evaluate(f"({choose})('level', '1')")
+            await page.evaluate(f"({choose})('level', '40')")
             await page.until(f"{TITLES} === 'order 7'")
 
     asyncio.run(look())
@@ -131,10 +135,10 @@ def test_click_and_close_go_back_by_keyboard_alone(tmp_path: Path) -> None:
         async with chromium(tmp_path, display.url) as page:
             await page.until(f"{TITLES}.split('|').length === 2")
             await page.press("ArrowDown")
-            first = await page.evaluate("document.activeElement.querySelector('h2').textContent")
+            first = await page.evaluate("document.activeElement.querySelector('.title').textContent")
             await page.press("Enter")
             await page.press("ArrowDown")
-            second = await page.evaluate("document.activeElement.querySelector('h2').textContent")
+            second = await page.evaluate("document.activeElement.querySelector('.title').textContent")
             await page.press("Delete")
             await page.until(f"{TITLES} === {json.dumps(first)}")
             for thread in threads:
@@ -159,7 +163,7 @@ def test_a_page_finds_back_to_a_receiver_that_was_started_again(display: WebDisp
     async def look(page: Page) -> None:
         await page.until(f"{TITLES} === 'one'")
         await asyncio.to_thread(display.close)
-        await page.until("document.getElementById('state').classList.contains('lost')")
+        await page.until("!document.getElementById('lost').hidden")
         again = WebDisplay(port=urlsplit(display.url).port or 0, token=display._token)
         await asyncio.to_thread(again.start)
         again.show(toast("two"))
@@ -222,9 +226,11 @@ ODD_NUMBERS = [
 ]  # fmt: skip
 ODD = [
     "", "[]", "null", "1", '"x"', "\x00", "{", "[" * 900, "[" * 100_000, "{" * 900, '{"a":' * 150 + "1" + "}" * 150,
-    '{"number": 1}', '{"reaction": "CLICK"}',
-    *(f'{{"number": 1, "reaction": {odd}}}' for odd in ('"OWNED"', '"TIMEDOUT"', '["CLICK"]', '{"CLICK": 1}', "null")),
-    *(f'{{"number": {odd}, "reaction": "CLICK"}}' for odd in ODD_NUMBERS),
+    '{"numbers": [1]}', '{"reaction": "CLICK"}', '{"numbers": [], "reaction": "CLICK"}',
+    '{"numbers": 1, "reaction": "CLICK"}', f'{{"numbers": {[1] * 301}, "reaction": "CLICK"}}',
+    *(f'{{"numbers": [1], "reaction": {odd}}}' for odd in ('"OWNED"', '"TIMEDOUT"', '["CLICK"]', '{"CLICK": 1}')),
+    '{"numbers": [1], "reaction": null}',
+    *(f'{{"numbers": [1, {odd}], "reaction": "CLICK"}}' for odd in ODD_NUMBERS),
 ]  # fmt: skip
 
 
@@ -232,7 +238,7 @@ ODD = [
 def test_odd_reactions_are_refused(display: WebDisplay, body: str, caplog: pytest.LogCaptureFixture) -> None:
     """With what is allowed; nothing fails over them."""
     status, _, answer = request(display, "POST", f"/react?token={token(display)}", body)
-    assert (status, answer, caplog.records) == (400, b"allowed is a number, and CLICK or CLOSE", [])
+    assert (status, answer, caplog.records) == (400, b"allowed is numbers, and CLICK or CLOSE", [])
 
 
 def test_a_body_that_is_no_text_is_refused(display: WebDisplay, caplog: pytest.LogCaptureFixture) -> None:
@@ -276,28 +282,28 @@ def test_a_mistake_of_its_own_is_logged(
     display: WebDisplay, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """With its traceback."""
-    monkeypatch.setattr(web, "_reaction", lambda _: 1 / 0)
+    monkeypatch.setattr(messages, "reaction", lambda _: 1 / 0)
     assert request(display, "POST", f"/react?token={token(display)}", "{}")[0] == 500
     assert [record.name for record in caplog.records] == ["gntp_logging.receiver.web"]
 
 
 @given(st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["number", "reaction", "x"]), inner),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["numbers", "reaction", "x"]), inner),
 ))  # fmt: skip
-def test_a_reaction_is_a_number_and_a_word(value: object) -> None:
+def test_a_reaction_is_numbers_and_a_word(value: object) -> None:
     """Anything else is one documented error."""
     try:
-        number, reaction = web._reaction(json.dumps(value).encode())
+        numbers, reaction = messages.reaction(json.dumps(value).encode())
     except (ValueError, RecursionError):
         return
     assert isinstance(value, dict)
-    assert (number, reaction.value) == (value["number"], value["reaction"])
+    assert (numbers, reaction.value) == (value["numbers"], value["reaction"])
 
 
 def test_a_reaction_to_no_toast_is_404(display: WebDisplay) -> None:
     """It may be gone."""
-    body = '{"number": 1, "reaction": "CLICK"}'
+    body = '{"numbers": [1], "reaction": "CLICK"}'
     assert request(display, "POST", f"/react?token={token(display)}", body)[0] == 404
 
 
@@ -380,7 +386,7 @@ def test_too_many_pages_are_turned_away(display: WebDisplay) -> None:
     try:
         for _ in range(MAX_PAGES):
             sock = socket.create_connection(("127.0.0.1", parts.port or 0), timeout=10)
-            sock.sendall(f"GET /events?token={token(display)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            sock.sendall(f"GET /events?token={token(display)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             assert b"200" in sock.recv(100)
             pages.append(sock)
         assert request(display, "GET", f"/events?token={token(display)}")[0] == 503
@@ -395,7 +401,7 @@ def test_a_page_that_does_not_read_leaves_and_costs_the_others_nothing(
     """What it does not take is dropped; its connection ends, whether more comes or not."""
     monkeypatch.setattr(web, "_PATIENCE", 0.05)
     parts = urlsplit(display.url)
-    ask_for_events = f"GET /events?token={token(display)} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    ask_for_events = f"GET /events?token={token(display)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
     with socket.socket() as slow, socket.create_connection(("127.0.0.1", parts.port or 0), timeout=10) as quick:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
         slow.connect(("127.0.0.1", parts.port))
@@ -424,10 +430,10 @@ def test_connections_that_ask_for_nothing_give_way(display: WebDisplay, monkeypa
         page, *idle = [
             crowd.enter_context(socket.create_connection(("127.0.0.1", parts.port or 0), timeout=10)) for _ in range(5)
         ]
-        page.sendall(f"GET /events?token={token(display)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        page.sendall(f"GET /events?token={token(display)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         received = page.makefile("rb")
         assert b"200" in received.readline()
-        assert request(display, "GET", "/")[0] == 200
+        assert request(display, "GET", "/page.js")[0] == 200
         assert idle[0].recv(1) == b""
         display.show(toast("the last"))
         while b"the last" not in received.readline():
@@ -449,16 +455,16 @@ def test_many_connections_at_once_take_no_more_places(display: WebDisplay, monke
         for _ in range(60):
             crowd.enter_context(socket.create_connection(("127.0.0.1", urlsplit(display.url).port or 0), timeout=10))
         held.set()
-        assert request(display, "GET", "/")[0] == 200
+        assert request(display, "GET", "/page.js")[0] == 200
     assert len(taken) == 61
     assert max(taken) <= 5 + 2 * web._ACCEPTS
 
 
 def test_a_url_that_is_none_is_not_opened() -> None:
     """javascript: is a program, file: is somebody's disk."""
-    assert web._message(1, toast(callback_url="https://x/"), "")["url"] == "https://x/"
-    for url in ("javascript:alert(1)", "file:///etc/passwd", "https://x/" + "y" * web.MAX_TITLE, ""):
-        assert web._message(1, toast(callback_url=url), "")["url"] == ""
+    assert messages.card(toast(callback_url="https://x/"), "", 0)["url"] == "https://x/"
+    for url in ("javascript:alert(1)", "file:///etc/passwd", "https://x/" + "y" * messages.MAX_TITLE, ""):
+        assert messages.card(toast(callback_url=url), "", 0)["url"] == ""
 
 
 def test_start_says_when_the_port_is_taken_and_close_twice_is_harmless(display: WebDisplay) -> None:
@@ -482,7 +488,7 @@ def test_a_start_that_failed_can_be_tried_again(display: WebDisplay) -> None:
     display.close()
     other.start()
     try:
-        assert request(other, "GET", "/")[0] == 200
+        assert request(other, "GET", "/page.js")[0] == 200
     finally:
         other.close()
 
@@ -493,7 +499,8 @@ def test_what_went_wrong_is_told_on_the_page(display: WebDisplay) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", parts.port or 0, timeout=10)
     connection.request("GET", f"/events?token={token(display)}")
     response = connection.getresponse()
-    assert b'"all"' in response.readline()
+    while b'"all"' not in response.readline():
+        pass
     response.readline()
     display.notice(Notice("register", {"application": "shop"}))
     display.notice(Notice("failure", {"display": "desktop", "reason": "it is gone", "count": 1}))
@@ -531,8 +538,90 @@ def test_reactions_reach_the_toast(display: WebDisplay) -> None:
         reactions.append(reaction)
         reacted.set()
 
-    display.show(toast(react=react))
-    assert request(display, "POST", f"/react?token={token(display)}", '{"number": 1, "reaction": "CLOSE"}')[0] == 200
+    shown = toast(react=react)
+    display.show(shown)
+    body = json.dumps({"numbers": [shown.number, 1], "reaction": "CLOSE"})
+    assert request(display, "POST", f"/react?token={token(display)}", body)[0] == 200
     assert reacted.wait(10)
     assert reactions == [Reaction.CLOSED]
-    assert request(display, "POST", f"/react?token={token(display)}", '{"number": 1, "reaction": "CLOSE"}')[0] == 404
+    assert request(display, "POST", f"/react?token={token(display)}", body)[0] == 404
+
+
+# -- What comes from elsewhere -------------------------------------------------------------------
+
+
+def asked(display: WebDisplay, method: str, path: str, **headers: str) -> int:
+    """Return the status of a request with headers of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(display.url).port or 0, timeout=10)
+    with contextlib.closing(connection):
+        body = None
+        if method == "POST":
+            body = json.dumps({"application": "shop", "incident": "f" * 16, "until": "hour"})
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        response.read()
+        return response.status
+
+
+@pytest.mark.parametrize("path", ["/", "/page.js", "/icon.svg", "/history", "/mute"])
+def test_a_name_of_elsewhere_that_leads_here_is_refused(display: WebDisplay, path: str) -> None:
+    """Even with the token; a page that is served to others has other names."""
+    method = "POST" if path == "/mute" else "GET"
+    url = f"{path}?token={token(display)}"
+    assert asked(display, method, url, Host="evil.example") == 403
+    assert asked(display, method, url, Host="localhost") == 200
+    open_to_others = WebDisplay(host="0.0.0.0")
+    open_to_others.start()
+    try:
+        assert open_to_others.url.startswith("http://localhost:")
+        assert asked(open_to_others, method, f"{path}?token={token(open_to_others)}", Host="desk.example") == 200
+    finally:
+        open_to_others.close()
+
+
+def test_a_page_of_another_port_changes_nothing(display: WebDisplay) -> None:
+    """It is the same site to a browser, which sends the cookie for it."""
+    muted: list[Muted] = []
+    display.mute_by(muted.append)
+    port = urlsplit(display.url).port
+    cookie = f"gntp-logging-{port}={token(display)}"
+    assert asked(display, "POST", "/mute", Cookie=cookie, Origin="http://127.0.0.1:1") == 403
+    assert muted == []
+    assert asked(display, "POST", "/mute", Cookie=cookie, Origin=f"http://127.0.0.1:{port}") == 200
+    assert [each[:2] for each in muted] == [("shop", "f" * 16)]
+    assert asked(display, "POST", "/mute") == 403
+
+
+@given(st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(["hour", "f" * 16]),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["application", "incident", "until"]), inner),
+))  # fmt: skip
+def test_a_mute_is_an_incident_and_a_time(value: object) -> None:
+    """Anything else is one documented error."""
+    try:
+        muted = messages.mute(json.dumps(value).encode(), 1000.0)
+    except (ValueError, RecursionError):
+        return
+    assert isinstance(value, dict)
+    assert muted == (value["application"], value["incident"], 4600.0)
+
+
+@given(st.dictionaries(st.sampled_from(["search", "application", "level", "before"]), st.text() | st.just("1,2")))
+def test_what_is_asked_of_the_history_is_read_or_refused(query: dict[str, str]) -> None:
+    """With one documented error."""
+    with contextlib.suppress(ValueError):
+        wanted = past.wanted(query)
+        assert wanted.texts == query.get("search", "").split()
+        assert wanted.is_open == (not wanted.texts)
+
+
+@pytest.mark.parametrize(
+    ("unread", "shown"),
+    [("", ""), ("0", ""), ("3", ">3<"), ("10", ">9+<"), ("-1", ""), ("<script>", ""), ("9" * 9, "")],
+)
+def test_the_icon_has_a_number_and_nothing_else(unread: str, shown: str) -> None:
+    """Whatever is asked for."""
+    made = messages.icon(unread)
+    assert ("<text" in made) == bool(shown)
+    assert shown in made
+    assert "script" not in made

@@ -1,111 +1,177 @@
-// The page of the web display. What comes from the server was sent by strangers: it becomes text, never markup.
-"use strict";
+// The page of the web display. What comes from the receiver was sent by strangers: it becomes text, never markup.
 
-const TOKEN = new URLSearchParams(location.search).get("token") || "";
-const MAX_TOASTS = 300;
-const LEVELS = { 2: "emergency", 1: "high", 0: "normal", "-1": "low", "-2": "very low" };
+import * as calls from "./calls.js";
+import * as cards from "./cards.js";
+import * as filters from "./filters.js";
+import * as muting from "./mute.js";
+import * as server from "./server.js";
+import { LEVELS, MAX_ALERTS, alerts, leastWanted, mute, mutedUntil, oldestChange } from "./alerts.js";
 
-const list = document.getElementById("toasts");
-const template = document.getElementById("toast");
-const nothing = document.getElementById("nothing");
-const state = document.getElementById("state");
-const search = document.getElementById("search");
-const application = document.getElementById("application");
-const level = document.getElementById("level");
-const toasts = new Map(); // number -> {toast, element}
-let isUpToDate = false; // whether the toasts that were there before have all come
+const byId = (id) => document.getElementById(id);
+const list = byId("toasts");
+const state = byId("state");
+const lost = byId("lost");
+const nothing = byId("nothing");
+const undo = byId("undo");
+const UNDO_TIME = 10000; // milliseconds
 
-const address = (path) => `${path}?token=${encodeURIComponent(TOKEN)}`;
+let isUpToDate = false; // whether the alerts that were there before have all come
+let hasSeenAny = false;
+let version = null;
+let receiversPort = 23053;
+let closing = null; // {numbers, timer}: what is closed unless somebody wants it back
 
-// -- Toasts --------------------------------------------------------------------------------------
+history.replaceState(null, "", location.pathname + location.hash); // the token is in the cookie now
 
-function show(toast, isNew) {
-  const known = toasts.get(toast.number);
-  const element = known ? known.element : template.content.firstElementChild.cloneNode(true);
-  element.dataset.number = toast.number;
-  element.dataset.priority = toast.priority;
-  element.classList.toggle("sticky", toast.sticky);
-  element.querySelector("h2").textContent = toast.title;
-  element.querySelector("pre").textContent = toast.text;
-  const time = new Date(toast.arrived * 1000).toLocaleTimeString();
-  const about = [toast.application, toast.name, LEVELS[toast.priority], toast.sticky ? "sticky" : "", time];
-  element.querySelector(".way").textContent = [...about, toast.way, toast.peer].filter(Boolean).join(" · ");
-  const picture = element.querySelector("img");
-  picture.hidden = !toast.picture;
-  if (toast.picture) {
-    picture.src = address(`/picture/${toast.picture}`);
+// -- Alerts --------------------------------------------------------------------------------------
+
+// Put an alert on its card, and that where it belongs.
+function put(alert) {
+  const known = alerts.get(alert.number);
+  const card = known ? known.card : cards.create();
+  alerts.set(alert.number, { alert, card, isLoose: false });
+  cards.fill(card, alert);
+  if (!known || !mutedUntil(alert)) {
+    cards.place(card, alert, (number) => alerts.get(number).alert.changed);
   }
-  toasts.set(toast.number, { toast, element });
-  if (isNew) {
-    element.classList.remove("new");
-    void element.offsetWidth; // so that the animation runs again for an update
-    element.classList.add("new");
-  }
-  if (!known) {
-    list.prepend(element); // an update stays where it is
-  }
-  addOption(application, toast.application, toast.application);
-  addOption(level, String(toast.priority), LEVELS[toast.priority]);
-  filter(element, toast);
-  forgetOldest();
+  filters.addApplication(alert.application);
+  card.hidden = isHidden(alert);
+  hasSeenAny = true;
+  return card;
 }
 
-function addOption(select, value, text) {
-  if (![...select.options].some((option) => option.value === value)) {
-    select.add(new Option(text, value));
+function show(alert) {
+  const card = put(alert);
+  while (alerts.size > MAX_ALERTS) {
+    forget(leastWanted());
   }
-}
-
-function dropOption(select, value) {
-  [...select.options].filter((option) => option.value === value && !option.selected).forEach((option) => option.remove());
-}
-
-function forgetOldest() {
-  while (toasts.size > MAX_TOASTS) {
-    const oldest = [...toasts].find(([, entry]) => !entry.toast.sticky) || [...toasts][0];
-    remove(oldest[0]);
-  }
-}
-
-function remove(number) {
-  const entry = toasts.get(number);
-  if (!entry) {
-    return;
-  }
-  if (entry.element.contains(document.activeElement)) {
-    move(1) || move(-1);
-  }
-  entry.element.remove();
-  toasts.delete(number);
-  if (![...toasts.values()].some(({ toast }) => toast.application === entry.toast.application)) {
-    dropOption(application, entry.toast.application);
+  if (isUpToDate && !mutedUntil(alert)) {
+    cards.flash(card);
+    if (!card.hidden) {
+      announce(alert);
+    }
   }
   summarize();
 }
 
-// -- What a person does --------------------------------------------------------------------------
-
-function react(number, reaction) {
-  const body = JSON.stringify({ number, reaction });
-  const headers = { "Content-Type": "application/json" };
-  return fetch(address("/react"), { method: "POST", headers, body }).catch(() => {});
+function announce(alert) {
+  byId("news").textContent = `${LEVELS[alert.level]}, ${alert.application}: ${alert.title}`;
+  calls.call(alert, choose);
 }
 
-function click(number) {
-  const { toast } = toasts.get(number);
-  if (toast.url) {
-    window.open(toast.url, "_blank", "noopener,noreferrer");
+function forget(number) {
+  const entry = alerts.get(number);
+  if (!entry) {
+    return;
   }
-  react(number, "CLICK");
+  if (entry.card.contains(document.activeElement)) {
+    move(1) || move(-1);
+  }
+  entry.card.remove();
+  alerts.delete(number);
+  calls.forget(number);
+  filters.keepApplications(new Set([...alerts.values()].map(({ alert }) => alert.application)));
+  summarize();
+}
+
+const isHidden = (alert) => !filters.matches(alert) || (closing !== null && closing.numbers.has(alert.number));
+
+function hideAndShow() {
+  alerts.forEach(({ alert, card }) => (card.hidden = isHidden(alert)));
+  summarize();
+}
+
+function summarize() {
+  const count = shown().length;
+  const of = count === alerts.size ? "" : ` of ${alerts.size.toLocaleString()}`;
+  state.textContent = `${count.toLocaleString()}${of} ${alerts.size === 1 ? "alert" : "alerts"}`;
+  nothing.hidden = count > 0 || !lost.hidden || !isUpToDate;
+  if (!nothing.hidden) {
+    nothing.replaceChildren(...whyNothing());
+  }
+}
+
+function whyNothing() {
+  if (filters.isFiltering()) {
+    return ["Nothing matches. Esc shows all alerts."];
+  }
+  if (hasSeenAny) {
+    return ["All alerts are closed. New ones appear here."];
+  }
+  const command = document.createElement("code");
+  command.textContent = "gntp-logging demo --host localhost" + (receiversPort === 23053 ? "" : ` --port ${receiversPort}`);
+  return ["No alerts yet. They appear here as soon as a program sends one. To try it: ", command];
+}
+
+// -- The history ---------------------------------------------------------------------------------
+
+const MAX_NUMBER = Number.MAX_SAFE_INTEGER;
+const older = byId("older");
+const past = { isKept: false, before: null, asked: 0 }; // before: where the last part has ended; null for none yet
+
+// Ask for the alerts before those that are here, or, with filters, for the last ones that match.
+async function askForOlder() {
+  const asked = ++past.asked;
+  const isSearch = filters.isFiltering();
+  const oldest = isSearch ? null : oldestChange();
+  const before = past.before ?? (oldest === null ? "" : `${oldest},${MAX_NUMBER}`);
+  const part = await server.older(filters.wanted(), before);
+  if (asked !== past.asked) {
+    return; // somebody wants something else by now
+  }
+  past.before = part.before;
+  const isNew = part.toasts.filter((alert) => !alerts.has(alert.number));
+  isNew.forEach((alert) => put(alert));
+  for (const alert of part.toasts) {
+    alerts.get(alert.number).isLoose = isSearch && (isNew.includes(alert) || alerts.get(alert.number).isLoose);
+  }
+  showOlder();
+  summarize();
+  if (!isNew.length && part.before) {
+    askForOlder(); // all of this part are here
+  }
+}
+
+function showOlder() {
+  older.hidden = !past.isKept || past.before === "";
+}
+
+function beginAnew() {
+  past.before = null;
+  past.asked += 1;
+  showOlder();
+}
+
+older.addEventListener("click", askForOlder);
+
+let typing = 0;
+
+function search() {
+  beginAnew();
+  hideAndShow();
+  clearTimeout(typing);
+  if (past.isKept && filters.isFiltering()) {
+    typing = setTimeout(askForOlder, 200);
+  }
+}
+
+// -- What a person does --------------------------------------------------------------------------
+
+function click(number) {
+  const { alert } = alerts.get(number);
+  if (alert.url) {
+    window.open(alert.url, "_blank", "noopener,noreferrer");
+  }
+  server.react([number], "CLICK");
 }
 
 function close(number) {
-  react(number, "CLOSE");
-  remove(number);
+  server.react([number], "CLOSE");
+  forget(number);
 }
 
 const numberOf = (element) => Number(element.closest("article").dataset.number);
-const shown = () => [...list.children].filter((element) => !element.hidden);
+const shown = () => [...list.children].filter((card) => !card.hidden);
 
 function move(by) {
   const elements = shown();
@@ -117,31 +183,64 @@ function move(by) {
   return Boolean(next);
 }
 
+// Bring one alert before somebody's eyes, whatever hides it.
+function choose(number) {
+  const entry = alerts.get(number);
+  if (entry) {
+    filters.clear();
+    search();
+    entry.card.scrollIntoView({ block: "center" });
+    entry.card.focus({ preventScroll: true });
+  }
+}
+
+const chosenByAddress = () => Number(location.hash.slice(1));
+
 list.addEventListener("click", (event) => {
   const article = event.target.closest("article");
-  if (event.target.closest(".close")) {
-    close(numberOf(event.target));
-  } else if (article && !String(getSelection())) {
-    click(numberOf(article));
+  if (!article) {
+    return;
+  }
+  const number = numberOf(article);
+  const { alert } = alerts.get(number);
+  const button = event.target.closest("button, a");
+  if (!button) {
+    if (!String(getSelection())) {
+      click(number);
+    }
+  } else if (button.matches(".close")) {
+    close(number);
+  } else if (button.matches(".copy")) {
+    cards.copy(alert, button);
+  } else if (button.matches(".mute")) {
+    muting.ask(alert);
+  } else if (button.matches(".expand")) {
+    cards.expand(article, button.getAttribute("aria-expanded") !== "true", alert);
+  } else if (button.matches(".open")) {
+    server.react([number], "CLICK"); // the browser follows the link by itself
   }
 });
 
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.matches("input, select");
+  if (muting.isOpen() || event.ctrlKey || event.altKey || event.metaKey) {
+    return;
+  }
+  const isTyping = event.target.matches("input, select");
+  const isChoosing = event.target.matches("select");
   const article = event.target.closest("article");
-  if (event.key === "/" && !typing) {
-    search.focus();
+  if (event.key === "/" && !isTyping) {
+    filters.beginSearch();
   } else if (event.key === "Escape") {
-    search.value = application.value = level.value = "";
-    filterAll();
+    filters.clear();
+    search();
     document.activeElement.blur();
-  } else if (event.key === "ArrowDown" && !event.target.matches("select")) {
+  } else if (event.key === "ArrowDown" && !isChoosing) {
     move(1);
-  } else if (event.key === "ArrowUp" && !event.target.matches("select")) {
+  } else if (event.key === "ArrowUp" && !isChoosing) {
     move(-1);
   } else if (event.key === "Enter" && article === event.target) {
     click(numberOf(article));
-  } else if (event.key === "Delete" && article && !typing) {
+  } else if (event.key === "Delete" && article && !isTyping) {
     close(numberOf(article));
   } else {
     return;
@@ -149,67 +248,104 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-document.getElementById("close-all").addEventListener("click", () => {
-  shown().forEach((element) => close(numberOf(element)));
+// -- Close all -----------------------------------------------------------------------------------
+
+// What was closed is known to senders, and cannot be unsaid: so it is only hidden until nobody wants it back.
+byId("close-all").addEventListener("click", () => {
+  closeForGood();
+  const numbers = new Set(shown().map(numberOf).filter((number) => !alerts.get(number).alert.sticky));
+  if (!numbers.size) {
+    return;
+  }
+  closing = { numbers, timer: setTimeout(closeForGood, UNDO_TIME) };
+  undo.querySelector("span").textContent = `Closed ${numbers.size.toLocaleString()} ${numbers.size === 1 ? "alert" : "alerts"}.`;
+  undo.hidden = false;
+  hideAndShow();
 });
 
-// -- Filters -------------------------------------------------------------------------------------
-
-function filter(element, toast) {
-  const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-  const text = `${toast.title}\n${toast.text}\n${toast.application}\n${toast.name}`.toLowerCase();
-  const isWanted =
-    (!application.value || toast.application === application.value) &&
-    (!level.value || String(toast.priority) === level.value) &&
-    words.every((word) => text.includes(word));
-  element.hidden = !isWanted;
-  summarize();
-}
-
-function filterAll() {
-  toasts.forEach(({ toast, element }) => filter(element, toast));
-}
-
-function summarize() {
-  const count = shown().length;
-  nothing.hidden = toasts.size > 0;
-  document.title = count ? `(${count}) Alerts` : "Alerts";
-  if (!state.classList.contains("lost")) {
-    state.textContent = count === toasts.size ? `${count} alerts` : `${count} of ${toasts.size} alerts`;
+function closeForGood() {
+  if (closing) {
+    const { numbers } = endClosing();
+    const still = [...numbers].filter((number) => alerts.has(number));
+    server.react(still, "CLOSE");
+    still.forEach(forget);
   }
 }
 
-for (const control of [search, application, level]) {
-  control.addEventListener("input", filterAll);
+function endClosing() {
+  const ended = closing;
+  clearTimeout(ended.timer);
+  closing = null;
+  undo.hidden = true;
+  return ended;
 }
 
-// -- The server ----------------------------------------------------------------------------------
+undo.querySelector("button").addEventListener("click", () => {
+  endClosing();
+  hideAndShow();
+});
 
-// A picture may be gone before its toast.
-list.addEventListener("error", (event) => (event.target.hidden = true), true);
+window.addEventListener("pagehide", closeForGood);
 
-const events = new EventSource(address("/events"));
-events.onopen = () => {
-  isUpToDate = false;
-  state.classList.remove("lost");
-  summarize();
+// -- The receiver --------------------------------------------------------------------------------
+
+const REASONS = {
+  gone: "The receiver does not answer. This page goes on by itself as soon as it runs again.",
+  stranger: "The receiver has another token now. Open the address that gntp-logging listen prints.",
+  crowd: "Too many pages of this receiver are open. Close one, and this one goes on.",
 };
-events.onerror = () => {
-  state.classList.add("lost");
-  state.textContent = "The receiver does not answer";
-};
-events.onmessage = (event) => {
-  const message = JSON.parse(event.data);
-  if (message.all) {
+
+function takeMessage(message) {
+  if (message.version) {
+    if (version && version !== message.version) {
+      location.reload(); // the receiver is another program now, and so is its page
+    }
+    version = message.version;
+    receiversPort = message.port;
+    past.isKept = message.history;
+    showOlder();
+    lost.hidden = true;
+    summarize();
+  } else if (message.all) {
     const numbers = new Set(message.all);
-    [...toasts.keys()].filter((number) => !numbers.has(number)).forEach(remove);
+    [...alerts.keys()].filter((number) => !numbers.has(number)).forEach(forget);
+    const isFirst = !isUpToDate;
     isUpToDate = true;
+    beginAnew();
+    if (isFirst) {
+      choose(chosenByAddress());
+    }
     summarize();
   } else if (message.toast) {
-    show(message.toast, isUpToDate);
+    takeAlert(message.toast);
   } else if (message.closed) {
-    remove(message.closed);
+    message.closed.forEach(forget);
+  } else if (message.muted) {
+    mute(message.muted);
+    alerts.forEach(({ alert, card }) => cards.showMuting(card, alert));
   } else if (message.trouble) {
-    state.textContent = message.trouble;
+    byId("trouble").hidden = false;
+    byId("trouble").textContent = message.trouble;
   }
-};
+}
+
+// What changes while it is being closed is something new to see.
+function takeAlert(alert) {
+  const known = alerts.get(alert.number);
+  if (known && known.alert.changed === alert.changed && known.alert.title === alert.title) {
+    return; // it was sent again because the connection is a new one
+  }
+  if (closing) {
+    closing.numbers.delete(alert.number);
+  }
+  show(alert);
+}
+
+filters.onChange(search);
+window.addEventListener("hashchange", () => choose(chosenByAddress()));
+window.setInterval(() => alerts.forEach(({ alert, card }) => cards.showMuting(card, alert)), 60000);
+server.follow(takeMessage, (reason) => {
+  lost.textContent = REASONS[reason];
+  lost.hidden = false;
+  summarize();
+});
