@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 Frame = tuple[str, int, str]
 """Path, line and function."""
@@ -134,26 +134,47 @@ def is_printed(value: object) -> bool:
     return type(value) is str and (TRACEBACK in value or value.startswith(_STACK))
 
 
-def structured(value: object) -> FormattedError | None:
+def structured(value: object, depth: int = 0) -> FormattedError | None:
     """Return the exception that structlog's ``dict_tracebacks`` has taken apart; None if a value is something else.
 
     Args:
         value: A list with a dictionary for each exception of a chain, the last one first.
+        depth: How many groups it stands in.
     """
     last: FormattedError | None = None
     is_caused = False
     try:
-        for found in reversed(value):  # type: ignore[call-overload]  # whatever it is, the attempt tells
-            line = "\n".join((f"{found['exc_type']}: {found['exc_value']}", *found.get("exc_notes", ())))
-            frames = tuple((str(at["filename"]), int(at["lineno"]), str(at["name"])) for at in found["frames"])
-            members = (structured(member) for member in found.get("exceptions", ()))
-            last = FormattedError(
-                str(found["exc_type"]), line.removesuffix(": "), frames, last, is_caused, tuple(filter(None, members))
+        for found in (_checked(one, dict) for one in _checked(value, list)[::-1]):
+            name, said = (_checked(found[key], str) for key in ("exc_type", "exc_value"))
+            notes = (_checked(note, str) for note in _checked(found.get("exc_notes", []), list))
+            frames = tuple(
+                (_checked(at["filename"], str), min(_checked(at["lineno"], int), _MAX_LINE), _checked(at["name"], str))
+                for at in (_checked(frame, dict) for frame in _checked(found["frames"], list))
             )
+            # A list may hold itself, and more than once.
+            members = _checked(found.get("exceptions", []), list)[:_MAX_MEMBERS] if depth < _MAX_STRUCTURED else []
+            errors = tuple(filter(None, (structured(member, depth + 1) for member in members)))
+            line = "\n".join((f"{name}: {said}" if said else name, *notes))
+            last = FormattedError(name, line, frames, last, is_caused, errors)
             is_caused = found["is_cause"] is True
-    except (TypeError, ValueError, KeyError, AttributeError, RecursionError):
+    except (TypeError, KeyError):
         return None
     return last
+
+
+_MAX_LINE: Final = 10**18
+"""Python refuses to print numbers of thousands of digits."""
+_MAX_STRUCTURED: Final = 3
+_MAX_MEMBERS: Final = 15
+"""Groups in groups, and members of one, that are looked at: as many members as Python prints."""
+
+_Kind = TypeVar("_Kind")
+
+
+def _checked(value: object, kind: type[_Kind]) -> _Kind:
+    if type(value) is not kind:
+        raise TypeError
+    return value
 
 
 def without_stack(text: str) -> tuple[str, str]:

@@ -161,6 +161,17 @@ def test_what_is_no_exception_that_was_taken_apart_is_none(value: object) -> Non
     assert structured(value) is None
 
 
+def test_a_group_that_was_taken_apart_and_holds_itself_is_looked_at_to_some_depth() -> None:
+    """A value of a record may be anything."""
+    circle: list[dict[str, object]] = [
+        {"exc_type": "G", "exc_value": "two", "exc_notes": ["now"], "frames": [], "is_cause": False}
+    ]
+    circle[0]["exceptions"] = [circle, circle]
+    error = structured(circle)
+    assert error is not None
+    assert (error.line, len(error.members)) == ("G: two\nnow", 2)
+
+
 @pytest.mark.parametrize(
     "text", ["", "cannot pay", "| a | b |\n| 1 | 2 |", "  +-+---------------- 1 ----------------\n    | x"]
 )
