@@ -17,13 +17,15 @@ from .alerts.application import Application, program
 from .alerts.serving import follow_django
 from .delivery.gntp_transport import GNTPTransport
 from .delivery.stats import Stats
+from .delivery.transport import Transport
 from .delivery.worker import DeliverySettings, Worker
 from .gntp import ciphers, keys
 from .gntp.connections import GNTPClient
 from .gntp.constants import DEFAULT_PORT
-from .options import checks
+from .options import checks, fleet
 from .options import handler_options as options
 from .options.destination import Destination
+from .options.errors import OptionError
 
 if TYPE_CHECKING:
     from .delivery.spool import Spool
@@ -80,6 +82,7 @@ class GNTPHandler(logging.Handler):
         app_name: The application's name on the desktop.
         enabled: Whether records become alerts at all.
         destination: The server that alerts go to, and how they are secured; its repr leaves the password out.
+        broker: The broker that alerts are published to, without its password; None where they go to the server.
         spool: Absolute path of the file that keeps what could not be delivered; None when there is none.
     """
 
@@ -115,6 +118,8 @@ class GNTPHandler(logging.Handler):
         shutdown_timeout: float = 2.0,
         spool: str | os.PathLike[str] | None = None,
         spool_max_age: float = 3600.0,
+        broker: str | None = None,
+        fleet_key_file: str | os.PathLike[str] | None = None,
         on_error: Callable[[Alert, str], object] | str | None = None,
         enabled: bool = True,
     ) -> None:
@@ -160,6 +165,9 @@ class GNTPHandler(logging.Handler):
             spool: A file that keeps what could not be delivered, for the next run of the program, or for another
                 process with the same file; None keeps nothing. Secrets are masked in it.
             spool_max_age: Seconds after which an alert from the spool goes into a digest.
+            broker: A Redis such as ``redis://HOST:6379/0`` that alerts are published to, for relays to count and show;
+                then ``host``, passwords, ``repeat_window``, ``burst`` and ``rate`` are the relays' business.
+            fleet_key_file: A file with the keys of the fleet, one a line; the first signs what is published.
             on_error: A function, or its dotted path, that is called with each dropped alert and the reason. It runs on
                 the worker's thread; at the end of the program, on the thread that closes the handler.
             enabled: False makes a handler that does nothing.
@@ -183,17 +191,20 @@ class GNTPHandler(logging.Handler):
             context=options.context(context),
             application=Application(options.packages(app_packages), program()),
         )
-        self.destination: Destination = Destination.from_options(
-            host=host,
-            port=port,
-            timeout=timeout,
-            password=password,
-            password_env=password_env,
-            password_file=password_file,
-            key_hashing=key_hashing,
-            encryption=encryption,
-            tls=tls,
-        )
+        server: dict[str, object] = {
+            "host": host,
+            "port": port,
+            "timeout": timeout,
+            "password": password,
+            "password_env": password_env,
+            "password_file": password_file,
+            "key_hashing": key_hashing,
+            "encryption": encryption,
+            "tls": tls,
+        }
+        self.destination: Destination = Destination.from_options(**server)
+        if broker is not None:
+            fleet.excludes(server, GNTPHandler.__init__.__kwdefaults__ or {})
         self._app_icon = app_icon
         self._events = level_map.events()
         self._settings = DeliverySettings(
@@ -204,15 +215,17 @@ class GNTPHandler(logging.Handler):
             burst=checks.integer("burst", burst, 1),
             rate=checks.number("rate", rate),
         )
-        self._counts_repeats = self._settings.repeat_window > 0 and not self._alerts.needs_each_record
+        is_folding = broker is not None or self._settings.repeat_window > 0
+        self._counts_repeats = is_folding and not self._alerts.needs_each_record
         self._redactor = options.redactor(redact, redact_keep, max_characters)
         self._on_error = checks.function("on_error", on_error)
         self.spool: str | None = options.spool(spool)
         spool_age = checks.seconds("spool_max_age", spool_max_age, positive=False)
         # Making the client imports what delivering needs. The worker's thread must import nothing: a fork in the middle
         # of an import would leave the child with half a module.
-        make_spool = self._spool_maker(spool_age)
-        self._worker = self._own_worker = self._make_worker(self.destination.client(), make_spool)
+        transport = self._transport(broker, fleet_key_file)
+        self.broker: str | None = None if broker is None else transport.label
+        self._worker = self._own_worker = self._make_worker(transport, self._spool_maker(spool_age))
         self._end_of_redirected: weakref.finalize[..., GNTPHandler] | None = None
         self._handed_over = _HandedOver()
         # Last: logging flushes and closes each handler that it knows, also one whose constructor fails after this.
@@ -335,12 +348,32 @@ class GNTPHandler(logging.Handler):
         except ImportError as error:
             _report(f"alerts are not kept in {self.spool}: this Python has no SQLite ({error})")
             return None
-        return partial(Spool, SpoolSettings.of(self.spool, max_age, str(self.destination), self.app_name))
+        return partial(
+            Spool, SpoolSettings.of(self.spool, max_age, self.broker or str(self.destination), self.app_name)
+        )
 
-    def _make_worker(self, client: GNTPClient, make_spool: Callable[..., Spool] | None = None) -> Worker:
-        """Make a worker that delivers to one server."""
+    def _transport(self, broker: object, fleet_key_file: object) -> Transport:
+        """Return what sends to the handler's own place: a broker, or a GNTP server."""
+        keys = fleet.keys(fleet_key_file)
+        if broker is None:
+            if keys:
+                raise OptionError("fleet_key_file", "a file for the option broker", reason="there is no broker")
+            return self._gntp_transport(self.destination.client())
+        url = fleet.broker(broker)
+        try:
+            from .fleet.publisher import Publisher  # redis, which few have, takes 100 ms
+        except ImportError as error:
+            reason = f"a broker needs redis-py: pip install 'gntp-logging[redis]' ({error})"
+            raise OptionError("broker", "a broker where redis-py is installed", broker, reason) from error
+        return Publisher(url, self.destination.timeout, self.app_name, keys)
+
+    def _gntp_transport(self, client: GNTPClient) -> GNTPTransport:
+        return GNTPTransport(client, self.app_name, self._app_icon, self._events)
+
+    def _make_worker(self, transport: Transport, make_spool: Callable[..., Spool] | None = None) -> Worker:
+        """Make a worker that delivers to one place."""
         return Worker(
-            GNTPTransport(client, self.app_name, self._app_icon, self._events),
+            transport,
             self._settings,
             redactor=self._redactor,
             report=_report,
@@ -356,7 +389,7 @@ class GNTPHandler(logging.Handler):
             self._end_of_redirected.detach()
             before.close()
         if address is not None:
-            self._worker = self._make_worker(GNTPClient(*address))
+            self._worker = self._make_worker(self._gntp_transport(GNTPClient(*address)))
             self._end_of_redirected = weakref.finalize(self, self._worker.retire)
             self._end_of_redirected.atexit = False
 

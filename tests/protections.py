@@ -108,6 +108,46 @@ def _one(name: str, file: str, where: str, code: str, instead: str, *tests: str,
 
 
 PROTECTIONS: Final = (
+    _one(
+        "fleet: the holder of a lease that is over sends",
+        "fleet/desktop.py",
+        "Desktop.step",
+        "self._lease.is_held()",
+        "True",
+        "tests/fleet/test_desktop.py::test_a_holder_whose_lease_is_over_sends_nothing",
+    ),
+    _one(
+        "fleet: a send lasts longer than the lease",
+        "fleet/desktop.py",
+        "Desktop._show",
+        "self._lease.deadline()",
+        "float('inf')",
+        "tests/fleet/test_desktop.py::test_a_send_gets_no_longer_than_the_lease_lasts",
+    ),
+    _one(
+        "fleet: what is not signed is counted",
+        "fleet/wire.py",
+        "decode",
+        "if keys and (not _is_signed(data, fields.get(SIGNATURE, b''), keys)):",
+        "pass",
+        "tests/fleet/test_wire.py::test_what_was_changed_is_refused",
+    ),
+    _one(
+        "fleet: a batch without an answer changes",
+        "delivery/tally_outbox.py",
+        "Batch.requeue",
+        "self._tally_outbox.unacknowledged.appendleft(self)",
+        "super().requeue(unanswered)",
+        "tests/delivery/test_tally_outbox.py::test_a_batch_without_an_answer_is_sent_again_unchanged",
+    ),
+    _one(
+        "fleet: poison stops a relay",
+        "fleet/wire.py",
+        "decode",
+        "(ValueError, RecursionError)",
+        "KeyError",
+        "tests/fleet/test_troubles.py::test_poison_is_set_aside",
+    ),
     Protection(
         "fork: state of the parent in the child",
         (

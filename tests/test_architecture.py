@@ -104,8 +104,9 @@ ALLOWED: Final = {
     "alerts": {"gntp"},
     "delivery": {"alerts", "gntp"},
     "options": {"alerts", "gntp"},
+    "fleet": {"alerts", "delivery", "gntp"},
     "configuration": {"handler", "options"},
-    "commands": {"configuration", "gntp", "handler", "options", "receiver"},
+    "commands": {"configuration", "fleet", "gntp", "handler", "options", "receiver"},
 }
 """What each wing may import: what its ``__init__`` says."""
 

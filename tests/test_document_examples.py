@@ -156,7 +156,8 @@ _COMMANDS: Final = [
 def test_there_are_commands() -> None:
     """None would be fine with the next test."""
     assert len(_COMMANDS) >= 20
-    assert {words.split()[0] for _, words in _COMMANDS} == {"demo", "send", "listen", "history", "service", "check"}
+    known = {"demo", "send", "listen", "history", "service", "relay", "check"}
+    assert {words.split()[0] for _, words in _COMMANDS} == known
 
 
 @pytest.mark.parametrize(("where", "words"), _COMMANDS)

@@ -128,6 +128,10 @@ def _steps_with(
 ) -> Iterator[CheckResult]:
     """Probe the server of a handler, and then send through the handler itself."""
     name = handler.name or ""
+    if handler.broker is not None:
+        said = f"it publishes to {handler.broker}, for relays: there is no GNTP server to ask"
+        yield CheckResult(f"handler {name}", Status.LEFT_OUT, said)
+        return
     _print_server(f"[{file.name('handlers', name)}] ", handler.destination, overrides, wait)
     last = None
     for last in probe(handler.destination, wait):

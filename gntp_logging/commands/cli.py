@@ -11,12 +11,12 @@ from typing import Final
 
 from gntp_logging.gntp.constants import VERSION
 
-from . import check, demo, history, listen, send, service
+from . import check, demo, history, listen, relay, send, service
 from .arguments import UsageError
 from .terminal import all_streams, warn
 
 _PROGRAM: Final = "gntp-logging"
-_COMMANDS: Final = (demo, send, listen, history, service, check)
+_COMMANDS: Final = (demo, send, listen, history, service, relay, check)
 """Modules with a function ``add_parser``; the function that it sets as ``run`` returns the exit code."""
 
 _INTERRUPTED: Final = 130

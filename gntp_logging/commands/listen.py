@@ -184,7 +184,7 @@ def listen_command(arguments: argparse.Namespace) -> int:
     """
     port, passwords = resolved(arguments)
     certificate = certificate_of(arguments)
-    with _until_stopped() as stop:
+    with until_stopped() as stop:
         _serve(arguments, port, passwords, certificate, stop)
     return 0
 
@@ -580,7 +580,7 @@ class Stop:
 
 
 @contextlib.contextmanager
-def _until_stopped() -> Iterator[Stop]:
+def until_stopped() -> Iterator[Stop]:
     """Yield an event that SIGINT and SIGTERM set, where this is the main thread."""
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():

@@ -43,8 +43,9 @@ def data_headers(outgoing: OutgoingAlert, pid: int) -> list[tuple[str, str]]:
         COUNT: str(sum(tally.count for tally in tallies) or 1),
         LEVEL: alert.level_name,
         LOGGER: alert.logger,
-        INCIDENT: incident(str(alert.fingerprint)) if alert.fingerprint else "",
+        INCIDENT: outgoing.incident or (incident(str(alert.fingerprint)) if alert.fingerprint else ""),
         PROCESS: f"{dict(alert.context).get(MACHINE, '-')}:{pid}",
+        HOSTS: str(outgoing.hosts or ""),
     }
     return [*((name, value) for name, value in said.items() if value), *context_headers(alert.context)]
 

@@ -97,6 +97,11 @@ class RepeatGroup:
         self._last_sent = now
 
     @property
+    def window(self) -> float:
+        """Seconds that its window lasts by now."""
+        return self._window
+
+    @property
     def unreported(self) -> int:
         """How many repeats the count on the desktop lacks, once the first one is shown."""
         return self.count - max(self.displayed_count, 1)
@@ -122,6 +127,16 @@ class RepeatGroup:
         if self._has_news():
             return min(self._closes, self._last_sent + UPDATE_INTERVAL)
         return self._closes
+
+    def resume(self, tally: Tally, window: float, now: float) -> None:
+        """Stand for what another process has counted; see :meth:`Flood.reopen`."""
+        self.count, self.first, self.last = tally.count, tally.first, tally.last
+        self._window = window
+        self._closes = now + window
+
+    def hurry(self) -> None:
+        """Have the exact count reported as soon as the newest notification can have been read."""
+        self._is_late = True
 
     def wants_update(self, now: float) -> bool:
         """Tell whether an update is due."""
@@ -315,6 +330,26 @@ class Flood:
         self._fingerprints_by_place[raw_fingerprint(alert.fingerprint)] = fingerprint
         self._next = min(self._next, group.due())
         return group
+
+    def reopen(self, fingerprint: Fingerprint, tally: Tally, window: float, now: float) -> RepeatGroup | None:
+        """Go on with a group that another process has begun: as if it were shown first now, with its count so far.
+
+        Args:
+            tally: What it stands for.
+            window: Seconds that its window has lasted there.
+
+        Returns:
+            The group, where things are folded and there is room.
+        """
+        group = self._open(fingerprint, tally.newest, now)
+        if group is not None:
+            group.resume(tally, window, now)
+        return group
+
+    def hurry(self, group: RepeatGroup) -> None:
+        """See :meth:`RepeatGroup.hurry`."""
+        group.hurry()
+        self._next = min(self._next, group.due())
 
     def forget(self, group: RepeatGroup) -> None:
         """End a group: the next alert of its fingerprint is a first one."""

@@ -70,6 +70,7 @@ class GNTPTransport:
         label: The server's host and port.
         timeout: Seconds that one exchange may take.
         batch_size: As many as a pipeline has on its way.
+        takes_tallies: No.
         failure_key: The server, how it is secured, and the password.
     """
 
@@ -85,6 +86,7 @@ class GNTPTransport:
         self.label: str = host_and_port(*client.address)
         self.timeout: float = client.timeout
         self.batch_size: int = 256
+        self.takes_tallies: bool = False
         self.failure_key: Hashable = (client.address, client.packer_factory, client.tls and client.tls.trust)
         self._client = client
         self._app_name = app_name

@@ -38,6 +38,7 @@ class Outbox:
         dropped_alerts: What was given up.
         shown: Alerts that the server acknowledged, one by one.
         digested: Alerts that a digest reported.
+        published: Records that a broker has taken.
         notifications: Notifications that the server acknowledged.
         spooled: Records that a spool keeps, and nobody here any more.
         restored: Records that an earlier process had left in the spool.
@@ -58,7 +59,7 @@ class Outbox:
         self.flood: Flood = flood
         self.digest: DigestSchedule = DigestSchedule()
         self.dropped_alerts: DroppedAlerts = dropped_alerts
-        self.shown = self.digested = self.notifications = self.spooled = self.restored = 0
+        self.shown = self.digested = self.published = self.notifications = self.spooled = self.restored = 0
         self.left: list[str] = []
         self.newest: Callable[[], int] = newest
         self.id_prefix: str = random_hex_string(8)
@@ -194,6 +195,10 @@ class Outbox:
         """Return sequence numbers among which that of the oldest alert is that waits here."""
         marks = [lane[0].sequence for lane in self.lanes if lane]
         return [*marks, *(mark for mark in (self.digest.current.since, self.flood.oldest_unreported()) if mark)]
+
+    def records(self) -> int:
+        """Return how many records wait here, those in lanes left out."""
+        return self.digest.current.count
 
     def has_news(self) -> bool:
         """Tell whether the digest or a count is to be reported; counts that the server has just refused are not."""
@@ -413,7 +418,7 @@ class DigestEntry:
     def dropped(self, reason: str, now: float, kept: Mapping[str, int] = _NOTHING) -> None:  # noqa: ARG002 - as above
         """Give up everything in it."""
         self._outbox.give_up(
-            self.compose,
+            self.digest.as_alert,
             self.digest.count,
             reason,
             keys_of_digest(self.digest.id_, self.digest.tallies) if kept else (),

@@ -111,6 +111,7 @@ class Counts:
         shown: Acknowledged by the server, one by one.
         folded: Counted in the group of an alert that is, or will be, shown.
         digested: Reported by a digest that the server acknowledged.
+        published: Taken by a broker.
         dropped: Given up, by reason.
         queued: Waiting, what is being sent and what waits for a digest included.
         spooled: Kept by the spool alone.
@@ -121,6 +122,7 @@ class Counts:
     shown: int
     folded: int
     digested: int
+    published: int
     dropped: dict[str, int]
     queued: int
     spooled: int
@@ -158,6 +160,7 @@ class AlertQueue:
         identify: Callable[[Fingerprint], Fingerprint],
         dropped_alerts: DroppedAlerts,
         note: Callable[[str], None] = lambda _: None,
+        make_outbox: Callable[[Flood, DroppedAlerts, Callable[[], int]], Outbox] = Outbox,
     ) -> None:
         """Begin empty.
 
@@ -168,6 +171,7 @@ class AlertQueue:
             identify: Makes the fingerprint by which alerts fold of a raw one; takes its time.
             dropped_alerts: Takes what is given up.
             note: Takes what goes wrong here, for ``last_error``.
+            make_outbox: Makes what decides what is sent.
         """
         self._size = size
         # A large queue is looked at after each 16 alerts, and makes room for them and some more at once: doing both for
@@ -188,7 +192,7 @@ class AlertQueue:
         self.known_calls: KnownCalls = KnownCalls()
         self.unread: list[None] = []
         self.has_sorted: bool = False
-        self._outbox = Outbox(flood, self.dropped_alerts, self.mark)
+        self._outbox = make_outbox(flood, self.dropped_alerts, self.mark)
 
     # -- Inside the application ----------------------------------------------------------------
 
@@ -566,12 +570,13 @@ class AlertQueue:
             self._count_unread()
             outbox = self._outbox
             repeats = outbox.flood.waiting_repeats()
-            queued = self._waiting() + outbox.digest.current.count + self._evicted.count + repeats
+            queued = self._waiting() + outbox.records() + self._evicted.count + repeats
             queued += sum(len(call.times) for call in self.known_calls.all())
             return Counts(
                 shown=outbox.shown,
                 folded=outbox.flood.folded - repeats,
                 digested=outbox.digested,
+                published=outbox.published,
                 dropped=dict(self.dropped_alerts.by_reason),
                 queued=queued + sum(entry.records for entry in (*self._in_flight, self._sorting) if entry is not None),
                 spooled=outbox.spooled,

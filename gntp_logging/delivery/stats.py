@@ -10,14 +10,15 @@ from dataclasses import dataclass
 class Stats:
     """A snapshot of what became of the records that a handler accepted.
 
-    At every moment accepted = shown + folded + digested + dropped + queued + spooled. A forked child begins at zero.
-    Over all processes with one spool, the sum of accepted - restored is what was logged.
+    At every moment accepted = shown + folded + digested + published + dropped + queued + spooled. A forked child begins
+    at zero. Over all processes with one spool, the sum of accepted - restored is what was logged.
 
     Attributes:
         accepted: Records that were handed over, or restored.
         shown: Alerts that the server acknowledged, one by one.
         folded: Repeats that another alert's toast counts.
         digested: Alerts that a digest reported: how many, of which levels, from when to when.
+        published: Alerts that a broker has taken; with one, nothing is shown, folded or digested here.
         dropped: Alerts that were given up, by reason.
         queued: Alerts that wait, the one that is being sent and those that wait for a digest included; repeats of an
             alert that was not shown yet wait with it.
@@ -32,6 +33,7 @@ class Stats:
     shown: int
     folded: int
     digested: int
+    published: int
     dropped: Mapping[str, int]
     queued: int
     spooled: int

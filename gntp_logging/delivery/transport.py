@@ -28,6 +28,8 @@ class OutgoingAlert:
         coalescing_id: The id of the toast that it updates, or its own.
         unanswered: How often it was sent without an answer before.
         tallies: What the coalescing id stands for so far: one tally, or in a digest one for each fingerprint.
+        incident: What the records have in common, where a relay has counted; else the alert's fingerprint says.
+        hosts: On how many machines they were logged, where a relay has counted; else 0.
     """
 
     alert: Alert
@@ -35,6 +37,8 @@ class OutgoingAlert:
     coalescing_id: str
     unanswered: int = 0
     tallies: Sequence[Tally] = ()
+    incident: str = ""
+    hosts: int = 0
 
 
 class SendStatus(enum.Enum):
@@ -73,6 +77,7 @@ class Transport(Protocol):
         label: Names the place for people, such as ``localhost:23053``.
         timeout: Seconds that one exchange may take.
         batch_size: How many alerts it takes at one time.
+        takes_tallies: Whether it counts by itself: it gets batches of tallies, and what is sent twice counts once.
         failure_key: Equal for transports that fail for the same reason; one line on stderr serves them all.
     """
 
@@ -82,6 +87,8 @@ class Transport(Protocol):
     def timeout(self) -> float: ...  # noqa: D102
     @property
     def batch_size(self) -> int: ...  # noqa: D102
+    @property
+    def takes_tallies(self) -> bool: ...  # noqa: D102
     @property
     def failure_key(self) -> Hashable: ...  # noqa: D102
 

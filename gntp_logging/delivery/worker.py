@@ -47,10 +47,11 @@ from gntp_logging.alerts.redact import Redactor
 from .dropped import INTERNAL_ERROR, LATE, NO_ANSWER, NOT_AUTHORIZED, DroppedAlerts, with_dropped
 from .failure_report import FailureReport, alerts
 from .flood import Flood
-from .outbox import Entry
+from .outbox import Entry, Outbox
 from .process import add_worker, drain_at_the_end_of_a_child, exit_, keep_until_the_end
 from .queue import AlertQueue
 from .stats import Stats
+from .tally_outbox import TallyOutbox
 from .threads import is_held_here, start_thread
 from .transport import MAX_SENDINGS, OutgoingAlert, SendResult, SendStatus, Transport
 from .waiters import Waiters
@@ -220,6 +221,7 @@ class Worker:
             self._redactor.fingerprint,
             DroppedAlerts(self._on_error, chosen.queue_size, self._finish),
             self._last_error.append,
+            TallyOutbox if self._transport.takes_tallies else Outbox,
         )
         self.unread: list[None] = self._queue.unread
         self._make_locks()
@@ -374,13 +376,14 @@ class Worker:
         """Return a snapshot of the counts."""
         self._notice_fork()
         counts = self._queue.counts()
-        settled = counts.shown + counts.folded + counts.digested + sum(counts.dropped.values())
+        settled = counts.shown + counts.folded + counts.digested + counts.published + sum(counts.dropped.values())
         last_error = list(self._last_error)
         return Stats(
             accepted=settled + counts.queued + counts.spooled,
             shown=counts.shown,
             folded=counts.folded,
             digested=counts.digested,
+            published=counts.published,
             dropped=counts.dropped,
             queued=counts.queued,
             spooled=counts.spooled,

@@ -53,11 +53,12 @@ class _Report(NamedTuple):
 
 
 class _Source(NamedTuple):
-    """What one id has reported last: records, and the process, by hash."""
+    """What one id has reported last: records, the process, by hash, and whether that is a relay."""
 
     records: int
     process: int
     machine: int
+    is_relays: bool
 
 
 @dataclass
@@ -74,7 +75,6 @@ class _Shown:
         react: Reports to the sender that has opened it.
         changed: When it changed last, in seconds of time.monotonic.
         sources: What its ids have reported.
-        relayed: What a relay has counted; None where none has reported.
         place: Under what a new id finds it; None for a digest, which nothing joins.
     """
 
@@ -88,11 +88,12 @@ class _Shown:
     changed: float
     place: bytes | None
     sources: dict[bytes, _Source] = field(default_factory=dict)
-    relayed: int | None = None
 
     def total(self) -> int:
-        """Return how many records it stands for."""
-        return sum(source.records for source in self.sources.values()) if self.relayed is None else self.relayed
+        """Return how many records it stands for; where relays count, who has counted by itself is among theirs."""
+        sources = self.sources.values()
+        relayed = [source.records for source in sources if source.is_relays]
+        return sum(relayed) if relayed else sum(source.records for source in sources)
 
     def size(self) -> int:
         """Return how many bytes its texts take."""
@@ -161,11 +162,9 @@ class Incidents:
         known = shown.sources.get(id_)
         machine = report.process.rpartition(":")[0]
         shown.sources[id_] = _Source(
-            max(report.records, known.records if known else 0), hash(report.process), hash(machine)
+            max(report.records, known.records if known else 0), hash(report.process), hash(machine), report.is_relays
         )
         self._by_id[id_] = shown
-        if report.is_relays:
-            shown.relayed = report.records
         shown.changed = now
         self._toasts.move_to_end(shown.opener)
         if id_ == shown.opener:

@@ -25,6 +25,7 @@ class Broker:
     label = "a broker"
     timeout = 1.0
     batch_size = 50
+    takes_tallies = False
     failure_key = "a broker"
 
     def __init__(self, answer: Answer | None = None) -> None:

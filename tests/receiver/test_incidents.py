@@ -160,6 +160,15 @@ def test_a_relays_count_is_the_total() -> None:
     assert shown(group, report("a", 8)).total == 50
 
 
+def test_another_opening_of_a_relays_incident_adds_to_the_toast() -> None:
+    """It counts from one, because it is soon after the first, or the broker has lost its data: no total falls."""
+    group = Incidents()
+    shown(group, report("r-1", 50, hosts="5"))
+    assert shown(group, report("r-2", 1, hosts="1")).total == 51
+    assert shown(group, report("r-2", 4, hosts="2")).total == 54
+    assert shown(group, report("r-1", 60, hosts="5")).total == 64
+
+
 # -- Bounds --------------------------------------------------------------------------------------
 
 

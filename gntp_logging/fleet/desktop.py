@@ -1,0 +1,276 @@
+"""One desktop, as one relay sees it: a thread that takes the lease, and while it has it shows what there is to show.
+
+========  ===================================================  ====================================================
+state     what it means                                        what ends it
+========  ===================================================  ====================================================
+waiting   another relay has the lease, or Redis is away        the lease is taken
+holding   this relay shows; before each send it looks at its   the lease is lost, Redis is away, or the desktop does
+          own clock, and gives the exchange no longer than     not answer: then the lease is given back, for another
+          the lease lasts                                      relay may reach it
+========  ===================================================  ====================================================
+
+What is written of a desktop, and what is shown on it, may differ by one notification: it is shown, then noted.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from gntp_logging.alerts import icons
+from gntp_logging.alerts.levels import LevelMap
+from gntp_logging.delivery.gntp_transport import GNTPTransport
+from gntp_logging.delivery.outbox import Entry
+from gntp_logging.delivery.transport import SendResult, SendStatus
+from gntp_logging.gntp.connections import GNTPClient
+
+from .incidents import CAUGHT_UP, Desk, DeskSettings, from_fields
+from .redis_streams import BrokerError, RedisStreams
+
+LEASE: Final = 10.0
+"""Seconds for which one relay alone shows on a desktop: so long it takes at most until another goes on."""
+
+_LOOK: Final = 0.02
+"""Seconds between two looks at what has changed: three per cent of a core, and nobody sees the delay."""
+
+_MARGIN: Final = 0.5
+"""Seconds before its end from which on a lease is not used: clocks run a little apart."""
+
+_MAX_APPS: Final = 64
+"""Applications for which a connection and a registration are kept."""
+
+_FIRST_RETRY: Final = 1.0
+_LAST_RETRY: Final = 30.0
+"""Seconds until a desktop that has not answered is tried again: doubling from the first to the last."""
+
+_SLACK: Final = 1000
+"""Milliseconds by which looks overlap: the broker's clock may step back."""
+
+
+@dataclass(frozen=True)
+class DesktopSettings:
+    """A desktop, and how it is shown what there is.
+
+    Attributes:
+        name: What it is called in relay.toml, by which all relays mean the same one.
+        make_client: Makes a client of its GNTP server.
+        desk: How its notifications are decided about.
+    """
+
+    name: str
+    make_client: Callable[[], GNTPClient]
+    desk: DeskSettings
+
+
+class Lease:
+    """The right to show on one desktop, and until when, by this process's own clock."""
+
+    def __init__(self, streams: RedisStreams, desktop: str, relay: str, clock: Callable[[], float]) -> None:
+        """Begin without it.
+
+        Args:
+            relay: Who asks; no two have one name.
+            clock: time.monotonic, or a test's.
+        """
+        self._streams = streams
+        self._desktop = desktop
+        self._relay = relay
+        self._clock = clock
+        self._until = 0.0
+        self.text = ""
+
+    def hold(self) -> bool:
+        """Take it, or renew it when a third of its time is over; return whether it is a new one.
+
+        Raises:
+            BrokerError: If Redis is away.
+        """
+        now = self._clock()  # before the question: the answer may take its time
+        if self.text and now < self._until - LEASE * 2 / 3:
+            return False
+        self.text, is_new = self._streams.hold(self._desktop, self._relay, self.text, LEASE)
+        self._until = now + LEASE
+        return is_new
+
+    def deadline(self) -> float:
+        """Return until when it may be used, in seconds of the clock; 0 without it."""
+        return self._until - _MARGIN if self.text else 0.0
+
+    def is_held(self) -> bool:
+        """Tell whether it may be used now."""
+        return self._clock() < self.deadline()
+
+    def lose(self) -> None:
+        """Forget it: it is another's, or nobody knows."""
+        self.text = ""
+
+    def give_back(self) -> None:
+        """Let another relay take it."""
+        text, self.text = self.text, ""
+        if text:
+            self._streams.release(self._desktop, text)
+
+
+class Desktop:
+    """Shows on one desktop what its lease allows. All of it runs on one thread, but for :meth:`wake_up`."""
+
+    def __init__(
+        self,
+        settings: DesktopSettings,
+        streams: RedisStreams,
+        relay: str,
+        report: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Prepare. Nothing is sent.
+
+        Args:
+            streams: A connection of its own.
+            relay: Name of this relay; no two have the same.
+            report: Takes a line for people.
+        """
+        self._settings = settings
+        self._streams = streams
+        self._report = report
+        self._clock = clock
+        self._lease = Lease(streams, settings.name, relay, clock)
+        self._desk: Desk | None = None
+        self._since = 0
+        self._offset = 0.0  # of the broker's clock, in seconds, against this process's own
+        self._transports: OrderedDict[str, GNTPTransport] = OrderedDict()
+        self._failures = 0
+        self._news = threading.Event()
+
+    def wake_up(self) -> None:
+        """Look at once: this relay has just counted something."""
+        self._news.set()
+
+    def run(self, stop: threading.Event) -> None:
+        """Show until it is told to stop; whatever fails, it goes on."""
+        while not stop.is_set():
+            try:
+                pause = self.step()
+            except BrokerError:  # the relay, which counts, reports it
+                self._let_go()
+                pause = _FIRST_RETRY
+            except Exception as error:  # noqa: BLE001 - nothing ends the thread: nobody else would show
+                self._report(f"{self._settings.name}: internal error: {type(error).__name__}: {error}")
+                self._let_go()
+                pause = _FIRST_RETRY
+            if pause > _LOOK:
+                stop.wait(pause)
+            else:
+                self._news.wait(pause)
+            self._news.clear()
+        try:
+            self._lease.give_back()
+        except BrokerError:
+            pass  # it ends by itself
+        for transport in self._transports.values():
+            transport.close()
+        self._streams.close()
+
+    def _let_go(self) -> None:
+        self._lease.lose()
+        self._desk = None
+
+    def step(self) -> float:
+        """Take or renew the lease, look, and show what is due; return the seconds until the next look.
+
+        Raises:
+            BrokerError: If Redis is away.
+        """
+        if self._lease.hold() or (self._lease.text and self._desk is None):
+            self._begin()
+        if not self._lease.text:
+            self._desk = None
+        desk = self._desk
+        if desk is None:
+            return LEASE / 4
+        self._look(desk)
+        while self._lease.is_held():
+            entry = desk.next_entry(self._now())
+            if entry is None:
+                self._note({})
+                return _LOOK
+            if not self._show(desk, entry):
+                self._lease.give_back()
+                self._desk = None
+                return min(_LAST_RETRY, _FIRST_RETRY * 2.0 ** min(self._failures - 1, 10))
+        return 0.0
+
+    def _begin(self) -> None:
+        reported = self._streams.reported(self._settings.name)
+        now = self._streams.changed(_NEVER).now
+        self._offset = now / 1000 - self._clock()
+        self._desk = Desk(self._settings.desk, reported, now / 1000)
+        self._since = 0
+        if CAUGHT_UP not in reported:  # from now on it is known, also when it cannot be reached yet
+            self._note({})
+
+    def _now(self) -> float:
+        return self._clock() + self._offset
+
+    def _look(self, desk: Desk) -> None:
+        """Take what has changed since the last look."""
+        changes = self._streams.changed(self._since)
+        self._offset = changes.now / 1000 - self._clock()
+        if changes.newest_end > desk.ended_until:
+            desk.take_ended(self._streams.ended(), self._now())
+        for member, fields in changes.incidents.items():
+            incident = from_fields(member, fields)
+            if incident is not None:
+                desk.take(incident, self._now())
+        self._since = max(0, changes.now - _SLACK)
+
+    def _show(self, desk: Desk, entry: Entry) -> bool:
+        """Show an entry, and note that; return whether the desktop can be reached."""
+        app, outgoing = desk.outgoing(entry)
+        (result,) = self._transport(app).send([outgoing], self._lease.deadline())
+        if result.status in (SendStatus.RETRY, SendStatus.REFUSED):
+            entry.requeue(0)
+            self._failed(result)
+            return False
+        if self._failures:
+            self._report(f"{self._settings.name} shows alerts again")
+        self._failures = 0
+        # What the desktop does not want, such as a type that was switched off, is settled as well.
+        self._note(desk.shown(entry, self._now()))
+        return True
+
+    def _failed(self, result: SendResult) -> None:
+        self._failures += 1
+        if self._failures == 1:
+            self._report(f"cannot show alerts on {self._settings.name}: {result.hint or result.reason}")
+
+    def _note(self, shown: dict[str, str]) -> None:
+        assert self._desk is not None
+        caught_up, forgotten = self._desk.caught_up()
+        if not shown and not caught_up:
+            return
+        if not self._streams.note(self._settings.name, self._lease.text, {**shown, **caught_up}, forgotten):
+            self._let_go()
+
+    def _transport(self, app: str) -> GNTPTransport:
+        transport = self._transports.pop(app, None)
+        if transport is None:
+            levels = LevelMap(icons.default_styles())
+            transport = GNTPTransport(self._settings.make_client(), app, None, levels.events())
+            if len(self._transports) >= _MAX_APPS:
+                self._transports.popitem(last=False)[1].close()
+        self._transports[app] = transport
+        return transport
+
+
+_NEVER: Final = 2**62
+"""Milliseconds: nothing has changed since then."""
+
+
+def relay_name() -> str:
+    """Return a name for this relay that no other has."""
+    return f"{os.uname().nodename if hasattr(os, 'uname') else 'relay'}-{os.getpid()}-{os.urandom(4).hex()}"

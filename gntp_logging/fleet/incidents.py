@@ -1,0 +1,377 @@
+"""What the broker says of an incident, and what a desktop is shown of it. Pure: the clock is an argument.
+
+The broker counts by logger and machine; what a desktop is shown is a sum. A desktop's notifications are decided about
+by the same classes as a handler's: :class:`..delivery.flood.Flood` and its outbox, with the broker's clock.
+
+All times are in seconds of the broker's clock unless something else is said.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, NamedTuple
+
+from gntp_logging.alerts.alert import Alert
+from gntp_logging.alerts.alert_json import from_json
+from gntp_logging.alerts.context import MACHINE
+from gntp_logging.delivery.digest import Tally
+from gntp_logging.delivery.dropped import DroppedAlerts
+from gntp_logging.delivery.flood import Decision, Flood, RepeatGroup
+from gntp_logging.delivery.outbox import DigestEntry, Entry, Outbox, SingleEntry
+from gntp_logging.delivery.transport import OutgoingAlert
+
+CAUGHT_UP: Final = "caught-up"
+"""Among a desktop's members: until when it knows of the incidents that have ended, in ms."""
+
+_SEVERAL: Final = "gntp-logging relay"
+"""The application of a digest that reports incidents of several."""
+
+
+@dataclass(frozen=True)
+class Incident:
+    """One incident, from its opening to its end.
+
+    Attributes:
+        member: What the broker knows it by: ``INCIDENT:APPLICATION``.
+        opening: ID of the first entry, which tells today's from yesterday's.
+        count: Records.
+        hosts: Machines on which they were logged.
+        first: When the first came.
+        last: When the newest came.
+        alert: The newest.
+    """
+
+    member: str
+    opening: str
+    count: int
+    hosts: int
+    first: float
+    last: float
+    alert: Alert
+
+    @property
+    def id_(self) -> str:
+        """The Coalescing-ID of its toast."""
+        return f"{self.member.partition(':')[0]}-{self.opening}"
+
+    @property
+    def app(self) -> str:
+        """The application's name."""
+        return self.member.partition(":")[2]
+
+    def tally(self, known: int = 0) -> Tally:
+        """Return how often its alert came, without those that are known already."""
+        return Tally(self.alert, self.count - known, self.first, self.last)
+
+
+def from_fields(member: str, fields: Mapping[str, str]) -> Incident | None:
+    """Read an incident.
+
+    Args:
+        fields: As :mod:`.scripts` has them.
+
+    Returns:
+        The incident; None when something is missing: a relay of a later release has written it, perhaps.
+    """
+    try:
+        counts = {name[1:]: int(value) for name, value in fields.items() if name[:1] == "n"}
+        newest = max((_order(id_), name[1:]) for name, id_ in fields.items() if name[:1] == "i")[1]
+        return Incident(
+            member,
+            fields["opening"],
+            sum(counts.values()),
+            len({json.loads(place)[1] for place in counts}),
+            int(fields["first"]) / 1000,
+            int(fields["last"]) / 1000,
+            from_json(fields[f"a{newest}"])._replace(fingerprint=member),
+        )
+    except (LookupError, TypeError, ValueError):
+        return None
+
+
+def _order(id_: str) -> tuple[int, int]:
+    ms, _, number = id_.partition("-")
+    return int(ms), int(number)
+
+
+@dataclass(frozen=True)
+class DeskSettings:
+    """How a desktop's notifications are decided about.
+
+    Attributes:
+        repeat_window: Seconds of an incident's first window.
+        burst: Incidents that may be shown at once.
+        rate: Incidents a minute that may be shown after a burst; 0 for no cap.
+        quiet: Seconds without records after which an incident ends.
+    """
+
+    repeat_window: float
+    burst: int
+    rate: float
+    quiet: float
+
+
+@dataclass
+class _Known:
+    """An incident that this desk knows of.
+
+    Attributes:
+        incident: As it was found last.
+        decided: How many of its records were decided about.
+        shown: How many the desktop shows.
+        digested: How many a digest has reported.
+    """
+
+    incident: Incident
+    decided: int = 0
+    shown: int = 0
+    digested: int = 0
+
+
+class Desk:
+    """What one desktop is shown, from the beginning to the end of one lease.
+
+    Attributes:
+        ended_until: Until when it knows of the incidents that have ended, in ms.
+    """
+
+    def __init__(self, settings: DeskSettings, reported: Mapping[str, str], now: float) -> None:
+        """Go on where the holder of the lease before has ended.
+
+        Args:
+            reported: What the desktop shows, by member, as :meth:`shown` has returned it; empty for a new desktop,
+                which is shown nothing of what has ended before.
+        """
+        self._settings = settings
+        self._reported = {member: _read(text) for member, text in reported.items() if member != CAUGHT_UP}
+        self._caught_up = _number(reported.get(CAUGHT_UP, ""))
+        self._known: dict[str, _Known] = {}
+        self.ended_until: int = self._caught_up if CAUGHT_UP in reported else int(now * 1000)
+        self._sequence = itertools.count(1)
+        flood = Flood(settings.repeat_window, settings.burst, settings.rate)
+        self._outbox = Outbox(flood, DroppedAlerts(None, 1, _as_it_is), lambda: next(self._sequence))
+
+    # -- What the broker says ------------------------------------------------------------------
+
+    def take(self, incident: Incident, now: float) -> None:
+        """Decide about what has come of an open incident."""
+        known = self._known.get(incident.member)
+        if known is not None and known.incident.opening != incident.opening:
+            self._forget(incident.member)
+            known = None
+        known = known or self._begin(incident, now)
+        known.incident = incident
+        if incident.count > known.decided:
+            self._decide(known, now)
+
+    def _begin(self, incident: Incident, now: float) -> _Known:
+        """Know an incident from now on; if the desktop shows it, it is shown once more, with the count of today."""
+        member = incident.member
+        known = self._known[member] = _Known(incident)
+        before = self._reported.get(member, {})
+        if before.get("opening") == incident.opening:
+            known.shown, known.digested = int(before.get("shown", 0)), int(before.get("digested", 0))
+            known.decided = known.digested
+            if known.shown:
+                known.decided = incident.count
+                window = float(before.get("window", self._settings.repeat_window))
+                self._add(known, self._outbox.flood.reopen(member, incident.tally(), window, now), now)
+        return known
+
+    def _decide(self, known: _Known, now: float) -> None:
+        incident, outbox = known.incident, self._outbox
+        fresh = incident.tally(known.decided)
+        known.decided = incident.count
+        if outbox.flood.absorb(incident.member, fresh, next(self._sequence)):
+            return
+        decision, group = outbox.flood.offer(incident.alert, incident.member, next(self._sequence), now)
+        if decision is Decision.DIGEST:
+            outbox.digest.wait_for_more(now)
+            outbox.digest.current.take_in(incident.member, fresh, next(self._sequence))
+            return
+        self._withdraw(incident.member)
+        if group is not None:
+            group.count, group.first, group.last = incident.count, incident.first, incident.last
+        self._add(known, group, now)
+
+    def _add(self, known: _Known, group: RepeatGroup | None, now: float) -> None:
+        incident = known.incident
+        ids = (incident.id_, incident.id_)
+        entry = SingleEntry(self._outbox, next(self._sequence), now, incident.alert, incident.member, group, ids)
+        self._outbox.lanes[incident.alert.priority + 2].append(entry)
+
+    def take_ended(self, listed: Iterable[str], now: float) -> None:
+        """Let a digest report what the desktop does not know of incidents that have ended.
+
+        Args:
+            listed: The incidents that have ended, in JSON, the newest first.
+        """
+        newest = self.ended_until
+        for ended, incident in _ended(listed):
+            if ended <= self.ended_until:
+                break
+            newest = max(newest, ended)
+            self._take_one_ended(incident, now)
+        self.ended_until = newest
+
+    def _take_one_ended(self, incident: Incident, now: float) -> None:
+        known = self._known.get(incident.member)
+        if known is not None and known.incident.opening == incident.opening:
+            shown = known.shown + known.digested
+            self._forget(incident.member)
+            self._withdraw(incident.member)
+        else:
+            before = self._reported.get(incident.member, {})
+            is_same = before.get("opening") == incident.opening
+            shown = int(before.get("shown", 0)) + int(before.get("digested", 0)) if is_same else 0
+        if incident.count > shown:
+            # Under a name of its own: the next incident of its kind may be in the same digest.
+            name = _Ended(incident.member, incident.opening)
+            tally = replace(incident, alert=incident.alert._replace(fingerprint=name)).tally(shown)
+            self._outbox.digest.current.take_in(name, tally, next(self._sequence))
+            self._outbox.digest.hurry(now)
+
+    def _withdraw(self, member: str) -> None:
+        """Take an incident out of the digest that fills up: something else reports it."""
+        digest = self._outbox.digest.current
+        tally = digest.tallies.pop(member, None)
+        if tally is not None:
+            digest.count -= tally.count
+            if not digest.count:
+                digest.since = None
+
+    def _forget(self, member: str) -> None:
+        del self._known[member]
+        for group in self._outbox.flood.groups():
+            if group.fingerprint == member:
+                self._outbox.flood.forget(group)
+        for lane in self._outbox.lanes:
+            for entry in [entry for entry in lane if entry.fingerprint == member]:
+                lane.remove(entry)
+
+    # -- What the desktop is shown -------------------------------------------------------------
+
+    def next_entry(self, now: float) -> Entry | None:
+        """Return what is to be shown now; the caller shows it and says so, or calls its ``requeue``."""
+        self._hurry(now)
+        entry = self._outbox.next_entry(0, now)
+        if entry is not None:
+            entry.taken(now)
+        return entry
+
+    def _hurry(self, now: float) -> None:
+        """See to it that the desktop has the exact count before the incident ends."""
+        for group in self._outbox.flood.groups():
+            if group.displayed_count and group.unreported and now >= group.last + self._settings.quiet / 2:
+                self._outbox.flood.hurry(group)
+
+    def outgoing(self, entry: Entry) -> tuple[str, OutgoingAlert]:
+        """Return the application that an entry is of, and the notification."""
+        alert = entry.compose(_as_it_is)
+        tallies = self._tallies(entry)
+        member = _member(tallies[0])
+        if isinstance(entry, DigestEntry):
+            apps = {_member(tally).partition(":")[2] for tally in tallies}
+            return apps.pop() if len(apps) == 1 else _SEVERAL, OutgoingAlert(
+                alert._replace(fingerprint=""),
+                entry.id_,
+                entry.id_,
+                tallies=tallies,
+                incident=member.partition(":")[0] if entry.records == 1 else "",
+            )
+        incident = self._known[member].incident
+        count = sum(tally.count for tally in tallies)
+        if incident.hosts > 1:
+            context = tuple(pair for pair in alert.context if pair[0] != MACHINE)
+            title = f"{alert.title}, on {incident.hosts:,} machines"
+            alert = alert._replace(title=title, context=context)
+        return incident.app, OutgoingAlert(
+            alert._replace(fingerprint=""),
+            f"{incident.id_}-{count}",
+            incident.id_,
+            tallies=tallies,
+            incident=member.partition(":")[0],
+            hosts=incident.hosts,
+        )
+
+    def _tallies(self, entry: Entry) -> Sequence[Tally]:
+        """Return what an entry stands for; one without a group, of which there are a thousand, for all so far."""
+        if isinstance(entry, SingleEntry) and entry.group is None:
+            return [self._known[str(entry.fingerprint)].incident.tally()]
+        return entry.tallies()
+
+    def shown(self, entry: Entry, now: float) -> dict[str, str]:
+        """Record that the desktop shows an entry; return what is to be written of that, by member."""
+        tallies = self._tallies(entry)
+        entry.shown(now)
+        changed: dict[str, str] = {}
+        for tally in tallies:
+            known = self._known.get(str(tally.newest.fingerprint))
+            if known is None:  # it has ended
+                continue
+            if isinstance(entry, DigestEntry):
+                known.digested += tally.count
+            else:
+                known.shown, known.digested = tally.count, 0
+            changed[known.incident.member] = self._written(known)
+        self._reported.update({member: _read(text) for member, text in changed.items()})
+        return changed
+
+    def _written(self, known: _Known) -> str:
+        groups = {group.fingerprint: group for group in self._outbox.flood.groups()}
+        group = groups.get(known.incident.member)
+        said = {"opening": known.incident.opening, "shown": known.shown, "digested": known.digested}
+        return json.dumps({**said, "window": group.window if group else self._settings.repeat_window})
+
+    def caught_up(self) -> tuple[dict[str, str], list[str]]:
+        """Return what is to be written when the desktop knows of what has ended, and members to forget.
+
+        Nothing while a digest waits that reports some of them.
+        """
+        forgotten = [member for member in self._reported if member not in self._known]
+        if self._outbox.digest.current.count or (self.ended_until == self._caught_up and not forgotten):
+            return {}, []
+        self._caught_up = self.ended_until
+        for member in forgotten:
+            del self._reported[member]
+        return {CAUGHT_UP: str(self._caught_up)}, forgotten
+
+
+class _Ended(NamedTuple):
+    """What stands in a digest for an incident that has ended."""
+
+    member: str
+    opening: str
+
+
+def _member(tally: Tally) -> str:
+    name = tally.newest.fingerprint
+    return name.member if isinstance(name, _Ended) else str(name)
+
+
+def _ended(listed: Iterable[str]) -> Iterator[tuple[int, Incident]]:
+    for text in listed:
+        ended, _, rest = text.partition(" ")
+        found = json.loads(rest)
+        incident = from_fields(found["member"], found["fields"])
+        if incident is not None:
+            yield int(ended), incident
+
+
+def _read(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
+
+
+def _as_it_is(alert: Alert) -> Alert:
+    return alert

@@ -1,0 +1,350 @@
+"""Redis as the broker: one connection, and what hosts and relays ask of it. The only module that imports redis.
+
+No pool, no retries, no commands of its own: redis-py would try a closed port ten times, for longer than a program has
+to end. Every failure is a :class:`BrokerError`.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from redis.backoff import NoBackoff
+from redis.connection import ConnectionPool
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.maint_notifications import MaintNotificationsConfig
+from redis.retry import Retry
+
+from gntp_logging.gntp.network import host_and_port
+
+from . import scripts
+from .scripts import GROUP, Script
+
+MAX_ENTRIES: Final = 100_000
+"""Entries of the stream from which on it takes no more: no relay counts, and 100 MB are taken."""
+
+_FIRST_VERSION: Final = 7
+"""Of Redis: before, entries that were deleted stay pending for ever."""
+
+_IDLE: Final = 2000
+"""Milliseconds after which a relay takes over what another has read: it counts once whoever counts it."""
+
+_AT_ONCE: Final = 200
+"""Entries that are read at one time."""
+
+
+class BrokerError(Exception):
+    """Redis cannot be reached, or does not do what is asked; the text says why."""
+
+
+class StreamIsFullError(BrokerError):
+    """No relay has counted for long."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__(f"{MAX_ENTRIES:,} entries wait to be counted; is a relay running?")
+
+
+class StreamIsGoneError(BrokerError):
+    """Redis has lost its data: there is no stream, or no group of relays that reads it."""
+
+
+class Entry(NamedTuple):
+    """An entry of the stream, as a relay reads it."""
+
+    id_: str
+    fields: Mapping[bytes, bytes]
+
+
+class Counted(NamedTuple):
+    """An entry, and where it counts.
+
+    Attributes:
+        id_: The entry's ID.
+        member: The incident.
+        records: How many records.
+        place: Logger and machine, as a list in JSON.
+        logger: The logger.
+        alert: The newest alert, in JSON.
+    """
+
+    id_: str
+    member: str
+    records: int
+    place: str
+    logger: str
+    alert: str
+
+
+class Changes(NamedTuple):
+    """What has changed since the last look.
+
+    Attributes:
+        now: The broker's clock, in ms.
+        newest_end: When an incident has ended last, in ms; 0 where none has.
+        incidents: Fields of the incidents, by their members.
+    """
+
+    now: int
+    newest_end: int
+    incidents: dict[str, dict[str, str]]
+
+
+class RedisStreams:
+    """One connection to Redis, made when it is needed; of one thread.
+
+    Attributes:
+        label: The address, without user and password.
+        timeout: Seconds that one exchange may take.
+    """
+
+    def __init__(self, url: str, timeout: float) -> None:
+        """Read the address. Nothing is sent.
+
+        Args:
+            url: ``redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]``, or ``rediss://`` for TLS.
+
+        Raises:
+            ValueError: If it is none of these.
+        """
+        # The library's name, and a question after notices of maintenance, would be exchanges of their own, each with a
+        # time limit of its own, and need rights that a host has no other use for.
+        pool = ConnectionPool.from_url(
+            url,
+            protocol=3,
+            retry=Retry(NoBackoff(), 0),
+            driver_info=None,
+            maint_notifications_config=MaintNotificationsConfig(enabled=False),
+        )
+        connection: Any = pool.make_connection()  # redis-py's own types promise less than it does
+        self._connection = connection
+        self.label: str = (
+            f"{url.partition('://')[0]}://{host_and_port(connection.host, connection.port)}/{connection.db}"
+        )
+        self.host: str = connection.host
+        self.timeout: float = timeout
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection, so that no name has to be looked up."""
+        return bool(self._connection.is_connected)
+
+    def close(self) -> None:
+        """Close the connection; the next call opens another."""
+        self._connection.disconnect()
+
+    def _call(self, *command: str | bytes | float, deadline: float = math.inf, patience: float = 0.0) -> Any:
+        """Put one command, and return the answer.
+
+        Args:
+            deadline: When to end, in seconds of time.monotonic.
+            patience: Seconds that the command itself may wait, beside those of the exchange.
+
+        Raises:
+            BrokerError: If there is no answer, or it is an error; the connection is closed where there is none.
+        """
+        try:
+            self._set_timeout(min(self.timeout, deadline - time.monotonic()) + patience)
+            if not self._connection.is_connected:
+                self._connection.connect()
+                self._check_version()
+            self._connection.send_command(*command, check_health=False)
+            return self._connection.read_response()
+        except NoScriptError:
+            raise
+        except ResponseError as error:
+            if str(error).startswith("NOGROUP"):
+                raise StreamIsGoneError(str(error)) from error
+            raise BrokerError(str(error)) from error
+        except (RedisError, OSError) as error:
+            self._connection.disconnect()  # an answer that is still on its way is nobody's
+            raise BrokerError(str(error) or type(error).__name__) from error
+        except BaseException:
+            self._connection.disconnect()
+            raise
+
+    def _set_timeout(self, seconds: float) -> None:
+        if seconds <= 0:
+            raise BrokerError("no time is left")
+        connection = self._connection
+        connection.socket_timeout = connection.socket_connect_timeout = seconds
+        if connection.is_connected:
+            connection._sock.settimeout(seconds)  # noqa: SLF001 - read_response takes one for reading alone
+
+    def _check_version(self) -> None:
+        version = _text((self._connection.handshake_metadata or {}).get(b"version", b""))
+        if version.split(".")[0].isdecimal() and int(version.split(".")[0]) < _FIRST_VERSION:
+            self._connection.disconnect()
+            raise BrokerError(f"this is Redis {version}; version {_FIRST_VERSION} or later is needed")
+
+    def _run(self, script: Script, keys: Sequence[str], *args: str | bytes | float, deadline: float = math.inf) -> Any:
+        """Run a script; its text is sent where Redis does not know it, as after each restart."""
+        try:
+            return self._call("EVALSHA", script.sha, len(keys), *keys, *args, deadline=deadline)
+        except NoScriptError:
+            return self._call("EVAL", script.text, len(keys), *keys, *args, deadline=deadline)
+
+    # -- Hosts ---------------------------------------------------------------------------------
+
+    def publish(self, producer: str, number: int, entries: Sequence[Mapping[bytes, bytes]], deadline: float) -> None:
+        """Add entries to the stream, all or none; what was added before is not added again.
+
+        Args:
+            producer: Who publishes.
+            number: Of the batch; greater than that of the producer's batch before.
+            entries: Their fields, as :func:`.wire.encode` makes them.
+            deadline: When to end, in seconds of time.monotonic.
+
+        Raises:
+            StreamIsFullError: If too many wait.
+            BrokerError: If it is not known whether they were added, or they were not.
+        """
+        values = [value for fields in entries for value in fields.values()]
+        keys = (scripts.STREAM, f"{scripts.PRODUCER}{producer}")
+        said = self._run(
+            scripts.PUBLISH, keys, number, MAX_ENTRIES, scripts.WEEK, *values, deadline=deadline
+        )  # fmt: skip
+        if said == b"full":
+            raise StreamIsFullError
+
+    # -- Relays: counting ----------------------------------------------------------------------
+
+    def make_group(self) -> bool:
+        """Make the group of relays, which reads the stream from its beginning; return whether it was not there."""
+        try:
+            self._call("XGROUP", "CREATE", scripts.STREAM, GROUP, "0", "MKSTREAM")
+        except BrokerError as error:
+            if str(error).startswith("BUSYGROUP"):
+                return False
+            raise
+        return True
+
+    def read(self, consumer: str, wait: float) -> list[Entry]:
+        """Return entries that no relay has read, once there are some.
+
+        Args:
+            consumer: Name of this relay.
+            wait: Seconds to wait for some.
+
+        Raises:
+            StreamIsGoneError: If there is nothing to read from.
+        """
+        found = self._call(
+            "XREADGROUP", "GROUP", GROUP, consumer, "COUNT", _AT_ONCE, "BLOCK", int(wait * 1000), "STREAMS",
+            scripts.STREAM, ">", patience=wait,
+        )  # fmt: skip
+        if not found:
+            return []
+        (entries,) = found.values() if isinstance(found, dict) else [part[1] for part in found]
+        return _entries(entries)
+
+    def claim(self, consumer: str, cursor: str) -> tuple[str, list[Entry]]:
+        """Take over entries that another relay has read and not counted.
+
+        Args:
+            cursor: Where the last call has ended, or ``0``.
+
+        Returns:
+            Where this call has ended, and the entries.
+        """
+        found = self._call("XAUTOCLAIM", scripts.STREAM, GROUP, consumer, _IDLE, cursor, "COUNT", _AT_ONCE)
+        return _text(found[0]), _entries(found[1])
+
+    def count(self, entries: Sequence[Counted], kept: float) -> int:
+        """Count entries, acknowledge and delete them, in one step; of each only the first call counts.
+
+        Args:
+            kept: Seconds that an incident is kept when nobody ends it.
+
+        Returns:
+            How many records were counted.
+        """
+        values = [value for entry in entries for value in entry]
+        keys = (scripts.STREAM, scripts.OPEN, scripts.COUNTERS)
+        return int(self._run(scripts.COUNT, keys, GROUP, scripts.INCIDENT, int(kept), *values))
+
+    def set_aside(self, id_: str, kept: bytes) -> None:
+        """Acknowledge and delete an entry that cannot be counted, and keep some of it."""
+        keys = (scripts.STREAM, scripts.ASIDE, scripts.COUNTERS)
+        self._run(scripts.SET_ASIDE, keys, GROUP, id_, kept, scripts.MAX_LISTED)
+
+    def end_incidents(self, quiet: float) -> int:
+        """End the incidents of which no record has come for some seconds; return how many."""
+        keys = (scripts.OPEN, scripts.ENDED)
+        return int(self._run(scripts.END, keys, scripts.INCIDENT, int(quiet * 1000), scripts.MAX_LISTED, scripts.DAY))
+
+    def forget_consumers(self) -> None:
+        """Forget the relays that are gone since a day, and have left nothing."""
+        self._run(scripts.FORGET_CONSUMERS, (scripts.STREAM,), GROUP, scripts.DAY * 1000)
+
+    # -- Relays: showing -----------------------------------------------------------------------
+
+    def hold(self, desktop: str, relay: str, lease: str, seconds: float) -> tuple[str, bool]:
+        """Take the lease of a desktop, or renew it.
+
+        Args:
+            relay: Who asks.
+            lease: What is held; empty for nothing.
+            seconds: How long it is held from now on.
+
+        Returns:
+            The lease, empty when another relay has it; and whether it is a new one.
+        """
+        keys = (f"{scripts.LEASE}{desktop}", f"{scripts.FENCE}{desktop}")
+        found = self._run(scripts.HOLD, keys, relay, lease, int(seconds * 1000))
+        return (_text(found[0]), bool(found[1])) if found else ("", False)
+
+    def release(self, desktop: str, lease: str) -> None:
+        """Give a lease back."""
+        self._run(scripts.RELEASE, (f"{scripts.LEASE}{desktop}",), lease)
+
+    def changed(self, since: int) -> Changes:
+        """Return the open incidents that have changed.
+
+        Args:
+            since: When, in ms of the broker's clock.
+        """
+        now, newest_end, *found = self._run(scripts.CHANGED, (scripts.OPEN, scripts.ENDED), scripts.INCIDENT, since)
+        incidents = {_text(member): _fields(fields) for member, fields in zip(found[::2], found[1::2], strict=True)}
+        return Changes(int(now), int(newest_end), {member: fields for member, fields in incidents.items() if fields})
+
+    def ended(self) -> list[str]:
+        """Return the incidents that have ended, in JSON, the newest first."""
+        return [_text(item) for item in self._call("LRANGE", scripts.ENDED, 0, -1)]
+
+    def reported(self, desktop: str) -> dict[str, str]:
+        """Return what a desktop shows, by member."""
+        return _fields(self._call("HGETALL", f"{scripts.REPORTED}{desktop}"))
+
+    def note(self, desktop: str, lease: str, shown: Mapping[str, str], forgotten: Sequence[str] = ()) -> bool:
+        """Write what a desktop shows, unless the lease is another's by now.
+
+        Args:
+            shown: What it shows, by member.
+            forgotten: Members that have ended.
+
+        Returns:
+            Whether it was written.
+        """
+        keys = (f"{scripts.LEASE}{desktop}", f"{scripts.REPORTED}{desktop}")
+        values = [text for item in shown.items() for text in item]
+        return bool(self._run(scripts.NOTE, keys, lease, 2 * scripts.DAY, len(shown), *values, *forgotten))
+
+
+def _entries(found: Any) -> list[Entry]:
+    entries = []
+    for id_, fields in found:
+        if fields is not None:  # deleted, and claimed
+            entries.append(Entry(_text(id_), dict(zip(fields[::2], fields[1::2], strict=True))))
+    return entries
+
+
+def _fields(found: Any) -> dict[str, str]:
+    pairs = found.items() if isinstance(found, dict) else zip(found[::2], found[1::2], strict=True)
+    return {_text(name): _text(value) for name, value in pairs}
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "replace")

@@ -1,0 +1,214 @@
+"""What Redis does in one step: Lua scripts, and the keys that they touch.
+
+All keys have one hash tag. What is counted stands under them as follows:
+
+=======================  ========  ==================================================================================
+key                      type      what it holds
+=======================  ========  ==================================================================================
+``stream``               stream    entries that no relay has counted; each is deleted when it is
+``producer:ID``          string    number of the last batch of one process of a host; kept for a week
+``incident:MEMBER``      hash      ``opening`` (the ID of its first entry), ``first``, ``last`` (by the broker's clock,
+                                   in ms), ``n["LOGGER","MACHINE"]`` (records), ``aLOGGER`` (its newest alert, JSON),
+                                   ``iLOGGER`` (the ID of that)
+``open``                 zset      members: incidents that have not ended, by the time of their last change, in ms
+``ended``                list      incidents that have ended, the newest first, at most 1,000, for a day: when, in ms,
+                                   a blank, and ``{"member": ..., "fields": {...}}``
+``aside``                list      entries that could not be counted, with the reasons, the newest first, at most 1,000
+``counters``             hash      ``counted`` (records), ``aside`` (entries)
+``lease:DESKTOP``        string    who shows on a desktop, and the number of the lease
+``fence:DESKTOP``        string    number of the newest lease
+``reported:DESKTOP``     hash      by member, what the desktop shows of an incident; ``caught-up``: which ended
+                                   incidents it knows of
+=======================  ========  ==================================================================================
+
+A member is ``INCIDENT:APPLICATION``. Scripts make the keys of incidents of members, so a Redis Cluster, which wants all
+keys named before, is not supported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final, NamedTuple
+
+_TAG: Final = "{gntp-logging}:"
+STREAM: Final = f"{_TAG}stream"
+PRODUCER: Final = f"{_TAG}producer:"
+INCIDENT: Final = f"{_TAG}incident:"
+OPEN: Final = f"{_TAG}open"
+ENDED: Final = f"{_TAG}ended"
+ASIDE: Final = f"{_TAG}aside"
+COUNTERS: Final = f"{_TAG}counters"
+LEASE: Final = f"{_TAG}lease:"
+FENCE: Final = f"{_TAG}fence:"
+REPORTED: Final = f"{_TAG}reported:"
+
+GROUP: Final = "relays"
+
+MAX_LISTED: Final = 1000
+"""Entries of the list of ended incidents, and of that of what was set aside."""
+
+DAY: Final = 86_400
+WEEK: Final = 7 * DAY
+
+
+class Script(NamedTuple):
+    """A Lua script, and the hash by which Redis knows it."""
+
+    text: str
+    sha: str
+
+
+def _script(text: str) -> Script:
+    return Script(text, hashlib.sha1(text.encode("ascii"), usedforsecurity=False).hexdigest())
+
+
+PUBLISH: Final = _script("""
+-- KEYS: stream, producer. ARGV: batch's number, most entries, seconds that the number is kept, then pairs of fields.
+local last = redis.call('GET', KEYS[2])
+if last and tonumber(last) >= tonumber(ARGV[1]) then return 'known' end
+if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[2]) then return 'full' end
+for i = 4, #ARGV, 2 do redis.call('XADD', KEYS[1], '*', 'd', ARGV[i], 's', ARGV[i + 1]) end
+redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[3])
+return 'taken'
+""")
+
+COUNT: Final = _script("""
+-- KEYS: stream, open, counters. ARGV: group, prefix of incidents, seconds that an incident is kept; then for each entry
+-- ID, member, records, logger and machine, logger, alert. Who acknowledges an entry counts it, and nobody else does.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function parts(id)
+  local ms, number = string.match(id, '^(%d+)-(%d+)$')
+  return tonumber(ms), tonumber(number)
+end
+local function is_newer(id, than)
+  if not than then return true end
+  local ms, number = parts(id)
+  local other_ms, other_number = parts(than)
+  return ms > other_ms or (ms == other_ms and number > other_number)
+end
+local counted = 0
+for i = 4, #ARGV, 6 do
+  local id, member, records, place, logger = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
+  if redis.call('XACK', KEYS[1], ARGV[1], id) == 1 then
+    redis.call('XDEL', KEYS[1], id)
+    local key = ARGV[2] .. member
+    local ms = parts(id)
+    if redis.call('HSETNX', key, 'opening', id) == 1 then redis.call('HSET', key, 'first', ms, 'last', ms) end
+    if ms < tonumber(redis.call('HGET', key, 'first')) then redis.call('HSET', key, 'first', ms) end
+    if ms > tonumber(redis.call('HGET', key, 'last')) then redis.call('HSET', key, 'last', ms) end
+    redis.call('HINCRBY', key, 'n' .. place, records)
+    if is_newer(id, redis.call('HGET', key, 'i' .. logger)) then
+      redis.call('HSET', key, 'i' .. logger, id, 'a' .. logger, ARGV[i + 5])
+    end
+    redis.call('EXPIRE', key, ARGV[3])
+    redis.call('ZADD', KEYS[2], now, member)
+    redis.call('EXPIRE', KEYS[2], ARGV[3])
+    counted = counted + records
+  end
+end
+if counted > 0 then redis.call('HINCRBY', KEYS[3], 'counted', counted) end
+return counted
+""")
+
+SET_ASIDE: Final = _script("""
+-- KEYS: stream, aside, counters. ARGV: group, ID, what is kept of the entry, most that are kept.
+if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then return 0 end
+redis.call('XDEL', KEYS[1], ARGV[2])
+redis.call('LPUSH', KEYS[2], ARGV[3])
+redis.call('LTRIM', KEYS[2], 0, ARGV[4] - 1)
+return redis.call('HINCRBY', KEYS[3], 'aside', 1)
+""")
+
+END: Final = _script("""
+-- KEYS: open, ended. ARGV: prefix of incidents, ms of quiet, most that are kept, seconds that they are kept.
+-- Of machines only the sum is kept: a fleet of thousands would fill the list.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local quiet = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2], 'LIMIT', 0, 100)
+-- Who reads the list knows by the time what is new in it: no two calls have one.
+local newest = redis.call('LINDEX', KEYS[2], 0)
+if newest then now = math.max(now, tonumber(string.match(newest, '^%d+')) + 1) end
+for _, member in ipairs(quiet) do
+  local key = ARGV[1] .. member
+  local found = redis.call('HGETALL', key)
+  local fields, records = {}, {}
+  for i = 1, #found, 2 do
+    if string.sub(found[i], 1, 1) == 'n' then
+      local logger = cjson.decode(string.sub(found[i], 2))[1]
+      records[logger] = (records[logger] or 0) + tonumber(found[i + 1])
+    else
+      fields[found[i]] = found[i + 1]
+    end
+  end
+  for logger, count in pairs(records) do fields['n' .. cjson.encode({logger, ''})] = string.format('%.0f', count) end
+  if #found > 0 then
+    redis.call('LPUSH', KEYS[2], string.format('%.0f ', now) .. cjson.encode({member = member, fields = fields}))
+    redis.call('DEL', key)
+  end
+  redis.call('ZREM', KEYS[1], member)
+end
+if #quiet > 0 then
+  redis.call('LTRIM', KEYS[2], 0, ARGV[3] - 1)
+  redis.call('EXPIRE', KEYS[2], ARGV[4])
+end
+return #quiet
+""")
+
+HOLD: Final = _script("""
+-- KEYS: lease, fence. ARGV: who asks, what it holds, ms.
+-- Returns the lease, and whether it is new; an empty list when somebody else has it.
+local held = redis.call('GET', KEYS[1])
+if held and held == ARGV[2] then
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+  return {held, 0}
+end
+if held then return {} end
+local lease = ARGV[1] .. ':' .. redis.call('INCR', KEYS[2])
+redis.call('SET', KEYS[1], lease, 'PX', ARGV[3])
+return {lease, 1}
+""")
+
+RELEASE: Final = _script("""
+-- KEYS: lease. ARGV: the lease.
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])
+""")
+
+CHANGED: Final = _script("""
+-- KEYS: open, ended. ARGV: prefix of incidents, ms since when. Returns the time, that of the newest end, and members
+-- with their fields.
+local time = redis.call('TIME')
+local newest = redis.call('LINDEX', KEYS[2], 0)
+local found = {time[1] * 1000 + math.floor(time[2] / 1000), newest and tonumber(string.match(newest, '^%d+')) or 0}
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[2], '+inf')) do
+  found[#found + 1] = member
+  found[#found + 1] = redis.call('HGETALL', ARGV[1] .. member)
+end
+return found
+""")
+
+NOTE: Final = _script("""
+-- KEYS: lease, reported. ARGV: the lease, seconds that it is kept, how many are written, names and values of these,
+-- then names that are forgotten. Does nothing when the lease is somebody else's by now.
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+local last = 3 + 2 * tonumber(ARGV[3])
+for i = 4, last, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+for i = last + 1, #ARGV do redis.call('HDEL', KEYS[2], ARGV[i]) end
+redis.call('EXPIRE', KEYS[2], ARGV[2])
+return 1
+""")
+
+FORGET_CONSUMERS: Final = _script("""
+-- KEYS: stream. ARGV: group, ms. A consumer that has entries in hand stays: with it they would be lost.
+local gone = 0
+for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+  local found = {}
+  for i = 1, #consumer, 2 do found[consumer[i]] = consumer[i + 1] end
+  if found.pending == 0 and found.idle > tonumber(ARGV[2]) then
+    redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], found.name)
+    gone = gone + 1
+  end
+end
+return gone
+""")

@@ -1,0 +1,88 @@
+"""The options of a fleet: its broker, and the file with its keys. Pure but for that file, which is read here.
+
+Every failure is an :class:`.errors.OptionError`. No error keeps or shows a value that may be a secret.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+from .destination import OPTIONS
+from .errors import OptionError
+
+MIN_KEY: Final = 32
+"""Characters of a key: what can be guessed signs nothing."""
+
+_URL: Final = "a URL such as redis://HOST:6379/0, or rediss:// for TLS"
+_FILE: Final = f"the path of a file with a key a line, of {MIN_KEY} characters or more, that only its owner can read"
+_PARAMETERS: Final = frozenset({"ssl_ca_certs"})
+"""What may follow a ``?``: the file with the certificates that are trusted."""
+
+_EXCLUDED: Final = tuple(option for option in OPTIONS if option != "timeout")
+"""The options that name a GNTP server, or secure the way to it."""
+
+
+def broker(value: object) -> str:
+    """Check the address of a broker.
+
+    Raises:
+        OptionError: If it is none.
+    """
+    if isinstance(value, str):
+        try:
+            parts = urlsplit(value)
+            is_address = parts.scheme in ("redis", "rediss") and bool(parts.hostname) and (parts.port or 1) > 0
+            is_database = parts.path[1:].isdecimal() or parts.path in ("", "/")
+            if is_address and is_database and parse_qs(parts.query).keys() <= _PARAMETERS and not parts.fragment:
+                return value
+        except ValueError:  # no port, no IPv6 address
+            pass
+    raise OptionError("broker", _URL, value)
+
+
+def excludes(given: Mapping[str, object], defaults: Mapping[str, object]) -> None:
+    """Check that who names a broker names no GNTP server: a relay knows the desktops.
+
+    Args:
+        given: The handler's options.
+        defaults: Their defaults, which are no names.
+
+    Raises:
+        OptionError: If there is one; it names the broker and the first of those options.
+    """
+    for option in _EXCLUDED:
+        if given[option] != defaults[option]:
+            allowed = "one of them: where there is a broker, relays know the servers"
+            raise OptionError(f"broker, {option}", allowed, reason=f"allowed is {allowed}")
+
+
+def keys(path: object) -> tuple[bytes, ...]:
+    """Read the keys of a fleet; the first one signs.
+
+    Args:
+        path: The file; None for a fleet without keys.
+
+    Raises:
+        OptionError: If it cannot be read, others can read it too, or it has no key.
+    """
+    if path is None:
+        return ()
+    if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
+        raise OptionError("fleet_key_file", _FILE, path)
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            if os.name == "posix" and stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+                reason = f"others than its owner can read {os.fspath(path)!r:.200}: chmod 600"
+                raise OptionError("fleet_key_file", _FILE, path, reason)
+            found = tuple(line.strip().encode() for line in file if line.strip())
+    except (OSError, UnicodeDecodeError) as error:
+        reason = f"cannot read {os.fspath(path)!r:.200}: {getattr(error, 'strerror', None) or 'it is no text'}"
+        raise OptionError("fleet_key_file", _FILE, path, reason) from error
+    if not found or any(len(key.decode()) < MIN_KEY for key in found):
+        reason = f"{os.fspath(path)!r:.200} must hold keys of {MIN_KEY} characters or more, one a line"
+        raise OptionError("fleet_key_file", _FILE, path, reason)
+    return found

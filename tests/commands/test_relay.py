@@ -1,0 +1,107 @@
+"""relay.toml, checked, and how the command ends."""
+
+from __future__ import annotations
+
+import pytest
+
+from gntp_logging.commands import cli
+from gntp_logging.commands.arguments import UsageError
+from gntp_logging.commands.relay import read
+from tests.conftest import Write
+
+GOOD = """
+broker = "redis://127.0.0.1:1/0"
+quiet = 60
+
+[desktops.anna]
+host = "127.0.0.1"
+port = 24000
+
+[desktops.bob]
+host = "127.0.0.2"
+
+[[routes]]
+to = ["anna"]
+repeat_window = 30
+burst = 2
+rate = 0
+
+[[routes]]
+to = ["bob", "anna"]
+"""
+
+
+def test_a_relay_toml_is_read(write: Write) -> None:
+    """A desktop that two routes name is shown things once, as the first says."""
+    settings = read(str(write(GOOD, "relay.toml")))
+    assert (settings.broker, settings.quiet, settings.keys, settings.timeout) == (
+        "redis://127.0.0.1:1/0",
+        60.0,
+        (),
+        5.0,
+    )
+    anna, bob = settings.desktops
+    assert (anna.name, anna.make_client().address) == ("anna", ("127.0.0.1", 24000))
+    assert (anna.desk.repeat_window, anna.desk.burst, anna.desk.rate, anna.desk.quiet) == (30.0, 2, 0.0, 60.0)
+    assert (bob.name, bob.make_client().address) == ("bob", ("127.0.0.2", 23053))
+    assert (bob.desk.repeat_window, bob.desk.burst, bob.desk.rate, bob.desk.quiet) == (60.0, 20, 12.0, 60.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (('broker = "redis://127.0.0.1:1/0"', 'broker = "http://x"'), "broker: allowed is a URL"),
+        (("quiet = 60", "quiet = 9"), "quiet: allowed is 10 seconds or more"),
+        (("quiet = 60", "quite = 60"), "did you mean 'quiet'?"),
+        (("port = 24000", "prot = 24000"), "desktops.anna: unknown key 'prot' (did you mean 'port'?)"),
+        (("port = 24000", "port = 0"), "desktops.anna.port: allowed is"),
+        (("port = 24000", 'password = "p"'), "desktops.anna: unknown key 'password'"),
+        (('to = ["anna"]', 'to = ["carl"]'), "routes[0].to: allowed is a list of names of desktops: anna, bob"),
+        (('to = ["anna"]', 'to = "anna"'), "routes[0].to: allowed is a list"),
+        (('to = ["anna"]', "to = []"), "routes[0].to: allowed is a list"),
+        (("repeat_window = 30", "repeat_window = 0"), "routes[0].repeat_window: allowed is"),
+        (("burst = 2", "burst = 0"), "routes[0].burst: allowed is"),
+        (("rate = 0", "rat = 0"), "did you mean 'rate'?"),
+        (("quiet = 60", 'fleet_key_file = "nowhere"'), "fleet_key_file: cannot read 'nowhere'"),
+        (("quiet = 60", "quiet = "), "relay.toml: "),
+        (("[desktops.anna]\nhost", "[desktops]\nanna = 1\n[x]\nhost"), "unknown key 'x'"),
+        (("[desktops.bob]\nhost", "desktops.bob = 1\nhost"), "relay.toml"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named(write: Write, change: tuple[str, str], error: str) -> None:
+    """The file, the place, and what is allowed."""
+    assert change[0] in GOOD
+    path = write(GOOD.replace(*change, 1), "relay.toml")
+    with pytest.raises(UsageError) as caught:
+        read(str(path))
+    assert error in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        ('broker = "redis://x"', "one table [desktops.NAME] or more"),
+        ('broker = "redis://x"\n[desktops.a]\nhost = "a"', "one table [[routes]] or more"),
+    ],
+)
+def test_what_is_missing_is_named(write: Write, content: str, error: str) -> None:
+    """A relay without desktops would count for nobody."""
+    with pytest.raises(UsageError) as caught:
+        read(str(write(content, "relay.toml")))
+    assert error in str(caught.value)
+
+
+def test_check_has_nothing_to_ask_where_a_handler_publishes(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    """It says so, and asks no GNTP server on this machine instead."""
+    path = write('[gntp]\nbroker = "redis://:hunter2@127.0.0.1:1/0"\n', "shop.toml")
+    assert cli.main(["check", "--config", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "it publishes to redis://127.0.0.1:1/0" in said
+    assert "hunter2" not in said
+
+
+def test_a_file_that_is_not_there_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit code is 2."""
+    assert cli.main(["relay", "--config", "nowhere.toml"]) == 2
+    assert "cannot read 'nowhere.toml'" in capsys.readouterr().err

@@ -1,0 +1,208 @@
+"""Batches of tallies for a place that counts by itself: each record once, whatever has to be sent again."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gntp_logging.alerts.alert import Alert
+from gntp_logging.delivery.digest import MAX_FINGERPRINTS
+from gntp_logging.delivery.dropped import DroppedAlerts
+from gntp_logging.delivery.flood import Flood
+from gntp_logging.delivery.queue import AlertQueue
+from gntp_logging.delivery.tally_outbox import INTERVAL, MAX_TALLIES, TallyOutbox
+from gntp_logging.delivery.transport import OutgoingAlert, SendResult, SendStatus
+from gntp_logging.delivery.worker import DeliverySettings, Worker
+from tests.support import AS_IT_IS, PATIENCE, as_it_is, make_alert, wait_until
+
+TAKEN = SendResult(SendStatus.SHOWN)
+RETRY = SendResult(SendStatus.RETRY, "broker")
+
+
+class Batch(NamedTuple):
+    """What has arrived at one time."""
+
+    id_: str
+    counts: dict[str, int]
+
+
+class Broker:
+    """Counts batches, each number once; loses answers, or refuses, as a test says."""
+
+    label = "a broker"
+    timeout = 1.0
+    batch_size = 1
+    takes_tallies = True
+    failure_key = "a broker"
+
+    def __init__(self) -> None:
+        self.batches: list[Batch] = []
+        self.counts: Counter[str] = Counter()
+        self.gate = threading.Event()
+        self.gate.set()
+        self.answers: list[SendResult] = []
+
+    def may_deliver_inline(self) -> bool:
+        """Say yes: nothing has to be looked up."""
+        return True
+
+    def forget(self) -> None:
+        """Know nothing anyway."""
+
+    def close(self) -> None:
+        """Keep nothing open."""
+
+    def send(self, batch: Sequence[OutgoingAlert], deadline: float) -> list[SendResult]:
+        """Take one batch."""
+        assert self.gate.wait(PATIENCE)
+        (outgoing,) = batch
+        counts = {str(tally.newest.fingerprint): tally.count for tally in outgoing.tallies}
+        if outgoing.id_ not in {known.id_ for known in self.batches}:
+            self.counts.update(counts)
+        self.batches.append(Batch(outgoing.id_, counts))
+        return [self.answers.pop(0) if self.answers else TAKEN]
+
+
+@pytest.fixture
+def broker() -> Broker:
+    """A broker that takes everything."""
+    return Broker()
+
+
+@pytest.fixture
+def worker(broker: Broker) -> Iterator[Worker]:
+    """A worker that publishes to it."""
+    settings = DeliverySettings(
+        queue_size=10_000, max_age=0.0, shutdown_timeout=PATIENCE, repeat_window=60.0, burst=1, rate=1.0
+    )
+    worker = Worker(broker, settings, redactor=AS_IT_IS, report=lambda _: None)
+    yield worker
+    worker.close()
+
+
+def alert(text: str) -> Alert:
+    """Make an alert of its own fingerprint."""
+    return make_alert(text, fingerprint=text)
+
+
+def test_what_comes_while_a_batch_is_sent_is_one_tally(worker: Worker, broker: Broker) -> None:
+    """The first goes at once; neither a window nor a rate applies."""
+    broker.gate.clear()
+    worker.submit(alert("a"))
+    wait_until(lambda: worker.stats().queued == 1 and not worker._queue._waiting())
+    for _ in range(500):
+        worker.submit(alert("a"))
+        worker.submit(alert("b"))
+    broker.gate.set()
+    assert worker.flush(PATIENCE)
+    assert broker.counts == {"a": 501, "b": 500}
+    assert broker.batches[0].counts == {"a": 1}
+    stats = worker.stats()
+    assert (stats.accepted, stats.published, stats.notifications) == (1001, 1001, 0)
+    assert (stats.shown, stats.folded, stats.digested, stats.queued) == (0, 0, 0, 0)
+
+
+def test_a_batch_without_an_answer_is_sent_again_unchanged(worker: Worker, broker: Broker) -> None:
+    """Before what has come since, and with its number: it counts once."""
+    broker.answers = [RETRY]
+    worker.submit(alert("a"))
+    wait_until(lambda: len(broker.batches) == 1)
+    for _ in range(3):
+        worker.submit(alert("a"))
+    assert worker.flush(PATIENCE)
+    first, again, rest = broker.batches
+    assert again == first == Batch(first.id_, {"a": 1})
+    assert rest.counts == {"a": 3}
+    assert rest.id_ != first.id_
+    assert worker.stats().published == broker.counts["a"] == 4
+
+
+def test_a_batch_has_a_bound(worker: Worker, broker: Broker) -> None:
+    """What is beyond it goes in the next one."""
+    broker.gate.clear()
+    for number in range(3 * MAX_TALLIES):
+        worker.submit(alert(str(number)))
+    broker.gate.set()
+    assert worker.flush(PATIENCE)
+    assert max(len(batch.counts) for batch in broker.batches) <= MAX_TALLIES
+    assert broker.counts == {str(number): 1 for number in range(3 * MAX_TALLIES)}
+
+
+def test_too_many_incidents_are_counted_by_level(broker: Broker, worker: Worker) -> None:
+    """None is lost."""
+    broker.gate.clear()
+    worker.submit(alert("first"))
+    wait_until(lambda: not worker._queue._waiting())
+    for number in range(MAX_FINGERPRINTS + 50):
+        worker.submit(alert(str(number)))
+    broker.gate.set()
+    assert worker.flush(PATIENCE)
+    assert broker.counts["other|40"] == 50
+    assert worker.stats().published == MAX_FINGERPRINTS + 51
+
+
+def test_what_cannot_be_published_before_the_end_is_dropped_and_counted(broker: Broker, worker: Worker) -> None:
+    """The batch that waits for another try too."""
+    broker.answers = [RETRY] * 10
+    worker.submit(alert("a"))
+    wait_until(lambda: len(broker.batches) == 1)
+    worker.submit(alert("b"))
+    worker.close()
+    stats = worker.stats()
+    assert (stats.accepted, stats.published, stats.queued) == (2, 0, 0)
+    assert sum(stats.dropped.values()) == 2
+
+
+@given(st.lists(st.sampled_from(["log", "send", "retry", "again", "full"]), max_size=40))
+def test_each_record_is_in_one_batch(steps: list[str]) -> None:
+    """Whatever fails, whatever is sent again, and however full the queue is."""
+    queue = AlertQueue(5, 0.0, Flood(60.0, 1, 1.0), str, DroppedAlerts(None, 1, as_it_is), make_outbox=TallyOutbox)
+    taken: dict[str, int] = {}
+    logged = 0
+    for step in [*steps, "again", *["send"] * 50]:
+        if step == "log":
+            queue.add(alert(f"{logged % 3}"))
+            logged += 1
+        elif step == "full":
+            for _ in range(9):
+                queue.add(alert("many"))
+            logged += 9
+        else:
+            for entry in queue.take(flushed=queue.mark()):
+                entry.compose(as_it_is)
+                count = sum(tally.count for tally in entry.tallies())
+                assert taken.setdefault(entry.id_, count) == count
+                if step == "retry":
+                    queue.put_back(entry, 0)
+                elif step == "send":
+                    queue.settle(entry)  # "again": an exception leaves it in flight
+        counts = queue.counts()
+        assert counts.published + counts.queued == logged
+    assert sum(taken.values()) == counts.published == logged
+
+
+def test_batches_keep_a_distance() -> None:
+    """What a flood logs meanwhile is one number; a flush waits for nothing."""
+    outbox = TallyOutbox(Flood(60.0, 1, 1.0), DroppedAlerts(None, 1, as_it_is), Counter)  # type: ignore[arg-type]  # the last is not asked
+    send: Callable[[float, int], bool] = lambda now, flushed: _send_next(outbox, now, flushed)  # noqa: E731 - reads better
+    outbox.digest.current.add("a", alert("a"), 1)
+    assert send(100.0, 0)
+    outbox.digest.current.add("a", alert("a"), 2)
+    assert not send(100.0 + INTERVAL / 2, 0)
+    assert outbox.next_due() == 100.0 + INTERVAL
+    assert send(100.0 + INTERVAL / 2, 2)
+
+
+def _send_next(outbox: TallyOutbox, now: float, flushed: int) -> bool:
+    entry = outbox.next_entry(flushed, now)
+    if entry is None:
+        return False
+    entry.taken(now)
+    entry.shown(now)
+    return True

@@ -1,0 +1,36 @@
+"""Fixtures of the fleet's tests: a redis-server of the test's own, and relays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fleet.servers import RedisServer, RelayProcess, StartRelay, relay_toml, running_redis
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A redis-server that keeps its data when it is killed."""
+    with running_redis(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def start_relay(tmp_path: Path) -> Iterator[StartRelay]:
+    """Starts a relay that shows on some desktops, and waits until it counts."""
+    started: list[RelayProcess] = []
+
+    def start(url: str, desktops: dict[str, int], *, wait: bool = True, **more: object) -> RelayProcess:
+        config = tmp_path / f"relay-{len(started)}.toml"
+        config.write_text(relay_toml(url, desktops, **more))
+        relay = RelayProcess(config, tmp_path / f"relay-{len(started)}.txt")
+        started.append(relay)
+        if wait:
+            relay.wait_for("counts from")
+        return relay
+
+    yield start
+    for relay in started:
+        relay.kill()

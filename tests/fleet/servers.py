@@ -1,0 +1,192 @@
+"""A redis-server of a test's own, and relays as processes: started, killed, started again."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from gntp_logging.fleet.redis_streams import RedisStreams
+from gntp_logging.fleet.scripts import INCIDENT, OPEN, STREAM
+from gntp_logging.receiver.registry import Toast
+from tests.peers import require_program
+from tests.support import PATIENCE, RunningReceiver, free_port, wait_until
+
+
+class RedisServer:
+    """A redis-server on a port of its own, with its data in a folder of the test's."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self._program = require_program("redis-server", "redis-server")
+        self._folder = folder
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        self._process = subprocess.Popen(
+            [
+                self._program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder),
+                "--save", "", "--appendonly", "yes", "--appendfsync", "everysec", *self._options,
+            ],
+            stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        wait_until(self._answers)
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(redis.exceptions.ConnectionError):
+            return bool(self.client().ping())
+        return False
+
+    def client(self, password: str | None = None) -> Any:
+        """Return a client; its types promise less than it does."""
+        return redis.Redis(port=self.port, password=password, protocol=2)
+
+    def freeze(self) -> None:
+        """Let it answer nothing more."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def published(self) -> int:
+        """Return how many records wait in the stream."""
+        entries = self.client().xrange(STREAM)
+        return sum(int(json.loads(fields[b"d"])["count"]) for _, fields in entries)
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(PATIENCE)
+            self._process = None
+
+    def streams(self, timeout: float = PATIENCE) -> RedisStreams:
+        """Return a connection as hosts and relays have it."""
+        return RedisStreams(self.url, timeout)
+
+
+@contextlib.contextmanager
+def running_redis(folder: Path, *options: str) -> Iterator[RedisServer]:
+    """Run a redis-server for the length of a with block."""
+    server = RedisServer(folder, *options)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+class RelayProcess:
+    """``gntp-logging relay`` as a process, and what it has written so far."""
+
+    def __init__(self, config: Path, output: Path) -> None:
+        self._output = output
+        self._config = config
+        with output.open("wb") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "gntp_logging", "relay", "--config", str(config)], stdout=file, stderr=file
+            )
+
+    @property
+    def output(self) -> str:
+        """What it has written so far."""
+        return self._output.read_text("utf-8")
+
+    def wait_for(self, text: str) -> None:
+        """Wait until it has written something."""
+        try:
+            wait_until(lambda: text in self.output or self.process.poll() is not None, 3 * PATIENCE)
+        finally:
+            assert text in self.output, f"no {text!r} in:\n{self.output}"
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        self.process.kill()
+        self.process.wait(PATIENCE)
+
+    def stop(self) -> int:
+        """Ask it to end, and return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE)
+
+
+StartRelay = Callable[..., RelayProcess]
+
+
+def relay_toml(url: str, desktops: dict[str, int], **more: object) -> str:
+    """Write a relay.toml that shows everything on some desktops of this machine."""
+    lines = [f"{name} = {json.dumps(value)}" for name, value in {"broker": url, **more}.items()]
+    for name, port in desktops.items():
+        lines += [f"[desktops.{name}]", 'host = "127.0.0.1"', f"port = {port}"]
+    return "\n".join([*lines, "[[routes]]", f"to = {json.dumps(list(desktops))}", ""])
+
+
+HOST = """
+import logging, sys, threading
+from gntp_logging import GNTPHandler
+url, machine, count, pause, key_file = sys.argv[1:]
+handler = GNTPHandler(broker=url, app_name="shop", context={"machine": machine}, fleet_key_file=key_file or None)
+logger = logging.getLogger("shop.db")
+logger.addHandler(handler)
+between = threading.Event()
+for number in range(int(count)):
+    logger.error("db-1 refused")
+    between.wait(float(pause))
+for _ in range(600):
+    if handler.flush(60):
+        break
+    between.wait(0.1)  # Redis was away: a flush is one attempt
+stats = handler.stats()
+print(stats.accepted, stats.published)
+"""
+"""A host's program: logs one incident, so often, and says what became of it."""
+
+
+def start_host(
+    url: str, machine: str, count: int, pause: float = 0.0, key_file: Path | str = ""
+) -> subprocess.Popen[str]:
+    """Start a program that logs one incident, so often, with a pause in seconds after each record."""
+    return subprocess.Popen(
+        [sys.executable, "-c", HOST, url, machine, str(count), str(pause), str(key_file)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def ended(hosts: Sequence[subprocess.Popen[str]]) -> list[str]:
+    """Wait for programs, and return what each has printed."""
+    return [host.communicate(timeout=120)[0].strip() for host in hosts]
+
+
+def counted(server: RedisServer) -> dict[str, int]:
+    """Return what the broker has counted of all open incidents, by machine."""
+    client = server.client()
+    found: dict[str, int] = {}
+    for member in client.zrange(OPEN, 0, -1):
+        for name, value in client.hgetall(INCIDENT.encode() + member).items():
+            if name[:1] == b"n":
+                machine = json.loads(name[1:])[1]
+                found[machine] = found.get(machine, 0) + int(value)
+    return found
+
+
+def wait_for_count(receiver: RunningReceiver, count: int, seconds: float = 60.0) -> list[Toast]:
+    """Wait until a desktop shows a count; return its toasts up to that."""
+    toasts = receiver.wait_for(1, seconds)
+    while toasts[-1].headers["Data-Count"] != str(count):
+        toasts = receiver.wait_for(len(toasts) + 1, seconds)
+    return toasts

@@ -1,0 +1,206 @@
+"""What a desktop is shown of the broker's counts: milestones, the exact count, digests, and what another has shown."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gntp_logging.alerts.alert_json import to_json
+from gntp_logging.fleet.incidents import CAUGHT_UP, Desk, DeskSettings, Incident, from_fields
+from tests.support import make_alert
+
+SETTINGS = DeskSettings(repeat_window=60.0, burst=20, rate=12.0, quiet=300.0)
+KNOWN = {CAUGHT_UP: "0"}
+MEMBER = "0f0f0f0f0f0f0f0f:shop"
+
+
+def incident(
+    count: int = 1, *, member: str = MEMBER, opening: str = "5-0", last: float = 1000.0, hosts: int = 1
+) -> Incident:
+    """Return what the broker says of an incident."""
+    alert = make_alert("db-1 refused", fingerprint=member, context=(("machine", "web-1"),), logger="shop.db")
+    return Incident(member, opening, count, hosts, 1000.0, last, alert)
+
+
+def show(desk: Desk, now: float, reported: dict[str, str] | None = None) -> list[int]:
+    """Show what is due, and return the counts; what is to be written goes to ``reported``."""
+    shown = []
+    while (entry := desk.next_entry(now)) is not None:
+        _, outgoing = desk.outgoing(entry)
+        shown.append(sum(tally.count for tally in outgoing.tallies))
+        written = desk.shown(entry, now)
+        caught_up, forgotten = desk.caught_up()
+        if reported is not None:
+            reported.update({**written, **caught_up})
+            for member in forgotten:
+                reported.pop(member, None)
+    return shown
+
+
+def test_an_incident_is_one_toast_with_milestones_and_then_its_exact_count() -> None:
+    """Ten thousand records in ten seconds are few notifications, all with one id."""
+    desk = Desk(SETTINGS, KNOWN, 1000.0)
+    shown = []
+    for second in range(10):
+        now = 1000.0 + second
+        desk.take(incident(1 + 1111 * second, last=now), now)
+        shown += show(desk, now)
+    assert shown == [1, 5556]
+    for second in range(10, 160):
+        shown += show(desk, 1000.0 + second)
+    assert shown == [1, 5556, 10000]
+
+
+def test_a_notification_says_what_programs_read() -> None:
+    """The count, the incident, and on how many machines; the id is the incident's and its opening's."""
+    desk = Desk(SETTINGS, KNOWN, 1000.0)
+    desk.take(incident(50, hosts=5), 1000.0)
+    entry = desk.next_entry(1000.0)
+    assert entry is not None
+    app, outgoing = desk.outgoing(entry)
+    assert (app, outgoing.incident, outgoing.hosts) == ("shop", "0f0f0f0f0f0f0f0f", 5)
+    assert (outgoing.coalescing_id, outgoing.id_) == ("0f0f0f0f0f0f0f0f-5-0", "0f0f0f0f0f0f0f0f-5-0-50")
+    assert outgoing.alert.title.endswith(", on 5 machines")
+    assert dict(outgoing.alert.context) == {}  # which named one of the machines
+
+
+def test_the_next_opening_is_a_toast_of_its_own() -> None:
+    """Tomorrow's is not today's."""
+    desk = Desk(SETTINGS, KNOWN, 1000.0)
+    desk.take(incident(7), 1000.0)
+    assert show(desk, 1000.0) == [7]
+    desk.take(incident(2, opening="9-0", last=2000.0), 2000.0)
+    entry = desk.next_entry(2000.0)
+    assert entry is not None
+    assert desk.outgoing(entry)[1].coalescing_id.endswith("-9-0")
+    assert sum(tally.count for tally in entry.tallies()) == 2
+
+
+def test_who_takes_over_sends_each_open_incident_once() -> None:
+    """With the count of now: the one before may have shown, and not noted."""
+    reported = dict(KNOWN)
+    desk = Desk(SETTINGS, reported, 1000.0)
+    desk.take(incident(7), 1000.0)
+    assert show(desk, 1000.0, reported) == [7]
+    after = Desk(SETTINGS, reported, 1003.0)
+    after.take(incident(9, last=1003.0), 1003.0)
+    assert show(after, 1003.0, reported) == [9]
+    assert show(after, 1500.0, reported) == []
+    assert json.loads(reported[MEMBER])["shown"] == 9
+
+
+def test_windows_go_on_where_the_holder_before_has_ended() -> None:
+    """What repeats all day is reported more and more rarely, whoever reports it."""
+    reported = {**KNOWN, MEMBER: json.dumps({"opening": "5-0", "shown": 7, "digested": 0, "window": 960.0})}
+    desk = Desk(DeskSettings(60.0, 20, 12.0, 100_000.0), reported, 1000.0)
+    desk.take(incident(7), 1000.0)
+    assert show(desk, 1000.0, reported) == [7]
+    desk.take(incident(8, last=1010.0), 1010.0)
+    assert show(desk, 1900.0, reported) == []
+    assert show(desk, 1970.0, reported) == [8]
+
+
+def test_what_the_rate_does_not_allow_is_one_digest() -> None:
+    """CRITICAL alone passes; the digest has the exact counts."""
+    desk = Desk(DeskSettings(60.0, 1, 1.0, 300.0), KNOWN, 1000.0)
+    for number in range(4):
+        desk.take(incident(10, member=f"{number}:shop"), 1000.0)
+    assert show(desk, 1000.0) == [10]
+    assert show(desk, 1080.0) == [30]
+
+
+def test_of_an_incident_that_has_ended_a_digest_reports_what_was_not_shown() -> None:
+    """The desktop was switched off; what it knows already is left out."""
+    reported = {**KNOWN, MEMBER: json.dumps({"opening": "5-0", "shown": 7, "digested": 0, "window": 60.0})}
+    desk = Desk(SETTINGS, reported, 5000.0)
+    desk.take_ended(
+        [ended(4000, 10, "5-0", "1:shop"), ended(3000, 9, "5-0", MEMBER), ended(2000, 3, "4-0", MEMBER)], 5000.0
+    )
+    assert show(desk, 5000.0, reported) == [10 + 2 + 3]
+    assert reported == {CAUGHT_UP: "4000"}
+    again = Desk(SETTINGS, reported, 5001.0)
+    again.take_ended([ended(4000, 10, "5-0", "1:shop")], 5001.0)
+    assert show(again, 5001.0) == []
+
+
+def test_what_is_written_of_incidents_that_are_gone_is_forgotten() -> None:
+    """Also when so many have ended that the list of them has lost some."""
+    reported = {**KNOWN, "1:shop": json.dumps({"opening": "5-0", "shown": 7}), MEMBER: json.dumps({"opening": "5-0"})}
+    desk = Desk(SETTINGS, reported, 1000.0)
+    desk.take(incident(7), 1000.0)
+    assert desk.caught_up() == ({CAUGHT_UP: "0"}, ["1:shop"])
+    assert desk.caught_up() == ({}, [])
+
+
+def test_a_new_desktop_is_shown_nothing_of_what_has_ended_before() -> None:
+    """It knows of that from now on."""
+    desk = Desk(SETTINGS, {}, 5.0)
+    desk.take_ended([ended(4000, 10, "5-0", MEMBER)], 5.0)
+    assert desk.next_entry(5.0) is None
+    assert desk.caught_up() == ({CAUGHT_UP: "5000"}, [])
+    assert desk.caught_up() == ({}, [])
+
+
+def ended(when: int, count: int, opening: str, member: str) -> str:
+    """Return an incident that has ended, as the broker lists it."""
+    fields = {
+        "opening": opening, "first": "1000", "last": "2000", 'n["shop.db",""]': str(count), "ishop.db": "9-0",
+        "ashop.db": to_json(make_alert("db-1 refused")),
+    }  # fmt: skip
+    return f"{when} {json.dumps({'member': member, 'fields': fields})}"
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcd"), st.integers(1, 2000), st.floats(0, 30), st.booleans()), max_size=30),
+    st.integers(1, 4),
+)
+def test_the_desktop_has_every_count_before_an_incident_ends(
+    steps: list[tuple[str, int, float, bool]], burst: int
+) -> None:
+    """Whatever comes when, whoever takes over; and no toast's count ever falls."""
+    settings = DeskSettings(repeat_window=60.0, burst=burst, rate=2.0, quiet=300.0)
+    reported = dict(KNOWN)
+    desk, now = Desk(settings, reported, 1000.0), 1000.0
+    counts: dict[str, int] = {}
+    last: dict[str, float] = {}
+    for name, more, pause, take_over in steps:
+        now += pause
+        counts[name] = counts.get(name, 0) + more
+        last[name] = now
+        if take_over:
+            desk = Desk(settings, reported, now)
+            for known, count in counts.items():
+                desk.take(incident(count, member=f"{known}:shop", last=last[known]), now)
+        desk.take(incident(counts[name], member=f"{name}:shop", last=now), now)
+        before = {member: json.loads(text)["shown"] for member, text in reported.items() if member != CAUGHT_UP}
+        show(desk, now, reported)
+        after = {member: json.loads(text)["shown"] for member, text in reported.items() if member != CAUGHT_UP}
+        assert all(after[member] >= shown for member, shown in before.items())
+    for second in range(0, 300, 5):
+        show(desk, now + second, reported)
+    found = {member[0]: json.loads(text) for member, text in reported.items() if member != CAUGHT_UP}
+    assert {name: known["shown"] + known["digested"] for name, known in found.items()} == counts
+
+
+def test_fields_of_several_loggers_and_machines_are_summed() -> None:
+    """The newest alert is that of the newest entry; loggers may be called anything."""
+    fields = {
+        "opening": "5-0", "first": "1000", "last": "2000", 'n["n","a"]': "3", 'n["n","b"]': "4", 'n["","b"]': "5",
+        "in": "9-0", "an": to_json(make_alert("old")), "i": "10-0", "a": to_json(make_alert("new")),
+    }  # fmt: skip
+    found = from_fields(MEMBER, fields)
+    assert found is not None
+    assert (found.count, found.hosts, found.alert.text, found.app) == (12, 2, "new", "shop")
+    assert (found.first, found.last) == (1.0, 2.0)
+
+
+@pytest.mark.parametrize("missing", ["opening", "first", "a", "i"])
+def test_an_incident_that_cannot_be_read_is_left_out(missing: str) -> None:
+    """A relay of a later release may have written it."""
+    fields = {"opening": "5-0", "first": "1", "last": "2", 'n["","b"]': "5", "i": "9-0", "a": to_json(make_alert())}
+    assert from_fields(MEMBER, fields) is not None
+    del fields[missing]
+    assert from_fields(MEMBER, fields) is None

@@ -1,0 +1,256 @@
+"""What Redis does in one step, with a real one."""
+
+from __future__ import annotations
+
+import math
+import socket
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from gntp_logging.fleet import redis_streams, scripts
+from gntp_logging.fleet.redis_streams import (
+    BrokerError,
+    Counted,
+    RedisStreams,
+    StreamIsFullError,
+    StreamIsGoneError,
+)
+from tests.fleet.servers import RedisServer
+from tests.support import ScriptedServer
+
+ENTRY: Mapping[bytes, bytes] = {b"d": b"data", b"s": b""}
+
+
+@pytest.fixture
+def streams(redis_server: RedisServer) -> Iterator[RedisStreams]:
+    """A connection of a relay, whose group is there."""
+    streams = redis_server.streams()
+    streams.make_group()
+    yield streams
+    streams.close()
+
+
+def publish(streams: RedisStreams, number: int, count: int = 1, producer: str = "p") -> None:
+    """Publish a batch of some entries."""
+    streams.publish(producer, number, [ENTRY] * count, math.inf)
+
+
+def counted(id_: str, records: int = 1, machine: str = "web-1", alert: str = "{}") -> Counted:
+    """Return an entry that counts."""
+    return Counted(id_, "0f:shop", records, f'["shop.db","{machine}"]', "shop.db", alert)
+
+
+def test_a_batch_that_was_added_is_not_added_again(streams: RedisStreams, redis_server: RedisServer) -> None:
+    """Nor one with a lower number; that of another producer is."""
+    for number in (1, 1, 2, 1, 2):
+        publish(streams, number, 2)
+    publish(streams, 1, 2, "q")
+    assert redis_server.client().xlen(scripts.STREAM) == 6
+
+
+def test_the_number_of_a_producer_lives_a_week(streams: RedisStreams, redis_server: RedisServer) -> None:
+    """No longer, or hosts that are gone would stay for ever."""
+    publish(streams, 1)
+    assert 0 < redis_server.client().ttl(f"{scripts.PRODUCER}p") <= 7 * 86_400
+
+
+def test_a_full_stream_takes_nothing(
+    streams: RedisStreams, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And counts on: the same batch is taken when there is room again."""
+    monkeypatch.setattr(redis_streams, "MAX_ENTRIES", 2)
+    publish(streams, 1, 2)
+    with pytest.raises(StreamIsFullError):
+        publish(streams, 2)
+    for entry in streams.read("a", 0.01):
+        streams.count([counted(entry.id_)], 60)
+    publish(streams, 2)
+    assert redis_server.client().xlen(scripts.STREAM) == 1
+
+
+def test_an_entry_counts_once(streams: RedisStreams, redis_server: RedisServer) -> None:
+    """Whoever else counts it too."""
+    publish(streams, 1, 3)
+    entries = [counted(entry.id_, 5) for entry in streams.read("a", 0.01)]
+    assert streams.count(entries[:2], 60) == 10
+    assert streams.count(entries, 60) == 5
+    assert streams.count(entries, 60) == 0
+    client = redis_server.client()
+    assert client.hget(f"{scripts.INCIDENT}0f:shop", 'n["shop.db","web-1"]') == b"15"
+    assert client.xlen(scripts.STREAM) == 0
+    assert client.xpending(scripts.STREAM, scripts.GROUP)["pending"] == 0
+
+
+def test_what_another_has_read_and_not_counted_is_taken_over(
+    streams: RedisStreams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In pieces, from where the last call has ended."""
+    monkeypatch.setattr(redis_streams, "_IDLE", 0)
+    monkeypatch.setattr(redis_streams, "_AT_ONCE", 2)
+    publish(streams, 1, 3)
+    read = [entry.id_ for _ in range(2) for entry in streams.read("dead", 0.01)]
+    cursor, first = streams.claim("alive", "0")
+    end, rest = streams.claim("alive", cursor)
+    assert [entry.id_ for entry in (*first, *rest)] == read
+    assert (len(first), end) == (2, "0-0")
+
+
+def test_the_newest_alert_is_that_of_the_newest_entry(streams: RedisStreams) -> None:
+    """In whatever order they are counted; hosts' clocks have no say."""
+    publish(streams, 1, 3)
+    first, second, third = (entry.id_ for entry in streams.read("a", 0.01))
+    streams.count([counted(second, alert="second")], 60)
+    streams.count([counted(third, alert="third"), counted(first, alert="first")], 60)
+    (fields,) = streams.changed(0).incidents.values()
+    assert (fields["ashop.db"], fields["ishop.db"], fields["opening"]) == ("third", third, second)
+    assert fields["first"] == first.partition("-")[0]
+    assert fields["last"] == third.partition("-")[0]
+
+
+def test_every_key_of_an_incident_goes_by_itself(streams: RedisStreams, redis_server: RedisServer) -> None:
+    """Also when no relay runs that ends it."""
+    publish(streams, 1)
+    streams.count([counted(entry.id_) for entry in streams.read("a", 0.01)], 60)
+    client = redis_server.client()
+    for key in (scripts.OPEN, f"{scripts.INCIDENT}0f:shop"):
+        assert 0 < client.ttl(key) <= 60
+
+
+def test_an_incident_ends_and_its_count_is_listed(streams: RedisStreams, redis_server: RedisServer) -> None:
+    """Its keys go; the next record opens another."""
+    publish(streams, 1, 2)
+    one, two = streams.read("a", 0.01)
+    streams.count([counted(one.id_, 2**40, "web-1"), counted(two.id_, 3, "web-2")], 60)
+    assert streams.end_incidents(60) == 0
+    assert streams.end_incidents(-1) == 1
+    (ended,) = streams.ended()
+    assert f'"{2**40 + 3}"' in ended
+    assert one.id_ in ended
+    assert not streams.changed(0).incidents
+    assert streams.changed(0).newest_end == int(ended.partition(" ")[0])
+    client = redis_server.client()
+    assert not client.exists(f"{scripts.INCIDENT}0f:shop")
+    assert 0 < client.ttl(scripts.ENDED) <= 86_400
+    publish(streams, 2)
+    (three,) = streams.read("a", 0.01)
+    streams.count([counted(three.id_)], 60)
+    assert streams.changed(0).incidents["0f:shop"]["opening"] == three.id_
+
+
+def test_no_two_ends_have_one_time(streams: RedisStreams, redis_server: RedisServer) -> None:
+    """Also when Redis's clock steps back: by the time a desktop knows what is new to it."""
+    redis_server.client().lpush(scripts.ENDED, "99999999999999 {}")
+    publish(streams, 1)
+    streams.count([counted(entry.id_) for entry in streams.read("a", 0.01)], 60)
+    streams.end_incidents(-1)
+    assert streams.changed(0).newest_end == 100_000_000_000_000
+
+
+def test_the_list_of_ended_incidents_has_a_bound(streams: RedisStreams, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The newest stay."""
+    monkeypatch.setattr(scripts, "MAX_LISTED", 2)
+    for number in range(1, 4):
+        publish(streams, number)
+        (entry,) = streams.read("a", 0.01)
+        streams.count([counted(entry.id_)._replace(member=f"{number}:shop")], 60)
+        assert streams.end_incidents(-1) == 1
+    assert ['"3:shop"' in text for text in streams.ended()] == [True, False]
+    assert '"2:shop"' in streams.ended()[1]
+
+
+def test_what_is_set_aside_has_a_bound_too(
+    streams: RedisStreams, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And is counted once."""
+    monkeypatch.setattr(scripts, "MAX_LISTED", 2)
+    publish(streams, 1, 3)
+    for number, entry in enumerate(streams.read("a", 0.01)):
+        for _ in range(2):
+            streams.set_aside(entry.id_, b"%d" % number)
+    client = redis_server.client()
+    assert client.lrange(scripts.ASIDE, 0, -1) == [b"2", b"1"]
+    assert client.hget(scripts.COUNTERS, "aside") == b"3"
+    assert client.xlen(scripts.STREAM) == 0
+
+
+def test_a_lease_is_renewed_by_its_holder_alone(streams: RedisStreams) -> None:
+    """And has a number of its own each time that it is taken."""
+    lease, is_new = streams.hold("desk", "a", "", 60)
+    assert is_new
+    assert streams.hold("desk", "a", lease, 60) == (lease, False)
+    assert streams.hold("desk", "b", "", 60) == ("", False)
+    assert streams.hold("desk", "a", "", 60) == ("", False)  # who does not know its lease has none
+    streams.release("desk", "another")
+    assert streams.hold("desk", "b", "", 60) == ("", False)
+    streams.release("desk", lease)
+    assert streams.hold("desk", "b", lease, 60) == ("b:2", True)
+
+
+def test_only_the_holder_writes(streams: RedisStreams) -> None:
+    """Who was stopped for longer than its lease has nothing to say."""
+    lease, _ = streams.hold("desk", "a", "", 60)
+    assert streams.note("desk", lease, {"x": "1", "y": "2"})
+    assert streams.note("desk", lease, {"x": "3"}, ["y", "z"])
+    streams.release("desk", lease)
+    other, _ = streams.hold("desk", "b", "", 60)
+    assert not streams.note("desk", lease, {"x": "4"})
+    assert streams.reported("desk") == {"x": "3"}
+    assert streams.note("desk", other, {"x": "5"})
+
+
+def test_consumers_with_entries_in_hand_are_kept(
+    streams: RedisStreams, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With them the entries would be lost."""
+    monkeypatch.setattr(scripts, "DAY", -1)
+    publish(streams, 1)
+    streams.read("holds", 0.01)
+    streams.read("idle", 0.01)
+    streams.forget_consumers()
+    names = [consumer["name"] for consumer in redis_server.client().xinfo_consumers(scripts.STREAM, scripts.GROUP)]
+    assert names == [b"holds"]
+
+
+def test_a_redis_without_its_data_says_so(streams: RedisStreams, redis_server: RedisServer) -> None:
+    """And the group can be made again; what was published since is read."""
+    redis_server.client().flushall()
+    publish(streams, 1)
+    with pytest.raises(StreamIsGoneError):
+        streams.read("a", 0.01)
+    with pytest.raises(StreamIsGoneError):
+        streams.claim("a", "0")
+    assert streams.make_group()
+    assert not streams.make_group()
+    assert len(streams.read("a", 0.01)) == 1
+
+
+def test_an_old_redis_is_refused() -> None:
+    """Before 7, entries that were deleted stay pending for ever."""
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        sock.recv(4096)
+        sock.sendall(b"%2\r\n$7\r\nversion\r\n$5\r\n6.2.7\r\n$5\r\nproto\r\n:3\r\n")
+        sock.recv(4096)
+
+    with ScriptedServer(serve) as server:
+        streams = RedisStreams(f"redis://127.0.0.1:{server.port}/0", 5)
+        with pytest.raises(BrokerError, match=r"this is Redis 6\.2\.7; version 7 or later is needed"):
+            publish(streams, 1)
+        streams.close()
+
+
+def test_a_call_ends_with_its_deadline() -> None:
+    """A broker that hangs costs no more time than there is."""
+    with ScriptedServer(lambda sock, _: sock.recv(1) and sock.recv(4096) and sock.recv(1)) as server:  # type: ignore[arg-type]  # what it returns is not looked at
+        streams = RedisStreams(f"redis://127.0.0.1:{server.port}/0", 0.05)
+        with pytest.raises(BrokerError, match=r"[Tt]imeout"):
+            publish(streams, 1)
+        with pytest.raises(BrokerError, match="no time is left"):
+            streams.publish("p", 1, [ENTRY], 0.0)
+        streams.close()
+
+
+def test_the_label_shows_no_password() -> None:
+    """Lines on stderr name the broker."""
+    assert RedisStreams("rediss://u:secret@db.example:7000/2", 1).label == "rediss://db.example:7000/2"

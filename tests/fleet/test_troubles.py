@@ -1,0 +1,420 @@
+"""A fleet is never the reason for an outage: whatever the broker does, programs log on, and nothing is miscounted."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from gntp_logging import GNTPHandler
+from gntp_logging.fleet import redis_streams, scripts
+from gntp_logging.fleet.relay import Relay, RelaySettings
+from gntp_logging.fleet.wire import Report, encode
+from tests.fleet.servers import RedisServer, StartRelay, counted, wait_for_count
+from tests.support import (
+    PATIENCE,
+    Gate,
+    RunningReceiver,
+    ScriptedServer,
+    free_port,
+    make_alert,
+    run_program,
+    wait_until,
+)
+
+MakeHandler = Callable[..., GNTPHandler]
+
+
+@pytest.fixture
+def publish_to(logger: logging.Logger) -> Iterator[MakeHandler]:
+    """Gives the test's logger a handler that publishes."""
+    made: list[GNTPHandler] = []
+
+    def make(url: str, **options: object) -> GNTPHandler:
+        chosen = {"timeout": 0.5, "shutdown_timeout": 0.5, "app_name": "shop", **options}
+        made.append(GNTPHandler(broker=url, **chosen))  # type: ignore[arg-type]  # each has its own type
+        logger.handlers[:] = made
+        return made[-1]
+
+    yield make
+    for handler in made:
+        handler._worker.shutdown_timeout = 0.0
+        handler.close()
+
+
+class Trouble(NamedTuple):
+    """What happens to a broker, and how it ends."""
+
+    begin: Callable[[RedisServer], object]
+    end: Callable[[RedisServer], object]
+
+
+TROUBLES = {
+    "down": Trouble(RedisServer.kill, RedisServer.start),
+    "hangs": Trouble(RedisServer.freeze, RedisServer.thaw),
+    "out of memory": Trouble(
+        lambda server: server.client().config_set("maxmemory", 1),
+        lambda server: server.client().config_set("maxmemory", 0),
+    ),
+    "a read-only replica": Trouble(
+        lambda server: server.client().replicaof("127.0.0.1", free_port()),
+        lambda server: server.client().replicaof("NO", "ONE"),
+    ),
+    "wants a password": Trouble(
+        lambda server: [
+            server.client().config_set("requirepass", "x"),
+            server.client("x").client_kill_filter(skipme=True, _type="normal"),
+        ],
+        lambda server: server.client("x").config_set("requirepass", ""),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TROUBLES)
+def test_a_broker_in_trouble(
+    name: str,
+    redis_server: RedisServer,
+    publish_to: MakeHandler,
+    logger: logging.Logger,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One line says so; what is logged meanwhile waits, and each record counts once when it is over."""
+    handler = publish_to(redis_server.url)
+    logger.error("before")
+    assert handler.flush(PATIENCE)
+    TROUBLES[name].begin(redis_server)
+    for _ in range(3):
+        logger.error("meanwhile")
+    for _ in range(3):
+        assert not handler.flush(0.2)
+    stats = handler.stats()
+    assert (stats.accepted, stats.published, stats.queued, stats.state) == (4, 1, 3, "retrying")
+    assert not stats.dropped
+    TROUBLES[name].end(redis_server)
+    logger.error("after")
+    wait_until(lambda: handler.flush(1.0))
+    assert handler.stats().published == redis_server.published() == 5
+    lines = capsys.readouterr().err.splitlines()
+    assert ["cannot show" in line or "shows alerts again" in line for line in lines] == [True, True], lines
+
+
+SAYS = {
+    "loading": b"-LOADING Redis is loading the dataset in memory\r\n",
+    "version 6": b"%2\r\n$7\r\nversion\r\n$5\r\n6.2.7\r\n$5\r\nproto\r\n:3\r\n",
+    "no Redis at all": b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("name", SAYS)
+def test_what_answers_is_of_no_use(
+    name: str, publish_to: MakeHandler, logger: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The program logs on, what is logged waits, and one line says what is wrong."""
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        sock.recv(4096)
+        sock.sendall(SAYS[name])
+
+    with ScriptedServer(serve) as server:
+        handler = publish_to(f"redis://127.0.0.1:{server.port}/0")
+        for _ in range(3):
+            logger.error("no")
+            handler.flush(0.2)
+    stats = handler.stats()
+    assert (stats.queued, stats.dropped) == (3, {})
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_full_stream(
+    redis_server: RedisServer,
+    publish_to: MakeHandler,
+    logger: logging.Logger,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What no relay counts is kept by the hosts, as one number for each incident."""
+    monkeypatch.setattr(redis_streams, "MAX_ENTRIES", 1)
+    handler = publish_to(redis_server.url)
+    logger.error("no")
+    assert handler.flush(PATIENCE)
+    for _ in range(1000):
+        logger.error("no")
+    assert not handler.flush(0.2)
+    assert "is a relay running?" in capsys.readouterr().err
+    redis_server.client().xtrim(scripts.STREAM, 0)
+    monkeypatch.setattr(redis_streams, "MAX_ENTRIES", 10)
+    wait_until(lambda: handler.flush(1.0))
+    assert handler.stats().published == 1001
+    assert redis_server.client().xlen(scripts.STREAM) <= 2
+
+
+class CuttingProxy(ScriptedServer):
+    """Hands a request on to the broker, and cuts the connection instead of handing back the answer, so often."""
+
+    def __init__(self, port: int, cuts: int) -> None:
+        super().__init__(self._hand_on)
+        self._port = port
+        self.cuts = cuts
+
+    def _hand_on(self, sock: socket.socket, _number: int) -> None:
+        with socket.create_connection(("127.0.0.1", self._port)) as broker:
+            broker.settimeout(PATIENCE)
+            while request := sock.recv(2**20):
+                broker.sendall(request)
+                answer = broker.recv(2**20)
+                if b"EVAL" in request and b"NOSCRIPT" not in answer and self.cuts:
+                    self.cuts -= 1
+                    return
+                sock.sendall(answer)
+
+
+def test_an_answer_that_is_lost_counts_nothing_twice(
+    redis_server: RedisServer, publish_to: MakeHandler, logger: logging.Logger
+) -> None:
+    """The batch was added, and the host does not know: it is sent again, and ignored."""
+    with CuttingProxy(redis_server.port, 3) as proxy:
+        handler = publish_to(f"redis://127.0.0.1:{proxy.port}/0")
+        for _ in range(5):
+            logger.error("no")
+            handler.flush(0.2)
+        wait_until(lambda: handler.flush(1.0))
+        assert proxy.cuts == 0
+        assert handler.stats().published == redis_server.published() == 5
+
+
+def test_a_program_ends_in_time_while_the_broker_hangs(redis_server: RedisServer) -> None:
+    """However long one exchange may take."""
+    code = """
+        import logging, sys
+        from gntp_logging import GNTPHandler
+        logging.getLogger().addHandler(GNTPHandler(broker=sys.argv[1], timeout=600, shutdown_timeout=0.5))
+        for _ in range(3):
+            logging.error("no")
+        print("logged on")
+    """
+    redis_server.freeze()
+    program = run_program(code, redis_server.url)
+    redis_server.thaw()
+    assert (program.returncode, program.stdout) == (0, "logged on\n")
+    assert "3 alerts not delivered" in program.stderr
+
+
+def test_a_spool_keeps_what_could_not_be_published(redis_server: RedisServer, tmp_path: Path) -> None:
+    """A batch that is taken when the program has ended, and what came after it: each record counts once."""
+    code = """
+        import logging, sys
+        from gntp_logging import GNTPHandler
+        url, spool, count = sys.argv[1:]
+        handler = GNTPHandler(broker=url, spool=spool, app_name="shop", timeout=0.2, shutdown_timeout=2)
+        logging.getLogger().addHandler(handler)
+        for number in range(int(count)):
+            logging.error("no")
+            handler.flush(0.1)
+        handler.flush(5)
+        handler.close()
+        stats = handler.stats()
+        print(stats.accepted, stats.published, stats.spooled, stats.restored)
+    """
+    spool = tmp_path / "shop.spool"
+    redis_server.freeze()
+    assert run_program(code, redis_server.url, spool, 3).stdout == "3 0 3 0\n"
+    redis_server.thaw()
+    assert run_program(code, redis_server.url, spool, 1).stdout == "4 4 0 3\n"
+    assert redis_server.published() == 4
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_of_a_fork_is_a_producer_of_its_own(
+    redis_server: RedisServer, publish_to: MakeHandler, logger: logging.Logger
+) -> None:
+    """Numbers of its batches do not collide with its parent's, nor do answers."""
+    handler = publish_to(redis_server.url, shutdown_timeout=PATIENCE)
+    logger.error("parent")
+    assert handler.flush(PATIENCE)
+    child = os.fork()
+    if not child:
+        logger.error("child")
+        os._exit(0 if handler.flush(PATIENCE) and handler.stats().published == 1 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    logger.error("parent")
+    assert handler.flush(PATIENCE)
+    assert redis_server.published() == 3
+    assert len(redis_server.client().keys(f"{scripts.PRODUCER}*")) == 2
+
+
+# -- Relays --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def relay(redis_server: RedisServer) -> Iterator[Relay]:
+    """A relay that counts, step by step, and shows nowhere."""
+    made = Relay(RelaySettings(redis_server.url, PATIENCE, (), 300.0, ()), print)
+    yield made
+    made._streams.close()
+
+
+GOOD = encode(Report.of("shop", "web-1", 2, make_alert("no", fingerprint="no")), None)
+
+POISON: dict[str, dict[bytes, bytes]] = {
+    "bad JSON": {b"d": b"{", b"s": b""},
+    "no UTF-8": {b"d": b"\xff\xfe", b"s": b"\xff"},
+    "version 99": {b"d": b'{"v":99}', b"s": b""},
+    "1 MiB": {b"d": b"x" * 2**20, b"s": b""},
+    "nested": {b"d": b"[" * 16_000, b"s": b""},
+    "missing fields": {b"d": b'{"v":1}', b"s": b""},
+    "other fields": {b"x": b"y"},
+    "a count of zero": {b"d": GOOD[b"d"].replace(b'"count":2', b'"count":0'), b"s": b""},
+    "a count beyond all": {b"d": GOOD[b"d"].replace(b'"count":2', b'"count":99999999999999999999'), b"s": b""},
+}
+
+
+@pytest.mark.parametrize("name", POISON)
+def test_poison_is_set_aside(name: str, redis_server: RedisServer, relay: Relay) -> None:
+    """And what stands around it is counted, in the same step."""
+    client = redis_server.client()
+    for fields in (GOOD, POISON[name], GOOD):
+        client.xadd(scripts.STREAM, fields)
+    relay.step()
+    assert counted(redis_server) == {"web-1": 4}
+    (kept,) = client.lrange(scripts.ASIDE, 0, -1)
+    assert len(kept) <= 1024 + 200
+    assert client.hgetall(scripts.COUNTERS) == {b"counted": b"4", b"aside": b"1"}
+    assert client.xlen(scripts.STREAM) == client.xpending(scripts.STREAM, scripts.GROUP)["pending"] == 0
+
+
+def test_what_is_not_signed_is_set_aside(redis_server: RedisServer) -> None:
+    """Where the fleet has a key."""
+    key = b"k" * 32
+    relay = Relay(RelaySettings(redis_server.url, PATIENCE, (key,), 300.0, ()), print)
+    client = redis_server.client()
+    client.xadd(scripts.STREAM, GOOD)
+    client.xadd(scripts.STREAM, encode(Report.of("shop", "web-2", 3, make_alert()), key))
+    relay.step()
+    relay._streams.close()
+    assert counted(redis_server) == {"web-2": 3}
+    assert b"not signed" in client.lindex(scripts.ASIDE, 0)
+
+
+def test_clocks_of_hosts_change_no_order(redis_server: RedisServer, relay: Relay) -> None:
+    """An hour fast, an hour slow: what counts is when an entry came."""
+    for number, created in enumerate((3600.0, -3600.0, 0.0)):
+        alert = make_alert(f"text {number}", fingerprint="no", created=1e9 + created)
+        redis_server.streams().publish(f"p{number}", 1, [encode(Report.of("shop", "m", 1, alert), None)], math.inf)
+    relay.step()
+    (fields,) = relay._streams.changed(0).incidents.values()
+    assert json.loads(fields["a"])["text"] == "text 2"
+    assert int(fields["last"]) - int(fields["first"]) < 1000 * PATIENCE
+
+
+def test_nothing_ends_the_counting(
+    redis_server: RedisServer, relay: Relay, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not even a mistake of ours: one line says so."""
+    step, calls = relay.step, iter([True, True])
+
+    def failing() -> None:
+        if next(calls, False):
+            raise ZeroDivisionError("no")
+        step()
+
+    monkeypatch.setattr(relay, "step", failing)
+    redis_server.client().xadd(scripts.STREAM, GOOD)
+    stop = threading.Event()
+    thread = threading.Thread(target=relay.run, args=(stop,))
+    thread.start()
+    try:
+        wait_until(lambda: counted(redis_server) == {"web-1": 2})
+    finally:
+        stop.set()
+        thread.join(PATIENCE)
+    assert capsys.readouterr().out.count("ZeroDivisionError: no") == 1
+
+
+@pytest.mark.program
+def test_a_redis_that_loses_its_data(
+    redis_server: RedisServer, start_relay: StartRelay, receiver: RunningReceiver
+) -> None:
+    """Counts begin anew, with one line; a desktop's does not fall: this is another opening of the incident."""
+    relay = start_relay(redis_server.url, {"desk": receiver.port})
+    streams = redis_server.streams()
+    streams.publish("p", 1, [GOOD], math.inf)
+    (before,) = receiver.wait_for(1)
+    redis_server.client().flushall()
+    streams.publish("p", 1, [GOOD, GOOD], math.inf)
+    after = wait_for_count(receiver, 4)[-1]
+    streams.close()
+    assert (before.total, after.total) == (2, 2 + 4)
+    relay.wait_for("has lost its data: counts begin anew")
+    assert relay.output.count("has lost its data") == 1
+
+
+@pytest.mark.program
+def test_a_relay_waits_for_its_broker(
+    redis_server: RedisServer, start_relay: StartRelay, receiver: RunningReceiver
+) -> None:
+    """One line when it is away, one when it is back; and SIGTERM ends it meanwhile."""
+    redis_server.kill()
+    relay = start_relay(redis_server.url, {"desk": receiver.port}, wait=False)
+    relay.wait_for("cannot count from")
+    redis_server.start()
+    redis_server.streams().publish("p", 1, [GOOD], math.inf)
+    assert receiver.wait_for(1)
+    relay.wait_for(": counts from")
+    redis_server.kill()
+    wait_until(lambda: relay.output.count("cannot count from") == 2)
+    assert relay.stop() == 0
+    assert len(relay.output.splitlines()) == 3
+
+
+@pytest.mark.program
+def test_a_desktop_that_hangs_delays_no_other(
+    redis_server: RedisServer, start_relay: StartRelay, receiver: RunningReceiver
+) -> None:
+    """Each has a thread and a connection of its own."""
+    gate = Gate()
+    with ScriptedServer(gate) as hanging:
+        start_relay(redis_server.url, {"hangs": hanging.port, "desk": receiver.port})
+        streams = redis_server.streams()
+        streams.publish("p", 1, [GOOD], math.inf)
+        assert gate.reached.wait(PATIENCE)
+        assert receiver.wait_for(1)
+        streams.publish("p", 2, [encode(Report.of("shop", "web-1", 1, make_alert("other")), None)], math.inf)
+        assert len(receiver.wait_for(2)) == 2
+        streams.close()
+        assert not gate.open.is_set()
+        gate.open.set()
+
+
+@pytest.mark.program
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="nothing can be stopped here")
+def test_a_holder_of_the_lease_is_stopped_for_longer_than_it_lasts(
+    redis_server: RedisServer, start_relay: StartRelay, receiver: RunningReceiver
+) -> None:
+    """Another goes on; when the first wakes up, no count falls, and nothing is written in the other's place."""
+    first = start_relay(redis_server.url, {"desk": receiver.port})
+    streams = redis_server.streams()
+    streams.publish("p", 1, [GOOD], math.inf)
+    assert receiver.wait_for(1)
+    first.process.send_signal(signal.SIGSTOP)
+    start_relay(redis_server.url, {"desk": receiver.port})
+    streams.publish("p", 2, [GOOD], math.inf)
+    wait_for_count(receiver, 4)
+    first.process.send_signal(signal.SIGCONT)
+    many = encode(Report.of("shop", "web-1", 96, make_alert("no", fingerprint="no")), None)
+    streams.publish("p", 3, [many], math.inf)
+    toasts = wait_for_count(receiver, 100)
+    streams.close()
+    assert [toast.headers["Data-Count"] for toast in toasts] == ["2", "4", "100"]
+    assert redis_server.client().get(f"{scripts.FENCE}desk") == b"2"

@@ -1,0 +1,150 @@
+"""A handler's broker and key file, checked."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gntp_logging import GNTPHandler, OptionError
+from gntp_logging.config import from_env
+from gntp_logging.fleet.publisher import Publisher
+from gntp_logging.options import fleet
+
+URL = "redis://127.0.0.1:1/0"
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    """A file with two keys, which only its owner can read."""
+    path = tmp_path / "fleet.keys"
+    path.write_text(f"{'a' * 32}\n\n{'b' * 40}\n")
+    path.chmod(0o600)
+    return path
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://redis.example",
+        "redis://redis.example:6379/0",
+        "rediss://user:secret@redis.example/2",
+        "redis://[::1]:7000",
+        "rediss://redis.example?ssl_ca_certs=/etc/ca.pem",
+    ],
+)
+def test_a_broker_is_a_url(url: str) -> None:
+    """Of a Redis, with or without TLS."""
+    assert fleet.broker(url) == url
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "redis.example", "http://redis.example", "redis://", "redis://x:99999", "redis://x:no", "redis://x/zero",
+     "redis://x?socket_timeout=9", "redis://x#y", "unix:///run/redis", 6379, None, b"redis://x", "redis://[::1"],
+)  # fmt: skip
+def test_anything_else_is_refused(value: object) -> None:
+    """With an error that names the option."""
+    with pytest.raises(OptionError) as caught:
+        fleet.broker(value)
+    assert caught.value.option == "broker"
+
+
+def test_an_error_shows_no_password() -> None:
+    """Neither its text nor its value."""
+    with pytest.raises(OptionError) as caught:
+        fleet.broker("redis://user:hunter2@x:no")
+    assert "hunter2" not in f"{caught.value} {caught.value.value!r}"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("host", "desk"), ("port", 1), ("password", "p"), ("password_env", "PATH"), ("key_hashing", "MD5")],
+)
+def test_a_broker_excludes_a_server(option: str, value: object) -> None:
+    """The error names both."""
+    with pytest.raises(OptionError, match=f"^broker, {option}: "):
+        GNTPHandler(broker=URL, **{option: value})  # type: ignore[arg-type]  # each has its own type
+
+
+def test_what_relays_decide_is_no_error() -> None:
+    """One configuration may serve both."""
+    handler = GNTPHandler(broker=URL, repeat_window=0, burst=1, rate=0, timeout=1, shutdown_timeout=0)
+    assert isinstance(handler._worker._transport, Publisher)
+    assert "redis://127.0.0.1:1/0" in repr(handler)
+    handler.close()
+
+
+@pytest.mark.usefixtures("no_variables")
+def test_the_environment_may_name_the_broker(monkeypatch: pytest.MonkeyPatch, keys: Path) -> None:
+    """And the file with the keys; an error names the variables."""
+    monkeypatch.setenv("GNTP_BROKER", URL)
+    monkeypatch.setenv("GNTP_FLEET_KEY_FILE", str(keys))
+    handler = from_env(shutdown_timeout=0)
+    transport = handler._worker._transport
+    assert isinstance(transport, Publisher)
+    assert transport._key == b"a" * 32
+    handler.close()
+    monkeypatch.setenv("GNTP_HOST", "desk")
+    with pytest.raises(OptionError, match="GNTP_BROKER, GNTP_HOST"):
+        from_env()
+
+
+def test_keys_are_read(keys: Path) -> None:
+    """One a line; no file means none."""
+    assert fleet.keys(keys) == (b"a" * 32, b"b" * 40)
+    assert fleet.keys(None) == ()
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"short\n", b"a" * 32 + b"\nshort\n", b"\xff" * 32])
+def test_a_file_without_good_keys_is_refused(keys: Path, content: bytes) -> None:
+    """The error shows none of them."""
+    keys.write_bytes(content)
+    with pytest.raises(OptionError) as caught:
+        fleet.keys(keys)
+    assert "short" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["", 5, b"x"])
+def test_a_key_file_is_a_path(value: object) -> None:
+    """Not the key."""
+    with pytest.raises(OptionError, match="fleet_key_file"):
+        fleet.keys(value)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no such bits")
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
+def test_a_file_that_others_can_read_or_write_is_refused(keys: Path, mode: int) -> None:
+    """Whoever has the key can publish."""
+    keys.chmod(mode)
+    with pytest.raises(OptionError, match="chmod 600"):
+        fleet.keys(keys)
+
+
+def test_a_key_file_needs_a_broker(keys: Path) -> None:
+    """What it would sign goes nowhere."""
+    with pytest.raises(OptionError, match="there is no broker"):
+        GNTPHandler(fleet_key_file=keys)
+
+
+_WITHOUT_REDIS = """
+import sys
+import gntp_logging
+assert not any(name.split(".")[0] == "redis" for name in sys.modules), "redis is imported by the package"
+gntp_logging.GNTPHandler()
+assert not any(name.split(".")[0] == "redis" for name in sys.modules), "redis is imported by a handler without a broker"
+sys.modules["redis"] = None
+try:
+    gntp_logging.GNTPHandler(broker="redis://x")
+except gntp_logging.OptionError as error:
+    print(error)
+"""
+
+
+def test_redis_is_imported_where_there_is_a_broker_only() -> None:
+    """Who has not installed it is told how."""
+    program = subprocess.run([sys.executable, "-c", _WITHOUT_REDIS], capture_output=True, text=True, check=True)
+    assert "pip install 'gntp-logging[redis]'" in program.stdout
