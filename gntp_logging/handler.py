@@ -432,7 +432,7 @@ def _is_own(name: object) -> bool:
     """Tell whether a logger is this package's: its records about alerts would become alerts."""
     # The first two tests decide about most names.
     return (
-        isinstance(name, str)
+        type(name) is str
         and name.startswith(_OWN_NAMESPACE)
         and name[len(_OWN_NAMESPACE) : len(_OWN_NAMESPACE) + 1] in ("", ".")
     )

@@ -296,6 +296,14 @@ PROTECTIONS: Final = (
         runs=5,
     ),
     _one(
+        "spool: a fork waits for those inside SQLite",
+        "delivery/spool.py",
+        "_SQLite.before_fork",
+        "self._is_held = self.turn.acquire(timeout=FORK_WAITS)",
+        "self._is_held = self.turn.acquire(timeout=0)",
+        "tests/delivery/test_spool.py::test_a_fork_waits_until_nobody_is_inside_sqlite",
+    ),
+    _one(
         "spool: two processes make the file",
         "delivery/spool_file.py",
         "SpoolFile._prepare",

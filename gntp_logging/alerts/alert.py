@@ -23,7 +23,7 @@ from .fingerprint import Fingerprint
 from .levels import LevelMap
 from .templates import Template, link
 from .text import MAX_TITLE, PLAIN, Draft
-from .tracebacks import Frame, before_traceback, frames_in, parse_traceback, without_stack
+from .tracebacks import TRACEBACK, Frame, before_traceback, frames_in, read_traceback, without_stack
 from .values import described
 
 EXTRA_KEY: Final = "gntp"
@@ -279,6 +279,9 @@ class AlertFactory:
                 or type(record.msg) is not str
                 or record.msg in _ARGUMENT_ALONE
                 or plain[:1] == "{"
+                or "None" in plain[-5:]
+                or "exception" in (attributes := record.__dict__)
+                or "stack" in attributes
             ):
                 text, draft, fingerprint = self._text_and_fingerprint(record, level, logger, plain)
             else:  # most records: nothing to look for
@@ -365,14 +368,19 @@ class AlertFactory:
         read back from the traceback, and are the same as with the exception itself.
         """
         event = record.msg if type(record.msg) is dict else None
-        if event is None and plain[:1] == "{" and (event := texts.json_event(plain)) is not None:
-            plain = texts.text_of_event(record, event)
+        if not is_clean(plain):  # colours hide where a traceback begins
+            plain = clean(plain)
+        if "None" in plain[-5:]:
+            plain = texts.without_no_exception(plain)
+        if event is None and plain[:1] == "{" and (found_event := texts.json_event(plain)) is not None:
+            event, behind = found_event
+            plain = "\n".join(filter(None, (texts.text_of_event(record, event), behind)))
         info, said = texts.exc_info(record), plain
         if type(record.msg) is not str or record.msg in _ARGUMENT_ALONE:
             error = _message_error(record)
             if error is not None and (info is None or info[1] is error):
-                info, said = (type(error), error, error.__traceback__), ""
-        if info is not None:
+                info, said = texts.exc_info_of(error), ""
+        if info is not None and not (info[2] is None and TRACEBACK in said):  # loguru's queue takes the frames away
             said = before_traceback(said)  # loguru writes it into the message as well
             kind, value, traceback = info
             place = self._application.place(texts.frames_of(traceback), logger)
@@ -381,11 +389,11 @@ class AlertFactory:
                 return said, texts.draft_of_exception(kind, value, place, self._max_text), fingerprint
             leaves = fingerprints.leaves_of(value)
             if leaves:
-                place = self._place_of_leaf(texts.frames_of(leaves[0].__traceback__), logger) or place
+                place = self._place_of_leaf(texts.frames_of(read_traceback(leaves[0])), logger) or place
             return said, texts.draft_of_exceptions(value, leaves, place, self._max_text), fingerprint
         exc_text, stack = texts.printed(record, event or {})
         said, behind = without_stack(plain)
-        found = parse_traceback(f"{said}\n{exc_text}" if exc_text else said)
+        found = texts.printed_error(record, event or {}, said, exc_text)
         if found is not None:
             said, last = found
             place = self._application.place(last.frames, logger)
@@ -432,8 +440,9 @@ class AlertFactory:
         if self._title is not None:
             try:
                 template = self._title
-                line = texts.joined(str(template.fill(values) if isinstance(template, Template) else template(record)))
-                alert = alert._replace(title=line)
+                made = template.fill(values) if isinstance(template, Template) else template(record)
+                if made is not None:
+                    alert = alert._replace(title=texts.joined(str(made)))
             except Exception as error:  # noqa: BLE001
                 failed["title"] = type(error).__name__
         if self._url_template is not None:
@@ -473,9 +482,10 @@ def with_overrides(alert: Alert, overrides: object) -> Alert:
         overrides: A mapping with any of title, event, priority, sticky, icon, url, key.
     """
     try:
-        if not isinstance(overrides, Mapping):
+        if not issubclass(type(overrides), Mapping):  # isinstance would ask the value itself
             return _with_complaint(alert, f"must be a dict, not {type(overrides).__name__}")
-        for name, value in overrides.items():
+        for name, given in cast("Mapping[Any, object]", overrides).items():
+            value = _text(given) or given
             override = _OVERRIDES.get(name)
             if override is not None and value is None:
                 continue  # as if it were not there
@@ -501,7 +511,7 @@ class _Override(NamedTuple):
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())
+    return type(value) is str and bool(value.strip())
 
 
 def _is_priority(value: object) -> bool:
@@ -509,7 +519,7 @@ def _is_priority(value: object) -> bool:
 
 
 def _is_icon(value: object) -> bool:
-    return _is_text(value) or isinstance(value, (bytes, os.PathLike))
+    return _is_text(value) or issubclass(type(value), (bytes, os.PathLike))
 
 
 def _with_icon(alert: Alert, icon: str | bytes | os.PathLike[str]) -> Alert:
@@ -522,7 +532,7 @@ _OVERRIDES: Final = {
     "event": _Override(_TEXT, _is_text, lambda alert, event: alert._replace(event=texts.one_line(event))),
     "priority": _Override("an integer from -2 to 2", _is_priority, lambda alert, value: alert._replace(priority=value)),
     "sticky": _Override(
-        "True or False", lambda value: isinstance(value, bool), lambda alert, value: alert._replace(sticky=value)
+        "True or False", lambda value: type(value) is bool, lambda alert, value: alert._replace(sticky=value)
     ),
     "icon": _Override("a path, a URL or bytes", _is_icon, _with_icon),
     "url": _Override(_TEXT, _is_text, lambda alert, url: alert._replace(url=url, url_parts=())),

@@ -62,7 +62,7 @@ def program() -> Program:
         return Program()
     if spec is not None:  # python -m package
         return Program(path, _without_runners(spec.name.partition(".")[0]))
-    if not _LAUNCHER.search(path):
+    if not _LAUNCHER.search(os.path.realpath(path)):  # pipx and uv link to it, from anywhere
         return Program(path)
     try:
         source = main.__loader__.get_source("__main__") or ""  # type: ignore[union-attr]

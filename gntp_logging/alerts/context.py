@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from . import serving
 from .text import is_records_own, joined
+from .tracebacks import is_printed, structured
 from .values import shown
 
 Pairs = tuple[tuple[str, str], ...]
@@ -174,6 +175,8 @@ def _of_record(record: LogRecord) -> list[tuple[object, object]]:
     left_out = {"status_code"} if found else set()  # the request's
     if _text_of(record.name).startswith("celery"):
         left_out.add("data")  # a task's arguments and traceback
+    # structlog's, of which the text is made
+    left_out.update(name for name in ("exception", "stack") if _is_printed(attributes.get(name)))
     found += _named(record, attributes, _STANDARD | left_out)
     bound = attributes.get("extra")
     if type(bound) is dict:  # loguru's
@@ -181,6 +184,10 @@ def _of_record(record: LogRecord) -> list[tuple[object, object]]:
     if type(record.msg) is dict and "_logger" in attributes:  # structlog's; any other the text shows whole
         found += _named(record, record.msg, _OF_STRUCTLOG)
     return found
+
+
+def _is_printed(value: object) -> bool:
+    return is_printed(value) or structured(value) is not None
 
 
 def _text_of(name: object) -> str:

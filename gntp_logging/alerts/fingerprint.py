@@ -29,7 +29,15 @@ from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from .application import Place
 from .holes import CUT, MAX_RESULT, MAX_TEXT, with_holes
-from .tracebacks import FormattedError, parse_traceback, type_name, up_to_a_blank_line
+from .tracebacks import (
+    FormattedError,
+    parse_traceback,
+    read_cause,
+    read_context,
+    read_suppress_context,
+    type_name,
+    up_to_a_blank_line,
+)
 from .values import described, shown
 
 RULES: Final = 1
@@ -118,7 +126,7 @@ def fingerprint_call(record: logging.LogRecord, level: int, logger: str, message
     """
     template, path, function = record.msg, record.pathname, record.funcName
     if type(path) is not str or type(function) is not str:  # records are made by anybody; this must be hashable
-        path, function = str(path), str(function or "")
+        path, function = shown(path) or "", shown(function) or ""
     if not record.args or type(template) is not str:
         if issubclass(type(template), dict) and "event" not in (
             keys := dict.keys(cast("dict[object, object]", template))
@@ -231,16 +239,21 @@ def _message(value: BaseException) -> str:
     """Return what an exception says, as far as it is found again where it was formatted."""
     try:
         # What str() adds to a SyntaxError, its file and line, tracebacks print elsewhere.
-        text = str(value.msg if isinstance(value, SyntaxError) else value)
+        said = _SYNTAX_ERRORS.__get__(value) if issubclass(type(value), SyntaxError) else value
+        text = str.__str__(str(said))  # of a string's own type, too, only what it holds
     except Exception:  # noqa: BLE001 - exceptions with hostile attributes exist
         text = "<exception str() failed>"
     return _cut(up_to_a_blank_line(text) if "\n" in text else text)
 
 
+_SYNTAX_ERRORS: Final = SyntaxError.__dict__["msg"]
+
+
 def before_of(value: BaseException) -> BaseException | None:
     """Return what an exception was raised from, or while what was handled."""
-    is_told = value.__cause__ is not None or value.__suppress_context__
-    before = value.__cause__ if is_told else value.__context__
+    before: BaseException | None = read_cause(value)
+    if before is None and not read_suppress_context(value):
+        before = read_context(value)
     return None if before is value else before  # its own cause is printed once
 
 
@@ -324,8 +337,8 @@ _GROUP: Final = getattr(builtins, "BaseExceptionGroup", None)
 
 def _members(value: BaseException) -> Sequence[BaseException]:
     # Python 3.10 has a package for them, which its users have imported.
-    group: Any = _GROUP or getattr(sys.modules.get("exceptiongroup"), "BaseExceptionGroup", ())
-    return value.exceptions if isinstance(value, group) else ()
+    group: Any = _GROUP or getattr(sys.modules.get("exceptiongroup"), "BaseExceptionGroup", None)
+    return group.__dict__["exceptions"].__get__(value) if group and issubclass(type(value), group) else ()
 
 
 # -- On the worker's side --------------------------------------------------------------------------

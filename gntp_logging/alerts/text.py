@@ -15,13 +15,28 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Final, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, cast
 
 from . import fingerprint
 from .application import Place
 from .clean import clean
-from .tracebacks import FormattedError, Frame, before_traceback, type_name
+from .tracebacks import (
+    FormattedError,
+    Frame,
+    before_traceback,
+    is_printed,
+    never_raised,
+    parse_traceback,
+    read_attributes,
+    read_cause,
+    read_traceback,
+    structured,
+    type_name,
+)
 from .values import shown, shown_items
+
+if TYPE_CHECKING:
+    import json
 
 MAX_TITLE: Final = 120
 """Characters: four lines of a toast, which is still a title."""
@@ -261,7 +276,7 @@ def frames_of(traceback: TracebackType | None) -> list[Frame]:
             code = traceback.tb_frame.f_code
             frames.append((code.co_filename, traceback.tb_lineno, code.co_name))
             traceback = traceback.tb_next
-    except AttributeError:  # Celery's looks like a traceback, but others have anything there
+    except Exception:  # noqa: BLE001 - Celery's looks like a traceback, but others have anything there
         return []
     return frames
 
@@ -285,15 +300,16 @@ def draft_of_exceptions(value: BaseException, leaves: Sequence[BaseException], p
 
     Args:
         value: The exception.
-        leaves: What it holds, as far as it was looked at.
+        leaves: What it holds, as far as it was looked at. Of one alone the cause is told, if the group has none.
         place: Where it happened, or the first that it holds.
         max_text: As for :func:`draft_of_exception`.
     """
     shown = tuple(_line_of(leaf)[:MAX_RAW_LINE] for leaf in leaves[:_MAX_LEAVES])
     more = fingerprint.count_leaves(value) - len(shown)
-    return draft_of_exception(type(value), value, place, max_text)._replace(
-        leaves=Leaves(shown, more), causes=causes_of(value)
-    )
+    causes = causes_of(value)
+    if len(leaves) == 1 and not causes.links:  # as of a TaskGroup of which one task has failed
+        causes = causes_of(leaves[0])
+    return draft_of_exception(type(value), value, place, max_text)._replace(leaves=Leaves(shown, more), causes=causes)
 
 
 def draft_of_formatted(error: FormattedError, place: Place, max_text: int) -> Draft:
@@ -306,17 +322,17 @@ def draft_of_formatted(error: FormattedError, place: Place, max_text: int) -> Dr
     """
     leaves = fingerprint.formatted_leaves_of(error)
     shown = tuple(leaf.line[:MAX_RAW_LINE] for leaf in leaves[:_MAX_LEAVES])
+    more = fingerprint.count_formatted_leaves(error) - len(shown)
+    causes = _formatted_causes_of(leaves[0] if len(leaves) == 1 and error.before is None else error)
+    return Draft(raw(error.line, max_text), Leaves(shown, more), frames_to_show(place), causes)
+
+
+def _formatted_causes_of(error: FormattedError) -> Causes:
     links = []
-    link = error
-    while link.before is not None:
-        links.append(("caused by" if link.is_caused else "while handling", link.before))
-        link = link.before
-    return Draft(
-        raw(error.line, max_text),
-        Leaves(shown, fingerprint.count_formatted_leaves(error) - len(shown)),
-        frames_to_show(place),
-        _ends(links, lambda error: error.line),
-    )
+    while error.before is not None:
+        links.append(("caused by" if error.is_caused else "while handling", error.before))
+        error = error.before
+    return _ends(links, lambda error: error.line)
 
 
 def _height(*texts: str) -> int:
@@ -336,26 +352,59 @@ def exc_info(record: logging.LogRecord) -> _ExcInfo | None:
         found = record.msg.get("exc_info")
     if found is True:
         found = sys.exc_info()
-    if type(found) is tuple and len(found) == 3 and type(found[1]) is found[0] and isinstance(found[1], BaseException):
-        return found  # as logging makes it
     if issubclass(type(found), BaseException):
-        found = (type(found), found, found.__traceback__)  # type: ignore[attr-defined]
+        return exc_info_of(cast("BaseException", found))
     if type(found) is not tuple or len(found) != 3:
         return None
     kind, value, traceback = found
-    if not issubclass(type(kind), type) or not issubclass(kind, BaseException):
-        return None
-    return (
-        kind,
-        value if issubclass(type(value), BaseException) else None,
-        traceback,
-    )
+    if issubclass(type(value), BaseException):  # whatever type stands beside it: Python does not look there either
+        return type(value), value, traceback
+    return (kind, None, traceback) if issubclass(type(kind), type) and issubclass(kind, BaseException) else None
+
+
+def exc_info_of(error: BaseException) -> _ExcInfo:
+    """Return what ``sys.exc_info`` says while an exception is handled."""
+    return type(error), error, read_traceback(error)
 
 
 def printed(record: logging.LogRecord, event: Mapping[object, object]) -> tuple[str, str]:
     """Return the exception and the stack that a record, or the event of structlog in it, has as texts."""
     exc_text, stack = record.exc_text or event.get("exception"), record.stack_info or event.get("stack")
-    return exc_text if type(exc_text) is str else "", stack if type(stack) is str else ""
+    added, added_stack = (record.__dict__.get(name) for name in ("exception", "stack"))
+    if not exc_text and is_printed(added):
+        exc_text = added
+    if not stack and is_printed(added_stack):
+        stack = added_stack
+    if type(exc_text) is not str or exc_text == _NO_EXCEPTION:
+        exc_text = ""
+    return exc_text, stack if type(stack) is str else ""
+
+
+_NO_EXCEPTION: Final = "NoneType: None"
+"""What formatters write of ``exc_info=True`` where no exception is handled."""
+
+
+def without_no_exception(text: str) -> str:
+    """Return a message without the line that says that there was no exception."""
+    return text.rstrip("\n").removesuffix(f"\n{_NO_EXCEPTION}")
+
+
+def printed_error(
+    record: logging.LogRecord, event: Mapping[object, object], said: str, exc_text: str
+) -> tuple[str, FormattedError] | None:
+    """Return message and exception of a record whose exception was made a text, or lists and dictionaries.
+
+    Args:
+        record: The record.
+        event: The event of structlog in it, or an empty one.
+        said: The message, with which the exception may be printed.
+        exc_text: The exception where it stands apart.
+    """
+    found = parse_traceback(f"{said}\n{exc_text}" if exc_text else said)
+    if found is None:
+        error = never_raised(exc_text) or structured(event.get("exception") or record.__dict__.get("exception"))
+        found = (said, error) if error else None
+    return found
 
 
 def message(record: logging.LogRecord) -> str:
@@ -392,10 +441,11 @@ _EXCEPTIONS: Final = frozenset(("exc_info", "exception", "stack_info", "stack"))
 _EXCEPTIONS_AND_EVENT: Final = _EXCEPTIONS | {"event"}
 
 
-def json_event(text: str, names: Sequence[str] = ("event",)) -> dict[object, object] | None:
+def json_event(text: str, names: Sequence[str] = ("event",)) -> tuple[dict[object, object], str] | None:
     """Return the event that structlog's JSONRenderer, or another, has written as the message, as a dictionary.
 
-    Without level, logger and time, which the record has. None if the text is something else.
+    Without level, logger and time, which the record has; and the lines behind it, where QueueHandler has put the
+    exception. None if the text is something else.
 
     Args:
         text: Any text.
@@ -403,17 +453,22 @@ def json_event(text: str, names: Sequence[str] = ("event",)) -> dict[object, obj
     """
     if len(text) > _LEAST_RAW or not any(f'"{name}"' in text for name in names):
         return None
-    import json  # what has written the text has loaded it
-
     try:
-        found = json.loads(text)
+        found, end = _decoder().raw_decode(text)
     except (ValueError, RecursionError):  # thousands of digits, or of brackets
         return None
     said = next((name for name in names if name in found), None) if type(found) is dict else None
-    if said is None:
+    if said is None or text[end:].lstrip(" \t\r")[:1] not in ("", "\n"):
         return None
     event = {"event": found.pop(said)}
-    return event | {name: value for name, value in found.items() if name not in _OF_RECORD}
+    return event | {name: value for name, value in found.items() if name not in _OF_RECORD}, text[end:].strip()
+
+
+@functools.lru_cache(maxsize=1)
+def _decoder() -> json.JSONDecoder:
+    import json  # what has written the text has loaded it
+
+    return json.JSONDecoder()
 
 
 _OF_RECORD: Final = frozenset(("level", "logger", "timestamp"))
@@ -435,12 +490,12 @@ def exception_line(exc_type: type[BaseException], value: BaseException | None) -
     if value is None:
         return type_name(exc_type)
     try:
-        said = str(value)
+        said = str.__str__(str(value))  # of a string's own type, too, only what it holds
     except Exception:  # noqa: BLE001 - exceptions with hostile attributes exist
         said = "<exception str() failed>"
-    notes = value.__dict__.get("__notes__")
+    notes = read_attributes(value).get("__notes__")
     lines = [f"{type_name(exc_type)}: {said}" if said else type_name(exc_type)]
-    if type(notes) is list:
+    if type(notes) in (list, tuple):
         lines += (note for note in notes if type(note) is str)
     return "\n".join(lines).strip()
 
@@ -492,7 +547,7 @@ def causes_of(value: BaseException) -> Causes:
     links: list[tuple[str, BaseException]] = []
     seen = {id(value)}  # a chain may be a circle
     while (before := fingerprint.before_of(value)) is not None and id(before) not in seen:
-        links.append(("while handling" if value.__cause__ is None else "caused by", before))
+        links.append(("while handling" if read_cause(value) is None else "caused by", before))
         seen.add(id(before))
         value = before
     return _ends(links, _line_of)
@@ -523,9 +578,10 @@ def formatted(record: logging.LogRecord, formatter: logging.Formatter) -> str | 
         bare.msg = cast("str", {name: value for name, value in bare.msg.items() if name not in _EXCEPTIONS})
     try:
         text = formatter.format(bare)
-        event = json_event(text, ("event", "message")) if text[:1] == "{" else None
-        if event is None:
+        found = json_event(text, ("event", "message")) if text[:1] == "{" else None
+        if found is None:
             return before_traceback(text)
+        event, _ = found
         # What the record has is shown in its place.
         return text_of_event(record, {name: value for name, value in event.items() if name not in bare.__dict__})
     except Exception:  # noqa: BLE001 - see message()

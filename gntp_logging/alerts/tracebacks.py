@@ -20,8 +20,8 @@ Pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NamedTuple, TypeVar
 
 Frame = tuple[str, int, str]
 """Path, line and function."""
@@ -39,6 +39,9 @@ _FRAME: Final = re.compile(
     r"|^ *\[Previous line repeated (\d{1,18})\d* more times?\]$",
     re.MULTILINE,
 )
+_SYNTAX_ERROR: Final = re.compile(r'^ *File "([^"\n]+)", line (\d{1,18})$', re.MULTILINE)
+"""Where a SyntaxError is; the code stands in the lines below."""
+_FOLDERS: Final = re.compile(r".*[/\\]", re.DOTALL)
 _MAX_REPEATED: Final = 100_000
 """Frames of a recursion that are counted; a text may claim any number."""
 _NOT_INDENTED: Final = re.compile(r"^\S", re.MULTILINE)
@@ -64,12 +67,13 @@ class FormattedError(NamedTuple):
 
     Attributes:
         name: The exception's type, with its module.
-        line: ``Type: message``.
+        line: ``Type: message``, of a SyntaxError with its place, as ``str`` has it.
         frames: Path, line and function of each frame, the outermost first.
         before: What was raised before it; None when nothing was.
         is_caused: Whether it was raised from what was before, and not while that was handled.
         members: What a group holds, as far as it was printed.
         unprinted: How many more it holds.
+        place: Where a SyntaxError is: `` (plugin.py, line 1)``.
     """
 
     name: str
@@ -79,17 +83,36 @@ class FormattedError(NamedTuple):
     is_caused: bool = False
     members: tuple[FormattedError, ...] = ()
     unprinted: int = 0
+    place: str = ""
 
     @property
     def message(self) -> str:
-        """What the exception says, without its type."""
-        return self.line[len(self.name) + 1 :].removeprefix(" ")
+        """What the exception says, without its type and its place."""
+        return self.line[len(self.name) + 1 :].removeprefix(" ").replace(self.place, "", 1)
+
+
+_qualname: Final = type.__dict__["__qualname__"].__get__
+_module: Final = type.__dict__["__module__"].__get__
+
+
+def _reader(name: str) -> Callable[[BaseException], Any]:  # of each name another type
+    getter: Callable[[BaseException], Any] = BaseException.__dict__[name].__get__
+    return getter
+
+
+# What Python itself keeps with an exception: no code of its class runs.
+read_cause: Final = _reader("__cause__")
+read_context: Final = _reader("__context__")
+read_suppress_context: Final = _reader("__suppress_context__")
+read_traceback: Final = _reader("__traceback__")
+read_attributes: Final = _reader("__dict__")
 
 
 def type_name(exc_type: type[BaseException]) -> str:
-    """Return a type's name as tracebacks print it."""
-    module = exc_type.__module__
-    return exc_type.__qualname__ if module in ("builtins", "__main__") else f"{module}.{exc_type.__qualname__}"
+    """Return a type's name as tracebacks print it; no metaclass is asked."""
+    name: str = _qualname(exc_type)
+    module = _module(exc_type)
+    return name if module in ("builtins", "__main__") or type(module) is not str else f"{module}.{name}"
 
 
 def frames_in(text: str) -> tuple[Frame, ...]:
@@ -106,6 +129,54 @@ def frames_in(text: str) -> tuple[Frame, ...]:
     return tuple(frames)
 
 
+def is_printed(value: object) -> bool:
+    """Tell whether a value is the text of an exception or of a stack, as structlog adds one to a record."""
+    return type(value) is str and (TRACEBACK in value or value.startswith(_STACK))
+
+
+def structured(value: object, depth: int = 0) -> FormattedError | None:
+    """Return the exception that structlog's ``dict_tracebacks`` has taken apart; None if a value is something else.
+
+    Args:
+        value: A list with a dictionary for each exception of a chain, the last one first.
+        depth: How many groups it stands in.
+    """
+    last: FormattedError | None = None
+    is_caused = False
+    try:
+        for found in (_checked(one, dict) for one in _checked(value, list)[::-1]):
+            name, said = (_checked(found[key], str) for key in ("exc_type", "exc_value"))
+            notes = (_checked(note, str) for note in _checked(found.get("exc_notes", []), list))
+            frames = tuple(
+                (_checked(at["filename"], str), min(_checked(at["lineno"], int), _MAX_LINE), _checked(at["name"], str))
+                for at in (_checked(frame, dict) for frame in _checked(found["frames"], list))
+            )
+            # A list may hold itself, and more than once.
+            members = _checked(found.get("exceptions", []), list)[:_MAX_MEMBERS] if depth < _MAX_STRUCTURED else []
+            errors = tuple(filter(None, (structured(member, depth + 1) for member in members)))
+            line = "\n".join((f"{name}: {said}" if said else name, *notes))
+            last = FormattedError(name, line, frames, last, is_caused, errors)
+            is_caused = found["is_cause"] is True
+    except (TypeError, KeyError):
+        return None
+    return last
+
+
+_MAX_LINE: Final = 10**18
+"""Python refuses to print numbers of thousands of digits."""
+_MAX_STRUCTURED: Final = 3
+_MAX_MEMBERS: Final = 15
+"""Groups in groups, and members of one, that are looked at: as many members as Python prints."""
+
+_Kind = TypeVar("_Kind")
+
+
+def _checked(value: object, kind: type[_Kind]) -> _Kind:
+    if type(value) is not kind:
+        raise TypeError
+    return value
+
+
 def without_stack(text: str) -> tuple[str, str]:
     """Split a text into what was said and where: the stack that logging prints behind it, empty where there is none."""
     said, sign, stack = text.rpartition(_STACK)
@@ -116,7 +187,7 @@ def before_traceback(text: str) -> str:
     """Return what was said before a traceback, or the whole text."""
     said, sign, _ = text.partition(TRACEBACK)
     begin = _GROUP.search(said) if sign else None
-    return said[: begin.start()] if begin else said
+    return _closed(said[: begin.start()] if begin else said) if sign else said
 
 
 def parse_traceback(text: str) -> tuple[str, FormattedError] | None:
@@ -130,15 +201,36 @@ def parse_traceback(text: str) -> tuple[str, FormattedError] | None:
     """
     said, sign, _ = text.partition(TRACEBACK)
     if not sign:
-        return None
+        group = _NEVER_RAISED_GROUP.search(text) if _MEMBERS in text else None
+        error = _tree(text[group.start() :].split("\n")).error() if group else None
+        return (text[: group.start()], error) if group and error else None
     error = _tree(text.split("\n")).error() if _MEMBERS in text else _last_of(text, None)
     if error is None:
         return None
     begin = _GROUP.search(said) if _MEMBERS in text else _NEVER_RAISED.search(said)
-    return (said[: begin.start()] if begin else said), error
+    return _closed(said[: begin.start()] if begin else said), error
+
+
+def never_raised(text: str) -> FormattedError | None:
+    """Return the exception that a text is if it was printed without a traceback."""
+    found = _NEVER_RAISED_MEMBER.match(text)
+    return FormattedError(found[0].rstrip(":"), text) if found else None
+
+
+def _closed(said: str) -> str:
+    """Return a message without the name of a value, the exception, that has begun at its end."""
+    return _OPENED.sub("", said)
+
+
+_OPENED: Final = re.compile(r"""[ ,]{0,2}"?\b(?:exception|exc_info)"?[ ]?[=:][ ]?["']\Z""")
+"""``exception='`` of structlog's renderers."""
 
 
 _GROUP: Final = re.compile(r"^ *(?:\|.*|\+ Exception Group )$", re.MULTILINE)
+_NEVER_RAISED_GROUP: Final = re.compile(
+    rf"^  \| {_TYPE}: .*\n(?:  \|.*\n){{0,20}}  {re.escape(_MEMBERS)} 1 -", re.MULTILINE
+)
+"""A group without a traceback, behind which none may follow. Of its message twenty lines at most, as above."""
 
 
 def _last_of(text: str, before: FormattedError | None) -> FormattedError | None:
@@ -151,9 +243,13 @@ def _last_of(text: str, before: FormattedError | None) -> FormattedError | None:
             last = FormattedError(found[1], found[0].rstrip("\n"), before=last, is_caused=caused)
         error = _parsed(traceback)
         if error is not None:
-            last = error._replace(before=last, is_caused=_says_caused(link))
+            # Without a sentence between them it is the same once more: a renderer and QueueHandler have printed it.
+            last = error._replace(before=last if _LINK.search(link) else None, is_caused=_says_caused(link))
         link = traceback
     return last
+
+
+_LINK: Final = re.compile("direct cause|During handling")
 
 
 def _says_caused(text: str) -> bool:
@@ -168,7 +264,13 @@ def _parsed(text: str) -> FormattedError | None:
     if begin is None:
         return None
     line = up_to_a_blank_line(text[begin.start() :])
-    return FormattedError(line.partition(":")[0], line, frames_in(text[:end]))
+    name, frames = line.partition(":")[0], frames_in(text[:end])
+    found = _SYNTAX_ERROR.search(text, end, begin.start())
+    if found is None:
+        return FormattedError(name, line, frames)
+    place = f" ({_FOLDERS.sub('', found[1])}, line {found[2]})"
+    first, sign, rest = line.partition("\n")
+    return FormattedError(name, f"{first}{place}{sign}{rest}", frames, place=place)
 
 
 def up_to_a_blank_line(text: str) -> str:

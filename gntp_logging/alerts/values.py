@@ -68,8 +68,17 @@ def _plain(value: Any, kind: type) -> str | None:
         return _integer(value)
     if issubclass(kind, float):
         return float.__repr__(value)
-    if kind is dt.datetime or kind is dt.time:
-        return _moment(value)
+    if issubclass(kind, dt.datetime):
+        return _moment(value, dt.datetime)
+    if issubclass(kind, dt.time):
+        return _moment(value, dt.time)
+    if issubclass(kind, dt.date):
+        return dt.date.isoformat(value)
+    if issubclass(kind, dt.timedelta):
+        return dt.timedelta.__str__(value)
+    decimal: Any = getattr(sys.modules.get("decimal"), "Decimal", None)
+    if decimal is not None and issubclass(kind, decimal):
+        return str(decimal.__str__(value))
     # Compared by identity: a type may be the instance of one that has its own __eq__ and __hash__.
     return str(value) if any(kind is known for known in _types(tuple(map(sys.modules.get, _MODULES)))) else None
 
@@ -91,17 +100,20 @@ def _member(value: enum.Enum, kind: type) -> str | None:
     return name if type(name) is str else shown(attributes.get("_value_"))
 
 
-def _moment(value: Any) -> str:
+def _moment(value: Any, base: Any) -> str:  # a type whose constructor takes what its attributes hold
     """Return a date with a time, or a time; without its zone where that is of a foreign type."""
-    zone = value.tzinfo
+    held = {name: getattr(base, name).__get__(value) for name in _OF_MOMENT if hasattr(base, name)}
     zones = (type(None), dt.timezone, getattr(sys.modules.get("zoneinfo"), "ZoneInfo", None))
-    return str(value if type(zone) in zones else value.replace(tzinfo=None))
+    if not any(type(held["tzinfo"]) is zone for zone in zones):
+        held["tzinfo"] = None
+    return str(base(**held))
+
+
+_OF_MOMENT: Final = ("year", "month", "day", "hour", "minute", "second", "microsecond", "tzinfo", "fold")
 
 
 _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
-    "datetime": ("date", "timedelta"),
     "uuid": ("UUID",),
-    "decimal": ("Decimal",),
     "pathlib": ("PurePosixPath", "PureWindowsPath", "PosixPath", "WindowsPath"),
     "ipaddress": (
         "IPv4Address", "IPv6Address", "IPv4Network", "IPv6Network", "IPv4Interface", "IPv6Interface",

@@ -51,8 +51,41 @@ FORGOTTEN_AFTER: Final = 7 * 86_400.0
 BATCH: Final = 500
 """Alerts that are written in one transaction: other processes wait for its end."""
 
+FORK_WAITS: Final = 1.0
+"""Seconds for which a fork waits until no thread of this process is inside SQLite."""
+
 _named: Final[set[tuple[str, Addressee]]] = set()
 """What this process has named on stderr already, as waiting for nobody."""
+
+
+class _SQLite:
+    """Whether SQLite may be used: a child that is forked while a thread is inside it finds its locks taken, for ever.
+
+    Attributes:
+        turn: Held by whoever is inside.
+        is_usable: Whether this process was forked while nobody was inside.
+    """
+
+    def __init__(self) -> None:
+        self.turn = threading.RLock()
+        self.is_usable = True
+        self._is_held = False
+
+    def before_fork(self) -> None:
+        self._is_held = self.turn.acquire(timeout=FORK_WAITS)
+
+    def in_parent(self) -> None:
+        if self._is_held:
+            self.turn.release()
+
+    def in_child(self) -> None:
+        self.is_usable = self._is_held
+        self.turn = threading.RLock()
+
+
+_sqlite: Final = _SQLite()
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(before=_sqlite.before_fork, after_in_parent=_sqlite.in_parent, after_in_child=_sqlite.in_child)
 
 
 @dataclass(frozen=True)
@@ -204,12 +237,13 @@ class Spool:
         while self._life is life:
             requests = [self._requests.popleft() for _ in range(len(self._requests))]
             is_last = any(request.is_last for request in requests)
-            with self._turn:
+            with self._turn, _sqlite.turn:
                 file = self._look(file, everything=bool(requests), is_last=is_last)
-            if is_last and self._life is life:
-                self._life = None
+                if is_last and self._life is life:
+                    self._life = None
+                if self._life is not life:
+                    _close(file)
             if self._life is not life:
-                _close(file)
                 requests += self._requests
             for request in requests:
                 request.release(settled=True)
@@ -217,7 +251,8 @@ class Spool:
                 self._wake.acquire(timeout=max(0.0, self._take_over_at - time.monotonic()))
             if self._life is life and not self._requests:
                 self._hurry.acquire(timeout=LOOK_EVERY)
-        _close(file)
+        with _sqlite.turn:
+            _close(file)
 
     def _look_here(self, deadline: float, *, is_last: bool) -> None:
         """Look once, on the calling thread."""
@@ -225,7 +260,8 @@ class Spool:
         if left <= 0 or not self._turn.acquire(timeout=left):
             return
         try:
-            _close(self._look(None, everything=True, is_last=is_last, patience=left))
+            with _sqlite.turn:
+                _close(self._look(None, everything=True, is_last=is_last, patience=left))
         finally:
             self._turn.release()
 
@@ -276,6 +312,8 @@ class Spool:
         return file
 
     def _open(self, patience: float) -> SpoolFile:
+        if not _sqlite.is_usable:
+            raise SpoolError("this process was forked while its parent was writing")
         file = SpoolFile(self.settings.path, patience=patience)
         if self._lock is None:
             try:

@@ -262,6 +262,76 @@ def test_an_exception_is_found_in_whatever_form(info: Any) -> None:
     assert whole(alert(record("it broke", exc_info=info))) == "ValueError: no\nit broke"
 
 
+def test_an_exception_has_its_own_type_whatever_type_stands_beside_it() -> None:
+    """As Python prints it."""
+    assert alert(record(exc_info=(Exception, KeyError("total"), None))).title == "KeyError: 'total'"
+
+
+class Closed(Exception):
+    """Refuses every attribute."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise ZeroDivisionError(name)
+
+
+class Nameless(type):
+    """A metaclass that refuses what names a class."""
+
+    def __getattribute__(cls, name: str) -> Any:
+        if name in ("__module__", "__name__", "__qualname__"):
+            raise ZeroDivisionError(name)
+        return super().__getattribute__(name)
+
+
+class OfNameless(Exception, metaclass=Nameless):
+    """Has no name that may be asked for."""
+
+
+class Posing:
+    """Refuses to say what it is."""
+
+    @property  # type: ignore[misc]  # the point
+    def __class__(self) -> type:
+        raise ZeroDivisionError
+
+    def __bool__(self) -> bool:
+        raise ZeroDivisionError
+
+
+class Text(str):
+    """Says something else than it holds."""
+
+    __slots__ = ()
+
+    def __format__(self, _: str) -> str:
+        return "something else"
+
+
+class Formatted(Exception):
+    """Returns a text of its own type."""
+
+    def __str__(self) -> str:
+        return Text("no")
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [(Closed("no"), "Closed: no"), (OfNameless("no"), "OfNameless: no"), (Formatted(), "Formatted: no")],
+    ids=["attributes", "metaclass", "text"],
+)
+def test_of_an_exceptions_class_no_code_runs_but_what_makes_its_text(error: BaseException, line: str) -> None:
+    """So none can cost its record the exception."""
+    made = alert(record("it broke", exc_info=(type(error), error, None)))
+    assert whole(made) == f"{__name__}.{line}\nit broke"
+    assert alert(record(error)).title == f"{__name__}.{line}"
+
+
+@pytest.mark.parametrize("name", ["title", "event", "icon", "sticky", "url", "key"])
+def test_no_override_is_asked_what_it_is(name: str) -> None:
+    """A value of a foreign type is only named."""
+    assert alert(record(gntp={name: Posing()})).text.endswith("not <Posing>)")
+
+
 def test_true_means_the_exception_that_is_being_handled() -> None:
     """As in a logging call."""
     try:
@@ -435,7 +505,7 @@ def test_a_title_may_be_a_function() -> None:
     assert made(title=lambda made_of: f"{made_of.name}\nis broken").title == "shop.orders is broken"
 
 
-@pytest.mark.parametrize("title", [Template("{nothing}"), lambda _record: " ", Template(" \n ")])
+@pytest.mark.parametrize("title", [Template("{nothing}"), lambda _: " ", Template(" \n "), lambda _: None])
 def test_a_title_is_never_empty(title: Any) -> None:
     """What happened stands in for it."""
     assert made(title=title).title == "order 7"

@@ -169,14 +169,16 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "shopcli").write_text(SCRIPT, "utf-8")
     (tmp_path / "bin" / "own").write_text(ASK, "utf-8")
+    (tmp_path / "shopcli").symlink_to(tmp_path / "bin" / "shopcli")
     return tmp_path
 
 
 @pytest.mark.program
 def test_the_entry_point_is_found(folder: Path) -> None:
-    """Of a package, of a launcher; a script has none."""
+    """Of a package, of a launcher, of a link to one, as pipx and uv make them; a script has none."""
     assert started("-m", "shop", folder=folder) == f"('{folder}/shop/__main__.py', 'shop', False)\n"
     assert started(f"{folder}/bin/shopcli", folder=folder) == f"('{folder}/bin/shopcli', 'shop', True)\n"
+    assert started(f"{folder}/shopcli", folder=folder) == f"('{folder}/shopcli', 'shop', True)\n"
     assert started(f"{folder}/bin/own", folder=folder) == f"('{folder}/bin/own', '', False)\n"
     assert started("-c", ASK, folder=folder) == "('', '', False)\n"
 

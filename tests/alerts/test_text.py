@@ -15,6 +15,7 @@ from collections import OrderedDict
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -227,6 +228,91 @@ def test_what_queue_handler_makes_of_an_exception_is_shown_like_the_exception() 
     assert indirect.fingerprint == direct.fingerprint
 
 
+def test_where_a_syntax_error_is_is_told_from_the_formatted_text() -> None:
+    """Its file and its line, as of the exception itself, with the same fingerprint."""
+
+    def compiled() -> Any:
+        try:
+            compile("total = (1,", "/srv/plugin.py", "exec")
+        except SyntaxError:
+            return sys.exc_info()
+
+    record = broken(compiled())
+    assert whole(alert(queued(record))) == whole(alert(record))
+    assert alert(queued(record)).fingerprint == alert(record).fingerprint
+    assert alert(record).title.endswith("(plugin.py, line 1)")
+
+
+def test_an_exception_without_a_traceback_that_stands_apart_is_told() -> None:
+    """As SocketHandler sends it."""
+    record = broken(None)
+    record.exc_text = "ValueError: no\nreally"
+    assert whole(alert(record)) == "ValueError: no\nreally\ncannot pay"
+
+
+@pytest.mark.parametrize("form", ["apart", "queued"])
+def test_that_there_was_no_exception_is_not_said(form: str) -> None:
+    """Formatters write a line about it where exception() is called outside of an except."""
+    record = broken((None, None, None))
+    logging.Formatter().format(record)
+    assert whole(alert(record if form == "apart" else queued(record))) == "cannot pay"
+
+
+def test_colours_hide_no_traceback() -> None:
+    """A message in colour, with the exception behind it."""
+    record = broken(failure())
+    coloured = queued(record)
+    coloured.msg = "\x1b[31m" + coloured.msg.replace("\n", "\x1b[0m\n\x1b[31m")
+    assert whole(alert(coloured)) == whole(alert(record))
+
+
+def test_a_json_object_is_read_where_the_exception_stands_behind_it() -> None:
+    """QueueHandler appends it to what JSONRenderer has written."""
+    info = failure()
+    printed = "".join(traceback.format_exception(*info)).rstrip()
+    record = broken(info, json.dumps({"event": "cannot pay", "order": 1, "exception": printed}))
+    assert whole(alert(queued(record))) == whole(alert(record))
+    assert "\ncannot pay\norder: 1\n" in whole(alert(record))
+
+
+def test_what_structlog_adds_to_a_record_is_shown_as_exception_and_stack() -> None:
+    """By format_exc_info and StackInfoRenderer before render_to_log_kwargs: no values. A user's own are."""
+    info = failure()
+    record = broken(None)
+    record.exception = "".join(traceback.format_exception(*info)).rstrip()
+    assert whole(alert(record)) == whole(alert(broken(info)))
+    assert dict(alert(record).context).keys() == {"machine"}
+    record = broken(None)
+    record.stack = 'Stack (most recent call last):\n  File "/srv/shop/pay.py", line 7, in pay\n    log()'
+    assert whole(alert(record)) == "cannot pay\nshop/pay.py:7 in pay"
+    assert dict(alert(record).context).keys() == {"machine"}
+    record = broken(None)
+    record.stack = "production"
+    assert (whole(alert(record)), dict(alert(record).context)["stack"]) == ("cannot pay", "production")
+
+
+@pytest.mark.parametrize("form", ["json", "attribute", "event"])
+def test_an_exception_that_structlog_has_taken_apart_is_shown(form: str) -> None:
+    """By dict_tracebacks: with its frames and its cause."""
+    parts = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)(failure())
+    said = {"event": "cannot pay", "exception": parts}
+    messages: dict[str, Any] = {"json": json.dumps(said), "attribute": "cannot pay", "event": said}
+    record = broken(None, messages[form])
+    if form == "attribute":
+        record.exception = parts
+    if form == "event":
+        record._logger = None
+    assert whole(alert(record)) == whole(alert(broken(failure())))
+    assert "exception" not in dict(alert(record).context)
+
+
+def test_frames_that_only_the_message_has_are_shown() -> None:
+    """Loguru's own queue keeps the exception without its traceback, and prints it into the message before."""
+    info = failure()
+    record = broken((info[0], info[1], None), "cannot pay\n" + "".join(traceback.format_exception(*info)))
+    assert whole(alert(record)) == whole(alert(broken(info)))
+
+
 def test_a_context_of_exceptions_is_told_from_the_formatted_text() -> None:
     """While handling which other."""
 
@@ -356,6 +442,25 @@ def test_a_group_tells_what_it_holds() -> None:
     many = ExceptionGroup("some", [ExceptionGroup("inner", [refuse("a"), KeyError("b")]), *map(OSError, range(10_000))])
     lines = told(raised(many))
     assert lines[2:6] == ["ConnectionError: a", "KeyError: 'b'", "OSError: 0", "+9,999 more"]
+
+
+@needs_groups
+def test_of_one_member_alone_the_cause_is_told() -> None:
+    """As of a TaskGroup of which one task has failed; of several it would not be clear whose it is."""
+    member = failure()[1]
+    record = broken(raised(ExceptionGroup("unhandled errors", [member])))
+    assert whole(alert(record)).endswith("\ncaused by KeyError: 'total'")
+    assert whole(alert(queued(record))) == whole(alert(record))
+    assert "caused by" not in whole(alert(broken(raised(ExceptionGroup("two", [member, ValueError("b")])))))
+
+
+@needs_groups
+def test_a_group_that_was_never_raised_is_told_from_its_text() -> None:
+    """QueueHandler prints it without a traceback."""
+    group = ExceptionGroup("two", [ExceptionGroup("inner", [KeyError("a")]), ValueError("b")])
+    record = broken((type(group), group, None))
+    assert whole(alert(queued(record))) == whole(alert(record))
+    assert alert(queued(record)).fingerprint == alert(record).fingerprint
 
 
 @needs_groups

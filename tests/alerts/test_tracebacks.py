@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gntp_logging.alerts.tracebacks import FormattedError, parse_traceback
+from gntp_logging.alerts.tracebacks import FormattedError, parse_traceback, structured
 
 CHAIN = """\
 cannot pay
@@ -126,6 +126,50 @@ def test_a_group_that_was_never_raised_is_found_as_a_cause() -> None:
     assert said == "cannot pay\n"
     assert error.before is not None
     assert (error.before.name, len(error.before.members)) == ("ExceptionGroup", 3)
+
+
+def test_a_group_that_was_never_raised_is_found_alone() -> None:
+    """By its margin and its first member; what was said before it, though it looks like an exception, is not in it."""
+    said, error = found(
+        "Error: cannot pay\n  | G: two (1 sub-exception)\n  +-+---------------- 1 ----------------\n    | E: x"
+    )
+    assert said == "Error: cannot pay\n"
+    assert (error.line, [member.line for member in error.members]) == ("G: two (1 sub-exception)", ["E: x"])
+
+
+def test_an_exception_that_is_printed_twice_is_no_cause_of_itself() -> None:
+    """A renderer prints it into the message, and QueueHandler behind it."""
+    printed = CHAIN[CHAIN.rindex("Traceback") :]
+    _, error = found(f"cannot pay\n{printed}\n{printed}")
+    assert (error.line, error.before) == ("shop.errors.PayError: no", None)
+
+
+@pytest.mark.parametrize(
+    "said", ['event="not paid" exception="', "event='not paid' exception='", '{"event": "not paid", "exception": "']
+)
+def test_the_name_under_which_a_renderer_prints_an_exception_is_no_part_of_the_message(said: str) -> None:
+    """It would be torn off there."""
+    before, _ = found(f"{said}{CHAIN[CHAIN.rindex('Traceback') :]}")
+    assert (said.startswith(before), "paid" in before, "exception" in before) == (True, True, False)
+
+
+@pytest.mark.parametrize(
+    "value", [None, 5, "text", [], [1], [{}], {"exc_type": "E"}, [{"exc_type": "E", "exc_value": "", "frames": [{}]}]]
+)
+def test_what_is_no_exception_that_was_taken_apart_is_none(value: object) -> None:
+    """Of whatever type it is."""
+    assert structured(value) is None
+
+
+def test_a_group_that_was_taken_apart_and_holds_itself_is_looked_at_to_some_depth() -> None:
+    """A value of a record may be anything."""
+    circle: list[dict[str, object]] = [
+        {"exc_type": "G", "exc_value": "two", "exc_notes": ["now"], "frames": [], "is_cause": False}
+    ]
+    circle[0]["exceptions"] = [circle, circle]
+    error = structured(circle)
+    assert error is not None
+    assert (error.line, len(error.members)) == ("G: two\nnow", 2)
 
 
 @pytest.mark.parametrize(

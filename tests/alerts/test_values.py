@@ -110,7 +110,8 @@ def refuse(self: object, *_: object) -> Any:
 
 METHODS: dict[str, Any] = dict.fromkeys(
     ("__str__", "__repr__", "__format__", "__len__", "__iter__", "__getitem__", "__int__", "__index__", "__float__",
-     "__bool__", "__eq__", "__hash__", "items", "keys", "get", "isoformat", "utcoffset", "__fspath__", "__dir__"),
+     "__bool__", "__eq__", "__hash__", "items", "keys", "get", "isoformat", "utcoffset", "__fspath__", "__dir__",
+     "tzinfo", "year", "hour", "toordinal", "replace"),
     refuse,
 ) | {"__class__": property(refuse)}  # fmt: skip
 
@@ -119,8 +120,9 @@ METHODS: dict[str, Any] = dict.fromkeys(
 @pytest.mark.parametrize(
     ("base", "arguments", "text"),
     [
-        (object, (), None), (uuid.UUID, ("0" * 32,), None), (decimal.Decimal, ("1",), None),
-        (dt.date, (2026, 1, 1), None), (dt.datetime, (2026, 1, 1), None), (bytes, (b"x",), None),
+        (object, (), None), (uuid.UUID, ("0" * 32,), None), (bytes, (b"x",), None),
+        (decimal.Decimal, ("3.50",), "3.50"), (dt.date, (2026, 1, 1), "2026-01-01"), (dt.time, (4, 18), "04:18:00"),
+        (dt.datetime, (2026, 1, 1), "2026-01-01 00:00:00"), (dt.timedelta, (1,), "1 day, 0:00:00"),
         (str, ("x",), "x"), (int, (7,), "7"), (float, (0.5,), "0.5"),
         (list, ([1],), "[1]"), (tuple, ([1],), "(1)"), (dict, ({"a": 1},), "{'a': 1}"),
     ],
@@ -146,6 +148,8 @@ def test_a_foreign_time_zone_is_not_asked() -> None:
     moment = dt.datetime(2026, 11, 28, 4, tzinfo=dt.timezone.utc)
     assert shown(moment.replace(tzinfo=Zone())) == "2026-11-28 04:00:00"
     assert shown(moment.replace(tzinfo=zoneinfo.ZoneInfo("UTC"))) == "2026-11-28 04:00:00+00:00"
+    derived = type("Derived", (dt.datetime,), {"toordinal": refuse})(2026, 11, 28, tzinfo=zoneinfo.ZoneInfo("UTC"))
+    assert shown(derived) == "2026-11-28 00:00:00+00:00"
 
 
 def test_a_dictionary_that_changes_meanwhile_is_shown_as_far_as_it_was_read(monkeypatch: pytest.MonkeyPatch) -> None:

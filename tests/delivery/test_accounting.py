@@ -179,6 +179,7 @@ class HandlerMachine(RuleBasedStateMachine):
                 self.logger.error("the child's %d", number)
             delivered = self.handler.flush(PATIENCE) or not self.is_up
             stats = self.handler.stats()
+            self.handler.close()  # what it has just taken over from the spool arrives before it ends
             return delivered and stats.accepted - stats.restored == number
 
         if self.is_up:

@@ -7,6 +7,7 @@ import errno
 import logging
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 import gntp_logging.delivery.spool as module
 from gntp_logging import GNTPHandler
 from gntp_logging.delivery.spool import FORGOTTEN_AFTER
+from tests.delivery.test_fork import exit_code, in_child
 from tests.support import PATIENCE, free_port, running_receiver, wait_until
 
 Attach = Callable[..., GNTPHandler]
@@ -217,3 +219,62 @@ def test_a_handler_that_is_thrown_away_ends_its_spool(attach: Attach, logger: lo
         wait_until(lambda: [name for name in os.listdir(spool.parent) if name != spool.name] == [])
         if before:
             wait_until(lambda: len(os.listdir("/proc/self/fd")) <= len(before))
+
+
+# -- Forks ---------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def inside_sqlite() -> Iterator[threading.Event]:
+    """Let a thread be inside SQLite, until the event is set or the block ends."""
+    inside, leave = threading.Event(), threading.Event()
+
+    def work() -> None:
+        with module._sqlite.turn:
+            inside.set()
+            leave.wait(PATIENCE)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert inside.wait(PATIENCE)
+    try:
+        yield leave
+    finally:
+        leave.set()
+        thread.join()
+
+
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+forking_warns = pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
+
+
+@forks
+@forking_warns
+def test_a_fork_waits_until_nobody_is_inside_sqlite(attach: Attach, logger: logging.Logger, spool: Path) -> None:
+    """Else the child, which has SQLite's locks as they were, would wait for a thread that it does not have."""
+    attach(free_port())
+    with inside_sqlite() as leave:
+        timer = threading.Timer(0.05, leave.set)
+        timer.start()
+        assert exit_code(in_child(lambda: module._sqlite.is_usable and module._sqlite.turn.acquire(timeout=0))) == 0
+        timer.join()
+    assert module._sqlite.turn.acquire(timeout=PATIENCE)
+    module._sqlite.turn.release()
+
+
+@forks
+@forking_warns
+def test_a_child_of_a_write_without_end_goes_on_without_a_spool(
+    attach: Attach, logger: logging.Logger, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """And says so; neither the fork nor the child's alerts wait for the disk."""
+    monkeypatch.setattr(module, "FORK_WAITS", 0.01)
+    with running_receiver() as receiver, inside_sqlite():
+        handler = attach(receiver.port)
+
+        def work() -> bool:
+            logger.error("the child's")
+            return handler.flush(PATIENCE)
+
+        assert exit_code(in_child(work)) == 0
+        receiver.wait_for(1)

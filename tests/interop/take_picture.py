@@ -62,8 +62,11 @@ def _log_some_errors() -> None:
     assert callable(order)
     order(logger)
     assert handler.flush(PATIENCE)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(PATIENCE)  # the worker waits: gol would show another count as another toast
     for _ in range(1000):
         logger.error("Payment provider answered %d", 503)
+    sys.setswitchinterval(interval)
     handler.close()
 
 
@@ -71,7 +74,7 @@ def _stands_still(gol: Gol, path: Path, pictures: list[bytes]) -> bool:
     """Take one more picture, and tell whether the toasts have stopped sliding."""
     gol.picture(path, CROP)
     pictures.append(path.read_bytes())
-    return len(pictures) > 60 and len(set(pictures[-30:])) == 1
+    return len(pictures) > 30 and len(set(pictures[-10:])) == 1
 
 
 if __name__ == "__main__":
