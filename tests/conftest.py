@@ -25,7 +25,13 @@ settings.load_profile("all")
 
 Write = Callable[..., Path]
 
-MARKED_FOLDERS: Final = {"examples": "program", "interop": "peer", "programs": "program", "typed": "program"}
+MARKED_FOLDERS: Final = {
+    "examples": "program",
+    "interop": "peer",
+    "programs": "program",
+    "typed": "program",
+    "fleet": "peer",
+}
 """Folders all of whose tests have one marker."""
 
 
