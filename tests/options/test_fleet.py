@@ -144,6 +144,7 @@ except gntp_logging.OptionError as error:
 """
 
 
+@pytest.mark.program
 def test_redis_is_imported_where_there_is_a_broker_only() -> None:
     """Who has not installed it is told how."""
     program = subprocess.run([sys.executable, "-c", _WITHOUT_REDIS], capture_output=True, text=True, check=True)
