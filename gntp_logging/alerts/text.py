@@ -114,6 +114,13 @@ class Frames(NamedTuple):
     libraries: int = 0
 
 
+_REMOTE: Final = "RemoteTraceback"
+"""Ends the name of the cause by which a pool of processes hands over the traceback of the very same error."""
+
+_MAX_LINK: Final = 60
+"""Characters of a cause: two lines of a toast."""
+
+
 class Causes(NamedTuple):
     """What an exception was raised from, or while what was handled: the first link of that chain, and the last.
 
@@ -128,7 +135,7 @@ class Causes(NamedTuple):
     def line(self) -> str:
         """Return them in one line: ``caused by A (+1 between), caused by Z``; empty where there are none."""
         between = f" (+{self.between} between)" if self.between else ""
-        return f"{between}, ".join(f"{word} {one_line(line)}" for word, line in self.links)
+        return f"{between}, ".join(f"{word} {one_line(line, _MAX_LINK)}" for word, line in self.links)
 
 
 class Leaves(NamedTuple):
@@ -547,6 +554,8 @@ def causes_of(value: BaseException) -> Causes:
     links: list[tuple[str, BaseException]] = []
     seen = {id(value)}  # a chain may be a circle
     while (before := fingerprint.before_of(value)) is not None and id(before) not in seen:
+        if type_name(type(before)).endswith(_REMOTE):
+            break
         links.append(("while handling" if read_cause(value) is None else "caused by", before))
         seen.add(id(before))
         value = before
@@ -672,7 +681,7 @@ def joined(text: str) -> str:
     return " ".join(text[:MAX_RAW_LINE].split())
 
 
-def one_line(text: str) -> str:
-    """Put a text on one line, cut to a title's length."""
+def one_line(text: str, size: int = MAX_TITLE) -> str:
+    """Put a text on one line, cut to a title's length, or to so many characters."""
     line = " ".join(text[: 4 * MAX_TITLE].split())
-    return line if len(line) <= MAX_TITLE else line[: boundary(line, MAX_TITLE - 1)] + "…"
+    return line if len(line) <= size else line[: boundary(line, size - 1)] + "…"

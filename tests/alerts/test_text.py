@@ -392,6 +392,22 @@ def test_a_chain_is_told_by_its_first_and_its_last_link(count: int, said: str) -
     assert told(link(*(LookupError(str(number)) for number in range(count))))[-1] == said
 
 
+def test_a_long_cause_takes_two_lines_of_a_toast() -> None:
+    """What follows, the last line, would have no room otherwise."""
+    (cause,) = [line for line in told(link(ValueError("no"), LookupError("x" * 200))) if "caused" in line]
+    assert cause == f"caused by LookupError: {'x' * 46}…"
+
+
+def test_the_traceback_of_a_pool_of_processes_is_no_cause() -> None:
+    """It is that of the very same error."""
+
+    class _RemoteTraceback(Exception):
+        """As concurrent.futures has it."""
+
+    text = '\n"""\nTraceback (most recent call last):\n  File "a.py", line 1, in f\nValueError: no\n"""'
+    assert "caused" not in whole(alert(broken(link(ValueError("no"), _RemoteTraceback(text)))))
+
+
 def test_a_recursion_has_as_many_frames_as_it_was_deep() -> None:
     """Python prints three of them, and counts the others."""
 
