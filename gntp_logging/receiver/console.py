@@ -12,6 +12,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple, TextIO
 
+from .cuts import cut
+from .levels import level_name
 from .protocols import Notice
 from .registry import Toast
 from .terminal_text import cells, fitting, sanitize_for_terminal, wrap
@@ -47,8 +49,6 @@ _ASCII_FORMS: Final = str.maketrans(
     }
 )
 
-PRIORITY_NAMES: Final[Mapping[int, str]] = {-2: "very low", -1: "low", 0: "normal", 1: "high", 2: "emergency"}
-
 _BOLD: Final = "\x1b[1m"
 _DIM: Final = "\x1b[2m"
 _RESET: Final = "\x1b[0m"
@@ -56,9 +56,12 @@ _RESET: Final = "\x1b[0m"
 # Colours that every terminal has, and that are readable on a dark and on a light background.
 _COLOURS: Final[Mapping[int, str]] = {-2: _DIM, -1: "\x1b[36m", 0: "\x1b[33m", 1: "\x1b[31m", 2: "\x1b[1;35m"}
 
-_MAX_WIDTH: Final = 76
+_MAX_WIDTH: Final = 100
 _MIN_WIDTH: Final = 16
 """Columns of a box. A narrower terminal breaks the lines, and hides nothing."""
+
+_MAX_LEVEL: Final = 20
+"""Characters of a level's name: programs may have levels of their own."""
 
 _LEAST_LABEL: Final = 12
 """Columns that the label at the left of an edge needs; with fewer, the label at the right is left out."""
@@ -212,7 +215,7 @@ class ConsoleDisplay:
 
 
 def _weight(toast: Toast) -> str:
-    return PRIORITY_NAMES[toast.priority] + (", sticky" if toast.sticky else "")
+    return cut(level_name(toast), _MAX_LEVEL) + (", sticky" if toast.sticky else "")
 
 
 def _security_label(toast: Toast) -> tuple[str, ...]:

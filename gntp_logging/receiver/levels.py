@@ -19,5 +19,13 @@ def level(toast: Toast) -> int:
 
     A level of a program's own has the priority of the standard one below it, so that its priority tells enough.
     """
-    said = next((value for name, value in toast.headers.items() if name.lower() == "data-level"), "")
-    return LEVELS.get(said.upper()) or _LEVEL_OF_PRIORITY[toast.priority]
+    return LEVELS.get(_said(toast).upper()) or _LEVEL_OF_PRIORITY[toast.priority]
+
+
+def level_name(toast: Toast) -> str:
+    """Return the name of a toast's level: as its sender says, also a name of its own; untrusted text."""
+    return _said(toast) or next(name for name, number in LEVELS.items() if number == level(toast))
+
+
+def _said(toast: Toast) -> str:
+    return next((value for name, value in toast.headers.items() if name.lower() == "data-level"), "").strip()

@@ -60,7 +60,7 @@ def _check_demo(output: str) -> None:
         assert f"│ {event.upper()} · shop.orders · " in box[-2]
         assert "".join(box).count("gntp-logging demo") == 1
         assert re.fullmatch(r"╰─ AES · SHA256 · 127\.0\.0\.1 ─+ \d+\.\d ms ─╯", box[-1])
-    assert "emergency, sticky" in boxes[4][0]
+    assert "CRITICAL, sticky" in boxes[4][0]
     assert EXCEPTION in boxes[5][1]
     assert any("in _charge" in line for line in boxes[5])
     assert any(UNICODE in line for line in boxes[6])

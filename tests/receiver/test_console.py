@@ -81,20 +81,20 @@ def test_a_box_shows_what_a_person_needs() -> None:
     )
 
     assert _draw(toast, remark="1.4 ms").splitlines() == [
-        "╭─ 14:03:11 · shop · Error ───────────────────────────────── high, sticky ─╮",
-        "│ Payment failed                                                           │",
-        "│ Order 4711                                                               │",
-        "│   is waiting                                                             │",
-        "╰─ AES · SHA256 · 127.0.0.1 ────────────────────────────────────── 1.4 ms ─╯",
+        "╭─ 14:03:11 · shop · Error ─────────────────────────────────── ERROR, sticky ─╮",
+        "│ Payment failed                                                              │",
+        "│ Order 4711                                                                  │",
+        "│   is waiting                                                                │",
+        "╰─ AES · SHA256 · 127.0.0.1 ───────────────────────────────────────── 1.4 ms ─╯",
     ]
 
 
 def test_an_unprotected_toast_without_text() -> None:
     """What there is not is said, and takes no line."""
     assert _draw(Toast("shop", "Info", "Started", "")).splitlines() == [
-        "╭─ 14:03:11 · shop · Info ──────────────────────────────────────── normal ─╮",
-        "│ Started                                                                  │",
-        "╰─ clear · no key ─────────────────────────────────────────────────────────╯",
+        "╭─ 14:03:11 · shop · Info ────────────────────────────────────────── WARNING ─╮",
+        "│ Started                                                                     │",
+        "╰─ clear · no key ────────────────────────────────────────────────────────────╯",
     ]
 
 
@@ -104,17 +104,17 @@ def test_the_application_is_always_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("priority", "name"), [(-2, "very low"), (-1, "low"), (0, "normal"), (1, "high"), (2, "emergency")]
+    ("priority", "name"), [(-2, "DEBUG"), (-1, "INFO"), (0, "WARNING"), (1, "ERROR"), (2, "CRITICAL")]
 )
-def test_priorities_have_names(priority: int, name: str) -> None:
-    """The upper edge ends with the priority in words."""
+def test_priorities_are_shown_as_levels(priority: int, name: str) -> None:
+    """The upper edge ends with the level, in logging's words."""
     assert _draw(Toast("a", "b", "title", "", priority=priority)).splitlines()[0].endswith(f"─ {name} ─╮")
 
 
 @pytest.mark.parametrize("columns", [1, 10, 16, 17, 20, 24, 30, 40, 77, 80, 200])
 @pytest.mark.parametrize("colour", [True, False])
 def test_a_box_is_a_rectangle_at_any_width(monkeypatch: pytest.MonkeyPatch, columns: int, colour: bool) -> None:
-    """All lines are equally wide: one less than the terminal, from 16 to 76."""
+    """All lines are equally wide: one less than the terminal, from 16 to 100."""
     monkeypatch.setenv("COLUMNS", str(columns))
     toast = Toast(
         "an application with a long name",
@@ -126,7 +126,7 @@ def test_a_box_is_a_rectangle_at_any_width(monkeypatch: pytest.MonkeyPatch, colu
         peer="2001:db8:1111:2222:3333:4444:5555:6666",
     )
 
-    assert _widths(_draw(toast, colour=colour, remark="1234.5 ms")) == {max(16, min(76, columns - 1))}
+    assert _widths(_draw(toast, colour=colour, remark="1234.5 ms")) == {max(16, min(100, columns - 1))}
 
 
 def test_a_narrow_edge_keeps_its_first_label(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +144,7 @@ def test_a_label_that_is_too_long_is_cut(monkeypatch: pytest.MonkeyPatch) -> Non
 
     box = _draw(Toast("application" * 9, "Info", "title", ""))
 
-    assert box.splitlines()[0] == "╭─ 14:03:11 · applicationap… ─ normal ─╮"
+    assert box.splitlines()[0] == "╭─ 14:03:11 · applicationa… ─ WARNING ─╮"
 
 
 # -- Untrusted text ------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ def test_of_the_longest_text_that_arrives_every_line_is_counted() -> None:
     inside = _inside(_draw(Toast("a", "b", "title", "x" * MAX_TEXT)))
 
     assert len(inside) == 30
-    assert inside[-1] == f"... (+{-(-MAX_TEXT // 72) - 28:,} lines)"
+    assert inside[-1] == f"... (+{-(-MAX_TEXT // 75) - 28:,} lines)"
 
 
 def test_a_flood_of_marks_on_one_letter_is_cut() -> None:
@@ -229,7 +229,7 @@ def test_a_flood_of_marks_on_one_letter_is_cut() -> None:
     box = _draw(Toast("a", "b", "title", "e" + "\u0301" * (MAX_TEXT - 1)))
 
     assert len(box) < 20_000
-    assert _inside(box)[-1] == f"... (+{-(-MAX_TEXT // 576) - 28:,} lines)"
+    assert _inside(box)[-1] == f"... (+{-(-MAX_TEXT // 600) - 28:,} lines)"
 
 
 # -- Streams -------------------------------------------------------------------------------------
@@ -240,10 +240,10 @@ def test_a_terminal_without_box_drawing_gets_ascii() -> None:
     toast = Toast("shop", "Error", "ERROR · shop", "Ünïcödé — 注文 “x”…", priority=1, hash_="SHA256")
 
     assert _draw(toast, encoding="ascii").splitlines() == [
-        "+- 14:03:11 - shop - Error ----------------------------------------- high -+",
-        "| ERROR - shop                                                             |",
-        '| ?n?c?d? - ?? "x"...                                                      |',
-        "+- clear - SHA256 ---------------------------------------------------------+",
+        "+- 14:03:11 - shop - Error ------------------------------------------- ERROR -+",
+        "| ERROR - shop                                                                |",
+        '| ?n?c?d? - ?? "x"...                                                         |',
+        "+- clear - SHA256 ------------------------------------------------------------+",
     ]
 
 
@@ -253,7 +253,7 @@ def test_every_encoding_can_be_written(encoding: str) -> None:
     box = _draw(Toast("shop", "Error", "Ünïcödé 注文 заказ 🔥 \ud800", "…·─", priority=2), encoding=encoding)
 
     assert len(box.splitlines()) == 4
-    assert _widths(box.lstrip("\ufeff")) == {76}
+    assert _widths(box.lstrip("\ufeff")) == {79}
 
 
 def test_a_stream_without_an_encoding() -> None:
