@@ -59,7 +59,12 @@ class Outbox:
         self.flood: Flood = flood
         self.digest: DigestSchedule = DigestSchedule()
         self.dropped_alerts: DroppedAlerts = dropped_alerts
-        self.shown = self.digested = self.published = self.notifications = self.spooled = self.restored = 0
+        self.shown: int = 0
+        self.digested: int = 0
+        self.published: int = 0
+        self.notifications: int = 0
+        self.spooled: int = 0
+        self.restored: int = 0
         self.left: list[str] = []
         self.newest: Callable[[], int] = newest
         self.id_prefix: str = random_hex_string(8)
@@ -105,6 +110,10 @@ class Outbox:
         group = self.flood.update_due(now, flushed)
         return None if group is None else CountUpdate(self, group)
 
+    def count_restored(self, records: int) -> None:
+        """Count what an earlier process has left in the spool."""
+        self.restored += records
+
     def restore(self, kept: Kept, sequence: int, now: float) -> None:
         """Go on with what an earlier process has left in the spool.
 
@@ -112,7 +121,7 @@ class Outbox:
             sequence: Its place in the order of submission.
             now: The time, in seconds of time.monotonic.
         """
-        self.restored += kept.records
+        self.count_restored(kept.records)
         fingerprint = kept.alert.fingerprint or (OTHER, kept.alert.level)
         decision, group = Decision.DIGEST, None
         if kept.kind is not Kind.DIGEST:
@@ -255,7 +264,9 @@ class SingleEntry:
         self.unanswered: int = 0
         # Random: an id made of the fingerprint would let two processes overwrite each other's counts.
         own_id = f"{outbox.id_prefix}-{sequence}" if group is None else random_hex_string(8)
-        self.id_, self.coalescing_id = ids or (own_id, own_id)
+        id_, coalescing_id = ids or (own_id, own_id)
+        self.id_: str = id_
+        self.coalescing_id: str = coalescing_id
         if group is not None:
             group.id_ = self.coalescing_id
 

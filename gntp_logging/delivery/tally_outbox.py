@@ -89,7 +89,7 @@ class TallyOutbox(Outbox):
         if kept.kind is not Kind.DIGEST or not _BATCH.fullmatch(kept.coalescing_id):
             super().restore(kept, sequence, now)
             return
-        self.restored += kept.records
+        self.count_restored(kept.records)
         digest = next((batch.digest for batch in self.unacknowledged if batch.id_ == kept.coalescing_id), Digest())
         digest.take_in(kept.alert.fingerprint or (OTHER, kept.alert.level), kept.tally(), sequence)
         if not digest.id_:

@@ -82,7 +82,7 @@ class Lease:
         self._relay = relay
         self._clock = clock
         self._until = 0.0
-        self.text = ""
+        self.text: str = ""
 
     def hold(self) -> bool:
         """Take it, or renew it when a third of its time is over; return whether it is a new one.
@@ -93,7 +93,8 @@ class Lease:
         now = self._clock()  # before the question: the answer may take its time
         if self.text and now < self._until - LEASE * 2 / 3:
             return False
-        self.text, is_new = self._streams.hold(self._desktop, self._relay, self.text, LEASE)
+        text, is_new = self._streams.hold(self._desktop, self._relay, self.text, LEASE)
+        self.text = text
         self._until = now + LEASE
         return is_new
 
@@ -111,7 +112,8 @@ class Lease:
 
     def give_back(self) -> None:
         """Let another relay take it."""
-        text, self.text = self.text, ""
+        text = self.text
+        self.text = ""
         if text:
             self._streams.release(self._desktop, text)
 
