@@ -164,8 +164,8 @@ class Spool:
     # -- The worker's side ---------------------------------------------------------------------
 
     def wake_up(self) -> None:
-        """Look soon at what waits; start the thread where there is none."""
-        if self._life is None:
+        """Look soon at what waits; start the thread where there is none, and where something may wait."""
+        if self._life is None and self._has_work():  # else the worker's last turn would start it after a close
             self._start()
         _release(self._wake)
 

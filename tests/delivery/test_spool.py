@@ -278,3 +278,15 @@ def test_a_child_of_a_write_without_end_goes_on_without_a_spool(
 
         assert exit_code(in_child(work)) == 0
         receiver.wait_for(1)
+
+
+def test_the_last_turn_of_a_closed_worker_starts_no_thread(attach: Attach, logger: logging.Logger) -> None:
+    """It may come after the close has ended the spool's; nobody would end another."""
+    with running_receiver() as receiver:
+        handler = attach(receiver.port)
+        logger.error("no disk")
+        handler.close()
+        spool = handler._worker._spool
+        assert spool is not None
+        spool.wake_up()
+        assert spool._life is None
