@@ -41,7 +41,7 @@ class Budget:
     """
 
     connections: int = 1000
-    tls_connections: int = 150
+    tls_connections: int = 130
     connections_per_peer: int = 750
     silent_per_peer: int = 50
     held: int = 24 * 1024 * 1024

@@ -117,7 +117,7 @@ def test_the_bounds_of_the_document_are_those_of_the_code_and_add_up() -> None:
     bounds = {
         "24 MB, 21 MB": DEFAULT_BUDGET.held,
         "32 MB": 32 << 20,
-        "1,000, of 11 kB each; with TLS 150, of 73 kB each": 11_000 * DEFAULT_BUDGET.connections,
+        "1,000, of 11 kB each; with TLS 130, of 84 kB each": 11_000 * DEFAULT_BUDGET.connections,
         "6 MB, 1,000": registry.MAX_REGISTRATIONS,
         "registered: pictures | 2 MB": registry.MAX_PICTURES,
         "1 MB, 500": reactions.MAX_AWAITED_BYTES,
