@@ -25,7 +25,7 @@ from tests.support import wait_until
 pytest.importorskip("aiohttp", reason="needs aiohttp: pip install 'gntp-logging[web]'")
 
 from gntp_logging.receiver.history import History
-from gntp_logging.receiver.web import WebDisplay
+from gntp_logging.receiver.web import WebDisplay, past
 from tests.receiver.chromium import Page, chromium
 
 pytestmark = pytest.mark.peer
@@ -453,8 +453,8 @@ def test_the_page_begins_with_the_history_but_for_what_was_closed(history: Histo
             async with chromium(tmp_path, display.url) as page:
                 await page.until(f"{TITLES} === 'last|closed|oldest'")
                 await page.evaluate(press_button(".close", "closed"))
-                await page.until(f"{TITLES} === 'last|oldest'")
-                await asyncio.to_thread(wait_until, lambda: not history._waiting)
+                await page.until(f"{TITLES} === 'last|oldest'")  # at once: before the receiver knows
+                await asyncio.to_thread(wait_until, lambda: len(list(past.open_ones(history.path, 10))) == 2)
                 await asyncio.to_thread(display.close)
                 await page.until("!document.getElementById('lost').hidden")
                 again = WebDisplay(port=urlsplit(display.url).port or 0, token=display._token)

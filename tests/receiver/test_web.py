@@ -258,9 +258,9 @@ def test_a_body_that_is_no_text_is_refused(display: WebDisplay, caplog: pytest.L
     [
         b"\x16\x03\x01\r\n\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
-        b"POST /react?token=TOKEN HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
-        b"POST /react?token=TOKEN HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-        b"POST /react?token=TOKEN HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{",
+        b"POST /react?token=TOKEN HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+        b"POST /react?token=TOKEN HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"POST /react?token=TOKEN HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{",
     ],
 )
 def test_what_is_no_http_writes_nothing_to_the_terminal(
