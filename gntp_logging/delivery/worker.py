@@ -491,6 +491,8 @@ class Worker:
             # The system gives the number of a thread that has ended to the next one, whose records are not this one's.
             self._thread_ids.discard(ident)
             self._forget(thread)
+            if self._thread is None:
+                self._transport.close()  # close may have come before this thread put its connection back
             self._wake_up()  # what woke this thread may have been meant for its successor
 
     def _rest(self, thread: _Thread, pause: float) -> None:
