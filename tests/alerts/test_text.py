@@ -736,13 +736,19 @@ def test_an_exception_in_a_json_object_is_shown_like_any_other() -> None:
     "text",
     [
         '{"order": 1}', '{"event"', '{"event": 1} and more', '{"a": "event"}', "{}",
-        '{"event": ' + "7" * 5000 + "}", '{"event": ' + "[" * 5000 + "]" * 5000 + "}",
+        '{"event": ' + "7" * 5000 + "}",
     ],
     ids=lambda text: text[:20],
 )  # fmt: skip
 def test_what_only_looks_like_an_event_is_left_as_it_is(text: str) -> None:
     """The message is shown."""
     assert whole(alert(broken(None, text))).startswith(text[:119])
+
+
+def test_thousands_of_brackets_do_no_harm() -> None:
+    """Python 3.13 reads them, other versions give up."""
+    text = '{"event": ' + "[" * 5000 + "]" * 5000 + "}"
+    assert whole(alert(broken(None, text))).startswith((text[:119], "[[[[[+1]]]]]"))
 
 
 @pytest.mark.slow
