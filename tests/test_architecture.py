@@ -93,6 +93,7 @@ def test_the_drawing_has_every_module() -> None:
     assert drawn == files
 
 
+@pytest.mark.slow
 def test_the_arrows_are_the_imports() -> None:
     """What is written is what the modules do."""
     assert _written(_arrows()) == ARROWS, f"docs/architecture.md should say:\n{_written(_arrows())}"

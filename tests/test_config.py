@@ -234,6 +234,7 @@ class TestTheTerminal:
         assert [type(handler) for handler in root.handlers] == [GNTPHandler]
 
 
+@pytest.mark.slow
 class TestWhatAPersonSees:
     """The last line of a program that ends with a mistake in its configuration."""
 

@@ -605,6 +605,7 @@ class Tunnel(ScriptedServer):
             target.shutdown(socket.SHUT_WR)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("keeps", "lives"), [(True, (6, 9, 7, 11, 8)), (False, (26, 29, 27, 31, 28))])
 def test_behind_a_tunnel_a_server_that_is_killed_costs_no_alert(
     attach: Attach, logger: logging.Logger, keeps: bool, lives: tuple[int, ...]

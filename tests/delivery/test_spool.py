@@ -68,6 +68,7 @@ def change(spool: Path, statement: str, *values: object) -> None:
         connection.execute(statement, values)
 
 
+@pytest.mark.slow
 def test_what_a_closed_handler_has_left_it_takes_back(attach: Attach, logger: logging.Logger) -> None:
     """When it is used again; both counts hold."""
     port = free_port()
@@ -84,6 +85,7 @@ def test_what_a_closed_handler_has_left_it_takes_back(attach: Attach, logger: lo
     assert (stats.accepted, stats.restored, stats.shown, stats.folded, stats.spooled) == (5, 2, 2, 1, 2)
 
 
+@pytest.mark.slow
 def test_what_waits_is_queued_even_if_a_row_keeps_it(attach: Attach, logger: logging.Logger) -> None:
     """A repeat of an alert that was not shown waits with it."""
     handler = attach(free_port())
@@ -145,6 +147,7 @@ def test_what_is_for_nobody_is_named_once_and_shown_after_a_week(
     assert toast.title == "for the bank"
 
 
+@pytest.mark.slow
 def test_alerts_go_on_without_a_spool_that_fails_and_it_is_used_again(
     attach: Attach,
     logger: logging.Logger,

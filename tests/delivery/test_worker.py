@@ -773,6 +773,7 @@ def test_close_says_that_the_time_was_too_short_where_the_server_answers(workers
         gate.open.set()
 
 
+@pytest.mark.slow
 def test_a_close_does_not_wait_for_a_thread_that_waits_for_it(
     workers: Callable[..., Worker], receiver: RunningReceiver
 ) -> None:

@@ -387,6 +387,7 @@ def test_one_address_that_accepts_is_enough(kinds: list[str]) -> None:
                 addresses.connect(PATIENCE)
 
 
+@pytest.mark.slow
 def test_a_connection_that_is_not_accepted_is_what_did_not_come() -> None:
     """The error says so: nobody has waited for an answer yet."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.create_server(("127.0.0.1", 0)) as good:

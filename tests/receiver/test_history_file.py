@@ -229,6 +229,7 @@ TestPlainHistories = pytest.mark.slow(PlainHistories.TestCase)
 TestPlainHistories.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
 
 
+@pytest.mark.slow
 @given(text=st.text(min_size=1))
 @settings(max_examples=50, deadline=None)
 def test_any_text_is_kept(text: str) -> None:
@@ -482,6 +483,7 @@ def test_what_was_closed_is_kept_and_comes_back_with_an_update(any_file: History
     assert [kept.toast.number for kept in any_file.last(Wanted(is_open=True), 9)] == [1]
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["KeyError", "other"])), max_size=12),
     st.sampled_from([[], ["KeyError"]]),

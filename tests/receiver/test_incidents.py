@@ -214,6 +214,7 @@ class IncidentsMachine(RuleBasedStateMachine):
         assert all(any(toast is kept for kept in toasts) for toast in self.group._by_place.values())
 
 
+@pytest.mark.slow
 def test_whatever_comes_it_adds_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """And nothing is kept that nothing leads to."""
     monkeypatch.setattr(incidents, "MAX_IDS", 4)

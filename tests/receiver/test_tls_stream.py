@@ -232,6 +232,7 @@ async def all_of(stream: TLSStream) -> bytes:
 SLOW = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 
 
+@pytest.mark.slow
 @SLOW
 @given(st.lists(st.binary(min_size=1, max_size=40_000), max_size=4), st.lists(st.integers(1, READ_SIZE), min_size=1))
 @example([b"x" * 40_000, b"y"], [1])
