@@ -15,7 +15,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def quick(session: nox.Session) -> None:
-    """Run what takes no time and starts no program, in two processes and with fewer examples: half a minute."""
+    """Run what takes no time and starts no program, in two processes and with fewer examples: some forty seconds."""
     session.install("-e", ".[test]")
     chosen = "not slow and not peer and not program"
     how = ("-q", "-n", "2", "-p", "no:cacheprovider", "--hypothesis-profile", "quick")
