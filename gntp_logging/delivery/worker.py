@@ -740,6 +740,9 @@ class Worker:
                     return
                 if time.monotonic() >= flushed:
                     break
+            # The thread may be in its next try already: what that one shows is not lost.
+            if not self._is_interrupted() and self._turn.acquire(timeout=max(0.0, flushed - time.monotonic())):
+                self._turn.release()
         except BaseException:  # Ctrl-C
             self._give_up(_INTERRUPTED, deadline)
             raise
