@@ -62,6 +62,7 @@ def trees() -> dict[Path, ast.Module]:
     return {path.relative_to(TESTS): ast.parse(path.read_text("utf-8")) for path in sorted(TESTS.rglob("*.py"))}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("marker", SEEDS)
 def test_a_test_that_a_quick_run_leaves_out_is_marked(marker: str, trees: dict[Path, ast.Module]) -> None:
     """Else the quick run would start programs, or skip tests where they are missing."""
