@@ -33,7 +33,7 @@ from gntp_logging.receiver.registry import Toast
 
 NOW = 1_800_000_000.0
 PICTURES = [None, "https://x.example/y.png", Resource(b"\x89PNG one"), Resource(b"\x89PNG two")]
-LETTERS = "aAbB%_\\ é😀\n'\""
+LETTERS = "aAbB%_\\ éÉ😀\n'\""
 
 
 def toast(number: int, text: str = "text", title: str = "title", **more: object) -> Toast:
@@ -117,13 +117,13 @@ def folded(text: str) -> str:
 def is_wanted(kept: KeptToast, wanted: Wanted) -> bool:
     """Tell in plain Python what the file tells in SQL."""
     shown = kept.toast
-    said = folded(f"{shown.application}\n{shown.title}\n{shown.text}")
+    said = [folded(text) for text in (shown.application, shown.title, shown.text)]
     return (
         (wanted.since is None or kept.changed >= wanted.since)
         and (wanted.before is None or kept.changed < wanted.before)
         and level(shown) >= wanted.level
         and wanted.application.lower() in ("", shown.application.lower())
-        and all(folded(text) in said for text in wanted.texts)
+        and all(any(folded(text) in each for each in said) for text in wanted.texts)
     )
 
 
@@ -250,6 +250,46 @@ def test_a_text_is_found_anywhere(any_file: HistoryFile, text: str) -> None:
         [toast(1, "KeyError: a_b 100% é \\ order 4711 abcd"), toast(2, "axb 100 e / order 471 Er ror abc bcd")]
     )
     assert numbers(any_file, texts=[text]) == [1]
+
+
+@pytest.mark.parametrize("text", ["?", "3", "-3", "WE", "§", "é", "語", "😀", "%", "_", '"', "\u1e9e"])
+def test_one_or_two_letters_are_found_too(any_file: HistoryFile, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """At the end of a text as well; also where they stand too often for the index to tell."""
+    any_file.write([toast(1, '?§é語😀%_" \u1e9e web-3'), toast(2, "nothing of all that")])
+    assert numbers(any_file, texts=[text]) == [1]
+    monkeypatch.setattr(history_file, "MAX_OCCURRENCES", 0)
+    assert numbers(any_file, texts=[text]) == [1]
+
+
+@pytest.mark.parametrize(
+    ("texts", "found", "most"),
+    [
+        (["KeyError"], 0, 0),
+        (["??"], 0, 0),
+        (["§"], 1, 1),
+        (["§", "e"], 1, 2),
+        (["old order"], 10, 10),
+        (["e"], 10, 10),
+    ],
+)
+def test_a_search_looks_into_few_texts(
+    file: HistoryFile, monkeypatch: pytest.MonkeyPatch, texts: list[str], found: int, most: int
+) -> None:
+    """Whether a text is everywhere, in the oldest half, in one alert or nowhere, and however short it is."""
+    file.write(
+        toast(number, "old order §" if number == 5 else "order" if number > 100 else "old order")
+        for number in range(1, 200)
+    )
+    monkeypatch.setattr(history_file, "MAX_OCCURRENCES", 150)
+    titles: list[str] = []
+
+    def like(pattern: str, text: str, escape: str) -> bool:
+        titles.extend([text] if text == "title" else [])
+        return folded(pattern.strip("%")) in folded(text)
+
+    file._db.create_function("like", 3, like)
+    assert len(list(file.last(Wanted(texts=texts), 10))) == found
+    assert len(titles) <= most
 
 
 def test_any_text_may_be_looked_for(any_file: HistoryFile) -> None:
