@@ -20,6 +20,7 @@ from gntp_logging.gntp.constants import replace_surrogates
 from gntp_logging.gntp.models import Resource
 
 from .levels import level
+from .mutes import Muted
 from .numbers import MAX_KNOWN, known_by
 from .private_file import check_private, make_private
 from .registry import Toast
@@ -79,6 +80,9 @@ CREATE TABLE alerts (
     incident TEXT NOT NULL, total INTEGER NOT NULL, level INTEGER NOT NULL,
     closed INTEGER NOT NULL DEFAULT 0
 );
+CREATE TABLE mutes (
+    application TEXT NOT NULL, incident TEXT NOT NULL, until REAL NOT NULL, PRIMARY KEY (application, incident)
+) WITHOUT ROWID;
 CREATE INDEX by_change ON alerts (changed, number, level, closed);
 CREATE INDEX by_picture ON alerts (picture) WHERE picture IS NOT NULL;
 CREATE TRIGGER picture_of_deleted AFTER DELETE ON alerts WHEN old.picture IS NOT NULL BEGIN
@@ -117,6 +121,12 @@ _WRITE: Final = (
     f" ON CONFLICT (number) DO UPDATE SET {', '.join(f'{n} = excluded.{n}' for n in _COLUMNS if n not in _KEPT)},"
     " closed = 0"  # what was closed and comes again is something new to see
 )
+_DELETE_MUTES: Final = (
+    "DELETE FROM mutes WHERE (application, incident) NOT IN"
+    " (SELECT application, incident FROM alerts WHERE incident != '')"
+)
+"""They hold the name of an application, which is to be forgotten with its last alert of the incident."""
+
 _IN_COLUMNS: Final[Mapping[str, str]] = {"Notification-Title": "title", "Notification-Text": "text"}
 """Headers that are stored as null where a column says the same: they are the longest."""
 
@@ -207,6 +217,10 @@ def aside_path(path: str) -> str:
 
 _SUFFIXES: Final = ("", "-wal", "-shm")
 """What SQLite appends to the names of the files that belong together."""
+
+
+Change = Toast | Closing | Muted
+"""What a history keeps."""
 
 
 class HistoryFile:
@@ -313,23 +327,40 @@ class HistoryFile:
             known.setdefault(known_by(application, is_keyed=bool(is_keyed), coalescing_id=coalescing_id), number)
         return list(known.items())[::-1]
 
-    def write(self, changes: Iterable[Toast | Closing]) -> None:
-        """Write toasts, and what was closed, all of it or nothing.
+    def muted(self, now: float) -> list[Muted]:
+        """Return the incidents that are muted.
+
+        Args:
+            now: The time, in seconds since 1970.
+        """
+        with _explained(self.path):
+            rows = self._db.execute("SELECT application, incident, until FROM mutes WHERE until > ?", (now,)).fetchall()
+        return [Muted(*row) for row in rows]
+
+    def write(self, changes: Iterable[Change]) -> None:
+        """Write toasts, and what was closed or muted, all of it or nothing.
 
         Raises:
             HistoryError: If nothing was written.
         """
         with _explained(self.path), self._transaction():
-            for toast in changes:
-                if isinstance(toast, Closing):
-                    closed = [(number,) for number in toast.numbers]
+            for change in changes:
+                if isinstance(change, Closing):
+                    closed = [(number,) for number in change.numbers]
                     self._db.executemany("UPDATE alerts SET closed = 1 WHERE number = ?", closed)
-                    continue
-                picture = toast.icon if isinstance(toast.icon, Resource) and toast.icon.data is not None else None
-                if picture is not None:
-                    row = (picture.unique_id(), picture.data)
-                    self._db.execute("INSERT OR IGNORE INTO pictures (id, data) VALUES (?, ?)", row)
-                self._db.execute(_WRITE, _row(toast))
+                elif isinstance(change, Muted):
+                    row = (_storable(change.application), change.incident, change.until)
+                    self._db.execute(
+                        "INSERT OR REPLACE INTO mutes (application, incident, until) VALUES (?, ?, ?)", row
+                    )
+                else:
+                    self._write_toast(change)
+
+    def _write_toast(self, toast: Toast) -> None:
+        if isinstance(toast.icon, Resource) and toast.icon.data is not None:
+            row = (toast.icon.unique_id(), toast.icon.data)
+            self._db.execute("INSERT OR IGNORE INTO pictures (id, data) VALUES (?, ?)", row)
+        self._db.execute(_WRITE, _row(toast))
 
     def prune(self, now: float) -> None:
         """Forget toasts until the file keeps its bounds.
@@ -339,6 +370,7 @@ class HistoryFile:
         """
         with _explained(self.path):
             with self._transaction():
+                self._db.execute("DELETE FROM mutes WHERE until <= ?", (now,))
                 self._db.execute("DELETE FROM alerts WHERE changed < ?", (now - MAX_AGE,))
                 self._delete_oldest(self._count() - MAX_ALERTS)
             while self.size() > MAX_BYTES and (count := self._count()):
@@ -438,6 +470,7 @@ class HistoryFile:
         with _explained(self.path):
             with self._transaction():
                 deleted = self._db.execute(f"DELETE FROM alerts WHERE {where.sql}", where.values).rowcount
+                self._db.execute(_DELETE_MUTES)
                 self._optimize()
             self._db.execute("VACUUM")
             is_read, _, _ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

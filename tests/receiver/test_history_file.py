@@ -28,6 +28,7 @@ from gntp_logging.receiver.history_file import (
     usual_path,
 )
 from gntp_logging.receiver.levels import level
+from gntp_logging.receiver.mutes import Muted
 from gntp_logging.receiver.numbers import known_by
 from gntp_logging.receiver.registry import Toast
 
@@ -356,6 +357,29 @@ def test_what_is_deleted_is_in_no_file(any_file: HistoryFile, wanted: Wanted) ->
     assert os.path.getsize(any_file.path) < 100_000  # it gives its room back, too
     any_file.write([toast(201, "the receiver goes on")])
     assert numbers(any_file)[-1:] == [201]
+
+
+def test_mutes_are_kept_until_they_end(file: HistoryFile) -> None:
+    """The last word on an incident counts; what has ended is forgotten."""
+    file.write([Muted("shop", "a", 10), Muted("shop", "b", 30), Muted("shop", "b", 20), Muted("sh\udcffop", "a", 30)])
+    assert sorted(file.muted(0)) == [("shop", "a", 10), ("shop", "b", 20), ("sh\ufffdop", "a", 30)]
+    assert len(file.muted(10)) == 2
+    file.prune(20)
+    assert file.muted(0) == [("sh\ufffdop", "a", 30)]
+
+
+def test_a_mute_is_deleted_with_its_incidents_last_alert(file: HistoryFile) -> None:
+    """It holds the name of the application."""
+    incident = "0" * 16
+    file.write([replace(toast(number), application=SECRET.decode(), incident=incident) for number in (1, 2)])
+    file.write([toast(3, incident=incident), Muted("shop", incident, NOW), Muted(SECRET.decode(), incident, NOW)])
+    file.delete(Wanted(since=NOW + 3))
+    assert file.muted(0) == [(SECRET.decode(), incident, NOW)]
+    file.delete(Wanted(since=NOW + 2))
+    assert len(file.muted(0)) == 1
+    file.delete(Wanted())
+    assert file.muted(0) == []
+    assert remains(Path(file.path).parent, SECRET) == []
 
 
 def test_the_index_forgets_too(file: HistoryFile) -> None:
