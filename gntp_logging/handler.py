@@ -330,14 +330,10 @@ class GNTPHandler(logging.Handler):
         if self.spool is None or not os.path.exists(self.spool):
             return {}
         try:
-            from .delivery.spool_file import SpoolFile
+            from .delivery.spool import waiting_in
         except ImportError as error:
             raise OSError(f"this Python has no SQLite ({error})") from error
-        file = SpoolFile(self.spool)
-        try:
-            return {(addressee.server, addressee.application): records for addressee, records in file.waiting()}
-        finally:
-            file.close()
+        return {(addressee.server, addressee.application): records for addressee, records in waiting_in(self.spool)}
 
     def _spool_maker(self, max_age: float) -> Callable[..., Spool] | None:
         """Return what makes a spool for a worker; None where none is wanted, or there is no SQLite."""
