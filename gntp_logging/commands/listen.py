@@ -55,6 +55,9 @@ _COMPLAINT_INTERVAL: Final = 60.0
 PAGE_TOKEN: Final = "page-token"  # noqa: S105 - a file's name
 """The file in the state folder that keeps the page's token."""
 
+PAGE_ADDRESS: Final = "page-address"
+"""The file in the state folder that has the page's address while a service runs."""
+
 FILES: Final = ("password_file", "apprise_config", "history", "tls_cert", "tls_key", "tls_ca")
 """Arguments that name files."""
 
@@ -249,6 +252,8 @@ def _serve(
                 if display.remark:
                     _warn(display.remark)
                 _warn(f"alerts are shown at {display.url}")
+                if arguments.as_service:
+                    at_the_end.enter_context(_noted(display.url))
         with _taken_port_explained(arguments.bind, port):
             receiver = at_the_end.enter_context(Receiver(server))
         if not writing:
@@ -337,6 +342,26 @@ def _options_of_page(arguments: argparse.Namespace) -> dict[str, object]:
     except OSError as error:
         _warn(f"the page's address changes with the next start: {error}")
     return {"host": arguments.bind, "port": arguments.web_port, "token": token}
+
+
+@contextlib.contextmanager
+def _noted(address: str) -> Iterator[None]:
+    """Keep the page's address, which has its token, in a file for ``gntp-logging service status`` meanwhile."""
+    from gntp_logging.receiver.private_file import make_private
+    from gntp_logging.receiver.state_folder import state_folder
+
+    path = os.path.join(state_folder(), PAGE_ADDRESS)
+    try:
+        make_private(path)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"{address}\n")
+    except OSError as error:
+        _warn(f"gntp-logging service status does not know the page's address: {error}")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
 
 
 def _link(displays: Collection[Display], history: History | None) -> None:
