@@ -47,7 +47,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "check",
         help="see what works with a server, and what to do where something does not",
         description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Exit codes: 0 alerts get through as configured; 1 they do not; 2 wrong usage; 130 Ctrl-C.",
     )
     parser.add_argument(

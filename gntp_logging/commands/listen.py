@@ -82,7 +82,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "listen",
         help="show what arrives, on a machine without a Growl",
         description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Exit codes: 0 ended by Ctrl-C or SIGTERM, or its output was closed; 1 it cannot start; 2 wrong usage.",
     )
     add_arguments(parser)

@@ -173,7 +173,7 @@ def test_bad_arguments_are_2(arguments: list[str], capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit) as ended:
         main(["send", *arguments])
     assert ended.value.code == 2
-    assert "error:" in capsys.readouterr().err
+    assert capsys.readouterr().err.startswith("gntp-logging send: ")
 
 
 def test_what_is_not_shown_is_1(capsys: pytest.CaptureFixture[str]) -> None:
