@@ -267,7 +267,7 @@ def test_demo_where_nobody_listens() -> None:
     (line,) = finished.stderr.splitlines()
     assert f"127.0.0.1:{port}: " in line
     assert "refused" in line
-    assert "is a GNTP server running there?" in line
+    assert line.endswith("is a GNTP server running there? start one: gntp-logging listen")
 
 
 def test_demo_to_a_server_that_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
