@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
-import ipaddress
 import os
 import platform
 import signal
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from gntp_logging.configuration.environment import DEFAULTS, PREFIX, environment_options, variable
 from gntp_logging.gntp import keys
 from gntp_logging.gntp.constants import DEFAULT_PORT, random_hex_string
-from gntp_logging.gntp.network import host_and_port, without_brackets
+from gntp_logging.gntp.network import host_and_port, is_loopback, without_brackets
 from gntp_logging.options.checks import nearest
 from gntp_logging.options.destination import CIPHERS
 from gntp_logging.receiver.descriptors import raise_limit
@@ -85,7 +84,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "listen",
         help="show what arrives, on a machine without a Growl",
         description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Exit codes: 0 ended by Ctrl-C or SIGTERM, or its output was closed; 1 it cannot start; 2 wrong usage.",
     )
     add_arguments(parser)
@@ -565,23 +563,6 @@ def _refuse_what_is_open_or_cannot_work(arguments: argparse.Namespace, passwords
         raise UsageError("--subscribe-to needs the hub's password: give --password-file or --password")
     if arguments.subscribe_to and is_loopback(arguments.bind) and not is_loopback(arguments.subscribe_to[0]):
         raise UsageError("--subscribe-to a hub on another machine needs --bind with an address that the hub can reach")
-
-
-def is_loopback(address: str) -> bool:
-    """Tell whether only programs of this machine can reach an address.
-
-    Args:
-        address: A host name or an IP address.
-
-    Returns:
-        True for localhost and loopback addresses; False for every other name, which is not looked up.
-    """
-    if address == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
 
 
 class Stop:

@@ -53,7 +53,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "service",
         help="keep a receiver running, from login on",
         description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Exit codes: 0 done, or the service runs; 1 it does not; 2 wrong usage.",
     )
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION", dest="action")
