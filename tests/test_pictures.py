@@ -1,4 +1,4 @@
-"""The documents' pictures: they show what the package does now, are small, and are described for who cannot see them."""
+"""The documents' pictures: they show what the package does now, are small, and say in words what is seen."""
 
 from __future__ import annotations
 

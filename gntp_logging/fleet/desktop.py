@@ -9,7 +9,8 @@ holding   this relay shows; before each send it looks at its   the lease is lost
           the lease lasts                                      relay may reach it
 ========  ===================================================  ====================================================
 
-What is written of a desktop, and what is shown on it, may differ by one notification: it is shown, then noted.
+What is written of a desktop, and what is shown on it, may differ by one notification: it is shown, then noted. Who
+takes over shows it again with the same Coalescing-ID: an incident's, or that of a digest, which was announced before.
 """
 
 from __future__ import annotations
@@ -200,6 +201,9 @@ class Desktop:
             if entry is None:
                 self._note({})
                 return _LOOK
+            if not (self._announce(desk, entry) and self._lease.is_held()):  # to announce takes its time
+                entry.requeue(0)
+                return 0.0
             if not self._show(desk, entry):
                 self._lease.give_back()
                 self._desk = None
@@ -229,6 +233,14 @@ class Desktop:
             if incident is not None:
                 desk.take(incident, self._now())
         self._since = max(0, changes.now - _SLACK)
+
+    def _announce(self, desk: Desk, entry: Entry) -> bool:
+        """Write what who takes over has to know if this relay is killed before it notes what it has shown."""
+        announced = desk.announced(entry)
+        if not announced or self._streams.note(self._settings.name, self._lease.text, announced):
+            return True
+        self._let_go()
+        return False
 
     def _show(self, desk: Desk, entry: Entry) -> bool:
         """Show an entry, and note that; return whether the desktop can be reached."""
