@@ -206,7 +206,7 @@ class Desktop:
             if entry is None:
                 self._note({})
                 return pause
-            if not (self._announce(desk, entry) and self._lease.is_held()):  # to announce takes its time
+            if not self._announce(desk, entry):
                 entry.requeue(0)
                 return 0.0
             if not self._show(desk, entry):
@@ -240,10 +240,16 @@ class Desktop:
         self._since = max(0, changes.now - _SLACK)
 
     def _announce(self, desk: Desk, entry: Entry) -> bool:
-        """Write what who takes over has to know if this relay is killed before it notes what it has shown."""
+        """Write what who takes over has to know if this relay is killed before it notes what it has shown.
+
+        Returns:
+            Whether the entry may be shown.
+        """
         announced = desk.announced(entry)
-        if not announced or self._streams.note(self._settings.name, self._lease.text, announced):
+        if not announced:
             return True
+        if self._streams.note(self._settings.name, self._lease.text, announced):
+            return self._lease.is_held()  # the exchange has taken its time
         self._let_go()
         return False
 
