@@ -15,7 +15,7 @@ from typing import Final
 
 from gntp_logging.alerts.alert_json import to_json
 
-from .desktop import Desktop, DesktopSettings, relay_name
+from .desktop import Desktop, DesktopSettings, Lease, relay_name
 from .redis_streams import BrokerError, Counted, Entry, RedisStreams, StreamIsGoneError
 from .wire import WireError, decode
 
@@ -82,10 +82,7 @@ class Relay:
         self._report = report
         self._name = relay_name()
         self._streams = RedisStreams(settings.broker, settings.timeout)
-        self._desktops = [
-            Desktop(desktop, RedisStreams(settings.broker, settings.timeout), self._name, report)
-            for desktop in settings.desktops
-        ]
+        self._desktops = [self._desktop(desktop) for desktop in settings.desktops]
         self._cursor = "0"
         self._tasks = [
             _Task(self._claim, _CLAIM_EVERY),
@@ -94,6 +91,10 @@ class Relay:
         ]
         self._has_read = False
         self._is_away = False
+
+    def _desktop(self, desktop: DesktopSettings) -> Desktop:
+        streams = RedisStreams(self._settings.broker, self._settings.timeout)
+        return Desktop(desktop, streams, Lease(streams, desktop.name, self._name, time.monotonic), self._report)
 
     def run(self, stop: threading.Event) -> None:
         """Count and show until it is told to stop."""
