@@ -138,15 +138,19 @@ class Desk:
         ended_until: Until when it knows of the incidents that have ended, in ms.
     """
 
-    def __init__(self, settings: DeskSettings, reported: Mapping[str, str], now: float) -> None:
+    def __init__(
+        self, settings: DeskSettings, reported: Mapping[str, str], now: float, *, has_one_writer: bool = False
+    ) -> None:
         """Go on where the holder of the lease before has ended.
 
         Args:
             reported: What the desktop shows, by member, as :meth:`shown` has returned it; empty for a new desktop,
                 which is shown nothing of what has ended before.
+            has_one_writer: Whether nobody else can have shown more than that.
         """
         self._settings = settings
         self._reported = {member: _read(text) for member, text in reported.items() if member != CAUGHT_UP}
+        self._has_one_writer = has_one_writer
         self._caught_up = _number(reported.get(CAUGHT_UP, ""))
         self._known: dict[str, _Known] = {}
         self.ended_until: int = self._caught_up if CAUGHT_UP in reported else int(now * 1000)
@@ -168,7 +172,10 @@ class Desk:
             self._decide(known, now)
 
     def _begin(self, incident: Incident, now: float) -> _Known:
-        """Know an incident from now on; if the desktop shows it, it is shown once more, with the count of today."""
+        """Know an incident from now on; if the desktop shows it, it is shown once more, with the count of today.
+
+        Unless the count is the same, and nobody else can have shown another.
+        """
         member = incident.member
         known = self._known[member] = _Known(incident)
         before = self._reported.get(member, {})
@@ -178,7 +185,11 @@ class Desk:
             if known.shown:
                 known.decided = incident.count
                 window = float(before.get("window", self._settings.repeat_window))
-                self._add(known, self._outbox.flood.reopen(member, incident.tally(), window, now), now)
+                group = self._outbox.flood.reopen(member, incident.tally(), window, now)
+                if known.shown < incident.count or not self._has_one_writer:
+                    self._add(known, group, now)
+                elif group is not None:
+                    self._outbox.flood.mark_reported(group, incident.count, now)
         return known
 
     def _decide(self, known: _Known, now: float) -> None:
