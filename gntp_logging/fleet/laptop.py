@@ -41,7 +41,7 @@ _HERE: Final = "this machine"
 """What a laptop calls itself in lines for people."""
 
 _LOOK: Final = 0.2
-"""Seconds between two looks: a laptop may be far away, and run on its battery. What it counts itself it shows at once."""
+"""Seconds between two looks: a laptop may be far away, and on its battery. What it counts itself it shows at once."""
 
 _INSTALLATION: Final = re.compile("[0-9a-f]{16}")
 
