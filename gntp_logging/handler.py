@@ -43,13 +43,23 @@ class _HandedOver(threading.local):
     """The records that one thread has handed to one handler, while they live."""
 
     def __init__(self) -> None:
+        self.records: _Remembered = _Remembered()
+
+
+class _Remembered:
+    """Records of one thread, by identity: records may be equal, and the last one alone would not do.
+
+    Between two loggers of one record another handler may log.
+    """
+
+    __slots__ = ("_known", "_room")
+
+    def __init__(self) -> None:
         self._known: dict[int, weakref.ref[logging.LogRecord]] = {}
         self._room = _REMEMBERED
 
     def is_new(self, record: logging.LogRecord) -> bool:
         """Tell whether a record comes for the first time, and remember it."""
-        # By identity: records may be equal, and the last one alone would not do. Between two loggers of one record
-        # another handler may log.
         known = self._known
         id_ = id(record)
         before = known.get(id_)
@@ -250,8 +260,8 @@ class GNTPHandler(logging.Handler):
         if not passed:
             return False
         try:
-            if self._handed_over.is_new(record):
-                self.emit(passed if isinstance(passed, logging.LogRecord) else record)
+            if self._handed_over.records.is_new(record):
+                self.emit(passed if passed is not True and isinstance(passed, logging.LogRecord) else record)
         except RecursionError:
             unread = self._worker.unread
             unread += (None,)  # in one step, and no call: there may be no room for one
@@ -268,7 +278,7 @@ class GNTPHandler(logging.Handler):
         try:
             worker = self._worker
             place = self._alerts.place_of(record) if self._counts_repeats else None
-            if place is not None and worker.count(place, record.created):
+            if place is not None and worker.count(place, record.created, getattr(record, "process", None)):
                 return
             if _is_own(record.name) or worker.is_current_thread():
                 return
@@ -330,14 +340,10 @@ class GNTPHandler(logging.Handler):
         if self.spool is None or not os.path.exists(self.spool):
             return {}
         try:
-            from .delivery.spool_file import SpoolFile
+            from .delivery.spool import waiting_in
         except ImportError as error:
             raise OSError(f"this Python has no SQLite ({error})") from error
-        file = SpoolFile(self.spool)
-        try:
-            return {(addressee.server, addressee.application): records for addressee, records in file.waiting()}
-        finally:
-            file.close()
+        return {(addressee.server, addressee.application): records for addressee, records in waiting_in(self.spool)}
 
     def _spool_maker(self, max_age: float) -> Callable[..., Spool] | None:
         """Return what makes a spool for a worker; None where none is wanted, or there is no SQLite."""

@@ -18,9 +18,11 @@ import pytest
 from gntp_logging.commands.cli import parser
 from gntp_logging.config import ConfigurationError
 from gntp_logging.configuration.logging_file import read
+from gntp_logging.options import fleet
 from tests.documents import PAGES, ROOT, Block, blocks
+from tests.peers import require_program
 from tests.running import starting
-from tests.support import run_program
+from tests.support import free_port, run_program
 
 BLOCKS: Final = [block for page in PAGES for block in blocks(page)]
 
@@ -48,7 +50,12 @@ for logger in [logging.root, *map(logging.getLogger, sorted(logging.root.manager
 """
 """Ends a program in which warnings and errors of a logger reach this package's handler, and no other one."""
 
-_TESTED_BELOW: Final = {("README.md", "def test_"), ("docs/tutorial.md", "import logging\n\nimport gntp_logging")}
+_TESTED_BELOW: Final = {
+    ("README.md", "def test_"),
+    ("docs/tutorial.md", "import logging\n\nimport gntp_logging"),
+    ("docs/fleet.md", "import logging"),
+    ("docs/fleet.md", "broker ="),
+}
 
 
 _GALLERY: Final = "docs/alerts.md"
@@ -67,6 +74,10 @@ def _begins(block: Block, key: tuple[str, str]) -> bool:
     return block.page == key[0] and block.text.startswith(key[1])
 
 
+def _is_tested_below(block: Block) -> bool:
+    return any(_begins(block, key) for key in _TESTED_BELOW)
+
+
 def test_every_block_has_a_language_that_is_checked() -> None:
     """Or none, or that of a text that programs print."""
     checked = {"python", "toml", "json", "ini", "sh"}
@@ -78,11 +89,7 @@ def test_every_block_has_a_language_that_is_checked() -> None:
 @pytest.mark.program
 @pytest.mark.parametrize(
     "block",
-    [
-        block
-        for block in _of("python")
-        if not any(_begins(block, key) for key in _TESTED_BELOW) and block.page != _GALLERY
-    ],
+    [block for block in _of("python") if not _is_tested_below(block) and block.page != _GALLERY],
     ids=_name,
 )
 def test_a_program_runs_as_it_stands(block: Block) -> None:
@@ -97,7 +104,7 @@ def test_a_program_runs_as_it_stands(block: Block) -> None:
 
 
 @pytest.mark.program
-@pytest.mark.parametrize("block", _of("toml"), ids=_name)
+@pytest.mark.parametrize("block", [block for block in _of("toml") if not _is_tested_below(block)], ids=_name)
 def test_a_toml_file_is_one_that_load_takes(block: Block, tmp_path: Path) -> None:
     """Every key and value, with the files that it names; its handler is nowhere alone."""
     (tmp_path / "eye.png").write_bytes(b"a picture")
@@ -241,3 +248,45 @@ def test_the_tutorial_shows_what_appears(tmp_path: Path) -> None:
 def _here(box: str) -> str:
     """Put this machine's name in the place of the documents'; the frame stays where it is."""
     return re.sub("web-3 *", lambda match: platform.node().ljust(len(match[0])), box)
+
+
+# -- A fleet -------------------------------------------------------------------------------------
+
+
+@pytest.mark.program
+def test_the_fleets_five_minutes_show_what_appears(tmp_path: Path) -> None:
+    """Word for word: what is typed in four terminals, and two files, but for the ports, the time and the place."""
+    install, *typed = [block.text for block in _of("sh") if block.page == "docs/fleet.md"]
+    listen, relay, hosts, make_key = typed
+    (config,), (program,) = ([b.text for b in _of(kind) if b.page == "docs/fleet.md"] for kind in ("toml", "python"))
+    _, shown = [block.text for block in _of("text") if block.page == "docs/fleet.md"]
+    require_program("redis-server", "redis-server")
+    port = str(free_port())
+    (server,) = [line for line in install.splitlines() if line.startswith("redis-server")]
+    with (
+        subprocess.Popen(shlex.split(server.replace("6379", port)), cwd=tmp_path, stdout=subprocess.DEVNULL) as redis,
+        starting(tmp_path, {**os.environ, "PYTHONIOENCODING": "utf-8"}, tmp_path) as start,
+    ):
+        try:
+            desktop = start(*_typed(listen), "--port", "0")
+            desktop_port = desktop.number_after("Listening on 127.0.0.1:")
+            server_port = f'host = "localhost"\nport = {desktop_port}'
+            (tmp_path / "relay.toml").write_text(
+                config.replace("6379", port).replace('host = "localhost"', server_port)
+            )
+            start(*_typed(relay)).wait_for(f"counts from redis://localhost:{port}/0")
+            (tmp_path / "shop.py").write_text(program.replace("6379", port))
+            for line in hosts.splitlines():
+                assert _python(_typed(line), tmp_path).returncode == 0
+            desktop.wait_for("150 ×")
+        finally:
+            redis.kill()
+    assert re.sub(r"\d\d:\d\d:\d\d", "14:03:11", shown.strip()) in re.sub(r"\d\d:\d\d:\d\d", "14:03:11", desktop.output)
+    subprocess.run(["sh", "-c", make_key], cwd=tmp_path, check=True)
+    assert fleet.keys(tmp_path / "fleet.keys")
+
+
+def _typed(line: str) -> list[str]:
+    """Return what follows ``python`` where the program of an environment is typed."""
+    program, *arguments = shlex.split(line)
+    return {"alerts/bin/gntp-logging": ["-m", "gntp_logging"], "alerts/bin/python": []}[program] + arguments

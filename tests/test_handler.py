@@ -648,7 +648,7 @@ def test_records_that_are_only_equal_count_each(receiver: RunningReceiver) -> No
 
 def test_no_record_is_kept_for_having_been_handed_over() -> None:
     """Of those that have ended only so many are remembered; those that live all are."""
-    handed_over = _HandedOver()
+    handed_over = _HandedOver().records
     living = [logging.LogRecord("x", logging.ERROR, __file__, 1, "it broke", None, None) for _ in range(100)]
     ended = weakref.ref(logging.LogRecord("x", logging.ERROR, __file__, 1, "it broke", None, None))
     assert ended() is None

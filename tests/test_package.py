@@ -55,10 +55,13 @@ def test_the_version_is_the_one_that_is_installed() -> None:
     assert gntp_logging.__version__ == metadata.version("gntp-logging")
 
 
-def test_the_changes_begin_with_this_version() -> None:
-    """Who upgrades reads them first."""
-    versions = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
-    assert versions[0] == gntp_logging.__version__
+def test_the_changes_begin_with_what_is_new() -> None:
+    """With this version, or with what is not released; in both, sorted by what readers look for."""
+    _, newest, *_ = re.split(r"^## ", (ROOT / "CHANGELOG.md").read_text("utf-8"), flags=re.MULTILINE)
+    assert newest.split()[0] in {"[Unreleased]", gntp_logging.__version__}
+    parts = re.findall(r"^### (.+)", newest, re.MULTILINE)
+    assert parts
+    assert parts == [part for part in ("Upgrade", "Added", "Changed", "Fixed", "Security") if part in parts]
 
 
 def _requirements() -> dict[str, str]:

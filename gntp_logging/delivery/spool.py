@@ -21,6 +21,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ from .failure_report import alerts
 from .kept import Changes, Kept, Kind, Written, changes
 from .process import exit_
 from .queue import AlertQueue
-from .spool_file import PATIENCE, Addressee, SpoolError, SpoolFile
+from .spool_file import PATIENCE, Addressee, SpoolError, SpoolFile, Waiting
 from .spool_lock import OwnerLock, remove_left_locks
 from .threads import is_held_here, start_thread
 from .waiters import Waiter
@@ -59,27 +60,37 @@ _named: Final[set[tuple[str, Addressee]]] = set()
 
 
 class _SQLite:
-    """Whether SQLite may be used: a child that is forked while a thread is inside it finds its locks taken, for ever.
+    """What a fork must not meet: a thread inside SQLite, and an open file.
+
+    A child inherits what SQLite knows. It would find the locks of a thread inside taken, for ever. Of an open file it
+    would believe that it has the file's locks, which the system has given to the parent alone: other processes would
+    remove the log to which the child writes.
 
     Attributes:
         turn: Held by whoever is inside.
+        files: The files that may be open; a fork closes them, and the next look opens them again.
         is_usable: Whether this process was forked while nobody was inside.
     """
 
     def __init__(self) -> None:
         self.turn = threading.RLock()
+        self.files: weakref.WeakSet[SpoolFile] = weakref.WeakSet()
         self.is_usable = True
         self._is_held = False
 
     def before_fork(self) -> None:
-        self._is_held = self.turn.acquire(timeout=FORK_WAITS)
+        # Whoever forks in the middle of a look, as a signal handler may, must not close what it uses.
+        self._is_held = not is_held_here(self.turn) and self.turn.acquire(timeout=FORK_WAITS)
+        if self._is_held:
+            for file in self.files:
+                file.close()
 
     def in_parent(self) -> None:
         if self._is_held:
             self.turn.release()
 
     def in_child(self) -> None:
-        self.is_usable = self._is_held
+        self.is_usable = self.is_usable and self._is_held
         self.turn = threading.RLock()
 
 
@@ -231,8 +242,6 @@ class Spool:
             self._life = None
 
     def _run(self, life: object) -> None:
-        # Only this frame has the connection. A forked child never continues the frame, and so can neither use nor
-        # close what is the parent's.
         file: SpoolFile | None = None
         while self._life is life:
             requests = [self._requests.popleft() for _ in range(len(self._requests))]
@@ -282,6 +291,8 @@ class Spool:
             The file, if it is open afterwards.
         """
         now = time.monotonic()
+        if file is not None and not file.is_open:  # a fork has closed it
+            file = None
         try:
             if now >= self._take_over_at and not is_last:
                 self._take_over_at = now + TAKE_OVER_EVERY
@@ -315,6 +326,7 @@ class Spool:
         if not _sqlite.is_usable:
             raise SpoolError("this process was forked while its parent was writing")
         file = SpoolFile(self.settings.path, patience=patience)
+        _sqlite.files.add(file)
         if self._lock is None:
             try:
                 self._lock = OwnerLock(self.settings.path)
@@ -422,6 +434,20 @@ class Spool:
             file.recount(_merged(row, waiting))
         else:
             file.remove([row])
+
+
+def waiting_in(path: str) -> list[Waiting]:
+    """Return for whom how many records wait in a file.
+
+    Raises:
+        SpoolError: If it cannot be used.
+    """
+    with _sqlite.turn:
+        file = SpoolFile(path)
+        try:
+            return file.waiting()
+        finally:
+            file.close()
 
 
 def _merged(row: str, members: Sequence[Written]) -> Kept:

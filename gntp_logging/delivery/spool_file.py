@@ -100,7 +100,11 @@ class Waiting(NamedTuple):
 
 
 class SpoolFile:
-    """One connection to the file, for one thread."""
+    """One connection to the file, for one thread at a time.
+
+    Attributes:
+        is_open: Whether it was not closed.
+    """
 
     def __init__(self, path: str, *, patience: float = PATIENCE) -> None:
         """Open the file; make it where there is none.
@@ -113,9 +117,10 @@ class SpoolFile:
             SpoolError: If it cannot be used. It is left as it is.
         """
         self._path = path
+        self.is_open: bool = True
         with _explained():
             _make_private(path)
-            self._connection = sqlite3.connect(path, timeout=patience, isolation_level=None)
+            self._connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
             try:
                 self._prepare(time.monotonic() + patience)
             except BaseException:
@@ -151,6 +156,7 @@ class SpoolFile:
 
     def close(self) -> None:
         """Close it."""
+        self.is_open = False
         with contextlib.suppress(sqlite3.Error):
             self._connection.close()
 

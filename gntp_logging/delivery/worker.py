@@ -263,17 +263,20 @@ class Worker:
 
     # -- The application's side ----------------------------------------------------------------
 
-    def count(self, place: Fingerprint, created: float) -> bool:
+    def count(self, place: Fingerprint, created: float, process: object = None) -> bool:
         """Take a repeat of which no alert is needed, as :meth:`submit` takes an alert.
 
         Args:
             place: Where it was logged: its raw fingerprint.
             created: When, in seconds since 1970.
+            process: The number of the process that made the record, if it says so.
 
         Returns:
             Whether it was taken; else its alert is to be submitted.
         """
-        if self.pid != os.getpid() or _thread.get_ident() in self._thread_ids:
+        # A record has asked the system for its process already, which costs more than all that is asked here.
+        is_own = type(process) is int and process == self.pid
+        if not (is_own or os.getpid() == self.pid) or _thread.get_ident() in self._thread_ids:
             return False
         if not self._queue.known_calls.count(place, created):
             return False

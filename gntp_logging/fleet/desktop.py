@@ -9,7 +9,8 @@ holding   this relay shows; before each send it looks at its   the lease is lost
           the lease lasts                                      relay may reach it
 ========  ===================================================  ====================================================
 
-What is written of a desktop, and what is shown on it, may differ by one notification: it is shown, then noted.
+What is written of a desktop, and what is shown on it, may differ by one notification: it is shown, then noted. Who
+takes over shows it again with the same Coalescing-ID: an incident's, or that of a digest, which was announced before.
 """
 
 from __future__ import annotations
@@ -247,6 +248,9 @@ class Desktop:
             if entry is None:
                 self._note({})
                 return self._look_every
+            if not self._announce(desk, entry):
+                entry.requeue(0)
+                return 0.0
             if not self._show(desk, entry):
                 self._ledger.give_back()
                 self._desk = None
@@ -277,6 +281,17 @@ class Desktop:
             if incident is not None:
                 desk.take(incident, self._now())
         self._since = max(0, changes.now - _SLACK)
+
+    def _announce(self, desk: Desk, entry: Entry) -> bool:
+        """Write what who takes over has to know if this relay is killed before it notes what it has shown.
+
+        Returns:
+            Whether the entry may be shown still: to write takes its time.
+        """
+        announced = desk.announced(entry)
+        if announced and not self._ledger.note(announced, ()):
+            self._let_go()
+        return self._ledger.is_held()
 
     def _show(self, desk: Desk, entry: Entry) -> bool:
         """Show an entry, and note that; return whether the desktop can be reached."""

@@ -26,6 +26,9 @@ from gntp_logging.delivery.transport import OutgoingAlert
 CAUGHT_UP: Final = "caught-up"
 """Among a desktop's members: until when it knows of the incidents that have ended, in ms."""
 
+ANNOUNCED: Final = "announced"
+"""Among a desktop's members: the digest that it is about to be shown; empty when that is noted."""
+
 _SEVERAL: Final = "gntp-logging relay"
 """The application of a digest that reports incidents of several."""
 
@@ -131,6 +134,20 @@ class _Known:
     digested: int = 0
 
 
+class _Announced(NamedTuple):
+    """A digest that a desktop is about to be shown: who takes over shows it again under the same id.
+
+    Attributes:
+        id_: Its Coalescing-ID.
+        app: The application that shows it.
+        openings: Of the open incidents in it, by member. Of those that have ended it has all that are new.
+    """
+
+    id_: str
+    app: str
+    openings: dict[str, str]
+
+
 class Desk:
     """What one desktop is shown, from the beginning to the end of one lease.
 
@@ -149,8 +166,10 @@ class Desk:
             has_one_writer: Whether nobody else can have shown more than that.
         """
         self._settings = settings
-        self._reported = {member: _read(text) for member, text in reported.items() if member != CAUGHT_UP}
         self._has_one_writer = has_one_writer
+        members = reported.keys() - {CAUGHT_UP, ANNOUNCED}
+        self._reported = {member: _read(reported[member]) for member in members}
+        self._announced = _announced(reported.get(ANNOUNCED, ""))
         self._caught_up = _number(reported.get(CAUGHT_UP, ""))
         self._known: dict[str, _Known] = {}
         self.ended_until: int = self._caught_up if CAUGHT_UP in reported else int(now * 1000)
@@ -196,6 +215,11 @@ class Desk:
         incident, outbox = known.incident, self._outbox
         fresh = incident.tally(known.decided)
         known.decided = incident.count
+        if self._is_announced(incident):
+            self._resume_announced()
+            outbox.digest.current.take_in(incident.member, fresh, next(self._sequence))
+            outbox.digest.hurry(now)
+            return
         if outbox.flood.absorb(incident.member, fresh, next(self._sequence)):
             return
         decision, group = outbox.flood.offer(incident.alert, incident.member, next(self._sequence), now)
@@ -207,6 +231,16 @@ class Desk:
         if group is not None:
             group.count, group.first, group.last = incident.count, incident.first, incident.last
         self._add(known, group, now)
+
+    def _is_announced(self, incident: Incident) -> bool:
+        announced = self._announced
+        return announced is not None and announced.openings.get(incident.member) == incident.opening
+
+    def _resume_announced(self) -> None:
+        """Let the digest that fills up be the one that was announced: the desktop may show that already."""
+        digest = self._outbox.digest.current
+        if self._announced is not None and not digest.id_:
+            digest.id_ = self._announced.id_
 
     def _add(self, known: _Known, group: RepeatGroup | None, now: float) -> None:
         incident = known.incident
@@ -242,6 +276,7 @@ class Desk:
             # Under a name of its own: the next incident of its kind may be in the same digest.
             name = _Ended(incident.member, incident.opening)
             tally = replace(incident, alert=incident.alert._replace(fingerprint=name)).tally(shown)
+            self._resume_announced()
             self._outbox.digest.current.take_in(name, tally, next(self._sequence))
             self._outbox.digest.hurry(now)
 
@@ -279,14 +314,32 @@ class Desk:
             if group.displayed_count and group.unreported and now >= group.last + self._settings.quiet / 2:
                 self._outbox.flood.hurry(group)
 
+    def announced(self, entry: Entry) -> dict[str, str]:
+        """Return what is to be written before an entry is shown: of a digest, whose id says nothing of what is in it.
+
+        All others have the ids of their incidents.
+        """
+        if not isinstance(entry, DigestEntry):
+            return {}
+        members = [known for known in map(_name, self._tallies(entry)) if isinstance(known, str)]
+        openings = {member: self._known[member].incident.opening for member in members if member in self._known}
+        self._announced = _Announced(entry.id_, self._app(entry), openings)
+        return {ANNOUNCED: json.dumps(self._announced._asdict())}
+
+    def _app(self, entry: DigestEntry) -> str:
+        """Return the application that shows a digest: it stays the same when the digest is shown again."""
+        if self._announced is not None and self._announced.id_ == entry.id_:
+            return self._announced.app
+        apps = {_member(tally).partition(":")[2] for tally in entry.tallies()}
+        return apps.pop() if len(apps) == 1 else _SEVERAL
+
     def outgoing(self, entry: Entry) -> tuple[str, OutgoingAlert]:
         """Return the application that an entry is of, and the notification."""
         alert = entry.compose(_as_it_is)
         tallies = self._tallies(entry)
         member = _member(tallies[0])
         if isinstance(entry, DigestEntry):
-            apps = {_member(tally).partition(":")[2] for tally in tallies}
-            return apps.pop() if len(apps) == 1 else _SEVERAL, OutgoingAlert(
+            return self._app(entry), OutgoingAlert(
                 alert._replace(fingerprint=""),
                 entry.id_,
                 entry.id_,
@@ -329,6 +382,9 @@ class Desk:
                 known.shown, known.digested = tally.count, 0
             changed[known.incident.member] = self._written(known)
         self._reported.update({member: _read(text) for member, text in changed.items()})
+        if isinstance(entry, DigestEntry):
+            self._announced = None
+            changed[ANNOUNCED] = ""
         return changed
 
     def _written(self, known: _Known) -> str:
@@ -358,8 +414,12 @@ class _Ended(NamedTuple):
     opening: str
 
 
+def _name(tally: Tally) -> object:
+    return tally.newest.fingerprint
+
+
 def _member(tally: Tally) -> str:
-    name = tally.newest.fingerprint
+    name = _name(tally)
     return name.member if isinstance(name, _Ended) else str(name)
 
 
@@ -378,6 +438,12 @@ def _read(text: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _announced(text: str) -> _Announced | None:
+    found = _read(text)
+    openings = found.get("openings")
+    return _Announced(str(found.get("id_")), str(found.get("app")), openings) if isinstance(openings, dict) else None
 
 
 def _number(text: str) -> int:

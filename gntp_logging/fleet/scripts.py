@@ -19,7 +19,7 @@ key                      type      what it holds
 ``lease:DESKTOP``        string    who shows on a desktop, and the number of the lease
 ``fence:DESKTOP``        string    number of the newest lease
 ``reported:DESKTOP``     hash      by member, what the desktop shows of an incident; ``caught-up``: which ended
-                                   incidents it knows of
+                                   incidents it knows of; ``announced``: the digest that it is about to be shown
 =======================  ========  ==================================================================================
 
 A member is ``INCIDENT:APPLICATION``. Scripts make the keys of incidents of members, so a Redis Cluster, which wants all

@@ -7,6 +7,8 @@ import errno
 import logging
 import os
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -263,6 +265,42 @@ def test_a_fork_waits_until_nobody_is_inside_sqlite(attach: Attach, logger: logg
         timer.join()
     assert module._sqlite.turn.acquire(timeout=PATIENCE)
     module._sqlite.turn.release()
+
+
+@pytest.mark.program
+@forks
+@forking_warns
+def test_a_fork_closes_the_file(attach: Attach, logger: logging.Logger, spool: Path) -> None:
+    """Else the child has none of its locks, and what it writes goes with the log that other programs remove."""
+    handler = attach(free_port())
+
+    def log(text: str) -> dict[str, int]:
+        logger.error(text)
+        kept = handler._worker._spool  # a child has one of its own
+        assert kept is not None
+        wait_until(lambda: kept._life is not None)  # a thread has the file from now on
+        return kept.settle(time.monotonic() + PATIENCE)
+
+    log("the parent's")
+    (waits, ready), (goes, go) = os.pipe(), os.pipe()
+
+    def work() -> bool:
+        log("the child's")
+        os.write(ready, b".")
+        os.read(goes, 1)
+        return len(log("later")) == 2
+
+    child = in_child(work)
+    assert os.read(waits, 1)
+    log("again")
+    handler.close()
+    look = "import sqlite3, sys; file = sqlite3.connect(sys.argv[1]); file.execute('PRAGMA user_version'); file.close()"
+    subprocess.run([sys.executable, "-c", look, spool], check=True)
+    os.write(go, b".")
+    assert exit_code(child) == 0
+    for end in (waits, ready, goes, go):
+        os.close(end)
+    assert sum(waiting.records for waiting in module.waiting_in(str(spool))) == 4
 
 
 @forks

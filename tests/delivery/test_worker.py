@@ -1422,11 +1422,13 @@ def test_a_repeat_is_counted_by_no_thread_of_the_workers_and_in_no_other_process
     assert not worker.count(PLACE, known.text_at)
     worker._thread_ids.discard(threading.get_ident())
     worker.pid = -1
-    assert not worker.count(PLACE, known.text_at)
+    for process in (os.getpid(), None, "-1"):
+        assert not worker.count(PLACE, known.text_at, process)
     worker.pid = os.getpid()
-    assert worker.count(PLACE, known.text_at)
+    for process in (os.getpid(), -1, None, "a record that was made elsewhere"):
+        assert worker.count(PLACE, known.text_at, process)
     assert worker.flush(PATIENCE)
-    assert worker.stats().folded == 2
+    assert worker.stats().folded == 5
 
 
 def test_a_repeat_after_close_starts_the_thread_again(

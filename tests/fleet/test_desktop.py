@@ -14,7 +14,7 @@ import pytest
 from gntp_logging.alerts.fingerprint import incident
 from gntp_logging.delivery.transport import OutgoingAlert, SendResult
 from gntp_logging.fleet.desktop import LEASE, Desktop, DesktopSettings, Lease, gntp_transport
-from gntp_logging.fleet.incidents import CAUGHT_UP, Desk, DeskSettings
+from gntp_logging.fleet.incidents import ANNOUNCED, CAUGHT_UP, Desk, DeskSettings
 from gntp_logging.fleet.redis_streams import Counted, RedisStreams
 from gntp_logging.fleet.relay import _counted
 from gntp_logging.fleet.wire import Report, encode
@@ -180,7 +180,55 @@ def test_what_ended_while_a_desktop_was_away_comes_as_one_digest(
         desktop._ledger.give_back()
         make_desktop("b", port).step()
         assert [toast.headers["Data-Count"] for toast in receiver.wait_for(3)[2:]] == ["7"]
-    assert streams.reported("desk").keys() == {CAUGHT_UP, f"{incident('young')}:shop"}
+    assert streams.reported("desk").keys() == {CAUGHT_UP, ANNOUNCED, f"{incident('young')}:shop"}
+
+
+class Killed(Exception):
+    """The relay ends here, as after kill -9."""
+
+
+def test_a_relay_that_is_killed_before_it_notes_a_digest(
+    streams: RedisStreams, receiver: RunningReceiver, make_desktop: Callable[..., Desktop]
+) -> None:
+    """Who takes over shows it again with the same id, so that people see one toast; then it is settled."""
+    one = make_desktop("a", receiver.port)
+    one.step()
+    count(streams, 100, "old")
+    assert streams.end_incidents(-1) == 1
+    note = one._note
+
+    def killed(shown: dict[str, str]) -> None:
+        if shown:
+            raise Killed
+        note(shown)
+
+    one._note = killed  # type: ignore[method-assign]  # between showing and noting
+    with pytest.raises(Killed):
+        one.step()
+    one._ledger.give_back()  # as if it had run out
+    count(streams, 10, "older")
+    assert streams.end_incidents(-1) == 1
+    make_desktop("b", receiver.port).step()
+    toasts = receiver.wait_for(2)
+    assert [toast.headers["Data-Count"] for toast in toasts] == ["100", "110"]
+    assert len({(toast.application, toast.coalescing_id) for toast in toasts}) == 1
+    make_desktop("c", receiver.port).step()
+    assert len(receiver.toasts) == 2
+
+
+def test_who_lost_its_lease_announces_nothing_and_shows_nothing(
+    streams: RedisStreams, receiver: RunningReceiver, make_desktop: Callable[..., Desktop], redis_server: RedisServer
+) -> None:
+    """A digest that it would show, another shows by now."""
+    desktop = make_desktop("a", receiver.port)
+    desktop.step()
+    count(streams, 100, "old")
+    assert streams.end_incidents(-1) == 1
+    redis_server.client().delete("{gntp-logging}:lease:desk")
+    streams.hold("desk", "b", "", 60)
+    assert desktop.step() == 0.0
+    assert not receiver.toasts
+    assert streams.reported("desk").keys() == {CAUGHT_UP}
 
 
 def test_a_send_gets_no_longer_than_the_lease_lasts(

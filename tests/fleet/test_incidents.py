@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gntp_logging.alerts.alert_json import to_json
-from gntp_logging.fleet.incidents import CAUGHT_UP, Desk, DeskSettings, Incident, from_fields
+from gntp_logging.fleet.incidents import ANNOUNCED, CAUGHT_UP, Desk, DeskSettings, Incident, from_fields
 from tests.support import make_alert
 
 SETTINGS = DeskSettings(repeat_window=60.0, burst=20, rate=12.0, quiet=300.0)
@@ -29,6 +29,8 @@ def show(desk: Desk, now: float, reported: dict[str, str] | None = None) -> list
     """Show what is due, and return the counts; what is to be written goes to ``reported``."""
     shown = []
     while (entry := desk.next_entry(now)) is not None:
+        if reported is not None:
+            reported.update(desk.announced(entry))
         _, outgoing = desk.outgoing(entry)
         shown.append(sum(tally.count for tally in outgoing.tallies))
         written = desk.shown(entry, now)
@@ -112,6 +114,74 @@ def test_what_the_rate_does_not_allow_is_one_digest() -> None:
     assert show(desk, 1080.0) == [30]
 
 
+def show_and_die(desk: Desk, now: float, reported: dict[str, str]) -> tuple[str, str, dict[str, int]]:
+    """Show a digest as one does who is killed before it notes that; return application, id and counts."""
+    entry = desk.next_entry(now)
+    assert entry is not None
+    reported.update(desk.announced(entry))
+    app, outgoing = desk.outgoing(entry)
+    return app, outgoing.coalescing_id, {str(tally.newest.fingerprint): tally.count for tally in outgoing.tallies}
+
+
+def test_a_digest_that_was_not_noted_is_shown_again_under_its_id() -> None:
+    """Of open incidents: they come in a digest once more, although by now each could have a toast of its own."""
+    settings = DeskSettings(60.0, 1, 1.0, 300.0)
+    reported = dict(KNOWN)
+    desk = Desk(settings, reported, 1000.0)
+    for number in range(4):
+        desk.take(incident(10, member=f"{number}:shop"), 1000.0)
+    assert show(desk, 1000.0, reported) == [10]
+    before = show_and_die(desk, 1080.0, reported)
+    after = Desk(settings, reported, 1090.0)
+    after.take(incident(11, member="1:shop"), 1090.0)
+    after.take(incident(5, member="9:till"), 1090.0)
+    after.take(incident(10, member="2:shop"), 1090.0)
+    after.take(incident(10, member="3:shop"), 1090.0)
+    entry = after.next_entry(1090.0)
+    while entry is not None and entry.coalescing_id != before[1]:
+        after.shown(entry, 1090.0)
+        entry = after.next_entry(1090.0)
+    assert entry is not None
+    app, outgoing = after.outgoing(entry)
+    counts = {str(tally.newest.fingerprint): tally.count for tally in outgoing.tallies}
+    assert (app, before[0]) == ("shop", "shop")
+    assert before[2] == {"1:shop": 10, "2:shop": 10, "3:shop": 10}
+    assert counts == {"1:shop": 11, "2:shop": 10, "3:shop": 10}
+    reported.update(after.shown(entry, 1090.0))
+    assert reported[ANNOUNCED] == ""
+    assert Desk(settings, reported, 1091.0).announced(entry)[ANNOUNCED] != ""
+
+
+def test_a_digest_of_ended_incidents_is_shown_again_under_its_id() -> None:
+    """With what has ended since, of whatever application; the next digest has an id of its own."""
+    reported = dict(KNOWN)
+    desk = Desk(SETTINGS, reported, 5000.0)
+    listed = [ended(3000, 9, "5-0", MEMBER)]
+    desk.take_ended(listed, 5000.0)
+    before = show_and_die(desk, 5000.0, reported)
+    after = Desk(SETTINGS, reported, 5010.0)
+    after.take_ended([ended(4000, 7, "6-0", "1:till"), *listed], 5010.0)
+    entry = after.next_entry(5010.0)
+    assert entry is not None
+    app, outgoing = after.outgoing(entry)
+    assert (app, outgoing.coalescing_id) == before[:2]
+    assert sum(tally.count for tally in outgoing.tallies) == 16
+    reported.update(after.announced(entry))
+    reported.update(after.shown(entry, 5010.0))
+    after.take_ended([ended(6000, 7, "7-0", "1:till")], 5020.0)
+    entry = after.next_entry(5080.0)
+    assert entry is not None
+    assert (entry.coalescing_id != before[1], after.outgoing(entry)[0]) == (True, "till")
+
+
+@given(st.text(max_size=20) | st.recursive(st.none(), st.lists).map(lambda found: json.dumps({"openings": found})))
+def test_whatever_was_announced_a_desk_begins(text: str) -> None:
+    """A relay of another release may have written it."""
+    desk = Desk(SETTINGS, {**KNOWN, ANNOUNCED: text}, 1000.0)
+    desk.take(incident(7), 1000.0)
+    assert show(desk, 1000.0) == [7]
+
+
 def test_of_an_incident_that_has_ended_a_digest_reports_what_was_not_shown() -> None:
     """The desktop was switched off; what it knows already is left out."""
     reported = {**KNOWN, MEMBER: json.dumps({"opening": "5-0", "shown": 7, "digested": 0, "window": 60.0})}
@@ -120,7 +190,7 @@ def test_of_an_incident_that_has_ended_a_digest_reports_what_was_not_shown() -> 
         [ended(4000, 10, "5-0", "1:shop"), ended(3000, 9, "5-0", MEMBER), ended(2000, 3, "4-0", MEMBER)], 5000.0
     )
     assert show(desk, 5000.0, reported) == [10 + 2 + 3]
-    assert reported == {CAUGHT_UP: "4000"}
+    assert reported == {CAUGHT_UP: "4000", ANNOUNCED: ""}
     again = Desk(SETTINGS, reported, 5001.0)
     again.take_ended([ended(4000, 10, "5-0", "1:shop")], 5001.0)
     assert show(again, 5001.0) == []
@@ -175,13 +245,13 @@ def test_the_desktop_has_every_count_before_an_incident_ends(
             for known, count in counts.items():
                 desk.take(incident(count, member=f"{known}:shop", last=last[known]), now)
         desk.take(incident(counts[name], member=f"{name}:shop", last=now), now)
-        before = {member: json.loads(text)["shown"] for member, text in reported.items() if member != CAUGHT_UP}
+        before = {member: json.loads(text)["shown"] for member, text in reported.items() if ":" in member}
         show(desk, now, reported)
-        after = {member: json.loads(text)["shown"] for member, text in reported.items() if member != CAUGHT_UP}
+        after = {member: json.loads(text)["shown"] for member, text in reported.items() if ":" in member}
         assert all(after[member] >= shown for member, shown in before.items())
     for second in range(0, 300, 5):
         show(desk, now + second, reported)
-    found = {member[0]: json.loads(text) for member, text in reported.items() if member != CAUGHT_UP}
+    found = {member[0]: json.loads(text) for member, text in reported.items() if ":" in member}
     assert {name: known["shown"] + known["digested"] for name, known in found.items()} == counts
 
 
