@@ -20,7 +20,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from gntp_logging.alerts import icons
@@ -36,7 +36,7 @@ from .redis_streams import BrokerError, RedisStreams
 LEASE: Final = 10.0
 """Seconds for which one relay alone shows on a desktop: so long it takes at most until another goes on."""
 
-_LOOK: Final = 0.02
+LOOK: Final = 0.02
 """Seconds between two looks at what has changed: three per cent of a core, and nobody sees the delay."""
 
 _MARGIN: Final = 0.5
@@ -72,7 +72,13 @@ class Ledger(Protocol):
     """What a desktop shows, in writing, and the right to show and to write.
 
     What it raises is :class:`.redis_streams.BrokerError`.
+
+    Attributes:
+        has_one_writer: Whether what is written is all that was shown: nobody else shows on this desktop.
     """
+
+    @property
+    def has_one_writer(self) -> bool: ...  # noqa: D102 - see above
 
     def hold(self) -> bool:
         """Take the right, or keep it; return whether it was taken just now, and what is written must be read."""
@@ -98,6 +104,8 @@ class Ledger(Protocol):
 
 class Lease:
     """The ledger that relays share: Redis keeps it, and gives one of them the right, for some seconds at a time."""
+
+    has_one_writer: Final = False
 
     def __init__(self, streams: RedisStreams, desktop: str, relay: str, clock: Callable[[], float]) -> None:
         """Begin without it.
@@ -165,17 +173,20 @@ class Desktop:
         ledger: Ledger,
         report: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
+        look_every: float = LOOK,
     ) -> None:
         """Prepare. Nothing is sent.
 
         Args:
             streams: A connection of its own.
             report: Takes a line for people.
+            look_every: Seconds between two looks at what others have counted.
         """
         self._settings = settings
         self._streams = streams
         self._report = report
         self._clock = clock
+        self._look_every = look_every
         self._ledger = ledger
         self._desk: Desk | None = None
         self._since = 0
@@ -200,7 +211,7 @@ class Desktop:
                 self._report(f"{self._settings.name}: internal error: {type(error).__name__}: {error}")
                 self._let_go()
                 pause = _FIRST_RETRY
-            if pause > _LOOK:
+            if pause > self._look_every:
                 stop.wait(pause)
             else:
                 self._news.wait(pause)
@@ -236,7 +247,7 @@ class Desktop:
             entry = desk.next_entry(self._now())
             if entry is None:
                 self._note({})
-                return _LOOK
+                return self._look_every
             if not self._announce(desk, entry):
                 entry.requeue(0)
                 return 0.0
@@ -248,9 +259,10 @@ class Desktop:
 
     def _begin(self) -> None:
         reported = self._ledger.reported()
-        now = self._streams.changed(_NEVER).now
-        self._offset = now / 1000 - self._clock()
-        self._desk = Desk(self._settings.desk, reported, now / 1000)
+        said = self._streams.changed(_NEVER)
+        self._offset = said.now / 1000 - self._clock()
+        settings = replace(self._settings.desk, quiet=said.quiet or self._settings.desk.quiet)
+        self._desk = Desk(settings, reported, said.now / 1000, has_one_writer=self._ledger.has_one_writer)
         self._since = 0
         if CAUGHT_UP not in reported:  # from now on it is known, also when it cannot be reached yet
             self._note({})

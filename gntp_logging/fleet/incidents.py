@@ -193,14 +193,18 @@ class Desk:
         ended_until: Until when it knows of the incidents that have ended, in ms.
     """
 
-    def __init__(self, settings: DeskSettings, reported: Mapping[str, str], now: float) -> None:
+    def __init__(
+        self, settings: DeskSettings, reported: Mapping[str, str], now: float, *, has_one_writer: bool = False
+    ) -> None:
         """Go on where the holder of the lease before has ended.
 
         Args:
             reported: What the desktop shows, by member, as :meth:`shown` has returned it; empty for a new desktop,
                 which is shown nothing of what has ended before.
+            has_one_writer: Whether nobody else can have shown more than that.
         """
         self._settings = settings
+        self._has_one_writer = has_one_writer
         members = reported.keys() - {CAUGHT_UP, ANNOUNCED}
         self._reported = {member: _read(reported[member]) for member in members}
         self._announced = _announced(reported.get(ANNOUNCED, ""))
@@ -225,7 +229,10 @@ class Desk:
             self._decide(known, now)
 
     def _begin(self, incident: Incident, now: float) -> _Known:
-        """Know an incident from now on; if the desktop shows it, it is shown once more, with the count of today."""
+        """Know an incident from now on; if the desktop shows it, it is shown once more, with the count of today.
+
+        Unless the count is the same, and nobody else can have shown another.
+        """
         member = incident.member
         known = self._known[member] = _Known(incident)
         before = self._reported.get(member, {})
@@ -235,7 +242,11 @@ class Desk:
             if known.shown:
                 known.decided = incident.count
                 window = float(before.get("window", self._settings.repeat_window))
-                self._add(known, self._outbox.flood.reopen(member, incident.tally(), window, now), now)
+                group = self._outbox.flood.reopen(member, incident.tally(), window, now)
+                if known.shown < incident.count or not self._has_one_writer:
+                    self._add(known, group, now)
+                elif group is not None:
+                    self._outbox.flood.mark_reported(group, incident.count, now)
         return known
 
     def _decide(self, known: _Known, now: float) -> None:

@@ -84,11 +84,13 @@ class Changes(NamedTuple):
     Attributes:
         now: The broker's clock, in ms.
         newest_end: When an incident has ended last, in ms; 0 where none has.
+        quiet: Seconds without records after which relays end an incident; 0 where none has said so.
         incidents: Fields of the incidents, by their members.
     """
 
     now: int
     newest_end: int
+    quiet: float
     incidents: dict[str, dict[str, str]]
 
 
@@ -271,11 +273,16 @@ class RedisStreams:
         keys = (scripts.STREAM, scripts.ASIDE, scripts.COUNTERS)
         self._run(scripts.SET_ASIDE, keys, GROUP, id_, kept, scripts.MAX_LISTED)
 
-    def end_incidents(self, quiet: float) -> int:
-        """End the incidents of which no record has come for some seconds; return how many."""
-        keys = (scripts.OPEN, scripts.ENDED)
+    def end_incidents(self, quiet: float | None) -> int:
+        """End the incidents of which no record has come for some seconds; return how many.
+
+        Args:
+            quiet: How many seconds; None for as many as relays have said last.
+        """
+        keys = (scripts.OPEN, scripts.ENDED, scripts.QUIET)
+        ms = "" if quiet is None else int(quiet * 1000)
         bounds = (scripts.MAX_LISTED, scripts.DAY, scripts.MAX_ENDED_PLACES)
-        return int(self._run(scripts.END, keys, scripts.INCIDENT, int(quiet * 1000), *bounds))
+        return int(self._run(scripts.END, keys, scripts.INCIDENT, ms, *bounds))
 
     def forget_consumers(self) -> None:
         """Forget the relays that are gone since a day, and have left nothing."""
@@ -308,9 +315,11 @@ class RedisStreams:
         Args:
             since: When, in ms of the broker's clock.
         """
-        now, newest_end, *found = self._run(scripts.CHANGED, (scripts.OPEN, scripts.ENDED), scripts.INCIDENT, since)
+        keys = (scripts.OPEN, scripts.ENDED, scripts.QUIET)
+        now, newest_end, quiet, *found = self._run(scripts.CHANGED, keys, scripts.INCIDENT, since)
         incidents = {_text(member): _fields(fields) for member, fields in zip(found[::2], found[1::2], strict=True)}
-        return Changes(int(now), int(newest_end), {member: fields for member, fields in incidents.items() if fields})
+        incidents = {member: fields for member, fields in incidents.items() if fields}
+        return Changes(int(now), int(newest_end), int(quiet) / 1000, incidents)
 
     def ended(self) -> list[str]:
         """Return the incidents that have ended, in JSON, the newest first."""

@@ -34,6 +34,9 @@ _LAST_RETRY: Final = 2.0
 _MARGIN: Final = 3600.0
 """Seconds that an incident is kept beyond its end, when no relay runs that ends it."""
 
+_LONGEST: Final = 86_400.0
+"""Seconds that an incident is kept by who does not know when it ends."""
+
 _MAX_KEPT: Final = 1024
 """Bytes that are kept of an entry that was set aside."""
 
@@ -46,14 +49,14 @@ class RelaySettings:
         broker: Where it reads.
         timeout: Seconds that one exchange with the broker may take.
         keys: The keys of the fleet; an entry that none of them has signed is set aside. None asks for no signature.
-        quiet: Seconds without records after which an incident ends.
+        quiet: Seconds without records after which an incident ends; None leaves that to other relays.
         desktops: Where it shows.
     """
 
     broker: str
     timeout: float
     keys: Sequence[bytes]
-    quiet: float
+    quiet: float | None
     desktops: Sequence[DesktopSettings]
 
 
@@ -69,20 +72,24 @@ class _Task:
 class Relay:
     """Counts, on the thread that runs it, and shows, on a thread for each desktop."""
 
-    def __init__(self, settings: RelaySettings, report: Callable[[str], None]) -> None:
+    def __init__(
+        self, settings: RelaySettings, report: Callable[[str], None], name: str = "", own: Sequence[Desktop] = ()
+    ) -> None:
         """Prepare. Nothing is sent.
 
         Args:
             report: Takes a line for people.
+            name: What the broker knows it by; no two relays have one. Empty for a new one.
+            own: Desktops that nobody else shows on, beside those of the settings.
 
         Raises:
             ValueError: If the broker's address is none.
         """
         self._settings = settings
         self._report = report
-        self._name = relay_name()
+        self._name = name or relay_name()
         self._streams = RedisStreams(settings.broker, settings.timeout)
-        self._desktops = [self._desktop(desktop) for desktop in settings.desktops]
+        self._desktops = [*map(self._desktop, settings.desktops), *own]
         self._cursor = "0"
         self._tasks = [
             _Task(self._claim, _CLAIM_EVERY),
@@ -162,13 +169,14 @@ class Relay:
 
     def _count(self, entries: Sequence[Entry]) -> None:
         """Count entries; what cannot be counted is set aside."""
+        quiet = self._settings.quiet
         counted = []
         for entry in entries:
             try:
                 counted.append(_counted(entry, self._settings.keys))
             except WireError as error:
                 self._streams.set_aside(entry.id_, _kept(entry, str(error)))
-        if counted and self._streams.count(counted, self._settings.quiet + _MARGIN):
+        if counted and self._streams.count(counted, _LONGEST if quiet is None else quiet + _MARGIN):
             self._wake_up()
 
     def _wake_up(self) -> None:

@@ -14,6 +14,7 @@ key                      type      what it holds
 ``ended``                list      incidents that have ended, the newest first, at most 1,000, for a day: when, in ms,
                                    a blank, and ``{"member": ..., "fields": {...}}``
 ``aside``                list      entries that could not be counted, with the reasons, the newest first, at most 1,000
+``quiet``                string    ms without records after which an incident ends, as the relays have it; laptops ask
 ``counters``             hash      ``counted`` (records), ``repeated`` (entries that two relays had read, and one had
                                    counted), ``aside`` (entries)
 ``lease:DESKTOP``        string    who shows on a desktop, and the number of the lease
@@ -41,6 +42,7 @@ INCIDENT: Final = f"{_TAG}incident:"
 OPEN: Final = f"{_TAG}open"
 ENDED: Final = f"{_TAG}ended"
 ASIDE: Final = f"{_TAG}aside"
+QUIET: Final = f"{_TAG}quiet"
 COUNTERS: Final = f"{_TAG}counters"
 LEASE: Final = f"{_TAG}lease:"
 FENCE: Final = f"{_TAG}fence:"
@@ -160,11 +162,19 @@ return redis.call('HINCRBY', KEYS[3], 'aside', 1)
 """)
 
 END: Final = _script("""
--- KEYS: open, ended. ARGV: prefix of incidents, ms of quiet, most that are kept, seconds that they are kept, most
--- places of one. Of places beyond that only sums are kept: a fleet of thousands would fill the list.
+-- KEYS: open, ended, quiet. ARGV: prefix of incidents, ms of quiet, most that are kept, seconds that they are kept,
+-- most places of one. Of places beyond that only sums are kept: a fleet of thousands would fill the list.
+-- Who says no quiet takes that of the relays: five minutes where none has said one.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local quiet = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2], 'LIMIT', 0, 100)
+local said = redis.call('GET', KEYS[3])
+local ms = ARGV[2]
+if ms == '' then
+  ms = said or '300000'
+elseif ms ~= said then
+  redis.call('SET', KEYS[3], ms)
+end
+local quiet = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ms, 'LIMIT', 0, 100)
 -- Who reads the list knows by the time what is new in it: no two calls have one.
 local newest = redis.call('LINDEX', KEYS[2], 0)
 if newest then now = math.max(now, tonumber(string.match(newest, '^%d+')) + 1) end
@@ -221,11 +231,12 @@ return redis.call('DEL', KEYS[1])
 """)
 
 CHANGED: Final = _script("""
--- KEYS: open, ended. ARGV: prefix of incidents, ms since when. Returns the time, that of the newest end, and members
--- with their fields.
+-- KEYS: open, ended, quiet. ARGV: prefix of incidents, ms since when. Returns the time, that of the newest end, the
+-- relays' quiet in ms (0 where none has said one), and members with their fields.
 local time = redis.call('TIME')
 local newest = redis.call('LINDEX', KEYS[2], 0)
 local found = {time[1] * 1000 + math.floor(time[2] / 1000), newest and tonumber(string.match(newest, '^%d+')) or 0}
+found[3] = tonumber(redis.call('GET', KEYS[3]) or 0)
 for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[2], '+inf')) do
   found[#found + 1] = member
   found[#found + 1] = redis.call('HGETALL', ARGV[1] .. member)
