@@ -67,8 +67,8 @@ class Counted(NamedTuple):
         id_: The entry's ID.
         member: The incident.
         records: How many records.
-        place: Logger and machine, as a list in JSON.
-        logger: The logger.
+        place: By what it is counted, as :mod:`.scripts` has it.
+        slot: Under what name the alert is kept.
         alert: The newest alert, in JSON.
     """
 
@@ -76,7 +76,7 @@ class Counted(NamedTuple):
     member: str
     records: int
     place: str
-    logger: str
+    slot: str
     alert: str
 
 
@@ -86,11 +86,13 @@ class Changes(NamedTuple):
     Attributes:
         now: The broker's clock, in ms.
         newest_end: When an incident has ended last, in ms; 0 where none has.
+        quiet: Seconds without records after which relays end an incident; 0 where none has said so.
         incidents: Fields of the incidents, by their members.
     """
 
     now: int
     newest_end: int
+    quiet: float
     incidents: dict[str, dict[str, str]]
 
 
@@ -279,17 +281,24 @@ class RedisStreams:
         """
         values = [value for entry in entries for value in entry]
         keys = (scripts.STREAM, scripts.OPEN, scripts.COUNTERS)
-        return int(self._run(scripts.COUNT, keys, GROUP, scripts.INCIDENT, int(kept), *values))
+        bounds = (scripts.MAX_PLACES, scripts.MAX_SLOTS)
+        return int(self._run(scripts.COUNT, keys, GROUP, scripts.INCIDENT, int(kept), *bounds, *values))
 
     def set_aside(self, id_: str, kept: bytes) -> None:
         """Acknowledge and delete an entry that cannot be counted, and keep some of it."""
         keys = (scripts.STREAM, scripts.ASIDE, scripts.COUNTERS)
         self._run(scripts.SET_ASIDE, keys, GROUP, id_, kept, scripts.MAX_LISTED)
 
-    def end_incidents(self, quiet: float) -> int:
-        """End the incidents of which no record has come for some seconds; return how many."""
-        keys = (scripts.OPEN, scripts.ENDED)
-        return int(self._run(scripts.END, keys, scripts.INCIDENT, int(quiet * 1000), scripts.MAX_LISTED, scripts.DAY))
+    def end_incidents(self, quiet: float | None) -> int:
+        """End the incidents of which no record has come for some seconds; return how many.
+
+        Args:
+            quiet: How many seconds; None for as many as relays have said last.
+        """
+        keys = (scripts.OPEN, scripts.ENDED, scripts.QUIET)
+        ms = "" if quiet is None else int(quiet * 1000)
+        bounds = (scripts.MAX_LISTED, scripts.DAY, scripts.MAX_ENDED_PLACES)
+        return int(self._run(scripts.END, keys, scripts.INCIDENT, ms, *bounds))
 
     def forget_consumers(self) -> None:
         """Forget the relays that are gone since a day, and have left nothing."""
@@ -322,9 +331,11 @@ class RedisStreams:
         Args:
             since: When, in ms of the broker's clock.
         """
-        now, newest_end, *found = self._run(scripts.CHANGED, (scripts.OPEN, scripts.ENDED), scripts.INCIDENT, since)
+        keys = (scripts.OPEN, scripts.ENDED, scripts.QUIET)
+        now, newest_end, quiet, *found = self._run(scripts.CHANGED, keys, scripts.INCIDENT, since)
         incidents = {_text(member): _fields(fields) for member, fields in zip(found[::2], found[1::2], strict=True)}
-        return Changes(int(now), int(newest_end), {member: fields for member, fields in incidents.items() if fields})
+        incidents = {member: fields for member, fields in incidents.items() if fields}
+        return Changes(int(now), int(newest_end), int(quiet) / 1000, incidents)
 
     def ended(self) -> list[str]:
         """Return the incidents that have ended, in JSON, the newest first."""
