@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 import threading
 from collections.abc import Mapping
@@ -110,7 +111,7 @@ def read(path: str) -> RelaySettings:
 
 
 def _settings(content: Mapping[str, Any]) -> RelaySettings:
-    from gntp_logging.fleet.desktop import DesktopSettings
+    from gntp_logging.fleet.desktop import DesktopSettings, gntp_transport
     from gntp_logging.fleet.incidents import DeskSettings
     from gntp_logging.fleet.relay import RelaySettings
 
@@ -133,7 +134,10 @@ def _settings(content: Mapping[str, Any]) -> RelaySettings:
         timeout=checks.seconds("timeout", content.get("timeout", DEFAULTS["timeout"]), positive=True),
         keys=fleet.keys(content.get("fleet_key_file")),
         quiet=quiet,
-        desktops=[DesktopSettings(name, destinations[name].client, desk) for name, desk in desks.items()],
+        desktops=[
+            DesktopSettings(name, functools.partial(gntp_transport, destinations[name].client), desk)
+            for name, desk in desks.items()
+        ],
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from redis.backoff import NoBackoff
 from redis.connection import ConnectionPool
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import AskError, ClusterCrossSlotError, ClusterDownError, NoScriptError, RedisError, ResponseError
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
@@ -27,6 +27,8 @@ MAX_ENTRIES: Final = 100_000
 
 _FIRST_VERSION: Final = 7
 """Of Redis: before, entries that were deleted stay pending for ever."""
+
+_OF_A_CLUSTER: Final = (AskError, ClusterDownError, ClusterCrossSlotError)  # AskError is MOVED as well
 
 _IDLE: Final = 2000
 """Milliseconds after which a relay takes over what another has read: it counts once whoever counts it."""
@@ -65,8 +67,8 @@ class Counted(NamedTuple):
         id_: The entry's ID.
         member: The incident.
         records: How many records.
-        place: Logger and machine, as a list in JSON.
-        logger: The logger.
+        place: By what it is counted, as :mod:`.scripts` has it.
+        slot: Under what name the alert is kept.
         alert: The newest alert, in JSON.
     """
 
@@ -74,7 +76,7 @@ class Counted(NamedTuple):
     member: str
     records: int
     place: str
-    logger: str
+    slot: str
     alert: str
 
 
@@ -84,11 +86,13 @@ class Changes(NamedTuple):
     Attributes:
         now: The broker's clock, in ms.
         newest_end: When an incident has ended last, in ms; 0 where none has.
+        quiet: Seconds without records after which relays end an incident; 0 where none has said so.
         incidents: Fields of the incidents, by their members.
     """
 
     now: int
     newest_end: int
+    quiet: float
     incidents: dict[str, dict[str, str]]
 
 
@@ -146,6 +150,8 @@ class RedisStreams:
             BrokerError: If there is no answer, or it is an error; the connection is closed where there is none.
         """
         try:
+            if self._is_stale():
+                self._connection.disconnect()
             self._set_timeout(min(self.timeout, deadline - time.monotonic()) + patience)
             if not self._connection.is_connected:
                 self._connection.connect()
@@ -157,6 +163,11 @@ class RedisStreams:
         except ResponseError as error:
             if str(error).startswith("NOGROUP"):
                 raise StreamIsGoneError(str(error)) from error
+            if not str(error).startswith("BUSYGROUP"):
+                # A replica, say: by now the address may lead to a Redis that does what is asked.
+                self._connection.disconnect()
+            if isinstance(error, _OF_A_CLUSTER):
+                raise BrokerError("this is a node of a Redis Cluster, which is not supported") from error
             raise BrokerError(str(error)) from error
         except (RedisError, OSError) as error:
             self._connection.disconnect()  # an answer that is still on its way is nobody's
@@ -164,6 +175,13 @@ class RedisStreams:
         except BaseException:
             self._connection.disconnect()
             raise
+
+    def _is_stale(self) -> bool:
+        """Tell whether Redis has closed the connection since the last call: when it ends, or after its ``timeout``."""
+        try:
+            return bool(self._connection.is_connected and self._connection.can_read(0))
+        except (RedisError, OSError):
+            return True
 
     def _set_timeout(self, seconds: float) -> None:
         if seconds <= 0:
@@ -263,17 +281,24 @@ class RedisStreams:
         """
         values = [value for entry in entries for value in entry]
         keys = (scripts.STREAM, scripts.OPEN, scripts.COUNTERS)
-        return int(self._run(scripts.COUNT, keys, GROUP, scripts.INCIDENT, int(kept), *values))
+        bounds = (scripts.MAX_PLACES, scripts.MAX_SLOTS)
+        return int(self._run(scripts.COUNT, keys, GROUP, scripts.INCIDENT, int(kept), *bounds, *values))
 
     def set_aside(self, id_: str, kept: bytes) -> None:
         """Acknowledge and delete an entry that cannot be counted, and keep some of it."""
         keys = (scripts.STREAM, scripts.ASIDE, scripts.COUNTERS)
         self._run(scripts.SET_ASIDE, keys, GROUP, id_, kept, scripts.MAX_LISTED)
 
-    def end_incidents(self, quiet: float) -> int:
-        """End the incidents of which no record has come for some seconds; return how many."""
-        keys = (scripts.OPEN, scripts.ENDED)
-        return int(self._run(scripts.END, keys, scripts.INCIDENT, int(quiet * 1000), scripts.MAX_LISTED, scripts.DAY))
+    def end_incidents(self, quiet: float | None) -> int:
+        """End the incidents of which no record has come for some seconds; return how many.
+
+        Args:
+            quiet: How many seconds; None for as many as relays have said last.
+        """
+        keys = (scripts.OPEN, scripts.ENDED, scripts.QUIET)
+        ms = "" if quiet is None else int(quiet * 1000)
+        bounds = (scripts.MAX_LISTED, scripts.DAY, scripts.MAX_ENDED_PLACES)
+        return int(self._run(scripts.END, keys, scripts.INCIDENT, ms, *bounds))
 
     def forget_consumers(self) -> None:
         """Forget the relays that are gone since a day, and have left nothing."""
@@ -306,9 +331,11 @@ class RedisStreams:
         Args:
             since: When, in ms of the broker's clock.
         """
-        now, newest_end, *found = self._run(scripts.CHANGED, (scripts.OPEN, scripts.ENDED), scripts.INCIDENT, since)
+        keys = (scripts.OPEN, scripts.ENDED, scripts.QUIET)
+        now, newest_end, quiet, *found = self._run(scripts.CHANGED, keys, scripts.INCIDENT, since)
         incidents = {_text(member): _fields(fields) for member, fields in zip(found[::2], found[1::2], strict=True)}
-        return Changes(int(now), int(newest_end), {member: fields for member, fields in incidents.items() if fields})
+        incidents = {member: fields for member, fields in incidents.items() if fields}
+        return Changes(int(now), int(newest_end), int(quiet) / 1000, incidents)
 
     def ended(self) -> list[str]:
         """Return the incidents that have ended, in JSON, the newest first."""

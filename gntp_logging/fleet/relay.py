@@ -15,7 +15,7 @@ from typing import Final
 
 from gntp_logging.alerts.alert_json import to_json
 
-from .desktop import Desktop, DesktopSettings, relay_name
+from .desktop import Desktop, DesktopSettings, Lease, relay_name
 from .redis_streams import BrokerError, Counted, Entry, RedisStreams, StreamIsGoneError
 from .wire import WireError, decode
 
@@ -34,6 +34,9 @@ _LAST_RETRY: Final = 2.0
 _MARGIN: Final = 3600.0
 """Seconds that an incident is kept beyond its end, when no relay runs that ends it."""
 
+_LONGEST: Final = 86_400.0
+"""Seconds that an incident is kept by who does not know when it ends."""
+
 _MAX_KEPT: Final = 1024
 """Bytes that are kept of an entry that was set aside."""
 
@@ -46,14 +49,14 @@ class RelaySettings:
         broker: Where it reads.
         timeout: Seconds that one exchange with the broker may take.
         keys: The keys of the fleet; an entry that none of them has signed is set aside. None asks for no signature.
-        quiet: Seconds without records after which an incident ends.
+        quiet: Seconds without records after which an incident ends; None leaves that to other relays.
         desktops: Where it shows.
     """
 
     broker: str
     timeout: float
     keys: Sequence[bytes]
-    quiet: float
+    quiet: float | None
     desktops: Sequence[DesktopSettings]
 
 
@@ -69,23 +72,24 @@ class _Task:
 class Relay:
     """Counts, on the thread that runs it, and shows, on a thread for each desktop."""
 
-    def __init__(self, settings: RelaySettings, report: Callable[[str], None]) -> None:
+    def __init__(
+        self, settings: RelaySettings, report: Callable[[str], None], name: str = "", own: Sequence[Desktop] = ()
+    ) -> None:
         """Prepare. Nothing is sent.
 
         Args:
             report: Takes a line for people.
+            name: What the broker knows it by; no two relays have one. Empty for a new one.
+            own: Desktops that nobody else shows on, beside those of the settings.
 
         Raises:
             ValueError: If the broker's address is none.
         """
         self._settings = settings
         self._report = report
-        self._name = relay_name()
+        self._name = name or relay_name()
         self._streams = RedisStreams(settings.broker, settings.timeout)
-        self._desktops = [
-            Desktop(desktop, RedisStreams(settings.broker, settings.timeout), self._name, report)
-            for desktop in settings.desktops
-        ]
+        self._desktops = [*map(self._desktop, settings.desktops), *own]
         self._cursor = "0"
         self._tasks = [
             _Task(self._claim, _CLAIM_EVERY),
@@ -94,6 +98,10 @@ class Relay:
         ]
         self._has_read = False
         self._is_away = False
+
+    def _desktop(self, desktop: DesktopSettings) -> Desktop:
+        streams = RedisStreams(self._settings.broker, self._settings.timeout)
+        return Desktop(desktop, streams, Lease(streams, desktop.name, self._name, time.monotonic), self._report)
 
     def run(self, stop: threading.Event) -> None:
         """Count and show until it is told to stop."""
@@ -161,13 +169,14 @@ class Relay:
 
     def _count(self, entries: Sequence[Entry]) -> None:
         """Count entries; what cannot be counted is set aside."""
+        quiet = self._settings.quiet
         counted = []
         for entry in entries:
             try:
                 counted.append(_counted(entry, self._settings.keys))
             except WireError as error:
                 self._streams.set_aside(entry.id_, _kept(entry, str(error)))
-        if counted and self._streams.count(counted, self._settings.quiet + _MARGIN):
+        if counted and self._streams.count(counted, _LONGEST if quiet is None else quiet + _MARGIN):
             self._wake_up()
 
     def _wake_up(self) -> None:
@@ -177,13 +186,13 @@ class Relay:
 
 def _counted(entry: Entry, keys: Sequence[bytes]) -> Counted:
     report = decode(entry.fields, keys)
-    logger = report.alert.logger
+    logger, level = report.alert.logger, report.alert.level
     return Counted(
         entry.id_,
         f"{report.incident}:{report.app}",
         report.count,
-        json.dumps([logger, report.machine]),
-        logger,
+        json.dumps([logger, report.machine, level]),
+        json.dumps([logger, level]),
         to_json(report.alert),
     )
 

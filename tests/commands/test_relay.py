@@ -41,9 +41,9 @@ def test_a_relay_toml_is_read(write: Write) -> None:
         5.0,
     )
     anna, bob = settings.desktops
-    assert (anna.name, anna.make_client().address) == ("anna", ("127.0.0.1", 24000))
+    assert (anna.name, anna.make_transport("shop").label) == ("anna", "127.0.0.1:24000")
     assert (anna.desk.repeat_window, anna.desk.burst, anna.desk.rate, anna.desk.quiet) == (30.0, 2, 0.0, 60.0)
-    assert (bob.name, bob.make_client().address) == ("bob", ("127.0.0.2", 23053))
+    assert (bob.name, bob.make_transport("shop").label) == ("bob", "127.0.0.2:23053")
     assert (bob.desk.repeat_window, bob.desk.burst, bob.desk.rate, bob.desk.quiet) == (60.0, 20, 12.0, 60.0)
 
 
