@@ -81,7 +81,7 @@ def check_command(arguments: argparse.Namespace) -> int:
     if arguments.text is not None:
         return _show(sys.stdin.read() if arguments.text == "-" else arguments.text, arguments.config, overrides)
     if arguments.config is None:
-        return int(_print_all(_steps_alone(overrides, arguments.wait)))
+        return int(print_all(_steps_alone(overrides, arguments.wait)))
     file = args.config_file(arguments.config)
     try:
         handlers = file.make_ours(overrides)
@@ -94,7 +94,7 @@ def check_command(arguments: argparse.Namespace) -> int:
         )
     failed = False
     for handler in handlers:
-        failed |= _print_all(_steps_with(handler, handlers, file, overrides, arguments.wait))
+        failed |= print_all(_steps_with(handler, handlers, file, overrides, arguments.wait))
         handler.close()
     return int(failed)
 
@@ -198,7 +198,7 @@ def _print_server(table: str, destination: Destination, overrides: Overrides, wa
         say(f"  (at the end it waits up to {wait:g} s for a click on the last notification; --wait 0 leaves that out)")
 
 
-def _print_all(steps: Iterator[CheckResult]) -> bool:
+def print_all(steps: Iterator[CheckResult]) -> bool:
     """Print results as they come.
 
     Returns:
