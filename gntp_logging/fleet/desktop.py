@@ -286,12 +286,14 @@ class Desktop:
         """Write what who takes over has to know if this relay is killed before it notes what it has shown.
 
         Returns:
-            Whether the entry may be shown still: to write takes its time.
+            Whether it may be shown now.
         """
         announced = desk.announced(entry)
-        if announced and not self._ledger.note(announced, ()):
+        if not announced:
+            return True
+        if not self._ledger.note(announced, ()):
             self._let_go()
-        return self._ledger.is_held()
+        return self._ledger.is_held()  # to write takes its time
 
     def _show(self, desk: Desk, entry: Entry) -> bool:
         """Show an entry, and note that; return whether the desktop can be reached."""

@@ -1,7 +1,7 @@
 """What the broker says of an incident, and what a desktop is shown of it. Pure: the clock is an argument.
 
-The broker counts by logger and machine; what a desktop is shown is a sum. A desktop's notifications are decided about
-by the same classes as a handler's: :class:`..delivery.flood.Flood` and its outbox, with the broker's clock.
+The broker counts by logger, machine and level; what a desktop is shown is a sum. A desktop's notifications are decided
+about by the same classes as a handler's: :class:`..delivery.flood.Flood` and its outbox, with the broker's clock.
 
 All times are in seconds of the broker's clock unless something else is said.
 """
@@ -22,6 +22,9 @@ from gntp_logging.delivery.dropped import DroppedAlerts
 from gntp_logging.delivery.flood import Decision, Flood, RepeatGroup
 from gntp_logging.delivery.outbox import DigestEntry, Entry, Outbox, SingleEntry
 from gntp_logging.delivery.transport import OutgoingAlert
+
+from .match import Match
+from .scripts import REST
 
 CAUGHT_UP: Final = "caught-up"
 """Among a desktop's members: until when it knows of the incidents that have ended, in ms."""
@@ -70,29 +73,64 @@ class Incident:
         return Tally(self.alert, self.count - known, self.first, self.last)
 
 
-def from_fields(member: str, fields: Mapping[str, str]) -> Incident | None:
-    """Read an incident.
+def from_fields(member: str, fields: Mapping[str, str], matches: Sequence[Match] = (Match(),)) -> Incident | None:
+    """Read an incident, or the part of it that is to be shown somewhere: a sum over logger, machine and level.
 
     Args:
         fields: As :mod:`.scripts` has them.
+        matches: What one of them matches counts, and counts once if several do.
 
     Returns:
-        The incident; None when something is missing: a relay of a later release has written it, perhaps.
+        The incident, with the newest alert of what counts; None where nothing does, or something is missing: a relay
+        of a later release has written it, perhaps.
     """
+    app = member.partition(":")[2]
     try:
-        counts = {name[1:]: int(value) for name, value in fields.items() if name[:1] == "n"}
-        newest = max((_order(id_), name[1:]) for name, id_ in fields.items() if name[:1] == "i")[1]
+        slots = {_slot(name[1:]): (_order(id_), f"a{name[1:]}") for name, id_ in fields.items() if name[:1] == "i"}
+        count, machines, counting = 0, set[str](), set[_Slot]()
+        for name, value in fields.items():
+            if name[:1] != "n":
+                continue
+            logger, machine, *rest = json.loads(name[1:])
+            slot = _Slot(logger, rest[0] if rest else None)
+            level = slot.level if slot.level is not None else from_json(fields[slots[slot][1]]).level
+            if any(match.holds(app, logger, level, machine) for match in matches):
+                count += int(value)
+                machines.add(machine)
+                counting.add(slot)
+        if not counting:
+            return None
         return Incident(
             member,
             fields["opening"],
-            sum(counts.values()),
-            len({json.loads(place)[1] for place in counts}),
+            count,
+            len(machines - {REST}) or 1,
             int(fields["first"]) / 1000,
             int(fields["last"]) / 1000,
-            from_json(fields[f"a{newest}"])._replace(fingerprint=member),
+            from_json(fields[max(slots[slot] for slot in counting)[1]])._replace(fingerprint=member),
         )
     except (LookupError, TypeError, ValueError):
         return None
+
+
+class _Slot(NamedTuple):
+    """Of which records the newest alert is kept.
+
+    Attributes:
+        logger: Their logger.
+        level: Their level number; None where a relay of an earlier release has counted them by logger alone.
+    """
+
+    logger: str
+    level: int | None
+
+
+def _slot(name: str) -> _Slot:
+    try:
+        logger, level = json.loads(name)
+        return _Slot(str(logger), int(level))
+    except (TypeError, ValueError):
+        return _Slot(name, None)
 
 
 def _order(id_: str) -> tuple[int, int]:

@@ -65,8 +65,8 @@ class Counted(NamedTuple):
         id_: The entry's ID.
         member: The incident.
         records: How many records.
-        place: Logger and machine, as a list in JSON.
-        logger: The logger.
+        place: By what it is counted, as :mod:`.scripts` has it.
+        slot: Under what name the alert is kept.
         alert: The newest alert, in JSON.
     """
 
@@ -74,7 +74,7 @@ class Counted(NamedTuple):
     member: str
     records: int
     place: str
-    logger: str
+    slot: str
     alert: str
 
 
@@ -265,7 +265,8 @@ class RedisStreams:
         """
         values = [value for entry in entries for value in entry]
         keys = (scripts.STREAM, scripts.OPEN, scripts.COUNTERS)
-        return int(self._run(scripts.COUNT, keys, GROUP, scripts.INCIDENT, int(kept), *values))
+        bounds = (scripts.MAX_PLACES, scripts.MAX_SLOTS)
+        return int(self._run(scripts.COUNT, keys, GROUP, scripts.INCIDENT, int(kept), *bounds, *values))
 
     def set_aside(self, id_: str, kept: bytes) -> None:
         """Acknowledge and delete an entry that cannot be counted, and keep some of it."""
@@ -280,7 +281,8 @@ class RedisStreams:
         """
         keys = (scripts.OPEN, scripts.ENDED, scripts.QUIET)
         ms = "" if quiet is None else int(quiet * 1000)
-        return int(self._run(scripts.END, keys, scripts.INCIDENT, ms, scripts.MAX_LISTED, scripts.DAY))
+        bounds = (scripts.MAX_LISTED, scripts.DAY, scripts.MAX_ENDED_PLACES)
+        return int(self._run(scripts.END, keys, scripts.INCIDENT, ms, *bounds))
 
     def forget_consumers(self) -> None:
         """Forget the relays that are gone since a day, and have left nothing."""

@@ -186,13 +186,13 @@ class Relay:
 
 def _counted(entry: Entry, keys: Sequence[bytes]) -> Counted:
     report = decode(entry.fields, keys)
-    logger = report.alert.logger
+    logger, level = report.alert.logger, report.alert.level
     return Counted(
         entry.id_,
         f"{report.incident}:{report.app}",
         report.count,
-        json.dumps([logger, report.machine]),
-        logger,
+        json.dumps([logger, report.machine, level]),
+        json.dumps([logger, level]),
         to_json(report.alert),
     )
 

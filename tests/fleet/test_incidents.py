@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from gntp_logging.alerts.alert_json import to_json
 from gntp_logging.fleet.incidents import ANNOUNCED, CAUGHT_UP, Desk, DeskSettings, Incident, from_fields
+from gntp_logging.fleet.match import Match
 from tests.support import make_alert
 
 SETTINGS = DeskSettings(repeat_window=60.0, burst=20, rate=12.0, quiet=300.0)
@@ -217,8 +219,7 @@ def test_a_new_desktop_is_shown_nothing_of_what_has_ended_before() -> None:
 def ended(when: int, count: int, opening: str, member: str) -> str:
     """Return an incident that has ended, as the broker lists it."""
     fields = {
-        "opening": opening, "first": "1000", "last": "2000", 'n["shop.db",""]': str(count), "ishop.db": "9-0",
-        "ashop.db": to_json(make_alert("db-1 refused")),
+        **stored({("shop.db", "web-1", 40): count}, [("shop.db", 40)]), "opening": opening,
     }  # fmt: skip
     return f"{when} {json.dumps({'member': member, 'fields': fields})}"
 
@@ -255,22 +256,120 @@ def test_the_desktop_has_every_count_before_an_incident_ends(
     assert {name: known["shown"] + known["digested"] for name, known in found.items()} == counts
 
 
+def stored(places: dict[tuple[str, str, int], int], newest: Sequence[tuple[str, int]]) -> dict[str, str]:
+    """Return an incident as the broker has it.
+
+    Args:
+        newest: Logger and level of the alerts, the oldest first; each says what its logger and level are.
+    """
+    fields = {"opening": "5-0", "first": "1000", "last": "2000", "slots": str(len(newest))}
+    fields |= {f"n{json.dumps(place)}": str(count) for place, count in places.items()}
+    for number, (logger, level) in enumerate(newest):
+        slot = json.dumps([logger, level])
+        alert = make_alert(f"{logger} {level}", logger=logger)._replace(level=level)
+        fields |= {f"i{slot}": f"{number}-0", f"a{slot}": to_json(alert)}
+    return fields
+
+
 def test_fields_of_several_loggers_and_machines_are_summed() -> None:
     """The newest alert is that of the newest entry; loggers may be called anything."""
-    fields = {
-        "opening": "5-0", "first": "1000", "last": "2000", 'n["n","a"]': "3", 'n["n","b"]': "4", 'n["","b"]': "5",
-        "in": "9-0", "an": to_json(make_alert("old")), "i": "10-0", "a": to_json(make_alert("new")),
-    }  # fmt: skip
+    fields = stored({("n", "a", 40): 3, ("n", "b", 40): 4, ("", "b", 30): 5}, [("n", 40), ("", 30)])
     found = from_fields(MEMBER, fields)
     assert found is not None
-    assert (found.count, found.hosts, found.alert.text, found.app) == (12, 2, "new", "shop")
+    assert (found.count, found.hosts, found.alert.text, found.app) == (12, 2, " 30", "shop")
     assert (found.first, found.last) == (1.0, 2.0)
 
 
-@pytest.mark.parametrize("missing", ["opening", "first", "a", "i"])
+@pytest.mark.parametrize(
+    ("matches", "count", "hosts", "text"),
+    [
+        ([Match(machine="web-*")], 7, 2, "shop.orders 40"),
+        ([Match(machine="db-1")], 16, 1, "shop.db 50"),
+        ([Match(logger="shop.db")], 17, 2, "shop.db 50"),
+        ([Match(logger="shop.db", machine="web-*")], 1, 1, "shop.db 40"),
+        ([Match(level=50)], 16, 1, "shop.db 50"),
+        ([Match(level=30)], 23, 3, "shop.db 50"),
+        ([Match(logger="shop.db"), Match(machine="web-*")], 23, 3, "shop.db 50"),
+        ([Match(level=50), Match(level=50)], 16, 1, "shop.db 50"),
+        ([Match(app="shop"), Match(app="other")], 23, 3, "shop.db 50"),
+    ],
+)
+def test_a_route_sums_what_it_matches(matches: list[Match], count: int, hosts: int, text: str) -> None:
+    """By the pair of logger and machine; two routes sum once what both match. The alert is the newest of these."""
+    fields = stored(
+        {
+            ("shop.db", "web-1", 40): 1, ("shop.orders", "web-1", 40): 2, ("shop.orders", "web-2", 40): 4,
+            ("shop.db", "db-1", 50): 16,
+        },
+        [("shop.db", 40), ("shop.orders", 40), ("shop.db", 50)],
+    )  # fmt: skip
+    found = from_fields(MEMBER, fields, matches)
+    assert found is not None
+    assert (found.count, found.hosts, found.alert.text) == (count, hosts, text)
+
+
+@pytest.mark.parametrize("matches", [[], [Match(app="other")], [Match(level=51)], [Match(logger="shop.db.*.x")]])
+def test_what_no_route_matches_is_left_out(matches: list[Match]) -> None:
+    """It is no incident of that desktop's."""
+    assert from_fields(MEMBER, stored({("shop.db", "web-1", 40): 1}, [("shop.db", 40)]), matches) is None
+
+
+def test_what_came_beyond_the_bounds_counts_where_no_name_is_asked_for() -> None:
+    """Its machine or logger is not known any more; on how many machines it was, neither."""
+    fields = stored({("shop.db", "web-1", 40): 1, ("shop.db", "", 40): 2, ("", "", 40): 4}, [("shop.db", 40), ("", 40)])
+    counts = []
+    for match in (Match(), Match(machine="web-*"), Match(logger="shop.*"), Match(level=40)):
+        found = from_fields(MEMBER, fields, [match])
+        assert found is not None
+        counts.append((found.count, found.hosts))
+    assert counts == [(7, 1), (1, 1), (3, 1), (7, 1)]
+
+
+def test_what_a_relay_before_levels_has_counted_is_read() -> None:
+    """Its level is that of the newest alert of the logger."""
+    fields = {
+        "opening": "5-0", "first": "1000", "last": "2000", 'n["shop.db","a"]': "3", 'n["shop.db", "b", 40]': "4",
+        "ishop.db": "9-0", "ashop.db": to_json(make_alert("old", logger="shop.db")._replace(level=30)),
+        'i["shop.db", 40]': "10-0", 'a["shop.db", 40]': to_json(make_alert("new", logger="shop.db")),
+    }  # fmt: skip
+    for level, count in ((None, 7), (30, 7), (40, 4)):
+        found = from_fields(MEMBER, fields, [Match(level=level)])
+        assert found is not None
+        assert (found.count, found.alert.text) == (count, "new")
+
+
+@given(
+    st.dictionaries(
+        st.tuples(st.sampled_from(["a", "a.b", "b"]), st.sampled_from("xyz"), st.sampled_from([30, 40, 50])),
+        st.integers(1, 2**40),
+        max_size=8,
+    ),
+    st.lists(
+        st.builds(
+            Match,
+            logger=st.sampled_from(["*", "a.*", "b"]),
+            level=st.sampled_from([None, 40]),
+            machine=st.sampled_from(["*", "[xy]", "z"]),
+        ),
+        max_size=3,
+    ),
+)
+def test_no_record_is_summed_twice_or_left_out(counts: dict[tuple[str, str, int], int], matches: list[Match]) -> None:
+    """Whatever the routes are, each place is in the sum or not."""
+    fields = stored(counts, sorted({(logger, level) for logger, _, level in counts}))
+    found = from_fields(MEMBER, fields, matches)
+    expected = sum(
+        count
+        for (logger, machine, level), count in counts.items()
+        if any(match.holds("shop", logger, level, machine) for match in matches)
+    )
+    assert (found.count if found else 0) == expected
+
+
+@pytest.mark.parametrize("missing", ["opening", "first", 'a["", 40]', 'i["", 40]'])
 def test_an_incident_that_cannot_be_read_is_left_out(missing: str) -> None:
     """A relay of a later release may have written it."""
-    fields = {"opening": "5-0", "first": "1", "last": "2", 'n["","b"]': "5", "i": "9-0", "a": to_json(make_alert())}
+    fields = stored({("", "b", 40): 5}, [("", 40)])
     assert from_fields(MEMBER, fields) is not None
     del fields[missing]
     assert from_fields(MEMBER, fields) is None
