@@ -186,7 +186,7 @@ class RedisStreams:
         except NoScriptError:
             raise
         except ResponseError as error:
-            if str(error).startswith("NOGROUP"):
+            if str(error).startswith(("NOGROUP", "UNBLOCKED")):  # who waits for entries hears the latter
                 raise StreamIsGoneError(str(error)) from error
             raise BrokerError(str(error)) from error
         except (RedisError, OSError) as error:
