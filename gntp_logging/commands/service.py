@@ -16,11 +16,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from gntp_logging.configuration.environment import variable
 from gntp_logging.gntp.network import host_and_port
+from gntp_logging.options import fleet
 
-from . import listen
+from . import listen, pull
 from .arguments import UsageError
 from .terminal import say
 
@@ -53,7 +55,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "service",
         help="keep a receiver running, from login on",
         description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Exit codes: 0 done, or the service runs; 1 it does not; 2 wrong usage.",
     )
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION", dest="action")
@@ -190,7 +191,11 @@ def _command(arguments: argparse.Namespace) -> list[str]:
         arguments.password_file = [os.environ[password_file]]
     arguments.port, _ = listen.resolved(arguments)
     listen.certificate_of(arguments)
-    if not arguments.port:
+    if pull.settings(arguments) is not None and urlsplit(arguments.broker).password is not None:
+        raise UsageError(
+            "the password in --broker would stand in a file that programs can read: give --broker-password-file"
+        )
+    if arguments.port == 0:
         raise UsageError("--port 0 would be another port after each start: give one")
     if arguments.web_port == 0:
         raise UsageError("--web-port 0 would be another address after each start: give one, or leave it out")
@@ -212,13 +217,19 @@ def _options(arguments: argparse.Namespace) -> list[str]:
             continue
         option = f"--{name.replace('_', '-')}"
         for value in given if isinstance(given, list) else [given]:
-            words += [option] if value is True else [option, _value(name, value)]
+            words += [option]
+            if isinstance(value, list):
+                words += value
+            elif value is not True:
+                words += [_value(name, value)]
     return words
 
 
 def _value(name: str, value: object) -> str:
     if name in listen.FILES:
         return os.path.abspath(str(value))
+    if name == "broker":
+        return fleet.with_absolute_paths(str(value))
     return host_and_port(*value) if isinstance(value, tuple) else str(value)
 
 
