@@ -135,7 +135,8 @@ class ConsoleDisplay:
         """Write a line about a trouble, or only count it, so that a peer cannot fill the terminal."""
         if len(self._throttles) > _MOST_TROUBLES:
             self._throttles.clear()
-        quiet = self._throttles[notice.event, notice.fields.get("display"), notice.fields.get("id")].allow()
+        trouble = (notice.event, *map(notice.fields.get, ("display", "id", "reason")))
+        quiet = self._throttles[trouble].allow()
         if quiet is not None:
             self._say(notice.trouble + (f", and {quiet:,} more before" if quiet else ""))
 
