@@ -21,13 +21,13 @@ from hypothesis import strategies as st
 
 from gntp_logging.alerts.alert import Alert, AlertFactory
 from gntp_logging.alerts.application import Application, Place
+from gntp_logging.alerts.errors import exception_line
 from gntp_logging.alerts.levels import LevelMap
 from gntp_logging.alerts.redact import Redactor
 from gntp_logging.alerts.text import (
     MAX_TITLE,
     boundary,
     cut,
-    exception_line,
     fitted,
     frames_to_show,
     one_line,
@@ -396,16 +396,6 @@ def test_a_long_cause_takes_two_lines_of_a_toast() -> None:
     """What follows, the last line, would have no room otherwise."""
     (cause,) = [line for line in told(link(ValueError("no"), LookupError("x" * 200))) if "caused" in line]
     assert cause == f"caused by LookupError: {'x' * 46}…"
-
-
-def test_the_traceback_of_a_pool_of_processes_is_no_cause() -> None:
-    """It is that of the very same error."""
-
-    class _RemoteTraceback(Exception):
-        """As concurrent.futures has it."""
-
-    text = '\n"""\nTraceback (most recent call last):\n  File "a.py", line 1, in f\nValueError: no\n"""'
-    assert "caused" not in whole(alert(broken(link(ValueError("no"), _RemoteTraceback(text)))))
 
 
 def test_a_recursion_has_as_many_frames_as_it_was_deep() -> None:
