@@ -391,11 +391,12 @@ class AlertFactory:
             found = texts.printed_error(record, event or {}, said, exc_text)
             said, error = found or (said, None)
         if error is not None:
+            leaves = leaves_of(error)
             place = self._application.place(error.frames, logger)
-            fingerprint = fingerprints.fingerprint_error(level, error, place)
-            if fingerprint.leaves and (of_leaf := leaves_of(error)[0].frames):  # one that was never raised has none
-                place = self._application.place(of_leaf, logger)
-            return said, texts.draft_of_error(error, place, self._max_text), fingerprint
+            fingerprint = fingerprints.fingerprint_error(level, error, leaves, place)
+            if leaves and (frames := leaves[0].frames):  # one that was never raised has none
+                place = self._application.place(frames, logger)
+            return said, texts.draft_of_error(error, leaves, place, self._max_text), fingerprint
         where = frames_in(stack or behind)
         if not where:
             text = f"{plain}\n{exc_text}" if exc_text else plain

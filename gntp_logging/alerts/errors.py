@@ -28,7 +28,7 @@ from .tracebacks import (
     up_to_a_blank_line,
 )
 
-_MAX_LINKS: Final = 8
+_MAX_LINKS: Final = 9
 """Links of a chain of exceptions in which a group is looked for."""
 
 _MAX_MEMBERS: Final = 15
@@ -41,7 +41,7 @@ _MAX_DEPTH: Final = 10
 class LiveError:
     """An exception with the attributes of :class:`.tracebacks.FormattedError`, each read when somebody asks for it."""
 
-    __slots__ = ("_kind", "_remote", "_traceback", "_value")
+    __slots__ = ("_before", "_cause", "_is_caused", "_kind", "_members", "_remote", "_traceback", "_value", "name")
 
     unprinted: Final = 0
 
@@ -54,7 +54,16 @@ class LiveError:
             traceback: Where it was raised, which loguru does not leave with the exception.
         """
         self._kind, self._value, self._traceback = kind, value, traceback
+        self.name: Final = type_name(kind)
+        cause: BaseException | None = None if value is None else read_cause(value)
+        self._is_caused = cause is not None
+        if cause is None and value is not None and not read_suppress_context(value):
+            cause = read_context(value)
+        self._cause = None if cause is value else cause  # its own cause is printed once
+        # What was asked for.
         self._remote: FormattedError | None = None
+        self._before: Error | None = None
+        self._members: Sequence[Error] | None = None
 
     @property
     def key(self) -> int:
@@ -62,14 +71,19 @@ class LiveError:
         return id(self._value)
 
     @property
-    def name(self) -> str:
-        """The exception's type, with its module."""
-        return type_name(self._kind)
-
-    @property
     def line(self) -> str:
-        """``Type: message``, and its notes."""
-        return exception_line(self._kind, self._value)
+        """``Type: message``, and its notes.
+
+        As Python prints it, but that a SyntaxError has its place behind its message. Python's own function reads the
+        source of the whole chain, and looks through the attributes of the application's objects for a name to suggest.
+        """
+        if self._value is None:
+            return self.name
+        said, notes = _text_of(self._value), read_attributes(self._value).get("__notes__")
+        line = f"{self.name}: {said}" if said else self.name
+        if type(notes) in (list, tuple):
+            line = "\n".join((line, *(note for note in notes if type(note) is str)))
+        return line.strip()
 
     @property
     def message(self) -> str:
@@ -81,48 +95,47 @@ class LiveError:
         said = _text_of(_SYNTAX_ERRORS.__get__(value) if issubclass(type(value), SyntaxError) else value)
         return up_to_a_blank_line(said) if "\n" in said else said
 
-    def _told_elsewhere(self) -> FormattedError | None:
-        """Return it with what another process tells of it; None for most, which were raised in this one."""
-        if self._remote is None:
-            cause = None if self._value is None else read_cause(self._value)
-            if cause is not None and is_remote(type_name(type(cause))):
-                here = FormattedError(self.name, "", frames_of(self._traceback))
-                self._remote = joined(here, parse_remote(_text_of(cause)))
-        return self._remote
-
     @property
     def frames(self) -> tuple[Frame, ...]:
         """Path, line and function of each frame, the outermost first."""
-        told = self._told_elsewhere()
-        return told.frames if told else frames_of(self._traceback)
+        remote = self._told_elsewhere() if self._is_caused else None
+        return remote.frames if remote else frames_of(self._traceback)
 
     @property
     def before(self) -> Error | None:
         """What it was raised from, or while what was handled."""
-        told, value = self._told_elsewhere(), self._value
-        if told or value is None:
-            return told and told.before
-        before: BaseException | None = read_cause(value)
-        if before is None and not read_suppress_context(value):
-            before = read_context(value)
-        return None if before is None or before is value else live(before)  # its own cause is printed once
+        if self._before is None and self._cause is not None:
+            remote = self._told_elsewhere()
+            self._before = remote.before if remote else live(self._cause)
+        return self._before
 
     @property
     def is_caused(self) -> bool:
         """Whether it was raised from what was before, and not while that was handled."""
-        told, value = self._told_elsewhere(), self._value
-        return told.is_caused if told else value is not None and read_cause(value) is not None
+        remote = self._told_elsewhere()
+        return remote.is_caused if remote else self._is_caused
 
     @property
     def members(self) -> Sequence[Error]:
         """What a group holds."""
-        # Python 3.10 has a package for them, which its users have imported.
-        group: Any = _GROUP or getattr(sys.modules.get("exceptiongroup"), "BaseExceptionGroup", None)
-        if group is None or not issubclass(self._kind, group) or self._value is None:
-            return ()
-        told = self._told_elsewhere()
-        here: tuple[BaseException, ...] = group.__dict__["exceptions"].__get__(self._value)
-        return (told and told.members) or tuple(map(live, here))
+        if self._members is None:
+            # Python 3.10 has a package for them, which its users have imported.
+            group: Any = _GROUP or getattr(sys.modules.get("exceptiongroup"), "BaseExceptionGroup", None)
+            if group is None or not issubclass(self._kind, group) or self._value is None:
+                self._members = ()
+            else:
+                remote = self._told_elsewhere()
+                held: tuple[BaseException, ...] = group.__dict__["exceptions"].__get__(self._value)
+                self._members = (remote and remote.members) or tuple(map(live, held))
+        return self._members
+
+    def _told_elsewhere(self) -> FormattedError | None:
+        """Return it with what another process tells of it; None for most, which were raised in this one."""
+        cause = self._cause
+        if self._remote is None and self._is_caused and cause is not None and is_remote(type_name(type(cause))):
+            here = FormattedError(self.name, "", frames_of(self._traceback))
+            self._remote = joined(here, parse_remote(_text_of(cause)))
+        return self._remote
 
 
 _GROUP: Final = getattr(builtins, "BaseExceptionGroup", None)
@@ -149,21 +162,6 @@ def frames_of(traceback: TracebackType | None) -> tuple[Frame, ...]:
     return tuple(frames)
 
 
-def exception_line(exc_type: type[BaseException], value: BaseException | None) -> str:
-    """Return ``Type: message`` of an exception, and its notes.
-
-    As Python prints it, but that a SyntaxError has its place behind its message. Python's own function reads the source
-    of the whole chain, and looks through the attributes of the application's objects for a name to suggest.
-    """
-    if value is None:
-        return type_name(exc_type)
-    said, notes = _text_of(value), read_attributes(value).get("__notes__")
-    lines = [f"{type_name(exc_type)}: {said}" if said else type_name(exc_type)]
-    if type(notes) in (list, tuple):
-        lines += (note for note in notes if type(note) is str)
-    return "\n".join(lines).strip()
-
-
 def _text_of(said: object) -> str:
     try:
         return str.__str__(str(said))  # of a string's own type, too, only what it holds
@@ -173,6 +171,8 @@ def _text_of(said: object) -> str:
 
 def leaves_of(error: Error) -> tuple[Error, ...]:
     """Return what the first group in a chain of exceptions holds, and the groups in it: fifteen at most."""
+    if error.before is None and not error.members:  # most
+        return ()
 
     def leaves(error: Error, depth: int) -> Iterator[Error]:
         held = () if depth == _MAX_DEPTH else error.members[:_MAX_MEMBERS]
@@ -211,4 +211,4 @@ def _first_group(error: Error) -> Error | None:
         if link is None or link.members:
             return link
         link = link.before
-    return link if link is not None and link.members else None
+    return None

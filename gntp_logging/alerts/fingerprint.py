@@ -22,12 +22,13 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Final, NamedTuple, cast
 
 from .application import Place
-from .errors import Error, leaves_of
+from .errors import Error
 from .holes import CUT, MAX_RESULT, MAX_TEXT, with_holes
+from .tracebacks import FormattedError
 from .values import described, shown
 
 RULES: Final = 1
@@ -119,21 +120,22 @@ def fingerprint_call(record: logging.LogRecord, level: int, logger: str, message
     return _new_tuple(RawCall, (level, logger, path, function, template, message))  # RawCall(...) takes longer
 
 
-def fingerprint_error(level: int, error: Error, place: Place) -> RawError:
+def fingerprint_error(level: int, error: Error, leaves: Sequence[Error], place: Place) -> RawError:
     """Return the raw fingerprint of a record with an exception: the same of one that was printed before.
 
     Args:
         level: The record's level number.
         error: The exception.
+        leaves: What it holds: see :func:`.errors.leaves_of`.
         place: Where it happened.
     """
-    frames = tuple((_cut(path), _cut(function)) for path, function in _innermost(place))
+    frames = _innermost(place)
+    if isinstance(error, FormattedError):  # a text may claim anything
+        frames = tuple((_cut(path), _cut(function)) for path, function in frames)
     name, said = _said(error)
     before = error.before
-    leaves: tuple[Said, ...] = ()
-    if before is not None or error.members:
-        leaves = tuple(map(_said, leaves_of(error)))
-    return _new_tuple(RawError, (level, name, frames, said, before and _said(before), leaves))
+    fields = (level, name, frames, said, before and _said(before), tuple(map(_said, leaves)))
+    return _new_tuple(RawError, fields)
 
 
 def _said(error: Error) -> Said:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from .application import Place
 from .clean import clean
-from .errors import Error, LiveError, count_leaves, leaves_of, live
+from .errors import Error, LiveError, count_leaves, live
 from .tracebacks import (
     FormattedError,
     before_traceback,
@@ -266,18 +266,18 @@ def _is_celerys(said: str, last_line: str) -> bool:
     return found is not None and all(name in last_line for name in found.groups())
 
 
-def draft_of_error(error: Error, place: Place, max_text: int) -> Draft:
+def draft_of_error(error: Error, leaves: Sequence[Error], place: Place, max_text: int) -> Draft:
     """Return what the text of a record with an exception is made of.
 
     Args:
         error: The exception.
+        leaves: What it holds: see :func:`.errors.leaves_of`. Of one alone the cause is told, if the group has none.
         place: Where it happened, or the first that it holds.
         max_text: Characters to which the text will be cut; 0 for no limit.
     """
     line, frames = raw(error.line, max_text), frames_to_show(place)
-    if error.before is None and not error.members:  # most
+    if not leaves and error.before is None:  # most
         return Draft(line, frames=frames)
-    leaves = leaves_of(error)
     shown = tuple(leaf.line[:MAX_RAW_LINE] for leaf in leaves[:_MAX_LEAVES])
     causes = _causes_of(error)
     if len(leaves) == 1 and not causes.links:  # as of a TaskGroup of which one task has failed

@@ -309,7 +309,8 @@ def test_comprehensions_and_qualified_names_are_left_out() -> None:
     assert re.search(r"\.py\|fail\|[\w/]+\.py\|raised$", broken(fail))
     frames = [("/srv/a.py", 1, "Shop.<locals>.pay")]
     assert (
-        normalized(fingerprint_error(40, FormattedError("E", "E"), Place(frames, frames))) == "1|error|40|E||a.py|pay"
+        normalized(fingerprint_error(40, FormattedError("E", "E"), (), Place(frames, frames)))
+        == "1|error|40|E||a.py|pay"
     )
 
 
@@ -325,7 +326,7 @@ def test_frames_of_libraries_count_where_there_are_no_others() -> None:
         "|json/decoder.py|raw_decode|json/decoder.py|decode"
     )
     frames = [("/x/site-packages/a.py", 1, "f"), ("/x/site-packages/b.py", 2, "g"), ("/x/dist-packages/c.py", 3, "h")]
-    assert fingerprint_error(40, LiveError(KeyError, None, None), Place(frames, ())).frames == (
+    assert fingerprint_error(40, LiveError(KeyError, None, None), (), Place(frames, ())).frames == (
         ("/x/dist-packages/c.py", "h"),
         ("/x/site-packages/b.py", "g"),
     )

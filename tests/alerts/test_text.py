@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from gntp_logging.alerts.alert import Alert, AlertFactory
 from gntp_logging.alerts.application import Application, Place
-from gntp_logging.alerts.errors import exception_line
+from gntp_logging.alerts.errors import live
 from gntp_logging.alerts.levels import LevelMap
 from gntp_logging.alerts.redact import Redactor
 from gntp_logging.alerts.text import (
@@ -135,7 +135,7 @@ def test_an_exceptions_line_is_the_one_that_python_prints(error: BaseException) 
     printed = "".join(traceback.format_exception_only(type(error), error)).strip()
     if hasattr(error, "__notes__") and not printed.endswith("a note"):
         printed += "\na note"
-    assert exception_line(type(error), error) == printed
+    assert live(error).line == printed
 
 
 def chained(error: BaseException, length: int) -> Any:
@@ -173,7 +173,7 @@ def test_no_file_is_read_on_the_thread_that_logs(error: BaseException, monkeypat
 def test_a_syntax_error_begins_with_its_type() -> None:
     """And says where the mistake is behind its message; Python prints the place first."""
     error = SyntaxError("'(' was never closed", ("/srv/plugin.py", 4, 5, "x = (1,"))
-    assert exception_line(SyntaxError, error) == "SyntaxError: '(' was never closed (plugin.py, line 4)"
+    assert live(error).line == "SyntaxError: '(' was never closed (plugin.py, line 4)"
 
 
 def test_what_an_exception_holds_is_not_looked_through() -> None:
@@ -183,7 +183,7 @@ def test_what_an_exception_holds_is_not_looked_through() -> None:
         def __dir__(self) -> list[str]:
             raise AssertionError
 
-    assert exception_line(AttributeError, AttributeError("no total", name="totl", obj=Lazy())).endswith(": no total")
+    assert live(AttributeError("no total", name="totl", obj=Lazy())).line.endswith(": no total")
 
 
 # -- Tracebacks that were formatted before -------------------------------------------------------
