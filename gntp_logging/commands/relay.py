@@ -66,7 +66,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "relay",
         help="show a fleet's incidents on desktops",
         description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_EXAMPLE,
     )
     parser.add_argument("--config", required=True, metavar="FILE", help="relay.toml: the broker, desktops and routes")
