@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from gntp_logging.delivery.digest import Tally
 from gntp_logging.delivery.transport import OutgoingAlert, SendStatus
-from gntp_logging.fleet.incidents import DeskSettings
+from gntp_logging.fleet.incidents import DeskSettings, Route
 from gntp_logging.fleet.laptop import LaptopSettings, OwnLedger, OwnTransport, laptop, own_ledger
+from gntp_logging.fleet.match import Match
 from gntp_logging.fleet.scripts import GROUP, STREAM
 from gntp_logging.fleet.wire import Report, encode
 from gntp_logging.gntp.exceptions import GNTPProtocolError
@@ -352,8 +353,8 @@ def test_it_ends_in_time_while_its_broker_hangs(redis_server: RedisServer, start
 
 def test_it_reads_under_a_name_of_its_own(redis_server: RedisServer, tmp_path: Path) -> None:
     """In the group of the relays, who take over what it leaves: no two installations have one name."""
-    desk = DeskSettings(60.0, 20, 12.0, 300.0)
-    settings = LaptopSettings(redis_server.url, PATIENCE, (), desk, ())
+    desk = DeskSettings((Route(Match(), 60.0, 20, 12.0),), 300.0)
+    settings = LaptopSettings(redis_server.url, PATIENCE, (), desk)
     names = set()
     for name in ("anna", "bob"):
         with own_ledger(str(tmp_path / name), "r", print) as ledger:
