@@ -1,4 +1,4 @@
-"""A team: laptops that pull, hosts that log two incidents each, and no relay. Each laptop must have every count exactly.
+"""A team: laptops that pull, hosts that log two incidents each, and no relay. Each laptop has every count exactly.
 
 Every second laptop shows one of the two incidents. Meanwhile laptops are killed, and started again with their files.
 
