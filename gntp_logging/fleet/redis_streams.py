@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from redis.backoff import NoBackoff
 from redis.connection import ConnectionPool
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import AskError, ClusterCrossSlotError, ClusterDownError, NoScriptError, RedisError, ResponseError
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
@@ -28,6 +28,8 @@ MAX_ENTRIES: Final = 100_000
 
 _FIRST_VERSION: Final = 7
 """Of Redis: before, entries that were deleted stay pending for ever."""
+
+_OF_A_CLUSTER: Final = (AskError, ClusterDownError, ClusterCrossSlotError)  # AskError is MOVED as well
 
 _IDLE: Final = 2000
 """Milliseconds after which a relay takes over what another has read: it counts once whoever counts it."""
@@ -177,6 +179,8 @@ class RedisStreams:
             BrokerError: If there is no answer, or it is an error; the connection is closed where there is none.
         """
         try:
+            if self._is_stale():
+                self._connection.disconnect()
             self._set_timeout(min(self.timeout, deadline - time.monotonic()) + patience)
             if not self._connection.is_connected:
                 self._connection.connect()
@@ -188,6 +192,11 @@ class RedisStreams:
         except ResponseError as error:
             if str(error).startswith(("NOGROUP", "UNBLOCKED")):  # who waits for entries hears the latter
                 raise StreamIsGoneError(str(error)) from error
+            if not str(error).startswith("BUSYGROUP"):
+                # A replica, say: by now the address may lead to a Redis that does what is asked.
+                self._connection.disconnect()
+            if isinstance(error, _OF_A_CLUSTER):
+                raise BrokerError("this is a node of a Redis Cluster, which is not supported") from error
             raise BrokerError(str(error)) from error
         except (RedisError, OSError) as error:
             self._connection.disconnect()  # an answer that is still on its way is nobody's
@@ -195,6 +204,13 @@ class RedisStreams:
         except BaseException:
             self._connection.disconnect()
             raise
+
+    def _is_stale(self) -> bool:
+        """Tell whether Redis has closed the connection since the last call: when it ends, or after its ``timeout``."""
+        try:
+            return bool(self._connection.is_connected and self._connection.can_read(0))
+        except (RedisError, OSError):
+            return True
 
     def _set_timeout(self, seconds: float) -> None:
         if seconds <= 0:

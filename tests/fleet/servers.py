@@ -6,8 +6,10 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from gntp_logging.fleet.redis_streams import RedisStreams
 from gntp_logging.fleet.scripts import INCIDENT, OPEN, STREAM
 from gntp_logging.receiver.registry import Toast
 from tests.peers import require_program
-from tests.support import PATIENCE, RunningReceiver, free_port, wait_until
+from tests.support import PATIENCE, RunningReceiver, ScriptedServer, free_port, wait_until
 
 
 class RedisServer:
@@ -88,6 +90,55 @@ def running_redis(folder: Path, *options: str) -> Iterator[RedisServer]:
         yield server
     finally:
         server.kill()
+
+
+def hand_on(sock: socket.socket, port: int, answer: Callable[[bytes, bytes], bool] = lambda *_: True) -> None:
+    """Hand requests on to a broker, and its answers back.
+
+    Args:
+        answer: Told a request and its answer; returns whether the answer is handed back, or the connection is cut.
+    """
+    with socket.create_connection(("127.0.0.1", port)) as broker:
+        broker.settimeout(PATIENCE)
+        while request := sock.recv(2**20):
+            broker.sendall(request)
+            answered = broker.recv(2**20)
+            if not answer(request, answered):
+                return
+            sock.sendall(answered)
+
+
+class SlowProxy(ScriptedServer):
+    """Hands answers of a broker back so many seconds late, until it is quick."""
+
+    def __init__(self, port: int, seconds: float) -> None:
+        super().__init__(lambda sock, _: hand_on(sock, port, self._wait))
+        self._seconds = seconds
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.quick = threading.Event()
+
+    def _wait(self, _request: bytes, _answer: bytes) -> bool:
+        self.quick.wait(self._seconds)
+        return True
+
+    def __exit__(self, *error: object) -> None:
+        self.quick.set()
+        super().__exit__(*error)
+
+
+class CuttingProxy(ScriptedServer):
+    """Cuts the connection instead of handing back what a script has answered, so often."""
+
+    def __init__(self, port: int, cuts: int) -> None:
+        super().__init__(lambda sock, _: hand_on(sock, port, self._cut))
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.cuts = cuts
+
+    def _cut(self, request: bytes, answer: bytes) -> bool:
+        if b"EVAL" not in request or b"NOSCRIPT" in answer or not self.cuts:
+            return True
+        self.cuts -= 1
+        return False
 
 
 class RelayProcess:

@@ -128,6 +128,26 @@ def test_a_holder_whose_lease_is_over_sends_nothing(
     assert len(receiver.wait_for(1)) == 1
 
 
+def test_looks_that_take_long_are_rare(
+    streams: RedisStreams, receiver: RunningReceiver, make_desktop: Callable[..., Desktop]
+) -> None:
+    """They read all that is known of an incident: on thousands of machines they would keep Redis from counting."""
+    clock = Clock()
+    desktop = make_desktop("a", receiver.port, clock=clock)
+    assert desktop.step() < 1.0
+    look = desktop._look
+
+    def slow(desk: Desk) -> None:
+        look(desk)
+        clock.ahead += 0.1
+
+    desktop._look = slow  # type: ignore[method-assign]  # as at an incident on 10,000 machines
+    assert 1.9 <= desktop.step() <= LEASE / 4
+    count(streams)
+    desktop.step()
+    assert receiver.wait_for(1)
+
+
 def test_one_relay_shows(
     streams: RedisStreams, receiver: RunningReceiver, make_desktop: Callable[..., Desktop]
 ) -> None:

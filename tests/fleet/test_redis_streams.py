@@ -6,6 +6,7 @@ import json
 import math
 import socket
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +18,7 @@ from gntp_logging.fleet.redis_streams import (
     StreamIsFullError,
     StreamIsGoneError,
 )
-from tests.fleet.servers import RedisServer
+from tests.fleet.servers import RedisServer, hand_on, running_redis
 from tests.support import ScriptedServer
 
 ENTRY: Mapping[bytes, bytes] = {b"d": b"data", b"s": b""}
@@ -291,6 +292,48 @@ def test_an_old_redis_is_refused() -> None:
         with pytest.raises(BrokerError, match=r"this is Redis 6\.2\.7; version 7 or later is needed"):
             publish(streams, 1)
         streams.close()
+
+
+def test_a_connection_that_redis_has_closed_is_made_anew(streams: RedisStreams, redis_server: RedisServer) -> None:
+    """It closes idle ones, where its ``timeout`` says so: nothing is reported, and nothing waits."""
+    publish(streams, 1)
+    redis_server.client().client_kill_filter(skipme=True, _type="normal")
+    publish(streams, 2)
+    assert redis_server.client().xlen(scripts.STREAM) == 2
+
+
+def test_a_cluster_is_refused(tmp_path: Path) -> None:
+    """In words: what Redis says is a number and an address."""
+    with running_redis(tmp_path, "--cluster-enabled", "yes") as server:
+        streams = server.streams()
+        with pytest.raises(BrokerError, match="this is a node of a Redis Cluster, which is not supported"):
+            publish(streams, 1)
+        streams.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [("READONLY You can't write against a read only replica.", "read only"), ("MOVED 1 10.0.0.1:6379", "Cluster")],
+)
+def test_an_address_that_leads_elsewhere_is_asked_again(redis_server: RedisServer, error: str, said: str) -> None:
+    """After a fail-over: the connection to the old master, a replica by now, would last for ever."""
+
+    def serve(sock: socket.socket, number: int) -> None:
+        if number:
+            hand_on(sock, redis_server.port)
+            return
+        sock.recv(4096)
+        sock.sendall(b"%2\r\n$7\r\nversion\r\n$5\r\n7.0.1\r\n$5\r\nproto\r\n:3\r\n")
+        while sock.recv(4096):
+            sock.sendall(f"-{error}\r\n".encode())
+
+    with ScriptedServer(serve) as server:
+        streams = RedisStreams(f"redis://127.0.0.1:{server.port}/0", 5)
+        with pytest.raises(BrokerError, match=said):
+            publish(streams, 1)
+        publish(streams, 1)
+        streams.close()
+    assert redis_server.client().xlen(scripts.STREAM) == 1
 
 
 def test_a_call_ends_with_its_deadline() -> None:
