@@ -189,6 +189,26 @@ def test_it_needs_no_relay(redis_server: RedisServer, start_laptop: StartLaptop,
     history.close()
 
 
+@pytest.mark.program
+def test_it_shows_what_it_asks_for(redis_server: RedisServer, start_laptop: StartLaptop) -> None:
+    """The sum of what one of its matches holds for; what none holds for it counts for the others."""
+    both = ("--match", "logger=shop.*", "level=ERROR", "machine=web-*", "--match", "app=shop", "level=CRITICAL")
+    picky = start_laptop(redis_server.url, "anna", *both)
+    curious = start_laptop(redis_server.url, "bob")
+    publish(redis_server, 1, machine="db-1")
+    publish(redis_server, 2, machine="web-1")
+    publish(redis_server, 4, machine="web-2", logger="shop")
+    publish(redis_server, 8, machine="web-1", logger="shopping")
+    publish(redis_server, 16, machine="web-1", level=30)
+    publish(redis_server, 32, "another", machine="db-1", logger="x", level=50)
+    publish(redis_server, 64, "the last", machine="web-1")
+    wait_until(lambda: {toast["total"] for toast in picky.toasts()} >= {6, 32, 64}, 60)
+    wait_until(lambda: {toast["total"] for toast in curious.toasts()} >= {31, 32, 64}, 60)
+    assert max(toast["total"] for toast in picky.toasts() if "refused" in toast["title"]) == 6
+    (shown,) = {toast["headers"]["Data-Hosts"] for toast in picky.toasts() if toast["total"] == 6}
+    assert shown == "2"
+
+
 def listens_on(pid: int) -> set[int]:
     """Return the TCP ports on which a process listens."""
     sockets = set()
