@@ -1170,7 +1170,7 @@ PROTECTIONS: Final = (
     _one(
         "history: what was closed stays closed",
         "receiver/history_file.py",
-        "HistoryFile._likely",
+        "HistoryFile._conditions",
         "wanted.is_open",
         "False",
         "tests/receiver/test_history_file.py::test_what_was_closed_is_kept_and_comes_back_with_an_update",

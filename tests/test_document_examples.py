@@ -28,8 +28,10 @@ BLOCKS: Final = [block for page in PAGES for block in blocks(page)]
 
 _CONFIGURES: Final = "import logging.config\nlogging.config.dictConfig(LOGGING)\n"
 _WRAPPED: Final[dict[tuple[str, str], Callable[[str], str]]] = {
-    ("README.md", 'logger.info("release 7"'): lambda code: f"import logging; logger = logging.getLogger()\n{code}",
-    ("README.md", '"filters"'): lambda code: f"LOGGING = {{'version': 1, {code}}}\n{_CONFIGURES}",
+    ("docs/handler.md", 'logger.info("release 7"'): lambda code: (
+        f"import logging; logger = logging.getLogger()\n{code}"
+    ),
+    ("docs/handler.md", '"filters"'): lambda code: f"LOGGING = {{'version': 1, {code}}}\n{_CONFIGURES}",
     ("docs/frameworks/django.md", "LOGGING"): lambda code: f"DEBUG = True\n{code}{_CONFIGURES}",
     ("docs/frameworks/gunicorn.md", "# gunicorn.conf.py"): lambda code: (
         f"from gunicorn.glogging import CONFIG_DEFAULTS\n{code}\nLOGGING = CONFIG_DEFAULTS | logconfig_dict\n"
@@ -51,7 +53,7 @@ for logger in [logging.root, *map(logging.getLogger, sorted(logging.root.manager
 """Ends a program in which warnings and errors of a logger reach this package's handler, and no other one."""
 
 _TESTED_BELOW: Final = {
-    ("README.md", "def test_"),
+    ("docs/handler.md", "def test_"),
     ("docs/tutorial.md", "import logging\n\nimport gntp_logging"),
     ("docs/fleet.md", "import logging"),
     ("docs/fleet.md", "broker ="),
@@ -156,14 +158,14 @@ _COMMANDS: Final = [
     (_name(block), words)
     for block in _of("sh")
     for line in block.text.splitlines()
-    for words in re.findall(r"(?:^|\| |&& )(?:\S+/)?gntp-logging (.*?)(?: \| .*)?$", line.partition(" #")[0].rstrip())
+    for words in re.findall(r"(?:^|\| |&& )(?:\S+/)?gntp-logging (.*?)(?: [|>] .*)?$", line.partition(" #")[0].rstrip())
 ]
 
 
 def test_there_are_commands() -> None:
     """None would be fine with the next test."""
     assert len(_COMMANDS) >= 20
-    known = {"demo", "send", "listen", "history", "service", "relay", "check"}
+    known = {"demo", "send", "listen", "history", "service", "relay", "check", "completion"}
     assert {words.split()[0] for _, words in _COMMANDS} == known
 
 
@@ -182,9 +184,9 @@ def test_scripts_that_are_named_exist() -> None:
 
 
 @pytest.mark.program
-def test_the_readmes_test_of_an_alert_passes(tmp_path: Path) -> None:
+def test_the_documented_test_of_an_alert_passes(tmp_path: Path) -> None:
     """With a function that logs, under pytest, with nothing but the installed fixture."""
-    (block,) = [block for block in BLOCKS if _begins(block, ("README.md", "def test_"))]
+    (block,) = [block for block in BLOCKS if _begins(block, ("docs/handler.md", "def test_"))]
     pay = (
         "import logging, gntp_logging\n"
         "logging.getLogger().addHandler(gntp_logging.GNTPHandler(enabled=False))\n"

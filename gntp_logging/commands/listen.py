@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
-import ipaddress
 import os
 import platform
 import signal
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from gntp_logging.configuration.environment import DEFAULTS, PREFIX, environment_options, variable
 from gntp_logging.gntp import keys
 from gntp_logging.gntp.constants import DEFAULT_PORT, random_hex_string
-from gntp_logging.gntp.network import host_and_port, without_brackets
+from gntp_logging.gntp.network import host_and_port, is_loopback, without_brackets
 from gntp_logging.options.checks import nearest
 from gntp_logging.options.destination import CIPHERS
 from gntp_logging.receiver.descriptors import raise_limit
@@ -57,6 +56,9 @@ _COMPLAINT_INTERVAL: Final = 60.0
 PAGE_TOKEN: Final = "page-token"  # noqa: S105 - a file's name
 """The file in the state folder that keeps the page's token."""
 
+PAGE_ADDRESS: Final = "page-address"
+"""The file in the state folder that has the page's address while a service runs."""
+
 FILES: Final = ("password_file", "apprise_config", "history", "tls_cert", "tls_key", "tls_ca", *pull.FILES)
 """Arguments that name files."""
 
@@ -92,7 +94,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "listen",
         help="show what arrives, on a machine without a Growl",
         description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Exit codes: 0 ended by Ctrl-C or SIGTERM, or its output was closed; 1 it cannot start; 2 wrong usage.",
     )
     add_arguments(parser)
@@ -254,6 +255,7 @@ def _serve(
             minimum_hash=arguments.minimum_hash,
             tls=None if certificate is None else certificate.context,
             numbers=history.numbers if history else None,
+            muted=history.muted if history else (),
             on_failure=failed,
         )
         _link(displays.values(), history)
@@ -268,6 +270,8 @@ def _serve(
                 if display.remark:
                     _warn(display.remark)
                 _warn(f"alerts are shown at {display.url}")
+                if arguments.as_service:
+                    at_the_end.enter_context(_noted(display.url))
         with _taken_port_explained(arguments.bind, port):
             receiver = at_the_end.enter_context(Receiver(server))
         if not writing and port is not None:
@@ -358,6 +362,26 @@ def _options_of_page(arguments: argparse.Namespace) -> dict[str, object]:
     except OSError as error:
         _warn(f"the page's address changes with the next start: {error}")
     return {"host": arguments.bind, "port": arguments.web_port, "token": token}
+
+
+@contextlib.contextmanager
+def _noted(address: str) -> Iterator[None]:
+    """Keep the page's address, which has its token, in a file for ``gntp-logging service status`` meanwhile."""
+    from gntp_logging.receiver.private_file import make_private
+    from gntp_logging.receiver.state_folder import state_folder
+
+    path = os.path.join(state_folder(), PAGE_ADDRESS)
+    try:
+        make_private(path)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"{address}\n")
+    except OSError as error:
+        _warn(f"gntp-logging service status does not know the page's address: {error}")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
 
 
 def _link(displays: Collection[Display], history: History | None) -> None:
@@ -574,23 +598,6 @@ def _refuse_what_is_open_or_cannot_work(arguments: argparse.Namespace, passwords
         raise UsageError("--subscribe-to needs the hub's password: give --password-file or --password")
     if arguments.subscribe_to and is_loopback(arguments.bind) and not is_loopback(arguments.subscribe_to[0]):
         raise UsageError("--subscribe-to a hub on another machine needs --bind with an address that the hub can reach")
-
-
-def is_loopback(address: str) -> bool:
-    """Tell whether only programs of this machine can reach an address.
-
-    Args:
-        address: A host name or an IP address.
-
-    Returns:
-        True for localhost and loopback addresses; False for every other name, which is not looked up.
-    """
-    if address == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
 
 
 class Stop:

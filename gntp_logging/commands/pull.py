@@ -67,19 +67,20 @@ def settings(arguments: argparse.Namespace) -> LaptopSettings | None:
                 raise UsageError(f"{_argument(option)} belongs to --broker URL: give that as well")
         return None
     try:
-        from gntp_logging.fleet.incidents import DeskSettings
+        from gntp_logging.fleet.incidents import DeskSettings, Route
         from gntp_logging.fleet.laptop import LaptopSettings
         from gntp_logging.fleet.match import Match
     except ImportError as error:
         raise UsageError(f"--broker needs redis-py: pip install 'gntp-logging[redis]' ({error})") from error
     try:
-        matches = tuple(Match.from_pieces("--match", pieces) for pieces in arguments.match)
-        desk = DeskSettings(DEFAULTS["repeat_window"], DEFAULTS["burst"], DEFAULTS["rate"], _QUIET)
+        matches = [Match.from_pieces("--match", pieces) for pieces in arguments.match] or [Match()]
+        rates = (DEFAULTS["repeat_window"], DEFAULTS["burst"], DEFAULTS["rate"])
+        desk = DeskSettings(tuple(Route(match, *rates) for match in matches), _QUIET)
         broker = fleet.broker(arguments.broker)
         if arguments.broker_password_file is not None:
             broker = fleet.with_password(broker, arguments.broker_password_file)
         keys = fleet.keys(arguments.fleet_key_file)
-        return LaptopSettings(broker, DEFAULTS["timeout"], keys, desk, matches)
+        return LaptopSettings(broker, DEFAULTS["timeout"], keys, desk)
     except OptionError as error:
         raise UsageError(f"{_argument(error.option)}: {error.reason}") from error
 

@@ -20,7 +20,7 @@ from gntp_logging.gntp.exceptions import (
     GNTPTLSError,
 )
 from gntp_logging.gntp.models import Event, Notification, Resource, URLCallback, is_web_url
-from gntp_logging.gntp.network import host_and_port
+from gntp_logging.gntp.network import host_and_port, is_absent_here
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest
 
 from .data_headers import data_headers, when_logged
@@ -209,7 +209,8 @@ class GNTPTransport:
         if isinstance(answer, GNTPTLSError):
             return SendResult(SendStatus.RETRY, "TLS", str(answer), attempt.unanswered)
         if isinstance(answer, GNTPConnectionError):
-            hint = f"{answer}; is a GNTP server running there?"
+            start = " start one: gntp-logging listen" if is_absent_here(answer, self._client.address[0]) else ""
+            hint = f"{answer}; is a GNTP server running there?{start}"
             return SendResult(SendStatus.RETRY, "network", hint, attempt.unanswered)
         if isinstance(answer, GNTPProtocolError):
             hint = f"the answer is not GNTP ({answer}); is the port right?"

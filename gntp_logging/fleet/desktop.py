@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
@@ -29,7 +29,7 @@ from gntp_logging.delivery.dropped import DISABLED
 from gntp_logging.delivery.gntp_transport import GNTPTransport
 from gntp_logging.delivery.outbox import Entry
 from gntp_logging.delivery.transport import SendResult, SendStatus, Transport
-from gntp_logging.gntp.connections import GNTPClient
+from gntp_logging.options.destination import Destination
 
 from .incidents import CAUGHT_UP, Desk, DeskSettings, from_fields
 from .redis_streams import BrokerError, RedisStreams
@@ -168,7 +168,11 @@ class Lease:
 
 
 class Desktop:
-    """Shows on one desktop what its lease allows. All of it runs on one thread, but for :meth:`wake_up`."""
+    """Shows on one desktop what its lease allows. All of it runs on one thread, but for :meth:`wake_up`.
+
+    Attributes:
+        shows: What became of what was to be shown: how often each.
+    """
 
     def __init__(
         self,
@@ -178,6 +182,7 @@ class Desktop:
         report: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
         look_every: float = LOOK,
+        shows: Counter[SendStatus] | None = None,
     ) -> None:
         """Prepare. Nothing is sent.
 
@@ -185,6 +190,7 @@ class Desktop:
             streams: A connection of its own.
             report: Takes a line for people.
             look_every: Seconds between two looks at what others have counted.
+            shows: See above; None for a new one.
         """
         self._settings = settings
         self._streams = streams
@@ -199,6 +205,12 @@ class Desktop:
         self._failures = 0
         self._refuses = False
         self._news = threading.Event()
+        self.shows: Counter[SendStatus] = Counter() if shows is None else shows
+
+    @property
+    def is_shown_here(self) -> bool:
+        """Whether this process shows there, and nobody else. Any thread may ask."""
+        return self._ledger.is_held()
 
     def wake_up(self) -> None:
         """Look at once: this relay has just counted something."""
@@ -284,7 +296,7 @@ class Desktop:
         if changes.newest_end > desk.ended_until:
             desk.take_ended(self._streams.ended(), self._now())
         for member, fields in changes.incidents.items():
-            incident = from_fields(member, fields)
+            incident = from_fields(member, fields, self._settings.desk.matches)
             if incident is not None:
                 desk.take(incident, self._now())
         self._since = max(0, changes.now - _SLACK)
@@ -306,6 +318,7 @@ class Desktop:
         """Show an entry, and note that; return whether the desktop can be reached."""
         app, outgoing = desk.outgoing(entry)
         (result,) = self._transport(app).send([outgoing], self._ledger.deadline())
+        self.shows[result.status] += 1
         if result.status in (SendStatus.RETRY, SendStatus.REFUSED):
             entry.requeue(0)
             self._failed(result)
@@ -351,9 +364,15 @@ _NEVER: Final = 2**62
 """Milliseconds: nothing has changed since then."""
 
 
-def gntp_transport(make_client: Callable[[], GNTPClient], app: str) -> GNTPTransport:
-    """Return what takes an application's alerts to a GNTP server, with the levels' own pictures."""
-    return GNTPTransport(make_client(), app, None, LevelMap(icons.default_styles()).events())
+@dataclass(frozen=True)
+class ToServer:
+    """Makes what takes an application's alerts to a GNTP server. Two of one server are equal: nothing is made anew."""
+
+    destination: Destination
+
+    def __call__(self, app: str) -> GNTPTransport:
+        """Make one, with the levels' own pictures."""
+        return GNTPTransport(self.destination.client(), app, None, LevelMap(icons.default_styles()).events())
 
 
 def relay_name() -> str:

@@ -30,7 +30,6 @@ from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest
 
 from .desktop import Desktop, DesktopSettings
 from .incidents import DeskSettings
-from .match import Match
 from .redis_streams import RedisStreams
 from .relay import Relay, RelaySettings
 
@@ -54,15 +53,13 @@ class LaptopSettings:
         broker: Where it pulls from.
         timeout: Seconds that one exchange with the broker may take.
         keys: The keys of the fleet, as for a relay.
-        desk: How notifications are decided about.
-        matches: What is shown is what one of them matches; none for everything.
+        desk: What is shown, and how notifications are decided about.
     """
 
     broker: str
     timeout: float
     keys: Sequence[bytes]
     desk: DeskSettings
-    matches: Sequence[Match]
 
 
 def laptop(settings: LaptopSettings, ledger: OwnLedger, show: Show, report: Callable[[str], None]) -> Relay:

@@ -86,6 +86,14 @@ class Match:
             table[key] = value
         return cls.from_table(option, table)
 
+    def __str__(self) -> str:
+        """Say what it asks for."""
+        asked = {"app": self.app, "logger": self.logger, "machine": self.machine}
+        said = [f"{key} = {value!r}" for key, value in asked.items() if value != "*"]
+        if self.level is not None:
+            said.append(f"level >= {self.level}")
+        return ", ".join(said) or "everything"
+
     def holds(self, app: str, logger: str, level: int, machine: str) -> bool:
         """Tell whether records are such as this asks for."""
         return (
@@ -165,7 +173,9 @@ class _Names:
 
 
 _NAME: Final = _Names(200, are_on_one_line=False, rule="such a name has 1 to 200 characters")
-_LOGGER: Final = _Names(120, are_on_one_line=True, rule="a logger's name has 1 to 120 characters, with single blanks")
+_LOGGER: Final = _Names(
+    120, are_on_one_line=True, rule="such a name has 1 to 120 characters, single blanks in it, and none at its ends"
+)
 
 _PART: Final = re.compile(r"(\*+)|(\?)|(\[!?\]?[^\]]*\])|(.)", re.DOTALL)
 _LETTERS: Final = "xX0.-_é中 "

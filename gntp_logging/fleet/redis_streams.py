@@ -17,6 +17,7 @@ from redis.exceptions import AskError, ClusterCrossSlotError, ClusterDownError, 
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
+from gntp_logging.gntp.constants import random_hex_string
 from gntp_logging.gntp.network import host_and_port
 
 from . import scripts
@@ -96,6 +97,34 @@ class Changes(NamedTuple):
     incidents: dict[str, dict[str, str]]
 
 
+class BrokerStatus(NamedTuple):
+    """How the broker is doing.
+
+    Attributes:
+        published: Entries that hosts have added since the stream was made.
+        length: Entries that wait to be counted.
+        pending: Those among them that a relay has read.
+        lag: Seconds that the oldest of them waits.
+        incidents: How many are open.
+        kept_aside: How many entries are kept that could not be counted.
+        counted: Records.
+        repeated: Entries that two relays had read, and one had counted.
+        set_aside: Entries that could not be counted.
+        holders: By desktop, which relay shows there; empty where none does.
+    """
+
+    published: int
+    length: int
+    pending: int
+    lag: float
+    incidents: int
+    kept_aside: int
+    counted: int
+    repeated: int
+    set_aside: int
+    holders: dict[str, str]
+
+
 class RedisStreams:
     """One connection to Redis, made when it is needed; of one thread.
 
@@ -161,7 +190,7 @@ class RedisStreams:
         except NoScriptError:
             raise
         except ResponseError as error:
-            if str(error).startswith("NOGROUP"):
+            if str(error).startswith(("NOGROUP", "UNBLOCKED")):  # who waits for entries hears the latter
                 raise StreamIsGoneError(str(error)) from error
             if not str(error).startswith("BUSYGROUP"):
                 # A replica, say: by now the address may lead to a Redis that does what is asked.
@@ -358,6 +387,70 @@ class RedisStreams:
         keys = (f"{scripts.LEASE}{desktop}", f"{scripts.REPORTED}{desktop}")
         values = [text for item in shown.items() for text in item]
         return bool(self._run(scripts.NOTE, keys, lease, 2 * scripts.DAY, len(shown), *values, *forgotten))
+
+    # -- Who watches ---------------------------------------------------------------------------
+
+    def version(self) -> str:
+        """Connect, and return Redis's version; empty where it says none."""
+        self._call("TIME")
+        return _text((self._connection.handshake_metadata or {}).get(b"version", b""))
+
+    def status(self, desktops: Sequence[str]) -> BrokerStatus:
+        """Return how the broker is doing, and who shows on some desktops. Nothing is changed."""
+        leases = [f"{scripts.LEASE}{desktop}" for desktop in desktops]
+        keys = (scripts.STREAM, scripts.OPEN, scripts.ASIDE, scripts.COUNTERS, *leases)
+        added, length, pending, age, incidents, kept_aside, found, held = self._run(scripts.STATUS, keys, GROUP)
+        counted, repeated, set_aside = (int(_fields(found).get(name, 0)) for name in ("counted", "repeated", "aside"))
+        holders = (_text(lease).rpartition(":")[0] for lease in held)
+        return BrokerStatus(
+            int(added),
+            int(length),
+            int(pending),
+            int(age) / 1000,
+            int(incidents),
+            int(kept_aside),
+            counted,
+            repeated,
+            set_aside,
+            dict(zip(desktops, holders, strict=True)),
+        )
+
+    def aside(self) -> list[bytes]:
+        """Return what is kept of the entries that could not be counted, the newest first."""
+        return list(self._call("LRANGE", scripts.ASIDE, 0, -1))
+
+    def try_out(self) -> None:
+        """Do what a relay does, with keys of its own that are gone afterwards.
+
+        Raises:
+            BrokerError: If Redis does not do it, because it is full, say, or this user may not.
+        """
+        names = ("stream", "open", "ended", "quiet", "aside", "counters", "lease", "fence", "reported", "incident:m")
+        keys = [f"{scripts.TRIAL}{random_hex_string(4)}:{name}" for name in names]
+        stream, open_, ended, quiet, aside, counters, lease, fence, reported, incident = keys
+        prefix = incident.removesuffix("m")
+        try:
+            self._call("XGROUP", "CREATE", stream, GROUP, "0", "MKSTREAM")
+            try:
+                entry = _text(self._call("XADD", stream, "*", "d", "", "s", ""))
+            except BrokerError as error:
+                if "xadd" not in str(error):  # which hosts alone need
+                    raise
+                entry = "0-1"
+            self._call("XREADGROUP", "GROUP", GROUP, "trial", "COUNT", 1, "STREAMS", stream, ">")
+            self._call("XAUTOCLAIM", stream, GROUP, "trial", 0, "0", "COUNT", 1)
+            counted = Counted(entry, "m", 1, '["", "", 0]', '["", 0]', "")
+            bounds = (scripts.MAX_PLACES, scripts.MAX_SLOTS)
+            self._run(scripts.COUNT, (stream, open_, counters), GROUP, prefix, 60, *bounds, *counted)
+            self._run(scripts.SET_ASIDE, (stream, aside, counters), GROUP, "0-1", "", 1)
+            self._run(scripts.HOLD, (lease, fence), "trial", "", 60_000)
+            self._run(scripts.CHANGED, (open_, ended, quiet), prefix, 0)
+            self._run(scripts.NOTE, (lease, reported), "trial:1", 60, 1, "m", "", "n")
+            self._run(scripts.RELEASE, (lease,), "trial:1")
+            self._run(scripts.END, (open_, ended, quiet), prefix, -1, 1, 60, 1)
+            self._run(scripts.FORGET_CONSUMERS, (stream,), GROUP, scripts.DAY * 1000)
+        finally:
+            self._call("DEL", *keys)
 
 
 def _entries(found: Any) -> list[Entry]:

@@ -47,6 +47,7 @@ COUNTERS: Final = f"{_TAG}counters"
 LEASE: Final = f"{_TAG}lease:"
 FENCE: Final = f"{_TAG}fence:"
 REPORTED: Final = f"{_TAG}reported:"
+TRIAL: Final = f"{_TAG}trial:"
 
 GROUP: Final = "relays"
 
@@ -267,4 +268,31 @@ for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
   end
 end
 return gone
+""")
+
+STATUS: Final = _script("""
+-- KEYS: stream, open, aside, counters, leases. ARGV: group. Returns six numbers, counters, and who has the leases.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function unless_there_is_none(answer)
+  local why = answer.err or ''
+  if why ~= '' and not string.find(why, 'NOGROUP', 1, true) and not string.find(why, 'no such key', 1, true) then
+    error(answer)
+  end
+  return answer
+end
+local pending = unless_there_is_none(redis.pcall('XPENDING', KEYS[1], ARGV[1]))
+local info = unless_there_is_none(redis.pcall('XINFO', 'STREAM', KEYS[1]))
+local added = 0
+for i = 1, #info, 2 do
+  if info[i] == 'entries-added' then added = info[i + 1] end
+end
+local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+local age = oldest and math.max(0, now - tonumber(string.match(oldest[1], '^%d+'))) or 0
+local leases = {}
+for i = 5, #KEYS do leases[#leases + 1] = redis.call('GET', KEYS[i]) or '' end
+return {
+  added, redis.call('XLEN', KEYS[1]), pending[1] or 0, age, redis.call('ZCARD', KEYS[2]), redis.call('LLEN', KEYS[3]),
+  redis.call('HGETALL', KEYS[4]), leases,
+}
 """)

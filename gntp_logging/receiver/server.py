@@ -123,6 +123,7 @@ class Server:
         require_encryption: bool = False,
         minimum_hash: str | None = None,
         numbers: Numbers | None = None,
+        muted: Sequence[Muted] = (),
         tls: ssl.SSLContext | None = None,
         on_failure: Callable[[Display, Exception], None] = _leave_it,
     ) -> None:
@@ -144,6 +145,7 @@ class Server:
             require_encryption: Whether to refuse what comes neither by TLS nor encrypted with AES or 3DES.
             minimum_hash: Hash that keys must be as long as, such as SHA256; None takes every hash.
             numbers: Gives each toast its number; a history's goes on from one run to the next.
+            muted: Incidents that were muted in an earlier run.
             tls: The server's certificate, as :func:`.tls_stream.server_context` reads it: every connection has TLS
                 then. None for a server without.
             on_failure: Called in the loop with each display that could not show something, and the error. The failure
@@ -160,6 +162,8 @@ class Server:
         self._registry = Registry()
         self._incidents = Incidents()
         self._mutes = Mutes()
+        for each in muted:
+            self._mutes.add(each, time.time())
         self._numbers = numbers or Numbers()
         self._demands = Demands(require_encryption and tls is None, minimum_hash)
         # One overheard message is enough to subscribe, so a server is a hub only where that was asked for.
@@ -194,6 +198,8 @@ class Server:
         self._closing = False
         self._loop = asyncio.get_running_loop()
         self._displays.take_reports(self._mute_from_thread)
+        for muted in self._mutes.all(time.time()):
+            self._notice("muted", **muted._asdict())
         if not self._listens:
             return
         for listener in await _listening(self._host, self.port):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -177,11 +178,13 @@ class RelayProcess:
 StartRelay = Callable[..., RelayProcess]
 
 
-def relay_toml(url: str, desktops: dict[str, int], **more: object) -> str:
-    """Write a relay.toml that shows everything on some desktops of this machine."""
+def relay_toml(url: str, desktops: dict[str, int], password_file: Path | None = None, **more: object) -> str:
+    """Write a relay.toml that shows everything on some desktops of this machine, which may have one password."""
     lines = [f"{name} = {json.dumps(value)}" for name, value in {"broker": url, **more}.items()]
     for name, port in desktops.items():
         lines += [f"[desktops.{name}]", 'host = "127.0.0.1"', f"port = {port}"]
+        if password_file is not None:
+            lines.append(f"password_file = {json.dumps(str(password_file))}")
     return "\n".join([*lines, "[[routes]]", f"to = {json.dumps(list(desktops))}", ""])
 
 
@@ -218,9 +221,9 @@ def start_host(
     )
 
 
-def ended(hosts: Sequence[subprocess.Popen[str]]) -> list[str]:
+def ended(hosts: Sequence[subprocess.Popen[str]], seconds: float = 120.0) -> list[str]:
     """Wait for programs, and return what each has printed."""
-    return [host.communicate(timeout=120)[0].strip() for host in hosts]
+    return [host.communicate(timeout=seconds)[0].strip() for host in hosts]
 
 
 def counted(server: RedisServer) -> dict[str, int]:
@@ -241,3 +244,65 @@ def wait_for_count(receiver: RunningReceiver, count: int, seconds: float = 60.0)
     while toasts[-1].headers["Data-Count"] != str(count):
         toasts = receiver.wait_for(len(toasts) + 1, seconds)
     return toasts
+
+
+class LaptopProcess:
+    """``gntp-logging listen --broker`` as a process, with a JSON display and a state folder of its own."""
+
+    def __init__(self, url: str, folder: Path, *arguments: str) -> None:
+        folder.mkdir(exist_ok=True)
+        self.folder = folder
+        self._shown, self._said = folder / "shown.txt", folder / "said.txt"
+        with self._shown.open("ab") as shown, self._said.open("ab") as said:
+            self.process = subprocess.Popen(
+                [
+                    sys.executable, "-m", "gntp_logging", "listen", "--display", "json", "--broker", url, *arguments,
+                ],
+                stdout=shown,
+                stderr=said,
+                env={**os.environ, "XDG_STATE_HOME": str(folder)},
+            )  # fmt: skip
+
+    @property
+    def said(self) -> str:
+        """What it has written to stderr so far, and others in its folder before."""
+        return self._said.read_text("utf-8")
+
+    def wait_for(self, text: str, count: int = 1) -> None:
+        """Wait until it has written something so often."""
+        try:
+            wait_until(lambda: self.said.count(text) >= count or self.process.poll() is not None, 3 * PATIENCE)
+        finally:
+            assert self.said.count(text) >= count, f"no {text!r} in:\n{self.said}"
+
+    def events(self) -> list[Any]:
+        """Return what was shown so far, and by others in its folder before."""
+        lines = self._shown.read_text("utf-8").splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
+    def toasts(self) -> list[Any]:
+        """Return the notifications among them."""
+        return [event for event in self.events() if event["event"] == "notify"]
+
+    def wait_for_toasts(self, count: int, seconds: float = PATIENCE) -> list[Any]:
+        """Return the notifications once there are so many."""
+        wait_until(lambda: len(self.toasts()) >= count, seconds)
+        return self.toasts()
+
+    def wait_for_total(self, total: int, seconds: float = 60.0) -> list[Any]:
+        """Wait until the newest notification stands for so many records; return all of them."""
+        wait_until(lambda: bool(found := self.toasts()) and found[-1]["total"] == total, seconds)
+        return self.toasts()
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        self.process.kill()
+        self.process.wait(PATIENCE)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Ask it to end, and return its exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE)
+
+
+StartLaptop = Callable[..., LaptopProcess]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import socket
 import threading
@@ -13,13 +12,15 @@ import pytest
 
 from gntp_logging.alerts.fingerprint import incident
 from gntp_logging.delivery.transport import OutgoingAlert, SendResult
-from gntp_logging.fleet.desktop import LEASE, Desktop, DesktopSettings, Lease, gntp_transport
-from gntp_logging.fleet.incidents import ANNOUNCED, CAUGHT_UP, Desk, DeskSettings
+from gntp_logging.fleet.desktop import LEASE, Desktop, DesktopSettings, Lease, ToServer
+from gntp_logging.fleet.incidents import ANNOUNCED, CAUGHT_UP, Desk, DeskSettings, Route
+from gntp_logging.fleet.match import Match
 from gntp_logging.fleet.redis_streams import Counted, RedisStreams
 from gntp_logging.fleet.relay import _counted
 from gntp_logging.fleet.wire import Report, encode
-from gntp_logging.gntp.connections import GNTPClient
+from gntp_logging.gntp.keys import SHA256
 from gntp_logging.gntp.requests import NotifyRequest
+from gntp_logging.options.destination import Destination
 from tests.fleet.servers import RedisServer
 from tests.support import (
     RunningReceiver,
@@ -33,7 +34,7 @@ from tests.support import (
     send_response,
 )
 
-DESK = DeskSettings(repeat_window=60.0, burst=20, rate=12.0, quiet=300.0)
+DESK = DeskSettings((Route(Match(), repeat_window=60.0, burst=20, rate=12.0),), quiet=300.0)
 
 
 class Clock:
@@ -62,8 +63,7 @@ def make_desktop(redis_server: RedisServer) -> Iterator[Callable[..., Desktop]]:
     made: list[Desktop] = []
 
     def make(relay: str, port: int, lines: list[str] | None = None, clock: Clock | None = None) -> Desktop:
-        client = functools.partial(GNTPClient, "127.0.0.1", port, 5.0)
-        settings = DesktopSettings("desk", functools.partial(gntp_transport, client), DESK)
+        settings = DesktopSettings("desk", ToServer(destination(port)), DESK)
         report = lines.append if lines is not None else print
         clock = clock or Clock()
         streams = redis_server.streams()
@@ -75,6 +75,11 @@ def make_desktop(redis_server: RedisServer) -> Iterator[Callable[..., Desktop]]:
         stop = threading.Event()
         stop.set()
         desktop.run(stop)
+
+
+def destination(port: int) -> Destination:
+    """Return a server of this machine, without a password."""
+    return Destination("127.0.0.1", port, 5.0, None, SHA256, None)
 
 
 _numbers = iter(range(1, 10**6))
