@@ -531,6 +531,46 @@ def test_a_relay_waits_for_its_broker(
 
 
 @pytest.mark.program
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["down", "hangs", "a read-only replica", "wants a password"])
+def test_a_relay_whose_broker_is_in_trouble(
+    name: str, redis_server: RedisServer, start_relay: StartRelay, receiver: RunningReceiver
+) -> None:
+    """One line says so, one that it is over, and it goes on with the counts that there were."""
+    relay = start_relay(redis_server.url, {"desk": receiver.port}, timeout=0.5)
+    streams = redis_server.streams()
+    streams.publish("p", 1, [GOOD], math.inf)
+    wait_for_count(receiver, 2)
+    TROUBLES[name].begin(redis_server)
+    relay.wait_for("cannot count from")
+    TROUBLES[name].end(redis_server)
+    wait_until(lambda: relay.output.count(": counts from") == 2, 3 * PATIENCE)
+    other = encode(Report.of("shop", "web-1", 1, make_alert("other", fingerprint="other")), None)
+    streams.publish("p", 2, [GOOD, other], math.inf)
+    wait_until(lambda: [toast for toast in receiver.toasts if toast.text.startswith("other")], 3 * PATIENCE)
+    wait_until(lambda: counted(redis_server) == {"web-1": 5})
+    streams.close()
+    assert len(relay.output.splitlines()) == 3
+
+
+@pytest.mark.program
+def test_a_redis_that_is_full_is_counted_empty(
+    redis_server: RedisServer, start_relay: StartRelay, receiver: RunningReceiver
+) -> None:
+    """Hosts are refused, relays are not: it is the entries that fill it, and nobody else takes them out."""
+    streams = redis_server.streams()
+    streams.publish("p", 1, [GOOD, POISON["bad JSON"]], math.inf)
+    redis_server.client().config_set("maxmemory", 1)
+    relay = start_relay(redis_server.url, {"desk": receiver.port})
+    assert receiver.wait_for(1)
+    with pytest.raises(BrokerError, match="maxmemory"):
+        streams.publish("p", 2, [GOOD], math.inf)
+    streams.close()
+    assert redis_server.client().xlen(scripts.STREAM) == 0
+    assert len(relay.output.splitlines()) == 1
+
+
+@pytest.mark.program
 def test_a_desktop_that_hangs_delays_no_other(
     redis_server: RedisServer, start_relay: StartRelay, receiver: RunningReceiver
 ) -> None:
