@@ -26,7 +26,7 @@ from gntp_logging.fleet.redis_streams import BrokerError
 from gntp_logging.fleet.relay import Relay, RelaySettings
 from gntp_logging.fleet.wire import Report, encode
 from tests.delivery.test_spool_processes import wait_for_rows
-from tests.fleet.servers import CuttingProxy, RedisServer, SlowProxy, StartRelay, counted, wait_for_count
+from tests.fleet.servers import CuttingProxy, RedisServer, SlowProxy, StartRelay, counted, running_redis, wait_for_count
 from tests.support import (
     PATIENCE,
     Gate,
@@ -67,6 +67,7 @@ class Trouble(NamedTuple):
 
 TROUBLES = {
     "down": Trouble(RedisServer.kill, RedisServer.start),
+    "is loading": Trouble(RedisServer.load_again, RedisServer.wait),
     "hangs": Trouble(RedisServer.freeze, RedisServer.thaw),
     "out of memory": Trouble(
         lambda server: server.client().config_set("maxmemory", 1),
@@ -116,7 +117,6 @@ def test_a_broker_in_trouble(
 
 SAYS = {
     "a node of a cluster": b"-MOVED 3999 10.0.0.1:6379\r\n",
-    "loading": b"-LOADING Redis is loading the dataset in memory\r\n",
     "version 6": b"%2\r\n$7\r\nversion\r\n$5\r\n6.2.7\r\n$5\r\nproto\r\n:3\r\n",
     "no Redis at all": b"HTTP/1.1 400 Bad Request\r\n\r\n",
     "nothing": b"",
@@ -208,6 +208,25 @@ def test_a_broker_that_answers_late_but_in_time(
     assert handler.stats().published == redis_server.published() == 1000
     assert redis_server.client().xlen(scripts.STREAM) < 100
     assert capsys.readouterr().err == ""
+
+
+def test_a_wrong_password_is_reported_and_not_shown(
+    tmp_path: Path, publish_to: MakeHandler, logger: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is logged waits until somebody mends it."""
+    with running_redis(tmp_path) as server:
+        server.client().config_set("requirepass", "right")
+        handler = publish_to(server.url.replace("redis://", "redis://:hunter2@"))
+        for _ in range(3):
+            logger.error("no")
+            handler.flush(0.2)
+        assert handler.stats().queued == 3
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "invalid username-password pair" in line
+        assert "hunter2" not in line
+        server.client("right").config_set("requirepass", "hunter2")
+        wait_until(lambda: handler.flush(1.0))
+        assert handler.stats().published == 3
 
 
 def test_a_connection_that_was_idle_for_too_long(
@@ -532,7 +551,7 @@ def test_a_relay_waits_for_its_broker(
 
 @pytest.mark.program
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["down", "hangs", "a read-only replica", "wants a password"])
+@pytest.mark.parametrize("name", ["down", "is loading", "hangs", "a read-only replica", "wants a password"])
 def test_a_relay_whose_broker_is_in_trouble(
     name: str, redis_server: RedisServer, start_relay: StartRelay, receiver: RunningReceiver
 ) -> None:
