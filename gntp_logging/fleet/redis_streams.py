@@ -199,7 +199,7 @@ class RedisStreams:
             raise BrokerError(str(error)) from error
         except (RedisError, OSError) as error:
             self._connection.disconnect()  # an answer that is still on its way is nobody's
-            raise BrokerError(str(error) or type(error).__name__) from error
+            raise BrokerError(_reason(error)) from error
         except BaseException:
             self._connection.disconnect()
             raise
@@ -444,6 +444,13 @@ class RedisStreams:
             self._run(scripts.FORGET_CONSUMERS, (stream,), GROUP, scripts.DAY * 1000)
         finally:
             self._call("DEL", *keys)
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    if text.startswith("HELLO must be called"):  # and more, for who writes a client
+        return "Redis wants a password, and perhaps a user: redis://USER:PASSWORD@HOST"
+    return text or type(error).__name__
 
 
 def _entries(found: Any) -> list[Entry]:

@@ -161,12 +161,14 @@ class CuttingProxy(ScriptedServer):
 class RelayProcess:
     """``gntp-logging relay`` as a process, and what it has written so far."""
 
-    def __init__(self, config: Path, output: Path) -> None:
+    def __init__(self, config: Path, output: Path, *arguments: str) -> None:
         self._output = output
-        self._config = config
+        self.config = config
         with output.open("wb") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gntp_logging", "relay", "--config", str(config)], stdout=file, stderr=file
+                [sys.executable, "-m", "gntp_logging", "relay", "--config", str(config), *arguments],
+                stdout=file,
+                stderr=file,
             )
 
     @property
@@ -174,12 +176,12 @@ class RelayProcess:
         """What it has written so far."""
         return self._output.read_text("utf-8")
 
-    def wait_for(self, text: str) -> None:
-        """Wait until it has written something."""
+    def wait_for(self, text: str, count: int = 1) -> None:
+        """Wait until it has written something so often."""
         try:
-            wait_until(lambda: text in self.output or self.process.poll() is not None, 3 * PATIENCE)
+            wait_until(lambda: self.output.count(text) >= count or self.process.poll() is not None, 3 * PATIENCE)
         finally:
-            assert text in self.output, f"no {text!r} in:\n{self.output}"
+            assert self.output.count(text) >= count, f"no {text!r} in:\n{self.output}"
 
     def kill(self) -> None:
         """End it at once, as a crash would."""
@@ -190,6 +192,11 @@ class RelayProcess:
         """Ask it to end, and return its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(PATIENCE)
+
+    def reload(self, content: str) -> None:
+        """Give it another relay.toml, and have it read that."""
+        self.config.write_text(content)
+        self.process.send_signal(signal.SIGHUP)
 
 
 StartRelay = Callable[..., RelayProcess]

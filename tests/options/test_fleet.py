@@ -8,8 +8,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from redis.connection import ConnectionPool
 
 from gntp_logging import GNTPHandler, OptionError
 from gntp_logging.config import ConfigurationError, from_env, load
@@ -179,3 +181,54 @@ def test_redis_is_imported_where_there_is_a_broker_only() -> None:
     """Who has not installed it is told how."""
     program = subprocess.run([sys.executable, "-c", _WITHOUT_REDIS], capture_output=True, text=True, check=True)
     assert "pip install 'gntp-logging[redis]'" in program.stdout
+
+
+# -- What commands need --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("redis://redis.example:6379/0", "redis://:{}@redis.example:6379/0"),
+        ("rediss://anna@redis.example/1?ssl_ca_certs=ca.pem", "rediss://anna:{}@redis.example/1?ssl_ca_certs=ca.pem"),
+        ("redis://an%40na@[::1]:7000", "redis://an%40na:{}@[::1]:7000"),
+    ],
+)
+def test_a_password_comes_from_a_files_first_line(url: str, expected: str, tmp_path: Path) -> None:
+    """Whatever is in it; and redis-py reads it as it was written."""
+    (tmp_path / "password").write_bytes("\ufeffp@ss/w:rd ü%\r\nnot this".encode())
+    found = fleet.with_password(url, str(tmp_path / "password"))
+    assert found == expected.format("p%40ss%2Fw%3Ard%20%C3%BC%25")
+    assert fleet.broker(found) == found
+    pool: Any = ConnectionPool
+    assert pool.from_url(found).connection_kwargs["password"] == "p@ss/w:rd ü%"
+
+
+@pytest.mark.parametrize(
+    ("url", "content", "words"),
+    [
+        ("redis://x", None, "cannot read"),
+        ("redis://x", b"\xff", "cannot read"),
+        ("redis://x", b"\nsecond", "the first line of"),
+        ("redis://:hunter2@x", b"hunter3", "there is a password in the broker's URL already"),
+    ],
+)
+def test_a_file_without_a_password_is_refused(url: str, content: bytes | None, words: str, tmp_path: Path) -> None:
+    """The error names the option, and no password."""
+    path = tmp_path / "password"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(OptionError, match=words) as caught:
+        fleet.with_password(url, str(path))
+    assert caught.value.option == "broker_password_file"
+    assert "hunter" not in str(caught.value)
+
+
+def test_a_files_path_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a service, which starts elsewhere; the rest of the address stays."""
+    monkeypatch.chdir(tmp_path)
+    found = fleet.with_absolute_paths("rediss://anna@x:1/2?ssl_ca_certs=a%20b%26c.pem")
+    assert found == f"rediss://anna@x:1/2?ssl_ca_certs={tmp_path}/a+b%26c.pem"
+    assert fleet.broker(found) == found
+    assert fleet.with_absolute_paths(found) == found
+    assert fleet.with_absolute_paths("redis://x:1/2") == "redis://x:1/2"
