@@ -28,8 +28,10 @@ BLOCKS: Final = [block for page in PAGES for block in blocks(page)]
 
 _CONFIGURES: Final = "import logging.config\nlogging.config.dictConfig(LOGGING)\n"
 _WRAPPED: Final[dict[tuple[str, str], Callable[[str], str]]] = {
-    ("README.md", 'logger.info("release 7"'): lambda code: f"import logging; logger = logging.getLogger()\n{code}",
-    ("README.md", '"filters"'): lambda code: f"LOGGING = {{'version': 1, {code}}}\n{_CONFIGURES}",
+    ("docs/handler.md", 'logger.info("release 7"'): lambda code: (
+        f"import logging; logger = logging.getLogger()\n{code}"
+    ),
+    ("docs/handler.md", '"filters"'): lambda code: f"LOGGING = {{'version': 1, {code}}}\n{_CONFIGURES}",
     ("docs/frameworks/django.md", "LOGGING"): lambda code: f"DEBUG = True\n{code}{_CONFIGURES}",
     ("docs/frameworks/gunicorn.md", "# gunicorn.conf.py"): lambda code: (
         f"from gunicorn.glogging import CONFIG_DEFAULTS\n{code}\nLOGGING = CONFIG_DEFAULTS | logconfig_dict\n"
@@ -51,7 +53,7 @@ for logger in [logging.root, *map(logging.getLogger, sorted(logging.root.manager
 """Ends a program in which warnings and errors of a logger reach this package's handler, and no other one."""
 
 _TESTED_BELOW: Final = {
-    ("README.md", "def test_"),
+    ("docs/handler.md", "def test_"),
     ("docs/tutorial.md", "import logging\n\nimport gntp_logging"),
     ("docs/fleet.md", "import logging"),
     ("docs/fleet.md", "broker ="),
@@ -155,7 +157,7 @@ def test_no_configuration_switches_off_what_was_there() -> None:
 _COMMANDS: Final = [
     (_name(block), words)
     for block in _of("sh")
-    for line in block.text.splitlines()
+    for line in block.text.replace("\\\n", " ").splitlines()
     for words in re.findall(r"(?:^|\| |&& )(?:\S+/)?gntp-logging (.*?)(?: [|>] .*)?$", line.partition(" #")[0].rstrip())
 ]
 
@@ -182,9 +184,9 @@ def test_scripts_that_are_named_exist() -> None:
 
 
 @pytest.mark.program
-def test_the_readmes_test_of_an_alert_passes(tmp_path: Path) -> None:
+def test_the_documented_test_of_an_alert_passes(tmp_path: Path) -> None:
     """With a function that logs, under pytest, with nothing but the installed fixture."""
-    (block,) = [block for block in BLOCKS if _begins(block, ("README.md", "def test_"))]
+    (block,) = [block for block in BLOCKS if _begins(block, ("docs/handler.md", "def test_"))]
     pay = (
         "import logging, gntp_logging\n"
         "logging.getLogger().addHandler(gntp_logging.GNTPHandler(enabled=False))\n"
@@ -256,10 +258,10 @@ def _here(box: str) -> str:
 @pytest.mark.program
 def test_the_fleets_five_minutes_show_what_appears(tmp_path: Path) -> None:
     """Word for word: what is typed in four terminals, and two files, but for the ports, the time and the place."""
-    install, *typed = [block.text for block in _of("sh") if block.page == "docs/fleet.md"]
-    listen, relay, hosts, make_key = typed
+    install, listen, relay, hosts, *more = [block.text for block in _of("sh") if block.page == "docs/fleet.md"]
+    (make_key,) = [text for text in more if "secrets" in text]
     (config,), (program,) = ([b.text for b in _of(kind) if b.page == "docs/fleet.md"] for kind in ("toml", "python"))
-    _, shown = [block.text for block in _of("text") if block.page == "docs/fleet.md"]
+    _, shown, *_ = [block.text for block in _of("text") if block.page == "docs/fleet.md"]
     require_program("redis-server", "redis-server")
     port = str(free_port())
     (server,) = [line for line in install.splitlines() if line.startswith("redis-server")]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from importlib import metadata
 from pathlib import Path
 
 import pytest
+from hatchling.metadata.core import ProjectMetadata
+from hatchling.plugin.manager import PluginManager
 
 import gntp_logging
 from tests.support import run_program
@@ -111,11 +114,27 @@ def test_the_readmes_configuration_is_a_dozen_lines_that_work() -> None:
     assert (result.returncode, result.stderr) == (0, "Order 4711 was not paid\n")
 
 
-def test_the_readme_names_every_option() -> None:
-    """The table of options is whole, and names none that is not there."""
-    import inspect
+def test_the_documents_name_every_option_once() -> None:
+    """The tables of options are whole, and name none that is not there."""
+    page = (ROOT / "docs" / "handler.md").read_text("utf-8")
+    tables = page.partition("## Options\n")[2].partition("\n## ")[0]
+    options = inspect.signature(gntp_logging.GNTPHandler).parameters
+    assert sorted(re.findall(r"^\| `(\w+)`", tables, re.MULTILINE)) == sorted(options)
 
-    options = set(inspect.signature(gntp_logging.GNTPHandler).parameters)
-    readme = (ROOT / "README.md").read_text("utf-8")
-    rows = set(re.findall(r"^\| `(\w+)`", readme, re.MULTILINE))
-    assert rows == options
+
+def test_the_readme_is_read_to_its_end() -> None:
+    """Because it is short: what is not needed in the first five minutes stands in docs/."""
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 100
+
+
+def test_the_description_on_pypi_has_no_link_into_the_repository() -> None:
+    """As the build makes it: PyPI shows the README alone, and would leave such links dead."""
+    text = ProjectMetadata(str(ROOT), PluginManager()).core.readme
+    source = ProjectMetadata(str(ROOT), None).config["project"]["urls"]["Source"]
+    links = re.findall(r"\]\(([^)]*)\)", text)
+    assert len(links) == len(re.findall(r"\]\(", (ROOT / "README.md").read_text("utf-8"))) >= 20
+    for link in links:
+        assert re.match(r"https://|#", link), link
+    (picture,) = re.findall(r"!\[[^\]]*\]\(([^)]*)\)", text)
+    assert picture == f"{source}/raw/v{gntp_logging.__version__}/docs/first-look.png"
+    assert f"]({source}/blob/v{gntp_logging.__version__}/docs/tutorial.md)" in text

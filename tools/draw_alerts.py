@@ -22,6 +22,9 @@ from gntp_logging.receiver.registry import Toast
 _HEAD: Final = """\
 # A gallery of alerts
 
+![The receiver's page with six alerts, among them a digest of 14 alerts, an error that came 5,000
+times, a masked password, and a ValueError with its frames](gallery.png)
+
 Records, each as code and as the toast that it makes: its title, and below it the text. `logger` is the logger
 `shop.orders`, its handler is `GNTPHandler(app_name="shop", context={"machine": "web-3"})` unless a comment gives it
 more, and the program is `/srv/shop/orders.py`. `python tools/draw_alerts.py` prints this page, and a test compares it

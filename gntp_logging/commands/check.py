@@ -90,14 +90,14 @@ def check_command(arguments: argparse.Namespace) -> int:
         if arguments.quiet:
             return int(not is_alive(destination))
         _print_server("", destination, overrides, arguments.wait)
-        return int(_print_all(probe(destination, arguments.wait)))
+        return int(print_all(probe(destination, arguments.wait)))
     file = args.config_file(arguments.config)
     handlers = _handlers(file, overrides)
     if arguments.quiet:
         return int(not all(map(_is_alive, handlers)))
     failed = False
     for handler in handlers:
-        failed |= _print_all(_steps_with(handler, handlers, file, overrides, arguments.wait))
+        failed |= print_all(_steps_with(handler, handlers, file, overrides, arguments.wait))
         handler.close()
     return int(failed)
 
@@ -230,7 +230,7 @@ def _print_server(table: str, destination: Destination, overrides: Overrides, wa
         say(f"  (at the end it waits up to {wait:g} s for a click on the last notification; --wait 0 leaves that out)")
 
 
-def _print_all(steps: Iterator[CheckResult]) -> bool:
+def print_all(steps: Iterator[CheckResult]) -> bool:
     """Print results as they come.
 
     Returns:

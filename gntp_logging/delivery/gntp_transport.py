@@ -134,7 +134,7 @@ class GNTPTransport:
             return _DISABLED
         try:
             self._ensure_event(event)
-            return _Attempt(outgoing, self._request(outgoing), outgoing.unanswered)
+            return _Attempt(outgoing, notify_request(self._app_name, outgoing), outgoing.unanswered)
         except GNTPError as error:
             return SendResult(SendStatus.DROPPED, INVALID, str(error))
         except Exception as error:  # noqa: BLE001 - one alert never keeps the others from being sent
@@ -240,24 +240,6 @@ class GNTPTransport:
         self._events[name] = Event(name)
         self._registered = False
 
-    def _request(self, outgoing: OutgoingAlert) -> NotifyRequest:
-        alert = outgoing.alert
-        icon, complaint = _picture(alert.icon)
-        lines = [alert.text, when_logged(outgoing.tallies, time.time()), complaint]
-        target = alert.target()
-        notification = Notification(
-            name=alert.event,
-            title=alert.title,
-            text=alert._replace(text="\n".join(filter(None, lines))).body(),
-            id_=outgoing.id_,
-            sticky=alert.sticky,
-            priority=alert.priority,
-            icon=icon,
-            coalescing_id=outgoing.coalescing_id,
-            callback=URLCallback(target) if target else None,
-        )
-        return NotifyRequest(self._app_name, notification, app_specific_headers=data_headers(outgoing, os.getpid()))
-
     def _result_of_answer(self, error: GNTPResponseError, event: str) -> SendResult:
         if error.error_code == ErrorCode.ALREADY_PROCESSED:
             return SendResult(SendStatus.SHOWN)
@@ -283,6 +265,26 @@ class GNTPTransport:
         how = " and ".join(part.algorithm_id for part in (factory.key_hashing, factory.encryption) if part)
         check = f"check that the password is the server's, and that the server takes {how}"
         return f"it {verb} accept the password: {error}; {check}"
+
+
+def notify_request(app_name: str, outgoing: OutgoingAlert) -> NotifyRequest:
+    """Return an alert as a request."""
+    alert = outgoing.alert
+    icon, complaint = _picture(alert.icon)
+    lines = [alert.text, when_logged(outgoing.tallies, time.time()), complaint]
+    target = alert.target()
+    notification = Notification(
+        name=alert.event,
+        title=alert.title,
+        text=alert._replace(text="\n".join(filter(None, lines))).body(),
+        id_=outgoing.id_,
+        sticky=alert.sticky,
+        priority=alert.priority,
+        icon=icon,
+        coalescing_id=outgoing.coalescing_id,
+        callback=URLCallback(target) if target else None,
+    )
+    return NotifyRequest(app_name, notification, app_specific_headers=data_headers(outgoing, os.getpid()))
 
 
 def _picture(icon: str | bytes | None) -> tuple[str | Resource | None, str]:
