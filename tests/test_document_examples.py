@@ -158,14 +158,14 @@ _COMMANDS: Final = [
     (_name(block), words)
     for block in _of("sh")
     for line in block.text.splitlines()
-    for words in re.findall(r"(?:^|\| |&& )(?:\S+/)?gntp-logging (.*?)(?: \| .*)?$", line.partition(" #")[0].rstrip())
+    for words in re.findall(r"(?:^|\| |&& )(?:\S+/)?gntp-logging (.*?)(?: [|>] .*)?$", line.partition(" #")[0].rstrip())
 ]
 
 
 def test_there_are_commands() -> None:
     """None would be fine with the next test."""
     assert len(_COMMANDS) >= 20
-    known = {"demo", "send", "listen", "history", "service", "relay", "check"}
+    known = {"demo", "send", "listen", "history", "service", "relay", "check", "completion"}
     assert {words.split()[0] for _, words in _COMMANDS} == known
 
 

@@ -96,6 +96,19 @@ def hub(value: str) -> tuple[str, int]:
     return host, int(number)
 
 
+def listening(value: str) -> tuple[str, int]:
+    """Read ``HOST:PORT``, to listen on; an IPv6 address stands in brackets.
+
+    Raises:
+        argparse.ArgumentTypeError: If the value is anything else.
+    """
+    host, _, number = value.rpartition(":")
+    is_host = bool(host.strip()) and (":" not in host or (host.startswith("[") and host.endswith("]")))
+    if not is_host or not (number.isdecimal() and len(number) <= 5 and 1 <= int(number) <= 65535):
+        raise argparse.ArgumentTypeError(f"allowed is HOST:PORT such as 127.0.0.1:9464, not {value!r:.60}")
+    return without_brackets(host), int(number)
+
+
 def seconds(value: str) -> float:
     """Read a number of seconds, a day at most.
 

@@ -45,7 +45,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "demo",
         help="log a few records and show the alerts",
         description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Exit codes: 0 all alerts shown; 1 not all; 2 wrong usage.",
     )
     parser.add_argument("--host", type=args.host, help="host of a real GNTP server (default localhost)")

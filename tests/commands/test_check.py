@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import re
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from gntp_logging.commands.probe import CheckResult, Status
 from tests.commands.test_probe import check
 from tests.support import (
     RunningReceiver,
+    ScriptedServer,
     free_port,
     running_receiver,
 )
@@ -307,3 +309,56 @@ def test_a_spool_that_cannot_be_used_is_a_failure(configured: Configure, tmp_pat
     code, steps, output = configured(f"spool = '{tmp_path / 'diary'}'\n")
     assert (code, steps["spool"], steps["handler d"]) == (1, "FAIL", "ok")
     assert "file is not a database" in output
+
+
+def test_loggers_that_do_not_propagate_are_named(configured: Configure) -> None:
+    """As in a file that was made after Django's own documentation: the view's errors are no alerts."""
+    request = "[loggers.'django.request']\nhandlers = ['s']\npropagate = false\n"
+    stream = "[handlers.s]\nclass = 'logging.StreamHandler'\n"
+    code, steps, output = configured("", f"{stream}{request}[root]\nhandlers = ['d', 's']\n")
+    assert (code, steps["django.request"], steps["handler d"]) == (0, "note", "ok")
+    assert "nothing that is logged there is an alert: [loggers.django.request] has propagate = false" in output
+
+
+def _say_hello(sock: socket.socket, _number: int) -> None:
+    sock.sendall(b"SSH-2.0\r\n")
+
+
+class TestQuiet:
+    """For a monitor: nothing is printed, and nothing shown."""
+
+    def test_a_server_that_takes_alerts(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """With its password; it has nothing to show."""
+        with running_receiver(["sesame"]) as receiver:
+            arguments = ["--port", str(receiver.port), "--password", "sesame"]
+            assert main(["check", "--quiet", *arguments]) == 0
+            assert receiver.toasts == []
+        assert capsys.readouterr() == ("", "")
+
+    @pytest.mark.parametrize("what", ["another password", "no server", "no GNTP server"])
+    def test_what_takes_none(self, what: str, capsys: pytest.CaptureFixture[str]) -> None:
+        """The exit code alone says so."""
+        with running_receiver(["sesame"]) as receiver, ScriptedServer(_say_hello) as ssh:
+            port = {"another password": receiver.port, "no server": free_port(), "no GNTP server": ssh.port}[what]
+            assert main(["check", "--quiet", "--port", str(port), "--password", "guess"]) == 1
+        assert capsys.readouterr() == ("", "")
+
+    @pytest.mark.parametrize("trouble", [None, "enabled = false", "password = 'guess'"])
+    def test_each_handler_of_a_file(
+        self, trouble: str | None, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        """One without alerts is enough."""
+        with running_receiver(["sesame"]) as receiver:
+            one = f"class = 'gntp_logging.GNTPHandler'\nport = {receiver.port}\n"
+            other = trouble or "password = 'sesame'"
+            handlers = f"[handlers.a]\n{one}password = 'sesame'\n[handlers.b]\n{one}{other}\n"
+            (tmp_path / "x.toml").write_text(f"version = 1\n{handlers}", "utf-8")
+            assert main(["check", "--quiet", "--config", str(tmp_path / "x.toml")]) == int(trouble is not None)
+        assert capsys.readouterr() == ("", "")
+
+    def test_a_broker_is_no_server(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """A monitor learns that it has asked for too much, rather than that all is well."""
+        pytest.importorskip("redis", reason="needs redis: pip install redis")
+        (tmp_path / "x.toml").write_text("[gntp]\nbroker = 'redis://127.0.0.1:1/0'\n", "utf-8")
+        assert main(["check", "--quiet", "--config", str(tmp_path / "x.toml")]) == 2
+        assert "--quiet asks a GNTP server" in capsys.readouterr().err

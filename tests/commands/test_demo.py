@@ -162,7 +162,7 @@ def test_demo_in_colours() -> None:
 
 @pytest.mark.program
 def test_demo_into_a_pipe_that_nobody_reads() -> None:
-    """After ``| head -1`` has left, there is no traceback and no complaint of the interpreter's."""
+    """``| head -1`` has seen enough: that is no failure, and there is no complaint of the interpreter's."""
     reader, writer = os.pipe()
     os.close(reader)
     try:
@@ -176,7 +176,7 @@ def test_demo_into_a_pipe_that_nobody_reads() -> None:
     finally:
         os.close(writer)
 
-    assert (finished.returncode, finished.stderr) == (1, b"")
+    assert (finished.returncode, finished.stderr) == (0, b"")
 
 
 @pytest.mark.program
@@ -267,7 +267,7 @@ def test_demo_where_nobody_listens() -> None:
     (line,) = finished.stderr.splitlines()
     assert f"127.0.0.1:{port}: " in line
     assert "refused" in line
-    assert "is a GNTP server running there?" in line
+    assert line.endswith("is a GNTP server running there? start one: gntp-logging listen")
 
 
 def test_demo_to_a_server_that_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:

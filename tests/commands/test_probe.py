@@ -261,7 +261,7 @@ def test_a_name_that_nobody_knows(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (401, "the server has forgotten at once what was registered"),
         (303, "the server does not understand this request: please report it"),
-        (404, "enable the notification 'Check'"),
+        (404, "enable this notification in the server's settings"),
         (500, "the server itself has failed"),
         (999, "the server understood and refused"),
     ],

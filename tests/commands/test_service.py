@@ -198,20 +198,30 @@ def test_other_systems_get_something_to_install_by_hand(
 @pytest.mark.peer
 @pytest.mark.program
 def test_a_user_manager_runs_it(tmp_path: Path) -> None:
-    """From install on, again after it was killed, until remove; without any notification service."""
-    for program, package in (("systemctl", "systemd"), ("dbus-daemon", "dbus"), ("unshare", "util-linux")):
+    """From install on, again after it was killed, until remove; without any notification service.
+
+    The status has the page's address, which opens it.
+    """
+    for program, package in (
+        ("systemctl", "systemd"),
+        ("curl", "curl"),
+        ("dbus-daemon", "dbus"),
+        ("unshare", "util-linux"),
+    ):
         require_program(program, package)
     if os.geteuid():
         pytest.skip("only root can start a user manager of its own")
-    port = free_port()
+    port, page_port = free_port(), free_port()
     gntp_logging = f"{shlex.quote(sys.executable)} -m gntp_logging"
     steps = tmp_path / "steps"
     steps.write_text(
         f"""
         set -eu
         sent() {{ {gntp_logging} send Hello --port {port}; }}
-        {gntp_logging} service install --display desktop --port {port}
-        {gntp_logging} service status
+        {gntp_logging} service install --display desktop --display web --port {port} --web-port {page_port}
+        {gntp_logging} service status > status
+        cat status
+        [ "$(curl -s -o page -w %{{http_code}} "$(sed -n 's/^its page is at //p' status)")" = 200 ]
         until sent; do :; done
         before=$(systemctl --user show -p MainPID --value {UNIT})
         systemctl --user kill --signal=KILL {UNIT}
@@ -231,7 +241,9 @@ def test_a_user_manager_runs_it(tmp_path: Path) -> None:
         "DBUS_SESSION_BUS_ADDRESS": f"unix:path={runtime}/bus",
     }
     command = ["unshare", "--mount", "sh", "-c", MANAGER, "manager", "sh", str(steps)]
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    ran = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=120, cwd=tmp_path
+    )
     output = ran.stdout + ran.stderr
     assert ran.returncode == 0, output
     for words in ("is active", "came back", "is gone", "is removed"):

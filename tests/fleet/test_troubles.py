@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
 import os
 import signal
 import socket
+import subprocess
+import sys
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,9 +21,11 @@ import pytest
 
 from gntp_logging import GNTPHandler
 from gntp_logging.fleet import redis_streams, scripts
+from gntp_logging.fleet.redis_streams import BrokerError
 from gntp_logging.fleet.relay import Relay, RelaySettings
 from gntp_logging.fleet.wire import Report, encode
-from tests.fleet.servers import RedisServer, StartRelay, counted, wait_for_count
+from tests.delivery.test_spool_processes import wait_for_rows
+from tests.fleet.servers import CuttingProxy, RedisServer, SlowProxy, StartRelay, counted, wait_for_count
 from tests.support import (
     PATIENCE,
     Gate,
@@ -108,6 +114,7 @@ def test_a_broker_in_trouble(
 
 
 SAYS = {
+    "a node of a cluster": b"-MOVED 3999 10.0.0.1:6379\r\n",
     "loading": b"-LOADING Redis is loading the dataset in memory\r\n",
     "version 6": b"%2\r\n$7\r\nversion\r\n$5\r\n6.2.7\r\n$5\r\nproto\r\n:3\r\n",
     "no Redis at all": b"HTTP/1.1 400 Bad Request\r\n\r\n",
@@ -158,38 +165,114 @@ def test_a_full_stream(
     assert redis_server.client().xlen(scripts.STREAM) <= 2
 
 
-class CuttingProxy(ScriptedServer):
-    """Hands a request on to the broker, and cuts the connection instead of handing back the answer, so often."""
-
-    def __init__(self, port: int, cuts: int) -> None:
-        super().__init__(self._hand_on)
-        self._port = port
-        self.cuts = cuts
-
-    def _hand_on(self, sock: socket.socket, _number: int) -> None:
-        with socket.create_connection(("127.0.0.1", self._port)) as broker:
-            broker.settimeout(PATIENCE)
-            while request := sock.recv(2**20):
-                broker.sendall(request)
-                answer = broker.recv(2**20)
-                if b"EVAL" in request and b"NOSCRIPT" not in answer and self.cuts:
-                    self.cuts -= 1
-                    return
-                sock.sendall(answer)
-
-
 def test_an_answer_that_is_lost_counts_nothing_twice(
     redis_server: RedisServer, publish_to: MakeHandler, logger: logging.Logger
 ) -> None:
     """The batch was added, and the host does not know: it is sent again, and ignored."""
     with CuttingProxy(redis_server.port, 3) as proxy:
-        handler = publish_to(f"redis://127.0.0.1:{proxy.port}/0")
+        handler = publish_to(proxy.url)
         for _ in range(5):
             logger.error("no")
             handler.flush(0.2)
         wait_until(lambda: handler.flush(1.0))
         assert proxy.cuts == 0
         assert handler.stats().published == redis_server.published() == 5
+
+
+def test_a_broker_that_answers_later_than_anybody_waits(
+    redis_server: RedisServer, publish_to: MakeHandler, logger: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It takes each batch, and nobody knows: the batch is sent again and again, and counts once."""
+    with SlowProxy(redis_server.port, PATIENCE) as proxy:
+        handler = publish_to(proxy.url, timeout=0.2)
+        for _ in range(4):
+            logger.error("no")
+            assert not handler.flush(0.3)
+        assert handler.stats().queued == 4
+        assert len(capsys.readouterr().err.splitlines()) == 1
+        proxy.quick.set()
+        wait_until(lambda: handler.flush(1.0))
+        assert handler.stats().published == redis_server.published() == 4
+
+
+def test_a_broker_that_answers_late_but_in_time(
+    redis_server: RedisServer, publish_to: MakeHandler, logger: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is reported; what is logged meanwhile is one number."""
+    with SlowProxy(redis_server.port, 0.1) as proxy:
+        handler = publish_to(proxy.url, timeout=PATIENCE, shutdown_timeout=PATIENCE)
+        for _ in range(1000):
+            logger.error("no")
+        assert handler.flush(PATIENCE)
+    assert handler.stats().published == redis_server.published() == 1000
+    assert redis_server.client().xlen(scripts.STREAM) < 100
+    assert capsys.readouterr().err == ""
+
+
+def test_a_connection_that_was_idle_for_too_long(
+    redis_server: RedisServer, publish_to: MakeHandler, logger: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Redis closes it, where its ``timeout`` says so: the next alert goes at once, and nothing is reported."""
+    handler = publish_to(redis_server.url)
+    for _ in range(2):
+        logger.error("no")
+        assert handler.flush(PATIENCE)
+        redis_server.client().client_kill_filter(skipme=True, _type="normal")
+    assert capsys.readouterr().err == ""
+
+
+def test_what_a_killed_host_has_not_published_its_next_run_does(redis_server: RedisServer, tmp_path: Path) -> None:
+    """With a spool. Of the batch that was on its way nobody knows: it counts once."""
+    code = """
+        import logging, sys
+        from gntp_logging import GNTPHandler
+        handler = GNTPHandler(broker=sys.argv[1], spool=sys.argv[2], app_name="shop", timeout=600)
+        logging.getLogger().addHandler(handler)
+        for line in sys.stdin:
+            for _ in range(int(line)):
+                logging.error("no")
+            print(handler.flush(5 if line == "100\\n" else 0.1), flush=True)
+    """
+    spool = tmp_path / "shop.spool"
+    command = [sys.executable, "-c", textwrap.dedent(code), redis_server.url, str(spool)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as host:
+        assert host.stdin is not None
+        assert host.stdout is not None
+        said = []
+        for records in (100, 50, 7):
+            host.stdin.write(f"{records}\n")
+            host.stdin.flush()
+            said.append(host.stdout.readline())
+            redis_server.freeze()
+        wait_for_rows(spool, 57)
+        host.kill()
+    redis_server.thaw()
+    assert said == ["True\n", "False\n", "False\n"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as after:
+        said = list(after.communicate("1\n", PATIENCE))
+    assert redis_server.published() == 158
+
+
+def test_a_host_that_is_killed_has_published_what_it_knows_to_be(redis_server: RedisServer) -> None:
+    """All of that counts, and nothing twice."""
+    code = """
+        import logging, sys
+        from gntp_logging import GNTPHandler
+        handler = GNTPHandler(broker=sys.argv[1], app_name="shop")
+        logging.getLogger().addHandler(handler)
+        while True:
+            logging.error("no")
+            print(handler.stats().published, flush=True)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), redis_server.url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as host:
+        assert host.stdout is not None
+        said = [0]
+        while said[-1] < 1000:
+            said.append(int(host.stdout.readline()))
+        host.kill()
+        said += [int(line) for line in host.stdout]
+    assert said[-1] <= redis_server.published() <= len(said)
 
 
 def test_a_program_ends_in_time_while_the_broker_hangs(redis_server: RedisServer) -> None:
@@ -293,6 +376,34 @@ def test_poison_is_set_aside(name: str, redis_server: RedisServer, relay: Relay)
     assert client.xlen(scripts.STREAM) == client.xpending(scripts.STREAM, scripts.GROUP)["pending"] == 0
 
 
+@pytest.mark.parametrize("proxy_of", [lambda port: CuttingProxy(port, 5), lambda port: SlowProxy(port, PATIENCE)])
+def test_a_relay_whose_answers_are_lost_counts_each_entry_once(
+    proxy_of: Callable[[int], CuttingProxy | SlowProxy], redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis has counted, or handed out, and the relay does not know."""
+    monkeypatch.setattr(redis_streams, "_IDLE", 0)
+    streams = redis_server.streams()
+    failures = 0
+    with proxy_of(redis_server.port) as proxy:
+        relay = Relay(RelaySettings(proxy.url, 0.3, (), 300.0, ()), print)
+        for number in range(1, 5):
+            streams.publish("p", number, [GOOD], math.inf)
+            try:
+                relay.step()
+            except BrokerError:
+                failures += 1
+        if isinstance(proxy, SlowProxy):
+            proxy.quick.set()
+        while counted(redis_server) != {"web-1": 8} or redis_server.client().xlen(scripts.STREAM):
+            with contextlib.suppress(BrokerError):
+                relay.step()
+            relay._tasks[0].due = 0.0  # it looks at once for what was left
+        relay._streams.close()
+    streams.close()
+    assert failures
+    assert redis_server.client().hget(scripts.COUNTERS, "counted") == b"8"
+
+
 def test_what_is_not_signed_is_set_aside(redis_server: RedisServer) -> None:
     """Where the fleet has a key."""
     key = b"k" * 32
@@ -313,7 +424,7 @@ def test_clocks_of_hosts_change_no_order(redis_server: RedisServer, relay: Relay
         redis_server.streams().publish(f"p{number}", 1, [encode(Report.of("shop", "m", 1, alert), None)], math.inf)
     relay.step()
     (fields,) = relay._streams.changed(0).incidents.values()
-    assert json.loads(fields["a"])["text"] == "text 2"
+    assert json.loads(fields['a["", 40]'])["text"] == "text 2"
     assert int(fields["last"]) - int(fields["first"]) < 1000 * PATIENCE
 
 

@@ -30,10 +30,9 @@ from gntp_logging.gntp.models import Resource
 from gntp_logging.gntp.network import host_and_port
 from gntp_logging.receiver.cuts import cut
 from gntp_logging.receiver.descriptors import affordable_connections
-from gntp_logging.receiver.history import History
 from gntp_logging.receiver.loop_thread import LoopThread
 from gntp_logging.receiver.mutes import Mute, Muted, Mutes
-from gntp_logging.receiver.protocols import Notice
+from gntp_logging.receiver.protocols import Keeping, Notice
 from gntp_logging.receiver.reactions import React, Reaction, ignore
 from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.terminal_text import readable
@@ -147,7 +146,7 @@ class WebDisplay:
         """
         self.url: str = ""
         self.remark: str = ""
-        self.history: History | None = None
+        self.history: Keeping | None = None
         self._host = host
         self._port = port
         self._token = random_hex_string(16) if token is None else token
