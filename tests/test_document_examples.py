@@ -157,7 +157,7 @@ def test_no_configuration_switches_off_what_was_there() -> None:
 _COMMANDS: Final = [
     (_name(block), words)
     for block in _of("sh")
-    for line in block.text.splitlines()
+    for line in block.text.replace("\\\n", " ").splitlines()
     for words in re.findall(r"(?:^|\| |&& )(?:\S+/)?gntp-logging (.*?)(?: [|>] .*)?$", line.partition(" #")[0].rstrip())
 ]
 
@@ -221,10 +221,10 @@ def _python(arguments: Sequence[str], folder: Path) -> subprocess.CompletedProce
 @pytest.mark.program
 def test_the_fleets_five_minutes_show_what_appears(tmp_path: Path) -> None:
     """Word for word: what is typed in four terminals, and two files, but for the ports, the time and the place."""
-    install, *typed = [block.text for block in _of("sh") if block.page == "docs/fleet.md"]
-    listen, relay, hosts, make_key = typed
+    install, listen, relay, hosts, *more = [block.text for block in _of("sh") if block.page == "docs/fleet.md"]
+    (make_key,) = [text for text in more if "secrets" in text]
     (config,), (program,) = ([b.text for b in _of(kind) if b.page == "docs/fleet.md"] for kind in ("toml", "python"))
-    _, shown = [block.text for block in _of("text") if block.page == "docs/fleet.md"]
+    _, shown, *_ = [block.text for block in _of("text") if block.page == "docs/fleet.md"]
     require_program("redis-server", "redis-server")
     port = str(free_port())
     (server,) = [line for line in install.splitlines() if line.startswith("redis-server")]
