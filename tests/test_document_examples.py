@@ -218,7 +218,7 @@ def _python(arguments: Sequence[str], folder: Path) -> subprocess.CompletedProce
 # -- A fleet -------------------------------------------------------------------------------------
 
 
-@pytest.mark.program
+@pytest.mark.peer
 def test_the_fleets_five_minutes_show_what_appears(tmp_path: Path) -> None:
     """Word for word: what is typed in four terminals, and two files, but for the ports, the time and the place."""
     install, listen, relay, hosts, *more = [block.text for block in _of("sh") if block.page == "docs/fleet.md"]

@@ -132,7 +132,7 @@ def test_a_host_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
     """Is named by its argument, once."""
     with pytest.raises(SystemExit):
         main(["send", "t", "--host", "two words"])
-    (line,) = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "argument" in line]
     assert re.search("argument -H/--host: allowed is a host name or an IP address .*, not 'two words'$", line)
 
 
