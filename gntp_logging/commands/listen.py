@@ -92,7 +92,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Add the command and its arguments to ``gntp-logging``."""
     parser = commands.add_parser(
         "listen",
-        help="show what arrives, on a machine without a Growl",
+        help="run a receiver: show the alerts that arrive",
         description=_DESCRIPTION,
         epilog="Exit codes: 0 ended by Ctrl-C or SIGTERM, or its output was closed; 1 it cannot start; 2 wrong usage.",
     )
