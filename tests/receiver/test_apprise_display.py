@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import json
@@ -16,6 +17,7 @@ import pytest
 
 pytest.importorskip("apprise", reason="needs apprise: pip install 'gntp-logging[apprise]'")
 
+from gntp_logging.commands import listen
 from gntp_logging.commands.cli import main
 from gntp_logging.receiver import apprise_display, messages
 from gntp_logging.receiver.apprise_display import AppriseDisplay
@@ -227,6 +229,13 @@ def test_a_file_without_a_target_is_an_error(
     arguments = ["listen", "--port", str(free_port()), "--display", "apprise", "--apprise-config", str(config)]
     assert main(arguments) == 1
     assert "apprise.txt" in capsys.readouterr().err
+
+
+def test_a_level_may_be_written_in_lower_case() -> None:
+    """As for the history."""
+    parser = argparse.ArgumentParser()
+    listen.add_arguments(parser)
+    assert parser.parse_args(["--apprise-level", "warning"]).apprise_level == "WARNING"
 
 
 @pytest.mark.parametrize("arguments", [["--display", "apprise"], ["--apprise-config", "x"]])
