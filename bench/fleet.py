@@ -99,12 +99,13 @@ def main() -> int:
     options = parser.parse_args()
     budget = Budget()
     print(f"Python {platform.python_version()} on {platform.machine()} {platform.system()}")
-    for measure in (
+    measures: list[Callable[[Path], None]] = [
         lambda folder: one_incident(budget, folder, options.records, options.seed),
         lambda folder: latency(budget, folder),
         lambda folder: growth(budget, folder, options.flood),
         lambda folder: rate(budget, folder, options.flood),
-    ):
+    ]
+    for measure in measures:
         with tempfile.TemporaryDirectory() as folder:
             measure(Path(folder))
     return 1 if budget.failed else 0
@@ -156,7 +157,7 @@ def latency(budget: Budget, folder: Path) -> None:
                 time.sleep(choose.uniform(0.1, 0.2))  # nothing else happens
                 began = time.perf_counter()
                 handler.handle(_record(number))
-                wait_until(lambda shows=shows, number=number: len(shows.toasts) > number, 30)
+                shows.wait_for(number + 1, 30)
                 found[name].append(time.perf_counter() - began)
         for handler in (through, direct):
             handler.close()

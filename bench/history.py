@@ -1,14 +1,15 @@
 """The history: how long a search among 100,000 alerts takes, and whether keeping alerts delays showing them.
 
-Run ``python bench/history.py``. Searches are compared with a look through all texts, in the same file. For the delay,
-one process receives, with and without a history in turns, and this one sends on a connection that is kept, one
-notification after the other's answer: what is measured is the time up to the answer, which comes after the toast was
-shown.
+Run ``python bench/history.py``. A search ends with the fifty last alerts for the page, and with the first one for the
+command. It is compared with a look through all texts, in the same file. For the delay, one process receives, with and
+without a history in turns, and this one sends on a connection that is kept, one notification after the other's answer:
+what is measured is the time up to the answer, which comes after the toast was shown.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import platform
 import random
@@ -17,6 +18,7 @@ import sqlite3
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -42,6 +44,9 @@ with Receiver(Server(displays, numbers=numbers)) as receiver:
     sys.stdin.read()
 """
 
+MOST = 100_000
+"""Alerts that a history keeps."""
+
 WORDS = [f"{first}{second}" for first in "bdfgklmnprst" for second in ("a", "en", "ior", "ost", "ulat", "ering")]
 
 
@@ -49,8 +54,8 @@ def alert(number: int, random_: random.Random) -> Toast:
     """Return an alert with a text like that of an exception with its frames."""
     words = " ".join(random_.choices(WORDS, k=8))
     frames = "\n".join(f"shop/{random_.choice(WORDS)}.py:{random_.randrange(900)} in pay" for _ in range(8))
-    title = f"ValueError: order {number * 7919 % 1_000_003} {words}"
-    text = f"{words}\n{frames}\nweb-{number % 7}"
+    title = f"ValueError: order {number * 7919 % 1_000_003} {words}" + ("" if number % 5000 else " §")
+    text = f"{words}\n{frames}\n{'an old one' if number < MOST // 2 else 'a new one'}\nweb-{number % 7}"
     return Toast("shop", "Error", title, text, number=number, arrived=number, priority=1)
 
 
@@ -63,25 +68,46 @@ def searches(count: int, turns: int) -> None:
             file.write(alert(number, random_) for number in range(begin, begin + 100))
         seconds = time.perf_counter() - began
         print(f"{count:,} alerts written in hundreds: {count / seconds:,.0f} a second, {file.size() / 1e6:.0f} MB")
-        print(f"{'what is looked for':36}{'found':>9}{'ms':>9}{'all texts, ms':>15}")
+        print(f"{'what is looked for':36}{'page, ms':>10}{'command, ms':>13}{'all texts, ms':>15}")
         number = 4711 * 7919 % 1_000_003
         for name, wanted in (
             ("a number", Wanted(texts=[f"order {number} "])),
             ("a number and a word", Wanted(texts=[str(number), "ValueError"])),
             ("what is nowhere", Wanted(texts=["KeyError"])),
-            ("two characters that are nowhere", Wanted(texts=["??"])),
+            ("what is in all of them", Wanted(texts=["ValueError"])),
+            ("what is in the older half", Wanted(texts=["an old one"])),
+            ("one letter that is in all of them", Wanted(texts=["e"])),
+            ("one letter that is in a few", Wanted(texts=["§"])),
+            ("two letters that are nowhere", Wanted(texts=["??"])),
+            ("a level that is nowhere", Wanted(level=50)),
+            ("an application that is nowhere", Wanted(application="bank")),
             ("the last hundred", Wanted(since=float(count - 100))),
             ("errors among the last hundred", Wanted(since=float(count - 100), level=40, application="shop")),
         ):
-            times = []
-            for _ in range(turns):
-                began = time.perf_counter()
-                found = list(file.find(wanted))
-                times.append(time.perf_counter() - began)
-            print(f"{name:36}{len(found):9,}{median(times) * 1e3:9.1f}{_all_texts(file.path, wanted) * 1e3:15.1f}")
+            page = _taken(turns, functools.partial(_last, file, wanted))
+            command = _taken(turns, functools.partial(_first, file, wanted))
+            print(f"{name:36}{page * 1e3:10.1f}{command * 1e3:13.1f}{_all_texts(file.path, wanted) * 1e3:15.1f}")
         began = time.perf_counter()
         file.delete(Wanted(before=float(count // 10)))
         print(f"a tenth deleted without a trace in {time.perf_counter() - began:.1f} s")
+
+
+def _last(file: HistoryFile, wanted: Wanted) -> None:
+    list(file.last(wanted, 50))
+
+
+def _first(file: HistoryFile, wanted: Wanted) -> None:
+    next(file.find(wanted), None)
+
+
+def _taken(turns: int, search: Callable[[], object]) -> float:
+    """Return how many seconds a search takes."""
+    times = []
+    for _ in range(turns):
+        began = time.perf_counter()
+        search()
+        times.append(time.perf_counter() - began)
+    return median(times)
 
 
 def _all_texts(path: str, wanted: Wanted) -> float:
@@ -135,7 +161,7 @@ def _exchanges(port: int, data: bytes, answer: int, count: int) -> list[float]:
 def main() -> None:
     """Measure, and print tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=100_000, help="alerts to search (default %(default)s)")
+    parser.add_argument("--count", type=int, default=MOST, help="alerts to search (default %(default)s)")
     parser.add_argument("--turns", type=int, default=5, help="turns (default %(default)s)")
     options = parser.parse_args()
     print(

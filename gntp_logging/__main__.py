@@ -1,8 +1,35 @@
-"""``python -m gntp_logging`` is the command ``gntp-logging``."""
+"""The program ``gntp-logging``, and ``python -m gntp_logging``: Ctrl-C is quiet from its beginning to its end."""
 
+import os
+import signal
 import sys
 
-from .commands.cli import main
+_INTERRUPTED = 130
+"""What shells report for a program that Ctrl-C ended: 128 and the signal's number."""
+
+
+def main() -> int:
+    """Run the command that the process's arguments name, and return its exit code."""
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:  # whoever started this wants no Ctrl-C
+        from .commands import cli
+
+        return cli.main()
+    # While modules are imported, and while Python itself ends, an exception would be printed by whoever gets it.
+    signal.signal(signal.SIGINT, _leave)
+    from .commands import cli
+
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        return cli.main()
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    finally:
+        signal.signal(signal.SIGINT, _leave)
+
+
+def _leave(*_: object) -> None:
+    os._exit(_INTERRUPTED)
+
 
 if __name__ == "__main__":
     sys.exit(main())

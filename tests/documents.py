@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).parents[1]
-PAGES: Final = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")))
-"""Every page that people read; the CHANGELOG and a part of the README are pages of the built documents as well."""
+PAGES: Final = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")))
+"""Every page that people read; some of those at the root are pages of the built documents as well."""
 
 _FENCE: Final = re.compile(r"^( *)```(\S*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 
@@ -51,8 +51,6 @@ def links(page: Path) -> list[str]:
 def anchors(page: Path) -> set[str]:
     """Return the names that links to a page's headings end in, as hosts of Markdown and Sphinx make them."""
     headings = re.findall(r"^#+ (.+)$", _prose(page), re.MULTILINE)
-    if page == ROOT / "docs" / "handler.md":  # it shows a part of the README
-        headings += re.findall(r"^#+ (.+)$", _prose(ROOT / "README.md"), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 

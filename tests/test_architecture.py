@@ -105,7 +105,7 @@ ALLOWED: Final = {
     "alerts": {"gntp"},
     "delivery": {"alerts", "gntp"},
     "options": {"alerts", "gntp"},
-    "fleet": {"alerts", "delivery", "gntp"},
+    "fleet": {"alerts", "delivery", "gntp", "options"},
     "configuration": {"handler", "options"},
     "commands": {"configuration", "fleet", "gntp", "handler", "options", "receiver"},
 }

@@ -150,5 +150,5 @@ def test_the_password_itself_is_in_no_message(encryption: str | None) -> None:
 
 def test_the_page_tells_of_each() -> None:
     """This file is named there."""
-    page = (Path(__file__).parents[1] / "docs" / "security.md").read_text("utf-8")
+    page = (Path(__file__).parents[1] / "docs" / "evidence.md").read_text("utf-8")
     assert "`tests/test_security.py`" in page

@@ -1,4 +1,4 @@
-"""The command line: `gntp-logging demo`, `send`, `listen`, `history`, `service` and `check`.
+"""The command line: `gntp-logging`, and a module for each of its commands.
 
 It may import everything; nothing imports it.
 Open `cli` first: it finds the module of a command, each of which has `add_parser` and a function to run.

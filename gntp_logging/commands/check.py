@@ -19,7 +19,7 @@ from gntp_logging.configuration.handler_settings import HandlerSettings
 
 from . import arguments as args
 from .arguments import UsageError
-from .probe import APPLICATION, CheckResult, Status, probe
+from .probe import APPLICATION, CheckResult, Status, is_alive, probe
 from .terminal import say
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ Try, step by step, what alerts need of a GNTP server, and say what to do where a
   gntp-logging check --host desk --password-file key  another one, with a password
   gntp-logging check --config pyproject.toml          the server of a configuration, through its own handler
   gntp-logging check --text "password=hunter2"        what an alert would show of a text; nothing is sent
+  gntp-logging check --quiet                          for a monitor: nothing is shown or printed, 0 if it works
 
 Notifications called "gntp-logging check" appear on the desktop: a click on the last one completes the check.
 
@@ -47,14 +48,18 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "check",
         help="see what works with a server, and what to do where something does not",
         description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Exit codes: 0 alerts get through as configured; 1 they do not; 2 wrong usage; 130 Ctrl-C.",
     )
     parser.add_argument(
         "--wait", type=_seconds_or_0, default=10.0, metavar="SECONDS",
         help="how long to wait for a click on the last notification; 0 leaves it out (default 10)",
     )  # fmt: skip
-    parser.add_argument(
+    one_of = parser.add_mutually_exclusive_group()
+    one_of.add_argument(
+        "--quiet", action="store_true",
+        help="only find out whether the server takes alerts: show no notification, print nothing, exit with 0 or 1",
+    )  # fmt: skip
+    one_of.add_argument(
         "--text", help="print a text as an alert would show it, its secrets masked, and send nothing; - reads it"
     )
     args.add_server(parser)
@@ -81,22 +86,39 @@ def check_command(arguments: argparse.Namespace) -> int:
     if arguments.text is not None:
         return _show(sys.stdin.read() if arguments.text == "-" else arguments.text, arguments.config, overrides)
     if arguments.config is None:
-        return int(_print_all(_steps_alone(overrides, arguments.wait)))
+        destination = _destination(overrides)
+        if arguments.quiet:
+            return int(not is_alive(destination))
+        _print_server("", destination, overrides, arguments.wait)
+        return _ended(failed=print_all(probe(destination, arguments.wait)))
     file = args.config_file(arguments.config)
-    try:
-        handlers = file.make_ours(overrides)
-    except (ValueError, OSError) as error:
-        raise UsageError(str(error)) from error
-    if not handlers:
-        raise UsageError(
-            f"{arguments.config}: has no handler with class = 'gntp_logging.GNTPHandler', a subclass of it, or a"
-            " factory that is annotated to return one"
-        )
+    handlers = _handlers(file, overrides)
+    if arguments.quiet:
+        return int(not all(map(_is_alive, handlers)))
     failed = False
     for handler in handlers:
-        failed |= _print_all(_steps_with(handler, handlers, file, overrides, arguments.wait))
+        failed |= print_all(_steps_with(handler, handlers, file, overrides, arguments.wait))
         handler.close()
+    return _ended(failed=failed)
+
+
+def _ended(*, failed: bool) -> int:
+    """Return the exit code; after a failure, name the document that has every cause."""
+    page = _page("No alert appears?") if failed else ""
+    if page:
+        say(f"Every cause, and what to do: {page}")
     return int(failed)
+
+
+def _page(label: str) -> str:
+    """Return an address from the metadata of the installed package; empty where there are none, as in a zipapp."""
+    from importlib import metadata
+
+    try:
+        lines = metadata.metadata("gntp-logging").get_all("Project-URL") or ()
+    except metadata.PackageNotFoundError:
+        return ""
+    return next((line.removeprefix(f"{label}, ") for line in lines if line.startswith(f"{label}, ")), "")
 
 
 def _show(text: str, config: str | None, overrides: Overrides) -> int:
@@ -114,13 +136,32 @@ def _show(text: str, config: str | None, overrides: Overrides) -> int:
     return 0
 
 
-def _steps_alone(overrides: Overrides, wait: float) -> Iterator[CheckResult]:
+def _destination(overrides: Overrides) -> Destination:
     try:
-        destination = HandlerSettings(overrides.options, overrides).destination()
+        return HandlerSettings(overrides.options, overrides).destination()
     except ValueError as error:
         raise UsageError(str(error)) from error
-    _print_server("", destination, overrides, wait)
-    yield from probe(destination, wait)
+
+
+def _handlers(file: LoggingFile, overrides: Overrides) -> Sequence[GNTPHandler]:
+    """Make the handlers of this package that a file describes."""
+    try:
+        handlers = file.make_ours(overrides)
+    except (ValueError, OSError) as error:
+        raise UsageError(str(error)) from error
+    if not handlers:
+        raise UsageError(
+            f"{file.path}: has no handler with class = 'gntp_logging.GNTPHandler', a subclass of it, or a"
+            " factory that is annotated to return one"
+        )
+    return handlers
+
+
+def _is_alive(handler: GNTPHandler) -> bool:
+    """Tell whether the server of a handler takes its alerts."""
+    if handler.broker is not None:
+        raise UsageError(f"--quiet asks a GNTP server, and the handler {handler.name} publishes to {handler.broker}")
+    return handler.enabled and is_alive(handler.destination)
 
 
 def _steps_with(
@@ -137,6 +178,7 @@ def _steps_with(
     for last in probe(handler.destination, wait):
         yield last
     yield from _printed_nowhere(name, file)
+    yield from _kept_from(name, file)
     yield from _spooled(handler, handlers)
     if last is not None and last.name in _NEEDED and last.status is Status.FAILED:
         yield CheckResult(f"handler {name}", Status.LEFT_OUT, "its server cannot be reached, see above")
@@ -156,6 +198,15 @@ def _printed_nowhere(handler: str, file: LoggingFile) -> Iterator[CheckResult]:
         terminal = f"[{file.name('handlers', 'terminal')}] class = 'logging.StreamHandler'"
         advice = f"add {terminal}, and name it: [{table}] handlers = ['terminal', {handler!r}]"
         yield CheckResult("stderr", Status.NOTE, answer, None, advice)
+
+
+def _kept_from(handler: str, file: LoggingFile) -> Iterator[CheckResult]:
+    """Report the loggers whose records never come to this handler, because they do not propagate."""
+    for logger in routes.kept_from(handler, file):
+        table = file.name("loggers", logger)
+        answer = f"nothing that is logged there is an alert: [{table}] has propagate = false and another handler"
+        advice = f"add it, unless that is meant: [{table}] handlers = [..., {handler!r}]"
+        yield CheckResult(logger, Status.NOTE, answer, None, advice)
 
 
 def _spooled(handler: GNTPHandler, handlers: Sequence[GNTPHandler]) -> Iterator[CheckResult]:
@@ -198,7 +249,7 @@ def _print_server(table: str, destination: Destination, overrides: Overrides, wa
         say(f"  (at the end it waits up to {wait:g} s for a click on the last notification; --wait 0 leaves that out)")
 
 
-def _print_all(steps: Iterator[CheckResult]) -> bool:
+def print_all(steps: Iterator[CheckResult]) -> bool:
     """Print results as they come.
 
     Returns:

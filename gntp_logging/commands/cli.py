@@ -6,21 +6,29 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from gntp_logging.gntp.constants import VERSION
 
-from . import check, demo, history, listen, relay, send, service
+from . import check, completion, demo, history, listen, relay, send, service
 from .arguments import UsageError
-from .terminal import all_streams, warn
+from .parsing import Parser
+from .terminal import all_streams, say, warn
 
 _PROGRAM: Final = "gntp-logging"
-_COMMANDS: Final = (demo, send, listen, history, service, relay, check)
+_COMMANDS: Final = (demo, send, listen, history, service, relay, check, completion)
 """Modules with a function ``add_parser``; the function that it sets as ``run`` returns the exit code."""
 
 _INTERRUPTED: Final = 130
 """What shells report for a program that Ctrl-C ended: 128 and the signal's number."""
+
+_FIRST_STEPS: Final = """\
+gntp-logging shows what Python programs log as alerts on a desktop. Begin with one of these:
+  gntp-logging demo       see what alerts look like, here in the terminal
+  gntp-logging listen     show alerts of programs; try it from another terminal: gntp-logging send Hello world
+  gntp-logging check      find out why no alert appears
+  gntp-logging --help     all commands"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,8 +40,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 when all went well, 1 when not, 2 for wrong usage.
     """
-    with all_streams():
-        return _run(parser().parse_args(argv))
+    given = sys.argv[1:] if argv is None else argv
+    with all_streams(), _readers_that_leave():
+        if not given:
+            say(_FIRST_STEPS, sys.stderr)
+            return 2
+        return _run(parser().parse_args(given))
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -45,7 +57,7 @@ def _run(arguments: argparse.Namespace) -> int:
         return 2
     except BrokenPipeError:  # the reader of our output has seen enough: "gntp-logging demo | head -1"
         _discard_output()
-        return 1
+        return 0
     except OSError as error:
         _discard_output()
         warn(f"{_PROGRAM} {arguments.command}: {error}")
@@ -56,7 +68,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line; it stores the command's function in ``run`` of the namespace."""
-    whole = argparse.ArgumentParser(
+    whole = Parser(
         prog=_PROGRAM,
         description="Log records as desktop notifications, through GNTP.",
         epilog="Begin with 'gntp-logging demo'. 'gntp-logging COMMAND --help' explains a command, with examples.",
@@ -66,6 +78,18 @@ def parser() -> argparse.ArgumentParser:
     for command in _COMMANDS:
         command.add_parser(commands)
     return whole
+
+
+@contextlib.contextmanager
+def _readers_that_leave() -> Iterator[None]:
+    """Keep Python from complaining of what it could not write at its end: help was printed, and piped to ``head``."""
+    try:
+        yield
+    finally:
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _discard_output()
 
 
 def _discard_output() -> None:

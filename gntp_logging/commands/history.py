@@ -42,7 +42,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "history",
         help="show or forget what a receiver has kept",
         description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Exit codes: 0 done, also where nothing is found; 1 the history cannot be read; 2 wrong usage.",
     )
     parser.add_argument("--history", metavar="FILE", type=args.text, help="the file (default: the user's own)")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
-import ipaddress
 import os
 import platform
 import signal
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from gntp_logging.configuration.environment import DEFAULTS, PREFIX, environment_options, variable
 from gntp_logging.gntp import keys
 from gntp_logging.gntp.constants import DEFAULT_PORT, random_hex_string
-from gntp_logging.gntp.network import host_and_port, without_brackets
+from gntp_logging.gntp.network import host_and_port, is_loopback, without_brackets
 from gntp_logging.options.checks import nearest
 from gntp_logging.options.destination import CIPHERS
 from gntp_logging.receiver.descriptors import raise_limit
@@ -36,12 +35,14 @@ from gntp_logging.receiver.levels import LEVELS
 from gntp_logging.receiver.throttle import Throttle
 
 from . import arguments as args
+from . import pull
 from .arguments import UsageError
 from .terminal import warn
 
 if TYPE_CHECKING:
     import ssl
 
+    from gntp_logging.fleet.laptop import LaptopSettings
     from gntp_logging.gntp.lib import Subscriber
     from gntp_logging.receiver.history import History
     from gntp_logging.receiver.registry import Toast
@@ -55,8 +56,17 @@ _COMPLAINT_INTERVAL: Final = 60.0
 PAGE_TOKEN: Final = "page-token"  # noqa: S105 - a file's name
 """The file in the state folder that keeps the page's token."""
 
-FILES: Final = ("password_file", "apprise_config", "history", "tls_cert", "tls_key", "tls_ca")
+PAGE_ADDRESS: Final = "page-address"
+"""The file in the state folder that has the page's address while a service runs."""
+
+FILES: Final = ("password_file", "apprise_config", "history", "tls_cert", "tls_key", "tls_ca", *pull.FILES)
 """Arguments that name files."""
+
+_OF_THE_PORT: Final = (
+    "password", "password_file", "encrypt_answers", "require_encryption", "minimum_hash", "hub", "subscribe_to",
+    "tls_cert", "tls_key", "tls", "tls_ca",
+)  # fmt: skip
+"""Arguments that say how what comes by GNTP is taken."""
 
 _DESCRIPTION: Final = """\
 Show what GNTP clients send, on this machine: a GNTPHandler, or any other program that speaks GNTP.
@@ -71,6 +81,8 @@ Show what GNTP clients send, on this machine: a GNTPHandler, or any other progra
                                                          a hub, to which desktops subscribe
   gntp-logging listen --bind 0.0.0.0 --password-file F --subscribe-to hub.example
                                                          what the hub gets
+  gntp-logging listen --broker rediss://laptop@redis.example:6379/0 --broker-password-file F --fleet-key-file F
+                                                         what a fleet publishes, with no port open
 
 GNTP_PORT, GNTP_PASSWORD and GNTP_PASSWORD_FILE stand in for arguments that are not given.
 """
@@ -80,9 +92,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Add the command and its arguments to ``gntp-logging``."""
     parser = commands.add_parser(
         "listen",
-        help="show what arrives, on a machine without a Growl",
+        help="run a receiver: show the alerts that arrive",
         description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Exit codes: 0 ended by Ctrl-C or SIGTERM, or its output was closed; 1 it cannot start; 2 wrong usage.",
     )
     add_arguments(parser)
@@ -167,6 +178,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument("--tls-key", metavar="FILE", help="the certificate's key, where it is not in the same file")
     args.add_tls(group, "subscribe by TLS, to a hub whose certificate this machine trusts")
+    pull.add_arguments(parser)
 
 
 def listen_command(arguments: argparse.Namespace) -> int:
@@ -184,17 +196,21 @@ def listen_command(arguments: argparse.Namespace) -> int:
     """
     port, passwords = resolved(arguments)
     certificate = certificate_of(arguments)
+    fleet = pull.settings(arguments)
     with until_stopped() as stop:
-        _serve(arguments, port, passwords, certificate, stop)
+        _serve(arguments, port, passwords, certificate, fleet, stop)
     return 0
 
 
-def resolved(arguments: argparse.Namespace) -> tuple[int, list[str]]:
-    """Return the port and the passwords, which variables may give.
+def resolved(arguments: argparse.Namespace) -> tuple[int | None, list[str]]:
+    """Return the port and the passwords, which variables may give. With a broker, no port is opened unasked.
 
     Raises:
         UsageError: If arguments or variables cannot be used, or do not go together.
     """
+    if arguments.broker is not None and arguments.port is None:
+        _refuse_what_needs_a_port(arguments)
+        return None, []
     environment = _environment(os.environ)
     port, passwords = _port(arguments.port, environment), _passwords(arguments, environment)
     _refuse_what_is_open_or_cannot_work(arguments, passwords)
@@ -202,7 +218,12 @@ def resolved(arguments: argparse.Namespace) -> tuple[int, list[str]]:
 
 
 def _serve(
-    arguments: argparse.Namespace, port: int, passwords: Sequence[str], certificate: Certificate | None, stop: Stop
+    arguments: argparse.Namespace,
+    port: int | None,
+    passwords: Sequence[str],
+    certificate: Certificate | None,
+    fleet: LaptopSettings | None,
+    stop: Stop,
 ) -> None:
     from gntp_logging.receiver.budget import DEFAULT_BUDGET  # asyncio and the rest only where they are used
     from gntp_logging.receiver.server import Receiver, Server
@@ -234,6 +255,7 @@ def _serve(
             minimum_hash=arguments.minimum_hash,
             tls=None if certificate is None else certificate.context,
             numbers=history.numbers if history else None,
+            muted=history.muted if history else (),
             on_failure=failed,
         )
         _link(displays.values(), history)
@@ -242,15 +264,18 @@ def _serve(
                 if isinstance(display, Connecting):
                     # Another display shows what comes; of a service nobody sees that it ends.
                     display.may_be_away = arguments.as_service or len(displays) > 1
-                _start(name, display)
+                with _taken_port_explained(arguments.bind, arguments.web_port, "--web-port"):
+                    _start(name, display)
                 at_the_end.callback(display.close)
             if isinstance(display, Addressed):
                 if display.remark:
                     _warn(display.remark)
                 _warn(f"alerts are shown at {display.url}")
-        with _taken_port_explained(arguments.bind, port):
+                if arguments.as_service:
+                    at_the_end.enter_context(_noted(display.url))
+        with _taken_port_explained(arguments.bind, port, "--port"):
             receiver = at_the_end.enter_context(Receiver(server))
-        if not writing:
+        if not writing and port is not None:
             _warn(f"listening on {host_and_port(arguments.bind, receiver.port)}")
         if subscriber is not None:
             subscriber.port = receiver.port
@@ -258,6 +283,8 @@ def _serve(
             _start_renewing(subscriber)
         if certificate is not None:
             at_the_end.enter_context(_reread_on_hangup(certificate, server))
+        if fleet is not None:
+            at_the_end.enter_context(pull.pulling(fleet, receiver, _warn))
         stop.wait()
 
 
@@ -280,14 +307,14 @@ def _keeping(arguments: argparse.Namespace) -> Iterator[History | None]:
 
 
 @contextlib.contextmanager
-def _taken_port_explained(host: str, port: int) -> Iterator[None]:
+def _taken_port_explained(host: str, port: int | None, option: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
-        hint = "perhaps by another 'gntp-logging listen', or by a Growl; choose another with --port"
-        raise OSError(f"{host_and_port(host, port)} is taken, {hint}") from error
+        hint = f"perhaps by another 'gntp-logging listen', or by a Growl; choose another with {option}"
+        raise OSError(f"{host_and_port(host, port or 0)} is taken, {hint}") from error
 
 
 def _start_renewing(subscriber: Subscriber) -> None:
@@ -338,6 +365,26 @@ def _options_of_page(arguments: argparse.Namespace) -> dict[str, object]:
     return {"host": arguments.bind, "port": arguments.web_port, "token": token}
 
 
+@contextlib.contextmanager
+def _noted(address: str) -> Iterator[None]:
+    """Keep the page's address, which has its token, in a file for ``gntp-logging service status`` meanwhile."""
+    from gntp_logging.receiver.private_file import make_private
+    from gntp_logging.receiver.state_folder import state_folder
+
+    path = os.path.join(state_folder(), PAGE_ADDRESS)
+    try:
+        make_private(path)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"{address}\n")
+    except OSError as error:
+        _warn(f"gntp-logging service status does not know the page's address: {error}")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+
+
 def _link(displays: Collection[Display], history: History | None) -> None:
     """Let toasts open on the page, where there is one, and the page begin with the history."""
     page = next((display for display in displays if isinstance(display, Addressed)), None)
@@ -372,6 +419,8 @@ def _start(name: str, display: Running) -> None:
     try:
         display.start()
     except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise
         raise OSError(f"--display {name}: {error}") from error
 
 
@@ -513,6 +562,20 @@ def _passwords_in(path: str, option: str) -> list[str]:
     return found
 
 
+def _refuse_what_needs_a_port(arguments: argparse.Namespace) -> None:
+    for option in _OF_THE_PORT:
+        if getattr(arguments, option):
+            raise UsageError(
+                f"--{option.replace('_', '-')} is for the GNTP port, and with --broker there is none: give --port"
+            )
+    _refuse_half_of_apprise(arguments)
+
+
+def _refuse_half_of_apprise(arguments: argparse.Namespace) -> None:
+    if ("apprise" in arguments.display) != (arguments.apprise_config is not None):
+        raise UsageError("--display apprise and --apprise-config FILE go together")
+
+
 def _refuse_what_is_open_or_cannot_work(arguments: argparse.Namespace, passwords: Sequence[str]) -> None:
     if not passwords and not is_loopback(arguments.bind):
         hint = "give --password-file or --password, or leave --bind out"
@@ -525,8 +588,7 @@ def _refuse_what_is_open_or_cannot_work(arguments: argparse.Namespace, passwords
         raise UsageError("--tls and --tls-ca are for --subscribe-to; to take connections by TLS, give --tls-cert")
     if arguments.subscribe_to and arguments.tls_cert:
         raise UsageError("--subscribe-to: a hub connects without TLS to hand on what it gets: leave --tls-cert out")
-    if ("apprise" in arguments.display) != (arguments.apprise_config is not None):
-        raise UsageError("--display apprise and --apprise-config FILE go together")
+    _refuse_half_of_apprise(arguments)
     for option, is_given in (
         ("--require-encryption", arguments.require_encryption and not arguments.tls_cert),
         ("--minimum-hash", arguments.minimum_hash),
@@ -539,23 +601,6 @@ def _refuse_what_is_open_or_cannot_work(arguments: argparse.Namespace, passwords
         raise UsageError("--subscribe-to needs the hub's password: give --password-file or --password")
     if arguments.subscribe_to and is_loopback(arguments.bind) and not is_loopback(arguments.subscribe_to[0]):
         raise UsageError("--subscribe-to a hub on another machine needs --bind with an address that the hub can reach")
-
-
-def is_loopback(address: str) -> bool:
-    """Tell whether only programs of this machine can reach an address.
-
-    Args:
-        address: A host name or an IP address.
-
-    Returns:
-        True for localhost and loopback addresses; False for every other name, which is not looked up.
-    """
-    if address == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
 
 
 class Stop:

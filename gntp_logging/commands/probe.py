@@ -12,13 +12,11 @@ from typing import Final
 
 from gntp_logging.gntp import ciphers, keys
 from gntp_logging.gntp.channel import PersistentConnection
-from gntp_logging.gntp.constants import ErrorCode, random_hex_string
+from gntp_logging.gntp.constants import random_hex_string
 from gntp_logging.gntp.exceptions import (
     GNTPAuthenticationError,
     GNTPConnectionError,
-    GNTPEncryptionError,
     GNTPError,
-    GNTPProtocolError,
     GNTPResponseError,
     GNTPTimeoutError,
     GNTPTLSError,
@@ -27,8 +25,10 @@ from gntp_logging.gntp.models import Event, Notification, SocketCallback
 from gntp_logging.gntp.network import Address, Deadline, Stream, known_addresses, look_up
 from gntp_logging.gntp.packing import PackerFactory
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request
-from gntp_logging.gntp.wire import KEY_UNWANTED, TLS_WANTED
+from gntp_logging.gntp.wire import KEY_UNWANTED
 from gntp_logging.options.destination import CIPHERS, HASHES, Destination
+
+from .advice import advice_on
 
 APPLICATION: Final = "gntp-logging check"
 _EVENT: Final = "Check"
@@ -86,14 +86,10 @@ def probe(destination: Destination, wait: float) -> Iterator[CheckResult]:
         The result of each step. It ends early when a step fails that all others need.
     """
     addresses: list[Address] = []
-    for step in _first_steps(destination, addresses):
-        yield step
-        if not step.is_ok:
-            return
-    registered = _try("REGISTER", lambda: _register(destination))
-    if type(registered.error) is GNTPConnectionError:  # though connecting has worked
-        registered = replace(registered, advice=_SOMETHING_ELSE)
-    yield registered
+    registered: CheckResult | None = None
+    for registered in _needed(destination, addresses):
+        yield registered
+    assert registered is not None
     if not registered.is_ok and not isinstance(registered.error, GNTPResponseError):
         return  # what does not answer in GNTP would fail at each other step too
     if registered.is_ok:
@@ -112,10 +108,27 @@ def probe(destination: Destination, wait: float) -> Iterator[CheckResult]:
     yield _callback(destination, wait) if wait else CheckResult("callback", Status.LEFT_OUT, "left out")
 
 
+def is_alive(destination: Destination) -> bool:
+    """Tell whether a server takes alerts, as far as that can be found out without showing any."""
+    return all(step.is_ok for step in _needed(destination, []))
+
+
+def _needed(destination: Destination, addresses: list[Address]) -> Iterator[CheckResult]:
+    """Try what all else needs: up to the registration, or to the first step that fails."""
+    for step in _first_steps(destination, addresses):
+        yield step
+        if not step.is_ok:
+            return
+    registered = _try("REGISTER", lambda: _register(destination))
+    if type(registered.error) is GNTPConnectionError:  # though connecting has worked
+        registered = replace(registered, advice=_SOMETHING_ELSE)
+    yield registered
+
+
 def _first_steps(destination: Destination, addresses: list[Address]) -> Iterator[CheckResult]:
-    """Try what all else needs."""
+    """Try what comes before the first message."""
     yield _try("name look-up", lambda: _look_up(destination, addresses), advice=_NO_SUCH_NAME)
-    yield _try("connect", lambda: _connect(destination, addresses))
+    yield _try("connect", lambda: _connect(destination, addresses), host=destination.host)
     if destination.tls:
         secured = _try("TLS", lambda: _secure(destination, addresses))
         is_silent = isinstance(secured.error, GNTPTimeoutError)
@@ -127,67 +140,32 @@ _Answer = tuple[Status, str, str]
 
 
 def _try(
-    name: str, attempt: Callable[[], str | _Answer], otherwise: Status = Status.FAILED, advice: str | None = None
+    name: str,
+    attempt: Callable[[], str | _Answer],
+    otherwise: Status = Status.FAILED,
+    advice: str | None = None,
+    host: str = "",
 ) -> CheckResult:
-    """Try one step, and return its result."""
+    """Try one step, and return its result.
+
+    Args:
+        host: The server's host, where the step finds out whether a server runs there.
+    """
     began = time.perf_counter()
     try:
         found = attempt()
     except GNTPError as error:
         taken = time.perf_counter() - began
         words = error.description if isinstance(error, GNTPTLSError) else str(error)
-        return CheckResult(name, otherwise, words, taken, _advice(error) if advice is None else advice, error)
+        return CheckResult(name, otherwise, words, taken, advice_on(error, host) if advice is None else advice, error)
     status, answer, hint = (Status.OK, found, "") if isinstance(found, str) else found
     return CheckResult(name, status, answer, time.perf_counter() - began, hint)
 
 
-def _advice(error: GNTPError) -> str:
-    """Say what to do about an error."""
-    if isinstance(error, GNTPResponseError):
-        if KEY_UNWANTED in error.error_description:
-            return "leave the password out, or set one at the server"
-        if TLS_WANTED in error.error_description:
-            return _USE_TLS
-        return _ADVICE_BY_CODE.get(error.error_code or 0, _OTHER_REFUSAL)
-    if isinstance(error, GNTPTLSError):
-        return error.advice
-    return next((advice for kind, advice in _ADVICE.items() if isinstance(error, kind)), "")
-
-
 _SILENT: Final = "what listens there may speak no TLS: try without --tls"
-_USE_TLS: Final = "give --tls or --tls-ca FILE, and the handler the option tls"
 _SOMETHING_ELSE: Final = "what listens there closes without an answer: it may be no GNTP server, or want encryption"
 _NO_SUCH_NAME: Final = "check how the name is spelt, or give an address"
 _NO_NAME_SERVER: Final = "check the name servers, or give an address"
-_OTHER_REFUSAL: Final = (
-    "the server understood and refused: its own log may say why; try without a password and without encryption"
-)
-_MISUNDERSTOOD: Final = (
-    "the server does not understand this request: please report it, with the server's name and version"
-)
-_FORGOTTEN: Final = "the server has forgotten at once what was registered: look at its settings and its log"
-_ADVICE_BY_CODE: Final[dict[int, str]] = {
-    ErrorCode.NOT_AUTHORIZED: (
-        "give the server's own password: GNTP_PASSWORD or --password-file; some servers know only MD5 and no cipher"
-    ),
-    ErrorCode.UNKNOWN_APPLICATION: _FORGOTTEN,
-    ErrorCode.UNKNOWN_NOTIFICATION: _FORGOTTEN,
-    ErrorCode.NOTIFICATION_DISABLED: f"enable the notification {_EVENT!r} of {APPLICATION!r} in the server's settings",
-    ErrorCode.INVALID_REQUEST: _MISUNDERSTOOD,
-    ErrorCode.UNKNOWN_PROTOCOL: _MISUNDERSTOOD,
-    ErrorCode.UNKNOWN_PROTOCOL_VERSION: _MISUNDERSTOOD,
-    ErrorCode.REQUIRED_HEADER_MISSING: _MISUNDERSTOOD,
-    ErrorCode.INTERNAL_SERVER_ERROR: "the server itself has failed: its own log says more; restart it",
-}
-_ADVICE: Final[dict[type[GNTPError], str]] = {
-    GNTPTimeoutError: "check host, port and firewalls; what listens there may be no GNTP server",
-    GNTPConnectionError: (
-        "check host and port; start a server there (gntp-logging listen is one), and let it listen to the network"
-    ),
-    GNTPProtocolError: "what listens there does not answer in GNTP: check the port",
-    GNTPEncryptionError: "the server may have another password, or encrypt in another way: try without encryption",
-}
-"""By type of error; the first that fits."""
 
 
 # -- The steps -----------------------------------------------------------------------------------

@@ -1,34 +1,33 @@
-"""The command ``gntp-logging relay``: counts what a fleet publishes, and shows it on desktops; and its relay.toml."""
+"""The command ``gntp-logging relay``: counts what a fleet publishes, and shows it on desktops."""
 
 from __future__ import annotations
 
 import argparse
-import sys
+import contextlib
+import queue
+import signal
 import threading
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final
 
-from gntp_logging.configuration.environment import DEFAULTS
-from gntp_logging.options import checks, fleet
-from gntp_logging.options.destination import OPTIONS, Destination
-from gntp_logging.options.errors import OptionError
+from gntp_logging.gntp.network import host_and_port
 
+from . import arguments as args
 from .arguments import UsageError
 from .listen import until_stopped
+from .relay_file import examine, read
 from .terminal import warn
 
 if TYPE_CHECKING:
-    from gntp_logging.fleet.relay import RelaySettings
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]  # installed only where it is needed
+    from gntp_logging.fleet.relay import Relay
 
 _DESCRIPTION: Final = """\
 Count what the handlers of many hosts publish to a Redis, and show each incident once on each desktop.
 
-  gntp-logging relay --config relay.toml
+  gntp-logging relay --config relay.toml             count and show, until told to stop; SIGHUP reads the file again
+  gntp-logging relay --config relay.toml --check     try the broker, the keys and every desktop, and look at the routes
+  gntp-logging relay --config relay.toml --status    print what waits, what is open, and who shows where
+  gntp-logging relay --config relay.toml --aside     print the entries that could not be counted, with the reasons
 
 Any number of relays may run with one broker and the same file. Needs redis-py: pip install 'gntp-logging[redis]'
 """
@@ -45,18 +44,10 @@ relay.toml:
 
   [[routes]]
   to = ["anna"]
+  match = {logger = "shop.*", level = "ERROR"}
 
-Exit codes: 0 told to stop; 2 wrong usage.
+Exit codes: 0 told to stop, or all is well; 1 a check has failed, or the broker does not answer; 2 wrong usage.
 """
-
-_KEYS: Final = ("broker", "fleet_key_file", "timeout", "quiet", "desktops", "routes")
-_ROUTE_KEYS: Final = ("to", "repeat_window", "burst", "rate")
-_DESKTOP_KEYS: Final = tuple(option for option in OPTIONS if option != "password")
-"""A password stands in a file or a variable: relay.toml is passed around."""
-
-_QUIET: Final = 300.0
-_SHORTEST_QUIET: Final = 10.0
-"""Seconds until an incident ends: twice what a toast stays before its count changes, at least."""
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -65,21 +56,55 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "relay",
         help="show a fleet's incidents on desktops",
         description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_EXAMPLE,
     )
     parser.add_argument("--config", required=True, metavar="FILE", help="relay.toml: the broker, desktops and routes")
+    parser.add_argument(
+        "--metrics", metavar="HOST:PORT", type=args.listening,
+        help="serve metrics for Prometheus, as 127.0.0.1:9464; needs pip install 'gntp-logging[metrics]'",
+    )  # fmt: skip
+    instead = parser.add_argument_group("instead of counting").add_mutually_exclusive_group()
+    instead.add_argument("--check", action="store_true", help="see what works, and what to do where something does not")
+    instead.add_argument("--status", action="store_true", help="print how the broker is doing")
+    instead.add_argument("--aside", action="store_true", help="print what was set aside, the newest first")
+    parser.add_argument("--json", action="store_true", help="with --status and --aside: JSON, one object a line")
     parser.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    is_asked = arguments.check or arguments.status or arguments.aside
+    if arguments.json and not (arguments.status or arguments.aside):
+        raise UsageError("--json goes with --status or --aside")
+    if arguments.metrics is not None and is_asked:
+        raise UsageError("--metrics is for a relay that counts: leave --check, --status and --aside out")
+    if not is_asked:
+        return _serve(arguments)
+    from . import relay_watch
+
+    if arguments.check:
+        return relay_watch.check(examine(arguments.config))
+    if arguments.status:
+        return relay_watch.status(read(arguments.config), as_json=arguments.json)
+    return relay_watch.aside(read(arguments.config), as_json=arguments.json)
+
+
+def _serve(arguments: argparse.Namespace) -> int:
     settings = read(arguments.config)
     from gntp_logging.fleet.relay import Relay
 
     stop = threading.Event()
-    relay = Relay(settings, lambda line: warn(f"gntp-logging relay: {line}"))
+    relay = Relay(settings, _report)
     thread = threading.Thread(target=relay.run, args=(stop,))
-    with until_stopped() as told:
+
+    def reload() -> None:
+        try:
+            relay.change(read(arguments.config))
+        except UsageError as error:
+            _report(f"goes on as before: {error}")
+        else:
+            _report(f"has read {arguments.config} again")
+
+    with until_stopped() as told, _on_hangup(reload), _metrics(arguments.metrics, relay):
         thread.start()
         try:
             told.wait()
@@ -89,96 +114,54 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def read(path: str) -> RelaySettings:
-    """Read a relay.toml, and check it.
+def _report(line: str) -> None:
+    warn(f"gntp-logging relay: {line}")
+
+
+@contextlib.contextmanager
+def _on_hangup(act: Callable[[], None]) -> Iterator[None]:
+    """Act on each SIGHUP meanwhile, on a thread of its own, where the system has that signal."""
+    number = getattr(signal, "SIGHUP", None)
+    if number is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    hangups: queue.SimpleQueue[bool] = queue.SimpleQueue()  # which a signal handler may put into at any moment
+
+    def obey() -> None:
+        while hangups.get():
+            act()
+
+    thread = threading.Thread(target=obey)
+    thread.start()
+    before = signal.signal(number, lambda *_: hangups.put(True))
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+        hangups.put(False)
+        thread.join()
+
+
+@contextlib.contextmanager
+def _metrics(address: tuple[str, int] | None, relay: Relay) -> Iterator[None]:
+    """Serve metrics meanwhile, if an address says where.
 
     Raises:
-        UsageError: If it cannot be read, or a value is not allowed; the text names the place.
+        UsageError: If the library is missing.
+        OSError: If nothing can be served there.
     """
+    if address is None:
+        yield
+        return
     try:
-        with open(path, "rb") as file:
-            content = tomllib.load(file)
-    except OSError as error:
-        raise UsageError(f"--config: cannot read {path!r}: {error.strerror}") from error
-    except ValueError as error:  # no TOML, or no text
-        raise UsageError(f"{path}: {error}") from error
-    try:
-        return _settings(content)
-    except OptionError as error:
-        raise UsageError(f"{path}: {error}") from error
+        from gntp_logging.fleet.metrics import serving
     except ImportError as error:
-        raise UsageError(f"a relay needs redis-py: pip install 'gntp-logging[redis]' ({error})") from error
-
-
-def _settings(content: Mapping[str, Any]) -> RelaySettings:
-    from gntp_logging.fleet.desktop import DesktopSettings
-    from gntp_logging.fleet.incidents import DeskSettings
-    from gntp_logging.fleet.relay import RelaySettings
-
-    _check_keys("", content, _KEYS)
-    quiet = checks.seconds("quiet", content.get("quiet", _QUIET), positive=True)
-    if quiet < _SHORTEST_QUIET:
-        raise OptionError("quiet", f"{_SHORTEST_QUIET:g} seconds or more", quiet)
-    destinations = {name: _destination(name, table) for name, table in _tables(content, "desktops").items()}
-    routes = content.get("routes")
-    if not isinstance(routes, list) or not routes:
-        raise OptionError("routes", "one table [[routes]] or more", routes)
-    desks: dict[str, DeskSettings] = {}
-    for number, route in enumerate(routes):
-        place = f"routes[{number}]"
-        desk = _desk(place, route, quiet)
-        for name in _names(f"{place}.to", route.get("to"), destinations):
-            desks.setdefault(name, desk)  # of two routes that name a desktop, the first says how it is shown
-    return RelaySettings(
-        broker=fleet.broker(content.get("broker")),
-        timeout=checks.seconds("timeout", content.get("timeout", DEFAULTS["timeout"]), positive=True),
-        keys=fleet.keys(content.get("fleet_key_file")),
-        quiet=quiet,
-        desktops=[DesktopSettings(name, destinations[name].client, desk) for name, desk in desks.items()],
-    )
-
-
-def _destination(name: str, table: object) -> Destination:
-    place = f"desktops.{name}"
-    given = _check_keys(place, table, _DESKTOP_KEYS)
-    options = {option: DEFAULTS[option] for option in OPTIONS} | given
-    try:
-        return Destination.from_options(**options)
-    except OptionError as error:
-        raise OptionError(f"{place}.{error.option}", error.allowed, error.value, error.reason) from error
-
-
-def _desk(place: str, route: object, quiet: float) -> Any:
-    from gntp_logging.fleet.incidents import DeskSettings
-
-    given = _check_keys(place, route, _ROUTE_KEYS)
-    option = {name: given.get(name, DEFAULTS[name]) for name in _ROUTE_KEYS[1:]}
-    return DeskSettings(
-        repeat_window=checks.seconds(f"{place}.repeat_window", option["repeat_window"], positive=True),
-        burst=checks.integer(f"{place}.burst", option["burst"], 1),
-        rate=checks.number(f"{place}.rate", option["rate"]),
-        quiet=quiet,
-    )
-
-
-def _tables(content: Mapping[str, Any], key: str) -> Mapping[str, object]:
-    tables = content.get(key)
-    if not isinstance(tables, dict) or not tables:
-        raise OptionError(key, f"one table [{key}.NAME] or more", tables)
-    return tables
-
-
-def _names(option: str, value: object, known: Mapping[str, object]) -> list[str]:
-    allowed = f"a list of names of desktops: {', '.join(known)}"
-    if not isinstance(value, list) or not value or not all(name in known for name in value):
-        raise OptionError(option, allowed, value)
-    return value
-
-
-def _check_keys(place: str, table: object, known: tuple[str, ...]) -> dict[str, Any]:
-    if not isinstance(table, dict):
-        raise OptionError(place, "a table", table)
-    for key in table:
-        if key not in known:
-            raise OptionError(place or "relay.toml", ", ".join(known), key, checks.unknown(key, known))
-    return table
+        needs = "--metrics needs prometheus_client: pip install 'gntp-logging[metrics]'"
+        raise UsageError(f"{needs} ({error})") from error
+    with contextlib.ExitStack() as served:
+        try:
+            label = served.enter_context(serving(relay, address))
+        except OSError as error:
+            raise OSError(f"--metrics: cannot listen on {host_and_port(*address)}: {error.strerror}") from error
+        _report(f"serves metrics on http://{label}/metrics")
+        yield

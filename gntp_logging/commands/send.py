@@ -7,11 +7,11 @@ import codecs
 import sys
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from gntp_logging.configuration.handler_settings import HandlerSettings
 from gntp_logging.options import checks
 from gntp_logging.options import handler_options as options
 
 from . import arguments as args
+from .advice import advice_on
 from .arguments import UsageError
 from .terminal import say, warn
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 _DESCRIPTION: Final = """\
 Show one notification on a desktop, as growlnotify and gntp-send do.
 
-  gntp-logging send "Backup done"
+  gntp-logging send "Backup done" ""
   gntp-logging send "Backup failed" "$(tail -3 backup.log)" --priority 2 --sticky
   make 2>&1 | gntp-logging send "make has ended" --app make
-  gntp-logging send "Deploy release 7?" --wait 60      prints CLICKED, CLOSED or TIMEDOUT
+  gntp-logging send "Deploy release 7?" "" --wait 60   prints CLICKED, CLOSED or TIMEDOUT
 
-Without TEXT, the text is read from standard input, up to its end. Of a text that is too long the end is sent. In a
-loop that reads standard input itself, and wherever standard input stays open, give a TEXT; an empty one ("") is enough.
+Without TEXT, the text is read from standard input, up to its end: give one wherever standard input stays open, as in a
+loop that reads it, or under some supervisors; an empty one ("") is enough. Of a text that is too long the end is sent.
 """
 
 _EPILOG: Final = (
@@ -53,7 +53,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "send",
         help="show one notification",
         description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_EPILOG,
     )
     parser.add_argument("title", type=args.text, help="the title")
@@ -114,7 +113,7 @@ def send_command(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: If an argument, a variable or the file cannot be used.
     """
-    from gntp_logging.gntp.exceptions import GNTPConnectionError, GNTPError, GNTPTLSError
+    from gntp_logging.gntp.exceptions import GNTPError, GNTPTimeoutError, GNTPTLSError
 
     destination, app_name, icon = _settings(arguments)
     wait: float | None = arguments.wait or (_DEFAULT_WAIT if arguments.wait_callback else None)
@@ -124,9 +123,9 @@ def send_command(arguments: argparse.Namespace) -> int:
     try:
         reaction = _send(arguments, destination, app_name or _DEFAULT_APP, icon, text, wait)
     except GNTPError as error:
-        may_be_away = isinstance(error, GNTPConnectionError) and not isinstance(error, GNTPTLSError) and wait is None
-        hint = "; is a GNTP server running there?" if may_be_away else ""
-        warn(f"gntp-logging send: {destination}: {error}{hint}")
+        is_known = isinstance(error, GNTPTLSError) or (isinstance(error, GNTPTimeoutError) and wait is not None)
+        hint = "" if is_known else advice_on(error, destination.host)
+        warn(f"gntp-logging send: {destination}: {error}{hint and f'; {hint}'}")
         return 1
     if reaction:
         say(reaction)
@@ -137,15 +136,7 @@ def _settings(arguments: argparse.Namespace) -> tuple[Destination, str | None, R
     """Return the server, the application's name, and the application's picture."""
     overrides = args.overrides(arguments)
     try:
-        settings = HandlerSettings(overrides.options, overrides)
-        if arguments.config is not None:
-            file = args.config_file(arguments.config)
-            handlers = file.handlers(overrides)
-            if len(handlers) != 1:
-                found = ", ".join(file.name("handlers", key) for key in handlers) or "none"
-                reason = f"allowed is a file with one handler of this package, this has {found}"
-                raise UsageError(f"{arguments.config}: {reason}")
-            (settings,) = handlers.values()
+        settings = args.handler_settings(arguments, overrides)
         return settings.destination(), settings.option("app_name", checks.text), settings.option("icon", options.icon)
     except ValueError as error:
         raise UsageError(str(error)) from error

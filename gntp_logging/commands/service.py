@@ -6,19 +6,23 @@ On Linux that is a user unit of systemd. On macOS and Windows the command prints
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import plistlib
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from gntp_logging.configuration.environment import variable
 from gntp_logging.gntp.network import host_and_port
+from gntp_logging.options import fleet
 
-from . import listen
+from . import listen, pull
 from .arguments import UsageError
 from .terminal import say
 
@@ -28,6 +32,9 @@ _LABEL: Final = "gntp-logging.listen"
 
 _TIMEOUT: Final = 60.0
 """Seconds for systemctl, which waits until the service has started or stopped."""
+
+_START_TIME: Final = 10.0
+"""Seconds for the page of a receiver that was started."""
 
 _DEFAULT_DISPLAYS: Final = ("web", "desktop")
 
@@ -48,14 +55,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "service",
         help="keep a receiver running, from login on",
         description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Exit codes: 0 done, or the service runs; 1 it does not; 2 wrong usage.",
     )
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION", dest="action")
     for name, run, words, takes_options in (
         ("install", _install, "install it, or install it again with other options; takes the options of listen", True),
         ("show", _show, "print what install would write; takes the options of listen", True),
-        ("status", _status, "tell whether it runs", False),
+        ("status", _status, "say whether it runs, and where its page is", False),
         ("remove", _remove, "stop it, and remove it", False),
     ):
         action = actions.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
@@ -81,8 +87,13 @@ def _install(arguments: argparse.Namespace) -> int:
             f"  systemctl --user daemon-reload && systemctl --user enable --now {UNIT}"
         )
         return 0
+    with contextlib.suppress(OSError):  # of a receiver that was killed
+        os.unlink(_address_file())
     for words in (("daemon-reload",), ("enable", UNIT), ("restart", UNIT)):
         _systemctl(*words)
+    deadline = time.monotonic() + _START_TIME
+    while "web" in arguments.display and not _page_address() and time.monotonic() < deadline:
+        time.sleep(0.1)
     return _status(arguments)
 
 
@@ -102,7 +113,25 @@ def _status(_arguments: argparse.Namespace) -> int:
         return 1
     state = _systemctl("is-active", UNIT, check=False)
     say(f"{UNIT} is {state}; what it writes: journalctl --user -u {UNIT}")
-    return 0 if state == "active" else 1
+    if state != "active":
+        return 1
+    if address := _page_address():
+        say(f"its page is at {address}")
+    return 0
+
+
+def _address_file() -> str:
+    from gntp_logging.receiver.state_folder import state_folder
+
+    return os.path.join(state_folder(), listen.PAGE_ADDRESS)
+
+
+def _page_address() -> str:
+    """Return the address of the page, with its token; empty where the service has none, or not yet."""
+    try:
+        return Path(_address_file()).read_text("utf-8").strip()
+    except OSError:
+        return ""
 
 
 def _remove(_arguments: argparse.Namespace) -> int:
@@ -156,13 +185,18 @@ def _command(arguments: argparse.Namespace) -> list[str]:
     if arguments.password:
         raise UsageError("--password would stand in a file that programs can read: give --password-file")
     password, password_file = variable("password"), variable("password_file")
-    if not arguments.password_file and password in os.environ:
+    takes_passwords = arguments.broker is None or arguments.port is not None
+    if takes_passwords and not arguments.password_file and password in os.environ:
         raise UsageError(f"{password} is not set when the service starts: give --password-file")
-    if not arguments.password_file and password_file in os.environ:
+    if takes_passwords and not arguments.password_file and password_file in os.environ:
         arguments.password_file = [os.environ[password_file]]
     arguments.port, _ = listen.resolved(arguments)
     listen.certificate_of(arguments)
-    if not arguments.port:
+    if pull.settings(arguments) is not None and urlsplit(arguments.broker).password is not None:
+        raise UsageError(
+            "the password in --broker would stand in a file that programs can read: give --broker-password-file"
+        )
+    if arguments.port == 0:
         raise UsageError("--port 0 would be another port after each start: give one")
     if arguments.web_port == 0:
         raise UsageError("--web-port 0 would be another address after each start: give one, or leave it out")
@@ -184,13 +218,19 @@ def _options(arguments: argparse.Namespace) -> list[str]:
             continue
         option = f"--{name.replace('_', '-')}"
         for value in given if isinstance(given, list) else [given]:
-            words += [option] if value is True else [option, _value(name, value)]
+            words += [option]
+            if isinstance(value, list):
+                words += value
+            elif value is not True:
+                words += [_value(name, value)]
     return words
 
 
 def _value(name: str, value: object) -> str:
     if name in listen.FILES:
         return os.path.abspath(str(value))
+    if name == "broker":
+        return fleet.with_absolute_paths(str(value))
     return host_and_port(*value) if isinstance(value, tuple) else str(value)
 
 

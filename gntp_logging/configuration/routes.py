@@ -21,14 +21,28 @@ def printed_nowhere(handler: str, file: LoggingFile) -> list[str]:
     """Return the loggers whose records reach a handler, and none that prints."""
     if not file.is_whole:
         return []  # applying it keeps one that prints
-    nulls = {key for key, table in file.tables("handlers") if table.get("class") == "logging.NullHandler"}
-    silent = nulls | {key for key, _, _ in file.ours()}
-    loggers = _loggers(file)
+    silent = _nulls(file) | {key for key, _, _ in file.ours()}
+    return [name for name in leading_to(handler, file) if _reached_from(name, file) <= silent]
+
+
+def kept_from(handler: str, file: LoggingFile) -> list[str]:
+    """Return the loggers that keep their records from a handler above them, and print or store them elsewhere."""
+    if not file.is_whole:
+        return []
+    nulls = _nulls(file)
     return [
         name
-        for name in leading_to(handler, file)
-        if _reached((key for table in _on_the_way(name, loggers) for key in _names(table, file)), file) <= silent
+        for name, table in _loggers(file).items()
+        if name
+        and not _propagates(table)
+        and handler not in (own := _reached(_names(table, file), file))
+        and own - nulls
+        and handler in _reached_from(name.rpartition(".")[0], file)
     ]
+
+
+def _nulls(file: LoggingFile) -> set[str]:
+    return {key for key, table in file.tables("handlers") if table.get("class") == "logging.NullHandler"}
 
 
 def _loggers(file: LoggingFile) -> dict[str, Table]:
@@ -37,12 +51,22 @@ def _loggers(file: LoggingFile) -> dict[str, Table]:
     return {**loggers, "": root} if root and isinstance(root, dict) else loggers
 
 
+def _reached_from(logger: str, file: LoggingFile) -> set[str]:
+    """Return the handlers at which a logger's records end."""
+    ways = _on_the_way(logger, _loggers(file))
+    return _reached((key for table in ways for key in _names(table, file)), file)
+
+
+def _propagates(table: Table) -> bool:
+    return table.get("propagate") is None or bool(table["propagate"])
+
+
 def _on_the_way(logger: str, loggers: Mapping[str, Table]) -> Iterator[Table]:
     """Yield the tables of the loggers that get a logger's records, as :meth:`logging.Logger.callHandlers` does."""
     while True:
         table = loggers.get(logger, {})
         yield table
-        if not logger or not (table.get("propagate") is None or table["propagate"]):
+        if not logger or not _propagates(table):
             return
         logger = logger.rpartition(".")[0]
 

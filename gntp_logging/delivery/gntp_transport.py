@@ -20,7 +20,7 @@ from gntp_logging.gntp.exceptions import (
     GNTPTLSError,
 )
 from gntp_logging.gntp.models import Event, Notification, Resource, URLCallback, is_web_url
-from gntp_logging.gntp.network import host_and_port
+from gntp_logging.gntp.network import host_and_port, is_absent_here
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest
 
 from .data_headers import data_headers, when_logged
@@ -134,7 +134,7 @@ class GNTPTransport:
             return _DISABLED
         try:
             self._ensure_event(event)
-            return _Attempt(outgoing, self._request(outgoing), outgoing.unanswered)
+            return _Attempt(outgoing, notify_request(self._app_name, outgoing), outgoing.unanswered)
         except GNTPError as error:
             return SendResult(SendStatus.DROPPED, INVALID, str(error))
         except Exception as error:  # noqa: BLE001 - one alert never keeps the others from being sent
@@ -209,7 +209,10 @@ class GNTPTransport:
         if isinstance(answer, GNTPTLSError):
             return SendResult(SendStatus.RETRY, "TLS", str(answer), attempt.unanswered)
         if isinstance(answer, GNTPConnectionError):
-            hint = f"{answer}; is a GNTP server running there?"
+            host = self._client.address[0]
+            is_absent = is_absent_here(answer, host)
+            advice = "start one: gntp-logging listen" if is_absent else f"find out: gntp-logging check --host {host}"
+            hint = f"{answer}; is a GNTP server running there? {advice}"
             return SendResult(SendStatus.RETRY, "network", hint, attempt.unanswered)
         if isinstance(answer, GNTPProtocolError):
             hint = f"the answer is not GNTP ({answer}); is the port right?"
@@ -239,24 +242,6 @@ class GNTPTransport:
         self._events[name] = Event(name)
         self._registered = False
 
-    def _request(self, outgoing: OutgoingAlert) -> NotifyRequest:
-        alert = outgoing.alert
-        icon, complaint = _picture(alert.icon)
-        lines = [alert.text, when_logged(outgoing.tallies, time.time()), complaint]
-        target = alert.target()
-        notification = Notification(
-            name=alert.event,
-            title=alert.title,
-            text=alert._replace(text="\n".join(filter(None, lines))).body(),
-            id_=outgoing.id_,
-            sticky=alert.sticky,
-            priority=alert.priority,
-            icon=icon,
-            coalescing_id=outgoing.coalescing_id,
-            callback=URLCallback(target) if target else None,
-        )
-        return NotifyRequest(self._app_name, notification, app_specific_headers=data_headers(outgoing, os.getpid()))
-
     def _result_of_answer(self, error: GNTPResponseError, event: str) -> SendResult:
         if error.error_code == ErrorCode.ALREADY_PROCESSED:
             return SendResult(SendStatus.SHOWN)
@@ -282,6 +267,26 @@ class GNTPTransport:
         how = " and ".join(part.algorithm_id for part in (factory.key_hashing, factory.encryption) if part)
         check = f"check that the password is the server's, and that the server takes {how}"
         return f"it {verb} accept the password: {error}; {check}"
+
+
+def notify_request(app_name: str, outgoing: OutgoingAlert) -> NotifyRequest:
+    """Return an alert as a request."""
+    alert = outgoing.alert
+    icon, complaint = _picture(alert.icon)
+    lines = [alert.text, when_logged(outgoing.tallies, time.time()), complaint]
+    target = alert.target()
+    notification = Notification(
+        name=alert.event,
+        title=alert.title,
+        text=alert._replace(text="\n".join(filter(None, lines))).body(),
+        id_=outgoing.id_,
+        sticky=alert.sticky,
+        priority=alert.priority,
+        icon=icon,
+        coalescing_id=outgoing.coalescing_id,
+        callback=URLCallback(target) if target else None,
+    )
+    return NotifyRequest(app_name, notification, app_specific_headers=data_headers(outgoing, os.getpid()))
 
 
 def _picture(icon: str | bytes | None) -> tuple[str | Resource | None, str]:

@@ -18,17 +18,18 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
 
 from gntp_logging.alerts import icons
 from gntp_logging.alerts.levels import LevelMap
+from gntp_logging.delivery.dropped import DISABLED
 from gntp_logging.delivery.gntp_transport import GNTPTransport
 from gntp_logging.delivery.outbox import Entry
-from gntp_logging.delivery.transport import SendResult, SendStatus
-from gntp_logging.gntp.connections import GNTPClient
+from gntp_logging.delivery.transport import SendResult, SendStatus, Transport
+from gntp_logging.options.destination import Destination
 
 from .incidents import CAUGHT_UP, Desk, DeskSettings, from_fields
 from .redis_streams import BrokerError, RedisStreams
@@ -36,8 +37,11 @@ from .redis_streams import BrokerError, RedisStreams
 LEASE: Final = 10.0
 """Seconds for which one relay alone shows on a desktop: so long it takes at most until another goes on."""
 
-_LOOK: Final = 0.02
+LOOK: Final = 0.02
 """Seconds between two looks at what has changed: three per cent of a core, and nobody sees the delay."""
+
+_SHARE: Final = 20
+"""Of the time, one part is for looks at most: one at an incident on 10,000 machines takes a tenth of a second."""
 
 _MARGIN: Final = 0.5
 """Seconds before its end from which on a lease is not used: clocks run a little apart."""
@@ -58,18 +62,54 @@ class DesktopSettings:
     """A desktop, and how it is shown what there is.
 
     Attributes:
-        name: What it is called in relay.toml, by which all relays mean the same one.
-        make_client: Makes a client of its GNTP server.
+        name: What it is called in relay.toml, by which all relays mean the same one; in lines for people too.
+        make_transport: Makes what takes the alerts of one application there.
         desk: How its notifications are decided about.
     """
 
     name: str
-    make_client: Callable[[], GNTPClient]
+    make_transport: Callable[[str], Transport]
     desk: DeskSettings
 
 
+class Ledger(Protocol):
+    """What a desktop shows, in writing, and the right to show and to write.
+
+    What it raises is :class:`.redis_streams.BrokerError`.
+
+    Attributes:
+        has_one_writer: Whether what is written is all that was shown: nobody else shows on this desktop.
+    """
+
+    @property
+    def has_one_writer(self) -> bool: ...  # noqa: D102 - see above
+
+    def hold(self) -> bool:
+        """Take the right, or keep it; return whether it was taken just now, and what is written must be read."""
+
+    def is_held(self) -> bool:
+        """Tell whether it may be used now."""
+
+    def deadline(self) -> float:
+        """Return until when it may be used, in seconds of time.monotonic; 0 without it."""
+
+    def lose(self) -> None:
+        """Forget that it is held."""
+
+    def give_back(self) -> None:
+        """Leave the right to others."""
+
+    def reported(self) -> dict[str, str]:
+        """Return what is written, by member."""
+
+    def note(self, shown: Mapping[str, str], forgotten: Sequence[str]) -> bool:
+        """Write by member what is shown, and strike out members; return whether that was allowed."""
+
+
 class Lease:
-    """The right to show on one desktop, and until when, by this process's own clock."""
+    """The ledger that relays share: Redis keeps it, and gives one of them the right, for some seconds at a time."""
+
+    has_one_writer: Final = False
 
     def __init__(self, streams: RedisStreams, desktop: str, relay: str, clock: Callable[[], float]) -> None:
         """Begin without it.
@@ -118,36 +158,59 @@ class Lease:
         if text:
             self._streams.release(self._desktop, text)
 
+    def reported(self) -> dict[str, str]:
+        """Return what the desktop shows, by member, whoever has shown it."""
+        return self._streams.reported(self._desktop)
+
+    def note(self, shown: Mapping[str, str], forgotten: Sequence[str]) -> bool:
+        """Write what the desktop shows; return False when the lease is another's by now."""
+        return self._streams.note(self._desktop, self.text, shown, forgotten)
+
 
 class Desktop:
-    """Shows on one desktop what its lease allows. All of it runs on one thread, but for :meth:`wake_up`."""
+    """Shows on one desktop what its lease allows. All of it runs on one thread, but for :meth:`wake_up`.
+
+    Attributes:
+        shows: What became of what was to be shown: how often each.
+    """
 
     def __init__(
         self,
         settings: DesktopSettings,
         streams: RedisStreams,
-        relay: str,
+        ledger: Ledger,
         report: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
+        look_every: float = LOOK,
+        shows: Counter[SendStatus] | None = None,
     ) -> None:
         """Prepare. Nothing is sent.
 
         Args:
             streams: A connection of its own.
-            relay: Name of this relay; no two have the same.
             report: Takes a line for people.
+            look_every: Seconds between two looks at what others have counted.
+            shows: See above; None for a new one.
         """
         self._settings = settings
         self._streams = streams
         self._report = report
         self._clock = clock
-        self._lease = Lease(streams, settings.name, relay, clock)
+        self._look_every = look_every
+        self._ledger = ledger
         self._desk: Desk | None = None
         self._since = 0
         self._offset = 0.0  # of the broker's clock, in seconds, against this process's own
-        self._transports: OrderedDict[str, GNTPTransport] = OrderedDict()
+        self._transports: OrderedDict[str, Transport] = OrderedDict()
         self._failures = 0
+        self._refuses = False
         self._news = threading.Event()
+        self.shows: Counter[SendStatus] = Counter() if shows is None else shows
+
+    @property
+    def is_shown_here(self) -> bool:
+        """Whether this process shows there, and nobody else. Any thread may ask."""
+        return self._ledger.is_held()
 
     def wake_up(self) -> None:
         """Look at once: this relay has just counted something."""
@@ -165,13 +228,13 @@ class Desktop:
                 self._report(f"{self._settings.name}: internal error: {type(error).__name__}: {error}")
                 self._let_go()
                 pause = _FIRST_RETRY
-            if pause > _LOOK:
+            if pause > self._look_every:
                 stop.wait(pause)
             else:
                 self._news.wait(pause)
             self._news.clear()
         try:
-            self._lease.give_back()
+            self._ledger.give_back()
         except BrokerError:
             pass  # it ends by itself
         for transport in self._transports.values():
@@ -179,7 +242,7 @@ class Desktop:
         self._streams.close()
 
     def _let_go(self) -> None:
-        self._lease.lose()
+        self._ledger.lose()
         self._desk = None
 
     def step(self) -> float:
@@ -188,33 +251,37 @@ class Desktop:
         Raises:
             BrokerError: If Redis is away.
         """
-        if self._lease.hold() or (self._lease.text and self._desk is None):
-            self._begin()
-        if not self._lease.text:
+        is_new = self._ledger.hold()
+        if not self._ledger.deadline():
             self._desk = None
+        elif is_new or self._desk is None:
+            self._begin()
         desk = self._desk
         if desk is None:
             return LEASE / 4
+        began = self._clock()
         self._look(desk)
-        while self._lease.is_held():
+        pause = min(max(self._look_every, (_SHARE - 1) * (self._clock() - began)), LEASE / 4)
+        while self._ledger.is_held():
             entry = desk.next_entry(self._now())
             if entry is None:
                 self._note({})
-                return _LOOK
-            if not (self._announce(desk, entry) and self._lease.is_held()):  # to announce takes its time
+                return pause
+            if not self._announce(desk, entry):
                 entry.requeue(0)
                 return 0.0
             if not self._show(desk, entry):
-                self._lease.give_back()
+                self._ledger.give_back()
                 self._desk = None
                 return min(_LAST_RETRY, _FIRST_RETRY * 2.0 ** min(self._failures - 1, 10))
         return 0.0
 
     def _begin(self) -> None:
-        reported = self._streams.reported(self._settings.name)
-        now = self._streams.changed(_NEVER).now
-        self._offset = now / 1000 - self._clock()
-        self._desk = Desk(self._settings.desk, reported, now / 1000)
+        reported = self._ledger.reported()
+        said = self._streams.changed(_NEVER)
+        self._offset = said.now / 1000 - self._clock()
+        settings = replace(self._settings.desk, quiet=said.quiet or self._settings.desk.quiet)
+        self._desk = Desk(settings, reported, said.now / 1000, has_one_writer=self._ledger.has_one_writer)
         self._since = 0
         if CAUGHT_UP not in reported:  # from now on it is known, also when it cannot be reached yet
             self._note({})
@@ -229,23 +296,29 @@ class Desktop:
         if changes.newest_end > desk.ended_until:
             desk.take_ended(self._streams.ended(), self._now())
         for member, fields in changes.incidents.items():
-            incident = from_fields(member, fields)
+            incident = from_fields(member, fields, self._settings.desk.matches)
             if incident is not None:
                 desk.take(incident, self._now())
         self._since = max(0, changes.now - _SLACK)
 
     def _announce(self, desk: Desk, entry: Entry) -> bool:
-        """Write what who takes over has to know if this relay is killed before it notes what it has shown."""
+        """Write what who takes over has to know if this relay is killed before it notes what it has shown.
+
+        Returns:
+            Whether it may be shown now.
+        """
         announced = desk.announced(entry)
-        if not announced or self._streams.note(self._settings.name, self._lease.text, announced):
+        if not announced:
             return True
-        self._let_go()
-        return False
+        if not self._ledger.note(announced, ()):
+            self._let_go()
+        return self._ledger.is_held()  # to write takes its time
 
     def _show(self, desk: Desk, entry: Entry) -> bool:
         """Show an entry, and note that; return whether the desktop can be reached."""
         app, outgoing = desk.outgoing(entry)
-        (result,) = self._transport(app).send([outgoing], self._lease.deadline())
+        (result,) = self._transport(app).send([outgoing], self._ledger.deadline())
+        self.shows[result.status] += 1
         if result.status in (SendStatus.RETRY, SendStatus.REFUSED):
             entry.requeue(0)
             self._failed(result)
@@ -253,9 +326,16 @@ class Desktop:
         if self._failures:
             self._report(f"{self._settings.name} shows alerts again")
         self._failures = 0
-        # What the desktop does not want, such as a type that was switched off, is settled as well.
+        self._settled(result)
         self._note(desk.shown(entry, self._now()))
         return True
+
+    def _settled(self, result: SendResult) -> None:
+        """Report that the desktop refuses alerts, once until it shows one; a type that was switched off is no news."""
+        is_refused = result.status is SendStatus.DROPPED and result.reason != DISABLED
+        if is_refused and not self._refuses:
+            self._report(f"{self._settings.name} does not take an alert: {result.hint or result.reason}")
+        self._refuses = is_refused
 
     def _failed(self, result: SendResult) -> None:
         self._failures += 1
@@ -267,14 +347,13 @@ class Desktop:
         caught_up, forgotten = self._desk.caught_up()
         if not shown and not caught_up:
             return
-        if not self._streams.note(self._settings.name, self._lease.text, {**shown, **caught_up}, forgotten):
+        if not self._ledger.note({**shown, **caught_up}, forgotten):
             self._let_go()
 
-    def _transport(self, app: str) -> GNTPTransport:
+    def _transport(self, app: str) -> Transport:
         transport = self._transports.pop(app, None)
         if transport is None:
-            levels = LevelMap(icons.default_styles())
-            transport = GNTPTransport(self._settings.make_client(), app, None, levels.events())
+            transport = self._settings.make_transport(app)
             if len(self._transports) >= _MAX_APPS:
                 self._transports.popitem(last=False)[1].close()
         self._transports[app] = transport
@@ -283,6 +362,17 @@ class Desktop:
 
 _NEVER: Final = 2**62
 """Milliseconds: nothing has changed since then."""
+
+
+@dataclass(frozen=True)
+class ToServer:
+    """Makes what takes an application's alerts to a GNTP server. Two of one server are equal: nothing is made anew."""
+
+    destination: Destination
+
+    def __call__(self, app: str) -> GNTPTransport:
+        """Make one, with the levels' own pictures."""
+        return GNTPTransport(self.destination.client(), app, None, LevelMap(icons.default_styles()).events())
 
 
 def relay_name() -> str:

@@ -1,7 +1,7 @@
 """What the broker says of an incident, and what a desktop is shown of it. Pure: the clock is an argument.
 
-The broker counts by logger and machine; what a desktop is shown is a sum. A desktop's notifications are decided about
-by the same classes as a handler's: :class:`..delivery.flood.Flood` and its outbox, with the broker's clock.
+The broker counts by logger, machine and level; what a desktop is shown is a sum. A desktop's notifications are decided
+about by the same classes as a handler's: :class:`..delivery.flood.Flood` and its outbox, with the broker's clock.
 
 All times are in seconds of the broker's clock unless something else is said.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
@@ -22,6 +22,9 @@ from gntp_logging.delivery.dropped import DroppedAlerts
 from gntp_logging.delivery.flood import Decision, Flood, RepeatGroup
 from gntp_logging.delivery.outbox import DigestEntry, Entry, Outbox, SingleEntry
 from gntp_logging.delivery.transport import OutgoingAlert
+
+from .match import Match
+from .scripts import REST
 
 CAUGHT_UP: Final = "caught-up"
 """Among a desktop's members: until when it knows of the incidents that have ended, in ms."""
@@ -45,6 +48,7 @@ class Incident:
         first: When the first came.
         last: When the newest came.
         alert: The newest.
+        route: Index of the first match that counts some of it.
     """
 
     member: str
@@ -54,6 +58,7 @@ class Incident:
     first: float
     last: float
     alert: Alert
+    route: int = 0
 
     @property
     def id_(self) -> str:
@@ -70,29 +75,79 @@ class Incident:
         return Tally(self.alert, self.count - known, self.first, self.last)
 
 
-def from_fields(member: str, fields: Mapping[str, str]) -> Incident | None:
-    """Read an incident.
+def from_fields(member: str, fields: Mapping[str, str], matches: Sequence[Match] = (Match(),)) -> Incident | None:
+    """Read an incident, or the part of it that is to be shown somewhere: a sum over logger, machine and level.
 
     Args:
         fields: As :mod:`.scripts` has them.
+        matches: What one of them matches counts, and counts once if several do.
 
     Returns:
-        The incident; None when something is missing: a relay of a later release has written it, perhaps.
+        The incident, with the newest alert of what counts; None where nothing does, or something is missing: a relay
+        of a later release has written it, perhaps.
     """
+    app = member.partition(":")[2]
     try:
-        counts = {name[1:]: int(value) for name, value in fields.items() if name[:1] == "n"}
-        newest = max((_order(id_), name[1:]) for name, id_ in fields.items() if name[:1] == "i")[1]
+        slots = {_slot(name[1:]): (_order(id_), f"a{name[1:]}") for name, id_ in fields.items() if name[:1] == "i"}
+        count, machines, counting, route = 0, set[str](), set[_Slot](), len(matches)
+        for name, value in fields.items():
+            if name[:1] != "n":
+                continue
+            logger, machine, *rest = json.loads(name[1:])
+            slot = _Slot(logger, rest[0] if rest else None)
+            level = slot.level if slot.level is not None else from_json(fields[slots[slot][1]]).level
+            found = (index for index, match in enumerate(matches) if match.holds(app, logger, level, machine))
+            first = next(found, None)
+            if first is not None:
+                route = min(route, first)
+                count += int(value)
+                machines.add(machine)
+                counting.add(slot)
+        if not counting:
+            return None
         return Incident(
             member,
             fields["opening"],
-            sum(counts.values()),
-            len({json.loads(place)[1] for place in counts}),
+            count,
+            len(machines - {REST}) or 1,
             int(fields["first"]) / 1000,
             int(fields["last"]) / 1000,
-            from_json(fields[f"a{newest}"])._replace(fingerprint=member),
+            _of(machines, from_json(fields[max(slots[slot] for slot in counting)[1]]))._replace(fingerprint=member),
+            route,
         )
     except (LookupError, TypeError, ValueError):
         return None
+
+
+class _Slot(NamedTuple):
+    """Of which records the newest alert is kept.
+
+    Attributes:
+        logger: Their logger.
+        level: Their level number; None where a relay of an earlier release has counted them by logger alone.
+    """
+
+    logger: str
+    level: int | None
+
+
+def _slot(name: str) -> _Slot:
+    try:
+        logger, level = json.loads(name)
+        return _Slot(str(logger), int(level))
+    except (TypeError, ValueError):
+        return _Slot(name, None)
+
+
+def _of(machines: Collection[str], alert: Alert) -> Alert:
+    """Let an alert name the one machine that counts: it may have come from another, which does not."""
+    if len(machines) > 1:
+        return alert
+    (machine,) = machines
+    named = ((MACHINE, machine),) if machine != REST else ()
+    if not any(name == MACHINE and value != machine for name, value in alert.context):
+        return alert
+    return alert._replace(context=(*named, *(pair for pair in alert.context if pair[0] != MACHINE)))
 
 
 def _order(id_: str) -> tuple[int, int]:
@@ -101,20 +156,38 @@ def _order(id_: str) -> tuple[int, int]:
 
 
 @dataclass(frozen=True)
+class Route:
+    """Which incidents a desktop is shown, and how many of them.
+
+    Attributes:
+        match: Which.
+        repeat_window: Seconds of an incident's first window.
+        burst: Incidents that may be shown at once.
+        rate: Incidents a minute that may be shown after a burst; 0 for no cap.
+    """
+
+    match: Match
+    repeat_window: float
+    burst: int
+    rate: float
+
+
+@dataclass(frozen=True)
 class DeskSettings:
     """How a desktop's notifications are decided about.
 
     Attributes:
-        repeat_window: Seconds of an incident's first window.
-        burst: Incidents that may be shown at once.
-        rate: Incidents a minute that may be shown after a burst; 0 for no cap.
+        routes: What it is shown: all that one of them matches. Of several that match an incident the first says how.
         quiet: Seconds without records after which an incident ends.
     """
 
-    repeat_window: float
-    burst: int
-    rate: float
+    routes: tuple[Route, ...]
     quiet: float
+
+    @property
+    def matches(self) -> tuple[Match, ...]:
+        """What the routes match."""
+        return tuple(route.match for route in self.routes)
 
 
 @dataclass
@@ -123,12 +196,16 @@ class _Known:
 
     Attributes:
         incident: As it was found last.
+        route: Index of the route by which it is shown; it stays, whatever else of the incident comes.
+        outbox: That of the route.
         decided: How many of its records were decided about.
         shown: How many the desktop shows.
         digested: How many a digest has reported.
     """
 
     incident: Incident
+    route: int
+    outbox: Outbox
     decided: int = 0
     shown: int = 0
     digested: int = 0
@@ -141,11 +218,13 @@ class _Announced(NamedTuple):
         id_: Its Coalescing-ID.
         app: The application that shows it.
         openings: Of the open incidents in it, by member. Of those that have ended it has all that are new.
+        route: Index of the route that it is of.
     """
 
     id_: str
     app: str
     openings: dict[str, str]
+    route: int = 0
 
 
 class Desk:
@@ -155,14 +234,18 @@ class Desk:
         ended_until: Until when it knows of the incidents that have ended, in ms.
     """
 
-    def __init__(self, settings: DeskSettings, reported: Mapping[str, str], now: float) -> None:
+    def __init__(
+        self, settings: DeskSettings, reported: Mapping[str, str], now: float, *, has_one_writer: bool = False
+    ) -> None:
         """Go on where the holder of the lease before has ended.
 
         Args:
             reported: What the desktop shows, by member, as :meth:`shown` has returned it; empty for a new desktop,
                 which is shown nothing of what has ended before.
+            has_one_writer: Whether nobody else can have shown more than that.
         """
         self._settings = settings
+        self._has_one_writer = has_one_writer
         members = reported.keys() - {CAUGHT_UP, ANNOUNCED}
         self._reported = {member: _read(reported[member]) for member in members}
         self._announced = _announced(reported.get(ANNOUNCED, ""))
@@ -170,8 +253,12 @@ class Desk:
         self._known: dict[str, _Known] = {}
         self.ended_until: int = self._caught_up if CAUGHT_UP in reported else int(now * 1000)
         self._sequence = itertools.count(1)
-        flood = Flood(settings.repeat_window, settings.burst, settings.rate)
-        self._outbox = Outbox(flood, DroppedAlerts(None, 1, _as_it_is), lambda: next(self._sequence))
+        self._outboxes = [self._make_outbox(route) for route in settings.routes]
+        self._next_route = 0  # of the entry that was returned last
+
+    def _make_outbox(self, route: Route) -> Outbox:
+        flood = Flood(route.repeat_window, route.burst, route.rate)
+        return Outbox(flood, DroppedAlerts(None, 1, _as_it_is), lambda: next(self._sequence))
 
     # -- What the broker says ------------------------------------------------------------------
 
@@ -187,25 +274,37 @@ class Desk:
             self._decide(known, now)
 
     def _begin(self, incident: Incident, now: float) -> _Known:
-        """Know an incident from now on; if the desktop shows it, it is shown once more, with the count of today."""
+        """Know an incident from now on; if the desktop shows it, it is shown once more, with the count of today.
+
+        Unless the count is the same, and nobody else can have shown another.
+        """
         member = incident.member
-        known = self._known[member] = _Known(incident)
+        known = _Known(incident, incident.route, self._outboxes[incident.route])
+        self._known[member] = known
         before = self._reported.get(member, {})
         if before.get("opening") == incident.opening:
             known.shown, known.digested = int(before.get("shown", 0)), int(before.get("digested", 0))
             known.decided = known.digested
             if known.shown:
                 known.decided = incident.count
-                window = float(before.get("window", self._settings.repeat_window))
-                self._add(known, self._outbox.flood.reopen(member, incident.tally(), window, now), now)
+                window = float(before.get("window", self._window(known)))
+                flood = known.outbox.flood
+                group = flood.reopen(member, incident.tally(), window, now)
+                if known.shown < incident.count or not self._has_one_writer:
+                    self._add(known, group, now)
+                elif group is not None:
+                    flood.mark_reported(group, incident.count, now)
         return known
 
+    def _window(self, known: _Known) -> float:
+        return self._settings.routes[known.route].repeat_window
+
     def _decide(self, known: _Known, now: float) -> None:
-        incident, outbox = known.incident, self._outbox
+        incident, outbox = known.incident, known.outbox
         fresh = incident.tally(known.decided)
         known.decided = incident.count
         if self._is_announced(incident):
-            self._resume_announced()
+            self._resume_announced(known.route)
             outbox.digest.current.take_in(incident.member, fresh, next(self._sequence))
             outbox.digest.hurry(now)
             return
@@ -216,7 +315,7 @@ class Desk:
             outbox.digest.wait_for_more(now)
             outbox.digest.current.take_in(incident.member, fresh, next(self._sequence))
             return
-        self._withdraw(incident.member)
+        self._withdraw(known)
         if group is not None:
             group.count, group.first, group.last = incident.count, incident.first, incident.last
         self._add(known, group, now)
@@ -225,17 +324,17 @@ class Desk:
         announced = self._announced
         return announced is not None and announced.openings.get(incident.member) == incident.opening
 
-    def _resume_announced(self) -> None:
-        """Let the digest that fills up be the one that was announced: the desktop may show that already."""
-        digest = self._outbox.digest.current
-        if self._announced is not None and not digest.id_:
+    def _resume_announced(self, route: int) -> None:
+        """Let a route's digest that fills up be the one that was announced: the desktop may show that already."""
+        digest = self._outboxes[route].digest.current
+        if self._announced is not None and self._announced.route == route and not digest.id_:
             digest.id_ = self._announced.id_
 
     def _add(self, known: _Known, group: RepeatGroup | None, now: float) -> None:
         incident = known.incident
         ids = (incident.id_, incident.id_)
-        entry = SingleEntry(self._outbox, next(self._sequence), now, incident.alert, incident.member, group, ids)
-        self._outbox.lanes[incident.alert.priority + 2].append(entry)
+        entry = SingleEntry(known.outbox, next(self._sequence), now, incident.alert, incident.member, group, ids)
+        known.outbox.lanes[incident.alert.priority + 2].append(entry)
 
     def take_ended(self, listed: Iterable[str], now: float) -> None:
         """Let a digest report what the desktop does not know of incidents that have ended.
@@ -244,11 +343,12 @@ class Desk:
             listed: The incidents that have ended, in JSON, the newest first.
         """
         newest = self.ended_until
-        for ended, incident in _ended(listed):
+        for ended, incident in _ended(listed, self._settings.matches):
             if ended <= self.ended_until:
                 break
             newest = max(newest, ended)
-            self._take_one_ended(incident, now)
+            if incident is not None:
+                self._take_one_ended(incident, now)
         self.ended_until = newest
 
     def _take_one_ended(self, incident: Incident, now: float) -> None:
@@ -256,7 +356,7 @@ class Desk:
         if known is not None and known.incident.opening == incident.opening:
             shown = known.shown + known.digested
             self._forget(incident.member)
-            self._withdraw(incident.member)
+            self._withdraw(known)
         else:
             before = self._reported.get(incident.member, {})
             is_same = before.get("opening") == incident.opening
@@ -265,25 +365,26 @@ class Desk:
             # Under a name of its own: the next incident of its kind may be in the same digest.
             name = _Ended(incident.member, incident.opening)
             tally = replace(incident, alert=incident.alert._replace(fingerprint=name)).tally(shown)
-            self._resume_announced()
-            self._outbox.digest.current.take_in(name, tally, next(self._sequence))
-            self._outbox.digest.hurry(now)
+            digest = self._outboxes[incident.route].digest
+            self._resume_announced(incident.route)
+            digest.current.take_in(name, tally, next(self._sequence))
+            digest.hurry(now)
 
-    def _withdraw(self, member: str) -> None:
+    def _withdraw(self, known: _Known) -> None:
         """Take an incident out of the digest that fills up: something else reports it."""
-        digest = self._outbox.digest.current
-        tally = digest.tallies.pop(member, None)
+        digest = known.outbox.digest.current
+        tally = digest.tallies.pop(known.incident.member, None)
         if tally is not None:
             digest.count -= tally.count
             if not digest.count:
                 digest.since = None
 
     def _forget(self, member: str) -> None:
-        del self._known[member]
-        for group in self._outbox.flood.groups():
+        outbox = self._known.pop(member).outbox
+        for group in outbox.flood.groups():
             if group.fingerprint == member:
-                self._outbox.flood.forget(group)
-        for lane in self._outbox.lanes:
+                outbox.flood.forget(group)
+        for lane in outbox.lanes:
             for entry in [entry for entry in lane if entry.fingerprint == member]:
                 lane.remove(entry)
 
@@ -291,17 +392,20 @@ class Desk:
 
     def next_entry(self, now: float) -> Entry | None:
         """Return what is to be shown now; the caller shows it and says so, or calls its ``requeue``."""
-        self._hurry(now)
-        entry = self._outbox.next_entry(0, now)
-        if entry is not None:
-            entry.taken(now)
-        return entry
+        for route, outbox in enumerate(self._outboxes):
+            self._hurry(outbox.flood, now)
+            entry = outbox.next_entry(0, now)
+            if entry is not None:
+                entry.taken(now)
+                self._next_route = route
+                return entry
+        return None
 
-    def _hurry(self, now: float) -> None:
+    def _hurry(self, flood: Flood, now: float) -> None:
         """See to it that the desktop has the exact count before the incident ends."""
-        for group in self._outbox.flood.groups():
+        for group in flood.groups():
             if group.displayed_count and group.unreported and now >= group.last + self._settings.quiet / 2:
-                self._outbox.flood.hurry(group)
+                flood.hurry(group)
 
     def announced(self, entry: Entry) -> dict[str, str]:
         """Return what is to be written before an entry is shown: of a digest, whose id says nothing of what is in it.
@@ -312,8 +416,8 @@ class Desk:
             return {}
         members = [known for known in map(_name, self._tallies(entry)) if isinstance(known, str)]
         openings = {member: self._known[member].incident.opening for member in members if member in self._known}
-        self._announced = _Announced(entry.id_, self._app(entry), openings)
-        return {ANNOUNCED: json.dumps(self._announced._asdict())}
+        announced = _Announced(entry.id_, self._app(entry), openings, self._next_route)
+        return {ANNOUNCED: json.dumps(announced._asdict())}
 
     def _app(self, entry: DigestEntry) -> str:
         """Return the application that shows a digest: it stays the same when the digest is shown again."""
@@ -372,15 +476,16 @@ class Desk:
             changed[known.incident.member] = self._written(known)
         self._reported.update({member: _read(text) for member, text in changed.items()})
         if isinstance(entry, DigestEntry):
-            self._announced = None
+            if self._announced is not None and self._announced.id_ == entry.id_:
+                self._announced = None
             changed[ANNOUNCED] = ""
         return changed
 
     def _written(self, known: _Known) -> str:
-        groups = {group.fingerprint: group for group in self._outbox.flood.groups()}
+        groups = {group.fingerprint: group for group in known.outbox.flood.groups()}
         group = groups.get(known.incident.member)
         said = {"opening": known.incident.opening, "shown": known.shown, "digested": known.digested}
-        return json.dumps({**said, "window": group.window if group else self._settings.repeat_window})
+        return json.dumps({**said, "window": group.window if group else self._window(known)})
 
     def caught_up(self) -> tuple[dict[str, str], list[str]]:
         """Return what is to be written when the desktop knows of what has ended, and members to forget.
@@ -388,7 +493,8 @@ class Desk:
         Nothing while a digest waits that reports some of them.
         """
         forgotten = [member for member in self._reported if member not in self._known]
-        if self._outbox.digest.current.count or (self.ended_until == self._caught_up and not forgotten):
+        is_waiting = any(outbox.digest.current.count for outbox in self._outboxes)
+        if is_waiting or (self.ended_until == self._caught_up and not forgotten):
             return {}, []
         self._caught_up = self.ended_until
         for member in forgotten:
@@ -412,13 +518,11 @@ def _member(tally: Tally) -> str:
     return name.member if isinstance(name, _Ended) else str(name)
 
 
-def _ended(listed: Iterable[str]) -> Iterator[tuple[int, Incident]]:
+def _ended(listed: Iterable[str], matches: Sequence[Match]) -> Iterator[tuple[int, Incident | None]]:
     for text in listed:
         ended, _, rest = text.partition(" ")
         found = json.loads(rest)
-        incident = from_fields(found["member"], found["fields"])
-        if incident is not None:
-            yield int(ended), incident
+        yield int(ended), from_fields(found["member"], found["fields"], matches)
 
 
 def _read(text: str) -> dict[str, Any]:
@@ -431,8 +535,10 @@ def _read(text: str) -> dict[str, Any]:
 
 def _announced(text: str) -> _Announced | None:
     found = _read(text)
-    openings = found.get("openings")
-    return _Announced(str(found.get("id_")), str(found.get("app")), openings) if isinstance(openings, dict) else None
+    openings, route = found.get("openings"), found.get("route", 0)
+    if not isinstance(openings, dict) or type(route) is not int:
+        return None
+    return _Announced(str(found.get("id_")), str(found.get("app")), openings, route)
 
 
 def _number(text: str) -> int:

@@ -13,10 +13,11 @@ from typing import Any, Final, NamedTuple
 
 from redis.backoff import NoBackoff
 from redis.connection import ConnectionPool
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import AskError, ClusterCrossSlotError, ClusterDownError, NoScriptError, RedisError, ResponseError
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
+from gntp_logging.gntp.constants import random_hex_string
 from gntp_logging.gntp.network import host_and_port
 
 from . import scripts
@@ -27,6 +28,8 @@ MAX_ENTRIES: Final = 100_000
 
 _FIRST_VERSION: Final = 7
 """Of Redis: before, entries that were deleted stay pending for ever."""
+
+_OF_A_CLUSTER: Final = (AskError, ClusterDownError, ClusterCrossSlotError)  # AskError is MOVED as well
 
 _IDLE: Final = 2000
 """Milliseconds after which a relay takes over what another has read: it counts once whoever counts it."""
@@ -65,8 +68,8 @@ class Counted(NamedTuple):
         id_: The entry's ID.
         member: The incident.
         records: How many records.
-        place: Logger and machine, as a list in JSON.
-        logger: The logger.
+        place: By what it is counted, as :mod:`.scripts` has it.
+        slot: Under what name the alert is kept.
         alert: The newest alert, in JSON.
     """
 
@@ -74,7 +77,7 @@ class Counted(NamedTuple):
     member: str
     records: int
     place: str
-    logger: str
+    slot: str
     alert: str
 
 
@@ -84,12 +87,42 @@ class Changes(NamedTuple):
     Attributes:
         now: The broker's clock, in ms.
         newest_end: When an incident has ended last, in ms; 0 where none has.
+        quiet: Seconds without records after which relays end an incident; 0 where none has said so.
         incidents: Fields of the incidents, by their members.
     """
 
     now: int
     newest_end: int
+    quiet: float
     incidents: dict[str, dict[str, str]]
+
+
+class BrokerStatus(NamedTuple):
+    """How the broker is doing.
+
+    Attributes:
+        published: Entries that hosts have added since the stream was made.
+        length: Entries that wait to be counted.
+        pending: Those among them that a relay has read.
+        lag: Seconds that the oldest of them waits.
+        incidents: How many are open.
+        kept_aside: How many entries are kept that could not be counted.
+        counted: Records.
+        repeated: Entries that two relays had read, and one had counted.
+        set_aside: Entries that could not be counted.
+        holders: By desktop, which relay shows there; empty where none does.
+    """
+
+    published: int
+    length: int
+    pending: int
+    lag: float
+    incidents: int
+    kept_aside: int
+    counted: int
+    repeated: int
+    set_aside: int
+    holders: dict[str, str]
 
 
 class RedisStreams:
@@ -146,6 +179,8 @@ class RedisStreams:
             BrokerError: If there is no answer, or it is an error; the connection is closed where there is none.
         """
         try:
+            if self._is_stale():
+                self._connection.disconnect()
             self._set_timeout(min(self.timeout, deadline - time.monotonic()) + patience)
             if not self._connection.is_connected:
                 self._connection.connect()
@@ -155,15 +190,26 @@ class RedisStreams:
         except NoScriptError:
             raise
         except ResponseError as error:
-            if str(error).startswith("NOGROUP"):
+            if str(error).startswith(("NOGROUP", "UNBLOCKED")):  # who waits for entries hears the latter
                 raise StreamIsGoneError(str(error)) from error
+            # A replica, say: by now the address may lead to a Redis that does what is asked.
+            self._connection.disconnect()
+            if isinstance(error, _OF_A_CLUSTER):
+                raise BrokerError("this is a node of a Redis Cluster, which is not supported") from error
             raise BrokerError(str(error)) from error
         except (RedisError, OSError) as error:
             self._connection.disconnect()  # an answer that is still on its way is nobody's
-            raise BrokerError(str(error) or type(error).__name__) from error
+            raise BrokerError(_reason(error)) from error
         except BaseException:
             self._connection.disconnect()
             raise
+
+    def _is_stale(self) -> bool:
+        """Tell whether Redis has closed the connection since the last call: when it ends, or after its ``timeout``."""
+        try:
+            return bool(self._connection.is_connected and self._connection.can_read(0))
+        except (RedisError, OSError):
+            return True
 
     def _set_timeout(self, seconds: float) -> None:
         if seconds <= 0:
@@ -213,13 +259,7 @@ class RedisStreams:
 
     def make_group(self) -> bool:
         """Make the group of relays, which reads the stream from its beginning; return whether it was not there."""
-        try:
-            self._call("XGROUP", "CREATE", scripts.STREAM, GROUP, "0", "MKSTREAM")
-        except BrokerError as error:
-            if str(error).startswith("BUSYGROUP"):
-                return False
-            raise
-        return True
+        return bool(self._run(scripts.MAKE_GROUP, (scripts.STREAM,), GROUP))
 
     def read(self, consumer: str, wait: float) -> list[Entry]:
         """Return entries that no relay has read, once there are some.
@@ -263,17 +303,24 @@ class RedisStreams:
         """
         values = [value for entry in entries for value in entry]
         keys = (scripts.STREAM, scripts.OPEN, scripts.COUNTERS)
-        return int(self._run(scripts.COUNT, keys, GROUP, scripts.INCIDENT, int(kept), *values))
+        bounds = (scripts.MAX_PLACES, scripts.MAX_SLOTS)
+        return int(self._run(scripts.COUNT, keys, GROUP, scripts.INCIDENT, int(kept), *bounds, *values))
 
     def set_aside(self, id_: str, kept: bytes) -> None:
         """Acknowledge and delete an entry that cannot be counted, and keep some of it."""
         keys = (scripts.STREAM, scripts.ASIDE, scripts.COUNTERS)
         self._run(scripts.SET_ASIDE, keys, GROUP, id_, kept, scripts.MAX_LISTED)
 
-    def end_incidents(self, quiet: float) -> int:
-        """End the incidents of which no record has come for some seconds; return how many."""
-        keys = (scripts.OPEN, scripts.ENDED)
-        return int(self._run(scripts.END, keys, scripts.INCIDENT, int(quiet * 1000), scripts.MAX_LISTED, scripts.DAY))
+    def end_incidents(self, quiet: float | None) -> int:
+        """End the incidents of which no record has come for some seconds; return how many.
+
+        Args:
+            quiet: How many seconds; None for as many as relays have said last.
+        """
+        keys = (scripts.OPEN, scripts.ENDED, scripts.QUIET)
+        ms = "" if quiet is None else int(quiet * 1000)
+        bounds = (scripts.MAX_LISTED, scripts.DAY, scripts.MAX_ENDED_PLACES)
+        return int(self._run(scripts.END, keys, scripts.INCIDENT, ms, *bounds))
 
     def forget_consumers(self) -> None:
         """Forget the relays that are gone since a day, and have left nothing."""
@@ -306,9 +353,11 @@ class RedisStreams:
         Args:
             since: When, in ms of the broker's clock.
         """
-        now, newest_end, *found = self._run(scripts.CHANGED, (scripts.OPEN, scripts.ENDED), scripts.INCIDENT, since)
+        keys = (scripts.OPEN, scripts.ENDED, scripts.QUIET)
+        now, newest_end, quiet, *found = self._run(scripts.CHANGED, keys, scripts.INCIDENT, since)
         incidents = {_text(member): _fields(fields) for member, fields in zip(found[::2], found[1::2], strict=True)}
-        return Changes(int(now), int(newest_end), {member: fields for member, fields in incidents.items() if fields})
+        incidents = {member: fields for member, fields in incidents.items() if fields}
+        return Changes(int(now), int(newest_end), int(quiet) / 1000, incidents)
 
     def ended(self) -> list[str]:
         """Return the incidents that have ended, in JSON, the newest first."""
@@ -331,6 +380,77 @@ class RedisStreams:
         keys = (f"{scripts.LEASE}{desktop}", f"{scripts.REPORTED}{desktop}")
         values = [text for item in shown.items() for text in item]
         return bool(self._run(scripts.NOTE, keys, lease, 2 * scripts.DAY, len(shown), *values, *forgotten))
+
+    # -- Who watches ---------------------------------------------------------------------------
+
+    def version(self) -> str:
+        """Connect, and return Redis's version; empty where it says none."""
+        self._call("TIME")
+        return _text((self._connection.handshake_metadata or {}).get(b"version", b""))
+
+    def status(self, desktops: Sequence[str]) -> BrokerStatus:
+        """Return how the broker is doing, and who shows on some desktops. Nothing is changed."""
+        leases = [f"{scripts.LEASE}{desktop}" for desktop in desktops]
+        keys = (scripts.STREAM, scripts.OPEN, scripts.ASIDE, scripts.COUNTERS, *leases)
+        added, length, pending, age, incidents, kept_aside, found, held = self._run(scripts.STATUS, keys, GROUP)
+        counted, repeated, set_aside = (int(_fields(found).get(name, 0)) for name in ("counted", "repeated", "aside"))
+        holders = (_text(lease).rpartition(":")[0] for lease in held)
+        return BrokerStatus(
+            int(added),
+            int(length),
+            int(pending),
+            int(age) / 1000,
+            int(incidents),
+            int(kept_aside),
+            counted,
+            repeated,
+            set_aside,
+            dict(zip(desktops, holders, strict=True)),
+        )
+
+    def aside(self) -> list[bytes]:
+        """Return what is kept of the entries that could not be counted, the newest first."""
+        return list(self._call("LRANGE", scripts.ASIDE, 0, -1))
+
+    def try_out(self) -> None:
+        """Do what a relay does, with keys of its own that are gone afterwards.
+
+        Raises:
+            BrokerError: If Redis does not do it, because it is full, say, or this user may not.
+        """
+        names = ("stream", "open", "ended", "quiet", "aside", "counters", "lease", "fence", "reported", "incident:m")
+        keys = [f"{scripts.TRIAL}{random_hex_string(4)}:{name}" for name in names]
+        stream, open_, ended, quiet, aside, counters, lease, fence, reported, incident = keys
+        prefix = incident.removesuffix("m")
+        try:
+            self._call("XGROUP", "CREATE", stream, GROUP, "0", "MKSTREAM")
+            try:
+                entry = _text(self._call("XADD", stream, "*", "d", "", "s", ""))
+            except BrokerError as error:
+                if "xadd" not in str(error):  # which hosts alone need
+                    raise
+                entry = "0-1"
+            self._call("XREADGROUP", "GROUP", GROUP, "trial", "COUNT", 1, "STREAMS", stream, ">")
+            self._call("XAUTOCLAIM", stream, GROUP, "trial", 0, "0", "COUNT", 1)
+            counted = Counted(entry, "m", 1, '["", "", 0]', '["", 0]', "")
+            bounds = (scripts.MAX_PLACES, scripts.MAX_SLOTS)
+            self._run(scripts.COUNT, (stream, open_, counters), GROUP, prefix, 60, *bounds, *counted)
+            self._run(scripts.SET_ASIDE, (stream, aside, counters), GROUP, "0-1", "", 1)
+            self._run(scripts.HOLD, (lease, fence), "trial", "", 60_000)
+            self._run(scripts.CHANGED, (open_, ended, quiet), prefix, 0)
+            self._run(scripts.NOTE, (lease, reported), "trial:1", 60, 1, "m", "", "n")
+            self._run(scripts.RELEASE, (lease,), "trial:1")
+            self._run(scripts.END, (open_, ended, quiet), prefix, -1, 1, 60, 1)
+            self._run(scripts.FORGET_CONSUMERS, (stream,), GROUP, scripts.DAY * 1000)
+        finally:
+            self._call("DEL", *keys)
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    if text.startswith("HELLO must be called"):  # and more, for who writes a client
+        return "Redis wants a password, and perhaps a user: redis://USER:PASSWORD@HOST"
+    return text or type(error).__name__
 
 
 def _entries(found: Any) -> list[Entry]:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from gntp_logging.alerts.alert_json import to_json
+from gntp_logging.delivery.transport import SendStatus
 
-from .desktop import Desktop, DesktopSettings, relay_name
+from .desktop import Desktop, DesktopSettings, Lease, relay_name
 from .redis_streams import BrokerError, Counted, Entry, RedisStreams, StreamIsGoneError
 from .wire import WireError, decode
 
@@ -34,6 +36,9 @@ _LAST_RETRY: Final = 2.0
 _MARGIN: Final = 3600.0
 """Seconds that an incident is kept beyond its end, when no relay runs that ends it."""
 
+_LONGEST: Final = 86_400.0
+"""Seconds that an incident is kept by who does not know when it ends."""
+
 _MAX_KEPT: Final = 1024
 """Bytes that are kept of an entry that was set aside."""
 
@@ -46,15 +51,29 @@ class RelaySettings:
         broker: Where it reads.
         timeout: Seconds that one exchange with the broker may take.
         keys: The keys of the fleet; an entry that none of them has signed is set aside. None asks for no signature.
-        quiet: Seconds without records after which an incident ends.
+        quiet: Seconds without records after which an incident ends; None leaves that to other relays.
         desktops: Where it shows.
     """
 
     broker: str
     timeout: float
     keys: Sequence[bytes]
-    quiet: float
+    quiet: float | None
     desktops: Sequence[DesktopSettings]
+
+
+class DesktopState(NamedTuple):
+    """A desktop, as one relay sees it.
+
+    Attributes:
+        name: Its name in relay.toml.
+        is_shown_here: Whether this relay has the lease.
+        shows: What became of what this relay has shown there: how often each.
+    """
+
+    name: str
+    is_shown_here: bool
+    shows: dict[SendStatus, int]
 
 
 @dataclass
@@ -66,54 +85,142 @@ class _Task:
     due: float = 0.0
 
 
+@dataclass(frozen=True)
+class _Running:
+    """A desktop on which this relay shows, when it has the lease.
+
+    Attributes:
+        settings: What it was begun with; None for one of the relay's own, which stays.
+        desktop: What shows.
+        stop: Ends it.
+        thread: Where it runs.
+    """
+
+    settings: DesktopSettings | None
+    desktop: Desktop
+    stop: threading.Event
+    thread: threading.Thread
+
+    @classmethod
+    def begin(cls, settings: DesktopSettings | None, desktop: Desktop) -> _Running:
+        stop = threading.Event()
+        thread = threading.Thread(target=desktop.run, args=(stop,), daemon=True)
+        thread.start()
+        return cls(settings, desktop, stop, thread)
+
+    def end(self) -> None:
+        self.stop.set()
+        self.desktop.wake_up()
+
+
 class Relay:
     """Counts, on the thread that runs it, and shows, on a thread for each desktop."""
 
-    def __init__(self, settings: RelaySettings, report: Callable[[str], None]) -> None:
+    def __init__(
+        self, settings: RelaySettings, report: Callable[[str], None], name: str = "", own: Sequence[Desktop] = ()
+    ) -> None:
         """Prepare. Nothing is sent.
 
         Args:
             report: Takes a line for people.
+            name: What the broker knows it by; no two relays have one. Empty for a new one.
+            own: Desktops that nobody else shows on, beside those of the settings.
 
         Raises:
             ValueError: If the broker's address is none.
         """
         self._settings = settings
         self._report = report
-        self._name = relay_name()
+        self._name = name or relay_name()
         self._streams = RedisStreams(settings.broker, settings.timeout)
-        self._desktops = [
-            Desktop(desktop, RedisStreams(settings.broker, settings.timeout), self._name, report)
-            for desktop in settings.desktops
-        ]
+        self._own = own
+        self._running: list[_Running] = []
+        self._ending: list[_Running] = []
+        self._wanted: tuple[RelaySettings, RedisStreams] | None = None
+        self._shows: dict[str, Counter[SendStatus]] = {}
         self._cursor = "0"
         self._tasks = [
             _Task(self._claim, _CLAIM_EVERY),
             _Task(self._end, _END_EVERY),
-            _Task(self._streams.forget_consumers, _FORGET_EVERY),
+            _Task(self._forget_consumers, _FORGET_EVERY),
         ]
         self._has_read = False
         self._is_away = False
 
+    def change(self, settings: RelaySettings) -> None:
+        """Do something else from the next step on. Any thread may call this.
+
+        A desktop that is the same as before goes on; one that is gone, or is another by now, is let go.
+
+        Raises:
+            ValueError: If the broker's address is none.
+        """
+        self._wanted = settings, RedisStreams(settings.broker, settings.timeout)
+
+    @property
+    def settings(self) -> RelaySettings:
+        """What it does now."""
+        return self._settings
+
+    def desktops(self) -> list[DesktopState]:
+        """Return what there is to say of each desktop. Any thread may call this."""
+        return [
+            DesktopState(running.settings.name, running.desktop.is_shown_here, dict(running.desktop.shows))
+            for running in list(self._running)
+            if running.settings is not None
+        ]
+
+    def _obey(self) -> None:
+        """Begin what :meth:`change` has asked for."""
+        wanted, self._wanted = self._wanted, None
+        if wanted is None:
+            return
+        before = self._settings
+        self._settings, streams = wanted
+        is_elsewhere = (before.broker, before.timeout) != (self._settings.broker, self._settings.timeout)
+        if is_elsewhere:
+            self._streams.close()
+            self._streams = streams
+            self._cursor, self._has_read, self._is_away = "0", False, False
+        for running in list(self._running):
+            if running.settings is not None and (is_elsewhere or running.settings not in self._settings.desktops):
+                running.end()
+                self._running.remove(running)
+                self._ending.append(running)
+        self._ending = [running for running in self._ending if running.thread.is_alive()]
+        self._begin_desktops()
+
+    def _begin_desktops(self) -> None:
+        known = [running.settings for running in self._running]
+        for settings in self._settings.desktops:
+            if settings not in known:
+                self._running.append(_Running.begin(settings, self._desktop(settings)))
+
+    def _desktop(self, desktop: DesktopSettings) -> Desktop:
+        streams = RedisStreams(self._settings.broker, self._settings.timeout)
+        lease = Lease(streams, desktop.name, self._name, time.monotonic)
+        shows = self._shows.setdefault(desktop.name, Counter())  # counted on, also by one that was begun anew
+        return Desktop(desktop, streams, lease, self._report, shows=shows)
+
     def run(self, stop: threading.Event) -> None:
         """Count and show until it is told to stop."""
-        threads = [threading.Thread(target=desktop.run, args=(stop,), daemon=True) for desktop in self._desktops]
-        for thread in threads:
-            thread.start()
+        self._running += [_Running.begin(None, desktop) for desktop in self._own]
+        self._begin_desktops()
         pause = _FIRST_RETRY
         while not stop.is_set():
             try:
+                self._obey()
                 self.step()
                 pause = _FIRST_RETRY
             except Exception as error:  # noqa: BLE001 - nothing ends the counting but being told to stop
                 self._away(error)
                 stop.wait(pause)
                 pause = min(2 * pause, _LAST_RETRY)
-        for desktop in self._desktops:
-            desktop.wake_up()
+        for running in self._running:
+            running.end()
         deadline = time.monotonic() + 2 * self._settings.timeout
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        for running in [*self._running, *self._ending]:
+            running.thread.join(max(0.0, deadline - time.monotonic()))
         self._streams.close()
 
     def _away(self, error: Exception) -> None:
@@ -159,31 +266,35 @@ class Relay:
         if self._streams.end_incidents(self._settings.quiet):
             self._wake_up()
 
+    def _forget_consumers(self) -> None:
+        self._streams.forget_consumers()
+
     def _count(self, entries: Sequence[Entry]) -> None:
         """Count entries; what cannot be counted is set aside."""
+        quiet = self._settings.quiet
         counted = []
         for entry in entries:
             try:
                 counted.append(_counted(entry, self._settings.keys))
             except WireError as error:
                 self._streams.set_aside(entry.id_, _kept(entry, str(error)))
-        if counted and self._streams.count(counted, self._settings.quiet + _MARGIN):
+        if counted and self._streams.count(counted, _LONGEST if quiet is None else quiet + _MARGIN):
             self._wake_up()
 
     def _wake_up(self) -> None:
-        for desktop in self._desktops:
-            desktop.wake_up()
+        for running in self._running:
+            running.desktop.wake_up()
 
 
 def _counted(entry: Entry, keys: Sequence[bytes]) -> Counted:
     report = decode(entry.fields, keys)
-    logger = report.alert.logger
+    logger, level = report.alert.logger, report.alert.level
     return Counted(
         entry.id_,
         f"{report.incident}:{report.app}",
         report.count,
-        json.dumps([logger, report.machine]),
-        logger,
+        json.dumps([logger, report.machine, level]),
+        json.dumps([logger, level]),
         to_json(report.alert),
     )
 
@@ -191,4 +302,4 @@ def _counted(entry: Entry, keys: Sequence[bytes]) -> Counted:
 def _kept(entry: Entry, reason: str) -> bytes:
     """Return what is kept of an entry that cannot be counted: its ID, the reason, and how it begins."""
     begins = b" ".join(name + b"=" + value[:_MAX_KEPT] for name, value in list(entry.fields.items())[:2])
-    return f"{entry.id_} {reason}: ".encode("ascii", "replace") + begins[:_MAX_KEPT]
+    return (f"{entry.id_} {reason}: ".encode("ascii", "replace") + begins)[:_MAX_KEPT]

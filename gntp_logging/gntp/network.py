@@ -156,6 +156,28 @@ def host_and_port(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def is_loopback(address: str) -> bool:
+    """Tell whether only programs of this machine can reach an address.
+
+    Args:
+        address: A host name or an IP address.
+
+    Returns:
+        True for localhost and loopback addresses; False for every other name, which is not looked up.
+    """
+    if address.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def is_absent_here(error: Exception, host: str) -> bool:
+    """Tell whether an error says that no server runs, on this machine itself."""
+    return isinstance(error.__cause__, ConnectionRefusedError) and is_loopback(host)
+
+
 def look_up(host: str, port: int) -> list[Address]:
     """Ask the system for the addresses of a host's name. No timeout bounds this but the system's own.
 

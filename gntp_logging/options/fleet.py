@@ -9,7 +9,7 @@ import os
 import stat
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit, urlunsplit
 
 from .destination import OPTIONS
 from .errors import OptionError
@@ -19,6 +19,7 @@ MIN_KEY: Final = 32
 
 _URL: Final = "a URL such as redis://HOST:6379/0, or rediss:// for TLS"
 _FILE: Final = f"the path of a file with a key a line, of {MIN_KEY} characters or more, that only its owner can read"
+_FIRST_LINE: Final = "the path of a file whose first line is the password"
 _PARAMETERS: Final = frozenset({"ssl_ca_certs"})
 """What may follow a ``?``: the file with the certificates that are trusted."""
 
@@ -42,6 +43,42 @@ def broker(value: object) -> str:
         except ValueError:  # no port, no IPv6 address
             pass
     raise OptionError("broker", _URL, value)
+
+
+def with_password(url: str, path: object) -> str:
+    """Return the address of a broker with the password that the first line of a file is.
+
+    Args:
+        url: The address, which :func:`broker` has checked.
+        path: The file.
+
+    Raises:
+        OptionError: If there is none in it, or one in the address.
+    """
+    if not isinstance(path, str) or not path.strip():
+        raise OptionError("broker_password_file", _FIRST_LINE, path)
+    parts = urlsplit(url)
+    if parts.password is not None:
+        reason = "there is a password in the broker's URL already: take it out there"
+        raise OptionError("broker_password_file", _FIRST_LINE, path, reason)
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            password = file.readline().rstrip("\r\n")
+    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a path with a NUL
+        reason = f"cannot read {path!r:.200}: {getattr(error, 'strerror', None) or error}"
+        raise OptionError("broker_password_file", _FIRST_LINE, path, reason) from error
+    if not password:
+        reason = f"the first line of {path!r:.200} is empty"
+        raise OptionError("broker_password_file", _FIRST_LINE, path, reason)
+    user, _, place = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{place}"))
+
+
+def with_absolute_paths(url: str) -> str:
+    """Return the address of a broker that names its file from the root of the file system, for another folder."""
+    parts = urlsplit(url)
+    paths = {name: os.path.abspath(values[-1]) for name, values in parse_qs(parts.query).items()}
+    return urlunsplit(parts._replace(query=urlencode(paths, safe="/")))
 
 
 def excludes(given: Mapping[str, object], defaults: Mapping[str, object]) -> None:

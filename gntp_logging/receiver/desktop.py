@@ -122,12 +122,10 @@ class DesktopDisplay:
         self._waiting = asyncio.Queue(QUEUE_SIZE + 1)
         self._waiting_pictures = 0
         try:
-            try:
+            if (
+                not self.may_be_away
+            ):  # else the first toast looks for it: what starts with the session waits for nothing
                 await self._find_service()
-            except OSError:
-                if not self.may_be_away:
-                    raise
-                self._disconnect()  # the next toast looks for it again
             with tempfile.TemporaryDirectory(prefix="gntp-logging-") as folder, self._logged_errors.captured():
                 self._pictures_in = Path(folder)
                 showing = asyncio.create_task(self._show_all())

@@ -17,8 +17,10 @@ from typing import Final, NamedTuple
 from gntp_logging.gntp.models import Resource
 
 from .forward_queue import Room
-from .history_file import Closing, DamagedError, HistoryError, HistoryFile, set_aside
+from .history_file import Change, Closing, DamagedError, HistoryError, HistoryFile, set_aside
+from .mutes import Muted
 from .numbers import Numbers
+from .protocols import Notice
 from .registry import Toast
 
 MAX_WAITING: Final = 1024 * 1024
@@ -44,9 +46,9 @@ _END: Final = 10.0
 
 
 class _Waiting(NamedTuple):
-    """A toast or a closing that waits, and the bytes of its objects."""
+    """What waits to be written, and the bytes of its objects."""
 
-    change: Toast | Closing
+    change: Change
     parts: Mapping[int, int]
 
 
@@ -55,6 +57,7 @@ class History:
 
     Attributes:
         numbers: Gives each toast its number; known after ``start``.
+        muted: The incidents that were muted before; known after ``start``.
         path: The file.
     """
 
@@ -67,6 +70,7 @@ class History:
                 thread.
         """
         self.numbers: Numbers = Numbers()
+        self.muted: Sequence[Muted] = ()
         self.path: str = path
         self._say = say
         self._report: Callable[[Exception], None] = lambda _: None
@@ -123,16 +127,30 @@ class History:
                 waiting = _Waiting(bare, _parts(bare))
             self._put(waiting)
 
+    def notice(self, notice: Notice) -> None:
+        """Keep the toast of an event, if it has one, and remember what was muted.
+
+        Raises:
+            HistoryError: If too much waits already.
+        """
+        if notice.toast is not None:
+            self.show(notice.toast)
+        elif notice.event == "muted":
+            self._remember(Muted(**notice.fields))  # type: ignore[arg-type]  # as it was made
+
     def close_toasts(self, numbers: Sequence[int]) -> None:
         """Remember that these were closed. May be called from any thread.
 
         Raises:
             HistoryError: If too much waits already.
         """
+        self._remember(Closing(tuple(numbers)))
+
+    def _remember(self, change: Closing | Muted) -> None:
         if self._file is not None:
-            closing = Closing(tuple(numbers))
+            size = 40 * len(change.numbers) if isinstance(change, Closing) else sys.getsizeof(change.application)
             with self._changed:
-                self._put(_Waiting(closing, {id(closing): _OVERHEAD + 40 * len(closing.numbers)}))
+                self._put(_Waiting(change, {id(change): _OVERHEAD + size}))
 
     def _put(self, waiting: _Waiting) -> None:
         if not self._room.fits(waiting):
@@ -154,7 +172,7 @@ class History:
         if file is not None:
             file.close()
 
-    def _next_batch(self) -> list[Toast | Closing] | None:
+    def _next_batch(self) -> list[Change] | None:
         """Wait for toasts; return none after a while without any, and None at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_closing, _PRUNE_INTERVAL)
@@ -164,7 +182,7 @@ class History:
                 return None
             return [waiting.change for waiting in islice(self._waiting, _BATCH)]
 
-    def _write(self, batch: Sequence[Toast | Closing]) -> None:
+    def _write(self, batch: Sequence[Change]) -> None:
         try:
             self._store(batch)
         except DamagedError as error:
@@ -173,7 +191,7 @@ class History:
             for _ in batch:
                 self._report(error)
 
-    def _store(self, batch: Sequence[Toast | Closing]) -> None:
+    def _store(self, batch: Sequence[Change]) -> None:
         assert self._file is not None
         if not self._file.is_in_place():
             self._file.close()
@@ -203,6 +221,7 @@ class History:
         try:
             file.prune(time.time())
             self.numbers = Numbers(file.last_number(), file.known())
+            self.muted = file.muted(time.time())
         except OSError:
             file.close()
             raise
@@ -212,7 +231,7 @@ class History:
         self._say(f"the history is damaged ({error}): it is now {set_aside(self.path)}, and a new one begins")
         return HistoryFile(self.path, writes=True)
 
-    def _begin_again(self, error: DamagedError, batch: Sequence[Toast | Closing]) -> None:
+    def _begin_again(self, error: DamagedError, batch: Sequence[Change]) -> None:
         """Set a file aside that was damaged while it was open, and write to a new one; once, then no more is kept."""
         assert self._file is not None
         self._file.close()

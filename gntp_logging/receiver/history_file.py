@@ -7,7 +7,6 @@ writes toasts; any number may read, and delete.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import os
 import re
@@ -21,6 +20,7 @@ from gntp_logging.gntp.constants import replace_surrogates
 from gntp_logging.gntp.models import Resource
 
 from .levels import level
+from .mutes import Muted
 from .numbers import MAX_KNOWN, known_by
 from .private_file import check_private, make_private
 from .registry import Toast
@@ -41,6 +41,9 @@ CACHE: Final = 512
 INDEX_BYTES: Final = 512 * 1024
 """Bytes of the index that wait in memory for their place in the file."""
 
+MAX_OCCURRENCES: Final = 200_000
+"""How often one or two letters may be there for the index to tell where; what is there more often is soon found."""
+
 _LOG_BYTES: Final = 4 * 1024 * 1024
 """Bytes to which the log beside the file is cut after it was longer."""
 
@@ -53,12 +56,14 @@ _APPLICATION: Final = 0x474E5450
 
 
 def _words(row: str) -> str:
-    """Return what is searched, as an expression of SQL.
+    """Return what the index holds of a row, as an expression of SQL.
+
+    It ends with two line feeds, so that each letter of a text begins a trigram, the last one too.
 
     Args:
         row: What stands before the names of columns.
     """
-    return f"{row}application || char(10) || {row}title || char(10) || {row}text"
+    return f"{row}application || char(10) || {row}title || char(10) || {row}text || char(10) || char(10)"
 
 
 _SMALLEST: Final = 512
@@ -75,7 +80,10 @@ CREATE TABLE alerts (
     incident TEXT NOT NULL, total INTEGER NOT NULL, level INTEGER NOT NULL,
     closed INTEGER NOT NULL DEFAULT 0
 );
-CREATE INDEX by_change ON alerts (changed);
+CREATE TABLE mutes (
+    application TEXT NOT NULL, incident TEXT NOT NULL, until REAL NOT NULL, PRIMARY KEY (application, incident)
+) WITHOUT ROWID;
+CREATE INDEX by_change ON alerts (changed, number, level, closed);
 CREATE INDEX by_picture ON alerts (picture) WHERE picture IS NOT NULL;
 CREATE TRIGGER picture_of_deleted AFTER DELETE ON alerts WHEN old.picture IS NOT NULL BEGIN
     DELETE FROM pictures WHERE id = old.picture AND NOT EXISTS (SELECT 1 FROM alerts WHERE picture = old.picture);
@@ -113,6 +121,12 @@ _WRITE: Final = (
     f" ON CONFLICT (number) DO UPDATE SET {', '.join(f'{n} = excluded.{n}' for n in _COLUMNS if n not in _KEPT)},"
     " closed = 0"  # what was closed and comes again is something new to see
 )
+_DELETE_MUTES: Final = (
+    "DELETE FROM mutes WHERE (application, incident) NOT IN"
+    " (SELECT application, incident FROM alerts WHERE incident != '')"
+)
+"""They hold the name of an application, which is to be forgotten with its last alert of the incident."""
+
 _IN_COLUMNS: Final[Mapping[str, str]] = {"Notification-Title": "title", "Notification-Text": "text"}
 """Headers that are stored as null where a column says the same: they are the longest."""
 
@@ -203,6 +217,10 @@ def aside_path(path: str) -> str:
 
 _SUFFIXES: Final = ("", "-wal", "-shm")
 """What SQLite appends to the names of the files that belong together."""
+
+
+Change = Toast | Closing | Muted
+"""What a history keeps."""
 
 
 class HistoryFile:
@@ -309,23 +327,40 @@ class HistoryFile:
             known.setdefault(known_by(application, is_keyed=bool(is_keyed), coalescing_id=coalescing_id), number)
         return list(known.items())[::-1]
 
-    def write(self, changes: Iterable[Toast | Closing]) -> None:
-        """Write toasts, and what was closed, all of it or nothing.
+    def muted(self, now: float) -> list[Muted]:
+        """Return the incidents that are muted.
+
+        Args:
+            now: The time, in seconds since 1970.
+        """
+        with _explained(self.path):
+            rows = self._db.execute("SELECT application, incident, until FROM mutes WHERE until > ?", (now,)).fetchall()
+        return [Muted(*row) for row in rows]
+
+    def write(self, changes: Iterable[Change]) -> None:
+        """Write toasts, and what was closed or muted, all of it or nothing.
 
         Raises:
             HistoryError: If nothing was written.
         """
         with _explained(self.path), self._transaction():
-            for toast in changes:
-                if isinstance(toast, Closing):
-                    closed = [(number,) for number in toast.numbers]
+            for change in changes:
+                if isinstance(change, Closing):
+                    closed = [(number,) for number in change.numbers]
                     self._db.executemany("UPDATE alerts SET closed = 1 WHERE number = ?", closed)
-                    continue
-                picture = toast.icon if isinstance(toast.icon, Resource) and toast.icon.data is not None else None
-                if picture is not None:
-                    row = (picture.unique_id(), picture.data)
-                    self._db.execute("INSERT OR IGNORE INTO pictures (id, data) VALUES (?, ?)", row)
-                self._db.execute(_WRITE, _row(toast))
+                elif isinstance(change, Muted):
+                    row = (_storable(change.application), change.incident, change.until)
+                    self._db.execute(
+                        "INSERT OR REPLACE INTO mutes (application, incident, until) VALUES (?, ?, ?)", row
+                    )
+                else:
+                    self._write_toast(change)
+
+    def _write_toast(self, toast: Toast) -> None:
+        if isinstance(toast.icon, Resource) and toast.icon.data is not None:
+            row = (toast.icon.unique_id(), toast.icon.data)
+            self._db.execute("INSERT OR IGNORE INTO pictures (id, data) VALUES (?, ?)", row)
+        self._db.execute(_WRITE, _row(toast))
 
     def prune(self, now: float) -> None:
         """Forget toasts until the file keeps its bounds.
@@ -335,6 +370,7 @@ class HistoryFile:
         """
         with _explained(self.path):
             with self._transaction():
+                self._db.execute("DELETE FROM mutes WHERE until <= ?", (now,))
                 self._db.execute("DELETE FROM alerts WHERE changed < ?", (now - MAX_AGE,))
                 self._delete_oldest(self._count() - MAX_ALERTS)
             while self.size() > MAX_BYTES and (count := self._count()):
@@ -364,12 +400,8 @@ class HistoryFile:
         Raises:
             HistoryError: If it cannot be read.
         """
-        likely, exact = self._likely(wanted), _exact(wanted)
-        with _explained(self.path):
-            rows = self._db.execute(
-                f"SELECT number FROM alerts WHERE {likely.sql} ORDER BY changed, number", likely.values
-            ).fetchall()
-        numbers = iter([number for (number,) in rows])
+        likely, exact = self._conditions(wanted)
+        numbers = iter(self._numbers(likely, "changed, number"))
         while chunk := list(islice(numbers, _CHUNK)):
             yield from self._read(chunk, exact)
 
@@ -382,16 +414,23 @@ class HistoryFile:
         Raises:
             HistoryError: If they cannot be read.
         """
-        likely, exact = self._likely(wanted), _exact(wanted)
-        most = -1 if wanted.texts else count  # of the likely ones not all are meant
-        with _explained(self.path):
-            rows = self._db.execute(
-                f"SELECT number FROM alerts WHERE {likely.sql} ORDER BY changed DESC, number DESC LIMIT {most}",
-                likely.values,
-            ).fetchall()
         # One at a time: each may have a text of 65,536 characters, and as many headers.
-        found = itertools.chain.from_iterable(self._read(row, exact, with_pictures=False) for row in rows)
-        yield from islice(found, count)
+        where = _all(self._conditions(wanted))
+        for number in self._numbers(where, f"changed DESC, number DESC LIMIT {count:d}"):
+            yield from self._read([number], _all(()), with_pictures=False)
+
+    def _numbers(self, where: _Condition, order: str) -> list[int]:
+        """Return the numbers of the toasts that meet a condition.
+
+        Args:
+            order: What stands behind ORDER BY.
+        """
+        with _explained(self.path):
+            # Else SQLite looks at all texts where it expects to find much.
+            rows = self._db.execute(
+                f"SELECT number FROM alerts INDEXED BY by_change WHERE {where.sql} ORDER BY {order}", where.values
+            ).fetchall()
+        return [number for (number,) in rows]
 
     def picture(self, id_: str, most: int) -> bytes | None:
         """Return the bytes of a picture; None where it is not there, or larger.
@@ -427,10 +466,11 @@ class HistoryFile:
             HistoryError: If that failed, or if their texts may still be there: while somebody else reads for long, or
                 in a damaged history that was set aside, which goes only where everything is deleted.
         """
-        where = _all((self._likely(wanted), _exact(wanted)))
+        where = _all(self._conditions(wanted))
         with _explained(self.path):
             with self._transaction():
                 deleted = self._db.execute(f"DELETE FROM alerts WHERE {where.sql}", where.values).rowcount
+                self._db.execute(_DELETE_MUTES)
                 self._optimize()
             self._db.execute("VACUUM")
             is_read, _, _ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -447,8 +487,8 @@ class HistoryFile:
             )
         return deleted
 
-    def _likely(self, wanted: Wanted) -> _Condition:
-        """Return what can be told while looking into few texts: all that is wanted meets it, and perhaps more."""
+    def _conditions(self, wanted: Wanted) -> tuple[_Condition, _Condition]:
+        """Return two conditions that both must be met: what can be told while looking into no text, and the rest."""
         conditions: list[_Condition] = []
         if wanted.since is not None:
             conditions.append(_Condition("changed >= ?", [wanted.since]))
@@ -460,15 +500,32 @@ class HistoryFile:
             conditions.append(_Condition("NOT closed", []))
         if wanted.below is not None:
             conditions.append(_Condition("(changed, number) < (?, ?)", wanted.below))
+        # For SQLite a pattern ends with a NUL.
+        texts = [_storable(text).replace("\0", "") for text in wanted.texts]
+        with _explained(self.path):
+            if self._is_indexed():
+                conditions += self._by_index(texts)
         if wanted.application:
             conditions.append(_Condition("application LIKE ? ESCAPE '\\'", [_escaped(_storable(wanted.application))]))
-        trigrams = {text[begin : begin + 3] for text in _texts(wanted) for begin in range(len(text) - 2)}
-        if trigrams and self._is_indexed():
+        return _all(conditions), _all(map(_stands_in, texts))
+
+    def _by_index(self, texts: Iterable[str]) -> Iterator[_Condition]:
+        """Yield what the index tells of texts: where they are, this is true, and perhaps elsewhere too."""
+        # The plus keeps SQLite from looking up one number after the other: it goes through all changes in their order,
+        # and ends as soon as it has enough.
+        trigrams = {text[begin : begin + 3] for text in texts for begin in _begins(len(text))}
+        if trigrams:
             match = " ".join('"{}"'.format(trigram.replace('"', '""')) for trigram in sorted(trigrams))
-            conditions.append(_Condition("number IN (SELECT rowid FROM indexed WHERE indexed MATCH ?)", [match]))
-        else:  # nothing tells it sooner
-            conditions.append(_exact(wanted))
-        return _all(conditions)
+            yield _Condition("+number IN (SELECT rowid FROM indexed WHERE indexed MATCH ?)", [match])
+        short = {text.lower() for text in texts if len(text) in (1, 2) and _is_as_indexed(text)}
+        if short:
+            self._db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.places USING fts5vocab (main, indexed, instance)")
+        for text in sorted(short):
+            places = _Condition("SELECT doc FROM places WHERE term BETWEEN ? AND ?", [text, f"{text}{_LAST * 2}"])
+            counted = f"SELECT count(*) FROM ({places.sql} LIMIT {MAX_OCCURRENCES + 1})"
+            (count,) = self._db.execute(counted, places.values).fetchone()
+            if count <= MAX_OCCURRENCES:
+                yield _Condition(f"+number IN ({places.sql})", places.values)
 
     # -- SQLite ----------------------------------------------------------------------------------
 
@@ -621,14 +678,24 @@ def _all(conditions: Iterable[_Condition]) -> _Condition:
     return _Condition(sql, [value for condition in found for value in condition.values])
 
 
-def _exact(wanted: Wanted) -> _Condition:
-    """Return the condition that the texts are there."""
-    return _all(_Condition(f"({_words('')}) LIKE ? ESCAPE '\\'", [f"%{_escaped(text)}%"]) for text in _texts(wanted))
+def _stands_in(text: str) -> _Condition:
+    """Return the condition that a text is there."""
+    like = "LIKE ? ESCAPE '\\'"
+    return _Condition(f"(title {like} OR text {like} OR application {like})", [f"%{_escaped(text)}%"] * 3)
 
 
-def _texts(wanted: Wanted) -> list[str]:
-    """Return the texts that are looked for as SQLite takes them; for it a pattern ends with a NUL."""
-    return [_storable(text).replace("\0", "") for text in wanted.texts]
+def _begins(length: int) -> Iterable[int]:
+    """Return where trigrams begin that have each character of a text; more of them tell little, and take as long."""
+    return {*range(0, length - 2, 3), length - 3} if length > 2 else ()
+
+
+_LAST: Final = "\U0010ffff"
+"""The character behind all others."""
+
+
+def _is_as_indexed(text: str) -> bool:
+    """Tell whether the index has the same lower case of a text as Python: SQLite has rules of its own beyond ASCII."""
+    return text.isascii() or (text.isprintable() and text.lower() == text.upper())
 
 
 def _escaped(text: str) -> str:

@@ -33,7 +33,7 @@ Mute = Callable[[Muted], None]
 
 
 class Mutes:
-    """The incidents that are muted. They are forgotten when the receiver ends."""
+    """The incidents that are muted."""
 
     def __init__(self) -> None:
         """Begin with none."""

@@ -5,12 +5,11 @@ Texts of peers are untrusted: a display shows control characters and markup, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from .history import History
     from .mutes import Mute
     from .registry import Toast  # loads asyncio, which the command line does not need for the names of the displays
 
@@ -111,6 +110,25 @@ class Linked(Protocol):
     page: Addressed | None
 
 
+class Keeping(Protocol):
+    """What keeps toasts: a history."""
+
+    @property
+    def path(self) -> str:
+        """The file, which any thread may read."""
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether toasts are kept at the moment."""
+
+    def close_toasts(self, numbers: Sequence[int]) -> None:
+        """Remember that these were closed. May be called from any thread.
+
+        Raises:
+            OSError: If too much waits already.
+        """
+
+
 @runtime_checkable
 class Remembering(Protocol):
     """A display that shows what came before it.
@@ -119,7 +137,7 @@ class Remembering(Protocol):
         history: Has what was kept; None where nothing is. It is set before ``start``.
     """
 
-    history: History | None
+    history: Keeping | None
 
 
 @runtime_checkable

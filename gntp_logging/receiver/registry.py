@@ -181,6 +181,21 @@ class Registry:
         while len(self._applications) > MAX_APPLICATIONS or self._size > MAX_REGISTRATIONS:
             self._forget(next(iter(self._applications)))
 
+    def add(self, request: RegisterRequest, came_by: str | None = None) -> None:
+        """Remember types of an application, beside those that it has registered.
+
+        Args:
+            came_by: Cipher with which the request came, if nothing is known of the application.
+        """
+        known = self._applications.get(cut(request.app_name, MAX_NAME))
+        if known is None:
+            self.register(request, came_by)
+            return
+        missing = [event for event in request.events if cut(event.name, MAX_NAME) not in known.events]
+        if missing:
+            before = self.with_pictures(known.request)
+            self.register(replace(before, events=(*before.events, *missing)), known.came_by)
+
     def _forget(self, app_name: str) -> None:
         forgotten = self._applications.pop(app_name, None)
         if forgotten is not None:

@@ -9,6 +9,7 @@ ends with END, and the next request may already be there (pipelining); answers c
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import functools
 import platform
@@ -18,19 +19,19 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
-from gntp_logging.gntp import ciphers
+from gntp_logging.gntp import ciphers, keys
 from gntp_logging.gntp.constants import RESPONSE_ERROR, RESPONSE_OK, ErrorCode
 from gntp_logging.gntp.exceptions import GNTPEncryptionError, GNTPProtocolError
 from gntp_logging.gntp.headers import is_name
 from gntp_logging.gntp.models import SocketCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, Response, SubscribeRequest
-from gntp_logging.gntp.wire import Demands, Limits, RequestReader
+from gntp_logging.gntp.wire import Demands, Envelope, Limits, RequestReader, encode
 
 from .budget import DEFAULT_BUDGET, REQUEST_LIMITS, Budget, Usage
 from .connection import ClientSession
-from .cuts import MAX_NAME, cut, cut_headers, cut_request
+from .cuts import MAX_NAME, cut, cut_headers, cut_notification, cut_request
 from .descriptors import affordable_connections
 from .display_group import DisplayGroup
 from .hub import Hub, Message
@@ -74,6 +75,9 @@ _CANCEL_INTERVAL: Final = 0.05
 """Seconds after which a connection that has outlived its cancellation is cancelled again."""
 
 
+_Sent = TypeVar("_Sent", RegisterRequest, NotifyRequest)
+
+
 class Subscription(Protocol):
     """A subscription to a hub; :class:`~gntp_logging.gntp.lib.Subscriber` is one."""
 
@@ -99,7 +103,7 @@ class Server:
     """A GNTP server inside an event loop.
 
     Attributes:
-        port: The TCP port it listens on; before ``start`` the one that was asked for, 0 for a free one.
+        port: The TCP port it listens on; before ``start`` the one that was asked for. 0 where it listens nowhere.
         tls: The certificate for connections from now on; it may be replaced at any time. None on a server without TLS.
     """
 
@@ -108,7 +112,7 @@ class Server:
         displays: Sequence[Display],
         *,
         host: str = "127.0.0.1",
-        port: int = 0,
+        port: int | None = 0,
         passwords: Sequence[str] = (),
         subscriptions: Sequence[Subscription] = (),
         limits: Limits = REQUEST_LIMITS,
@@ -119,6 +123,7 @@ class Server:
         require_encryption: bool = False,
         minimum_hash: str | None = None,
         numbers: Numbers | None = None,
+        muted: Sequence[Muted] = (),
         tls: ssl.SSLContext | None = None,
         on_failure: Callable[[Display, Exception], None] = _leave_it,
     ) -> None:
@@ -126,7 +131,7 @@ class Server:
 
         Args:
             host: Address to listen on; the default takes connections from this machine only.
-            port: TCP port; 0 takes a free one.
+            port: TCP port; 0 takes a free one. None listens nowhere: what is shown comes by :meth:`take` alone.
             passwords: A request must have a key made from one of them; none for a server without a password.
             subscriptions: Subscribers whose hubs send here. What a hub forwards has a key made from its password and
                 the subscriber's id; as with passwords, every request must then have a key.
@@ -140,6 +145,7 @@ class Server:
             require_encryption: Whether to refuse what comes neither by TLS nor encrypted with AES or 3DES.
             minimum_hash: Hash that keys must be as long as, such as SHA256; None takes every hash.
             numbers: Gives each toast its number; a history's goes on from one run to the next.
+            muted: Incidents that were muted in an earlier run.
             tls: The server's certificate, as :func:`.tls_stream.server_context` reads it: every connection has TLS
                 then. None for a server without.
             on_failure: Called in the loop with each display that could not show something, and the error. The failure
@@ -156,6 +162,8 @@ class Server:
         self._registry = Registry()
         self._incidents = Incidents()
         self._mutes = Mutes()
+        for each in muted:
+            self._mutes.add(each, time.time())
         self._numbers = numbers or Numbers()
         self._demands = Demands(require_encryption and tls is None, minimum_hash)
         # One overheard message is enough to subscribe, so a server is a hub only where that was asked for.
@@ -169,7 +177,8 @@ class Server:
         self._listeners: dict[socket.socket, asyncio.Task[None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing = False
-        self.port: int = port
+        self._listens = port is not None
+        self.port: int = port or 0
         self.tls: ssl.SSLContext | None = tls
 
     @property
@@ -189,6 +198,10 @@ class Server:
         self._closing = False
         self._loop = asyncio.get_running_loop()
         self._displays.take_reports(self._mute_from_thread)
+        for muted in self._mutes.all(time.time()):
+            self._notice("muted", **muted._asdict())
+        if not self._listens:
+            return
         for listener in await _listening(self._host, self.port):
             self._listeners[listener] = self._loop.create_task(self._accept_from(listener))
             self.port = listener.getsockname()[1]
@@ -197,7 +210,7 @@ class Server:
 
     async def close(self) -> None:
         """Stop listening, and end the connections. Closing twice is harmless."""
-        if not self._listeners:
+        if self._loop is None or self._closing:
             return
         self._closing = True
         self._hub.close()
@@ -370,11 +383,35 @@ class Server:
         toast = self._registry.toast(request, connection.envelope, peer=connection.peer, react=react)
         if awaited is not None:  # from here on: a notification that the registry refuses takes no place
             self._awaited.add(awaited)
+        self._display(toast)
+        return awaited
+
+    def _display(self, toast: Toast) -> None:
+        """Show a toast on the displays, with what others have reported of its incident."""
         joined = self._incidents.joined(toast, time.monotonic())
         if joined is not None:
             is_muted = self._mutes.is_muted(joined.application, joined.incident, time.time())
             self._displays.show(replace(self._numbers.numbered(joined), is_muted=is_muted))
-        return awaited
+
+    def take(self, registration: RegisterRequest, request: NotifyRequest, origin: str, *, has_tls: bool) -> None:
+        """Show a notification of this program's own, as if it had come by a connection. Call it in the event loop.
+
+        Args:
+            registration: Its types are added to those that the application has registered.
+            origin: Where this program has it from.
+            has_tls: Whether it came from there by TLS.
+
+        Raises:
+            GNTPError: If a client would have been refused it.
+        """
+        registration, _ = _read(registration, self._limits, has_tls=has_tls)
+        read, envelope = _read(request, self._limits, has_tls=has_tls)
+        # What comes with a key and what comes without make no common toast. Here one is as good as a relay's.
+        envelope = replace(envelope, hash_id=keys.SHA256.algorithm_id if self._passwords else None)
+        self._registry.add(registration, envelope.came_by)
+        self._display(self._registry.toast(read, envelope, peer=origin))
+        message = Message(cut_notification(read), envelope.came_by, self._registry.find(read.app_name))
+        self._hub.forward(message, origin)
 
     def _mute(self, muted: Muted) -> None:
         self._mutes.add(muted, time.time())
@@ -398,6 +435,16 @@ class Server:
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 self._loop.call_soon_threadsafe(self._displays.notice, notice)
+
+
+def _read(request: _Sent, limits: Limits, *, has_tls: bool) -> tuple[_Sent, Envelope]:
+    """Return a request and its envelope as a peer's are read: bounded, and with nothing in it that no peer can send."""
+    reader = RequestReader((), limits, has_tls=has_tls)
+    reader.feed(encode(request))
+    read = reader.next_message()
+    assert type(read) is type(request)
+    assert reader.envelope is not None
+    return read, reader.envelope
 
 
 async def _listening(host: str, port: int) -> list[socket.socket]:
@@ -462,7 +509,7 @@ class Receiver:
 
     @property
     def port(self) -> int:
-        """The TCP port it listens on."""
+        """The TCP port it listens on; 0 where it listens nowhere."""
         return self.server.port
 
     def start(self) -> Receiver:
@@ -485,6 +532,30 @@ class Receiver:
             Exception: What had ended the server before.
         """
         self._loop.stop()
+
+    def take(self, registration: RegisterRequest, request: NotifyRequest, origin: str, *, has_tls: bool) -> None:
+        """Show a notification of this program's own, and return when it is shown: :meth:`Server.take`.
+
+        May be called from every thread but the receiver's.
+
+        Raises:
+            GNTPError: If a client would have been refused it.
+            OSError: If the receiver does not run, or does not get to it.
+        """
+        taken: concurrent.futures.Future[None] = concurrent.futures.Future()
+
+        def take() -> None:
+            try:
+                self.server.take(registration, request, origin, has_tls=has_tls)
+                taken.set_result(None)
+            except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
+                taken.set_exception(error)
+
+        self._loop.call(take)
+        try:
+            taken.result(REQUEST_TIMEOUT)
+        except concurrent.futures.TimeoutError as error:
+            raise OSError("the receiver does not answer") from error
 
     @contextlib.asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import email.message
 import io
 import logging
 import re
+import socket
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,7 @@ from gntp_logging.commands.probe import CheckResult, Status
 from tests.commands.test_probe import check
 from tests.support import (
     RunningReceiver,
+    ScriptedServer,
     free_port,
     running_receiver,
 )
@@ -46,6 +50,33 @@ def test_with_a_file_it_sends_through_the_files_handler(capsys: pytest.CaptureFi
     assert (toast.application, toast.name) == ("shop", "Critical")
     assert toast.text.startswith("short This went through")
     assert not log.exists()
+
+
+def test_a_failure_names_the_document_that_has_every_cause(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In its last line, by the address in the package's metadata; what goes well has no such line."""
+    known = email.message.Message()
+    known["Project-URL"] = "No alert appears?, https://docs.example/troubleshooting.md"
+    monkeypatch.setattr("importlib.metadata.metadata", lambda _: known)
+    assert main(["check", "--port", str(free_port()), "--wait", "0"]) == 1
+    assert capsys.readouterr().out.endswith("Every cause, and what to do: https://docs.example/troubleshooting.md\n")
+    with running_receiver() as receiver:
+        assert main(["check", "--port", str(receiver.port), "--wait", "0"]) == 0
+    assert "docs.example" not in capsys.readouterr().out
+
+
+def test_a_failure_names_no_document_where_the_package_is_not_installed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a zipapp, which has no metadata."""
+
+    def refuse(name: str) -> None:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.metadata", refuse)
+    assert main(["check", "--port", str(free_port()), "--wait", "0"]) == 1
+    assert "://" not in capsys.readouterr().out
 
 
 def test_a_handler_that_is_switched_off(
@@ -307,3 +338,56 @@ def test_a_spool_that_cannot_be_used_is_a_failure(configured: Configure, tmp_pat
     code, steps, output = configured(f"spool = '{tmp_path / 'diary'}'\n")
     assert (code, steps["spool"], steps["handler d"]) == (1, "FAIL", "ok")
     assert "file is not a database" in output
+
+
+def test_loggers_that_do_not_propagate_are_named(configured: Configure) -> None:
+    """As in a file that was made after Django's own documentation: the view's errors are no alerts."""
+    request = "[loggers.'django.request']\nhandlers = ['s']\npropagate = false\n"
+    stream = "[handlers.s]\nclass = 'logging.StreamHandler'\n"
+    code, steps, output = configured("", f"{stream}{request}[root]\nhandlers = ['d', 's']\n")
+    assert (code, steps["django.request"], steps["handler d"]) == (0, "note", "ok")
+    assert "nothing that is logged there is an alert: [loggers.django.request] has propagate = false" in output
+
+
+def _say_hello(sock: socket.socket, _number: int) -> None:
+    sock.sendall(b"SSH-2.0\r\n")
+
+
+class TestQuiet:
+    """For a monitor: nothing is printed, and nothing shown."""
+
+    def test_a_server_that_takes_alerts(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """With its password; it has nothing to show."""
+        with running_receiver(["sesame"]) as receiver:
+            arguments = ["--port", str(receiver.port), "--password", "sesame"]
+            assert main(["check", "--quiet", *arguments]) == 0
+            assert receiver.toasts == []
+        assert capsys.readouterr() == ("", "")
+
+    @pytest.mark.parametrize("what", ["another password", "no server", "no GNTP server"])
+    def test_what_takes_none(self, what: str, capsys: pytest.CaptureFixture[str]) -> None:
+        """The exit code alone says so."""
+        with running_receiver(["sesame"]) as receiver, ScriptedServer(_say_hello) as ssh:
+            port = {"another password": receiver.port, "no server": free_port(), "no GNTP server": ssh.port}[what]
+            assert main(["check", "--quiet", "--port", str(port), "--password", "guess"]) == 1
+        assert capsys.readouterr() == ("", "")
+
+    @pytest.mark.parametrize("trouble", [None, "enabled = false", "password = 'guess'"])
+    def test_each_handler_of_a_file(
+        self, trouble: str | None, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        """One without alerts is enough."""
+        with running_receiver(["sesame"]) as receiver:
+            one = f"class = 'gntp_logging.GNTPHandler'\nport = {receiver.port}\n"
+            other = trouble or "password = 'sesame'"
+            handlers = f"[handlers.a]\n{one}password = 'sesame'\n[handlers.b]\n{one}{other}\n"
+            (tmp_path / "x.toml").write_text(f"version = 1\n{handlers}", "utf-8")
+            assert main(["check", "--quiet", "--config", str(tmp_path / "x.toml")]) == int(trouble is not None)
+        assert capsys.readouterr() == ("", "")
+
+    def test_a_broker_is_no_server(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """A monitor learns that it has asked for too much, rather than that all is well."""
+        pytest.importorskip("redis", reason="needs redis: pip install redis")
+        (tmp_path / "x.toml").write_text("[gntp]\nbroker = 'redis://127.0.0.1:1/0'\n", "utf-8")
+        assert main(["check", "--quiet", "--config", str(tmp_path / "x.toml")]) == 2
+        assert "--quiet asks a GNTP server" in capsys.readouterr().err

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 
 from gntp_logging import __version__
-from gntp_logging.commands.cli import main
-from tests.support import free_port, running_receiver
+from gntp_logging.commands.cli import main, parser
+from tests.support import free_port, run_program, running_receiver
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "-1", "http", "", "1.5", "9" * 5000])
@@ -34,16 +35,19 @@ def test_blank_values_are_refused(option: str, words: str, capsys: pytest.Captur
         main(["demo", f"{option}="])
 
     assert caught.value.code == 2
-    assert f"argument {option}: {words}" in capsys.readouterr().err
+    assert re.search(f"argument .*{option}: {words}", capsys.readouterr().err)
 
 
-def test_no_command_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without a command the usage is printed."""
-    with pytest.raises(SystemExit) as caught:
-        main([])
-
-    assert caught.value.code == 2
-    assert "usage: gntp-logging" in capsys.readouterr().err
+def test_no_command_says_what_to_do_first(capsys: pytest.CaptureFixture[str]) -> None:
+    """In five lines, each command of which works; it is wrong usage all the same."""
+    assert main([]) == 2
+    output, errors = capsys.readouterr()
+    first, *lines = errors.splitlines()
+    assert (output, len(lines)) == ("", 4)
+    assert "desktop" in first
+    for line in lines:
+        for words in re.findall(r"gntp-logging ((?:\S+ ?)+)", line):
+            assert words.strip() == "--help" or callable(parser().parse_args(words.split()).run)
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,13 +70,88 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert main(["demo", "--port", "1"]) == 130
 
 
-@pytest.mark.parametrize("command", ["demo", "send", "listen", "check"])
+@pytest.mark.parametrize("command", ["demo", "send", "listen", "check", "completion"])
 def test_help_teaches(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     """By examples that the command itself would take."""
     with pytest.raises(SystemExit) as caught:
         main([command, "--help"])
     assert caught.value.code == 0
-    assert capsys.readouterr().out.count(f"  gntp-logging {command} ") >= 2
+    assert capsys.readouterr().out.count(f"gntp-logging {command}") >= 3
+
+
+@pytest.mark.program
+@pytest.mark.parametrize("arguments", [["--help"], ["check", "--help"], ["completion", "bash"], ["--version"]])
+def test_a_reader_that_leaves_is_no_failure(arguments: list[str]) -> None:
+    """``| head`` has seen enough; there is no complaint, not even of the interpreter's at its end."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        command = [sys.executable, "-m", "gntp_logging", *arguments]
+        ended = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False)
+    finally:
+        os.close(writer)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+INTERRUPT = """
+import os, signal, sys
+
+def interrupt(event, arguments):
+    global left
+    if event == awaited and first in ("", arguments[0]):
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+
+awaited, first, left, *program = sys.argv[1:]
+left = int(left)
+sys.addaudithook(interrupt)
+"""
+"""Sends the program Ctrl-C when Python does something for the nth time: it imports a module, opens a file, ..."""
+
+RUN = """
+import runpy
+sys.argv = program
+runpy.run_module("gntp_logging", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.program
+@pytest.mark.parametrize(
+    ("event", "argument", "number"),
+    [
+        ("import", "argparse", 1),
+        ("import", "gntp_logging.commands.cli", 1),
+        ("import", "gntp_logging.commands.send", 1),
+        ("import", "gntp_logging.gntp.lib", 1),
+        ("import", "gettext", 1),
+        ("socket.connect", "", 1),
+        ("open", sys.executable, 1),
+    ],
+)
+def test_an_interrupt_is_quiet_at_any_moment(event: str, argument: str, number: int) -> None:
+    """While modules are imported, arguments are parsed, a server is connected to: exit code 130, and not a word."""
+    with running_receiver() as receiver:
+        send = ("gntp-logging", "send", "t", "x", "--port", receiver.port, "--icon", sys.executable)
+        result = run_program(f"{INTERRUPT}{RUN}", event, argument, number, *send)
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "")
+
+
+@pytest.mark.program
+def test_an_interrupt_at_the_end_is_quiet() -> None:
+    """What Python does after the command, such as its exit functions, prints no traceback."""
+    at_exit = "import atexit; atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT) or input())\n"
+    result = run_program(f"{INTERRUPT}{at_exit}{RUN}", "", "", 1, "gntp-logging", "check", "--text", "x")
+    assert (result.returncode, result.stderr) == (130, "")
+
+
+@pytest.mark.program
+def test_a_program_that_is_to_ignore_interrupts_does() -> None:
+    """A shell starts what ends in ``&`` so."""
+    ignore = "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+    arguments = ("import", "argparse", 1, "gntp-logging", "check", "--text", "x")
+    result = run_program(f"{INTERRUPT}{ignore}{RUN}", *arguments)
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 @pytest.mark.program

@@ -22,7 +22,7 @@ import pytest
 from gntp_logging import GNTPHandler
 from gntp_logging.commands import listen
 from gntp_logging.commands.cli import main
-from gntp_logging.commands.listen import Stop, is_loopback
+from gntp_logging.commands.listen import Stop
 from gntp_logging.gntp.ciphers import AES
 from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.exceptions import GNTPAuthenticationError, GNTPTLSError
@@ -457,15 +457,6 @@ def _is_open(port: int) -> bool:
         return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
-@pytest.mark.parametrize(
-    ("address", "loopback"),
-    [("127.0.0.1", True), ("127.8.8.8", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("desk", False)],
-)
-def test_loopback_is_what_only_this_machine_reaches(address: str, loopback: bool) -> None:
-    """A name may stand for anything."""
-    assert is_loopback(address) is loopback
-
-
 def test_stop_may_be_set_again_and_from_a_signal_handler() -> None:
     """Whatever that interrupts."""
     stop = Stop()
@@ -684,8 +675,8 @@ def test_where_the_pages_port_is_taken_a_line_says_so(
         status, said = serving_the_page(capsys, "--web-port", str(port))
         assert status == 1
         (line,) = said.splitlines()
-        assert "--display web" in line
-        assert "in use" in line or "only one usage" in line
+        assert f"127.0.0.1:{port} is taken" in line
+        assert "--web-port" in line
 
 
 def test_a_token_that_cannot_be_kept_is_one_line(

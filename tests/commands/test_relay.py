@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from gntp_logging.commands import cli
 from gntp_logging.commands.arguments import UsageError
-from gntp_logging.commands.relay import read
+from gntp_logging.commands.relay_file import read
+from gntp_logging.fleet.incidents import DeskSettings, Route
+from gntp_logging.fleet.match import Match
 from tests.conftest import Write
 
 GOOD = """
@@ -28,11 +32,12 @@ rate = 0
 
 [[routes]]
 to = ["bob", "anna"]
+match = {logger = "shop.*", level = "ERROR"}
 """
 
 
 def test_a_relay_toml_is_read(write: Write) -> None:
-    """A desktop that two routes name is shown things once, as the first says."""
+    """A desktop that two routes name has both, each with its own rates."""
     settings = read(str(write(GOOD, "relay.toml")))
     assert (settings.broker, settings.quiet, settings.keys, settings.timeout) == (
         "redis://127.0.0.1:1/0",
@@ -41,10 +46,22 @@ def test_a_relay_toml_is_read(write: Write) -> None:
         5.0,
     )
     anna, bob = settings.desktops
-    assert (anna.name, anna.make_client().address) == ("anna", ("127.0.0.1", 24000))
-    assert (anna.desk.repeat_window, anna.desk.burst, anna.desk.rate, anna.desk.quiet) == (30.0, 2, 0.0, 60.0)
-    assert (bob.name, bob.make_client().address) == ("bob", ("127.0.0.2", 23053))
-    assert (bob.desk.repeat_window, bob.desk.burst, bob.desk.rate, bob.desk.quiet) == (60.0, 20, 12.0, 60.0)
+    assert (anna.name, anna.make_transport("shop").label) == ("anna", "127.0.0.1:24000")
+    everything, some = Route(Match(), 30.0, 2, 0.0), Route(Match(logger="shop.*", level=40), 60.0, 20, 12.0)
+    assert anna.desk == DeskSettings((everything, some), 60.0)
+    assert (bob.name, bob.make_transport("shop").label) == ("bob", "127.0.0.2:23053")
+    assert bob.desk == DeskSettings((some,), 60.0)
+    assert settings == read(str(write(GOOD, "relay.toml")))  # so a reload leaves all as it is
+
+
+def test_the_brokers_password_may_stand_in_a_file(write: Write, tmp_path: Path) -> None:
+    """Its first line; what cannot be read is named."""
+    password = write("p@ss\n", "redis.password")
+    content = f"broker_password_file = {str(password)!r}\n{GOOD}".replace("redis://", "redis://relay@")
+    assert read(str(write(content, "relay.toml"))).broker == "redis://relay:p%40ss@127.0.0.1:1/0"
+    password.unlink()
+    with pytest.raises(UsageError, match="broker_password_file: cannot read"):
+        read(str(tmp_path / "relay.toml"))
 
 
 @pytest.mark.parametrize(
@@ -62,6 +79,10 @@ def test_a_relay_toml_is_read(write: Write) -> None:
         (("repeat_window = 30", "repeat_window = 0"), "routes[0].repeat_window: allowed is"),
         (("burst = 2", "burst = 0"), "routes[0].burst: allowed is"),
         (("rate = 0", "rat = 0"), "did you mean 'rate'?"),
+        (('level = "ERROR"', 'level = "EROR"'), "routes[1].match.level: allowed is a level's number or name"),
+        (('level = "ERROR"', "team = 1"), "routes[1].match: unknown key 'team'; allowed: app, logger, level"),
+        (('match = {logger = "shop.*", level = "ERROR"}', 'match = "x"'), "routes[1].match: allowed is a table"),
+        (('logger = "shop.*"', "logger = 5"), "routes[1].match.logger: allowed is a glob"),
         (("quiet = 60", 'fleet_key_file = "nowhere"'), "fleet_key_file: cannot read 'nowhere'"),
         (("quiet = 60", "quiet = "), "relay.toml: "),
         (("[desktops.anna]\nhost", "[desktops]\nanna = 1\n[x]\nhost"), "unknown key 'x'"),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gntp_logging.configuration.logging_file import LoggingFile
-from gntp_logging.configuration.routes import leading_to, printed_nowhere
+from gntp_logging.configuration.routes import kept_from, leading_to, printed_nowhere
 
 OURS = {"class": "gntp_logging.GNTPHandler"}
 STREAM = {"class": "logging.StreamHandler"}
@@ -78,3 +78,37 @@ def test_whatever_a_file_holds_is_followed(handler: Any, logger: Any, root: Any)
     """Its other tables are nobody's to check before dictConfig does: what cannot be followed leads nowhere."""
     found = file({"loggers": {"shop": logger, 3: logger}, "root": root}, m=handler)
     assert set(printed_nowhere("x", found)) <= set(leading_to("x", found)) <= {"", "shop", "3"}
+    assert set(kept_from("x", found)) <= {"shop", "3"} - set(leading_to("x", found))
+
+
+@pytest.mark.parametrize(
+    ("above", "table", "is_kept"),
+    [
+        ({"handlers": ["x"]}, {"handlers": ["s"], "propagate": False}, True),
+        ({"handlers": ["m"]}, {"handlers": ["s", "n"], "propagate": 0}, True),
+        ({"handlers": ["x"]}, {"handlers": ["s"]}, False),
+        ({"handlers": ["x"]}, {"handlers": ["s", "x"], "propagate": False}, False),
+        ({"handlers": ["x"]}, {"handlers": ["m"], "propagate": False}, False),
+        ({"handlers": ["x"]}, {"handlers": ["n"], "propagate": False}, False),
+        ({"handlers": ["x"]}, {"propagate": False}, False),
+        ({"handlers": ["s"]}, {"handlers": ["s"], "propagate": False}, False),
+    ],
+)
+def test_what_does_not_propagate_does_not_reach_the_handler_above(
+    above: dict[str, Any], table: dict[str, Any], is_kept: bool
+) -> None:
+    """Unless it has the handler itself, perhaps behind another, or is silent on purpose."""
+    handlers = {"m": {"class": "logging.handlers.MemoryHandler", "target": "x"}, "n": {"class": "logging.NullHandler"}}
+    found = file({"root": above, "loggers": {"django.request": table}}, s=STREAM, **handlers)
+    assert kept_from("x", found) == ["django.request"] * is_kept
+
+
+def test_a_logger_below_one_that_keeps_its_records_is_not_named() -> None:
+    """The one is enough; and the handler may be on the way, below the root."""
+    loggers = {
+        "django": {"handlers": ["x"]},
+        "django.request": {"handlers": ["s"], "propagate": False},
+        "django.request.slow": {"handlers": ["s"], "propagate": False},
+        "shop": {"handlers": ["s"], "propagate": False},
+    }
+    assert kept_from("x", file({"loggers": loggers}, s=STREAM)) == ["django.request"]

@@ -326,7 +326,7 @@ def test_a_record_of_the_last_moment_is_reported_with_a_true_reason() -> None:
 
 
 def test_sigterm_turned_into_system_exit_delivers() -> None:
-    """The two lines that the README gives for SIGTERM."""
+    """The two lines that docs/handler.md gives for SIGTERM."""
     program = (
         f"{LOG_ONE_ERROR}"
         """

@@ -6,18 +6,21 @@ import math
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pytest
 
 from gntp_logging.alerts.fingerprint import incident
 from gntp_logging.delivery.transport import OutgoingAlert, SendResult
-from gntp_logging.fleet.desktop import LEASE, Desktop, DesktopSettings, Lease
-from gntp_logging.fleet.incidents import ANNOUNCED, CAUGHT_UP, Desk, DeskSettings
+from gntp_logging.fleet.desktop import LEASE, Desktop, DesktopSettings, Lease, ToServer
+from gntp_logging.fleet.incidents import ANNOUNCED, CAUGHT_UP, Desk, DeskSettings, Route
+from gntp_logging.fleet.match import Match
 from gntp_logging.fleet.redis_streams import Counted, RedisStreams
 from gntp_logging.fleet.relay import _counted
 from gntp_logging.fleet.wire import Report, encode
-from gntp_logging.gntp.connections import GNTPClient
+from gntp_logging.gntp.keys import SHA256
+from gntp_logging.gntp.requests import NotifyRequest
+from gntp_logging.options.destination import Destination
 from tests.fleet.servers import RedisServer
 from tests.support import (
     RunningReceiver,
@@ -26,10 +29,12 @@ from tests.support import (
     answer_ok,
     free_port,
     make_alert,
+    receive_request,
     running_receiver,
+    send_response,
 )
 
-DESK = DeskSettings(repeat_window=60.0, burst=20, rate=12.0, quiet=300.0)
+DESK = DeskSettings((Route(Match(), repeat_window=60.0, burst=20, rate=12.0),), quiet=300.0)
 
 
 class Clock:
@@ -58,10 +63,11 @@ def make_desktop(redis_server: RedisServer) -> Iterator[Callable[..., Desktop]]:
     made: list[Desktop] = []
 
     def make(relay: str, port: int, lines: list[str] | None = None, clock: Clock | None = None) -> Desktop:
-        settings = DesktopSettings("desk", lambda: GNTPClient("127.0.0.1", port, 5.0), DESK)
+        settings = DesktopSettings("desk", ToServer(destination(port)), DESK)
         report = lines.append if lines is not None else print
-        more = {} if clock is None else {"clock": clock}
-        made.append(Desktop(settings, redis_server.streams(), relay, report, **more))
+        clock = clock or Clock()
+        streams = redis_server.streams()
+        made.append(Desktop(settings, streams, Lease(streams, "desk", relay, clock), report, clock))
         return made[-1]
 
     yield make
@@ -69,6 +75,11 @@ def make_desktop(redis_server: RedisServer) -> Iterator[Callable[..., Desktop]]:
         stop = threading.Event()
         stop.set()
         desktop.run(stop)
+
+
+def destination(port: int) -> Destination:
+    """Return a server of this machine, without a password."""
+    return Destination("127.0.0.1", port, 5.0, None, SHA256, None)
 
 
 _numbers = iter(range(1, 10**6))
@@ -118,6 +129,26 @@ def test_a_holder_whose_lease_is_over_sends_nothing(
     desktop._look = look  # type: ignore[method-assign]  # and goes on
     desktop.step()
     assert len(receiver.wait_for(1)) == 1
+
+
+def test_looks_that_take_long_are_rare(
+    streams: RedisStreams, receiver: RunningReceiver, make_desktop: Callable[..., Desktop]
+) -> None:
+    """They read all that is known of an incident: on thousands of machines they would keep Redis from counting."""
+    clock = Clock()
+    desktop = make_desktop("a", receiver.port, clock=clock)
+    assert desktop.step() < 1.0
+    look = desktop._look
+
+    def slow(desk: Desk) -> None:
+        look(desk)
+        clock.ahead += 0.1
+
+    desktop._look = slow  # type: ignore[method-assign]  # as at an incident on 10,000 machines
+    assert 1.9 <= desktop.step() <= LEASE / 4
+    count(streams)
+    desktop.step()
+    assert receiver.wait_for(1)
 
 
 def test_one_relay_shows(
@@ -174,7 +205,7 @@ def test_what_ended_while_a_desktop_was_away_comes_as_one_digest(
         desktop.step()
         toasts = receiver.wait_for(2)
         assert sorted(int(toast.headers["Data-Count"]) for toast in toasts) == [7, 300]
-        desktop._lease.give_back()
+        desktop._ledger.give_back()
         make_desktop("b", port).step()
         assert [toast.headers["Data-Count"] for toast in receiver.wait_for(3)[2:]] == ["7"]
     assert streams.reported("desk").keys() == {CAUGHT_UP, ANNOUNCED, f"{incident('young')}:shop"}
@@ -202,7 +233,7 @@ def test_a_relay_that_is_killed_before_it_notes_a_digest(
     one._note = killed  # type: ignore[method-assign]  # between showing and noting
     with pytest.raises(Killed):
         one.step()
-    one._lease.give_back()  # as if it had run out
+    one._ledger.give_back()  # as if it had run out
     count(streams, 10, "older")
     assert streams.end_incidents(-1) == 1
     make_desktop("b", receiver.port).step()
@@ -237,15 +268,36 @@ def test_a_send_gets_no_longer_than_the_lease_lasts(
     deadlines: list[float] = []
     send = desktop._transport("shop").send
 
-    def watched(batch: Sequence[OutgoingAlert], deadline: float) -> Iterator[SendResult]:
+    def watched(batch: Sequence[OutgoingAlert], deadline: float) -> Iterable[SendResult]:
         deadlines.append(deadline)
         return send(batch, deadline)
 
     desktop._transport("shop").send = watched  # type: ignore[method-assign]  # to see what it is given
     desktop.step()
-    assert deadlines == [desktop._lease.deadline()]
+    assert deadlines == [desktop._ledger.deadline()]
     assert deadlines[0] < time.monotonic() + LEASE
     assert receiver.wait_for(1)
+
+
+def test_what_a_desktop_refuses_is_reported_once(streams: RedisStreams, make_desktop: Callable[..., Desktop]) -> None:
+    """Somebody may see to it; the next incident is tried all the same."""
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        request = receive_request(sock)
+        refuses = isinstance(request, NotifyRequest)
+        if refuses:
+            send_response(sock, "-ERROR", Error_Code="303", Error_Description="no")
+        else:
+            send_response(sock, Response_Action=request.message_type)
+
+    lines: list[str] = []
+    with ScriptedServer(serve) as server:
+        desktop = make_desktop("a", server.port, lines)
+        for text in ("one", "two"):
+            count(streams, text=text)
+            desktop.step()
+    (line,) = lines
+    assert line.startswith("desk does not take an alert: ")
 
 
 def test_what_a_desktop_does_not_want_is_settled(streams: RedisStreams, make_desktop: Callable[..., Desktop]) -> None:

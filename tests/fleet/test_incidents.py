@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gntp_logging.alerts.alert_json import to_json
-from gntp_logging.fleet.incidents import ANNOUNCED, CAUGHT_UP, Desk, DeskSettings, Incident, from_fields
+from gntp_logging.fleet.incidents import ANNOUNCED, CAUGHT_UP, Desk, DeskSettings, Incident, Route, from_fields
+from gntp_logging.fleet.match import Match
 from tests.support import make_alert
 
-SETTINGS = DeskSettings(repeat_window=60.0, burst=20, rate=12.0, quiet=300.0)
+
+def one_route(repeat_window: float, burst: int, rate: float, quiet: float) -> DeskSettings:
+    """Return the settings of a desktop that is shown everything."""
+    return DeskSettings((Route(Match(), repeat_window, burst, rate),), quiet)
+
+
+SETTINGS = one_route(repeat_window=60.0, burst=20, rate=12.0, quiet=300.0)
 KNOWN = {CAUGHT_UP: "0"}
 MEMBER = "0f0f0f0f0f0f0f0f:shop"
 
@@ -94,10 +102,27 @@ def test_who_takes_over_sends_each_open_incident_once() -> None:
     assert json.loads(reported[MEMBER])["shown"] == 9
 
 
+def test_who_shows_alone_does_not_show_again_what_it_has_shown() -> None:
+    """After a restart: the same count is no news; a higher one is, at once, and what comes then as always."""
+    reported = dict(KNOWN)
+    desk = Desk(SETTINGS, reported, 1000.0, has_one_writer=True)
+    desk.take(incident(7), 1000.0)
+    assert show(desk, 1000.0, reported) == [7]
+    same = Desk(SETTINGS, reported, 1003.0, has_one_writer=True)
+    same.take(incident(7), 1003.0)
+    assert show(same, 1003.0, reported) == []
+    same.take(incident(20, last=1004.0), 1004.0)
+    assert show(same, 1004.0, reported) == []
+    assert show(same, 1010.0, reported) == [20]
+    more = Desk(SETTINGS, reported, 1020.0, has_one_writer=True)
+    more.take(incident(21, last=1015.0), 1020.0)
+    assert show(more, 1020.0, reported) == [21]
+
+
 def test_windows_go_on_where_the_holder_before_has_ended() -> None:
     """What repeats all day is reported more and more rarely, whoever reports it."""
     reported = {**KNOWN, MEMBER: json.dumps({"opening": "5-0", "shown": 7, "digested": 0, "window": 960.0})}
-    desk = Desk(DeskSettings(60.0, 20, 12.0, 100_000.0), reported, 1000.0)
+    desk = Desk(one_route(60.0, 20, 12.0, 100_000.0), reported, 1000.0)
     desk.take(incident(7), 1000.0)
     assert show(desk, 1000.0, reported) == [7]
     desk.take(incident(8, last=1010.0), 1010.0)
@@ -107,7 +132,7 @@ def test_windows_go_on_where_the_holder_before_has_ended() -> None:
 
 def test_what_the_rate_does_not_allow_is_one_digest() -> None:
     """CRITICAL alone passes; the digest has the exact counts."""
-    desk = Desk(DeskSettings(60.0, 1, 1.0, 300.0), KNOWN, 1000.0)
+    desk = Desk(one_route(60.0, 1, 1.0, 300.0), KNOWN, 1000.0)
     for number in range(4):
         desk.take(incident(10, member=f"{number}:shop"), 1000.0)
     assert show(desk, 1000.0) == [10]
@@ -125,7 +150,7 @@ def show_and_die(desk: Desk, now: float, reported: dict[str, str]) -> tuple[str,
 
 def test_a_digest_that_was_not_noted_is_shown_again_under_its_id() -> None:
     """Of open incidents: they come in a digest once more, although by now each could have a toast of its own."""
-    settings = DeskSettings(60.0, 1, 1.0, 300.0)
+    settings = one_route(60.0, 1, 1.0, 300.0)
     reported = dict(KNOWN)
     desk = Desk(settings, reported, 1000.0)
     for number in range(4):
@@ -214,13 +239,91 @@ def test_a_new_desktop_is_shown_nothing_of_what_has_ended_before() -> None:
     assert desk.caught_up() == ({}, [])
 
 
-def ended(when: int, count: int, opening: str, member: str) -> str:
+TWO_ROUTES = DeskSettings(
+    (Route(Match(logger="shop.payments.*"), 60.0, 1, 1.0), Route(Match(machine="web-*"), 60.0, 2, 1.0)), 300.0
+)
+
+
+def taken(desk: Desk, places: dict[tuple[str, str, int], int], now: float, member: str = MEMBER) -> None:
+    """Let a desktop know of an incident that the broker has counted so."""
+    found = from_fields(
+        member, stored(places, sorted({(name, level) for name, _, level in places})), TWO_ROUTES.matches
+    )
+    if found is not None:
+        desk.take(found, now)
+
+
+def test_a_desktop_of_two_routes_shows_an_incident_once() -> None:
+    """With the sum of what they match, whichever matched first."""
+    desk, reported = Desk(TWO_ROUTES, KNOWN, 1000.0), dict(KNOWN)
+    places = {("shop.orders", "web-1", 40): 2, ("shop.orders", "db-1", 40): 4}
+    taken(desk, places, 1000.0)
+    assert show(desk, 1000.0, reported) == [2]
+    places[("shop.payments", "db-1", 40)] = 8
+    places[("shop.payments", "web-1", 40)] = 16
+    taken(desk, places, 1000.0)
+    assert show(desk, 1100.0, reported) == [26]
+    assert json.loads(reported[MEMBER])["shown"] == 26
+    after = Desk(TWO_ROUTES, reported, 1200.0)
+    taken(after, places, 1200.0)
+    entry = after.next_entry(1200.0)
+    assert entry is not None
+    assert entry.coalescing_id == "0f0f0f0f0f0f0f0f-5-0"
+    assert after.next_entry(1200.0) is None
+
+
+def test_each_route_has_its_own_rates_and_digests() -> None:
+    """What fills one route's burst takes nothing of another's."""
+    desk = Desk(TWO_ROUTES, KNOWN, 1000.0)
+    for number in range(4):
+        taken(desk, {("shop.orders", "web-1", 40): 10}, 1000.0, f"{number}:shop")
+        taken(desk, {("shop.payments", "db-1", 40): 1}, 1000.0, f"{number}:till")
+        taken(desk, {("shop.orders", "db-1", 40): 100}, 1000.0, f"{number}:left-out")
+    assert sorted(show(desk, 1000.0)) == [1, 10, 10]
+    assert sorted(show(desk, 1080.0)) == [3, 20]
+
+
+def test_of_what_has_ended_each_route_has_a_digest() -> None:
+    """What no route matches is looked at once, and in none."""
+    desk = Desk(TWO_ROUTES, KNOWN, 5000.0)
+    listed = [
+        ended_places(4000, {("shop.orders", "web-1", 40): 10, ("shop.orders", "db-1", 40): 100}, "1:shop"),
+        ended_places(3000, {("shop.payments", "db-1", 40): 1}, "2:shop"),
+        ended_places(2000, {("shop.orders", "db-1", 40): 1000}, "3:shop"),
+    ]
+    desk.take_ended([ended_places(6000, {("shop.orders", "db-1", 40): 1}, "4:shop"), *listed], 5000.0)
+    assert sorted(show(desk, 5000.0)) == [1, 10]
+    assert desk.ended_until == 6000
+
+
+def test_a_digest_that_was_not_noted_is_resumed_by_its_own_route() -> None:
+    """Another route's digest would take its place on the desktop; also when that one comes first."""
+    reported = dict(KNOWN)
+    of_web = ended_places(3000, {("shop.orders", "web-1", 40): 10}, "1:shop")
+    of_payments = ended_places(4000, {("shop.payments", "db-1", 40): 1}, "2:shop")
+    desk = Desk(TWO_ROUTES, reported, 5000.0)
+    desk.take_ended([of_web], 5000.0)
+    _, id_, _ = show_and_die(desk, 5000.0, reported)
+    after = Desk(TWO_ROUTES, reported, 5010.0)
+    after.take_ended([of_payments, of_web], 5010.0)
+    ids = []
+    while (entry := after.next_entry(5010.0)) is not None:
+        reported.update(after.announced(entry))
+        ids.append(entry.coalescing_id)
+        reported.update(after.shown(entry, 5010.0))
+    assert ids[1] == id_
+    assert len(set(ids)) == 2
+
+
+def ended_places(when: int, places: dict[tuple[str, str, int], int], member: str, opening: str = "5-0") -> str:
     """Return an incident that has ended, as the broker lists it."""
-    fields = {
-        "opening": opening, "first": "1000", "last": "2000", 'n["shop.db",""]': str(count), "ishop.db": "9-0",
-        "ashop.db": to_json(make_alert("db-1 refused")),
-    }  # fmt: skip
-    return f"{when} {json.dumps({'member': member, 'fields': fields})}"
+    fields = stored(places, sorted({(name, level) for name, _, level in places}))
+    return f"{when} {json.dumps({'member': member, 'fields': fields | {'opening': opening}})}"
+
+
+def ended(when: int, count: int, opening: str, member: str) -> str:
+    """Return an incident of one place that has ended, as the broker lists it."""
+    return ended_places(when, {("shop.db", "web-1", 40): count}, member, opening)
 
 
 @given(
@@ -231,7 +334,7 @@ def test_the_desktop_has_every_count_before_an_incident_ends(
     steps: list[tuple[str, int, float, bool]], burst: int
 ) -> None:
     """Whatever comes when, whoever takes over; and no toast's count ever falls."""
-    settings = DeskSettings(repeat_window=60.0, burst=burst, rate=2.0, quiet=300.0)
+    settings = one_route(repeat_window=60.0, burst=burst, rate=2.0, quiet=300.0)
     reported = dict(KNOWN)
     desk, now = Desk(settings, reported, 1000.0), 1000.0
     counts: dict[str, int] = {}
@@ -255,22 +358,135 @@ def test_the_desktop_has_every_count_before_an_incident_ends(
     assert {name: known["shown"] + known["digested"] for name, known in found.items()} == counts
 
 
+def stored(places: dict[tuple[str, str, int], int], newest: Sequence[tuple[str, int]]) -> dict[str, str]:
+    """Return an incident as the broker has it.
+
+    Args:
+        newest: Logger and level of the alerts, the oldest first; each says what its logger and level are.
+    """
+    fields = {"opening": "5-0", "first": "1000", "last": "2000", "slots": str(len(newest))}
+    fields |= {f"n{json.dumps(place)}": str(count) for place, count in places.items()}
+    for number, (logger, level) in enumerate(newest):
+        slot = json.dumps([logger, level])
+        alert = make_alert(f"{logger} {level}", logger=logger)._replace(level=level)
+        fields |= {f"i{slot}": f"{number}-0", f"a{slot}": to_json(alert)}
+    return fields
+
+
 def test_fields_of_several_loggers_and_machines_are_summed() -> None:
     """The newest alert is that of the newest entry; loggers may be called anything."""
-    fields = {
-        "opening": "5-0", "first": "1000", "last": "2000", 'n["n","a"]': "3", 'n["n","b"]': "4", 'n["","b"]': "5",
-        "in": "9-0", "an": to_json(make_alert("old")), "i": "10-0", "a": to_json(make_alert("new")),
-    }  # fmt: skip
+    fields = stored({("n", "a", 40): 3, ("n", "b", 40): 4, ("", "b", 30): 5}, [("n", 40), ("", 30)])
     found = from_fields(MEMBER, fields)
     assert found is not None
-    assert (found.count, found.hosts, found.alert.text, found.app) == (12, 2, "new", "shop")
+    assert (found.count, found.hosts, found.alert.text, found.app) == (12, 2, " 30", "shop")
     assert (found.first, found.last) == (1.0, 2.0)
 
 
-@pytest.mark.parametrize("missing", ["opening", "first", "a", "i"])
+@pytest.mark.parametrize(
+    ("matches", "count", "hosts", "text"),
+    [
+        ([Match(machine="web-*")], 7, 2, "shop.orders 40"),
+        ([Match(machine="db-1")], 16, 1, "shop.db 50"),
+        ([Match(logger="shop.db")], 17, 2, "shop.db 50"),
+        ([Match(logger="shop.db", machine="web-*")], 1, 1, "shop.db 40"),
+        ([Match(level=50)], 16, 1, "shop.db 50"),
+        ([Match(level=30)], 23, 3, "shop.db 50"),
+        ([Match(logger="shop.db"), Match(machine="web-*")], 23, 3, "shop.db 50"),
+        ([Match(level=50), Match(level=50)], 16, 1, "shop.db 50"),
+        ([Match(app="shop"), Match(app="other")], 23, 3, "shop.db 50"),
+    ],
+)
+def test_a_route_sums_what_it_matches(matches: list[Match], count: int, hosts: int, text: str) -> None:
+    """By the pair of logger and machine; two routes sum once what both match. The alert is the newest of these."""
+    fields = stored(
+        {
+            ("shop.db", "web-1", 40): 1, ("shop.orders", "web-1", 40): 2, ("shop.orders", "web-2", 40): 4,
+            ("shop.db", "db-1", 50): 16,
+        },
+        [("shop.db", 40), ("shop.orders", 40), ("shop.db", 50)],
+    )  # fmt: skip
+    found = from_fields(MEMBER, fields, matches)
+    assert found is not None
+    assert (found.count, found.hosts, found.alert.text) == (count, hosts, text)
+
+
+def test_a_toast_names_the_one_machine_that_counts() -> None:
+    """The newest alert may be another's."""
+    fields = stored({("shop.db", "web-1", 40): 1, ("shop.db", "db-1", 40): 2}, [])
+    alert = make_alert("refused", logger="shop.db", context=(("user", "u"), ("machine", "db-1")))
+    fields |= {'i["shop.db", 40]': "1-0", 'a["shop.db", 40]': to_json(alert)}
+    contexts = []
+    for machine in ("*", "web-*", "db-1"):
+        found = from_fields(MEMBER, fields, [Match(machine=machine)])
+        assert found is not None
+        contexts.append(dict(found.alert.context))
+    assert contexts == [
+        {"user": "u", "machine": "db-1"}, {"user": "u", "machine": "web-1"}, {"user": "u", "machine": "db-1"}
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("matches", [[], [Match(app="other")], [Match(level=51)], [Match(logger="shop.db.*.x")]])
+def test_what_no_route_matches_is_left_out(matches: list[Match]) -> None:
+    """It is no incident of that desktop's."""
+    assert from_fields(MEMBER, stored({("shop.db", "web-1", 40): 1}, [("shop.db", 40)]), matches) is None
+
+
+def test_what_came_beyond_the_bounds_counts_where_no_name_is_asked_for() -> None:
+    """Its machine or logger is not known any more; on how many machines it was, neither."""
+    fields = stored({("shop.db", "web-1", 40): 1, ("shop.db", "", 40): 2, ("", "", 40): 4}, [("shop.db", 40), ("", 40)])
+    counts = []
+    for match in (Match(), Match(machine="web-*"), Match(logger="shop.*"), Match(level=40)):
+        found = from_fields(MEMBER, fields, [match])
+        assert found is not None
+        counts.append((found.count, found.hosts))
+    assert counts == [(7, 1), (1, 1), (3, 1), (7, 1)]
+
+
+def test_what_a_relay_before_levels_has_counted_is_read() -> None:
+    """Its level is that of the newest alert of the logger."""
+    fields = {
+        "opening": "5-0", "first": "1000", "last": "2000", 'n["shop.db","a"]': "3", 'n["shop.db", "b", 40]': "4",
+        "ishop.db": "9-0", "ashop.db": to_json(make_alert("old", logger="shop.db")._replace(level=30)),
+        'i["shop.db", 40]': "10-0", 'a["shop.db", 40]': to_json(make_alert("new", logger="shop.db")),
+    }  # fmt: skip
+    for level, count in ((None, 7), (30, 7), (40, 4)):
+        found = from_fields(MEMBER, fields, [Match(level=level)])
+        assert found is not None
+        assert (found.count, found.alert.text) == (count, "new")
+
+
+@given(
+    st.dictionaries(
+        st.tuples(st.sampled_from(["a", "a.b", "b"]), st.sampled_from("xyz"), st.sampled_from([30, 40, 50])),
+        st.integers(1, 2**40),
+        max_size=8,
+    ),
+    st.lists(
+        st.builds(
+            Match,
+            logger=st.sampled_from(["*", "a.*", "b"]),
+            level=st.sampled_from([None, 40]),
+            machine=st.sampled_from(["*", "[xy]", "z"]),
+        ),
+        max_size=3,
+    ),
+)
+def test_no_record_is_summed_twice_or_left_out(counts: dict[tuple[str, str, int], int], matches: list[Match]) -> None:
+    """Whatever the routes are, each place is in the sum or not."""
+    fields = stored(counts, sorted({(logger, level) for logger, _, level in counts}))
+    found = from_fields(MEMBER, fields, matches)
+    expected = sum(
+        count
+        for (logger, machine, level), count in counts.items()
+        if any(match.holds("shop", logger, level, machine) for match in matches)
+    )
+    assert (found.count if found else 0) == expected
+
+
+@pytest.mark.parametrize("missing", ["opening", "first", 'a["", 40]', 'i["", 40]'])
 def test_an_incident_that_cannot_be_read_is_left_out(missing: str) -> None:
     """A relay of a later release may have written it."""
-    fields = {"opening": "5-0", "first": "1", "last": "2", 'n["","b"]': "5", "i": "9-0", "a": to_json(make_alert())}
+    fields = stored({("", "b", 40): 5}, [("", 40)])
     assert from_fields(MEMBER, fields) is not None
     del fields[missing]
     assert from_fields(MEMBER, fields) is None

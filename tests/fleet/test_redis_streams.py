@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import socket
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +18,7 @@ from gntp_logging.fleet.redis_streams import (
     StreamIsFullError,
     StreamIsGoneError,
 )
-from tests.fleet.servers import RedisServer
+from tests.fleet.servers import RedisServer, hand_on, running_redis
 from tests.support import ScriptedServer
 
 ENTRY: Mapping[bytes, bytes] = {b"d": b"data", b"s": b""}
@@ -36,9 +38,17 @@ def publish(streams: RedisStreams, number: int, count: int = 1, producer: str = 
     streams.publish(producer, number, [ENTRY] * count, math.inf)
 
 
-def counted(id_: str, records: int = 1, machine: str = "web-1", alert: str = "{}") -> Counted:
+def counted(
+    id_: str, records: int = 1, machine: str = "web-1", alert: str = "{}", *, logger: str = "shop.db", level: int = 40
+) -> Counted:
     """Return an entry that counts."""
-    return Counted(id_, "0f:shop", records, f'["shop.db","{machine}"]', "shop.db", alert)
+    place, slot = json.dumps([logger, machine, level]), json.dumps([logger, level])
+    return Counted(id_, "0f:shop", records, place, slot, alert)
+
+
+def places(fields: Mapping[str, str]) -> dict[tuple[object, ...], int]:
+    """Return what an incident's records are counted by."""
+    return {tuple(json.loads(name[1:])): int(value) for name, value in fields.items() if name[:1] == "n"}
 
 
 def test_a_batch_that_was_added_is_not_added_again(streams: RedisStreams, redis_server: RedisServer) -> None:
@@ -77,7 +87,9 @@ def test_an_entry_counts_once(streams: RedisStreams, redis_server: RedisServer) 
     assert streams.count(entries, 60) == 5
     assert streams.count(entries, 60) == 0
     client = redis_server.client()
-    assert client.hget(f"{scripts.INCIDENT}0f:shop", 'n["shop.db","web-1"]') == b"15"
+    assert places(streams.changed(0).incidents["0f:shop"]) == {("shop.db", "web-1", 40): 15}
+    assert client.hget(scripts.COUNTERS, "counted") == b"15"
+    assert client.hget(scripts.COUNTERS, "repeated") == b"5"
     assert client.xlen(scripts.STREAM) == 0
     assert client.xpending(scripts.STREAM, scripts.GROUP)["pending"] == 0
 
@@ -103,7 +115,7 @@ def test_the_newest_alert_is_that_of_the_newest_entry(streams: RedisStreams) -> 
     streams.count([counted(second, alert="second")], 60)
     streams.count([counted(third, alert="third"), counted(first, alert="first")], 60)
     (fields,) = streams.changed(0).incidents.values()
-    assert (fields["ashop.db"], fields["ishop.db"], fields["opening"]) == ("third", third, second)
+    assert (fields['a["shop.db", 40]'], fields['i["shop.db", 40]'], fields["opening"]) == ("third", third, second)
     assert fields["first"] == first.partition("-")[0]
     assert fields["last"] == third.partition("-")[0]
 
@@ -125,7 +137,10 @@ def test_an_incident_ends_and_its_count_is_listed(streams: RedisStreams, redis_s
     assert streams.end_incidents(60) == 0
     assert streams.end_incidents(-1) == 1
     (ended,) = streams.ended()
-    assert f'"{2**40 + 3}"' in ended
+    assert places(json.loads(ended.partition(" ")[2])["fields"]) == {
+        ("shop.db", "web-1", 40): 2**40,
+        ("shop.db", "web-2", 40): 3,
+    }
     assert one.id_ in ended
     assert not streams.changed(0).incidents
     assert streams.changed(0).newest_end == int(ended.partition(" ")[0])
@@ -136,6 +151,45 @@ def test_an_incident_ends_and_its_count_is_listed(streams: RedisStreams, redis_s
     (three,) = streams.read("a", 0.01)
     streams.count([counted(three.id_)], 60)
     assert streams.changed(0).incidents["0f:shop"]["opening"] == three.id_
+
+
+def test_the_places_of_an_incident_have_a_bound(streams: RedisStreams, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes beyond is counted without its machine; nothing is counted twice, or not at all."""
+    monkeypatch.setattr(scripts, "MAX_PLACES", 8)  # fields in all
+    publish(streams, 1, 20)
+    for number, entry in enumerate(streams.read("a", 0.01)):
+        streams.count([counted(entry.id_, machine=f"web-{number % 10}")], 60)
+    found = places(streams.changed(0).incidents["0f:shop"])
+    assert found == {**{("shop.db", f"web-{number}", 40): 2 for number in range(2)}, ("shop.db", "", 40): 16}
+
+
+def test_the_alerts_of_an_incident_have_a_bound(streams: RedisStreams, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes beyond is counted without its logger, by one of six levels, and has an alert in common."""
+    monkeypatch.setattr(scripts, "MAX_SLOTS", 2)
+    publish(streams, 1, 6)
+    kinds = [("a", 40), ("b", 43), ("c", 43), ("d", 44), ("a", 40), ("e", 2**53 - 1)]
+    for (logger, level), entry in zip(kinds, streams.read("a", 0.01), strict=True):
+        streams.count([counted(entry.id_, alert=f"of {logger}", logger=logger, level=level)], 60)
+    fields = streams.changed(0).incidents["0f:shop"]
+    assert places(fields) == {
+        ("a", "web-1", 40): 2, ("b", "web-1", 43): 1, ("", "web-1", 40): 2, ("", "web-1", 50): 1,
+    }  # fmt: skip
+    assert {name: text for name, text in fields.items() if name[:1] == "a"} == {
+        'a["a", 40]': "of a", 'a["b", 43]': "of b", 'a["",40]': "of d", 'a["",50]': "of e",
+    }  # fmt: skip
+
+
+def test_of_an_incident_that_has_ended_the_places_have_a_bound(
+    streams: RedisStreams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list of them would grow with the fleet; the sum stays exact."""
+    monkeypatch.setattr(scripts, "MAX_ENDED_PLACES", 3)
+    publish(streams, 1, 9)
+    for number, entry in enumerate(streams.read("a", 0.01)):
+        streams.count([counted(entry.id_, 2, machine=f"web-{number}")], 60)
+    streams.end_incidents(-1)
+    found = places(json.loads(streams.ended()[0].partition(" ")[2])["fields"])
+    assert (len(found), sum(found.values()), found["shop.db", "", 40]) == (4, 18, 12)
 
 
 def test_no_two_ends_have_one_time(streams: RedisStreams, redis_server: RedisServer) -> None:
@@ -240,6 +294,48 @@ def test_an_old_redis_is_refused() -> None:
         streams.close()
 
 
+def test_a_connection_that_redis_has_closed_is_made_anew(streams: RedisStreams, redis_server: RedisServer) -> None:
+    """It closes idle ones, where its ``timeout`` says so: nothing is reported, and nothing waits."""
+    publish(streams, 1)
+    redis_server.client().client_kill_filter(skipme=True, _type="normal")
+    publish(streams, 2)
+    assert redis_server.client().xlen(scripts.STREAM) == 2
+
+
+def test_a_cluster_is_refused(tmp_path: Path) -> None:
+    """In words: what Redis says is a number and an address."""
+    with running_redis(tmp_path, "--cluster-enabled", "yes") as server:
+        streams = server.streams()
+        with pytest.raises(BrokerError, match="this is a node of a Redis Cluster, which is not supported"):
+            publish(streams, 1)
+        streams.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [("READONLY You can't write against a read only replica.", "read only"), ("MOVED 1 10.0.0.1:6379", "Cluster")],
+)
+def test_an_address_that_leads_elsewhere_is_asked_again(redis_server: RedisServer, error: str, said: str) -> None:
+    """After a fail-over: the connection to the old master, a replica by now, would last for ever."""
+
+    def serve(sock: socket.socket, number: int) -> None:
+        if number:
+            hand_on(sock, redis_server.port)
+            return
+        sock.recv(4096)
+        sock.sendall(b"%2\r\n$7\r\nversion\r\n$5\r\n7.0.1\r\n$5\r\nproto\r\n:3\r\n")
+        while sock.recv(4096):
+            sock.sendall(f"-{error}\r\n".encode())
+
+    with ScriptedServer(serve) as server:
+        streams = RedisStreams(f"redis://127.0.0.1:{server.port}/0", 5)
+        with pytest.raises(BrokerError, match=said):
+            publish(streams, 1)
+        publish(streams, 1)
+        streams.close()
+    assert redis_server.client().xlen(scripts.STREAM) == 1
+
+
 def test_a_call_ends_with_its_deadline() -> None:
     """A broker that hangs costs no more time than there is."""
     with ScriptedServer(lambda sock, _: sock.recv(1) and sock.recv(4096) and sock.recv(1)) as server:  # type: ignore[arg-type]  # what it returns is not looked at
@@ -254,3 +350,29 @@ def test_a_call_ends_with_its_deadline() -> None:
 def test_the_label_shows_no_password() -> None:
     """Lines on stderr name the broker."""
     assert RedisStreams("rediss://u:secret@db.example:7000/2", 1).label == "rediss://db.example:7000/2"
+
+
+def test_who_says_no_quiet_takes_that_of_the_relays(streams: RedisStreams, redis_server: RedisServer) -> None:
+    """The one that was said last; before, five minutes."""
+
+    def count() -> None:
+        publish(streams, next(_numbers), 1, "quiet")
+        (entry,) = streams.read("a", 0.01)
+        streams.count([counted(entry.id_)], 60)
+
+    count()
+    assert streams.end_incidents(None) == 0
+    assert streams.changed(0).quiet == 0
+    assert streams.end_incidents(0.001) in {0, 1}
+    assert streams.changed(0).quiet == 0.001
+    count()
+    redis_server.client().set(scripts.QUIET, -1000)
+    assert streams.end_incidents(None) == 1
+    assert streams.end_incidents(3600.0) == 0
+    count()
+    assert streams.end_incidents(None) == 0
+    assert streams.changed(0).quiet == 3600.0
+    assert redis_server.client().get(scripts.QUIET) == b"3600000"
+
+
+_numbers = iter(range(1, 10**6))

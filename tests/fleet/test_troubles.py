@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
 import os
 import signal
 import socket
+import subprocess
+import sys
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,9 +21,12 @@ import pytest
 
 from gntp_logging import GNTPHandler
 from gntp_logging.fleet import redis_streams, scripts
+from gntp_logging.fleet.incidents import from_fields
+from gntp_logging.fleet.redis_streams import BrokerError
 from gntp_logging.fleet.relay import Relay, RelaySettings
 from gntp_logging.fleet.wire import Report, encode
-from tests.fleet.servers import RedisServer, StartRelay, counted, wait_for_count
+from tests.delivery.test_spool_processes import wait_for_rows
+from tests.fleet.servers import CuttingProxy, RedisServer, SlowProxy, StartRelay, counted, running_redis, wait_for_count
 from tests.support import (
     PATIENCE,
     Gate,
@@ -60,6 +67,7 @@ class Trouble(NamedTuple):
 
 TROUBLES = {
     "down": Trouble(RedisServer.kill, RedisServer.start),
+    "is loading": Trouble(RedisServer.load_again, RedisServer.wait),
     "hangs": Trouble(RedisServer.freeze, RedisServer.thaw),
     "out of memory": Trouble(
         lambda server: server.client().config_set("maxmemory", 1),
@@ -108,7 +116,7 @@ def test_a_broker_in_trouble(
 
 
 SAYS = {
-    "loading": b"-LOADING Redis is loading the dataset in memory\r\n",
+    "a node of a cluster": b"-MOVED 3999 10.0.0.1:6379\r\n",
     "version 6": b"%2\r\n$7\r\nversion\r\n$5\r\n6.2.7\r\n$5\r\nproto\r\n:3\r\n",
     "no Redis at all": b"HTTP/1.1 400 Bad Request\r\n\r\n",
     "nothing": b"",
@@ -158,38 +166,133 @@ def test_a_full_stream(
     assert redis_server.client().xlen(scripts.STREAM) <= 2
 
 
-class CuttingProxy(ScriptedServer):
-    """Hands a request on to the broker, and cuts the connection instead of handing back the answer, so often."""
-
-    def __init__(self, port: int, cuts: int) -> None:
-        super().__init__(self._hand_on)
-        self._port = port
-        self.cuts = cuts
-
-    def _hand_on(self, sock: socket.socket, _number: int) -> None:
-        with socket.create_connection(("127.0.0.1", self._port)) as broker:
-            broker.settimeout(PATIENCE)
-            while request := sock.recv(2**20):
-                broker.sendall(request)
-                answer = broker.recv(2**20)
-                if b"EVAL" in request and b"NOSCRIPT" not in answer and self.cuts:
-                    self.cuts -= 1
-                    return
-                sock.sendall(answer)
-
-
 def test_an_answer_that_is_lost_counts_nothing_twice(
     redis_server: RedisServer, publish_to: MakeHandler, logger: logging.Logger
 ) -> None:
     """The batch was added, and the host does not know: it is sent again, and ignored."""
     with CuttingProxy(redis_server.port, 3) as proxy:
-        handler = publish_to(f"redis://127.0.0.1:{proxy.port}/0")
+        handler = publish_to(proxy.url)
         for _ in range(5):
             logger.error("no")
             handler.flush(0.2)
         wait_until(lambda: handler.flush(1.0))
         assert proxy.cuts == 0
         assert handler.stats().published == redis_server.published() == 5
+
+
+def test_a_broker_that_answers_later_than_anybody_waits(
+    redis_server: RedisServer, publish_to: MakeHandler, logger: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It takes each batch, and nobody knows: the batch is sent again and again, and counts once."""
+    with SlowProxy(redis_server.port, PATIENCE) as proxy:
+        handler = publish_to(proxy.url, timeout=0.2)
+        for _ in range(4):
+            logger.error("no")
+            assert not handler.flush(0.3)
+        assert handler.stats().queued == 4
+        assert len(capsys.readouterr().err.splitlines()) == 1
+        proxy.quick.set()
+        wait_until(lambda: handler.flush(1.0))
+        assert handler.stats().published == redis_server.published() == 4
+
+
+def test_a_broker_that_answers_late_but_in_time(
+    redis_server: RedisServer, publish_to: MakeHandler, logger: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is reported; what is logged meanwhile is one number."""
+    with SlowProxy(redis_server.port, 0.1) as proxy:
+        handler = publish_to(proxy.url, timeout=PATIENCE, shutdown_timeout=PATIENCE)
+        for _ in range(1000):
+            logger.error("no")
+        assert handler.flush(PATIENCE)
+    assert handler.stats().published == redis_server.published() == 1000
+    assert redis_server.client().xlen(scripts.STREAM) < 100
+    assert capsys.readouterr().err == ""
+
+
+def test_a_wrong_password_is_reported_and_not_shown(
+    tmp_path: Path, publish_to: MakeHandler, logger: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is logged waits until somebody mends it."""
+    with running_redis(tmp_path) as server:
+        server.client().config_set("requirepass", "right")
+        handler = publish_to(server.url.replace("redis://", "redis://:hunter2@"))
+        for _ in range(3):
+            logger.error("no")
+            handler.flush(0.2)
+        assert handler.stats().queued == 3
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "invalid username-password pair" in line
+        assert "hunter2" not in line
+        server.client("right").config_set("requirepass", "hunter2")
+        wait_until(lambda: handler.flush(1.0))
+        assert handler.stats().published == 3
+
+
+def test_a_connection_that_was_idle_for_too_long(
+    redis_server: RedisServer, publish_to: MakeHandler, logger: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Redis closes it, where its ``timeout`` says so: the next alert goes at once, and nothing is reported."""
+    handler = publish_to(redis_server.url)
+    for _ in range(2):
+        logger.error("no")
+        assert handler.flush(PATIENCE)
+        redis_server.client().client_kill_filter(skipme=True, _type="normal")
+    assert capsys.readouterr().err == ""
+
+
+def test_what_a_killed_host_has_not_published_its_next_run_does(redis_server: RedisServer, tmp_path: Path) -> None:
+    """With a spool. Of the batch that was on its way nobody knows: it counts once."""
+    code = """
+        import logging, sys
+        from gntp_logging import GNTPHandler
+        handler = GNTPHandler(broker=sys.argv[1], spool=sys.argv[2], app_name="shop", timeout=600)
+        logging.getLogger().addHandler(handler)
+        for line in sys.stdin:
+            for _ in range(int(line)):
+                logging.error("no")
+            print(handler.flush(5 if line == "100\\n" else 0.1), flush=True)
+    """
+    spool = tmp_path / "shop.spool"
+    command = [sys.executable, "-c", textwrap.dedent(code), redis_server.url, str(spool)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as host:
+        assert host.stdin is not None
+        assert host.stdout is not None
+        said = []
+        for records in (100, 50, 7):
+            host.stdin.write(f"{records}\n")
+            host.stdin.flush()
+            said.append(host.stdout.readline())
+            redis_server.freeze()
+        wait_for_rows(spool, 57)
+        host.kill()
+    redis_server.thaw()
+    assert said == ["True\n", "False\n", "False\n"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as after:
+        said = list(after.communicate("1\n", PATIENCE))
+    assert redis_server.published() == 158
+
+
+def test_a_host_that_is_killed_has_published_what_it_knows_to_be(redis_server: RedisServer) -> None:
+    """All of that counts, and nothing twice."""
+    code = """
+        import logging, sys
+        from gntp_logging import GNTPHandler
+        handler = GNTPHandler(broker=sys.argv[1], app_name="shop")
+        logging.getLogger().addHandler(handler)
+        while True:
+            logging.error("no")
+            print(handler.stats().published, flush=True)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), redis_server.url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as host:
+        assert host.stdout is not None
+        said = [0]
+        while said[-1] < 1000:
+            said.append(int(host.stdout.readline()))
+        host.kill()
+        said += [int(line) for line in host.stdout]
+    assert said[-1] <= redis_server.published() <= len(said)
 
 
 def test_a_program_ends_in_time_while_the_broker_hangs(redis_server: RedisServer) -> None:
@@ -275,6 +378,9 @@ POISON: dict[str, dict[bytes, bytes]] = {
     "missing fields": {b"d": b'{"v":1}', b"s": b""},
     "other fields": {b"x": b"y"},
     "a count of zero": {b"d": GOOD[b"d"].replace(b'"count":2', b'"count":0'), b"s": b""},
+    "no name": {b"d": GOOD[b"d"].replace(b'"app":"shop"', b'"app":" "'), b"s": b""},
+    "no title": {b"d": GOOD[b"d"].replace(b'"title":"title"', b'"title":""'), b"s": b""},
+    "no event": {b"d": GOOD[b"d"].replace(b'"event":"Error"', b'"event":" "'), b"s": b""},
     "a count beyond all": {b"d": GOOD[b"d"].replace(b'"count":2', b'"count":99999999999999999999'), b"s": b""},
 }
 
@@ -288,9 +394,73 @@ def test_poison_is_set_aside(name: str, redis_server: RedisServer, relay: Relay)
     relay.step()
     assert counted(redis_server) == {"web-1": 4}
     (kept,) = client.lrange(scripts.ASIDE, 0, -1)
-    assert len(kept) <= 1024 + 200
+    assert len(kept) <= 1024
     assert client.hgetall(scripts.COUNTERS) == {b"counted": b"4", b"aside": b"1"}
     assert client.xlen(scripts.STREAM) == client.xpending(scripts.STREAM, scripts.GROUP)["pending"] == 0
+
+
+@pytest.mark.parametrize("proxy_of", [lambda port: CuttingProxy(port, 5), lambda port: SlowProxy(port, PATIENCE)])
+def test_a_relay_whose_answers_are_lost_counts_each_entry_once(
+    proxy_of: Callable[[int], CuttingProxy | SlowProxy], redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis has counted, or handed out, and the relay does not know."""
+    monkeypatch.setattr(redis_streams, "_IDLE", 0)
+    streams = redis_server.streams()
+    failures = 0
+    with proxy_of(redis_server.port) as proxy:
+        relay = Relay(RelaySettings(proxy.url, 0.3, (), 300.0, ()), print)
+        for number in range(1, 5):
+            streams.publish("p", number, [GOOD], math.inf)
+            try:
+                relay.step()
+            except BrokerError:
+                failures += 1
+        if isinstance(proxy, SlowProxy):
+            proxy.quick.set()
+        while counted(redis_server) != {"web-1": 8} or redis_server.client().xlen(scripts.STREAM):
+            with contextlib.suppress(BrokerError):
+                relay.step()
+            relay._tasks[0].due = 0.0  # it looks at once for what was left
+        relay._streams.close()
+    streams.close()
+    assert failures
+    assert redis_server.client().hget(scripts.COUNTERS, "counted") == b"8"
+
+
+ODD: dict[str, object] = {
+    "title": "a\r\n-OK b",
+    "text": "\x00\x01\udc80",
+    "level": 2**60,
+    "event": "x\r\nData-Count: 7",
+    "context": [["", ""], ["a\r\nb", "c\r\n"]],
+    "url": "\r\n",
+    "logger": "l\x00\ud800",
+    "created": 1e300,
+    "icon": {"base64": "AAAA"},
+    "level_name": "",
+    "app": "a\r\nb: c",
+    "machine": "m\r\n",
+    "count": 10**9,
+}
+
+
+@pytest.mark.program
+def test_whatever_may_be_counted_can_be_shown(
+    redis_server: RedisServer, start_relay: StartRelay, receiver: RunningReceiver
+) -> None:
+    """Or one entry would keep a desktop from all others."""
+    entries = []
+    for number, (name, value) in enumerate(ODD.items()):
+        said = json.loads(GOOD[b"d"])
+        (said if name in ("app", "machine", "count") else said["alert"])[name] = value
+        entries.append({b"d": json.dumps({**said, "incident": f"{number:016x}"}).encode(), b"s": b""})
+    relay = start_relay(redis_server.url, {"desk": receiver.port})
+    streams = redis_server.streams()
+    streams.publish("p", 1, entries, math.inf)
+    assert {toast.incident for toast in receiver.wait_for(len(ODD))} == {f"{n:016x}" for n in range(len(ODD))}
+    streams.close()
+    assert len(relay.output.splitlines()) == 1
+    assert redis_server.client().hgetall(scripts.COUNTERS).keys() == {b"counted"}
 
 
 def test_what_is_not_signed_is_set_aside(redis_server: RedisServer) -> None:
@@ -312,9 +482,11 @@ def test_clocks_of_hosts_change_no_order(redis_server: RedisServer, relay: Relay
         alert = make_alert(f"text {number}", fingerprint="no", created=1e9 + created)
         redis_server.streams().publish(f"p{number}", 1, [encode(Report.of("shop", "m", 1, alert), None)], math.inf)
     relay.step()
-    (fields,) = relay._streams.changed(0).incidents.values()
-    assert json.loads(fields["a"])["text"] == "text 2"
-    assert int(fields["last"]) - int(fields["first"]) < 1000 * PATIENCE
+    ((member, fields),) = relay._streams.changed(0).incidents.items()
+    incident = from_fields(member, fields)
+    assert incident is not None
+    assert (incident.alert.text, incident.count) == ("text 2", 3)
+    assert incident.last - incident.first < PATIENCE
 
 
 def test_nothing_ends_the_counting(
@@ -375,6 +547,46 @@ def test_a_relay_waits_for_its_broker(
     wait_until(lambda: relay.output.count("cannot count from") == 2)
     assert relay.stop() == 0
     assert len(relay.output.splitlines()) == 3
+
+
+@pytest.mark.program
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["down", "is loading", "hangs", "a read-only replica", "wants a password"])
+def test_a_relay_whose_broker_is_in_trouble(
+    name: str, redis_server: RedisServer, start_relay: StartRelay, receiver: RunningReceiver
+) -> None:
+    """One line says so, one that it is over, and it goes on with the counts that there were."""
+    relay = start_relay(redis_server.url, {"desk": receiver.port}, timeout=0.5)
+    streams = redis_server.streams()
+    streams.publish("p", 1, [GOOD], math.inf)
+    wait_for_count(receiver, 2)
+    TROUBLES[name].begin(redis_server)
+    relay.wait_for("cannot count from")
+    TROUBLES[name].end(redis_server)
+    wait_until(lambda: relay.output.count(": counts from") == 2, 3 * PATIENCE)
+    other = encode(Report.of("shop", "web-1", 1, make_alert("other", fingerprint="other")), None)
+    streams.publish("p", 2, [GOOD, other], math.inf)
+    wait_until(lambda: [toast for toast in receiver.toasts if toast.text.startswith("other")], 3 * PATIENCE)
+    wait_until(lambda: counted(redis_server) == {"web-1": 5})
+    streams.close()
+    assert len(relay.output.splitlines()) == 3
+
+
+@pytest.mark.program
+def test_a_redis_that_is_full_is_counted_empty(
+    redis_server: RedisServer, start_relay: StartRelay, receiver: RunningReceiver
+) -> None:
+    """Hosts are refused, relays are not: it is the entries that fill it, and nobody else takes them out."""
+    streams = redis_server.streams()
+    streams.publish("p", 1, [GOOD, POISON["bad JSON"]], math.inf)
+    redis_server.client().config_set("maxmemory", 1)
+    relay = start_relay(redis_server.url, {"desk": receiver.port})
+    assert receiver.wait_for(1)
+    with pytest.raises(BrokerError, match="maxmemory"):
+        streams.publish("p", 2, [GOOD], math.inf)
+    streams.close()
+    assert redis_server.client().xlen(scripts.STREAM) == 0
+    assert len(relay.output.splitlines()) == 1
 
 
 @pytest.mark.program

@@ -402,3 +402,20 @@ def test_a_connection_that_is_not_accepted_is_what_did_not_come() -> None:
             Stream([silent, refusing], Deadline.after(0.2))
         for sock in queued:
             sock.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "loopback"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.8.8", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("desk", False),
+        ("LocalHost", True),
+    ],
+)
+def test_loopback_is_what_only_this_machine_reaches(address: str, loopback: bool) -> None:
+    """A name may stand for anything."""
+    assert network.is_loopback(address) is loopback

@@ -76,14 +76,18 @@ class Page:
         await self.call("Input.dispatchKeyEvent", type="keyDown", key=key, **text)
         await self.call("Input.dispatchKeyEvent", type="keyUp", key=key)
 
-    async def emulate(self, scheme: str, width: int = 900, height: int = 700) -> None:
-        """Show the page in light or dark colours, without movement, in a window of this size."""
+    async def emulate(self, scheme: str, width: int = 900, height: int = 700, scale: int = 1) -> None:
+        """Show the page in light or dark colours, without movement, in a window of this size.
+
+        Args:
+            scale: Pixels of a picture for each pixel of the page, along each side.
+        """
         features = [
             {"name": "prefers-color-scheme", "value": scheme},
             {"name": "prefers-reduced-motion", "value": "reduce"},
         ]
         await self.call("Emulation.setEmulatedMedia", features=features)
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        metrics = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": False}
         await self.call("Emulation.setDeviceMetricsOverride", **metrics)
 
     async def press_on(self, selector: str) -> None:

@@ -30,24 +30,26 @@ BUS = """\
 class Dunst:
     """A running dunst, and what it shows."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, screen: str = "640x480x24") -> None:
         """Look for the programs.
 
         Args:
             folder: Where its configuration goes.
+            screen: Size and depth of the X server's screen.
         """
         self._programs = {
             name: require_program(name, package)
             for name, package in (("Xvfb", "xvfb"), ("dbus-daemon", "dbus"), ("dunst", "dunst"), ("dunstctl", "dunst"))
         }
         self._folder = folder
+        self._screen = screen
         self._processes: list[subprocess.Popen[str]] = []
         self.display = ""
         self.address = ""
 
     def start(self) -> None:
         """Start the X server, the bus and dunst; return once it takes notifications."""
-        self.display = ":" + self._start("Xvfb", "-displayfd", "1", "-screen", "0", "640x480x24", "-nolisten", "tcp")
+        self.display = ":" + self._start("Xvfb", "-displayfd", "1", "-screen", "0", self._screen, "-nolisten", "tcp")
         (self._folder / "bus.conf").write_text(BUS, "utf-8")
         self.address = self._start(
             "dbus-daemon", f"--config-file={self._folder / 'bus.conf'}", "--nofork", "--print-address=1"
@@ -69,10 +71,10 @@ class Dunst:
         """End the daemon alone."""
         self._end_last()
 
-    def configure(self, line: str) -> None:
-        """Start the daemon again with one more line of its configuration."""
+    def configure(self, lines: str) -> None:
+        """Start the daemon again with more lines of its configuration."""
         with (self._folder / "dunstrc").open("a", encoding="utf-8") as file:
-            file.write(f"{line}\n")
+            file.write(f"{lines}\n")
         self.start_again()
 
     def stop(self) -> None:

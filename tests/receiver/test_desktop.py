@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import socket
 import sys
 import threading
 import time
@@ -292,6 +293,22 @@ def test_what_came_while_there_was_no_service_is_told_when_one_comes(
         wait_until(lambda: len(dunst.history()) == 1)
         assert dunst.history()[0]["summary"] == "gntp-logging: 3 more alerts"
     finally:
+        display.close()
+
+
+def test_a_bus_that_hangs_delays_no_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What starts with the session receives at once, and keeps what comes."""
+    monkeypatch.setattr(desktop, "_TIMEOUT", 3600.0)
+    with socket.socket(socket.AF_UNIX) as bus:
+        bus.bind(str(tmp_path / "bus"))
+        bus.listen()
+        monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={tmp_path}/bus")
+        display = DesktopDisplay()
+        display.may_be_away = True
+        starting = threading.Thread(target=display.start, daemon=True)
+        starting.start()
+        starting.join(PATIENCE)
+        assert not starting.is_alive()
         display.close()
 
 

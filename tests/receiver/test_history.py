@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest
 from gntp_logging.gntp.wire import encode
 from gntp_logging.receiver import history as history_module
 from gntp_logging.receiver import history_file
-from gntp_logging.receiver.displays import Display, Notice, Reporting, Running
+from gntp_logging.receiver.displays import Display, Notice, Observer, Reporting, Running
 from gntp_logging.receiver.history import History
 from gntp_logging.receiver.history_file import DamagedError, HistoryError, HistoryFile, KeptToast, Wanted, aside_path
+from gntp_logging.receiver.mutes import Muted
 from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.server import Receiver, Server
 from tests.receiver.conftest import ask
@@ -64,6 +66,17 @@ def numbers(path: str) -> list[int]:
     return [each.toast.number for each in found(path)]
 
 
+class Observing(Recorder):
+    """A display that remembers its toasts and all other events."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.notices: list[Notice] = []
+
+    def notice(self, notice: Notice) -> None:
+        self.notices.append(notice)
+
+
 class Gate:
     """Lets the history's thread write only when a test says so."""
 
@@ -89,10 +102,11 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
 
 
 def test_it_is_a_display_that_runs_and_reports(path: str) -> None:
-    """It needs nothing else of a server."""
+    """And that hears what is muted; it needs nothing else of a server."""
     history: Display = History(path, print)
     assert isinstance(history, Running)
     assert isinstance(history, Reporting)
+    assert isinstance(history, Observer)
 
 
 def test_what_a_server_shows_is_kept(path: str) -> None:
@@ -114,6 +128,34 @@ def test_what_a_server_shows_is_kept(path: str) -> None:
     assert rows[2].toast.number < rows[1].toast.number == recorder.toasts[0].number
     assert rows[2].changed > rows[2].toast.arrived
     assert [row.toast.icon.data for row in rows if isinstance(row.toast.icon, Resource)] == [b"\x89PNG"] * 3
+
+
+def test_what_is_muted_stays_so_after_a_restart(path: str) -> None:
+    """Every display hears of it, and each toast says so; what calls again does so too."""
+    hour = time.time() + 3600
+    for mutes, muted in (([("a" * 16, hour), ("b" * 16, hour)], "ab"), ([("a" * 16, 0.0)], "b"), ([], "b")):
+        recorder, kept = Observing(), Kept(path)
+        server = Server([recorder, kept.history], numbers=kept.history.numbers, muted=kept.history.muted)
+        with Receiver(server) as receiver:
+            for incident, until in mutes:
+                server._mute_from_thread(Muted("shop", incident, until))
+            ask(receiver.port, encode(RegisterRequest("shop", None, [Event("Error")])))
+            for letter in "ab":
+                headers = {"Data-Count": "1", "Data-Incident": letter * 16}
+                shown = Notification("Error", letter, coalescing_id=f"{muted}{letter}")
+                ask(receiver.port, encode(NotifyRequest("shop", shown, app_specific_headers=tuple(headers.items()))))
+            recorder.wait_for(2)
+        kept.history.close()
+        assert "".join(toast.title[-1] for toast in recorder.toasts if toast.is_muted) == muted
+    said = [notice.fields for notice in recorder.notices if notice.event == "muted"]
+    assert said == [{"application": "shop", "incident": "b" * 16, "until": hour}]
+
+
+def test_an_event_that_is_shown_is_kept(kept: Kept, path: str) -> None:
+    """Such as a new subscriber; other events are nothing to keep."""
+    kept.history.notice(Notice("subscribe", toast=toast(7)))
+    kept.history.notice(Notice("listening", {"port": 1}))
+    wait_until(lambda: numbers(path) == [7])
 
 
 def test_it_writes_without_being_closed(kept: Kept, path: str) -> None:
@@ -379,6 +421,7 @@ WRITING = """
 import itertools, sys, time
 from gntp_logging.receiver.history import History
 from gntp_logging.receiver.history_file import HistoryError
+from gntp_logging.receiver.mutes import Muted
 from gntp_logging.receiver.registry import Toast
 history = History(sys.argv[1], print)
 history.start()

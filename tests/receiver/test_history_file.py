@@ -28,12 +28,13 @@ from gntp_logging.receiver.history_file import (
     usual_path,
 )
 from gntp_logging.receiver.levels import level
+from gntp_logging.receiver.mutes import Muted
 from gntp_logging.receiver.numbers import known_by
 from gntp_logging.receiver.registry import Toast
 
 NOW = 1_800_000_000.0
 PICTURES = [None, "https://x.example/y.png", Resource(b"\x89PNG one"), Resource(b"\x89PNG two")]
-LETTERS = "aAbB%_\\ é😀\n'\""
+LETTERS = "aAbB%_\\ éÉ😀\n'\""
 
 
 def toast(number: int, text: str = "text", title: str = "title", **more: object) -> Toast:
@@ -117,13 +118,13 @@ def folded(text: str) -> str:
 def is_wanted(kept: KeptToast, wanted: Wanted) -> bool:
     """Tell in plain Python what the file tells in SQL."""
     shown = kept.toast
-    said = folded(f"{shown.application}\n{shown.title}\n{shown.text}")
+    said = [folded(text) for text in (shown.application, shown.title, shown.text)]
     return (
         (wanted.since is None or kept.changed >= wanted.since)
         and (wanted.before is None or kept.changed < wanted.before)
         and level(shown) >= wanted.level
         and wanted.application.lower() in ("", shown.application.lower())
-        and all(folded(text) in said for text in wanted.texts)
+        and all(any(folded(text) in each for each in said) for text in wanted.texts)
     )
 
 
@@ -252,6 +253,46 @@ def test_a_text_is_found_anywhere(any_file: HistoryFile, text: str) -> None:
     assert numbers(any_file, texts=[text]) == [1]
 
 
+@pytest.mark.parametrize("text", ["?", "3", "-3", "WE", "§", "é", "語", "😀", "%", "_", '"', "\u1e9e"])
+def test_one_or_two_letters_are_found_too(any_file: HistoryFile, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """At the end of a text as well; also where they stand too often for the index to tell."""
+    any_file.write([toast(1, '?§é語😀%_" \u1e9e web-3'), toast(2, "nothing of all that")])
+    assert numbers(any_file, texts=[text]) == [1]
+    monkeypatch.setattr(history_file, "MAX_OCCURRENCES", 0)
+    assert numbers(any_file, texts=[text]) == [1]
+
+
+@pytest.mark.parametrize(
+    ("texts", "found", "most"),
+    [
+        (["KeyError"], 0, 0),
+        (["??"], 0, 0),
+        (["§"], 1, 1),
+        (["§", "e"], 1, 2),
+        (["old order"], 10, 10),
+        (["e"], 10, 10),
+    ],
+)
+def test_a_search_looks_into_few_texts(
+    file: HistoryFile, monkeypatch: pytest.MonkeyPatch, texts: list[str], found: int, most: int
+) -> None:
+    """Whether a text is everywhere, in the oldest half, in one alert or nowhere, and however short it is."""
+    file.write(
+        toast(number, "old order §" if number == 5 else "order" if number > 100 else "old order")
+        for number in range(1, 200)
+    )
+    monkeypatch.setattr(history_file, "MAX_OCCURRENCES", 150)
+    titles: list[str] = []
+
+    def like(pattern: str, text: str, escape: str) -> bool:
+        titles.extend([text] if text == "title" else [])
+        return folded(pattern.strip("%")) in folded(text)
+
+    file._db.create_function("like", 3, like)
+    assert len(list(file.last(Wanted(texts=texts), 10))) == found
+    assert len(titles) <= most
+
+
 def test_any_text_may_be_looked_for(any_file: HistoryFile) -> None:
     """A terminal may give lone surrogates; quotes and words of a query language are nothing but text."""
     any_file.write([toast(1, "what \udcff is this"), toast(2, 'say "AND NOT" *')])
@@ -316,6 +357,29 @@ def test_what_is_deleted_is_in_no_file(any_file: HistoryFile, wanted: Wanted) ->
     assert os.path.getsize(any_file.path) < 100_000  # it gives its room back, too
     any_file.write([toast(201, "the receiver goes on")])
     assert numbers(any_file)[-1:] == [201]
+
+
+def test_mutes_are_kept_until_they_end(file: HistoryFile) -> None:
+    """The last word on an incident counts; what has ended is forgotten."""
+    file.write([Muted("shop", "a", 10), Muted("shop", "b", 30), Muted("shop", "b", 20), Muted("sh\udcffop", "a", 30)])
+    assert sorted(file.muted(0)) == [("shop", "a", 10), ("shop", "b", 20), ("sh\ufffdop", "a", 30)]
+    assert len(file.muted(10)) == 2
+    file.prune(20)
+    assert file.muted(0) == [("sh\ufffdop", "a", 30)]
+
+
+def test_a_mute_is_deleted_with_its_incidents_last_alert(file: HistoryFile) -> None:
+    """It holds the name of the application."""
+    incident = "0" * 16
+    file.write([replace(toast(number), application=SECRET.decode(), incident=incident) for number in (1, 2)])
+    file.write([toast(3, incident=incident), Muted("shop", incident, NOW), Muted(SECRET.decode(), incident, NOW)])
+    file.delete(Wanted(since=NOW + 3))
+    assert file.muted(0) == [(SECRET.decode(), incident, NOW)]
+    file.delete(Wanted(since=NOW + 2))
+    assert len(file.muted(0)) == 1
+    file.delete(Wanted())
+    assert file.muted(0) == []
+    assert remains(Path(file.path).parent, SECRET) == []
 
 
 def test_the_index_forgets_too(file: HistoryFile) -> None:

@@ -1,0 +1,124 @@
+"""The parser of every command: what mistakes get as an answer, and help that fits the terminal.
+
+It is argparse's, but for three things. The line that says what is wrong comes first, and the usage of the command in
+question follows. An option that does not exist gets the name that may be meant, before anything else is complained
+about. Help keeps what is indented as it stands, as long as that fits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import re
+import textwrap
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, Final, NoReturn
+
+from gntp_logging.options.checks import nearest, unknown
+
+_EXAMPLE: Final = re.compile(r" +((?:[^|]+ \| )?gntp-logging .*?)(?: {2,}(\S.*)| *)")
+"""An example: a command of this program, and behind two spaces or more what that does."""
+
+_FAR: Final = " " * 16
+_BELOW: Final = " " * 6
+"""How far the meaning of an example is indented: beside it, and below it where there is no room."""
+
+_WORD: Final = re.compile(r'(?:[^\s"]|"[^"]*")+')
+"""A word of a command, as shells see it."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser of the command line, or of one command; the parsers of its commands are of this class as well."""
+
+    def __init__(self, **options: Any) -> None:  # argparse's own options, which its add_parser hands on
+        """Make a parser as argparse does, with the help of :class:`HelpFormatter`."""
+        super().__init__(**{"formatter_class": HelpFormatter, **options})
+        self._given: Sequence[str] = ()
+        self._commands: Collection[str] = ()
+
+    # Any, here and below: argparse's signatures are overloaded, and all that is done is to look at what goes through.
+    def add_subparsers(self, **options: Any) -> Any:
+        """Add commands as argparse does, and remember how they are called."""
+        commands = super().add_subparsers(**options)
+        self._commands = commands.choices  # which fills
+        return commands
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse as argparse does, and end the program where an argument is unknown.
+
+        argparse lets the parser of the whole command line complain, which knows nothing of a command's options.
+        """
+        self._given = args or ()
+        found, rest = super().parse_known_args(args, namespace)
+        if rest:
+            self.error(f"unexpected argument {rest[0]!r}")
+        return found, rest
+
+    def error(self, message: str) -> NoReturn:
+        """End the program with exit code 2: one line that says what is wrong, and then the usage."""
+        options = self._option_string_actions
+        given = self._given
+        if self._commands:  # what follows on a command is that command's
+            given = [*itertools.takewhile(lambda word: word.startswith("-"), given)]
+        if mistyped := unknown_option(given, options):
+            meant = nearest(mistyped.lstrip("-"), [name.lstrip("-") for name in options if name.startswith("--")])
+            message = f"unknown option {mistyped!r}" + (f" (did you mean '--{meant}'?)" if meant else "")
+        elif self._commands and len(given) < len(self._given):
+            message = unknown(self._given[len(given)], self._commands, "command")
+        self.exit(2, f"{self.prog}: {message}\n{self.format_usage()}")
+
+
+def unknown_option(given: Sequence[str], known: Collection[str]) -> str:
+    """Return the first long option among arguments that is no known one, nor the beginning of one; or nothing."""
+    for word in itertools.takewhile(lambda word: word != "--", given):
+        name = word.partition("=")[0]
+        # With a space in it, argparse takes a word for a value.
+        if name.startswith("--") and " " not in word and not any(option.startswith(name) for option in known):
+            return name
+    return ""
+
+
+class HelpFormatter(argparse.HelpFormatter):
+    """Wraps paragraphs, and keeps lines that are indented: examples, and what stands in a file."""
+
+    # As argparse's own RawDescriptionHelpFormatter does; it has no other way.
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n".join(indent + line if line else "" for line in wrapped(text, width - len(indent)))
+
+
+def wrapped(text: str, width: int) -> Iterator[str]:
+    """Yield the lines of a description, none wider than it must be.
+
+    Args:
+        text: Paragraphs, empty lines, and indented lines, which are kept as they stand. Of those, an example that does
+            not fit is wrapped as a shell reads it, and what it does stands below.
+    """
+    for is_paragraph, group in itertools.groupby(text.strip("\n").split("\n"), lambda line: line[:1].strip() != ""):
+        lines = list(group)
+        if is_paragraph:
+            yield from textwrap.wrap(" ".join(lines), width)
+        elif max(map(len, lines)) <= width:
+            yield from lines
+        else:
+            for line in lines:
+                yield from _example(line, width)
+
+
+def _example(line: str, width: int) -> Iterator[str]:
+    if found := _EXAMPLE.fullmatch(line):
+        command, meaning = found.groups()
+        piece, *words = _WORD.findall(command)
+        for word in words:
+            if len(f"  {piece} {word} \\") > width:
+                yield f"  {piece} \\"
+                piece = f"  {word}"
+            else:
+                piece += f" {word}"
+        yield f"  {piece}"
+    elif line.startswith(_FAR):  # what the example above does
+        meaning = line
+    else:
+        yield line
+        return
+    if meaning:
+        yield from textwrap.wrap(meaning.strip(), width, initial_indent=_BELOW, subsequent_indent=_BELOW)
