@@ -36,14 +36,31 @@ class RedisServer:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
+        self.launch()
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait until it answers: it reads its file first."""
+        wait_until(self._answers, 6 * PATIENCE)
+
+    def load_again(self) -> None:
+        """Kill it and start it again with so much in its file that it loads for some seconds."""
+        client = self.client()
+        client.eval("for i = 1, 20000 do redis.call('SET', 'filler:' .. i, i) end", 0)
+        client.bgrewriteaof()
+        wait_until(lambda: not client.info("persistence")["aof_rewrite_in_progress"], 3 * PATIENCE)
+        self.kill()
+        self.launch("--key-load-delay", "100", "--loading-process-events-interval-bytes", "1024")
+
+    def launch(self, *options: str) -> None:
+        """Start it."""
         self._process = subprocess.Popen(
             [
                 self._program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder),
-                "--save", "", "--appendonly", "yes", "--appendfsync", "everysec", *self._options,
+                "--save", "", "--appendonly", "yes", "--appendfsync", "everysec", *self._options, *options,
             ],
             stdout=subprocess.DEVNULL,
         )  # fmt: skip
-        wait_until(self._answers, 6 * PATIENCE)  # it reads its file first
 
     def _answers(self) -> bool:
         with contextlib.suppress(redis.exceptions.ConnectionError):
@@ -228,9 +245,9 @@ def start_host(
     )
 
 
-def ended(hosts: Sequence[subprocess.Popen[str]]) -> list[str]:
+def ended(hosts: Sequence[subprocess.Popen[str]], seconds: float = 120.0) -> list[str]:
     """Wait for programs, and return what each has printed."""
-    return [host.communicate(timeout=120)[0].strip() for host in hosts]
+    return [host.communicate(timeout=seconds)[0].strip() for host in hosts]
 
 
 def counted(server: RedisServer) -> dict[str, int]:
