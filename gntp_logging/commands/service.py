@@ -61,7 +61,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     for name, run, words, takes_options in (
         ("install", _install, "install it, or install it again with other options; takes the options of listen", True),
         ("show", _show, "print what install would write; takes the options of listen", True),
-        ("status", _status, "tell whether it runs, and where its page is", False),
+        ("status", _status, "say whether it runs, and where its page is", False),
         ("remove", _remove, "stop it, and remove it", False),
     ):
         action = actions.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import logging.config
 import os
 import subprocess
 import sys
@@ -12,9 +14,10 @@ import pytest
 from redis.connection import ConnectionPool
 
 from gntp_logging import GNTPHandler, OptionError
-from gntp_logging.config import from_env
+from gntp_logging.config import ConfigurationError, from_env, load
 from gntp_logging.fleet.publisher import Publisher
 from gntp_logging.options import fleet
+from tests.conftest import Write
 
 URL = "redis://127.0.0.1:1/0"
 
@@ -64,8 +67,11 @@ def test_an_error_shows_no_password() -> None:
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("host", "desk"), ("port", 1), ("password", "p"), ("password_env", "PATH"), ("key_hashing", "MD5")],
-)
+    [
+        ("host", "desk"), ("port", 1), ("password", "p"), ("password_env", "PATH"), ("password_file", "nowhere"),
+        ("key_hashing", "MD5"), ("encryption", "AES"), ("tls", True), ("tls", "nowhere.pem"),
+    ],
+)  # fmt: skip
 def test_a_broker_excludes_a_server(option: str, value: object) -> None:
     """The error names both."""
     with pytest.raises(OptionError, match=f"^broker, {option}: "):
@@ -93,6 +99,30 @@ def test_the_environment_may_name_the_broker(monkeypatch: pytest.MonkeyPatch, ke
     monkeypatch.setenv("GNTP_HOST", "desk")
     with pytest.raises(OptionError, match="GNTP_BROKER, GNTP_HOST"):
         from_env()
+
+
+@pytest.mark.usefixtures("no_variables")
+def test_a_file_may_name_the_broker(write: Write, keys: Path) -> None:
+    """And dictConfig, with the same words; an error names the file and both options."""
+    path = write(f'[gntp]\nbroker = "{URL}"\nfleet_key_file = "{keys.as_posix()}"\n', "shop.toml")
+    (from_file,) = load(path)
+    names = {"class": "gntp_logging.GNTPHandler", "broker": URL, "fleet_key_file": str(keys)}
+    root = logging.getLogger()
+    logging.config.dictConfig(
+        {"version": 1, "incremental": False, "disable_existing_loggers": False, "handlers": {"alerts": names},
+         "loggers": {"fleet": {"handlers": ["alerts"]}}}
+    )  # fmt: skip
+    (from_dict,) = logging.getLogger("fleet").handlers
+    for handler in (from_file, from_dict):
+        assert isinstance(handler, GNTPHandler)
+        transport = handler._worker._transport
+        assert isinstance(transport, Publisher)
+        assert (transport.label, transport._key) == (f"{URL}", b"a" * 32)
+        handler.close()
+    logging.getLogger("fleet").handlers.clear()
+    root.removeHandler(from_file)
+    with pytest.raises(ConfigurationError, match=r"shop.toml: \[gntp\] broker, tls: "):
+        load(write(f'[gntp]\nbroker = "{URL}"\ntls = true\n', "shop.toml"))
 
 
 def test_keys_are_read(keys: Path) -> None:
