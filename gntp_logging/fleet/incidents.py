@@ -338,7 +338,9 @@ class Desk:
             return
         if outbox.flood.absorb(incident.member, fresh, next(self._sequence)):
             return
-        decision, group = outbox.flood.offer(incident.alert, incident.member, next(self._sequence), now)
+        decision, group = Decision.DIGEST, None
+        if now <= incident.last + self._settings.quiet:  # else it would have ended, had anybody counted meanwhile
+            decision, group = outbox.flood.offer(incident.alert, incident.member, next(self._sequence), now)
         if decision is Decision.DIGEST:
             outbox.digest.wait_for_more(now)
             outbox.digest.current.take_in(incident.member, fresh, next(self._sequence))
