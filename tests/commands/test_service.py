@@ -125,6 +125,8 @@ def test_a_laptops_options_are_kept(
 ) -> None:
     """Every path from the root, that of the URL too, each match as it was given, and no port; listen takes them."""
     monkeypatch.chdir(tmp_path)
+    for name in ("GNTP_PASSWORD", "GNTP_PASSWORD_FILE", "GNTP_PORT"):  # of the port that there is not
+        monkeypatch.setenv(name, "1")
     Path("keys").write_text("k" * 32, "utf-8")
     Path("keys").chmod(0o600)
     Path("password").write_text("hunter2-and-more", "utf-8")

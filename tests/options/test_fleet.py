@@ -222,6 +222,9 @@ def test_a_file_without_a_password_is_refused(url: str, content: bytes | None, w
         fleet.with_password(url, str(path))
     assert caught.value.option == "broker_password_file"
     assert "hunter" not in str(caught.value)
+    for value in (None, 7, " "):
+        with pytest.raises(OptionError, match="broker_password_file: allowed is the path of a file"):
+            fleet.with_password(url, value)
 
 
 def test_a_files_path_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
