@@ -212,9 +212,9 @@ class GNTPHandler(logging.Handler):
             "encryption": encryption,
             "tls": tls,
         }
-        self.destination: Destination = Destination.from_options(**server, is_used=self.enabled)
         if broker is not None:
             fleet.excludes(server, GNTPHandler.__init__.__kwdefaults__ or {})
+        self.destination: Destination = Destination.from_options(**server, is_used=self.enabled)
         self._app_icon = app_icon
         self._events = level_map.events()
         self._settings = DeliverySettings(

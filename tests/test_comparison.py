@@ -28,7 +28,7 @@ def test_the_page_has_each_row_and_each_column() -> None:
     assert [row[0] for row in rows] == [row.question for row in ROWS]
     assert all(len(row) == len(heads) and all(row) for row in rows)
     page = (ROOT / "docs" / "comparison.md").read_text("utf-8")
-    assert re.findall(r"^\* \*\*(.+):\*\*", page.partition("## What each row does")[2], re.MULTILINE) == [
+    assert re.findall(r"^\* \*\*(.+):\*\*", page.partition("## How each row is measured")[2], re.MULTILINE) == [
         row.question for row in ROWS
     ]
 

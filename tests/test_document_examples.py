@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import re
 import shlex
 import subprocess
@@ -15,6 +14,7 @@ from typing import Final
 
 import pytest
 
+from gntp_logging.commands import relay_file
 from gntp_logging.commands.cli import parser
 from gntp_logging.config import ConfigurationError
 from gntp_logging.configuration.logging_file import read
@@ -57,6 +57,7 @@ _TESTED_BELOW: Final = {
     ("docs/tutorial.md", "import logging\n\nimport gntp_logging"),
     ("docs/fleet.md", "import logging"),
     ("docs/fleet.md", "broker ="),
+    ("docs/fleet.md", "[[routes]]"),
 }
 
 
@@ -82,7 +83,7 @@ def _is_tested_below(block: Block) -> bool:
 
 def test_every_block_has_a_language_that_is_checked() -> None:
     """Or none, or that of a text that programs print."""
-    checked = {"python", "toml", "json", "ini", "sh"}
+    checked = {"python", "toml", "json", "ini", "sh", "diff"}
     assert {block.language for block in BLOCKS} <= checked | {"", "text", "{toctree}", "{eval-rst}", "{include}"}
     for key in [*_WRAPPED, *_TESTED_BELOW]:
         assert [block for block in BLOCKS if _begins(block, key)], key
@@ -110,7 +111,8 @@ def test_a_program_runs_as_it_stands(block: Block) -> None:
 def test_a_toml_file_is_one_that_load_takes(block: Block, tmp_path: Path) -> None:
     """Every key and value, with the files that it names; its handler is nowhere alone."""
     (tmp_path / "eye.png").write_bytes(b"a picture")
-    (tmp_path / "password").write_text("secret\n", "utf-8")
+    for name in ("password", "alerts.key"):
+        (tmp_path / name).write_text("secret\n", "utf-8")
     text = block.text.replace("/run/secrets/gntp", (tmp_path / "password").as_posix())
     (tmp_path / "alerts.toml").write_text(text, "utf-8")
     program = f"import sys; from gntp_logging import config; print(*config.load(sys.argv[1]))\n{_ASSERT_PRINTED}"
@@ -207,13 +209,6 @@ def test_the_documented_error_is_the_one_that_comes(tmp_path: Path) -> None:
     assert str(caught.value).replace(str(tmp_path) + os.sep, "").startswith(shown.removesuffix("..."))
 
 
-# -- The tutorial --------------------------------------------------------------------------------
-
-
-def _tutorial(language: str) -> list[str]:
-    return [block.text for block in _of(language) if block.page == "docs/tutorial.md"]
-
-
 def _python(arguments: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
     variables = {name: value for name, value in os.environ.items() if not name.startswith("GNTP_")}
     return subprocess.run(
@@ -222,37 +217,17 @@ def _python(arguments: Sequence[str], folder: Path) -> subprocess.CompletedProce
     )  # fmt: skip
 
 
-@pytest.mark.program
-def test_the_tutorial_shows_what_appears(tmp_path: Path) -> None:
-    """Word for word, each step typed as it stands, but for the port, the time and the machine's name."""
-    (program,), (settings,), (hello, alerts) = _tutorial("python"), _tutorial("toml"), _tutorial("text")
-    (send,) = [shlex.split(words) for _, words in _COMMANDS if "Hello" in words]
-    (check,) = [shlex.split(words) for where, words in _COMMANDS if "tutorial" in where and words.startswith("check")]
-    folder = tmp_path / "shop"
-    folder.mkdir()
-    with starting(tmp_path, {**os.environ, "PYTHONIOENCODING": "utf-8"}, tmp_path) as start:
-        listen = start("-m", "gntp_logging", "listen", "--port", "0")
-        port = listen.number_after("Listening on 127.0.0.1:")
-        (folder / "shop.py").write_text(program.replace("GNTPHandler(", f"GNTPHandler(port={port}, "), "utf-8")
-        (folder / "alerts.toml").write_text(f"{settings}port = {port}\n", "utf-8")
-        assert _python(["-m", "gntp_logging", *send, "--port", str(port)], folder).returncode == 0
-        ran = _python(["shop.py"], folder)
-        assert "ERROR:shop.orders:No total for a basket of ['tea', 'pie']" in ran.stderr
-        assert ran.stderr.rstrip().endswith("KeyError: 'scone'")
-        checked = _python(["-m", "gntp_logging", *check, "--wait", "0"], folder)
-        assert (checked.returncode, "handler gntp" in checked.stdout) == (0, True), checked.stdout
-        listen.wait_for("Uncaught exception")
-        shown = listen.output
-    for box in re.findall(r"╭.*?╯", hello + alerts, re.DOTALL):
-        assert _here(box) in re.sub(r"─ \d\d:\d\d:\d\d ·", "─ 14:03:11 ·", shown), shown
-
-
-def _here(box: str) -> str:
-    """Put this machine's name in the place of the documents'; the frame stays where it is."""
-    return re.sub("web-3 *", lambda match: platform.node().ljust(len(match[0])), box)
-
-
 # -- A fleet -------------------------------------------------------------------------------------
+
+
+def test_the_routes_of_the_document_are_routes(tmp_path: Path) -> None:
+    """With a broker, and desktops of those names."""
+    _, routes = [block.text for block in _of("toml") if block.page == "docs/fleet.md"]
+    desktops = "".join(f"[desktops.{name}]\nhost = '127.0.0.1'\n" for name in ("anna", "bob"))
+    path = tmp_path / "relay.toml"
+    path.write_text(f"broker = 'redis://127.0.0.1'\n{desktops}{routes}", "utf-8")
+    anna, bob = relay_file.read(str(path)).desktops
+    assert (len(anna.desk.routes), len(bob.desk.routes)) == (2, 1)
 
 
 @pytest.mark.peer
@@ -260,7 +235,7 @@ def test_the_fleets_five_minutes_show_what_appears(tmp_path: Path) -> None:
     """Word for word: what is typed in four terminals, and two files, but for the ports, the time and the place."""
     install, listen, relay, hosts, *more = [block.text for block in _of("sh") if block.page == "docs/fleet.md"]
     (make_key,) = [text for text in more if "secrets" in text]
-    (config,), (program,) = ([b.text for b in _of(kind) if b.page == "docs/fleet.md"] for kind in ("toml", "python"))
+    (config, _), (program,) = ([b.text for b in _of(kind) if b.page == "docs/fleet.md"] for kind in ("toml", "python"))
     _, shown, *_ = [block.text for block in _of("text") if block.page == "docs/fleet.md"]
     require_program("redis-server", "redis-server")
     port = str(free_port())

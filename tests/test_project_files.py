@@ -11,7 +11,9 @@ from typing import Any, Final
 import pytest
 import yaml
 from hatchling.metadata.core import ProjectMetadata
+from hatchling.plugin.manager import PluginManager
 
+import gntp_logging
 from tests.documents import ROOT
 
 _WORKFLOWS: Final = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -128,3 +130,16 @@ def test_the_source_distribution_holds_the_files_of_the_project() -> None:
         assert name in included
     for name in included:
         assert (ROOT / name).exists() or name == "gntp_logging", name
+
+
+def test_the_description_on_pypi_has_no_link_into_the_repository() -> None:
+    """As the build makes it: PyPI shows the README alone, and would leave such links dead."""
+    text = ProjectMetadata(str(ROOT), PluginManager()).core.readme
+    source = _project()["project"]["urls"]["Source"]
+    links = re.findall(r"\]\(([^)]*)\)", text)
+    assert len(links) == len(re.findall(r"\]\(", (ROOT / "README.md").read_text("utf-8"))) >= 20
+    for link in links:
+        assert re.match(r"https://|#", link), link
+    (picture,) = re.findall(r"!\[[^\]]*\]\(([^)]*)\)", text)
+    assert picture == f"{source}/raw/v{gntp_logging.__version__}/docs/first-look.png"
+    assert f"]({source}/blob/v{gntp_logging.__version__}/docs/tutorial.md)" in text

@@ -185,9 +185,12 @@ def test_a_fault_that_passes_costs_a_delay(
     assert (stats.shown, stats.queued, stats.state, stats.dropped) == (2, 0, "running", {})
     failure, recovery = capsys.readouterr().err.splitlines()
     assert failure.startswith(f"gntp_logging: cannot show alerts on 127.0.0.1:{server.port}: ")
-    assert failure.endswith(
-        ("; is a GNTP server running there?", "; is the port right?", "start one: gntp-logging listen")
+    advices = (
+        "find out: gntp-logging check --host 127.0.0.1",
+        "start one: gntp-logging listen",
+        "; is the port right?",
     )
+    assert failure.endswith(advices)
     assert recovery == f"gntp_logging: 127.0.0.1:{server.port} shows alerts again: 2 alerts waited, none lost"
 
 

@@ -214,7 +214,7 @@ for number in range(3):
 
 
 def said_on_stderr(trial: Trial) -> str:
-    """Three errors while nobody listens: how often stderr tells of that, beside the errors themselves."""
+    """Three errors while nobody listens: how many lines stderr shows about that, beside the errors themselves."""
     with away() as port:
         ended = trial.run(_THREE, port)
     lines = [line for line in ended.stderr.splitlines() if line.strip() and line.strip() != "order unpaid"]
@@ -379,8 +379,8 @@ ROWS: Final = (
     Row("Server is away: the error arrives when it is back", comes_back),
     Row("... even when the program has ended meanwhile", survives_restart),
     Row("Server is away: the program ends", end_while_away),
-    Row("Server is away: stderr tells", said_on_stderr),
-    Row("Server is away: the program's own code is told", program_is_told),
+    Row("Server is away: lines on stderr", said_on_stderr),
+    Row("Server is away: your own code is called", program_is_told),
     Row("A script's last error arrives", last_error),
     Row("A fork: all arrive, none twice", survives_fork),
     Row("1,000 times the same error: messages", thousand_errors),

@@ -25,10 +25,11 @@ _HEAD: Final = """\
 ![The receiver's page with six alerts, among them a digest of 14 alerts, an error that came 5,000
 times, a masked password, and a ValueError with its frames](gallery.png)
 
-Records, each as code and as the toast that it makes: its title, and below it the text. `logger` is the logger
-`shop.orders`, its handler is `GNTPHandler(app_name="shop", context={"machine": "web-3"})` unless a comment gives it
-more, and the program is `/srv/shop/orders.py`. `python tools/draw_alerts.py` prints this page, and a test compares it
-with what the package does.
+Records, each as code and as the toast that it makes: its title, and below it the text. `logger` is
+the logger `shop.orders`, its handler is
+`GNTPHandler(app_name="shop", context={"machine": "web-3"})` unless a comment gives it more, and the
+program is `/srv/shop/orders.py`. `python tools/draw_alerts.py` prints this page, and a test
+compares it with what the package does.
 """
 
 _PAY: Final = """\
@@ -100,7 +101,7 @@ EXAMPLES: Final[Sequence[tuple[str, Sequence[Example]]]] = (
                 '        read(depth - 1)\n    except Exception as error:\n'
                 '        raise RuntimeError(f"level {depth} failed") from error\n\n\n'
                 'try:\n    read(4)\nexcept RuntimeError:\n    logger.exception("Cannot read the stock")',
-                remark="A chain is told by its first and its last link.",
+                remark="An alert shows the first and the last link of a chain.",
             ),
             Example(
                 "While another was handled",

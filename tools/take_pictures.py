@@ -29,11 +29,11 @@ from typing import Final
 from unittest import mock
 
 from gntp_logging import testing
+from gntp_logging.receiver import web
 from gntp_logging.receiver.console import ConsoleDisplay
 from gntp_logging.receiver.desktop import DesktopDisplay
 from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.server import Receiver, Server
-from gntp_logging.receiver.web import WebDisplay
 from tests.interop.gol import PORT, Gol
 from tests.receiver.chromium import chromium
 from tests.receiver.dunst import Dunst
@@ -134,8 +134,8 @@ def _seen(name: str) -> Iterator[str]:
     if name == "terminal":
         yield _boxes(shown)
     if name in {"page-light", "page-dark", "gallery"}:
-        web = ROOT / "gntp_logging" / "receiver" / "web"
-        yield from ((web / file).read_text("utf-8") for file in ("page.html", "page.css", "cards.js"))
+        page = Path(web.__file__).parent
+        yield from ((page / file).read_text("utf-8") for file in ("page.html", "page.css", "cards.js"))
 
 
 def alerts(level: str) -> list[Toast]:
@@ -231,9 +231,9 @@ def _photographed(url: str, height: int, scheme: str = "light", until: str = "tr
 
 
 @contextlib.contextmanager
-def _page() -> Iterator[WebDisplay]:
+def _page() -> Iterator[web.WebDisplay]:
     """Serve the receiver's page."""
-    display = WebDisplay()
+    display = web.WebDisplay()
     display.start()
     try:
         yield display

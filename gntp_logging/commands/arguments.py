@@ -138,7 +138,7 @@ def age(value: str) -> int:
         argparse.ArgumentTypeError: If the value is anything else.
     """
     number, unit = value[:-1], value[-1:]
-    if not (number.isdecimal() and len(number) <= 9 and unit in _UNITS):
+    if not (number.isascii() and number.isdecimal() and len(number) <= 9 and unit in _UNITS):
         raise argparse.ArgumentTypeError(
             f"allowed is a number and one of s, m, h, d and w, as in 90m, not {value!r:.40}"
         )

@@ -90,7 +90,7 @@ def check_command(arguments: argparse.Namespace) -> int:
         if arguments.quiet:
             return int(not is_alive(destination))
         _print_server("", destination, overrides, arguments.wait)
-        return int(print_all(probe(destination, arguments.wait)))
+        return _ended(failed=print_all(probe(destination, arguments.wait)))
     file = args.config_file(arguments.config)
     handlers = _handlers(file, overrides)
     if arguments.quiet:
@@ -99,7 +99,26 @@ def check_command(arguments: argparse.Namespace) -> int:
     for handler in handlers:
         failed |= print_all(_steps_with(handler, handlers, file, overrides, arguments.wait))
         handler.close()
+    return _ended(failed=failed)
+
+
+def _ended(*, failed: bool) -> int:
+    """Return the exit code; after a failure, name the document that has every cause."""
+    page = _page("No alert appears?") if failed else ""
+    if page:
+        say(f"Every cause, and what to do: {page}")
     return int(failed)
+
+
+def _page(label: str) -> str:
+    """Return an address from the metadata of the installed package; empty where there are none, as in a zipapp."""
+    from importlib import metadata
+
+    try:
+        lines = metadata.metadata("gntp-logging").get_all("Project-URL") or ()
+    except metadata.PackageNotFoundError:
+        return ""
+    return next((line.removeprefix(f"{label}, ") for line in lines if line.startswith(f"{label}, ")), "")
 
 
 def _show(text: str, config: str | None, overrides: Overrides) -> int:

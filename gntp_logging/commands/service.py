@@ -61,7 +61,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     for name, run, words, takes_options in (
         ("install", _install, "install it, or install it again with other options; takes the options of listen", True),
         ("show", _show, "print what install would write; takes the options of listen", True),
-        ("status", _status, "tell whether it runs, and where its page is", False),
+        ("status", _status, "say whether it runs, and where its page is", False),
         ("remove", _remove, "stop it, and remove it", False),
     ):
         action = actions.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
@@ -185,9 +185,10 @@ def _command(arguments: argparse.Namespace) -> list[str]:
     if arguments.password:
         raise UsageError("--password would stand in a file that programs can read: give --password-file")
     password, password_file = variable("password"), variable("password_file")
-    if not arguments.password_file and password in os.environ:
+    takes_passwords = arguments.broker is None or arguments.port is not None
+    if takes_passwords and not arguments.password_file and password in os.environ:
         raise UsageError(f"{password} is not set when the service starts: give --password-file")
-    if not arguments.password_file and password_file in os.environ:
+    if takes_passwords and not arguments.password_file and password_file in os.environ:
         arguments.password_file = [os.environ[password_file]]
     arguments.port, _ = listen.resolved(arguments)
     listen.certificate_of(arguments)

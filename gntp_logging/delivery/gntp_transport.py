@@ -209,8 +209,10 @@ class GNTPTransport:
         if isinstance(answer, GNTPTLSError):
             return SendResult(SendStatus.RETRY, "TLS", str(answer), attempt.unanswered)
         if isinstance(answer, GNTPConnectionError):
-            start = " start one: gntp-logging listen" if is_absent_here(answer, self._client.address[0]) else ""
-            hint = f"{answer}; is a GNTP server running there?{start}"
+            host = self._client.address[0]
+            is_absent = is_absent_here(answer, host)
+            advice = "start one: gntp-logging listen" if is_absent else f"find out: gntp-logging check --host {host}"
+            hint = f"{answer}; is a GNTP server running there? {advice}"
             return SendResult(SendStatus.RETRY, "network", hint, attempt.unanswered)
         if isinstance(answer, GNTPProtocolError):
             hint = f"the answer is not GNTP ({answer}); is the port right?"

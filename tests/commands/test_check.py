@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import email.message
 import io
 import logging
 import re
 import socket
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,33 @@ def test_with_a_file_it_sends_through_the_files_handler(capsys: pytest.CaptureFi
     assert (toast.application, toast.name) == ("shop", "Critical")
     assert toast.text.startswith("short This went through")
     assert not log.exists()
+
+
+def test_a_failure_names_the_document_that_has_every_cause(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In its last line, by the address in the package's metadata; what goes well has no such line."""
+    known = email.message.Message()
+    known["Project-URL"] = "No alert appears?, https://docs.example/troubleshooting.md"
+    monkeypatch.setattr("importlib.metadata.metadata", lambda _: known)
+    assert main(["check", "--port", str(free_port()), "--wait", "0"]) == 1
+    assert capsys.readouterr().out.endswith("Every cause, and what to do: https://docs.example/troubleshooting.md\n")
+    with running_receiver() as receiver:
+        assert main(["check", "--port", str(receiver.port), "--wait", "0"]) == 0
+    assert "docs.example" not in capsys.readouterr().out
+
+
+def test_a_failure_names_no_document_where_the_package_is_not_installed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a zipapp, which has no metadata."""
+
+    def refuse(name: str) -> None:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.metadata", refuse)
+    assert main(["check", "--port", str(free_port()), "--wait", "0"]) == 1
+    assert "://" not in capsys.readouterr().out
 
 
 def test_a_handler_that_is_switched_off(
