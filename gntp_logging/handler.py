@@ -180,7 +180,7 @@ class GNTPHandler(logging.Handler):
             fleet_key_file: A file with the keys of the fleet, one a line; the first signs what is published.
             on_error: A function, or its dotted path, that is called with each dropped alert and the reason. It runs on
                 the worker's thread; at the end of the program, on the thread that closes the handler.
-            enabled: False makes a handler that does nothing.
+            enabled: False makes a handler that does nothing; the password need not be there then.
 
         Raises:
             OptionError: If an option's value is not allowed.
@@ -212,9 +212,9 @@ class GNTPHandler(logging.Handler):
             "encryption": encryption,
             "tls": tls,
         }
-        self.destination: Destination = Destination.from_options(**server)
         if broker is not None:
             fleet.excludes(server, GNTPHandler.__init__.__kwdefaults__ or {})
+        self.destination: Destination = Destination.from_options(**server, is_used=self.enabled)
         self._app_icon = app_icon
         self._events = level_map.events()
         self._settings = DeliverySettings(

@@ -1,14 +1,32 @@
-"""The pytest fixture ``gntp_receiver``. pytest imports this module in every run, so it imports nothing slow itself."""
+"""pytest's part of this package: no test alerts people, and the fixture ``gntp_receiver``.
+
+pytest imports this module in every run, so it imports nothing slow itself.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 if TYPE_CHECKING:
     from .testing import GNTPReceiver
+
+_DISABLING_VARIABLE: Final = "GNTP_LOGGING_DISABLED"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, object, object]:
+    """Hold back the alerts of the run, and of the programs that it starts, unless the variable says otherwise.
+
+    So early, because handlers are made early: conftest.py imports the program, and pytest-django its settings.
+    """
+    if _DISABLING_VARIABLE not in os.environ:
+        os.environ[_DISABLING_VARIABLE] = "1"
+        early_config.add_cleanup(lambda: os.environ.pop(_DISABLING_VARIABLE, None))
+    return (yield)
 
 
 @pytest.fixture

@@ -637,8 +637,8 @@ PROTECTIONS: Final = (
         "queue: strings and numbers only",
         "alerts/alert.py",
         "AlertFactory._text_and_fingerprint",
-        "fingerprints.fingerprint_exception(level, kind, value, place)",
-        "fingerprints.fingerprint_exception(level, kind, value, place)._replace(name=record)",
+        "fingerprints.fingerprint_error(level, error, leaves, place)",
+        "fingerprints.fingerprint_error(level, error, leaves, place)._replace(name=record)",
         "tests/test_program.py::test_what_is_queued_keeps_no_exception_frame_or_request_alive",
     ),
     _one(

@@ -138,7 +138,7 @@ class RunningReceiver:
 
 @contextlib.contextmanager
 def running_receiver(
-    passwords: Sequence[str] = (), port: int = 0, request_timeout: float = PATIENCE, **options: Any
+    passwords: Sequence[str] = (), port: int | None = 0, request_timeout: float = PATIENCE, **options: Any
 ) -> Iterator[RunningReceiver]:
     """Run the package's receiver for the length of a with block."""
     recorder = Recorder()

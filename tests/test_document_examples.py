@@ -14,6 +14,7 @@ from typing import Final
 
 import pytest
 
+from gntp_logging.commands import relay_file
 from gntp_logging.commands.cli import parser
 from gntp_logging.config import ConfigurationError
 from gntp_logging.configuration.logging_file import read
@@ -56,6 +57,7 @@ _TESTED_BELOW: Final = {
     ("docs/tutorial.md", "import logging\n\nimport gntp_logging"),
     ("docs/fleet.md", "import logging"),
     ("docs/fleet.md", "broker ="),
+    ("docs/fleet.md", "[[routes]]"),
 }
 
 
@@ -218,12 +220,22 @@ def _python(arguments: Sequence[str], folder: Path) -> subprocess.CompletedProce
 # -- A fleet -------------------------------------------------------------------------------------
 
 
+def test_the_routes_of_the_document_are_routes(tmp_path: Path) -> None:
+    """With a broker, and desktops of those names."""
+    _, routes = [block.text for block in _of("toml") if block.page == "docs/fleet.md"]
+    desktops = "".join(f"[desktops.{name}]\nhost = '127.0.0.1'\n" for name in ("anna", "bob"))
+    path = tmp_path / "relay.toml"
+    path.write_text(f"broker = 'redis://127.0.0.1'\n{desktops}{routes}", "utf-8")
+    anna, bob = relay_file.read(str(path)).desktops
+    assert (len(anna.desk.routes), len(bob.desk.routes)) == (2, 1)
+
+
 @pytest.mark.peer
 def test_the_fleets_five_minutes_show_what_appears(tmp_path: Path) -> None:
     """Word for word: what is typed in four terminals, and two files, but for the ports, the time and the place."""
     install, listen, relay, hosts, *more = [block.text for block in _of("sh") if block.page == "docs/fleet.md"]
     (make_key,) = [text for text in more if "secrets" in text]
-    (config,), (program,) = ([b.text for b in _of(kind) if b.page == "docs/fleet.md"] for kind in ("toml", "python"))
+    (config, _), (program,) = ([b.text for b in _of(kind) if b.page == "docs/fleet.md"] for kind in ("toml", "python"))
     _, shown, *_ = [block.text for block in _of("text") if block.page == "docs/fleet.md"]
     require_program("redis-server", "redis-server")
     port = str(free_port())

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gntp_logging import GNTPHandler
+from gntp_logging import GNTPHandler, OptionError
 from gntp_logging.alerts.alert import Alert
 from gntp_logging.alerts.clean import clean
 from gntp_logging.gntp.headers import safe_value
@@ -680,6 +680,25 @@ def test_a_disabled_handler_does_nothing(
     assert on.flush(10)
     assert [handler.stats().accepted for handler in (off, off_by_environment, on)] == [0, 0, 1]
     assert len(receiver.toasts) == 1
+
+
+@pytest.mark.parametrize("secret", [{"password_env": "SHOP_PASSWORD"}, {"password_file": "/nowhere/key"}])
+def test_a_disabled_handler_needs_no_password(secret: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a site is developed and tested the secret is not there; all other options are checked."""
+    monkeypatch.delenv("SHOP_PASSWORD", raising=False)
+    assert not GNTPHandler(**secret, encryption="AES", enabled=False).enabled
+    wrong: list[dict[str, Any]] = [
+        {"encryption": "ROT13"},
+        {"encryption": "AES", "key_hashing": "MD5"},
+        {"password": "x"},
+    ]
+    for options in wrong:
+        with pytest.raises(OptionError):
+            GNTPHandler(**secret, **options, enabled=False)
+    with pytest.raises(OptionError):
+        GNTPHandler(**secret)
+    monkeypatch.setenv("GNTP_LOGGING_DISABLED", "1")
+    assert not GNTPHandler(**secret).enabled
 
 
 def test_a_closed_handler_that_is_used_again_opens_again(logger: logging.Logger, receiver: RunningReceiver) -> None:

@@ -11,19 +11,20 @@ import itertools
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, cast
 
 from . import fingerprint as fingerprints
 from . import text as texts
-from .application import Application, Place
+from .application import Application
 from .clean import clean, is_clean
 from .context import Context, Pairs, cut_values, last_line
+from .errors import Error, LiveError, leaves_of, live
 from .fingerprint import Fingerprint
 from .levels import LevelMap
 from .templates import Template, link
 from .text import MAX_TITLE, PLAIN, Draft
-from .tracebacks import TRACEBACK, Frame, before_traceback, frames_in, read_traceback, without_stack
+from .tracebacks import TRACEBACK, before_traceback, frames_in, without_stack
 from .values import described
 
 EXTRA_KEY: Final = "gntp"
@@ -178,12 +179,12 @@ def _text(value: object) -> str:
     return str.__str__(cast("str", value)) if issubclass(type(value), str) else ""
 
 
-def _message_error(record: logging.LogRecord) -> BaseException | None:
+def _message_error(record: logging.LogRecord) -> LiveError | None:
     """Return the exception that a record's message is, or that its only argument is."""
     said: object = record.msg
     if type(said) is str and said in _ARGUMENT_ALONE and type(record.args) is tuple and len(record.args) == 1:
         said = record.args[0]
-    return cast("BaseException", said) if issubclass(type(said), BaseException) else None
+    return live(cast("BaseException", said)) if issubclass(type(said), BaseException) else None
 
 
 _NUMBERS: Final = frozenset((int, float, bool, type(None)))
@@ -375,32 +376,27 @@ class AlertFactory:
         if event is None and plain[:1] == "{" and (found_event := texts.json_event(plain)) is not None:
             event, behind = found_event
             plain = "\n".join(filter(None, (texts.text_of_event(record, event), behind)))
-        info, said = texts.exc_info(record), plain
+        error: Error | None = texts.error_of(record)
+        said = plain
         if type(record.msg) is not str or record.msg in _ARGUMENT_ALONE:
-            error = _message_error(record)
-            if error is not None and (info is None or info[1] is error):
-                info, said = texts.exc_info_of(error), ""
-        if info is not None and not (info[2] is None and TRACEBACK in said):  # loguru's queue takes the frames away
+            of_message = _message_error(record)
+            if of_message is not None and (error is None or error.key == of_message.key):
+                error, said = of_message, ""
+        exc_text = stack = behind = ""
+        if error is not None and (TRACEBACK not in said or error.frames):  # loguru's queue takes the frames away
             said = before_traceback(said)  # loguru writes it into the message as well
-            kind, value, traceback = info
-            place = self._application.place(texts.frames_of(traceback), logger)
-            fingerprint = fingerprints.fingerprint_exception(level, kind, value, place)
-            if value is None or (fingerprint.cause is None and not fingerprint.leaves):  # most exceptions
-                return said, texts.draft_of_exception(kind, value, place, self._max_text), fingerprint
-            leaves = fingerprints.leaves_of(value)
-            if leaves:
-                place = self._place_of_leaf(texts.frames_of(read_traceback(leaves[0])), logger) or place
-            return said, texts.draft_of_exceptions(value, leaves, place, self._max_text), fingerprint
-        exc_text, stack = texts.printed(record, event or {})
-        said, behind = without_stack(plain)
-        found = texts.printed_error(record, event or {}, said, exc_text)
-        if found is not None:
-            said, last = found
-            place = self._application.place(last.frames, logger)
-            fingerprint = fingerprints.fingerprint_formatted(level, last, place)
-            if formatted_leaves := fingerprints.formatted_leaves_of(last):
-                place = self._place_of_leaf(formatted_leaves[0].frames, logger) or place
-            return said, texts.draft_of_formatted(last, place, self._max_text), fingerprint
+        else:
+            exc_text, stack = texts.printed(record, event or {})
+            said, behind = without_stack(plain)
+            found = texts.printed_error(record, event or {}, said, exc_text)
+            said, error = found or (said, None)
+        if error is not None:
+            leaves = leaves_of(error)
+            place = self._application.place(error.frames, logger)
+            fingerprint = fingerprints.fingerprint_error(level, error, leaves, place)
+            if leaves and (frames := leaves[0].frames):  # one that was never raised has none
+                place = self._application.place(frames, logger)
+            return said, texts.draft_of_error(error, leaves, place, self._max_text), fingerprint
         where = frames_in(stack or behind)
         if not where:
             text = f"{plain}\n{exc_text}" if exc_text else plain
@@ -408,10 +404,6 @@ class AlertFactory:
         place = self._application.place(where, logger)
         draft = Draft(frames=texts.frames_to_show(place))
         return said, draft, fingerprints.fingerprint_call(record, level, logger, said.strip())
-
-    def _place_of_leaf(self, frames: Sequence[Frame], logger: str) -> Place | None:
-        """Return where a member of a group happened; None if it was never raised."""
-        return self._application.place(frames, logger) if frames else None
 
     def _plainly(self, record: logging.LogRecord, error: Exception) -> Alert:
         """Make an alert of the message alone, for a record whose attributes have unexpected types."""

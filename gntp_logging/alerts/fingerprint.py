@@ -15,29 +15,20 @@ A file is named from the entry of ``sys.path`` on which it was found: folders ab
 
 from __future__ import annotations
 
-import builtins
 import functools
 import hashlib
 import itertools
 import logging
-import operator
 import os
 import re
 import sys
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import Any, Final, NamedTuple, TypeVar, cast
+from collections.abc import Callable, Hashable, Sequence
+from typing import Final, NamedTuple, cast
 
 from .application import Place
+from .errors import Error
 from .holes import CUT, MAX_RESULT, MAX_TEXT, with_holes
-from .tracebacks import (
-    FormattedError,
-    parse_traceback,
-    read_cause,
-    read_context,
-    read_suppress_context,
-    type_name,
-    up_to_a_blank_line,
-)
+from .tracebacks import FormattedError
 from .values import described, shown
 
 RULES: Final = 1
@@ -48,15 +39,6 @@ _MAX_KEYS: Final = 50
 
 _COUNTED_FRAMES: Final = 2
 """Functions by which an exception is known: where it was raised, and who has called that."""
-
-_MAX_LINKS: Final = 8
-"""Links of a chain of exceptions in which a group is looked for."""
-
-_MAX_MEMBERS: Final = 15
-"""Members of a group, and leaves in all, that are looked at; Python prints as many of each group."""
-
-_MAX_DEPTH: Final = 10
-"""Levels of groups that are looked into; Python prints as many."""
 
 Said = tuple[str, str]
 """An exception's type and message."""
@@ -138,47 +120,25 @@ def fingerprint_call(record: logging.LogRecord, level: int, logger: str, message
     return _new_tuple(RawCall, (level, logger, path, function, template, message))  # RawCall(...) takes longer
 
 
-def fingerprint_exception(
-    level: int, exc_type: type[BaseException], value: BaseException | None, place: Place
-) -> RawError:
-    """Return the raw fingerprint of a record with an exception.
+def fingerprint_error(level: int, error: Error, leaves: Sequence[Error], place: Place) -> RawError:
+    """Return the raw fingerprint of a record with an exception: the same of one that was printed before.
 
     Args:
         level: The record's level number.
-        exc_type: The exception's type.
-        value: The exception.
+        error: The exception.
+        leaves: What it holds: see :func:`.errors.leaves_of`.
         place: Where it happened.
     """
-    name, innermost = type_name(exc_type), _innermost(place)
-    if value is None:
-        return RawError(level, name, innermost, "", None, ())
-    before = before_of(value)
-    leaves: tuple[Said, ...] = ()
-    if before is not None or _members(value):
-        leaves = tuple((type_name(type(leaf)), _message(leaf)) for leaf in leaves_of(value))
-    cause = None if before is None else _said_before(before)
-    return _new_tuple(RawError, (level, name, innermost, _message(value), cause, leaves))
+    frames = _innermost(place)
+    if isinstance(error, FormattedError):  # a text may claim anything
+        frames = tuple((_cut(path), _cut(function)) for path, function in frames)
+    name, said = _said(error)
+    before = error.before
+    fields = (level, name, frames, said, before and _said(before), tuple(map(_said, leaves)))
+    return _new_tuple(RawError, fields)
 
 
-def fingerprint_formatted(level: int, error: FormattedError, place: Place) -> RawError:
-    """Return the raw fingerprint of a record whose exception was formatted before: the same as of the exception itself.
-
-    Args:
-        level: The record's level number.
-        error: What was found of it.
-        place: Where it happened.
-    """
-    return RawError(
-        level,
-        _cut(error.name),
-        tuple((_cut(path), _cut(function)) for path, function in _innermost(place)),
-        _cut(error.message),
-        error.before and _said(error.before),
-        tuple(map(_said, formatted_leaves_of(error))),
-    )
-
-
-def _said(error: FormattedError) -> Said:
+def _said(error: Error) -> Said:
     return _cut(error.name), _cut(error.message)
 
 
@@ -233,112 +193,6 @@ def _innermost(place: Place) -> tuple[tuple[str, str], ...]:
             if len(own) == _COUNTED_FRAMES:
                 break
     return tuple(own or ((path, function) for path, _, function in place.frames[: -_COUNTED_FRAMES - 1 : -1]))
-
-
-def _message(value: BaseException) -> str:
-    """Return what an exception says, as far as it is found again where it was formatted."""
-    try:
-        # What str() adds to a SyntaxError, its file and line, tracebacks print elsewhere.
-        said = _SYNTAX_ERRORS.__get__(value) if issubclass(type(value), SyntaxError) else value
-        text = str.__str__(str(said))  # of a string's own type, too, only what it holds
-    except Exception:  # noqa: BLE001 - exceptions with hostile attributes exist
-        text = "<exception str() failed>"
-    return _cut(up_to_a_blank_line(text) if "\n" in text else text)
-
-
-_SYNTAX_ERRORS: Final = SyntaxError.__dict__["msg"]
-
-
-def before_of(value: BaseException) -> BaseException | None:
-    """Return what an exception was raised from, or while what was handled."""
-    before: BaseException | None = read_cause(value)
-    if before is None and not read_suppress_context(value):
-        before = read_context(value)
-    return None if before is value else before  # its own cause is printed once
-
-
-def _said_before(error: BaseException) -> Said:
-    """Return type and message of a cause; of the text by which a pool of processes tells one, what the text says."""
-    name = type_name(type(error))
-    if name.endswith("RemoteTraceback"):
-        parsed = parse_traceback(str(error).rstrip('"\n '))
-        if parsed is not None:
-            return _said(parsed[1])
-    return name, _message(error)
-
-
-def leaves_of(value: BaseException) -> tuple[BaseException, ...]:
-    """Return what the first group in a chain of exceptions holds, and the groups in it: fifteen at most."""
-    return _leaves(value, before_of, _members)
-
-
-def formatted_leaves_of(error: FormattedError) -> tuple[FormattedError, ...]:
-    """Return the same of exceptions that were printed."""
-    return _leaves(error, operator.attrgetter("before"), operator.attrgetter("members"))
-
-
-def count_leaves(value: BaseException) -> int:
-    """Return how many exceptions the first group in a chain holds, however many."""
-    return _count(value, before_of, _members, lambda _: 0)
-
-
-def count_formatted_leaves(error: FormattedError) -> int:
-    """Return the same of exceptions that were printed; of a group that was not, it is one."""
-    get = operator.attrgetter
-    return _count(error, get("before"), get("members"), get("unprinted"))
-
-
-_Error = TypeVar("_Error")
-_Before = Callable[[_Error], "_Error | None"]
-_Members = Callable[[_Error], "Sequence[_Error]"]
-
-
-def _first_group(error: _Error, before: _Before[_Error], members: _Members[_Error]) -> _Error | None:
-    link: _Error | None = error
-    for _ in range(_MAX_LINKS):
-        if link is None or members(link):
-            break
-        link = before(link)
-    return link if link is not None and members(link) else None
-
-
-def _leaves(error: _Error, before: _Before[_Error], members: _Members[_Error]) -> tuple[_Error, ...]:
-    def leaves(error: _Error, depth: int) -> Iterator[_Error]:
-        held = () if depth == _MAX_DEPTH else members(error)[:_MAX_MEMBERS]
-        if not held:
-            yield error
-        for member in held:
-            yield from leaves(member, depth + 1)
-
-    group = _first_group(error, before, members)
-    return () if group is None else tuple(itertools.islice(leaves(group, 0), _MAX_MEMBERS))
-
-
-def _count(
-    error: _Error, before: _Before[_Error], members: _Members[_Error], unprinted: Callable[[_Error], int]
-) -> int:
-    known: dict[tuple[int, int], int] = {}  # a group may hold another one many times
-
-    def count(error: _Error, depth: int) -> int:
-        held = () if depth == _MAX_DEPTH else members(error)
-        if not held:
-            return 1
-        key = id(error), depth
-        if key not in known:
-            known[key] = sum(count(member, depth + 1) for member in held) + unprinted(error)
-        return known[key]
-
-    group = _first_group(error, before, members)
-    return 0 if group is None else count(group, 0)
-
-
-_GROUP: Final = getattr(builtins, "BaseExceptionGroup", None)
-
-
-def _members(value: BaseException) -> Sequence[BaseException]:
-    # Python 3.10 has a package for them, which its users have imported.
-    group: Any = _GROUP or getattr(sys.modules.get("exceptiongroup"), "BaseExceptionGroup", None)
-    return group.__dict__["exceptions"].__get__(value) if group and issubclass(type(value), group) else ()
 
 
 # -- On the worker's side --------------------------------------------------------------------------

@@ -14,24 +14,18 @@ import re
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-from . import fingerprint
 from .application import Place
 from .clean import clean
+from .errors import Error, LiveError, count_leaves, live
 from .tracebacks import (
     FormattedError,
-    Frame,
     before_traceback,
     is_printed,
     never_raised,
     parse_traceback,
-    read_attributes,
-    read_cause,
-    read_traceback,
     structured,
-    type_name,
 )
 from .values import shown, shown_items
 
@@ -113,9 +107,6 @@ class Frames(NamedTuple):
     further: int = 0
     libraries: int = 0
 
-
-_REMOTE: Final = "RemoteTraceback"
-"""Ends the name of the cause by which a pool of processes hands over the traceback of the very same error."""
 
 _MAX_LINK: Final = 60
 """Characters of a cause: two lines of a toast."""
@@ -275,71 +266,23 @@ def _is_celerys(said: str, last_line: str) -> bool:
     return found is not None and all(name in last_line for name in found.groups())
 
 
-def frames_of(traceback: TracebackType | None) -> list[Frame]:
-    """Return a traceback's frames, the outermost first."""
-    frames: list[Frame] = []
-    try:
-        while traceback is not None:
-            code = traceback.tb_frame.f_code
-            frames.append((code.co_filename, traceback.tb_lineno, code.co_name))
-            traceback = traceback.tb_next
-    except Exception:  # noqa: BLE001 - Celery's looks like a traceback, but others have anything there
-        return []
-    return frames
-
-
-def draft_of_exception(
-    exc_type: type[BaseException], value: BaseException | None, place: Place, max_text: int
-) -> Draft:
-    """Return what the text of a record with an exception is made of, if there are no others with it.
+def draft_of_error(error: Error, leaves: Sequence[Error], place: Place, max_text: int) -> Draft:
+    """Return what the text of a record with an exception is made of.
 
     Args:
-        exc_type: The exception's type.
-        value: The exception.
-        place: Where it happened.
+        error: The exception.
+        leaves: What it holds: see :func:`.errors.leaves_of`. Of one alone the cause is told, if the group has none.
+        place: Where it happened, or the first that it holds.
         max_text: Characters to which the text will be cut; 0 for no limit.
     """
-    return Draft(raw(exception_line(exc_type, value), max_text), frames=frames_to_show(place))
-
-
-def draft_of_exceptions(value: BaseException, leaves: Sequence[BaseException], place: Place, max_text: int) -> Draft:
-    """Return the same of an exception that holds others, or was raised from another.
-
-    Args:
-        value: The exception.
-        leaves: What it holds, as far as it was looked at. Of one alone the cause is told, if the group has none.
-        place: Where it happened, or the first that it holds.
-        max_text: As for :func:`draft_of_exception`.
-    """
-    shown = tuple(_line_of(leaf)[:MAX_RAW_LINE] for leaf in leaves[:_MAX_LEAVES])
-    more = fingerprint.count_leaves(value) - len(shown)
-    causes = causes_of(value)
-    if len(leaves) == 1 and not causes.links:  # as of a TaskGroup of which one task has failed
-        causes = causes_of(leaves[0])
-    return draft_of_exception(type(value), value, place, max_text)._replace(leaves=Leaves(shown, more), causes=causes)
-
-
-def draft_of_formatted(error: FormattedError, place: Place, max_text: int) -> Draft:
-    """Return what the text of a record is made of whose exception was formatted before.
-
-    Args:
-        error: The exception, as :func:`.tracebacks.parse_traceback` has found it.
-        place: As for :func:`draft_of_exceptions`.
-        max_text: As for :func:`draft_of_exception`.
-    """
-    leaves = fingerprint.formatted_leaves_of(error)
+    line, frames = raw(error.line, max_text), frames_to_show(place)
+    if not leaves and error.before is None:  # most
+        return Draft(line, frames=frames)
     shown = tuple(leaf.line[:MAX_RAW_LINE] for leaf in leaves[:_MAX_LEAVES])
-    more = fingerprint.count_formatted_leaves(error) - len(shown)
-    causes = _formatted_causes_of(leaves[0] if len(leaves) == 1 and error.before is None else error)
-    return Draft(raw(error.line, max_text), Leaves(shown, more), frames_to_show(place), causes)
-
-
-def _formatted_causes_of(error: FormattedError) -> Causes:
-    links = []
-    while error.before is not None:
-        links.append(("caused by" if error.is_caused else "while handling", error.before))
-        error = error.before
-    return _ends(links, lambda error: error.line)
+    causes = _causes_of(error)
+    if len(leaves) == 1 and not causes.links:  # as of a TaskGroup of which one task has failed
+        causes = _causes_of(leaves[0])
+    return Draft(line, Leaves(shown, count_leaves(error) - len(shown)), frames, causes)
 
 
 def _height(*texts: str) -> int:
@@ -347,10 +290,7 @@ def _height(*texts: str) -> int:
     return sum(-(-len(line) // _TOAST_WIDTH) for text in texts for line in text.split("\n"))
 
 
-_ExcInfo = tuple[type[BaseException], "BaseException | None", "TracebackType | None"]
-
-
-def exc_info(record: logging.LogRecord) -> _ExcInfo | None:
+def error_of(record: logging.LogRecord) -> LiveError | None:
     """Return a record's exception, in whatever form the record has it, or the event that structlog has made of it."""
     found: object = record.exc_info
     if not found:
@@ -360,18 +300,15 @@ def exc_info(record: logging.LogRecord) -> _ExcInfo | None:
     if found is True:
         found = sys.exc_info()
     if issubclass(type(found), BaseException):
-        return exc_info_of(cast("BaseException", found))
+        return live(cast("BaseException", found))
     if type(found) is not tuple or len(found) != 3:
         return None
     kind, value, traceback = found
     if issubclass(type(value), BaseException):  # whatever type stands beside it: Python does not look there either
-        return type(value), value, traceback
-    return (kind, None, traceback) if issubclass(type(kind), type) and issubclass(kind, BaseException) else None
-
-
-def exc_info_of(error: BaseException) -> _ExcInfo:
-    """Return what ``sys.exc_info`` says while an exception is handled."""
-    return type(error), error, read_traceback(error)
+        return LiveError(type(value), value, traceback)
+    if issubclass(type(kind), type) and issubclass(kind, BaseException):
+        return LiveError(kind, None, traceback)
+    return None
 
 
 def printed(record: logging.LogRecord, event: Mapping[object, object]) -> tuple[str, str]:
@@ -488,29 +425,6 @@ def is_records_own(record: logging.LogRecord, name: str, value: object) -> bool:
     return (name == "logger" and value == record.name) or (name == "level" and value.upper() == record.levelname)
 
 
-def exception_line(exc_type: type[BaseException], value: BaseException | None) -> str:
-    """Return ``Type: message`` of an exception, and its notes.
-
-    As Python prints it, but that a SyntaxError has its place behind its message. Python's own function reads the source
-    of the whole chain, and looks through the attributes of the application's objects for a name to suggest.
-    """
-    if value is None:
-        return type_name(exc_type)
-    try:
-        said = str.__str__(str(value))  # of a string's own type, too, only what it holds
-    except Exception:  # noqa: BLE001 - exceptions with hostile attributes exist
-        said = "<exception str() failed>"
-    notes = read_attributes(value).get("__notes__")
-    lines = [f"{type_name(exc_type)}: {said}" if said else type_name(exc_type)]
-    if type(notes) in (list, tuple):
-        lines += (note for note in notes if type(note) is str)
-    return "\n".join(lines).strip()
-
-
-def _line_of(value: BaseException) -> str:
-    return exception_line(type(value), value)
-
-
 def frames_to_show(place: Place) -> Frames:
     """Return the application's innermost frames; where it has none, the innermost of whatever there is."""
     frames, own = place
@@ -549,25 +463,16 @@ def _count_of(libraries: int) -> str:
     return f"+{libraries} in libraries" if libraries > 1 else "+1 in a library"
 
 
-def causes_of(value: BaseException) -> Causes:
+def _causes_of(error: Error) -> Causes:
     """Return what an exception was raised from, or while what was handled."""
-    links: list[tuple[str, BaseException]] = []
-    seen = {id(value)}  # a chain may be a circle
-    while (before := fingerprint.before_of(value)) is not None and id(before) not in seen:
-        if type_name(type(before)).endswith(_REMOTE):
-            break
-        links.append(("while handling" if read_cause(value) is None else "caused by", before))
-        seen.add(id(before))
-        value = before
-    return _ends(links, _line_of)
-
-
-_Link = TypeVar("_Link")
-
-
-def _ends(links: list[tuple[str, _Link]], line: Callable[[_Link], str]) -> Causes:
+    links: list[tuple[str, Error]] = []
+    known = {error.key}  # a chain may be a circle
+    while (before := error.before) is not None and before.key not in known:
+        links.append(("caused by" if error.is_caused else "while handling", before))
+        known.add(before.key)
+        error = before
     ends = links[:1] + links[1:][-1:]
-    return Causes(tuple((word, line(link)[:MAX_RAW_LINE]) for word, link in ends), len(links) - len(ends))
+    return Causes(tuple((word, link.line[:MAX_RAW_LINE]) for word, link in ends), len(links) - len(ends))
 
 
 @functools.lru_cache(maxsize=4096)

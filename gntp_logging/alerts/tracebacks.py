@@ -20,6 +20,7 @@ Pure.
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -89,6 +90,11 @@ class FormattedError(NamedTuple):
     def message(self) -> str:
         """What the exception says, without its type and its place."""
         return self.line[len(self.name) + 1 :].removeprefix(" ").replace(self.place, "", 1)
+
+    @property
+    def key(self) -> int:
+        """Tells it from others as long as all of them are there."""
+        return id(self)
 
 
 _qualname: Final = type.__dict__["__qualname__"].__get__
@@ -186,8 +192,7 @@ def without_stack(text: str) -> tuple[str, str]:
 def before_traceback(text: str) -> str:
     """Return what was said before a traceback, or the whole text."""
     said, sign, _ = text.partition(TRACEBACK)
-    begin = _GROUP.search(said) if sign else None
-    return _closed(said[: begin.start()] if begin else said) if sign else said
+    return _said_before(said, _GROUP) if sign else said
 
 
 def parse_traceback(text: str) -> tuple[str, FormattedError] | None:
@@ -207,8 +212,7 @@ def parse_traceback(text: str) -> tuple[str, FormattedError] | None:
     error = _tree(text.split("\n")).error() if _MEMBERS in text else _last_of(text, None)
     if error is None:
         return None
-    begin = _GROUP.search(said) if _MEMBERS in text else _NEVER_RAISED.search(said)
-    return _closed(said[: begin.start()] if begin else said), error
+    return _said_before(said, _GROUP if _MEMBERS in text else _NEVER_RAISED), error
 
 
 def never_raised(text: str) -> FormattedError | None:
@@ -217,9 +221,16 @@ def never_raised(text: str) -> FormattedError | None:
     return FormattedError(found[0].rstrip(":"), text) if found else None
 
 
-def _closed(said: str) -> str:
-    """Return a message without the name of a value, the exception, that has begun at its end."""
-    return _OPENED.sub("", said)
+def _said_before(text: str, oldest: re.Pattern[str]) -> str:
+    """Return a message without what belongs to the traceback behind it, or names it.
+
+    Args:
+        text: What stands before the first traceback.
+        oldest: Finds the exception with which its chain begins.
+    """
+    begin = _REMOTE.search(text) or oldest.search(text)
+    said = text[: begin.start()] if begin else text
+    return _OPENED.sub("", said.rstrip(_NAME) if begin and begin.re is _REMOTE else said)
 
 
 _OPENED: Final = re.compile(r"""[ ,]{0,2}"?\b(?:exception|exc_info)"?[ ]?[=:][ ]?["']\Z""")
@@ -239,10 +250,14 @@ def _last_of(text: str, before: FormattedError | None) -> FormattedError | None:
     last = before
     for number, traceback in enumerate(tracebacks):
         for found in list(_NEVER_RAISED.finditer(link))[1 if number else 0 :]:  # the first was raised in the traceback
+            if is_remote(found[1]):
+                continue
             caused = _says_caused(link[: found.start()])
             last = FormattedError(found[1], found[0].rstrip("\n"), before=last, is_caused=caused)
         error = _parsed(traceback)
-        if error is not None:
+        if error is not None and _END_OF_REMOTE.search(link):
+            last = joined(error, last)
+        elif error is not None:
             # Without a sentence between them it is the same once more: a renderer and QueueHandler have printed it.
             last = error._replace(before=last if _LINK.search(link) else None, is_caused=_says_caused(link))
         link = traceback
@@ -278,6 +293,62 @@ def up_to_a_blank_line(text: str) -> str:
     return _BLANK_LINE.split(text, maxsplit=1)[0]
 
 
+# -- Other processes -------------------------------------------------------------------------------
+#
+# A pool of processes hands an exception over with a cause that holds the traceback of the very same exception there::
+#
+#     concurrent.futures.process._RemoteTraceback:
+#     """
+#     Traceback (most recent call last):                        perhaps a chain, and groups
+#       File "shop.py", line 3, in pay
+#     ValueError: no
+#     """
+#
+#     The above exception was the direct cause of the following exception:
+#
+#     Traceback (most recent call last):
+#       File "shop.py", line 7, in main                         where this process has asked for the result
+#     ValueError: no
+
+_REMOTE: Final = re.compile(r"""RemoteTraceback: ?\n["']{3}\n""")
+_NAME: Final = "._<>" + string.ascii_letters + string.digits
+_END_OF_REMOTE: Final = re.compile(r"""^["']{3}\n\s*The above exception was the direct cause""", re.MULTILINE)
+
+
+def is_remote(name: str) -> bool:
+    """Tell whether a type is the one by which a pool of processes hands over a traceback."""
+    return name.rpartition(".")[2] in ("RemoteTraceback", "_RemoteTraceback")
+
+
+def parse_remote(text: str) -> FormattedError | None:
+    """Find the exception in what such a type says; None where there is none."""
+    found = parse_traceback(text)
+    return found and found[1]
+
+
+def joined(error: FormattedError, remote: FormattedError | None) -> FormattedError:
+    """Return an exception with what another process tells of it.
+
+    Args:
+        error: The exception as this process has it.
+        remote: As the other one has printed it; None where that cannot be read. If it is no exception of the same type,
+            it is the cause: of a pool that is broken, what has broken it.
+    """
+    if remote is None:
+        return error._replace(before=None)
+    if remote.name.rpartition(".")[2] != error.name.rpartition(".")[2]:  # __main__ may have another name there
+        line = remote.line.removesuffix('\n"""').removesuffix("\n'''")
+        return error._replace(before=remote._replace(line=line), is_caused=True)
+    frames = error.frames if error.frames[-len(remote.frames) :] == remote.frames else error.frames + remote.frames
+    return error._replace(
+        frames=frames,
+        before=remote.before,
+        is_caused=remote.is_caused,
+        members=remote.members,
+        unprinted=remote.unprinted,
+    )
+
+
 # -- Groups ----------------------------------------------------------------------------------------
 
 
@@ -297,18 +368,24 @@ class _Node:
         self.stretches[-1][1].append(member)
         return member
 
-    def error(self) -> FormattedError | None:
-        """Return the last exception of the chain."""
+    def error(self, depth: int = 0) -> FormattedError | None:
+        """Return the last exception of the chain.
+
+        Args:
+            depth: Groups in which it stands.
+        """
         last: FormattedError | None = None
         for lines, members in self.stretches:
             text = "\n".join(lines)
-            if TRACEBACK in text:
+            if last is None and 0 < depth < _MAX_DEPTH and _MEMBERS in text:  # a group of another process
+                last = _tree(lines).error(depth + 1)
+            elif TRACEBACK in text:
                 last = _last_of(text, last)
             elif last is None and (begin := _NEVER_RAISED_MEMBER.search(text)):
                 line = up_to_a_blank_line(text[begin.start() :])
                 last = FormattedError(line.partition(":")[0], line)
-            if last is not None and members:
-                errors = (member.error() for member in members)
+            if last is not None and members and not last.members:  # those of another process know their tracebacks
+                errors = (member.error(depth + 1) for member in members)
                 found = _UNPRINTED.search("\n".join(members[-1].stretches[0][0]))
                 last = last._replace(
                     members=tuple(error for error in errors if error is not None),

@@ -12,6 +12,7 @@ import sys
 from typing import Final
 
 from gntp_logging.configuration.environment import Overrides, environment_options, override, variable
+from gntp_logging.configuration.handler_settings import HandlerSettings
 from gntp_logging.configuration.logging_file import LoggingFile, read
 from gntp_logging.gntp.constants import DEFAULT_PORT
 from gntp_logging.gntp.network import without_brackets
@@ -137,7 +138,7 @@ def age(value: str) -> int:
         argparse.ArgumentTypeError: If the value is anything else.
     """
     number, unit = value[:-1], value[-1:]
-    if not (number.isdecimal() and len(number) <= 9 and unit in _UNITS):
+    if not (number.isascii() and number.isdecimal() and len(number) <= 9 and unit in _UNITS):
         raise argparse.ArgumentTypeError(
             f"allowed is a number and one of s, m, h, d and w, as in 90m, not {value!r:.40}"
         )
@@ -217,6 +218,24 @@ def overrides(arguments: argparse.Namespace) -> Overrides:
     if arguments.tls_ca is not None:
         option_names["tls"] = "--tls-ca"
     return Overrides(override(from_environment, named), option_names)
+
+
+def handler_settings(arguments: argparse.Namespace, overrides: Overrides) -> HandlerSettings:
+    """Return what the file of ``--config`` and what comes before it say of one handler.
+
+    Raises:
+        UsageError: If the file has none, or several.
+        ConfigurationError: If an argument is for what the handler does not take.
+    """
+    if arguments.config is None:
+        return HandlerSettings(overrides.options, overrides)
+    file = config_file(arguments.config)
+    handlers = file.handlers(overrides)
+    if len(handlers) != 1:
+        found = ", ".join(file.name("handlers", key) for key in handlers) or "none"
+        raise UsageError(f"{arguments.config}: allowed is a file with one handler of this package, this has {found}")
+    (settings,) = handlers.values()
+    return settings
 
 
 def config_file(path: str) -> LoggingFile:

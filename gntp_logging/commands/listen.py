@@ -264,7 +264,8 @@ def _serve(
                 if isinstance(display, Connecting):
                     # Another display shows what comes; of a service nobody sees that it ends.
                     display.may_be_away = arguments.as_service or len(displays) > 1
-                _start(name, display)
+                with _taken_port_explained(arguments.bind, arguments.web_port, "--web-port"):
+                    _start(name, display)
                 at_the_end.callback(display.close)
             if isinstance(display, Addressed):
                 if display.remark:
@@ -272,7 +273,7 @@ def _serve(
                 _warn(f"alerts are shown at {display.url}")
                 if arguments.as_service:
                     at_the_end.enter_context(_noted(display.url))
-        with _taken_port_explained(arguments.bind, port):
+        with _taken_port_explained(arguments.bind, port, "--port"):
             receiver = at_the_end.enter_context(Receiver(server))
         if not writing and port is not None:
             _warn(f"listening on {host_and_port(arguments.bind, receiver.port)}")
@@ -306,13 +307,13 @@ def _keeping(arguments: argparse.Namespace) -> Iterator[History | None]:
 
 
 @contextlib.contextmanager
-def _taken_port_explained(host: str, port: int | None) -> Iterator[None]:
+def _taken_port_explained(host: str, port: int | None, option: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
-        hint = "perhaps by another 'gntp-logging listen', or by a Growl; choose another with --port"
+        hint = f"perhaps by another 'gntp-logging listen', or by a Growl; choose another with {option}"
         raise OSError(f"{host_and_port(host, port or 0)} is taken, {hint}") from error
 
 
@@ -418,6 +419,8 @@ def _start(name: str, display: Running) -> None:
     try:
         display.start()
     except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise
         raise OSError(f"--display {name}: {error}") from error
 
 

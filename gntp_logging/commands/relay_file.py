@@ -24,7 +24,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]  # installed only where it is needed
 
-_KEYS: Final = ("broker", "fleet_key_file", "timeout", "quiet", "desktops", "routes")
+_KEYS: Final = ("broker", "broker_password_file", "fleet_key_file", "timeout", "quiet", "desktops", "routes")
 _ROUTE_KEYS: Final = ("to", "match", "repeat_window", "burst", "rate")
 _DESKTOP_KEYS: Final = tuple(option for option in OPTIONS if option != "password")
 """A password stands in a file or a variable: relay.toml is passed around."""
@@ -106,8 +106,11 @@ def _examine(content: Mapping[str, Any]) -> RelayFile:
         for name in _names(f"{place}.to", table.get("to"), destinations):
             routes.setdefault(name, []).append(route)
     keys, key_error = _keys(content.get("fleet_key_file"))
+    broker = fleet.broker(content.get("broker"))
+    if "broker_password_file" in content:
+        broker = fleet.with_password(broker, content["broker_password_file"])
     settings = RelaySettings(
-        broker=fleet.broker(content.get("broker")),
+        broker=broker,
         timeout=checks.seconds("timeout", content.get("timeout", DEFAULTS["timeout"]), positive=True),
         keys=keys,
         quiet=quiet,

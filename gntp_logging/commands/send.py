@@ -7,7 +7,6 @@ import codecs
 import sys
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from gntp_logging.configuration.handler_settings import HandlerSettings
 from gntp_logging.options import checks
 from gntp_logging.options import handler_options as options
 
@@ -137,15 +136,7 @@ def _settings(arguments: argparse.Namespace) -> tuple[Destination, str | None, R
     """Return the server, the application's name, and the application's picture."""
     overrides = args.overrides(arguments)
     try:
-        settings = HandlerSettings(overrides.options, overrides)
-        if arguments.config is not None:
-            file = args.config_file(arguments.config)
-            handlers = file.handlers(overrides)
-            if len(handlers) != 1:
-                found = ", ".join(file.name("handlers", key) for key in handlers) or "none"
-                reason = f"allowed is a file with one handler of this package, this has {found}"
-                raise UsageError(f"{arguments.config}: {reason}")
-            (settings,) = handlers.values()
+        settings = args.handler_settings(arguments, overrides)
         return settings.destination(), settings.option("app_name", checks.text), settings.option("icon", options.icon)
     except ValueError as error:
         raise UsageError(str(error)) from error

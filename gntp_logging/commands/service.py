@@ -185,9 +185,10 @@ def _command(arguments: argparse.Namespace) -> list[str]:
     if arguments.password:
         raise UsageError("--password would stand in a file that programs can read: give --password-file")
     password, password_file = variable("password"), variable("password_file")
-    if not arguments.password_file and password in os.environ:
+    takes_passwords = arguments.broker is None or arguments.port is not None
+    if takes_passwords and not arguments.password_file and password in os.environ:
         raise UsageError(f"{password} is not set when the service starts: give --password-file")
-    if not arguments.password_file and password_file in os.environ:
+    if takes_passwords and not arguments.password_file and password_file in os.environ:
         arguments.password_file = [os.environ[password_file]]
     arguments.port, _ = listen.resolved(arguments)
     listen.certificate_of(arguments)

@@ -25,6 +25,7 @@ from typing import Final, Protocol
 
 from gntp_logging.alerts import icons
 from gntp_logging.alerts.levels import LevelMap
+from gntp_logging.delivery.dropped import DISABLED
 from gntp_logging.delivery.gntp_transport import GNTPTransport
 from gntp_logging.delivery.outbox import Entry
 from gntp_logging.delivery.transport import SendResult, SendStatus, Transport
@@ -202,6 +203,7 @@ class Desktop:
         self._offset = 0.0  # of the broker's clock, in seconds, against this process's own
         self._transports: OrderedDict[str, Transport] = OrderedDict()
         self._failures = 0
+        self._refuses = False
         self._news = threading.Event()
         self.shows: Counter[SendStatus] = Counter() if shows is None else shows
 
@@ -324,9 +326,16 @@ class Desktop:
         if self._failures:
             self._report(f"{self._settings.name} shows alerts again")
         self._failures = 0
-        # What the desktop does not want, such as a type that was switched off, is settled as well.
+        self._settled(result)
         self._note(desk.shown(entry, self._now()))
         return True
+
+    def _settled(self, result: SendResult) -> None:
+        """Report that the desktop refuses alerts, once until it shows one; a type that was switched off is no news."""
+        is_refused = result.status is SendStatus.DROPPED and result.reason != DISABLED
+        if is_refused and not self._refuses:
+            self._report(f"{self._settings.name} does not take an alert: {result.hint or result.reason}")
+        self._refuses = is_refused
 
     def _failed(self, result: SendResult) -> None:
         self._failures += 1

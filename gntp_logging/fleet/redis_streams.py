@@ -192,15 +192,14 @@ class RedisStreams:
         except ResponseError as error:
             if str(error).startswith(("NOGROUP", "UNBLOCKED")):  # who waits for entries hears the latter
                 raise StreamIsGoneError(str(error)) from error
-            if not str(error).startswith("BUSYGROUP"):
-                # A replica, say: by now the address may lead to a Redis that does what is asked.
-                self._connection.disconnect()
+            # A replica, say: by now the address may lead to a Redis that does what is asked.
+            self._connection.disconnect()
             if isinstance(error, _OF_A_CLUSTER):
                 raise BrokerError("this is a node of a Redis Cluster, which is not supported") from error
             raise BrokerError(str(error)) from error
         except (RedisError, OSError) as error:
             self._connection.disconnect()  # an answer that is still on its way is nobody's
-            raise BrokerError(str(error) or type(error).__name__) from error
+            raise BrokerError(_reason(error)) from error
         except BaseException:
             self._connection.disconnect()
             raise
@@ -260,13 +259,7 @@ class RedisStreams:
 
     def make_group(self) -> bool:
         """Make the group of relays, which reads the stream from its beginning; return whether it was not there."""
-        try:
-            self._call("XGROUP", "CREATE", scripts.STREAM, GROUP, "0", "MKSTREAM")
-        except BrokerError as error:
-            if str(error).startswith("BUSYGROUP"):
-                return False
-            raise
-        return True
+        return bool(self._run(scripts.MAKE_GROUP, (scripts.STREAM,), GROUP))
 
     def read(self, consumer: str, wait: float) -> list[Entry]:
         """Return entries that no relay has read, once there are some.
@@ -451,6 +444,13 @@ class RedisStreams:
             self._run(scripts.FORGET_CONSUMERS, (stream,), GROUP, scripts.DAY * 1000)
         finally:
             self._call("DEL", *keys)
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    if text.startswith("HELLO must be called"):  # and more, for who writes a client
+        return "Redis wants a password, and perhaps a user: redis://USER:PASSWORD@HOST"
+    return text or type(error).__name__
 
 
 def _entries(found: Any) -> list[Entry]:

@@ -302,4 +302,4 @@ def _counted(entry: Entry, keys: Sequence[bytes]) -> Counted:
 def _kept(entry: Entry, reason: str) -> bytes:
     """Return what is kept of an entry that cannot be counted: its ID, the reason, and how it begins."""
     begins = b" ".join(name + b"=" + value[:_MAX_KEPT] for name, value in list(entry.fields.items())[:2])
-    return f"{entry.id_} {reason}: ".encode("ascii", "replace") + begins[:_MAX_KEPT]
+    return (f"{entry.id_} {reason}: ".encode("ascii", "replace") + begins)[:_MAX_KEPT]

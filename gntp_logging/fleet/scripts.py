@@ -78,10 +78,15 @@ class Script(NamedTuple):
 
 
 def _script(text: str) -> Script:
+    """Make a script that runs while Redis is full, too: who counts and shows takes more out than it puts in."""
+    return _refused_when_full(f"#!lua flags=allow-oom{text}")
+
+
+def _refused_when_full(text: str) -> Script:
     return Script(text, hashlib.sha1(text.encode("ascii"), usedforsecurity=False).hexdigest())
 
 
-PUBLISH: Final = _script("""
+PUBLISH: Final = _refused_when_full("""
 -- KEYS: stream, producer. ARGV: batch's number, most entries, seconds that the number is kept, then pairs of fields.
 local last = redis.call('GET', KEYS[2])
 if last and tonumber(last) >= tonumber(ARGV[1]) then return 'known' end
@@ -89,6 +94,14 @@ if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[2]) then return 'full' end
 for i = 4, #ARGV, 2 do redis.call('XADD', KEYS[1], '*', 'd', ARGV[i], 's', ARGV[i + 1]) end
 redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[3])
 return 'taken'
+""")
+
+MAKE_GROUP: Final = _script("""
+-- KEYS: stream. ARGV: group. Returns whether it was not there.
+local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
+if not made.err then return 1 end
+if string.find(made.err, 'BUSYGROUP', 1, true) then return 0 end
+return made
 """)
 
 COUNT: Final = _script("""

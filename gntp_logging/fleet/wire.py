@@ -164,14 +164,16 @@ def _report(found: dict[str, Any]) -> Report:
         raise WireError("incident must be 16 hexadecimal digits")
     try:
         alert = from_json(json.dumps(found.get("alert")))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WireError(f"alert: {str(error)[:40]}") from None
+    if not (alert.event.strip() and alert.title.strip()):  # no GNTP server takes it
+        raise WireError("alert: event and title must not be blank")
     logger = alert.logger.encode("utf-8", "replace").decode("utf-8")  # JSON may hold half a character
     return Report(app, machine, count, known, alert._replace(logger=logger))
 
 
 def _name(found: Mapping[str, object], field: str) -> str:
     name = found.get(field)
-    if type(name) is not str or not name or len(name) > _MAX_NAME or _SURROGATE.search(name):
-        raise WireError(f"{field} must be a string of 1 to {_MAX_NAME} characters")
+    if type(name) is not str or not name.strip() or len(name) > _MAX_NAME or _SURROGATE.search(name):
+        raise WireError(f"{field} must be a string of 1 to {_MAX_NAME} characters that is not blank")
     return name

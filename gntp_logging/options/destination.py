@@ -66,11 +66,13 @@ class Destination:
         key_hashing: object,
         encryption: object,
         tls: object,
+        is_used: bool = True,
     ) -> Destination:
         """Check the handler's options of these names.
 
         Args:
             timeout: Seconds that one exchange may take, above 0.
+            is_used: Whether anything will be sent there; if not, the password need not be found.
 
         Raises:
             OptionError: If one is not allowed, or the cipher cannot be combined with the other options.
@@ -79,7 +81,7 @@ class Destination:
             check_host(host),
             integer("port", port, 1, 65535),
             seconds("timeout", timeout, positive=True),
-            _password(password, password_env, password_file),
+            _password(password, password_env, password_file, is_used=is_used),
             _algorithm("key_hashing", key_hashing, keys.Algorithm, HASHES),
             None if encryption is None else _algorithm("encryption", encryption, ciphers.Algorithm, CIPHERS),
             _tls(tls),
@@ -154,7 +156,7 @@ def check_host(value: object) -> str:
 _HOST: Final = re.compile(r"[\w.-]+")
 
 
-def _password(value: object, env: object, file: object) -> str | None:
+def _password(value: object, env: object, file: object, *, is_used: bool) -> str | None:
     """Find the password: given, in an environment variable, or in a file's first line.
 
     Args:
@@ -163,7 +165,8 @@ def _password(value: object, env: object, file: object) -> str | None:
         file: The option ``password_file``, a path.
 
     Returns:
-        The password; None when none of the three is given.
+        The password; None when none of the three is given. Where it is not used and not found, anything but None: the
+        cipher is checked all the same.
 
     Raises:
         OptionError: If more than one is given, or if there is no password in the one that is.
@@ -175,12 +178,21 @@ def _password(value: object, env: object, file: object) -> str | None:
     }
     if len(given) > 1:
         raise OptionError(", ".join(given), "one of them", reason=f"give one of them, not {len(given)}")
-    if env is not None:
-        return _from_environment(env)
-    if file is not None:
-        path = os.fspath(_path("password_file", file))
-        return _secret("password_file", _first_line(file), f"the first line of {path!r} ")
+    try:
+        if env is not None:
+            return _from_environment(env)
+        if file is not None:
+            return _from_file(file)
+    except OptionError:
+        if is_used:
+            raise
+        return "not found"
     return None if value is None else _secret("password", value)
+
+
+def _from_file(file: object) -> str:
+    path = os.fspath(_path("password_file", file))
+    return _secret("password_file", _first_line(file), f"the first line of {path!r} ")
 
 
 def _from_environment(name: object) -> str:

@@ -45,7 +45,7 @@ def broker(value: object) -> str:
     raise OptionError("broker", _URL, value)
 
 
-def with_password(url: str, path: str) -> str:
+def with_password(url: str, path: object) -> str:
     """Return the address of a broker with the password that the first line of a file is.
 
     Args:
@@ -55,6 +55,8 @@ def with_password(url: str, path: str) -> str:
     Raises:
         OptionError: If there is none in it, or one in the address.
     """
+    if not isinstance(path, str) or not path.strip():
+        raise OptionError("broker_password_file", _FIRST_LINE, path)
     parts = urlsplit(url)
     if parts.password is not None:
         reason = "there is a password in the broker's URL already: take it out there"

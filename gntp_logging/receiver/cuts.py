@@ -5,6 +5,7 @@ Pure. What is cut twice is cut as once, so that a name is the same wherever it i
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
@@ -65,7 +66,7 @@ def cut_notification(request: NotifyRequest) -> NotifyRequest:
             text=cut(shown.text, MAX_TEXT),
             id_=shown.id_ and cut(shown.id_, MAX_ID),
             icon=_icon(shown.icon),
-            coalescing_id=shown.coalescing_id and cut(shown.coalescing_id, MAX_ID),
+            coalescing_id=shown.coalescing_id and _cut_coalescing_id(shown.coalescing_id),
             callback=_callback(shown.callback),
         ),
         custom_headers=_cut_extra(request.custom_headers),
@@ -93,6 +94,14 @@ def _cut_extra(headers: ExtraHeaders | None) -> ExtraHeaders | None:
         shorter = cut(name, MAX_NAME)
         kept[shorter] = texts[shorter] if isinstance(value, str) else value
     return tuple(kept.items())
+
+
+def _cut_coalescing_id(id_: str) -> str:
+    """Return an id, or one that is as long as allowed and as good as unique: else one toast would replace another."""
+    if len(id_) <= MAX_ID:
+        return id_
+    end = hashlib.sha256(id_.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return cut(id_, MAX_ID - len(end)) + end
 
 
 def _cut_event(event: Event) -> Event:

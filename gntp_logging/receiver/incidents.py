@@ -76,6 +76,7 @@ class _Shown:
         changed: When it changed last, in seconds of time.monotonic.
         sources: What its ids have reported.
         place: Under what a new id finds it; None for a digest, which nothing joins.
+        incident: What its reports have in common; empty for a digest.
     """
 
     opener: bytes
@@ -87,6 +88,7 @@ class _Shown:
     react: React
     changed: float
     place: bytes | None
+    incident: str
     sources: dict[bytes, _Source] = field(default_factory=dict)
 
     def total(self) -> int:
@@ -123,20 +125,22 @@ class Incidents:
             The toast, with the incident's count; the same where its sender does not count. None for a count of a relay
             that another one has overtaken.
         """
-        report = _report(toast.headers)
-        if report is None or not toast.coalescing_id:
+        if not toast.coalescing_id:
             return toast
         is_keyed = str(bool(toast.hash_))
         id_ = _digest(is_keyed, toast.application, toast.coalescing_id)
-        place = _digest(is_keyed, toast.application, report.incident) if report.incident else None
         shown = self._by_id.get(id_)
         known = shown.sources.get(id_) if shown is not None else None
+        report = _report(toast.headers, known)
+        if report is None:
+            return toast
+        place = _digest(is_keyed, toast.application, report.incident) if report.incident else None
         if report.is_relays and known is not None and report.records < known.records:
             return None
         if shown is None and place is not None:
             shown = self._joinable(place, now)
         if shown is None:
-            shown = self._open(id_, place, toast, now)
+            shown = self._open(id_, place, report.incident, toast, now)
         self._take(shown, id_, toast, report, now)
         return _as_shown(shown, toast, report)
 
@@ -146,10 +150,10 @@ class Incidents:
             return None
         return shown
 
-    def _open(self, id_: bytes, place: bytes | None, toast: Toast, now: float) -> _Shown:
+    def _open(self, id_: bytes, place: bytes | None, incident: str, toast: Toast, now: float) -> _Shown:
         shown = _Shown(
             id_, toast.coalescing_id, toast.name, toast.callback_url, toast.sticky, toast.priority, toast.react, now,
-            place,
+            place, incident,
         )  # fmt: skip
         self._toasts[id_] = shown
         self._size += shown.size()
@@ -185,14 +189,22 @@ class Incidents:
             del self._by_place[oldest.place]
 
 
-def _report(headers: Mapping[str, str]) -> _Report | None:
-    """Read what a sender says to programs; None if it does not count."""
+def _report(headers: Mapping[str, str], known: _Source | None) -> _Report | None:
+    """Read what a sender says to programs; None if it does not count.
+
+    Args:
+        known: What its id has reported before; that stands where a count is none.
+    """
     said = {name.lower(): value for name, value in headers.items()}
     count, incident = said.get("data-count", ""), said.get("data-incident", "")
-    if not _COUNT.fullmatch(count) or not int(count):
+    records = int(count) if _COUNT.fullmatch(count) else 0
+    if not records and known is None:
         return None
     incident = incident if _INCIDENT.fullmatch(incident) else ""
-    return _Report(int(count), incident, said.get("data-process", ""), "data-hosts" in said)
+    is_relays = "data-hosts" in said
+    if known is not None and not records:
+        records, is_relays = known.records, known.is_relays
+    return _Report(records, incident, said.get("data-process", ""), is_relays)
 
 
 def _as_shown(shown: _Shown, toast: Toast, report: _Report) -> Toast:
@@ -200,14 +212,14 @@ def _as_shown(shown: _Shown, toast: Toast, report: _Report) -> Toast:
     total = shown.total()
     return replace(
         toast,
-        title=_counted(toast.title, report.records, total) + ("" if report.is_relays else _origin(shown)),
+        title=_counted(toast.title, report.records, total) + _origin(shown),
         name=shown.name,
         priority=shown.priority,
         sticky=shown.sticky,
         coalescing_id=shown.coalescing_id,
         callback_url=shown.url,
         react=shown.react,
-        incident=report.incident,
+        incident=shown.incident,
         total=total,
     )
 
@@ -225,7 +237,9 @@ def _counted(title: str, count: int, total: int) -> str:
 
 
 def _origin(shown: _Shown) -> str:
-    """Say from how many processes and machines a toast's reports came, if there are several."""
+    """Say from how many processes and machines a toast's reports came, if there are several, and if that is known."""
+    if any(source.is_relays for source in shown.sources.values()):
+        return ""
     processes = len({source.process for source in shown.sources.values()})
     machines = len({source.machine for source in shown.sources.values()})
     if processes < 2:

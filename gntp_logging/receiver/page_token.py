@@ -8,7 +8,7 @@ import re
 import secrets
 from typing import Final
 
-from .private_file import check_private, make_private
+from .private_file import check_private, is_open_to_others, make_private
 
 _TOKEN: Final = re.compile("[0-9a-f]{32}")
 
@@ -16,16 +16,22 @@ _TOKEN: Final = re.compile("[0-9a-f]{32}")
 def kept_token(path: str) -> str:
     """Return the token that a file keeps; make the file, for its owner alone, if there is none.
 
+    A token that others could read, or write, is no secret: there is a new one then.
+
     Raises:
         OSError: If it cannot be read or made, is not the user's own, or has no token in it.
     """
     if not os.path.lexists(path):
         _make(path)
+    was_open = is_open_to_others(path)
     check_private(path)
     with open(path, encoding="ascii", errors="replace") as file:
         token = file.read(100).strip()
     if not _TOKEN.fullmatch(token):
         raise OSError(f"there is no token in {path}: remove it, and a new one is made")
+    if was_open:
+        os.unlink(path)
+        return kept_token(path)
     return token
 
 

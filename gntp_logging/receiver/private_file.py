@@ -36,8 +36,14 @@ def check_private(path: str) -> None:
         return
     if found.st_uid != os.geteuid():
         raise OSError(f"{path} belongs to another user")
-    if found.st_mode & 0o077:
+    if is_open_to_others(path):
         os.chmod(path, 0o600)
+
+
+def is_open_to_others(path: str) -> bool:
+    """Tell whether a file is a regular one, and its mode lets others read or change it; never on Windows."""
+    mode = os.lstat(path).st_mode
+    return hasattr(os, "geteuid") and stat.S_ISREG(mode) and bool(mode & 0o077)
 
 
 def _check_folder(path: str) -> None:

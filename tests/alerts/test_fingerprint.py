@@ -21,14 +21,14 @@ from hypothesis import strategies as st
 
 from gntp_logging.alerts.alert import Alert, AlertFactory
 from gntp_logging.alerts.application import Place
+from gntp_logging.alerts.errors import LiveError
 from gntp_logging.alerts.fingerprint import (
     RULES,
     RawCall,
     RawError,
     RawKey,
     fingerprint_call,
-    fingerprint_exception,
-    fingerprint_formatted,
+    fingerprint_error,
     incident,
     normalized,
     raw_fingerprint,
@@ -309,7 +309,7 @@ def test_comprehensions_and_qualified_names_are_left_out() -> None:
     assert re.search(r"\.py\|fail\|[\w/]+\.py\|raised$", broken(fail))
     frames = [("/srv/a.py", 1, "Shop.<locals>.pay")]
     assert (
-        normalized(fingerprint_formatted(40, FormattedError("E", "E"), Place(frames, frames)))
+        normalized(fingerprint_error(40, FormattedError("E", "E"), (), Place(frames, frames)))
         == "1|error|40|E||a.py|pay"
     )
 
@@ -326,7 +326,7 @@ def test_frames_of_libraries_count_where_there_are_no_others() -> None:
         "|json/decoder.py|raw_decode|json/decoder.py|decode"
     )
     frames = [("/x/site-packages/a.py", 1, "f"), ("/x/site-packages/b.py", 2, "g"), ("/x/dist-packages/c.py", 3, "h")]
-    assert fingerprint_exception(40, KeyError, None, Place(frames, ())).frames == (
+    assert fingerprint_error(40, LiveError(KeyError, None, None), (), Place(frames, ())).frames == (
         ("/x/dist-packages/c.py", "h"),
         ("/x/site-packages/b.py", "g"),
     )

@@ -21,13 +21,13 @@ from hypothesis import strategies as st
 
 from gntp_logging.alerts.alert import Alert, AlertFactory
 from gntp_logging.alerts.application import Application, Place
+from gntp_logging.alerts.errors import live
 from gntp_logging.alerts.levels import LevelMap
 from gntp_logging.alerts.redact import Redactor
 from gntp_logging.alerts.text import (
     MAX_TITLE,
     boundary,
     cut,
-    exception_line,
     fitted,
     frames_to_show,
     one_line,
@@ -135,7 +135,7 @@ def test_an_exceptions_line_is_the_one_that_python_prints(error: BaseException) 
     printed = "".join(traceback.format_exception_only(type(error), error)).strip()
     if hasattr(error, "__notes__") and not printed.endswith("a note"):
         printed += "\na note"
-    assert exception_line(type(error), error) == printed
+    assert live(error).line == printed
 
 
 def chained(error: BaseException, length: int) -> Any:
@@ -173,7 +173,7 @@ def test_no_file_is_read_on_the_thread_that_logs(error: BaseException, monkeypat
 def test_a_syntax_error_begins_with_its_type() -> None:
     """And says where the mistake is behind its message; Python prints the place first."""
     error = SyntaxError("'(' was never closed", ("/srv/plugin.py", 4, 5, "x = (1,"))
-    assert exception_line(SyntaxError, error) == "SyntaxError: '(' was never closed (plugin.py, line 4)"
+    assert live(error).line == "SyntaxError: '(' was never closed (plugin.py, line 4)"
 
 
 def test_what_an_exception_holds_is_not_looked_through() -> None:
@@ -183,7 +183,7 @@ def test_what_an_exception_holds_is_not_looked_through() -> None:
         def __dir__(self) -> list[str]:
             raise AssertionError
 
-    assert exception_line(AttributeError, AttributeError("no total", name="totl", obj=Lazy())).endswith(": no total")
+    assert live(AttributeError("no total", name="totl", obj=Lazy())).line.endswith(": no total")
 
 
 # -- Tracebacks that were formatted before -------------------------------------------------------
@@ -396,16 +396,6 @@ def test_a_long_cause_takes_two_lines_of_a_toast() -> None:
     """What follows, the last line, would have no room otherwise."""
     (cause,) = [line for line in told(link(ValueError("no"), LookupError("x" * 200))) if "caused" in line]
     assert cause == f"caused by LookupError: {'x' * 46}…"
-
-
-def test_the_traceback_of_a_pool_of_processes_is_no_cause() -> None:
-    """It is that of the very same error."""
-
-    class _RemoteTraceback(Exception):
-        """As concurrent.futures has it."""
-
-    text = '\n"""\nTraceback (most recent call last):\n  File "a.py", line 1, in f\nValueError: no\n"""'
-    assert "caused" not in whole(alert(broken(link(ValueError("no"), _RemoteTraceback(text)))))
 
 
 def test_a_recursion_has_as_many_frames_as_it_was_deep() -> None:

@@ -153,6 +153,40 @@ def test_the_name_under_which_a_renderer_prints_an_exception_is_no_part_of_the_m
     assert (said.startswith(before), "paid" in before, "exception" in before) == (True, True, False)
 
 
+REMOTE = f"""\
+multiprocessing.pool.RemoteTraceback:\x20
+\"""
+{CHAIN.partition("cannot pay")[2].strip()}
+\"""
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "/srv/shop/cli.py", line 3, in main
+    pool.apply(post)
+shop.errors.PayError: no
+"""
+
+
+@pytest.mark.parametrize("said", ["cannot pay\n", "cannot pay exception='", 'cannot pay, "exception": "', "> "])
+def test_what_another_process_has_printed_is_of_the_same_exception(said: str) -> None:
+    """Its frames are the innermost, what was before it there was before it, and nothing of it is in the message."""
+    before, error = found(f"{said}{REMOTE}")
+    assert before.strip() in ("cannot pay", ">")
+    assert (error.line, [function for _, _, function in error.frames]) == (
+        "shop.errors.PayError: no",
+        ["main", "post", "total"],
+    )
+    assert error.before is not None
+    assert (error.before.name, error.is_caused) == ("LookupError", False)
+
+
+def test_what_another_process_has_printed_and_cannot_be_read_is_nothing() -> None:
+    """Not even the type that carries it."""
+    _, error = found(REMOTE.replace(CHAIN.partition("cannot pay")[2].strip(), "lost"))
+    assert (error.line, error.before, len(error.frames)) == ("shop.errors.PayError: no", None, 1)
+
+
 @pytest.mark.parametrize(
     "value", [None, 5, "text", [], [1], [{}], {"exc_type": "E"}, [{"exc_type": "E", "exc_value": "", "frames": [{}]}]]
 )
@@ -196,7 +230,7 @@ LINES = st.sampled_from(
         "The above exception was the direct cause of the following exception:",
         "During handling of the above exception, another exception occurred:",
         "+-+---------------- 1 ----------------", "+---------------- 2 ----------------",
-        "+------------------------------------",
+        "+------------------------------------", "pool.RemoteTraceback: ", '"""', "'''",
     ]
 )  # fmt: skip
 

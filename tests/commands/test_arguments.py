@@ -168,7 +168,7 @@ def test_an_age_is_a_number_and_a_unit(value: str, seconds: int) -> None:
     assert arguments.age(value) == seconds
 
 
-@pytest.mark.parametrize("value", ["", "h", "5", "-1h", "1.5h", "1y", "1H", "9999999999s", "²h", "1 h"])
+@pytest.mark.parametrize("value", ["", "h", "5", "-1h", "1.5h", "1y", "1H", "9999999999s", "²h", "٣h", "1 h"])
 def test_what_is_no_age_names_what_is_one(value: str) -> None:
     """With an example."""
     with pytest.raises(argparse.ArgumentTypeError, match="allowed is a number and one of s, m, h, d and w, as in 90m"):

@@ -14,9 +14,18 @@ from pathlib import Path
 import pytest
 
 from gntp_logging.commands.cli import main
+from gntp_logging.configuration.environment import DEFAULTS, variable
 from gntp_logging.receiver.tls_stream import server_context
 from tests.certificates import Issuer
-from tests.support import RunningReceiver, ScriptedServer, answer_error, free_port, running_receiver, said
+from tests.support import (
+    RunningReceiver,
+    ScriptedServer,
+    answer_error,
+    free_port,
+    run_program,
+    running_receiver,
+    said,
+)
 
 TIMEOUT = 60.0
 EVENTS = ["Debug", "Info", "Warning", "Error", "Critical", "Error", "Error"]
@@ -31,6 +40,8 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.delenv("FORCE_COLOR", raising=False)
     monkeypatch.delenv("GNTP_LOGGING_DISABLED", raising=False)
+    for option in DEFAULTS:
+        monkeypatch.delenv(variable(option), raising=False)
 
 
 def _run(*arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -56,19 +67,22 @@ def _check_demo(output: str) -> None:
     boxes = _boxes(output)
     assert len(boxes) == len(EVENTS)
     for box, event in zip(boxes, EVENTS, strict=True):
-        assert re.match(rf"╭─ \d\d:\d\d:\d\d · gntp-logging demo · {event} ─", box[0])
-        assert f"│ {event.upper()} · shop.orders · " in box[-2]
-        assert "".join(box).count("gntp-logging demo") == 1
+        assert re.match(rf"╭─ \d\d:\d\d:\d\d · shop · {event} ─", box[0])
+        assert f"│ {event.upper()} · shop." in box[-2]
         assert re.fullmatch(r"╰─ AES · SHA256 · 127\.0\.0\.1 ─+ \d+\.\d ms ─╯", box[-1])
     assert "CRITICAL, sticky" in boxes[4][0]
     assert EXCEPTION in boxes[5][1]
-    assert any("in _charge" in line for line in boxes[5])
+    assert any(re.search(r"innermost: shop/payments.py:\d+ in charge ", line) for line in boxes[5])
+    assert any(re.search(r"│ shop/orders.py:\d+ in checkout ", line) for line in boxes[5])
+    assert "gntp_logging" not in "".join(line for box in boxes for line in box)
     assert any(UNICODE in line for line in boxes[6])
 
-    summary = output.splitlines()[-1]
+    (summary,) = re.findall(r"^\d+ alerts sent .*$", output, re.MULTILINE)
     times = [box[-1].split()[-3] for box in boxes]
     assert summary.startswith("7 alerts sent to 127.0.0.1:")
-    assert "AES, key hashed with SHA256" in summary
+    assert ", encrypted (AES, SHA256); " in summary
+    assert "shop/" not in (own := output.partition(summary)[2])
+    assert "gntp_logging.GNTPHandler(" in own
     assert f"to the display: {' '.join(times)} ms, median " in summary
 
 
@@ -213,7 +227,7 @@ def test_demo_says_when_alerts_are_switched_off(
 
 
 def test_demo_to_a_server_with_a_password(capsys: pytest.CaptureFixture[str]) -> None:
-    """Alerts arrive encrypted, and stdout has the summary alone."""
+    """Alerts arrive encrypted, and stdout has the summary and the lines for one's own program alone."""
     with running_receiver(["sësame"]) as receiver:
         assert main(["demo", "--host", "127.0.0.1", "--port", str(receiver.port), "--password", "sësame"]) == 0
         toasts = receiver.wait_for(7)
@@ -224,8 +238,9 @@ def test_demo_to_a_server_with_a_password(capsys: pytest.CaptureFixture[str]) ->
     assert said(toasts[5]).startswith(EXCEPTION)
     assert said(toasts[6]) == UNICODE
     output, errors = capsys.readouterr()
-    (summary,) = output.split("\n")[1:-1]
-    assert summary.startswith(f"7 alerts sent to 127.0.0.1:{receiver.port} by GNTP (AES, key hashed with SHA256)")
+    first, summary, *_ = output.splitlines()
+    assert first == ""
+    assert summary.startswith(f"7 alerts sent to 127.0.0.1:{receiver.port}, encrypted (AES, SHA256); ")
     assert re.search(r"to the answer: (\d+\.\d ){7}ms, median \d+\.\d ms\.$", summary)
     assert "sësame" not in output
     assert errors == ""
@@ -238,7 +253,7 @@ def test_demo_to_a_server_without_a_password(receiver: RunningReceiver, capsys: 
     toasts = receiver.wait_for(7)
     assert {(toast.encryption, toast.hash_) for toast in toasts} == {("", "")}
     assert "7 alerts sent to localhost:" in (output := capsys.readouterr().out)
-    assert "in clear, without a key" in output
+    assert ", without a password; " in output
 
 
 @pytest.mark.parametrize(("password", "words"), [("guess", "does not accept the password"), (None, "wants a password")])
@@ -302,6 +317,86 @@ def test_a_server_with_tls_shows_the_demo(
         where = ["--host", "localhost", "--port", str(receiver.port), "--password", "secret"]
         assert main(["demo", *where, "--tls-ca", str(issuer.file)]) == 0
         assert {toast.encryption for toast in receiver.toasts} == {"TLS"}
-        assert "by TLS; AES, key hashed with SHA256" in capsys.readouterr().out
+        assert ", by TLS, encrypted (AES, SHA256); " in capsys.readouterr().out
         assert main(["demo", *where, "--tls"]) == 1
     assert "from an issuer that is not trusted here" in capsys.readouterr().err
+
+
+# -- The server's arguments, and the lines for a program of one's own ----------------------------
+
+
+def _own_program(output: str) -> str:
+    """Return what the demo tells people to copy."""
+    return output[output.index("import logging\n" if "import logging\n" in output else "import gntp_logging\n") :]
+
+
+@pytest.mark.program
+@pytest.mark.parametrize("how", ["argument", "environment", "file", "password file", "TLS", "another hash"])
+def test_the_lines_work_as_they_stand(
+    how: str, tmp_path: Path, issuer: Issuer, certificate: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However the server was named, a program that begins with them alerts the same people. No password is there."""
+    (tmp_path / "key").write_text("sësame\n", "utf-8")
+    tls = server_context(certificate) if how == "TLS" else None
+    with running_receiver(["sësame"], tls=tls) as receiver, pytest.MonkeyPatch.context() as patch:
+        table = f"[gntp]\nport = {receiver.port}\npassword_file = '{(tmp_path / 'key').as_posix()}'\n"
+        (tmp_path / "alerts.toml").write_text(table, "utf-8")
+        where = ["-H", "localhost", "--port", str(receiver.port)]
+        secret = ["-P", "sësame"]
+        if how == "environment":
+            patch.setenv("GNTP_PORT", str(receiver.port))
+            patch.setenv("GNTP_PASSWORD", "sësame")
+        arguments = {
+            "argument": [*where, *secret],
+            "environment": [],
+            "file": ["--config", str(tmp_path / "alerts.toml")],
+            "password file": [*where, "--password-file", str(tmp_path / "key")],
+            "TLS": [*where, *secret, "--tls-ca", str(issuer.file)],
+            "another hash": [*where, *secret, "--key-hashing", "SHA512", "--encryption", "3DES"],
+        }[how]
+        assert main(["demo", *arguments]) == 0
+        output = capsys.readouterr().out
+        assert "sësame" not in output
+        shown = receiver.wait_for(7)[-1]
+        patch.setenv("GNTP_PASSWORD", "sësame")
+        result = run_program(f"{_own_program(output)}\nimport logging\nlogging.error('mine')\n1 / 0\n")
+        assert "ERROR:root:mine" in result.stderr or how == "file"
+        assert "ZeroDivisionError" in result.stderr
+        mine, unhandled = receiver.wait_for(9)[7:]
+    assert (mine.title, unhandled.title) == ("mine", "ZeroDivisionError: division by zero")
+    assert (mine.encryption, mine.hash_) == (shown.encryption, shown.hash_)
+
+
+@pytest.mark.program
+def test_the_lines_of_the_demo_itself_are_for_a_receiver_that_is_started_first() -> None:
+    """It names the command; what it prints then is a program, for the standard port."""
+    finished = _run("demo")
+    before, _, _ = finished.stdout.rpartition("import logging\n")
+    assert before.splitlines()[-3].endswith("in another terminal: gntp-logging listen")
+    result = run_program(f"{_own_program(finished.stdout)}\nprint(desktop)")
+    assert result.stdout == "<GNTPHandler 'shop' to localhost:23053 (ERROR)>\n", result.stderr
+
+
+def test_the_server_of_the_environment_is_the_one(
+    receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As for send and check."""
+    monkeypatch.setenv("GNTP_HOST", "127.0.0.1")
+    monkeypatch.setenv("GNTP_PORT", str(receiver.port))
+    assert main(["demo"]) == 0
+    assert len(receiver.wait_for(7)) == 7
+    monkeypatch.setenv("GNTP_PORT", "x")
+    assert main(["demo"]) == 2
+    assert "GNTP_PORT: allowed is an integer from 1 to 65535" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["demo"], ["send", "t", "x"], ["check", "--quiet"]])
+def test_all_take_the_same_server(command: list[str], issuer: Issuer, certificate: Path, tmp_path: Path) -> None:
+    """Each in its short form where there is one."""
+    (tmp_path / "key").write_text("sesame\n", "utf-8")
+    with running_receiver(["sesame"], tls=server_context(certificate)) as receiver:
+        where = ["-H", "localhost", "--port", str(receiver.port), "--tls-ca", str(issuer.file), "--timeout", "20"]
+        assert main([*command, *where, "-P", "sesame"]) == 0
+        assert main([*command, *where, "--password-file", str(tmp_path / "key")]) == 0
+        assert main([*command, *where, "-P", "guess"]) == 1
+        assert main([*command, *where[:4], "--tls", "-P", "sesame"]) == 1

@@ -675,8 +675,8 @@ def test_where_the_pages_port_is_taken_a_line_says_so(
         status, said = serving_the_page(capsys, "--web-port", str(port))
         assert status == 1
         (line,) = said.splitlines()
-        assert "--display web" in line
-        assert "in use" in line or "only one usage" in line
+        assert f"127.0.0.1:{port} is taken" in line
+        assert "--web-port" in line
 
 
 def test_a_token_that_cannot_be_kept_is_one_line(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from gntp_logging.commands import cli
@@ -50,6 +52,16 @@ def test_a_relay_toml_is_read(write: Write) -> None:
     assert (bob.name, bob.make_transport("shop").label) == ("bob", "127.0.0.2:23053")
     assert bob.desk == DeskSettings((some,), 60.0)
     assert settings == read(str(write(GOOD, "relay.toml")))  # so a reload leaves all as it is
+
+
+def test_the_brokers_password_may_stand_in_a_file(write: Write, tmp_path: Path) -> None:
+    """Its first line; what cannot be read is named."""
+    password = write("p@ss\n", "redis.password")
+    content = f"broker_password_file = {str(password)!r}\n{GOOD}".replace("redis://", "redis://relay@")
+    assert read(str(write(content, "relay.toml"))).broker == "redis://relay:p%40ss@127.0.0.1:1/0"
+    password.unlink()
+    with pytest.raises(UsageError, match="broker_password_file: cannot read"):
+        read(str(tmp_path / "relay.toml"))
 
 
 @pytest.mark.parametrize(

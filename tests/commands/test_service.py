@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import plistlib
 import re
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gntp_logging.commands import listen
 from gntp_logging.commands.cli import main
 from gntp_logging.commands.service import UNIT, _quoted, launchd_agent, logon_task
 from tests.certificates import Issuer
@@ -118,6 +120,39 @@ def test_the_files_of_tls_are_absolute_and_read_before(
 
 
 @linux
+def test_a_laptops_options_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every path from the root, that of the URL too, each match as it was given, and no port; listen takes them."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("GNTP_PASSWORD", "GNTP_PASSWORD_FILE", "GNTP_PORT"):  # of the port that there is not
+        monkeypatch.setenv(name, "1")
+    Path("keys").write_text("k" * 32, "utf-8")
+    Path("keys").chmod(0o600)
+    Path("password").write_text("hunter2-and-more", "utf-8")
+    matches = ["--match", "logger=shop.*", "level=ERROR", "--match", "app=billing"]
+    options = ["--broker", "rediss://anna@redis.example:6380/0?ssl_ca_certs=team.pem", *matches]
+    files = ["--broker-password-file", "password", "--fleet-key-file", "keys"]
+    assert main(["service", "show", "--display", "json", *options, *files]) == 0
+    shown = capsys.readouterr().out
+    assert "hunter2" not in shown
+    command = words_of(shown)
+    given = listen_arguments(command[4:])
+    assert given.port is None
+    assert given.broker == f"rediss://anna@redis.example:6380/0?ssl_ca_certs={tmp_path}/team.pem"
+    assert given.match == [["logger=shop.*", "level=ERROR"], ["app=billing"]]
+    assert (given.broker_password_file, given.fleet_key_file) == (str(tmp_path / "password"), str(tmp_path / "keys"))
+    assert given.as_service
+
+
+def listen_arguments(words: list[str]) -> argparse.Namespace:
+    """Return what listen reads."""
+    parser = argparse.ArgumentParser()
+    listen.add_arguments(parser)
+    return parser.parse_args(words)
+
+
+@linux
 def test_variables_are_kept_as_options(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -140,6 +175,9 @@ def test_variables_are_kept_as_options(
         (["--port", "0"], {}, "--port 0"),
         (["--web-port", "0"], {}, "--web-port 0"),
         (["--hub"], {}, "--hub needs a password"),
+        (["--broker", "redis://:hunter2@x"], {}, "--broker-password-file"),
+        (["--broker", "http://x"], {}, "--broker: allowed is"),
+        (["--broker", "redis://x", "--fleet-key-file", "is-not-there"], {}, "--fleet-key-file: cannot read"),
         (["--password-file", "is-not-there"], {}, "cannot read"),
     ],
 )

@@ -92,7 +92,7 @@ def run(seed: int, seconds: float, folder: Path, *, redis_too: bool = False, qui
             killer.start()
             killer.wait(random.Random(seed).uniform(1.0, seconds))
             victim.kill()
-            said = ended(hosts)
+            said = ended(hosts, seconds + 120)
             killer.end()
             assert said == [f"{records} {records}"] * HOSTS
             victim.communicate()

@@ -28,13 +28,15 @@ def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
 
 @pytest.fixture
 def start_relay(tmp_path: Path) -> Iterator[StartRelay]:
-    """Starts a relay that shows on some desktops, and waits until it counts."""
+    """Starts a relay that shows on some desktops, or does what a relay.toml says, and waits until it counts."""
     started: list[RelayProcess] = []
 
-    def start(url: str, desktops: dict[str, int], *, wait: bool = True, **more: Any) -> RelayProcess:
+    def start(
+        url: str, desktops: dict[str, int], *arguments: str, wait: bool = True, content: str | None = None, **more: Any
+    ) -> RelayProcess:
         config = tmp_path / f"relay-{len(started)}.toml"
-        config.write_text(relay_toml(url, desktops, **more))
-        relay = RelayProcess(config, tmp_path / f"relay-{len(started)}.txt")
+        config.write_text(relay_toml(url, desktops, **more) if content is None else content)
+        relay = RelayProcess(config, tmp_path / f"relay-{len(started)}.txt", *arguments)
         started.append(relay)
         if wait:
             relay.wait_for("counts from")

@@ -36,14 +36,31 @@ class RedisServer:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
+        self.launch()
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait until it answers: it reads its file first."""
+        wait_until(self._answers, 6 * PATIENCE)
+
+    def load_again(self) -> None:
+        """Kill it and start it again with so much in its file that it loads for some seconds."""
+        client = self.client()
+        client.eval("for i = 1, 20000 do redis.call('SET', 'filler:' .. i, i) end", 0)
+        client.bgrewriteaof()
+        wait_until(lambda: not client.info("persistence")["aof_rewrite_in_progress"], 3 * PATIENCE)
+        self.kill()
+        self.launch("--key-load-delay", "100", "--loading-process-events-interval-bytes", "1024")
+
+    def launch(self, *options: str) -> None:
+        """Start it."""
         self._process = subprocess.Popen(
             [
                 self._program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder),
-                "--save", "", "--appendonly", "yes", "--appendfsync", "everysec", *self._options,
+                "--save", "", "--appendonly", "yes", "--appendfsync", "everysec", *self._options, *options,
             ],
             stdout=subprocess.DEVNULL,
         )  # fmt: skip
-        wait_until(self._answers, 6 * PATIENCE)  # it reads its file first
 
     def _answers(self) -> bool:
         with contextlib.suppress(redis.exceptions.ConnectionError):
@@ -144,12 +161,14 @@ class CuttingProxy(ScriptedServer):
 class RelayProcess:
     """``gntp-logging relay`` as a process, and what it has written so far."""
 
-    def __init__(self, config: Path, output: Path) -> None:
+    def __init__(self, config: Path, output: Path, *arguments: str) -> None:
         self._output = output
-        self._config = config
+        self.config = config
         with output.open("wb") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gntp_logging", "relay", "--config", str(config)], stdout=file, stderr=file
+                [sys.executable, "-m", "gntp_logging", "relay", "--config", str(config), *arguments],
+                stdout=file,
+                stderr=file,
             )
 
     @property
@@ -157,12 +176,12 @@ class RelayProcess:
         """What it has written so far."""
         return self._output.read_text("utf-8")
 
-    def wait_for(self, text: str) -> None:
-        """Wait until it has written something."""
+    def wait_for(self, text: str, count: int = 1) -> None:
+        """Wait until it has written something so often."""
         try:
-            wait_until(lambda: text in self.output or self.process.poll() is not None, 3 * PATIENCE)
+            wait_until(lambda: self.output.count(text) >= count or self.process.poll() is not None, 3 * PATIENCE)
         finally:
-            assert text in self.output, f"no {text!r} in:\n{self.output}"
+            assert self.output.count(text) >= count, f"no {text!r} in:\n{self.output}"
 
     def kill(self) -> None:
         """End it at once, as a crash would."""
@@ -173,6 +192,11 @@ class RelayProcess:
         """Ask it to end, and return its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(PATIENCE)
+
+    def reload(self, content: str) -> None:
+        """Give it another relay.toml, and have it read that."""
+        self.config.write_text(content)
+        self.process.send_signal(signal.SIGHUP)
 
 
 StartRelay = Callable[..., RelayProcess]
@@ -221,9 +245,9 @@ def start_host(
     )
 
 
-def ended(hosts: Sequence[subprocess.Popen[str]]) -> list[str]:
+def ended(hosts: Sequence[subprocess.Popen[str]], seconds: float = 120.0) -> list[str]:
     """Wait for programs, and return what each has printed."""
-    return [host.communicate(timeout=120)[0].strip() for host in hosts]
+    return [host.communicate(timeout=seconds)[0].strip() for host in hosts]
 
 
 def counted(server: RedisServer) -> dict[str, int]:

@@ -19,6 +19,7 @@ from gntp_logging.fleet.redis_streams import Counted, RedisStreams
 from gntp_logging.fleet.relay import _counted
 from gntp_logging.fleet.wire import Report, encode
 from gntp_logging.gntp.keys import SHA256
+from gntp_logging.gntp.requests import NotifyRequest
 from gntp_logging.options.destination import Destination
 from tests.fleet.servers import RedisServer
 from tests.support import (
@@ -28,7 +29,9 @@ from tests.support import (
     answer_ok,
     free_port,
     make_alert,
+    receive_request,
     running_receiver,
+    send_response,
 )
 
 DESK = DeskSettings((Route(Match(), repeat_window=60.0, burst=20, rate=12.0),), quiet=300.0)
@@ -274,6 +277,27 @@ def test_a_send_gets_no_longer_than_the_lease_lasts(
     assert deadlines == [desktop._ledger.deadline()]
     assert deadlines[0] < time.monotonic() + LEASE
     assert receiver.wait_for(1)
+
+
+def test_what_a_desktop_refuses_is_reported_once(streams: RedisStreams, make_desktop: Callable[..., Desktop]) -> None:
+    """Somebody may see to it; the next incident is tried all the same."""
+
+    def serve(sock: socket.socket, _number: int) -> None:
+        request = receive_request(sock)
+        refuses = isinstance(request, NotifyRequest)
+        if refuses:
+            send_response(sock, "-ERROR", Error_Code="303", Error_Description="no")
+        else:
+            send_response(sock, Response_Action=request.message_type)
+
+    lines: list[str] = []
+    with ScriptedServer(serve) as server:
+        desktop = make_desktop("a", server.port, lines)
+        for text in ("one", "two"):
+            count(streams, text=text)
+            desktop.step()
+    (line,) = lines
+    assert line.startswith("desk does not take an alert: ")
 
 
 def test_what_a_desktop_does_not_want_is_settled(streams: RedisStreams, make_desktop: Callable[..., Desktop]) -> None:

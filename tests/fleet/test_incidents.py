@@ -102,6 +102,23 @@ def test_who_takes_over_sends_each_open_incident_once() -> None:
     assert json.loads(reported[MEMBER])["shown"] == 9
 
 
+def test_who_shows_alone_does_not_show_again_what_it_has_shown() -> None:
+    """After a restart: the same count is no news; a higher one is, at once, and what comes then as always."""
+    reported = dict(KNOWN)
+    desk = Desk(SETTINGS, reported, 1000.0, has_one_writer=True)
+    desk.take(incident(7), 1000.0)
+    assert show(desk, 1000.0, reported) == [7]
+    same = Desk(SETTINGS, reported, 1003.0, has_one_writer=True)
+    same.take(incident(7), 1003.0)
+    assert show(same, 1003.0, reported) == []
+    same.take(incident(20, last=1004.0), 1004.0)
+    assert show(same, 1004.0, reported) == []
+    assert show(same, 1010.0, reported) == [20]
+    more = Desk(SETTINGS, reported, 1020.0, has_one_writer=True)
+    more.take(incident(21, last=1015.0), 1020.0)
+    assert show(more, 1020.0, reported) == [21]
+
+
 def test_windows_go_on_where_the_holder_before_has_ended() -> None:
     """What repeats all day is reported more and more rarely, whoever reports it."""
     reported = {**KNOWN, MEMBER: json.dumps({"opening": "5-0", "shown": 7, "digested": 0, "window": 960.0})}

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from gntp_logging.delivery.digest import Tally
 from gntp_logging.delivery.transport import OutgoingAlert, SendStatus
-from gntp_logging.fleet.incidents import DeskSettings
+from gntp_logging.fleet.incidents import DeskSettings, Route
 from gntp_logging.fleet.laptop import LaptopSettings, OwnLedger, OwnTransport, laptop, own_ledger
+from gntp_logging.fleet.match import Match
 from gntp_logging.fleet.scripts import GROUP, STREAM
 from gntp_logging.fleet.wire import Report, encode
 from gntp_logging.gntp.exceptions import GNTPProtocolError
@@ -188,6 +189,26 @@ def test_it_needs_no_relay(redis_server: RedisServer, start_laptop: StartLaptop,
     history.close()
 
 
+@pytest.mark.program
+def test_it_shows_what_it_asks_for(redis_server: RedisServer, start_laptop: StartLaptop) -> None:
+    """The sum of what one of its matches holds for; what none holds for it counts for the others."""
+    both = ("--match", "logger=shop.*", "level=ERROR", "machine=web-*", "--match", "app=shop", "level=CRITICAL")
+    picky = start_laptop(redis_server.url, "anna", *both)
+    curious = start_laptop(redis_server.url, "bob")
+    publish(redis_server, 1, machine="db-1")
+    publish(redis_server, 2, machine="web-1")
+    publish(redis_server, 4, machine="web-2", logger="shop")
+    publish(redis_server, 8, machine="web-1", logger="shopping")
+    publish(redis_server, 16, machine="web-1", level=30)
+    publish(redis_server, 32, "another", machine="db-1", logger="x", level=50)
+    publish(redis_server, 64, "the last", machine="web-1")
+    wait_until(lambda: {toast["total"] for toast in picky.toasts()} >= {6, 32, 64}, 60)
+    wait_until(lambda: {toast["total"] for toast in curious.toasts()} >= {31, 32, 64}, 60)
+    assert max(toast["total"] for toast in picky.toasts() if "refused" in toast["title"]) == 6
+    (shown,) = {toast["headers"]["Data-Hosts"] for toast in picky.toasts() if toast["total"] == 6}
+    assert shown == "2"
+
+
 def listens_on(pid: int) -> set[int]:
     """Return the TCP ports on which a process listens."""
     sockets = set()
@@ -352,8 +373,8 @@ def test_it_ends_in_time_while_its_broker_hangs(redis_server: RedisServer, start
 
 def test_it_reads_under_a_name_of_its_own(redis_server: RedisServer, tmp_path: Path) -> None:
     """In the group of the relays, who take over what it leaves: no two installations have one name."""
-    desk = DeskSettings(60.0, 20, 12.0, 300.0)
-    settings = LaptopSettings(redis_server.url, PATIENCE, (), desk, ())
+    desk = DeskSettings((Route(Match(), 60.0, 20, 12.0),), 300.0)
+    settings = LaptopSettings(redis_server.url, PATIENCE, (), desk)
     names = set()
     for name in ("anna", "bob"):
         with own_ledger(str(tmp_path / name), "r", print) as ledger:

@@ -350,3 +350,29 @@ def test_a_call_ends_with_its_deadline() -> None:
 def test_the_label_shows_no_password() -> None:
     """Lines on stderr name the broker."""
     assert RedisStreams("rediss://u:secret@db.example:7000/2", 1).label == "rediss://db.example:7000/2"
+
+
+def test_who_says_no_quiet_takes_that_of_the_relays(streams: RedisStreams, redis_server: RedisServer) -> None:
+    """The one that was said last; before, five minutes."""
+
+    def count() -> None:
+        publish(streams, next(_numbers), 1, "quiet")
+        (entry,) = streams.read("a", 0.01)
+        streams.count([counted(entry.id_)], 60)
+
+    count()
+    assert streams.end_incidents(None) == 0
+    assert streams.changed(0).quiet == 0
+    assert streams.end_incidents(0.001) in {0, 1}
+    assert streams.changed(0).quiet == 0.001
+    count()
+    redis_server.client().set(scripts.QUIET, -1000)
+    assert streams.end_incidents(None) == 1
+    assert streams.end_incidents(3600.0) == 0
+    count()
+    assert streams.end_incidents(None) == 0
+    assert streams.changed(0).quiet == 3600.0
+    assert redis_server.client().get(scripts.QUIET) == b"3600000"
+
+
+_numbers = iter(range(1, 10**6))

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import logging.config
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from redis.connection import ConnectionPool
 
 from gntp_logging import GNTPHandler, OptionError
-from gntp_logging.config import from_env
+from gntp_logging.config import ConfigurationError, from_env, load
 from gntp_logging.fleet.publisher import Publisher
 from gntp_logging.options import fleet
+from tests.conftest import Write
 
 URL = "redis://127.0.0.1:1/0"
 
@@ -62,8 +67,11 @@ def test_an_error_shows_no_password() -> None:
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("host", "desk"), ("port", 1), ("password", "p"), ("password_env", "PATH"), ("key_hashing", "MD5")],
-)
+    [
+        ("host", "desk"), ("port", 1), ("password", "p"), ("password_env", "PATH"), ("password_file", "nowhere"),
+        ("key_hashing", "MD5"), ("encryption", "AES"), ("tls", True), ("tls", "nowhere.pem"),
+    ],
+)  # fmt: skip
 def test_a_broker_excludes_a_server(option: str, value: object) -> None:
     """The error names both."""
     with pytest.raises(OptionError, match=f"^broker, {option}: "):
@@ -91,6 +99,30 @@ def test_the_environment_may_name_the_broker(monkeypatch: pytest.MonkeyPatch, ke
     monkeypatch.setenv("GNTP_HOST", "desk")
     with pytest.raises(OptionError, match="GNTP_BROKER, GNTP_HOST"):
         from_env()
+
+
+@pytest.mark.usefixtures("no_variables")
+def test_a_file_may_name_the_broker(write: Write, keys: Path) -> None:
+    """And dictConfig, with the same words; an error names the file and both options."""
+    path = write(f'[gntp]\nbroker = "{URL}"\nfleet_key_file = "{keys.as_posix()}"\n', "shop.toml")
+    (from_file,) = load(path)
+    names = {"class": "gntp_logging.GNTPHandler", "broker": URL, "fleet_key_file": str(keys)}
+    root = logging.getLogger()
+    logging.config.dictConfig(
+        {"version": 1, "incremental": False, "disable_existing_loggers": False, "handlers": {"alerts": names},
+         "loggers": {"fleet": {"handlers": ["alerts"]}}}
+    )  # fmt: skip
+    (from_dict,) = logging.getLogger("fleet").handlers
+    for handler in (from_file, from_dict):
+        assert isinstance(handler, GNTPHandler)
+        transport = handler._worker._transport
+        assert isinstance(transport, Publisher)
+        assert (transport.label, transport._key) == (f"{URL}", b"a" * 32)
+        handler.close()
+    logging.getLogger("fleet").handlers.clear()
+    root.removeHandler(from_file)
+    with pytest.raises(ConfigurationError, match=r"shop.toml: \[gntp\] broker, tls: "):
+        load(write(f'[gntp]\nbroker = "{URL}"\ntls = true\n', "shop.toml"))
 
 
 def test_keys_are_read(keys: Path) -> None:
@@ -149,3 +181,57 @@ def test_redis_is_imported_where_there_is_a_broker_only() -> None:
     """Who has not installed it is told how."""
     program = subprocess.run([sys.executable, "-c", _WITHOUT_REDIS], capture_output=True, text=True, check=True)
     assert "pip install 'gntp-logging[redis]'" in program.stdout
+
+
+# -- What commands need --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("redis://redis.example:6379/0", "redis://:{}@redis.example:6379/0"),
+        ("rediss://anna@redis.example/1?ssl_ca_certs=ca.pem", "rediss://anna:{}@redis.example/1?ssl_ca_certs=ca.pem"),
+        ("redis://an%40na@[::1]:7000", "redis://an%40na:{}@[::1]:7000"),
+    ],
+)
+def test_a_password_comes_from_a_files_first_line(url: str, expected: str, tmp_path: Path) -> None:
+    """Whatever is in it; and redis-py reads it as it was written."""
+    (tmp_path / "password").write_bytes("\ufeffp@ss/w:rd ü%\r\nnot this".encode())
+    found = fleet.with_password(url, str(tmp_path / "password"))
+    assert found == expected.format("p%40ss%2Fw%3Ard%20%C3%BC%25")
+    assert fleet.broker(found) == found
+    pool: Any = ConnectionPool
+    assert pool.from_url(found).connection_kwargs["password"] == "p@ss/w:rd ü%"
+
+
+@pytest.mark.parametrize(
+    ("url", "content", "words"),
+    [
+        ("redis://x", None, "cannot read"),
+        ("redis://x", b"\xff", "cannot read"),
+        ("redis://x", b"\nsecond", "the first line of"),
+        ("redis://:hunter2@x", b"hunter3", "there is a password in the broker's URL already"),
+    ],
+)
+def test_a_file_without_a_password_is_refused(url: str, content: bytes | None, words: str, tmp_path: Path) -> None:
+    """The error names the option, and no password."""
+    path = tmp_path / "password"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(OptionError, match=words) as caught:
+        fleet.with_password(url, str(path))
+    assert caught.value.option == "broker_password_file"
+    assert "hunter" not in str(caught.value)
+    for value in (None, 7, " "):
+        with pytest.raises(OptionError, match="broker_password_file: allowed is the path of a file"):
+            fleet.with_password(url, value)
+
+
+def test_a_files_path_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a service, which starts elsewhere; the rest of the address stays."""
+    monkeypatch.chdir(tmp_path)
+    found = fleet.with_absolute_paths("rediss://anna@x:1/2?ssl_ca_certs=a%20b%26c.pem")
+    assert found == f"rediss://anna@x:1/2?ssl_ca_certs={tmp_path}/a+b%26c.pem"
+    assert fleet.broker(found) == found
+    assert fleet.with_absolute_paths(found) == found
+    assert fleet.with_absolute_paths("redis://x:1/2") == "redis://x:1/2"

@@ -71,6 +71,17 @@ def test_a_token_is_made_once_and_stays(tmp_path: Path) -> None:
         assert path.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such modes")
+@pytest.mark.parametrize("mode", [0o644, 0o660, 0o602])
+def test_a_token_that_others_could_read_or_write_is_made_anew(tmp_path: Path, mode: int) -> None:
+    """It is no secret any more."""
+    path = tmp_path / "page-token"
+    token = kept_token(str(path))
+    path.chmod(mode)
+    assert kept_token(str(path)) != token
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize("content", ["", "short", "g" * 32, TOKEN * 2, "é" * 32])
 def test_a_file_without_a_token_is_refused(tmp_path: Path, content: str) -> None:
     """With what to do."""

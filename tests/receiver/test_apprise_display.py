@@ -6,6 +6,7 @@ import contextlib
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,14 @@ def test_a_toast_becomes_a_message(tmp_path: Path) -> None:
             assert target.messages[0]["message"] == "<b>at</b> pay.py:3"
             assert target.messages[0]["type"] == "failure"
         assert reported == []
+
+
+def test_a_muted_incident_sends_nothing_until_it_calls_again(tmp_path: Path) -> None:
+    """A phone stays silent too; the next message has the whole count."""
+    with running() as target, display(tmp_path, target.url) as (made, _):
+        for count, is_muted in ((1, True), (20, True), (300, False)):
+            made.show(replace(error(f"{count} × no disk", "id"), total=count, is_muted=is_muted))
+        assert [message["title"] for message in target.wait_for(1)] == ["shop: 300 × no disk"]
 
 
 def test_a_target_that_fails_is_reported_once_and_tried_again(

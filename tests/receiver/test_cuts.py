@@ -32,12 +32,25 @@ def test_a_notification_is_cut_everywhere() -> None:
     name, text = cut(LONG, cuts.MAX_NAME), cut(LONG, cuts.MAX_TEXT)
     id_ = cut(LONG, cuts.MAX_ID)
     assert kept.app_name == name
-    assert kept.notification == Notification(name, text, text, id_, coalescing_id=id_, priority=1)
+    toast = kept.notification.coalescing_id
+    assert kept.notification == Notification(name, text, text, id_, coalescing_id=toast, priority=1)
     extra = dict(kept.custom_headers or ())
     assert (extra["X-Note"], extra["X-Picture"], extra[cut("X-" + LONG, cuts.MAX_NAME)]) == (text, PICTURE, "1")
     assert kept.app_specific_headers == (("Data-It", text),)
     socket_callback = NotifyRequest("a", Notification("e", "t", callback=SocketCallback(LONG, LONG)))
     assert cut_notification(socket_callback).notification.callback == SocketCallback(text, id_)
+
+
+def test_toasts_whose_ids_are_too_long_stay_different() -> None:
+    """By the end of their ids, after any number of hubs; the same id makes the same toast."""
+    kept = []
+    for id_ in (LONG, LONG, LONG + "1", "x" * cuts.MAX_ID):
+        once = cut_notification(NotifyRequest("app", Notification("e", "t", coalescing_id=id_)))
+        assert cut_notification(once) == once
+        kept.append(once.notification.coalescing_id or "")
+    assert {len(id_) for id_ in kept} == {cuts.MAX_ID}
+    assert kept[0] == kept[1]
+    assert len(set(kept)) == 3
 
 
 def test_a_registration_is_cut_everywhere() -> None:

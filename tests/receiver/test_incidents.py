@@ -68,11 +68,31 @@ def test_a_sender_that_does_not_count_is_shown_as_it_is() -> None:
     group = Incidents()
     shown(group, report("a", 1))
     for count in ("", "0", "-1", "+1", "1.0", "1" * 13, "٣", " 1", "1e3"):
-        toast = report("a", 1)
+        toast = report("b", 1)
         toast = replace(toast, headers={**toast.headers, "Data-Count": count})
         assert group.joined(toast, 0.0) is toast
     without_id = report("", 5)
     assert group.joined(without_id, 0.0) is without_id
+
+
+@pytest.mark.parametrize("count", ["", "0", "1" * 13, "many"])
+def test_an_update_whose_count_is_none_changes_no_count(count: str) -> None:
+    """A known id updates its toast in any case, and no total falls; the toast stays one of its incident."""
+    group = Incidents()
+    shown(group, report("a", 20))
+    shown(group, report("b", 30, "web-1:2"))
+    update = replace(report("b", 30, text="later"), headers={"Data-Count": count} if count else {})
+    joined = shown(group, update)
+    assert (joined.coalescing_id, joined.total, joined.incident, joined.text) == ("a", 50, INCIDENT, "later")
+    assert joined.title.startswith("50 × no disk")
+
+
+def test_where_a_relay_counts_nobody_says_how_many_processes_there_are() -> None:
+    """It is none of those that report, and knows of more."""
+    group = Incidents()
+    shown(group, report("a", 1))
+    shown(group, report("relay", 100, "", hosts="4"))
+    assert shown(group, report("a", 2, "web-1:2")).title == "100 × no disk"
 
 
 def test_headers_are_known_in_any_case() -> None:

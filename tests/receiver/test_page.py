@@ -258,11 +258,13 @@ def test_where_nothing_is_the_page_says_why(display: WebDisplay, tmp_path: Path)
         display.notice(Notice("listening", {"host": "127.0.0.1", "port": 4711}))
         async with chromium(tmp_path, display.url) as page:
             await page.until(f"{NOTHING}.endsWith('gntp-logging demo --host localhost --port 4711')")
+            assert await page.evaluate("document.documentElement.scrollHeight <= innerHeight")
             display.show(toast("one"))
             await page.until(f"{NOTHING} === '' && {STATE} === '1 alert'")
             await page.evaluate(choose("search", "two"))
-            await page.until(f"{NOTHING} === 'Nothing matches. Esc shows all alerts.'")
-            await page.press("Escape")
+            await page.until(f"{NOTHING} === 'Nothing matches. Esc shows all alerts. Show all'")
+            await page.press_on("#nothing button")
+            await page.until(f"{NOTHING} === '' && {STATE} === '1 alert'")
             await page.evaluate(press_button(".close"))
             await page.until(f"{NOTHING} === 'All alerts are closed. New ones appear here.'")
 
@@ -502,6 +504,29 @@ def test_older_alerts_come_by_parts_and_a_search_finds_all(history: History, tmp
                 await page.until(f"{TITLES}.endsWith('|alert 1|alert 0')")
                 await page.until("document.getElementById('older').hidden")
                 assert not await page.evaluate(f"{TITLES}.split('|').includes('alert 5')")
+
+    asyncio.run(look())
+
+
+def test_where_the_page_has_all_alerts_nothing_promises_older_ones(history: History, tmp_path: Path) -> None:
+    """A button that shows nothing is none; a search goes on by parts, and ends."""
+
+    async def look() -> None:
+        made = [history.numbers.numbered(Toast("shop", "Error", f"alert {index}", "text")) for index in range(60)]
+        await asyncio.to_thread(kept, history, *made)
+        older = "document.getElementById('older').hidden"
+        with remembering(history) as display:
+            async with chromium(tmp_path, display.url) as page:
+                await page.until(f"{TITLES}.split('|').length === 60")
+                assert await page.evaluate(older)
+                await page.evaluate(choose("search", "alert"))
+                await page.until(f"!{older}")
+                await page.press_on("#older")
+                await page.until(older)
+                await page.evaluate(choose("search", "nowhere"))
+                await page.until(f"{NOTHING}.startsWith('Nothing matches.')")
+                await page.press("Escape")
+                await page.until(f"{TITLES}.split('|').length === 60 && {older}")
 
     asyncio.run(look())
 

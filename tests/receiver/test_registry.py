@@ -76,6 +76,20 @@ def test_a_socket_callback_is_no_link(registry: Registry) -> None:
     assert toast.callback_url == ""
 
 
+def test_types_are_added_to_those_that_an_application_has(registry: Registry) -> None:
+    """What it has registered stays as it is, pictures and switches too."""
+    picture = Resource(data=b"png")
+    registry.register(RegisterRequest("app", picture, [Event("on", icon=picture), Event("off", enabled=False)]), "AES")
+    registry.add(RegisterRequest("app", None, [Event("new"), Event("off"), Event("on")]))
+    registry.add(RegisterRequest("app", None, [Event("new", enabled=False)]))
+    assert registry.registration("app") == RegisterRequest(
+        "app", picture, [Event("on", icon=picture), Event("off", enabled=False), Event("new")]
+    )
+    assert registry.registered_by("app") == "AES"
+    registry.add(RegisterRequest("unknown", None, [Event("new")]), "TLS")
+    assert registry.registered_by("unknown") == "TLS"
+
+
 def test_an_unknown_application_is_401(registry: Registry) -> None:
     """Who never registered is told to."""
     assert _refusal(registry, "other", "on") == (401, "the application is not registered")

@@ -19,12 +19,12 @@ import pytest
 from gntp_logging.gntp import ciphers, keys
 from gntp_logging.gntp.ciphers import Cipher
 from gntp_logging.gntp.connections import GNTPClient
-from gntp_logging.gntp.exceptions import GNTPAuthenticationError, GNTPEncryptionError
+from gntp_logging.gntp.exceptions import GNTPAuthenticationError, GNTPEncryptionError, GNTPProtocolError
 from gntp_logging.gntp.keys import Key
 from gntp_logging.gntp.lib import Subscriber
 from gntp_logging.gntp.models import Event, Notification, Resource, SocketCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Response, SubscribeRequest
-from gntp_logging.gntp.wire import END, ResponseReader, encode
+from gntp_logging.gntp.wire import END, RequestReader, ResponseReader, encode
 from gntp_logging.receiver import connection as connection_module
 from gntp_logging.receiver import server as server_module
 from gntp_logging.receiver.budget import Budget, Usage
@@ -32,7 +32,7 @@ from gntp_logging.receiver.reactions import Reaction
 from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.server import NO_HUB, Receiver, Server
 from tests.receiver.conftest import ask, connected, error_code, notify, read_answer, register, secured
-from tests.support import PATIENCE, Recorder, RunningReceiver, running_receiver, wait_until
+from tests.support import PATIENCE, Recorder, RunningReceiver, ScriptedServer, running_receiver, wait_until
 
 REGISTER = RegisterRequest("app", None, [Event("event")])
 NOTIFY = NotifyRequest("app", Notification("event", "title", "text"))
@@ -821,3 +821,95 @@ def test_what_a_hub_forwards_to_a_subscriber_is_shown() -> None:
             ):
                 sender.process_request(NOTIFY)
     assert len(recorder.toasts) == 2
+
+
+# -- This program's own --------------------------------------------------------------------------
+
+ORIGIN = "redis://redis.example:6379/0"
+
+
+def counting(count: int, coalescing_id: str = "0f-1") -> NotifyRequest:
+    """Return a notification as a relay sends it."""
+    said = [("Data-Count", str(count)), ("Data-Incident", "0f0f0f0f0f0f0f0f"), ("Data-Hosts", "3")]
+    notification = Notification("event", "title", "text", coalescing_id=coalescing_id)
+    return NotifyRequest("app", notification, app_specific_headers=said)
+
+
+@pytest.mark.parametrize("has_tls", [False, True])
+def test_what_a_program_has_itself_is_shown_without_a_port(*, has_tls: bool) -> None:
+    """The application need not be registered before; and nobody can connect."""
+    with running_receiver(port=None) as receiver:
+        assert receiver.port == 0
+        assert not receiver.receiver.server._listeners
+        receiver.receiver.take(REGISTER, counting(7), ORIGIN, has_tls=has_tls)
+        (toast,) = receiver.toasts  # shown already
+    assert (toast.application, toast.name, toast.title, toast.text) == ("app", "event", "title", "text")
+    assert (toast.total, toast.incident, toast.coalescing_id) == (7, "0f0f0f0f0f0f0f0f", "0f-1")
+    assert (toast.peer, toast.encryption, toast.hash_) == (ORIGIN, "TLS" if has_tls else "", "")
+    assert toast.headers["Data-Hosts"] == "3"
+
+
+@pytest.mark.parametrize("password", [None, "correct horse battery"])
+def test_it_is_one_toast_with_what_a_relay_sends(password: str | None) -> None:
+    """Also where a relay's has a key; the lower count of the two is shown nowhere."""
+    with running_receiver([password] if password else []) as receiver:
+        client = GNTPClient("127.0.0.1", receiver.port, PATIENCE, password)
+        client.process_request(REGISTER)
+        for count in (5, 20):
+            client.process_request(counting(count))
+            receiver.receiver.take(REGISTER, counting(count + 5), ORIGIN, has_tls=False)
+        client.process_request(counting(21))
+        client.close()
+        totals = [toast.total for toast in receiver.wait_for(4)]
+        assert totals == [5, 10, 20, 25]
+        assert len({toast.number for toast in receiver.toasts}) == 1
+
+
+def test_what_a_client_would_be_refused_is_refused() -> None:
+    """A type that was switched off here; and what no header can hold is read as a client's is."""
+    with running_receiver() as receiver:
+        ask(receiver.port, register(Event("event", enabled=False)))
+        with pytest.raises(GNTPProtocolError, match="disabled"):
+            receiver.receiver.take(REGISTER, NOTIFY, ORIGIN, has_tls=False)
+        odd = NotifyRequest("other", Notification("event", "a\r\nData-Count: 9", "text"))
+        receiver.receiver.take(RegisterRequest("other", None, [Event("event")]), odd, ORIGIN, has_tls=False)
+        (toast,) = receiver.toasts
+    assert (toast.total, "Data-Count" in toast.headers) == (1, False)
+
+
+def test_a_hub_hands_on_what_it_has_itself() -> None:
+    """To those whose subscription is as safe as the way on which it came."""
+    seen: list[str] = []
+
+    def subscriber(sock: socket.socket, _number: int) -> None:
+        reader = RequestReader(["secretme"])
+        while (request := reader.next_message()) is None:
+            reader.feed(sock.recv(65536))
+        seen.append(request.message_type)
+        sock.sendall(encode(Response("-OK", {"Response-Action": request.message_type})))
+
+    with (
+        ScriptedServer(subscriber) as listening,
+        running_receiver(["secret"], hub=True) as hub,
+        Subscriber("me", "laptop", ("127.0.0.1", hub.port), "secret", listening.port, timeout=PATIENCE) as me,
+    ):
+        me.subscribe()
+        hub.receiver.take(REGISTER, NOTIFY, ORIGIN, has_tls=True)  # which the subscription, in clear, is not
+        hub.receiver.take(REGISTER, counting(1), ORIGIN, has_tls=False)
+        wait_until(lambda: len(seen) >= 2)
+    assert seen == ["REGISTER", "NOTIFY"]
+
+
+def test_a_receiver_that_does_not_run_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither before it is started nor when it has ended."""
+    monkeypatch.setattr(server_module, "REQUEST_TIMEOUT", 0.01)
+    receiver = Receiver(Server([Recorder()], port=None))
+    with pytest.raises(OSError, match="does not answer"):
+        receiver.take(REGISTER, NOTIFY, ORIGIN, has_tls=False)
+    with receiver:
+        pass
+    with pytest.raises(OSError, match="does not answer"):
+        receiver.take(REGISTER, NOTIFY, ORIGIN, has_tls=False)
+    with receiver:  # it starts again
+        monkeypatch.setattr(server_module, "REQUEST_TIMEOUT", PATIENCE)
+        receiver.take(REGISTER, NOTIFY, ORIGIN, has_tls=False)

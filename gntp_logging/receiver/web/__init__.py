@@ -153,6 +153,7 @@ class WebDisplay:
         self._access = Access(self._token, 0, is_local=True)
         self._shown: OrderedDict[int, _Shown] = OrderedDict()
         self._size = 0
+        self._has_older = False  # whether the history has more than the page begins with
         self._pictures: OrderedDict[str, bytes] = OrderedDict()
         self._mutes = Mutes()
         self._mute: Mute = lambda _: None
@@ -322,9 +323,10 @@ class WebDisplay:
     async def _remember(self) -> None:
         """Begin with the toasts that nobody has closed."""
         if not self._shown:
-            for number, shown in await self._ask_history(_remembered) or ():
-                self._shown[number] = shown
-                self._size += len(shown.event)
+            remembered = await self._ask_history(_remembered)
+            if remembered is not None:
+                self._shown, self._has_older = remembered
+                self._size = sum(len(shown.event) for shown in self._shown.values())
 
     async def _past(self, request: web.Request) -> web.StreamResponse:
         """Send a part of the history."""
@@ -352,6 +354,7 @@ class WebDisplay:
         while len(self._shown) > MAX_TOASTS or self._size > MAX_BYTES:
             passing = (number for number, shown in self._shown.items() if not shown.is_sticky)
             self._remove(next(passing, next(iter(self._shown))))
+            self._has_older = True
         self._forget_pictures()
         self._broadcast(event)
 
@@ -386,7 +389,8 @@ class WebDisplay:
         self._broadcast(self._hello())
 
     def _hello(self) -> bytes:
-        said = {"version": VERSION, "port": self._receivers_port, "history": self._has_history()}
+        kept = self._has_history()
+        said = {"version": VERSION, "port": self._receivers_port, "history": kept, "older": kept and self._has_older}
         return messages.event(said)
 
     def _broadcast(self, event: bytes) -> None:
@@ -464,18 +468,18 @@ class WebDisplay:
         return web.json_response({})
 
 
-def _remembered(path: str) -> list[tuple[int, _Shown]]:
-    """Return the toasts of a history with which the page begins, the last change at the end."""
+def _remembered(path: str) -> tuple[OrderedDict[int, _Shown], bool]:
+    """Return the toasts with which the page begins, the last change at the end, and whether the history has more."""
     found: list[tuple[int, _Shown]] = []
     size = 0
-    for kept in past.open_ones(path, MAX_TOASTS):
+    for kept in past.open_ones(path, MAX_TOASTS + 1):
         event = messages.event({"toast": past.card(kept)})
         size += len(event)
-        if size > MAX_BYTES:
-            break
+        if len(found) == MAX_TOASTS or size > MAX_BYTES:
+            return OrderedDict(found[::-1]), True
         toast = kept.toast
         found.append((toast.number, _Shown(event, toast.sticky, kept.picture, toast.arrived, ignore)))
-    return found[::-1]
+    return OrderedDict(found[::-1]), False
 
 
 _EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - only compared with

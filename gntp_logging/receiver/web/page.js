@@ -44,6 +44,7 @@ function show(alert) {
   const card = put(alert);
   while (alerts.size > MAX_ALERTS) {
     forget(leastWanted());
+    past.hasOlder = true;
   }
   if (isUpToDate && !mutedUntil(alert)) {
     cards.flash(card);
@@ -91,9 +92,23 @@ function summarize() {
   }
 }
 
+function button(words, onClick) {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.textContent = words;
+  made.addEventListener("click", onClick);
+  return made;
+}
+
+function showAll() {
+  filters.clear();
+  search();
+}
+
 function whyNothing() {
   if (filters.isFiltering()) {
-    return ["Nothing matches. Esc shows all alerts."];
+    const isSearching = past.isKept && past.before === null;
+    return isSearching ? ["Searching…"] : ["Nothing matches. Esc shows all alerts. ", button("Show all", showAll)];
   }
   if (hasSeenAny) {
     return ["All alerts are closed. New ones appear here."];
@@ -107,7 +122,8 @@ function whyNothing() {
 
 const MAX_NUMBER = Number.MAX_SAFE_INTEGER;
 const older = byId("older");
-const past = { isKept: false, before: null, asked: 0 }; // before: where the last part has ended; null for none yet
+// hasOlder: whether there is more than the page begins with; before: where the last part has ended, null for none yet
+const past = { isKept: false, hasOlder: false, before: null, asked: 0 };
 
 // Ask for the alerts before those that are here, or, with filters, for the last ones that match.
 async function askForOlder() {
@@ -133,7 +149,7 @@ async function askForOlder() {
 }
 
 function showOlder() {
-  older.hidden = !past.isKept || past.before === "";
+  older.hidden = !past.isKept || !(past.before ?? (past.hasOlder && !filters.isFiltering()));
 }
 
 function beginAnew() {
@@ -187,8 +203,7 @@ function move(by) {
 function choose(number) {
   const entry = alerts.get(number);
   if (entry) {
-    filters.clear();
-    search();
+    showAll();
     entry.card.scrollIntoView({ block: "center" });
     entry.card.focus({ preventScroll: true });
   }
@@ -231,8 +246,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "/" && !isTyping) {
     filters.beginSearch();
   } else if (event.key === "Escape") {
-    filters.clear();
-    search();
+    showAll();
     document.activeElement.blur();
   } else if (event.key === "ArrowDown" && !isChoosing) {
     move(1);
@@ -303,6 +317,7 @@ function takeMessage(message) {
     version = message.version;
     receiversPort = message.port;
     past.isKept = message.history;
+    past.hasOlder = message.older;
     showOlder();
     lost.hidden = true;
     summarize();

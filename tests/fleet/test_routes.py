@@ -1,0 +1,198 @@
+"""Routes, with real handlers, a Redis, a relay and desktops: who is shown what, and how often; a relay reads again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+
+from gntp_logging import GNTPHandler
+from gntp_logging.fleet import scripts
+from tests.fleet.servers import RedisServer, StartRelay, wait_for_count
+from tests.support import PATIENCE, RunningReceiver, running_receiver, wait_until
+
+pytestmark = pytest.mark.program
+
+Log = Callable[..., None]
+
+
+@pytest.fixture
+def log(redis_server: RedisServer) -> Log:
+    """Logs records of one incident, on some machine, and waits until they are published."""
+
+    def log(count: int, logger: str, level: int = logging.ERROR, machine: str = "web-1", **more: str) -> None:
+        context = {"machine": machine}
+        handler = GNTPHandler(broker=redis_server.url, app_name=more.get("app", "shop"), context=context)
+        key = {"gntp": {"key": more["key"]}} if "key" in more else {}
+        for _ in range(count):
+            record = logging.LogRecord(logger, level, __file__, 1, more.get("text", "refused"), None, None)
+            record.__dict__.update(key)
+            handler.handle(record)
+        assert handler.flush(PATIENCE)
+        handler.close()
+
+    return log
+
+
+@pytest.fixture
+def desktops() -> Iterator[Sequence[RunningReceiver]]:
+    """Three desktops."""
+    with running_receiver() as one, running_receiver() as two, running_receiver() as three:
+        yield one, two, three
+
+
+def toml(server: RedisServer, desktops: Sequence[RunningReceiver], *routes: str, quiet: int = 60) -> str:
+    """Write a relay.toml with desktops a, b and c, and some routes."""
+    lines = [f'broker = "{server.url}"', f"quiet = {quiet}"]
+    for name, desktop in zip("abc", desktops, strict=False):
+        lines += [f"[desktops.{name}]", 'host = "127.0.0.1"', f"port = {desktop.port}"]
+    return "\n".join([*lines, *(f"[[routes]]\n{route}" for route in routes), ""])
+
+
+def test_all_routes_that_match_count(
+    redis_server: RedisServer, start_relay: StartRelay, desktops: Sequence[RunningReceiver], log: Log
+) -> None:
+    """Each sums what it matches of the same incident, by logger, level and machine; not only the first that matches."""
+    routes = (
+        'to = ["a"]\nmatch = {app = "shop", logger = "shop.payments.*", level = "ERROR", machine = "web-*"}',
+        'to = ["b"]\nmatch = {level = "ERROR"}',
+        'to = ["c"]',
+    )
+    start_relay(redis_server.url, {}, content=toml(redis_server, desktops, *routes, quiet=10))
+    for count, logger, level, machine in (
+        (1, "shop.payments", logging.ERROR, "web-1"),
+        (2, "shop.payments.card", logging.CRITICAL, "web-2"),
+        (4, "shop.payments.card", logging.WARNING, "web-2"),
+        (8, "shop.payments.card", logging.ERROR, "db-1"),
+        (16, "shop.orders", logging.ERROR, "web-1"),
+        (32, "shop.orders", logging.INFO, "web-1"),
+    ):
+        log(count, logger, level, machine, key="one incident")
+    log(64, "shop.payments", app="till", text="another application")
+    shown = [
+        {toast.application: toast for toast in wait_for_count(desktop, count)}
+        for desktop, count in zip(desktops, (3, 27, 63), strict=True)
+    ]
+    assert [toasts["shop"].headers["Data-Hosts"] for toasts in shown] == ["2", "3", "3"]
+    assert len({toasts["shop"].coalescing_id for toasts in shown}) == 1
+    assert "till" not in shown[0]
+    for desktop in desktops[1:]:
+        wait_for(desktop, application="till", count=64)
+
+
+def wait_for(desktop: RunningReceiver, *, count: int, title: str = "", application: str = "shop") -> None:
+    """Wait until a desktop shows something among others."""
+    wait_until(
+        lambda: any(
+            toast.application == application and title in toast.title and toast.headers["Data-Count"] == str(count)
+            for toast in desktop.toasts
+        )
+    )
+
+
+def test_a_desktop_that_two_routes_name_shows_an_incident_once(
+    redis_server: RedisServer, start_relay: StartRelay, desktops: Sequence[RunningReceiver], log: Log
+) -> None:
+    """With the sum of what either matches, and what both match once."""
+    routes = ('to = ["a"]\nmatch = {logger = "shop.*"}', 'to = ["a", "b"]\nmatch = {machine = "web-*"}')
+    start_relay(redis_server.url, {}, content=toml(redis_server, desktops, *routes, quiet=10))
+    for count, logger, machine in ((1, "shop", "db-1"), (2, "shop", "web-1"), (4, "x", "web-1"), (8, "x", "db-1")):
+        log(count, logger, machine=machine, key="one incident")
+    toasts = wait_for_count(desktops[0], 7)
+    assert len({toast.coalescing_id for toast in toasts}) == 1
+    wait_for_count(desktops[1], 6)
+
+
+def test_rate_and_burst_are_a_routes_own(
+    redis_server: RedisServer, start_relay: StartRelay, desktops: Sequence[RunningReceiver], log: Log
+) -> None:
+    """A route that has had its burst keeps nothing of another's from the same desktop."""
+    routes = (
+        'to = ["a"]\nmatch = {logger = "noisy"}\nburst = 1\nrate = 1',
+        'to = ["a"]\nmatch = {logger = "calm"}\nburst = 1\nrate = 1',
+    )
+    start_relay(redis_server.url, {}, content=toml(redis_server, desktops, *routes))
+    for number in range(3):
+        log(1, "noisy", text=f"{'abc'[number]} refused")
+    desktops[0].wait_for(1)
+    wait_until(lambda: redis_server.client().zcard(scripts.OPEN) == 3)
+    log(1, "calm")
+    assert [toast.title for toast in desktops[0].wait_for(2)] == ["a refused", "refused"]
+
+
+def fences(server: RedisServer) -> list[int]:
+    """Return how often somebody has taken the lease of each desktop."""
+    return [int(server.client().get(f"{scripts.FENCE}{name}") or 0) for name in "abc"]
+
+
+def test_a_relay_reads_its_file_again(
+    redis_server: RedisServer, start_relay: StartRelay, desktops: Sequence[RunningReceiver], log: Log
+) -> None:
+    """A new desktop begins, one that is gone is let go, one that is the same goes on; nothing is counted twice."""
+    to_a, to_b, to_c = ('to = ["a"]', 'to = ["b"]', 'to = ["c"]')
+    relay = start_relay(redis_server.url, {}, content=toml(redis_server, desktops, to_a, to_b))
+    log(3, "shop")
+    for desktop in desktops[:2]:
+        wait_for_count(desktop, 3)
+    relay.reload(toml(redis_server, desktops, to_a, to_c))
+    relay.wait_for("has read")
+    wait_until(lambda: redis_server.client().exists(f"{scripts.LEASE}c") == 1)
+    wait_until(lambda: redis_server.client().exists(f"{scripts.LEASE}b") == 0)
+    log(1, "shop", text="another")
+    for desktop in (desktops[0], desktops[2]):
+        wait_for(desktop, title="another", count=1)
+    assert not any(toast.title == "another" for toast in desktops[1].toasts)
+    assert fences(redis_server) == [1, 1, 1]
+    assert relay.stop() == 0
+
+
+def test_a_route_that_has_changed_shows_what_it_matches_now(
+    redis_server: RedisServer, start_relay: StartRelay, desktops: Sequence[RunningReceiver], log: Log
+) -> None:
+    """Also of an incident that is open: its count is the sum of that."""
+    content = toml(redis_server, desktops, 'to = ["a"]\nmatch = {machine = "web-1"}', quiet=10)
+    relay = start_relay(redis_server.url, {}, content=content)
+    for machine in ("web-1", "web-2"):
+        log(2, "shop", machine=machine)
+    wait_for_count(desktops[0], 2)
+    relay.reload(content.replace("web-1", "web-*"))
+    toasts = wait_for_count(desktops[0], 4)
+    assert len({toast.coalescing_id for toast in toasts}) == 1
+
+
+def test_a_bad_file_leaves_the_old_one_in_force(
+    redis_server: RedisServer, start_relay: StartRelay, desktops: Sequence[RunningReceiver], log: Log
+) -> None:
+    """One line says what is wrong with it; the next good one is obeyed."""
+    good = toml(redis_server, desktops, 'to = ["a"]')
+    relay = start_relay(redis_server.url, {}, content=good)
+    for number, (bad, reason) in enumerate(
+        (
+            (good.replace('to = ["a"]', 'to = ["z"]'), "routes[0].to: allowed is a list of names of desktops: a, b, c"),
+            ("[", "relay-0.toml"),
+            (good.replace("quiet = 60", 'fleet_key_file = "nowhere"'), "fleet_key_file: cannot read 'nowhere'"),
+        )
+    ):
+        relay.reload(bad)
+        relay.wait_for("goes on as before", number + 1)
+        line = relay.output.splitlines()[-1]
+        assert reason in line
+    assert len(relay.output.splitlines()) == 4
+    log(3, "shop")
+    wait_for_count(desktops[0], 3)
+    relay.reload(toml(redis_server, desktops, 'to = ["b"]'))
+    wait_for_count(desktops[1], 3)
+    assert fences(redis_server) == [1, 1, 0]
+
+
+def test_a_relay_goes_to_another_broker(
+    redis_server: RedisServer, start_relay: StartRelay, desktops: Sequence[RunningReceiver], log: Log
+) -> None:
+    """What it names is another database here."""
+    content = toml(redis_server, desktops, 'to = ["a"]')
+    relay = start_relay(redis_server.url, {}, content=content.replace(redis_server.url, f"{redis_server.url[:-1]}1"))
+    log(3, "shop")
+    relay.reload(content)
+    wait_for_count(desktops[0], 3)
+    assert relay.output.count("counts from") == 2
