@@ -75,3 +75,12 @@ def test_a_protection_that_can_be_taken_out_is_there(protection: Protection) -> 
     if not (ROOT / "gntp_logging").is_dir():
         pytest.skip("the installed package is tested, without its source beside it")
     assert missing(protection) == []
+
+
+def test_the_drawing_uses_the_words_of_its_page() -> None:
+    """Each box has a name that architecture.md has, so that one word is used for one thing."""
+    drawing = (ROOT / "docs" / "way-of-a-record.svg").read_text("utf-8")
+    names = re.findall(r'class="name"[^>]*>([^<]+)<', drawing)
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    assert len(names) >= 12
+    assert [name for text in names for name in text.split(", ") if name not in page] == []
