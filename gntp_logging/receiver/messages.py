@@ -20,10 +20,10 @@ PERIOD: Final = 60.0
 """Messages at most in so many seconds, digests included."""
 
 GROWTH: Final = 10
-"""How many times as many records as the last message told make another message."""
+"""An incident makes another message when its count has grown by this factor."""
 
 MAX_KNOWN: Final = 2000
-"""Incidents whose count is remembered; the one not heard of for the longest time would be told again."""
+"""Incidents whose count is remembered; beyond it the one not heard of for the longest time makes a message again."""
 
 MAX_NAMED: Final = 10
 """Toasts that a digest names; the others are counted."""

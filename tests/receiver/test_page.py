@@ -255,8 +255,9 @@ def test_where_nothing_is_the_page_says_why(display: WebDisplay, tmp_path: Path)
     """Nothing yet, with a command to try; nothing matches; everything is closed."""
 
     async def look() -> None:
-        display.notice(Notice("listening", {"host": "127.0.0.1", "port": 4711}))
         async with chromium(tmp_path, display.url) as page:
+            await page.until(f"{NOTHING}.startsWith('No alerts yet.') && !{NOTHING}.includes('demo')")
+            display.notice(Notice("listening", {"host": "127.0.0.1", "port": 4711}))
             await page.until(f"{NOTHING}.endsWith('gntp-logging demo --host localhost --port 4711')")
             assert await page.evaluate("document.documentElement.scrollHeight <= innerHeight")
             display.show(toast("one"))

@@ -19,7 +19,7 @@ const UNDO_TIME = 10000; // milliseconds
 let isUpToDate = false; // whether the alerts that were there before have all come
 let hasSeenAny = false;
 let version = null;
-let receiversPort = 23053;
+let receiversPort = 0; // where it listens nowhere
 let closing = null; // {numbers, timer}: what is closed unless somebody wants it back
 
 history.replaceState(null, "", location.pathname + location.hash); // the token is in the cookie now
@@ -113,6 +113,9 @@ function whyNothing() {
   }
   if (hasSeenAny) {
     return ["All alerts are closed. New ones appear here."];
+  }
+  if (!receiversPort) {
+    return ["No alerts yet. They appear here as soon as there are some."];
   }
   const command = document.createElement("code");
   command.textContent = "gntp-logging demo --host localhost" + (receiversPort === 23053 ? "" : ` --port ${receiversPort}`);
