@@ -32,6 +32,9 @@ CAUGHT_UP: Final = "caught-up"
 ANNOUNCED: Final = "announced"
 """Among a desktop's members: the digest that it is about to be shown; empty when that is noted."""
 
+_OLD: Final = 300.0
+"""Seconds after its last record from which on an incident that was not shown comes in a digest: a handler's max_age."""
+
 _SEVERAL: Final = "gntp-logging relay"
 """The application of a digest that reports incidents of several."""
 
@@ -309,6 +312,10 @@ class Desk:
             outbox.digest.hurry(now)
             return
         if outbox.flood.absorb(incident.member, fresh, next(self._sequence)):
+            return
+        if now - incident.last > _OLD:  # hosts could not publish, or no relay counted
+            outbox.digest.current.take_in(incident.member, fresh, next(self._sequence))
+            outbox.digest.hurry(now)
             return
         decision, group = outbox.flood.offer(incident.alert, incident.member, next(self._sequence), now)
         if decision is Decision.DIGEST:
