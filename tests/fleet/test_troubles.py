@@ -480,6 +480,23 @@ def test_what_is_not_signed_is_set_aside(redis_server: RedisServer) -> None:
     assert b"not signed" in client.lindex(scripts.ASIDE, 0)
 
 
+def test_a_key_is_changed_without_loss(redis_server: RedisServer) -> None:
+    """Step by step, as the documents say; a batch that was on its way meanwhile counts once, signed anew."""
+    old, new = b"o" * 32, b"n" * 32
+    hosts_and_relays = [(old, (old,)), (old, (old, new)), (new, (old, new)), (new, (new, old)), (new, (new,))]
+    streams = redis_server.streams()
+    for number, (signs, accepted) in enumerate(hosts_and_relays, 1):
+        relay = Relay(RelaySettings(redis_server.url, PATIENCE, accepted, 300.0, ()), print)
+        report = Report.of("shop", "web-1", 10**number, make_alert("no", fingerprint="no"))
+        streams.publish("p", number, [encode(report, signs)], math.inf)
+        streams.publish("p", number, [encode(report, new)], math.inf)  # its answer was lost
+        relay.step()
+        relay._streams.close()
+    streams.close()
+    assert counted(redis_server) == {"web-1": 111_110}
+    assert not redis_server.client().exists(scripts.ASIDE)
+
+
 def test_clocks_of_hosts_change_no_order(redis_server: RedisServer, relay: Relay) -> None:
     """An hour fast, an hour slow: what counts is when an entry came."""
     for number, created in enumerate((3600.0, -3600.0, 0.0)):
