@@ -272,6 +272,24 @@ def test_where_nothing_is_the_page_says_why(display: WebDisplay, tmp_path: Path)
     asyncio.run(look())
 
 
+def test_what_went_wrong_says_when_and_can_be_closed(display: WebDisplay, tmp_path: Path) -> None:
+    """A page stays open for weeks: what failed once is no news for ever, and what fails next is."""
+    trouble = "(e => e.hidden ? '' : e.textContent)(document.getElementById('trouble'))"
+
+    async def look() -> None:
+        async with chromium(tmp_path, display.url) as page:
+            await page.until(f"{NOTHING} !== ''")
+            for count in (1, 2):
+                display.notice(Notice("failure", {"display": "history", "reason": "no room", "count": count}))
+                await page.until(
+                    f"/^\\s*\\d.*: the display history fails: no room \\({count} so far\\)/.test({trouble})"
+                )
+                await page.press_on("#trouble button")
+                await page.until(f"{trouble} === ''")
+
+    asyncio.run(look())
+
+
 def test_close_all_spares_what_is_sticky_and_can_be_undone(display: WebDisplay, tmp_path: Path) -> None:
     """Senders learn of it when nobody wants it back: at the latest when the page goes."""
     told: list[tuple[str, Reaction]] = []
