@@ -80,14 +80,16 @@ def test_help_teaches(command: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.program
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("arguments", [["--help"], ["check", "--help"], ["completion", "bash"], ["--version"]])
-def test_a_reader_that_leaves_is_no_failure(arguments: list[str]) -> None:
+def test_a_reader_that_leaves_is_no_failure(arguments: list[str], unbuffered: str) -> None:
     """``| head`` has seen enough; there is no complaint, not even of the interpreter's at its end."""
     reader, writer = os.pipe()
     os.close(reader)
     try:
         command = [sys.executable, "-m", "gntp_logging", *arguments]
-        ended = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False)
+        variables = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+        ended = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, env=variables, timeout=60, check=False)
     finally:
         os.close(writer)
     assert (ended.returncode, ended.stderr) == (0, b"")
