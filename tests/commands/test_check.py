@@ -385,7 +385,7 @@ class TestQuiet:
             assert main(["check", "--quiet", "--port", str(port), "--password", "guess"]) == 1
         assert capsys.readouterr() == ("", "")
 
-    @pytest.mark.parametrize("trouble", [None, "enabled = false", "password = 'guess'"])
+    @pytest.mark.parametrize("trouble", [None, "enabled = false\npassword = 'sesame'", "password = 'guess'"])
     def test_each_handler_of_a_file(
         self, trouble: str | None, capsys: pytest.CaptureFixture[str], tmp_path: Path
     ) -> None:
