@@ -25,8 +25,12 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     """
     if _DISABLING_VARIABLE not in os.environ:
         os.environ[_DISABLING_VARIABLE] = "1"
-        early_config.add_cleanup(lambda: os.environ.pop(_DISABLING_VARIABLE, None))
+        early_config.add_cleanup(_let_go)
     return (yield)
+
+
+def _let_go() -> None:
+    os.environ.pop(_DISABLING_VARIABLE, None)
 
 
 @pytest.fixture

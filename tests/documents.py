@@ -45,14 +45,15 @@ def blocks(page: Path) -> list[Block]:
 
 def links(page: Path) -> list[str]:
     """Return where the links and pictures of a page point to; code is no link."""
-    return re.findall(r"\]\(([^()\s]+)\)", _prose(page))
+    return re.findall(r"\]\(([^()\s]+)\)", prose(page))
 
 
 def anchors(page: Path) -> set[str]:
     """Return the names that links to a page's headings end in, as hosts of Markdown and Sphinx make them."""
-    headings = re.findall(r"^#+ (.+)$", _prose(page), re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def _prose(page: Path) -> str:
+def prose(page: Path) -> str:
+    """Return a page without its blocks of code."""
     return _FENCE.sub("", page.read_text("utf-8"))

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.documents import PAGES, ROOT, anchors, links
+from tests.documents import PAGES, ROOT, anchors, links, prose
 from tests.protections import PROTECTIONS, Protection, missing
 
 DOCUMENTS = {
@@ -42,7 +42,18 @@ def _functions(file: str) -> set[str]:
 def test_there_is_a_page_for_each_framework() -> None:
     """An empty folder would hold; so would one that nobody finds."""
     names = {page.stem for page in (ROOT / "docs" / "frameworks").glob("*.md")}
-    assert names == {"celery", "django", "fastapi", "flask", "gunicorn", "loguru", "scripts", "structlog", "uvicorn"}
+    assert names == {
+        "celery",
+        "django",
+        "fastapi",
+        "flask",
+        "gunicorn",
+        "loguru",
+        "plain",
+        "scripts",
+        "structlog",
+        "uvicorn",
+    }
     readme = (ROOT / "README.md").read_text("utf-8")
     assert set(re.findall(r"docs/frameworks/(\w+)\.md", readme)) == names
 
@@ -75,3 +86,19 @@ def test_a_protection_that_can_be_taken_out_is_there(protection: Protection) -> 
     if not (ROOT / "gntp_logging").is_dir():
         pytest.skip("the installed package is tested, without its source beside it")
     assert missing(protection) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_can_be_read_without_a_dictionary_of_ours(page: Path) -> None:
+    """Words that the documents once used in a sense of their own stay out: people *report*, and *are shown*."""
+    private = r"\b(?:tells? of|(?:is|are|was|were|be) told|told (?:again|so)|tells so|the rooms|in peace)\b"
+    assert page.name == "CHANGELOG.md" or not re.findall(private, prose(page))
+
+
+def test_the_drawing_uses_the_words_of_its_page() -> None:
+    """Each box has a name that architecture.md has, so that one word is used for one thing."""
+    drawing = (ROOT / "docs" / "way-of-a-record.svg").read_text("utf-8")
+    names = re.findall(r'class="name"[^>]*>([^<]+)<', drawing)
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    assert len(names) >= 12
+    assert [name for text in names for name in text.split(", ") if name not in page] == []

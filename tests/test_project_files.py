@@ -119,6 +119,7 @@ def test_the_address_of_the_repository_stands_in_one_file() -> None:
     """RELEASING.md tells how it is filled in, and the release workflow looks whether it was."""
     source = _project()["project"]["urls"]["Source"]
     assert all(address.startswith(source) for address in _project()["project"]["urls"].values())
+    assert f"'s|{source}|" in (ROOT / "RELEASING.md").read_text("utf-8")
     files = [path for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")) if path.name != "RELEASING.md"]
     assert [path.name for path in files if source in path.read_text("utf-8")] == []
 

@@ -162,7 +162,8 @@ def _run_shop(port: int, level: str, repeats: int = 1000) -> str:
         program = Path(folder) / "shop" / "orders.py"
         program.parent.mkdir()
         program.write_text(SHOP, "utf-8")
-        variables = {**os.environ, "SHOP_PORT": str(port), "SHOP_ALERTS": level, "SHOP_REPEATS": str(repeats)}
+        rest = {name: value for name, value in os.environ.items() if not name.startswith("GNTP_")}
+        variables = {**rest, "SHOP_PORT": str(port), "SHOP_ALERTS": level, "SHOP_REPEATS": str(repeats)}
         command = [sys.executable, str(program)]
         ran = subprocess.run(command, env=variables, capture_output=True, encoding="utf-8", timeout=60, check=True)
         return ran.stderr.replace(folder, "/srv")

@@ -103,7 +103,7 @@ class Application:
 
         Args:
             frames: Path, line and function of each, the outermost first.
-            logger: Name of the logger that has told of it.
+            logger: Name of the record's logger.
         """
         return Place(frames, self._own(frames, logger))
 

@@ -130,7 +130,7 @@ class LiveError:
         return self._members
 
     def _told_elsewhere(self) -> FormattedError | None:
-        """Return it with what another process tells of it; None for most, which were raised in this one."""
+        """Return it with what another process knows of it; None for most, which were raised in this one."""
         cause = self._cause
         if self._remote is None and self._is_caused and cause is not None and is_remote(type_name(type(cause))):
             here = FormattedError(self.name, "", frames_of(self._traceback))

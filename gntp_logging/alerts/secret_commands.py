@@ -1,4 +1,4 @@
-"""Secrets that no name tells of: in command lines, dialogues and statements. Pure."""
+"""Secrets without a name: in command lines, dialogues and statements. Pure."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ _PROGRAMS_OF: Final = {written: _programs(options) for written, options in _BY_O
 
 
 def short_option(text: str, at: int, mark: str) -> Found:
-    """``curl -u ada:X``, ``mysql -pX``, ``docker login -p X``: the program before an option tells what it means.
+    """``curl -u ada:X``, ``mysql -pX``, ``docker login -p X``: the program before an option says what it means.
 
     Args:
         text: Any text.

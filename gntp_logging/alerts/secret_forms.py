@@ -628,7 +628,7 @@ BEGINS: Final = rf"""
     (?: \]? ["'`\\&%\x1b<>]                # of a quoted name; a colour; a tag
       | ,\s?value                          # the other half of a pair
       | \(\s?n?["'] | \[\]               # a function, a field of a form
-      | \n[ -]                            # another line tells the value
+      | \n[ -]                            # another line has the value
       | \]? \s{{0,20}} (?: [=:] | -> )     # a sign
       | (?: \)?::\w{{1,20}} )? (?: ,\s?["'`]?\w{{1,60}}["'`]? ){{0,20}} \){{1,2}}\s?=
       | [ ] (?: i?like[ ]["'] | in[ ]?\(["'] )  # SQL's

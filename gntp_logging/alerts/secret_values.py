@@ -125,7 +125,7 @@ def is_sentence(text: str) -> bool:
     if words[0].lower() in _STATES:
         return True
     count = next((index for index, word in enumerate(words) if not _PLAIN_OR_COUNT.fullmatch(word)), len(words))
-    # Several words of which one tells of a state: user ada unknown.
+    # Several words, one of which names a state: user ada unknown.
     small = _SMALL | _STATES if count >= 3 else _SMALL
     return count >= 2 and any(word.lower() in small for word in words)
 

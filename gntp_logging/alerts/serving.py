@@ -46,7 +46,7 @@ def of_environ(environ: Mapping[str, Any]) -> Request | None:
 
 
 def follow_django() -> None:
-    """Be told by Django, if it is there, of the requests that it serves. A second call changes nothing."""
+    """Let Django, if it is there, announce the requests that it serves. A second call changes nothing."""
     # With Django's settings this is imported too; a handler that is made earlier must not import it.
     signals: Any = sys.modules.get("django.core.signals")
     if signals is None:

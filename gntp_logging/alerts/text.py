@@ -269,7 +269,7 @@ def draft_of_error(error: Error, leaves: Sequence[Error], place: Place, max_text
 
     Args:
         error: The exception.
-        leaves: What it holds: see :func:`.errors.leaves_of`. Of one alone the cause is told, if the group has none.
+        leaves: What it holds: see :func:`.errors.leaves_of`. The cause of one alone is shown, if the group has none.
         place: Where it happened, or the first that it holds.
         max_text: Characters to which the text will be cut; 0 for no limit.
     """

@@ -332,7 +332,7 @@ def parse_remote(text: str) -> FormattedError | None:
 
 
 def joined(error: FormattedError, remote: FormattedError | None) -> FormattedError:
-    """Return an exception with what another process tells of it.
+    """Return an exception with what another process knows of it.
 
     Args:
         error: The exception as this process has it.

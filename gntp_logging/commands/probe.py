@@ -378,4 +378,4 @@ def _reaction(destination: Destination, wait: float) -> str:
     with destination.client() as client:
         request = _notification("Click me: that completes the check.", callback)
         client.process_request(request, socket_callback=callback, callback_timeout=wait)
-    return f"the server tells: {', '.join(results)}"
+    return f"the server reports: {', '.join(results)}"

@@ -96,12 +96,19 @@ class Match:
 
     def holds(self, app: str, logger: str, level: int, machine: str) -> bool:
         """Tell whether records are such as this asks for."""
+        return self.holds_somewhere(app, logger, level) and self.is_on(machine)
+
+    def holds_somewhere(self, app: str, logger: str, level: int) -> bool:
+        """Tell whether records are such as this asks for, if they come from the right machine."""
         return (
             (self.level is None or level >= self.level)
             and _is_like(app, self.app)
             and _is_logger_like(logger, self.logger)
-            and _is_like(machine, self.machine)
         )
+
+    def is_on(self, machine: str) -> bool:
+        """Tell whether a machine is such as this asks for."""
+        return _is_like(machine, self.machine)
 
     def never_holds(self) -> str:
         """Say which key no record of a handler can satisfy, and why; an empty string where there is none."""
@@ -112,6 +119,8 @@ class Match:
         ):
             if not any(names.is_name(name) for name in _examples(glob, is_logger=key == "logger")):
                 return f"{key} = {glob!r:.80}: {names.rule}"
+        if self.level is not None and self.level > _HIGHEST:
+            return f"level = {self.level}: what is higher is published as {_HIGHEST}"
         return ""
 
     def seldom_holds(self) -> str:
@@ -176,6 +185,9 @@ _NAME: Final = _Names(200, are_on_one_line=False, rule="such a name has 1 to 200
 _LOGGER: Final = _Names(
     120, are_on_one_line=True, rule="such a name has 1 to 120 characters, single blanks in it, and none at its ends"
 )
+
+_HIGHEST: Final = 2**53 - 1
+"""The highest level: JSON holds no greater integer for certain."""
 
 _PART: Final = re.compile(r"(\*+)|(\?)|(\[!?\]?[^\]]*\])|(.)", re.DOTALL)
 _LETTERS: Final = "xX0.-_é中 "

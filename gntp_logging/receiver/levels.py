@@ -17,7 +17,7 @@ _LEVEL_OF_PRIORITY: Final = dict(zip(range(-2, 3), LEVELS.values(), strict=True)
 def level(toast: Toast) -> int:
     """Return the number of a toast's level.
 
-    A level of a program's own has the priority of the standard one below it, so that its priority tells enough.
+    A level of a program's own has the priority of the standard one below it, so that its priority is enough.
     """
     return LEVELS.get(_said(toast).upper()) or _LEVEL_OF_PRIORITY[toast.priority]
 

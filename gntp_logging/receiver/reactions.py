@@ -60,7 +60,7 @@ class Awaited:
 
     Attributes:
         react: Reports what the user did; the first call counts. May be called from any thread, at any time.
-        size: Bytes of what is told with the reaction.
+        size: Bytes of what goes back with the reaction.
     """
 
     def __init__(self, request: NotifyRequest, echoed: Mapping[str, str], patience: float) -> None:

@@ -1,6 +1,6 @@
 """TLS of the receiver: its certificate, and a stream that decrypts no further than somebody waits for.
 
-asyncio's own TLS keeps a quarter of a megabyte for each connection, and tells nobody of one before its handshake.
+asyncio's own TLS keeps a quarter of a megabyte for each connection, and reports none before its handshake.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def _hosts(url: str, numbers: Sequence[int], records: int) -> list[subprocess.Po
     ]
 
 
-def run(seed: int, laptops: int, hosts: int, records: int, folder: Path, kills: int = 2) -> str:
+def run_team(seed: int, laptops: int, hosts: int, records: int, folder: Path, kills: int = 2) -> str:
     """Let a team watch hosts; check what each laptop shows.
 
     Args:
@@ -127,7 +127,9 @@ def main() -> int:
     arguments = parser.parse_args()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        said = run(arguments.seed, arguments.laptops, arguments.hosts, arguments.records, Path(folder), arguments.kills)
+        said = run_team(
+            arguments.seed, arguments.laptops, arguments.hosts, arguments.records, Path(folder), arguments.kills
+        )
     print(f"{said}, {time.monotonic() - began:.0f} s")
     return 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -130,6 +131,18 @@ def test_windows_go_on_where_the_holder_before_has_ended() -> None:
     assert show(desk, 1970.0, reported) == [8]
 
 
+def test_what_hosts_could_not_publish_in_time_is_one_digest() -> None:
+    """Redis was away: what is young comes singly; what old incidents have of young records does, too."""
+    desk = Desk(SETTINGS, KNOWN, 5000.0)
+    for number in range(3):
+        desk.take(incident(10, member=f"{number}:shop", last=4000.0 + number), 5000.0)
+    desk.take(incident(5, member="9:shop", last=4990.0), 5000.0)
+    assert show(desk, 5000.0) == [5]
+    assert show(desk, 5010.0) == [30]
+    desk.take(incident(11, member="1:shop", last=5011.0), 5011.0)
+    assert show(desk, 5011.0) == [11]
+
+
 def test_what_the_rate_does_not_allow_is_one_digest() -> None:
     """CRITICAL alone passes; the digest has the exact counts."""
     desk = Desk(one_route(60.0, 1, 1.0, 300.0), KNOWN, 1000.0)
@@ -207,6 +220,21 @@ def test_whatever_was_announced_a_desk_begins(text: str) -> None:
     assert show(desk, 1000.0) == [7]
 
 
+def test_what_came_while_nobody_counted_is_one_digest() -> None:
+    """It is open, because it was counted just now, but its records are old. What goes on is shown singly."""
+    reported = dict(KNOWN)
+    desk = Desk(SETTINGS, reported, 9000.0)
+    for number in range(3):
+        desk.take(incident(10, member=f"{number}:shop"), 9000.0)
+    desk.take(incident(7, member="young:shop", last=8999.0), 9000.0)
+    assert show(desk, 9000.0, reported) == [7]
+    desk.take(incident(11, member="0:shop", last=9001.0), 9001.0)
+    assert show(desk, 9001.0, reported) == [11]
+    assert show(desk, 9080.0, reported) == [20]
+    desk.take_ended([ended(9400_000, 10, "5-0", "1:shop"), ended(9390_000, 10, "5-0", "2:shop")], 9400.0)
+    assert show(desk, 9500.0, reported) == []
+
+
 def test_of_an_incident_that_has_ended_a_digest_reports_what_was_not_shown() -> None:
     """The desktop was switched off; what it knows already is left out."""
     reported = {**KNOWN, MEMBER: json.dumps({"opening": "5-0", "shown": 7, "digested": 0, "window": 60.0})}
@@ -244,13 +272,18 @@ TWO_ROUTES = DeskSettings(
 )
 
 
-def taken(desk: Desk, places: dict[tuple[str, str, int], int], now: float, member: str = MEMBER) -> None:
+def taken(
+    desk: Desk,
+    places: dict[tuple[str, str, int], int],
+    now: float,
+    member: str = MEMBER,
+    settings: DeskSettings = TWO_ROUTES,
+) -> None:
     """Let a desktop know of an incident that the broker has counted so."""
-    found = from_fields(
-        member, stored(places, sorted({(name, level) for name, _, level in places})), TWO_ROUTES.matches
-    )
+    fields = stored(places, sorted({(name, level) for name, _, level in places}))
+    found = from_fields(member, fields, settings.matches)
     if found is not None:
-        desk.take(found, now)
+        desk.take(replace(found, last=now), now)
 
 
 def test_a_desktop_of_two_routes_shows_an_incident_once() -> None:
@@ -281,6 +314,31 @@ def test_each_route_has_its_own_rates_and_digests() -> None:
         taken(desk, {("shop.orders", "db-1", 40): 100}, 1000.0, f"{number}:left-out")
     assert sorted(show(desk, 1000.0)) == [1, 10, 10]
     assert sorted(show(desk, 1080.0)) == [3, 20]
+
+
+def test_what_one_routes_rate_does_not_allow_another_may_show() -> None:
+    """With its own window, and once: the digest of the first says nothing of it."""
+    settings = DeskSettings((Route(Match(), 60.0, 1, 1.0), Route(Match(logger="till"), 100.0, 5, 0.0)), 300.0)
+    desk, reported = Desk(settings, KNOWN, 1000.0), dict(KNOWN)
+    for number, logger in enumerate(("shop", "shop", "till")):
+        taken(desk, {(logger, "web-1", 40): 1}, 1000.0, f"{number}:shop", settings)
+    assert show(desk, 1000.0, reported) == [1, 1]
+    assert json.loads(reported["2:shop"])["window"] == 100.0
+    taken(desk, {("till", "web-1", 40): 100}, 1010.0, "2:shop", settings)
+    assert sorted(show(desk, 1080.0, reported)) == [1, 100]
+
+
+def test_a_digest_gives_up_what_another_route_may_show() -> None:
+    """When more of the incident comes, which that one matches."""
+    routes = (Route(Match(machine="web-*"), 60.0, 1, 1.0), Route(Match(logger="till"), 60.0, 5, 0.0))
+    settings = DeskSettings(routes, 300.0)
+    desk = Desk(settings, KNOWN, 1000.0)
+    places = {("shop", "web-1", 40): 1}
+    for member in ("1:shop", "2:shop"):
+        taken(desk, places, 1000.0, member, settings)
+    taken(desk, {**places, ("till", "db-1", 40): 2}, 1001.0, "2:shop", settings)
+    assert sorted(show(desk, 1001.0)) == [1, 3]
+    assert show(desk, 1100.0) == []
 
 
 def test_of_what_has_ended_each_route_has_a_digest() -> None:
@@ -333,8 +391,9 @@ def ended(when: int, count: int, opening: str, member: str) -> str:
 def test_the_desktop_has_every_count_before_an_incident_ends(
     steps: list[tuple[str, int, float, bool]], burst: int
 ) -> None:
-    """Whatever comes when, whoever takes over; and no toast's count ever falls."""
-    settings = one_route(repeat_window=60.0, burst=burst, rate=2.0, quiet=300.0)
+    """Whatever comes when, by whichever of two routes, whoever takes over; and no toast's count ever falls."""
+    settings = DeskSettings((Route(Match(), 60.0, burst, 2.0), Route(Match(), 60.0, 1, 1.0)), 300.0)
+    routes = {"a": (0,), "b": (0, 1), "c": (0, 1), "d": (1,)}
     reported = dict(KNOWN)
     desk, now = Desk(settings, reported, 1000.0), 1000.0
     counts: dict[str, int] = {}
@@ -346,16 +405,17 @@ def test_the_desktop_has_every_count_before_an_incident_ends(
         if take_over:
             desk = Desk(settings, reported, now)
             for known, count in counts.items():
-                desk.take(incident(count, member=f"{known}:shop", last=last[known]), now)
-        desk.take(incident(counts[name], member=f"{name}:shop", last=now), now)
+                found = incident(count, member=f"{known}:shop", last=last[known])
+                desk.take(replace(found, routes=routes[known]), now)
+        desk.take(replace(incident(counts[name], member=f"{name}:shop", last=now), routes=routes[name]), now)
         before = {member: json.loads(text)["shown"] for member, text in reported.items() if ":" in member}
         show(desk, now, reported)
         after = {member: json.loads(text)["shown"] for member, text in reported.items() if ":" in member}
         assert all(after[member] >= shown for member, shown in before.items())
     for second in range(0, 300, 5):
         show(desk, now + second, reported)
-    found = {member[0]: json.loads(text) for member, text in reported.items() if ":" in member}
-    assert {name: known["shown"] + known["digested"] for name, known in found.items()} == counts
+    written = {member[0]: json.loads(text) for member, text in reported.items() if ":" in member}
+    assert {name: known["shown"] + known["digested"] for name, known in written.items()} == counts
 
 
 def stored(places: dict[tuple[str, str, int], int], newest: Sequence[tuple[str, int]]) -> dict[str, str]:

@@ -13,5 +13,5 @@ pytestmark = [pytest.mark.program, pytest.mark.slow]
 
 def test_each_laptop_of_a_team_has_every_count(tmp_path: Path) -> None:
     """Also one that is killed meanwhile, and one that shows only some of it."""
-    said = team.run(7, laptops=3, hosts=6, records=40, folder=tmp_path)
+    said = team.run_team(7, laptops=3, hosts=6, records=40, folder=tmp_path)
     assert said.startswith("3 laptops, 6 hosts: 480 records")

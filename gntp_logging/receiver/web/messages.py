@@ -1,4 +1,4 @@
-"""What a page is told, and what it says: JSON. Pure.
+"""What pages get, and what they send: JSON. Pure.
 
 Texts of peers are readable then: control characters, and those that turn a text around, have a visible form.
 """
@@ -32,7 +32,7 @@ _MACHINES: Final = ("data-machine", "origin-machine-name")
 """Headers that name a sender's machine, the more trusted one first."""
 
 _TOLD: Final = frozenset({*_MACHINES, "data-level"})
-"""Headers of which a page is told."""
+"""Headers that pages get."""
 
 
 def event(message: object) -> bytes:
@@ -41,7 +41,7 @@ def event(message: object) -> bytes:
 
 
 def card(toast: Toast, picture: str, first: float) -> dict[str, object]:
-    """Return what a page is told of a toast.
+    """Return what a page gets of a toast.
 
     Args:
         picture: Identifier of its picture; empty for none.
@@ -68,7 +68,7 @@ def card(toast: Toast, picture: str, first: float) -> dict[str, object]:
 
 
 def cut_toast(toast: Toast) -> Toast:
-    """Return a toast without what a page is not told."""
+    """Return a toast without what no page gets."""
     headers = {name: cut(value, MAX_NAME) for name, value in toast.headers.items() if name.lower() in _TOLD}
     return replace(toast, title=cut(toast.title, MAX_TITLE), text=cut(toast.text, MAX_TEXT), headers=headers)
 

@@ -86,6 +86,6 @@ def picture(path: str, id_: str, most: int) -> bytes | None:
 
 
 def card(kept: KeptToast) -> dict[str, object]:
-    """Return what a page is told of a toast of the history."""
+    """Return what a page gets of a toast of the history."""
     toast = replace(kept.toast, arrived=kept.changed)
     return {**card_of(toast, kept.picture, kept.toast.arrived), "closed": kept.is_closed}
