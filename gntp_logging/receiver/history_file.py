@@ -44,6 +44,9 @@ INDEX_BYTES: Final = 512 * 1024
 MAX_OCCURRENCES: Final = 200_000
 """How often one or two letters may be there for the index to tell where; what is there more often is soon found."""
 
+WINDOW: Final = 2000
+"""Toasts that the page's search looks at before it asks the index."""
+
 _LOG_BYTES: Final = 4 * 1024 * 1024
 """Bytes to which the log beside the file is cut after it was longer."""
 
@@ -415,9 +418,18 @@ class HistoryFile:
             HistoryError: If they cannot be read.
         """
         # One at a time: each may have a text of 65,536 characters, and as many headers.
-        where = _all(self._conditions(wanted))
-        for number in self._numbers(where, f"changed DESC, number DESC LIMIT {count:d}"):
+        for number in self._last_numbers(wanted, count):
             yield from self._read([number], _all(()), with_pictures=False)
+
+    def _last_numbers(self, wanted: Wanted, count: int) -> list[int]:
+        order = f"changed DESC, number DESC LIMIT {count:d}"
+        if wanted.texts:  # what is there often is among the last ones: the index would name all
+            where, exact = self._conditions(wanted, by_index=False)
+            last = f"SELECT number FROM alerts WHERE {where.sql} ORDER BY changed DESC, number DESC LIMIT {WINDOW}"
+            found = self._numbers(_all((_Condition(f"+number IN ({last})", where.values), where, exact)), order)
+            if len(found) == count:
+                return found
+        return self._numbers(_all(self._conditions(wanted)), order)
 
     def _numbers(self, where: _Condition, order: str) -> list[int]:
         """Return the numbers of the toasts that meet a condition.
@@ -487,8 +499,12 @@ class HistoryFile:
             )
         return deleted
 
-    def _conditions(self, wanted: Wanted) -> tuple[_Condition, _Condition]:
-        """Return two conditions that both must be met: what can be told while looking into no text, and the rest."""
+    def _conditions(self, wanted: Wanted, *, by_index: bool = True) -> tuple[_Condition, _Condition]:
+        """Return two conditions that both must be met: what can be told while looking into no text, and the rest.
+
+        Args:
+            by_index: Whether to ask the index where the texts are.
+        """
         conditions: list[_Condition] = []
         if wanted.since is not None:
             conditions.append(_Condition("changed >= ?", [wanted.since]))
@@ -503,7 +519,7 @@ class HistoryFile:
         # For SQLite a pattern ends with a NUL.
         texts = [_storable(text).replace("\0", "") for text in wanted.texts]
         with _explained(self.path):
-            if self._is_indexed():
+            if by_index and self._is_indexed():
                 conditions += self._by_index(texts)
         if wanted.application:
             conditions.append(_Condition("application LIKE ? ESCAPE '\\'", [_escaped(_storable(wanted.application))]))
