@@ -311,6 +311,8 @@ def _taken_port_explained(host: str, port: int | None, option: str) -> Iterator[
     try:
         yield
     except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise OSError(f"--bind: this machine has no address {host}") from error
         if error.errno != errno.EADDRINUSE:
             raise
         hint = f"perhaps by another 'gntp-logging listen', or by a Growl; choose another with {option}"

@@ -660,6 +660,12 @@ def test_the_page_keeps_its_port_and_its_token(
         assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_an_address_of_another_machine_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """It may be this machine's as soon as the network is there: that is no wrong usage, and a service tries again."""
+    assert main(["listen", "--bind", "192.0.2.7", "--port", "0", "--password", "x"]) == 1
+    assert capsys.readouterr().err == "gntp-logging listen: --bind: this machine has no address 192.0.2.7\n"
+
+
 def test_where_the_pages_port_is_taken_a_line_says_so(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gntp_logging.commands.cli import main
+from gntp_logging.commands.cli import main, parser
 from gntp_logging.commands.parsing import unknown_option, wrapped
+from tests.documents import ROOT
 
 
 @pytest.mark.parametrize(
@@ -108,3 +109,19 @@ def test_no_help_is_wider_than_the_terminal(
         main([*filter(None, [command]), "--help"])
     _, _, shown = capsys.readouterr().out.partition("\n\n")
     assert max(map(len, shown.splitlines())) <= int(columns)
+
+
+def test_no_example_waits_for_standard_input(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As cron or a supervisor may leave it open for ever: each has a text, or a program that writes it."""
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit):
+        main(["send", "--help"])
+    texts = capsys.readouterr().out + (ROOT / "docs" / "commands.md").read_text("utf-8")
+    example = re.compile(r"^ *((?:[^`\n]+ \| )?)gntp-logging (send .+?)(?: {3}.*)?$", re.MULTILINE)
+    examples = example.findall(texts)
+    assert len(examples) >= 8
+    for piped, words in examples:
+        arguments = parser().parse_args(shlex.split(words.split(" #")[0]))
+        assert piped or (arguments.text, arguments.message) != (None, None), words
