@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import logging
 import re
 from collections.abc import Callable, Iterable
@@ -12,7 +11,7 @@ from .options.errors import OptionError
 
 
 class IgnoreFilter(logging.Filter):
-    """Ignores records of some loggers, with some exceptions, or about some HTTP statuses; all others pass.
+    """Ignores records of some loggers, with some exceptions, messages or HTTP statuses; all others pass.
 
     A logging filter: ``{"()": "gntp_logging.IgnoreFilter", "loggers": ["django.security.DisallowedHost"]}``.
     """
@@ -22,6 +21,7 @@ class IgnoreFilter(logging.Filter):
         loggers: Iterable[str] = (),
         exceptions: Iterable[str | type[BaseException]] = (),
         statuses: Iterable[int | str] = (),
+        messages: Iterable[str] = (),
     ) -> None:
         """Check and keep what is to be ignored.
 
@@ -30,12 +30,15 @@ class IgnoreFilter(logging.Filter):
             exceptions: Exception types, or their names with or without the module: ``"BrokenPipeError"``,
                 ``"shop.errors.OutOfStock"``. Subclasses are ignored too.
             statuses: HTTP statuses of records that have a ``status_code``, as Django's have: 404, or ``"4xx"``.
+            messages: Messages as they stand in the logging call, before its arguments are filled in; ``*`` stands for
+                any characters: ``"WORKER TIMEOUT*"``.
 
         Raises:
             OptionError: If one of them is not allowed.
         """
         super().__init__()
         self._is_ignored_logger = _pattern(_items("loggers", loggers, str, "a list of names of loggers"))
+        self._is_ignored_message = _pattern(_items("messages", messages, str, "a list of messages"))
         self._exceptions = [
             exception if isinstance(exception, str) else f"{exception.__module__}.{exception.__qualname__}"
             for exception in _items("exceptions", exceptions, (str, type), "a list of exception types or their names")
@@ -47,8 +50,10 @@ class IgnoreFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether a record passes."""
         name: object = record.name  # a string, unless the record was made by hand
+        message: object = record.msg
         return not (
             (isinstance(name, str) and self._is_ignored_logger(name))
+            or (isinstance(message, str) and self._is_ignored_message(message))
             or (self._exceptions and self._has_ignored_exception(record.exc_info))
             or (self._statuses and _status_of(record) in self._statuses)
         )
@@ -84,7 +89,8 @@ def _items(option: str, value: Any, types: type | tuple[type, ...], allowed: str
 def _pattern(globs: list[str]) -> Callable[[str], object]:
     if not globs:
         return lambda _name: False
-    return re.compile("|".join(fnmatch.translate(glob) for glob in globs)).match
+    patterns = (".*".join(map(re.escape, glob.split("*"))) for glob in globs)
+    return re.compile("|".join(patterns), re.DOTALL).fullmatch
 
 
 def _status(item: int | str) -> range:

@@ -32,7 +32,7 @@ _WRAPPED: Final[dict[tuple[str, str], Callable[[str], str]]] = {
         f"import logging; logger = logging.getLogger()\n{code}"
     ),
     ("docs/handler.md", '"filters"'): lambda code: f"LOGGING = {{'version': 1, {code}}}\n{_CONFIGURES}",
-    ("docs/frameworks/django.md", "LOGGING"): lambda code: f"DEBUG = True\n{code}{_CONFIGURES}",
+    ("docs/frameworks/django.md", "import os"): lambda code: f"DEBUG = True\n{code}{_CONFIGURES}",
     ("docs/frameworks/gunicorn.md", "# gunicorn.conf.py"): lambda code: (
         f"from gunicorn.glogging import CONFIG_DEFAULTS\n{code}\nLOGGING = CONFIG_DEFAULTS | logconfig_dict\n"
         f"{_CONFIGURES}"
@@ -98,7 +98,7 @@ def test_every_block_has_a_language_that_is_checked() -> None:
 def test_a_program_runs_as_it_stands(block: Block) -> None:
     """With the handler switched off, and nowhere alone; what it does when it is on is what other tests are about."""
     page = Path(block.page)
-    if page.parent.name == "frameworks" and page.stem != "scripts":
+    if page.parent.name == "frameworks" and page.stem not in ("scripts", "plain"):
         pytest.importorskip(page.stem, reason=f"needs {page.stem}: pip install {page.stem}")
     wrap = next((wrap for key, wrap in _WRAPPED.items() if _begins(block, key)), str)
     prelude = "import os; os.environ |= {'GNTP_LOGGING_DISABLED': '1', 'GNTP_PASSWORD': 'secret'}\n"

@@ -42,7 +42,18 @@ def _functions(file: str) -> set[str]:
 def test_there_is_a_page_for_each_framework() -> None:
     """An empty folder would hold; so would one that nobody finds."""
     names = {page.stem for page in (ROOT / "docs" / "frameworks").glob("*.md")}
-    assert names == {"celery", "django", "fastapi", "flask", "gunicorn", "loguru", "scripts", "structlog", "uvicorn"}
+    assert names == {
+        "celery",
+        "django",
+        "fastapi",
+        "flask",
+        "gunicorn",
+        "loguru",
+        "plain",
+        "scripts",
+        "structlog",
+        "uvicorn",
+    }
     readme = (ROOT / "README.md").read_text("utf-8")
     assert set(re.findall(r"docs/frameworks/(\w+)\.md", readme)) == names
 

@@ -38,6 +38,24 @@ def test_loggers_are_ignored_by_pattern(pattern: str, name: str, passes: bool) -
     assert IgnoreFilter(loggers=[pattern]).filter(record(name)) is passes
 
 
+@pytest.mark.parametrize(
+    ("pattern", "message", "passes"),
+    [
+        ("it broke", "it broke", False),
+        ("it", "it broke", True),
+        ("WORKER TIMEOUT*", "WORKER TIMEOUT (pid:%s)", False),
+        ("[a] *%s?", "[a] b %s?", False),
+        ("[a] *%s?", "a b %sx", True),
+        ("one*three", "one\ntwo\nthree", False),
+        ("*", {"event": "no string"}, True),
+        ("*", None, True),
+    ],
+)
+def test_messages_are_ignored_by_pattern(pattern: str, message: object, passes: bool) -> None:
+    """As they stand in the code, without their arguments; what is no string has none."""
+    assert IgnoreFilter(messages=[pattern]).filter(record(msg=message, args=(4711,))) is passes
+
+
 class OutOfStockError(LookupError):
     """An application's exception."""
 
@@ -117,6 +135,7 @@ def test_a_record_without_any_of_them_passes() -> None:
         ({"statuses": ["9xx"]}, "statuses: "),
         ({"statuses": [True]}, "statuses: "),
         ({"statuses": 404}, "statuses: "),
+        ({"messages": "WORKER TIMEOUT"}, "messages: .*a list of messages"),
     ],
 )
 def test_a_bad_value_is_refused_by_name(options: dict[str, Any], message: str) -> None:

@@ -21,6 +21,7 @@ from .clean import clean, is_clean
 from .context import Context, Pairs, cut_values, last_line
 from .errors import Error, LiveError, leaves_of, live
 from .fingerprint import Fingerprint
+from .json_messages import read_json
 from .levels import LevelMap
 from .templates import Template, link
 from .text import MAX_TITLE, PLAIN, Draft
@@ -373,7 +374,7 @@ class AlertFactory:
             plain = clean(plain)
         if "None" in plain[-5:]:
             plain = texts.without_no_exception(plain)
-        if event is None and plain[:1] == "{" and (found_event := texts.json_event(plain)) is not None:
+        if event is None and plain[:1] == "{" and (found_event := read_json(record, plain)) is not None:
             event, behind = found_event
             plain = "\n".join(filter(None, (texts.text_of_event(record, event), behind)))
         error: Error | None = texts.error_of(record)

@@ -14,11 +14,12 @@ import re
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import Final, NamedTuple, cast
 
 from .application import Place
 from .clean import clean
 from .errors import Error, LiveError, count_leaves, live
+from .json_messages import read_json
 from .tracebacks import (
     FormattedError,
     before_traceback,
@@ -28,9 +29,6 @@ from .tracebacks import (
     structured,
 )
 from .values import shown, shown_items
-
-if TYPE_CHECKING:
-    import json
 
 MAX_TITLE: Final = 120
 """Characters: four lines of a toast, which is still a title."""
@@ -385,39 +383,6 @@ _EXCEPTIONS: Final = frozenset(("exc_info", "exception", "stack_info", "stack"))
 _EXCEPTIONS_AND_EVENT: Final = _EXCEPTIONS | {"event"}
 
 
-def json_event(text: str, names: Sequence[str] = ("event",)) -> tuple[dict[object, object], str] | None:
-    """Return the event that structlog's JSONRenderer, or another, has written as the message, as a dictionary.
-
-    Without level, logger and time, which the record has; and the lines behind it, where QueueHandler has put the
-    exception. None if the text is something else.
-
-    Args:
-        text: Any text.
-        names: What the message may be called in it.
-    """
-    if len(text) > _LEAST_RAW or not any(f'"{name}"' in text for name in names):
-        return None
-    try:
-        found, end = _decoder().raw_decode(text)
-    except (ValueError, RecursionError):  # thousands of digits, or of brackets
-        return None
-    said = next((name for name in names if name in found), None) if type(found) is dict else None
-    if said is None or text[end:].lstrip(" \t\r")[:1] not in ("", "\n"):
-        return None
-    event = {"event": found.pop(said)}
-    return event | {name: value for name, value in found.items() if name not in _OF_RECORD}, text[end:].strip()
-
-
-@functools.lru_cache(maxsize=1)
-def _decoder() -> json.JSONDecoder:
-    import json  # what has written the text has loaded it
-
-    return json.JSONDecoder()
-
-
-_OF_RECORD: Final = frozenset(("level", "logger", "timestamp"))
-
-
 def is_records_own(record: logging.LogRecord, name: str, value: object) -> bool:
     """Tell whether a value is the record's level or logger, as structlog repeats them."""
     if type(value) is not str:
@@ -492,12 +457,8 @@ def formatted(record: logging.LogRecord, formatter: logging.Formatter) -> str | 
         bare.msg = cast("str", {name: value for name, value in bare.msg.items() if name not in _EXCEPTIONS})
     try:
         text = formatter.format(bare)
-        found = json_event(text, ("event", "message")) if text[:1] == "{" else None
-        if found is None:
-            return before_traceback(text)
-        event, _ = found
-        # What the record has is shown in its place.
-        return text_of_event(record, {name: value for name, value in event.items() if name not in bare.__dict__})
+        found = read_json(bare, text, is_formatted=True) if text[:1] == "{" else None
+        return before_traceback(text_of_event(record, found[0]) if found else text)
     except Exception:  # noqa: BLE001 - see message()
         return None
 

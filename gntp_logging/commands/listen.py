@@ -163,7 +163,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the targets of --display apprise: a file of Apprise's, so that their secrets are in no list of processes",
     )  # fmt: skip
     parser.add_argument(
-        "--apprise-level", metavar="LEVEL", choices=tuple(LEVELS), default="ERROR",
+        "--apprise-level", metavar="LEVEL", type=str.upper, choices=tuple(LEVELS), default="ERROR",
         help=f"lowest level that makes a message: {', '.join(LEVELS)} (default %(default)s)",
     )  # fmt: skip
     parser.add_argument(

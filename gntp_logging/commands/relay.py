@@ -115,7 +115,8 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 
 def _report(line: str) -> None:
-    warn(f"gntp-logging relay: {line}")
+    with contextlib.suppress(OSError):  # whoever read it is gone; that ends neither counting nor showing
+        warn(f"gntp-logging relay: {line}")
 
 
 @contextlib.contextmanager

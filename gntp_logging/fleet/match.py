@@ -96,12 +96,19 @@ class Match:
 
     def holds(self, app: str, logger: str, level: int, machine: str) -> bool:
         """Tell whether records are such as this asks for."""
+        return self.holds_somewhere(app, logger, level) and self.is_on(machine)
+
+    def holds_somewhere(self, app: str, logger: str, level: int) -> bool:
+        """Tell whether records are such as this asks for, if they come from the right machine."""
         return (
             (self.level is None or level >= self.level)
             and _is_like(app, self.app)
             and _is_logger_like(logger, self.logger)
-            and _is_like(machine, self.machine)
         )
+
+    def is_on(self, machine: str) -> bool:
+        """Tell whether a machine is such as this asks for."""
+        return _is_like(machine, self.machine)
 
     def never_holds(self) -> str:
         """Say which key no record of a handler can satisfy, and why; an empty string where there is none."""

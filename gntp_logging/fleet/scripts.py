@@ -185,7 +185,7 @@ local said = redis.call('GET', KEYS[3])
 local ms = ARGV[2]
 if ms == '' then
   ms = said or '300000'
-elseif ms ~= said then
+elseif ms ~= said and tonumber(ms) > 0 then
   redis.call('SET', KEYS[3], ms)
 end
 local quiet = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ms, 'LIMIT', 0, 100)

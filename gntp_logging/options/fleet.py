@@ -1,4 +1,4 @@
-"""The options of a fleet: its broker, and the file with its keys. Pure but for that file, which is read here.
+"""The options of a fleet: its broker, and files of passwords, keys and certificates. Pure but for these files.
 
 Every failure is an :class:`.errors.OptionError`. No error keeps or shows a value that may be a secret.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import parse_qs, quote, urlencode, urlsplit, urlunsplit
 
@@ -38,11 +38,24 @@ def broker(value: object) -> str:
             parts = urlsplit(value)
             is_address = parts.scheme in ("redis", "rediss") and bool(parts.hostname) and (parts.port or 1) > 0
             is_database = parts.path[1:].isdecimal() or parts.path in ("", "/")
-            if is_address and is_database and parse_qs(parts.query).keys() <= _PARAMETERS and not parts.fragment:
+            files = parse_qs(parts.query)
+            if is_address and is_database and files.keys() <= _PARAMETERS and not parts.fragment:
+                _check_readable(files.get("ssl_ca_certs", ()), value)
                 return value
+        except OptionError:
+            raise
         except ValueError:  # no port, no IPv6 address
             pass
     raise OptionError("broker", _URL, value)
+
+
+def _check_readable(paths: Iterable[str], url: str) -> None:
+    for path in paths:
+        try:
+            with open(path, "rb"):
+                pass
+        except OSError as error:
+            raise OptionError("broker", _URL, url, f"cannot read {path!r:.200}: {error.strerror}") from error
 
 
 def with_password(url: str, path: object) -> str:

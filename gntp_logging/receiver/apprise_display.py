@@ -16,11 +16,12 @@ from typing import Any, Final
 import apprise
 
 from .levels import LEVELS
-from .messages import Message, MessageSchedule
+from .messages import MAX_MESSAGES, Message, MessageSchedule, merged
+from .protocols import PartError
 from .registry import Toast
 
 MAX_WAITING: Final = 50
-"""Toasts that wait for a decision, and messages that wait for a target. With more, the oldest are left out."""
+"""Toasts that wait for a decision. With more, the oldest are left out."""
 
 TIME_LIMIT: Final = 30.0
 """Seconds for a target to take a message. It counts as sent then: nobody knows, and twice would be worse than once."""
@@ -33,10 +34,6 @@ _LONGEST_PAUSE: Final = 300.0
 
 _CLOSE_TIME: Final = 5.0
 """Seconds for what waits to be sent at the end."""
-
-
-class AppriseError(Exception):
-    """A target has not taken a message."""
 
 
 class AppriseDisplay:
@@ -136,7 +133,7 @@ class _Target:
         self._unsure = 0
         self._name = str(server.url(privacy=True)).partition("?")[0]
         self._report = report
-        self._waiting: deque[Message] = deque(maxlen=MAX_WAITING)
+        self._waiting: list[Message] = []  # the first may be on its way
         self._changed = threading.Condition()
         self._is_closed = False
         self._began: float | None = None
@@ -148,6 +145,8 @@ class _Target:
         """Send messages as soon as those before them are sent."""
         with self._changed:
             self._waiting.extend(messages)
+            if len(self._waiting) > MAX_MESSAGES:  # it hangs, or is slow
+                self._waiting[1:] = [merged(self._waiting[1:])]
             self._changed.notify()
             is_late = self._began is not None and time.monotonic() - self._began > TIME_LIMIT
         if is_late:
@@ -167,17 +166,19 @@ class _Target:
                 self._changed.wait_for(lambda: self._waiting or self._is_closed)
                 if not self._waiting:
                     return
+                if self._has_failed and len(self._waiting) > 1:  # else a target that is back would get them all at once
+                    self._waiting = [merged(self._waiting)]
                 message = self._waiting[0]
                 self._began = time.monotonic()
             reason = self._send(message)
             with self._changed:
                 is_late, self._began = time.monotonic() - self._began >= TIME_LIMIT, None
                 if (reason is None or is_late) and self._waiting and self._waiting[0] is message:
-                    self._waiting.popleft()
+                    del self._waiting[0]
             if reason is None:
                 self._has_failed, self._unsure, pause = False, 0, _FIRST_PAUSE
                 continue
-            self._unsure += is_late
+            self._unsure += message.toasts if is_late else 0
             self._fail(_NO_ANSWER if is_late else reason)
             with self._changed:
                 if self._changed.wait_for(lambda: self._is_closed, pause):
@@ -202,7 +203,7 @@ class _Target:
     def _fail(self, reason: str) -> None:
         if not self._has_failed:
             self._has_failed = True
-            self._report(AppriseError(f"{self._name}: {reason}"))
+            self._report(PartError(self._name, reason))
 
 
 def _type_of(message: Message) -> Any:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple, TextIO
 
 from .cuts import cut
-from .levels import level_name
+from .levels import level, level_name
 from .protocols import Notice
 from .registry import Toast
 from .terminal_text import cells, fitting, sanitize_for_terminal, wrap
@@ -54,7 +54,7 @@ _DIM: Final = "\x1b[2m"
 _RESET: Final = "\x1b[0m"
 
 # Colours that every terminal has, and that are readable on a dark and on a light background.
-_COLOURS: Final[Mapping[int, str]] = {-2: _DIM, -1: "\x1b[36m", 0: "\x1b[33m", 1: "\x1b[31m", 2: "\x1b[1;35m"}
+_COLOURS: Final[Mapping[int, str]] = {10: _DIM, 20: "\x1b[36m", 30: "\x1b[33m", 40: "\x1b[31m", 50: "\x1b[1;35m"}
 
 _MAX_WIDTH: Final = 100
 _MIN_WIDTH: Final = 16
@@ -82,7 +82,7 @@ _LEAST_LINES: Final = 5
 
 
 class ConsoleDisplay:
-    """Shows each toast as a framed box in a terminal, coloured by priority."""
+    """Shows each toast as a framed box in a terminal, coloured by level."""
 
     def __init__(
         self,
@@ -135,7 +135,8 @@ class ConsoleDisplay:
         """Write a line about a trouble, or only count it, so that a peer cannot fill the terminal."""
         if len(self._throttles) > _MOST_TROUBLES:
             self._throttles.clear()
-        quiet = self._throttles[notice.event, notice.fields.get("display"), notice.fields.get("id")].allow()
+        trouble = (notice.event, *map(notice.fields.get, ("display", "id", "reason")))
+        quiet = self._throttles[trouble].allow()
         if quiet is not None:
             self._say(notice.trouble + (f", and {quiet:,} more before" if quiet else ""))
 
@@ -146,7 +147,7 @@ class ConsoleDisplay:
 
     def _box(self, toast: Toast, width: int) -> Iterator[str]:
         frame = self._frame
-        paint = _COLOURS[toast.priority] if self._colour else ""
+        paint = _COLOURS[level(toast)] if self._colour else ""
         side = self._styled(frame.down, paint)
         label = (self._time_of(toast), toast.application, toast.name)
         top = self._edge(label, _weight(toast), width, paint, paint)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from .mutes import Mute
-from .protocols import Display, Muting, Notice, Observer, Patient, Reporting
+from .protocols import Display, Muting, Notice, Observer, PartError, Patient, Reporting
 from .registry import Toast
 from .throttle import Throttle
 
@@ -24,7 +25,10 @@ class _Member:
 
     display: Display
     failures: int = 0
-    throttle: Throttle = field(default_factory=lambda: Throttle(FAILURE_INTERVAL))
+    throttles: defaultdict[str, Throttle] = field(
+        default_factory=lambda: defaultdict(lambda: Throttle(FAILURE_INTERVAL))
+    )
+    """By the part of the display that fails: one that is broken must not hide that another is."""
 
 
 class DisplayGroup:
@@ -94,7 +98,8 @@ class DisplayGroup:
         member.failures += 1
         with contextlib.suppress(Exception):  # a failing on_failure must not cause more failures
             self._on_failure(member.display, error)
-        if is_reported and member.throttle.allow() is not None:
+        source = error.source if isinstance(error, PartError) else ""
+        if is_reported and member.throttles[source].allow() is not None:
             fields = {"display": _name(member.display), "reason": _reason(error), "count": member.failures}
             self.notice(Notice("failure", fields))
 

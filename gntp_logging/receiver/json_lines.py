@@ -17,7 +17,7 @@ never written. A ``time`` is when it arrived: ISO 8601, with milliseconds and th
 * ``failure``: ``display``, ``reason``, ``count``: how often a display could not show something, until now.
 * ``lost``: ``id``, ``peer``, ``reason``, ``count``: how many messages did not reach a subscriber, until now.
 
-Each display has one ``failure``, and each subscriber one ``lost``, in a minute at most.
+Each display, or each target of Apprise, has one ``failure``, and each subscriber one ``lost``, in a minute at most.
 """
 
 from __future__ import annotations

@@ -6,7 +6,9 @@ comes beyond that waits for a digest.
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict, deque
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from .cuts import cut
@@ -38,11 +40,28 @@ class Message(NamedTuple):
         title: The application, and what happened.
         text: The rest; may be empty.
         level: The number of its level.
+        toasts: How many it stands for.
+        names: Titles of some of them; empty for one toast.
     """
 
     title: str
     text: str
     level: int
+    toasts: int = 1
+    names: tuple[str, ...] = ()
+
+
+def merged(messages: Sequence[Message]) -> Message:
+    """Return one message that stands for several that a target could not take."""
+    names = itertools.chain.from_iterable(message.names or (message.title,) for message in messages)
+    return _digest(names, sum(message.toasts for message in messages), max(message.level for message in messages))
+
+
+def _digest(names: Iterable[str], count: int, level_: int) -> Message:
+    named = tuple(itertools.islice(names, MAX_NAMED))
+    more = count - len(named)
+    lines = [*named, *([f"+{more:,} more"] if more else [])]
+    return Message(f"{count:,} more alerts", "\n".join(lines), level_, count, named)
 
 
 class MessageSchedule:
@@ -105,9 +124,7 @@ class MessageSchedule:
         """Return what has waited as one message; None if nothing waits, or if it is too early."""
         if not self._waiting or not self._has_room(now):
             return None
-        more = self._waiting - len(self._named)
-        lines = [*self._named, *([f"+{more:,} more"] if more else [])]
-        message = Message(f"{self._waiting:,} more alerts", "\n".join(lines), self._level)
+        message = _digest(self._named, self._waiting, self._level)
         self._named, self._waiting, self._level = [], 0, 0
         self._sent.append(now)
         return message

@@ -159,6 +159,19 @@ class Connecting(Protocol):
     may_be_away: bool
 
 
+class PartError(Exception):
+    """One of several parts of a display cannot show something, such as one of its targets.
+
+    Attributes:
+        source: Its name: one of a few that the display knows, not a peer's text.
+    """
+
+    def __init__(self, source: str, reason: str) -> None:
+        """Name the part, and say why."""
+        super().__init__(f"{source}: {reason}")
+        self.source: str = source
+
+
 @runtime_checkable
 class Reporting(Protocol):
     """A display that learns only after ``show`` that it could not show a toast."""

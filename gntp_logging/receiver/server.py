@@ -198,8 +198,6 @@ class Server:
         self._closing = False
         self._loop = asyncio.get_running_loop()
         self._displays.take_reports(self._mute_from_thread)
-        for muted in self._mutes.all(time.time()):
-            self._notice("muted", **muted._asdict())
         if not self._listens:
             return
         for listener in await _listening(self._host, self.port):
@@ -207,6 +205,8 @@ class Server:
             self.port = listener.getsockname()[1]
         self._hub.name = f"{platform.node() or self._host}:{self.port}"
         self._notice("listening", host=self._host, port=self.port)
+        for muted in self._mutes.all(time.time()):
+            self._notice("muted", **muted._asdict())
 
     async def close(self) -> None:
         """Stop listening, and end the connections. Closing twice is harmless."""

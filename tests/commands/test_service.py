@@ -129,6 +129,7 @@ def test_a_laptops_options_are_kept(
         monkeypatch.setenv(name, "1")
     Path("keys").write_text("k" * 32, "utf-8")
     Path("keys").chmod(0o600)
+    Path("team.pem").write_text("", "utf-8")
     Path("password").write_text("hunter2-and-more", "utf-8")
     matches = ["--match", "logger=shop.*", "level=ERROR", "--match", "app=billing"]
     options = ["--broker", "rediss://anna@redis.example:6380/0?ssl_ca_certs=team.pem", *matches]

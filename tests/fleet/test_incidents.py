@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -207,6 +208,21 @@ def test_whatever_was_announced_a_desk_begins(text: str) -> None:
     assert show(desk, 1000.0) == [7]
 
 
+def test_what_came_while_nobody_counted_is_one_digest() -> None:
+    """It is open, because it was counted just now, but its records are old. What goes on is shown singly."""
+    reported = dict(KNOWN)
+    desk = Desk(SETTINGS, reported, 9000.0)
+    for number in range(3):
+        desk.take(incident(10, member=f"{number}:shop"), 9000.0)
+    desk.take(incident(7, member="young:shop", last=8999.0), 9000.0)
+    assert show(desk, 9000.0, reported) == [7]
+    desk.take(incident(11, member="0:shop", last=9001.0), 9001.0)
+    assert show(desk, 9001.0, reported) == [11]
+    assert show(desk, 9080.0, reported) == [20]
+    desk.take_ended([ended(9400_000, 10, "5-0", "1:shop"), ended(9390_000, 10, "5-0", "2:shop")], 9400.0)
+    assert show(desk, 9500.0, reported) == []
+
+
 def test_of_an_incident_that_has_ended_a_digest_reports_what_was_not_shown() -> None:
     """The desktop was switched off; what it knows already is left out."""
     reported = {**KNOWN, MEMBER: json.dumps({"opening": "5-0", "shown": 7, "digested": 0, "window": 60.0})}
@@ -250,7 +266,7 @@ def taken(desk: Desk, places: dict[tuple[str, str, int], int], now: float, membe
         member, stored(places, sorted({(name, level) for name, _, level in places})), TWO_ROUTES.matches
     )
     if found is not None:
-        desk.take(found, now)
+        desk.take(replace(found, last=now), now)
 
 
 def test_a_desktop_of_two_routes_shows_an_incident_once() -> None:

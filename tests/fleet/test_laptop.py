@@ -20,7 +20,7 @@ from gntp_logging.delivery.transport import OutgoingAlert, SendStatus
 from gntp_logging.fleet.incidents import DeskSettings, Route
 from gntp_logging.fleet.laptop import LaptopSettings, OwnLedger, OwnTransport, laptop, own_ledger
 from gntp_logging.fleet.match import Match
-from gntp_logging.fleet.scripts import GROUP, STREAM
+from gntp_logging.fleet.scripts import GROUP, QUIET, STREAM
 from gntp_logging.fleet.wire import Report, encode
 from gntp_logging.gntp.exceptions import GNTPProtocolError
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest
@@ -192,6 +192,7 @@ def test_it_needs_no_relay(redis_server: RedisServer, start_laptop: StartLaptop,
 @pytest.mark.program
 def test_it_shows_what_it_asks_for(redis_server: RedisServer, start_laptop: StartLaptop) -> None:
     """The sum of what one of its matches holds for; what none holds for it counts for the others."""
+    redis_server.client().set(QUIET, 10_000)
     both = ("--match", "logger=shop.*", "level=ERROR", "machine=web-*", "--match", "app=shop", "level=CRITICAL")
     picky = start_laptop(redis_server.url, "anna", *both)
     curious = start_laptop(redis_server.url, "bob")
@@ -286,6 +287,28 @@ def test_after_sleep_what_has_ended_comes_as_one_digest(
     publish(redis_server, 1, "last")
     assert len(bed.wait_for_toasts(4)) == 4
     streams.close()
+
+
+@pytest.mark.program
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="nothing can be stopped here")
+def test_while_all_sleep_what_is_old_by_then_comes_as_one_digest(
+    redis_server: RedisServer, start_laptop: StartLaptop
+) -> None:
+    """Nobody has counted it, so it has not ended; but nobody wants three toasts about last night."""
+    client = redis_server.client()
+    client.set(QUIET, 1000)
+    laptop = start_laptop(redis_server.url)
+    publish(redis_server, 2, "in the evening")
+    laptop.wait_for_toasts(1)
+    laptop.process.send_signal(signal.SIGSTOP)
+    for number in range(3):
+        publish(redis_server, 10, f"last night, {'abc'[number]}")
+    last = int(client.xinfo_stream(STREAM)["last-generated-id"].partition(b"-")[0])
+    wait_until(lambda: client.time()[0] * 1000 > last + 2000)
+    publish(redis_server, 1, "in the morning")
+    laptop.process.send_signal(signal.SIGCONT)
+    toasts = laptop.wait_for_toasts(3, 30)[1:]
+    assert sorted(toast["total"] for toast in toasts) == [1, 30]
 
 
 @pytest.mark.program

@@ -179,6 +179,25 @@ def test_the_alerts_of_an_incident_have_a_bound(streams: RedisStreams, monkeypat
     }  # fmt: skip
 
 
+def test_what_a_relay_before_levels_counts_has_the_same_bounds(
+    streams: RedisStreams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its places have no level, its slots are loggers; while both releases run, nothing is lost."""
+    monkeypatch.setattr(scripts, "MAX_SLOTS", 1)
+    monkeypatch.setattr(scripts, "MAX_ENDED_PLACES", 1)
+    publish(streams, 1, 3)
+    one, two, three = streams.read("a", 0.01)
+    streams.count([counted(one.id_)], 60)
+    for entry, machine in ((two, "web-2"), (three, "web-3")):
+        streams.count([Counted(entry.id_, "0f:shop", 1, json.dumps(["shop.db", machine]), "shop.db", "{}")], 60)
+    assert places(streams.changed(0).incidents["0f:shop"]) == {
+        ("shop.db", "web-1", 40): 1, ("", "web-2", 0): 1, ("", "web-3", 0): 1,
+    }  # fmt: skip
+    streams.end_incidents(-1)
+    found = places(json.loads(streams.ended()[0].partition(" ")[2])["fields"])
+    assert sum(found.values()) == 3
+
+
 def test_of_an_incident_that_has_ended_the_places_have_a_bound(
     streams: RedisStreams, monkeypatch: pytest.MonkeyPatch
 ) -> None:

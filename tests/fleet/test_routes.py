@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -87,7 +91,8 @@ def wait_for(desktop: RunningReceiver, *, count: int, title: str = "", applicati
         lambda: any(
             toast.application == application and title in toast.title and toast.headers["Data-Count"] == str(count)
             for toast in desktop.toasts
-        )
+        ),
+        3 * PATIENCE,  # a lease that a Redis keeps beyond its end takes one of them
     )
 
 
@@ -196,3 +201,28 @@ def test_a_relay_goes_to_another_broker(
     relay.reload(content)
     wait_for_count(desktops[0], 3)
     assert relay.output.count("counts from") == 2
+
+
+def test_a_terminal_that_is_closed_ends_nothing(
+    redis_server: RedisServer, desktops: Sequence[RunningReceiver], log: Log, tmp_path: Path
+) -> None:
+    """Its SIGHUP has the file read again, its lines go nowhere, and what happens to the Redis is survived."""
+    config = tmp_path / "relay.toml"
+    config.write_text(toml(redis_server, desktops, 'to = ["a"]'))
+    command = [sys.executable, "-m", "gntp_logging", "relay", "--config", str(config)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as relay:
+        assert relay.stderr is not None
+        try:
+            assert b"counts from" in relay.stderr.readline()
+            relay.stderr.close()
+            relay.send_signal(signal.SIGHUP)
+            redis_server.kill()
+            redis_server.start()
+            log(3, "shop")
+            wait_for(desktops[0], count=3)
+            config.write_text(toml(redis_server, desktops, 'to = ["b"]'))
+            relay.send_signal(signal.SIGHUP)
+            wait_for(desktops[1], count=3)
+        finally:
+            relay.terminate()
+    assert relay.returncode == 0

@@ -30,6 +30,7 @@ from tests.fleet.servers import (
     StartRelay,
     counted,
     ended,
+    relay_toml,
     running_redis,
     start_host,
 )
@@ -108,6 +109,23 @@ def test_everybody_does_its_work_as_its_user(
     wait_until(lambda: bool(admin.llen(ENDED)), 30)  # one of the two has ended it
     assert relay.stop() == laptop.stop() == 0
     assert len(relay.output.splitlines()) == len(laptop.said.splitlines()) == 1
+
+
+@pytest.mark.program
+@pytest.mark.parametrize("question", ["--check", "--status", "--aside"])
+def test_a_relays_user_may_ask_how_the_broker_is_doing(
+    question: str, guarded: RedisServer, tmp_path: Path, receiver: RunningReceiver
+) -> None:
+    """Nothing is refused."""
+    config = tmp_path / "relay.toml"
+    config.write_text(relay_toml(url_of(guarded, "gntp-relay"), {"desk": receiver.port}))
+    guarded.client(ADMIN).xadd(STREAM, {"d": "{", "s": ""})
+    asked = subprocess.run(
+        [sys.executable, "-m", "gntp_logging", "relay", "--config", str(config), question],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert asked.returncode == 0, asked.stdout + asked.stderr
+    assert "permission" not in asked.stdout + asked.stderr
 
 
 @pytest.mark.program

@@ -38,7 +38,7 @@ def keys(tmp_path: Path) -> Path:
         "redis://redis.example:6379/0",
         "rediss://user:secret@redis.example/2",
         "redis://[::1]:7000",
-        "rediss://redis.example?ssl_ca_certs=/etc/ca.pem",
+        f"rediss://redis.example?ssl_ca_certs={__file__}",
     ],
 )
 def test_a_broker_is_a_url(url: str) -> None:
@@ -56,6 +56,13 @@ def test_anything_else_is_refused(value: object) -> None:
     with pytest.raises(OptionError) as caught:
         fleet.broker(value)
     assert caught.value.option == "broker"
+
+
+def test_a_certificates_file_that_cannot_be_read_is_named() -> None:
+    """At once, rather than by a line at each try to connect."""
+    with pytest.raises(OptionError, match="broker: cannot read '/nonexistent': No such file") as caught:
+        fleet.broker("rediss://user:hunter2@redis.example?ssl_ca_certs=/nonexistent")
+    assert "hunter2" not in f"{caught.value} {caught.value.value!r}"
 
 
 def test_an_error_shows_no_password() -> None:
@@ -190,7 +197,7 @@ def test_redis_is_imported_where_there_is_a_broker_only() -> None:
     ("url", "expected"),
     [
         ("redis://redis.example:6379/0", "redis://:{}@redis.example:6379/0"),
-        ("rediss://anna@redis.example/1?ssl_ca_certs=ca.pem", "rediss://anna:{}@redis.example/1?ssl_ca_certs=ca.pem"),
+        (f"rediss://a@b/1?ssl_ca_certs={__file__}", f"rediss://a:{{}}@b/1?ssl_ca_certs={__file__}"),
         ("redis://an%40na@[::1]:7000", "redis://an%40na:{}@[::1]:7000"),
     ],
 )
@@ -230,6 +237,7 @@ def test_a_file_without_a_password_is_refused(url: str, content: bytes | None, w
 def test_a_files_path_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For a service, which starts elsewhere; the rest of the address stays."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "a b&c.pem").write_text("")
     found = fleet.with_absolute_paths("rediss://anna@x:1/2?ssl_ca_certs=a%20b%26c.pem")
     assert found == f"rediss://anna@x:1/2?ssl_ca_certs={tmp_path}/a+b%26c.pem"
     assert fleet.broker(found) == found

@@ -87,6 +87,7 @@ def test_the_pages_configuration_brings_each_error_once(
         ('"host": "desk.example",', '"port": int(os.environ["GNTP_PORT"]),'),
         ('"password_env": "GNTP_PASSWORD",', ""),
         ('"encryption": "AES",', ""),
+        ('"enabled": "GNTP_PASSWORD" in os.environ,', ""),
     ):
         assert there in page
         page = page.replace(there, here)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import io
 import json
 import threading
 from collections.abc import Iterator
@@ -15,12 +17,16 @@ import pytest
 
 pytest.importorskip("apprise", reason="needs apprise: pip install 'gntp-logging[apprise]'")
 
+from gntp_logging.commands import listen
 from gntp_logging.commands.cli import main
-from gntp_logging.receiver import apprise_display
+from gntp_logging.receiver import apprise_display, messages
 from gntp_logging.receiver.apprise_display import AppriseDisplay
+from gntp_logging.receiver.console import ConsoleDisplay
+from gntp_logging.receiver.json_lines import JsonDisplay
 from gntp_logging.receiver.protocols import Reporting, Running
 from gntp_logging.receiver.registry import Toast
-from tests.support import PATIENCE, free_port
+from gntp_logging.receiver.server import Receiver, Server
+from tests.support import PATIENCE, free_port, wait_until
 
 # Apprise loads all its plug-ins, whatever they import.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -140,6 +146,44 @@ def test_a_target_that_fails_is_reported_once_and_tried_again(
     assert capfd.readouterr() == ("", "")
 
 
+def test_what_waited_for_a_target_that_is_back_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A phone would ring fifty times; nothing is left out of the count, however long it was away."""
+    monkeypatch.setattr(apprise_display, "_FIRST_PAUSE", 0.2)
+    monkeypatch.setattr(messages, "MAX_MESSAGES", 1000)
+    with running() as target, display(tmp_path, target.url) as (made, reported):
+        target.status = 500
+        target.may_answer.clear()
+        for number in range(40):
+            made.show(error(f"error {number}"))
+        target.wait_for(1)
+        target.may_answer.set()
+        wait_until(lambda: len(reported) == 1)
+        target.status = 200
+        said = target.wait_for(2)
+        assert said[1]["title"] == "40 more alerts"
+        assert said[1]["message"].startswith("shop: error 0\nshop: error 1\n")
+        assert said[1]["message"].endswith("\n+30 more")
+
+
+def test_each_target_that_fails_is_reported(tmp_path: Path) -> None:
+    """One that is broken does not hide another; the terminal shows both, JSON has a line for each."""
+    stream, lines = io.StringIO(), io.StringIO()
+    with running() as one, running() as two:
+        one.status = two.status = 500
+        config = tmp_path / "apprise.txt"
+        config.write_text(f"{one.url}\n{two.url}\n", "utf-8")
+        made = AppriseDisplay(config=config)
+        made.start()
+        with Receiver(Server([made, ConsoleDisplay(stream), JsonDisplay(lines)])) as receiver:
+            made.show(error())
+            ports = [f"127.0.0.1:{target.server.server_address[1]}/" for target in (one, two)]
+            wait_until(lambda: all(port in lines.getvalue() for port in ports))
+            receiver.stop()
+        made.close()
+        assert all(port in stream.getvalue() for port in ports)
+        assert stream.getvalue().count("the display apprise fails") == 2
+
+
 def test_a_target_that_hangs_is_reported_and_delays_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not the end either, for longer than a few seconds."""
     monkeypatch.setattr(apprise_display, "TIME_LIMIT", 0.0)
@@ -185,6 +229,13 @@ def test_a_file_without_a_target_is_an_error(
     arguments = ["listen", "--port", str(free_port()), "--display", "apprise", "--apprise-config", str(config)]
     assert main(arguments) == 1
     assert "apprise.txt" in capsys.readouterr().err
+
+
+def test_a_level_may_be_written_in_lower_case() -> None:
+    """As for the history."""
+    parser = argparse.ArgumentParser()
+    listen.add_arguments(parser)
+    assert parser.parse_args(["--apprise-level", "warning"]).apprise_level == "WARNING"
 
 
 @pytest.mark.parametrize("arguments", [["--display", "apprise"], ["--apprise-config", "x"]])

@@ -277,6 +277,12 @@ def test_each_priority_has_its_colour() -> None:
     assert all(frame.startswith("\x1b[") for frame in frames)
 
 
+def test_the_colour_is_that_of_the_level_that_is_named() -> None:
+    """A sender may say a level that its priority does not stand for."""
+    said = _draw(Toast("a", "b", "title", "", headers={"Data-Level": "CRITICAL"}), colour=True)
+    assert said == _draw(Toast("a", "b", "title", "", priority=2), colour=True)
+
+
 def test_colours_change_nothing_else() -> None:
     """Without its escape sequences a coloured box is the plain one."""
     toast = Toast("shop", "Error", "title", "text\n" * 40, priority=2, sticky=True)

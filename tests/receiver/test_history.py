@@ -147,6 +147,7 @@ def test_what_is_muted_stays_so_after_a_restart(path: str) -> None:
             recorder.wait_for(2)
         kept.history.close()
         assert "".join(toast.title[-1] for toast in recorder.toasts if toast.is_muted) == muted
+    assert recorder.notices[0].event == "listening"  # what scripts wait for
     said = [notice.fields for notice in recorder.notices if notice.event == "muted"]
     assert said == [{"application": "shop", "incident": "b" * 16, "until": hour}]
 

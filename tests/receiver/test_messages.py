@@ -7,7 +7,15 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gntp_logging.receiver.messages import MAX_KNOWN, MAX_MESSAGES, MAX_NAMED, MAX_TEXT, MAX_TITLE, MessageSchedule
+from gntp_logging.receiver.messages import (
+    MAX_KNOWN,
+    MAX_MESSAGES,
+    MAX_NAMED,
+    MAX_TEXT,
+    MAX_TITLE,
+    MessageSchedule,
+    merged,
+)
 from gntp_logging.receiver.registry import Toast
 
 
@@ -75,6 +83,17 @@ def test_a_message_is_no_longer_than_a_phone_shows() -> None:
         schedule.offer(error(str(number)), 0.0)
     assert len(schedule._reported) == MAX_KNOWN
     assert len(schedule._named) == MAX_NAMED
+
+
+def test_messages_that_wait_for_a_target_become_one() -> None:
+    """Each toast is counted once, also those that a digest stands for; the most severe level counts."""
+    schedule = MessageSchedule("INFO")
+    sent = [schedule.offer(error(title=f"error {number}", level="INFO"), 0.0) for number in range(20)]
+    sent += [schedule.digest(60.0), schedule.offer(error(title="last"), 60.0)]
+    made = merged([message for message in sent if message is not None])
+    assert (made.title, made.level, made.toasts) == ("21 more alerts", 40, 21)
+    assert made.text.split("\n") == [*(f"shop: error {number}" for number in range(10)), "+11 more"]
+    assert merged([made, made]).title == "42 more alerts"
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.booleans())))

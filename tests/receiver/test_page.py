@@ -255,8 +255,9 @@ def test_where_nothing_is_the_page_says_why(display: WebDisplay, tmp_path: Path)
     """Nothing yet, with a command to try; nothing matches; everything is closed."""
 
     async def look() -> None:
-        display.notice(Notice("listening", {"host": "127.0.0.1", "port": 4711}))
         async with chromium(tmp_path, display.url) as page:
+            await page.until(f"{NOTHING}.startsWith('No alerts yet.') && !{NOTHING}.includes('demo')")
+            display.notice(Notice("listening", {"host": "127.0.0.1", "port": 4711}))
             await page.until(f"{NOTHING}.endsWith('gntp-logging demo --host localhost --port 4711')")
             assert await page.evaluate("document.documentElement.scrollHeight <= innerHeight")
             display.show(toast("one"))
@@ -267,6 +268,24 @@ def test_where_nothing_is_the_page_says_why(display: WebDisplay, tmp_path: Path)
             await page.until(f"{NOTHING} === '' && {STATE} === '1 alert'")
             await page.evaluate(press_button(".close"))
             await page.until(f"{NOTHING} === 'All alerts are closed. New ones appear here.'")
+
+    asyncio.run(look())
+
+
+def test_what_went_wrong_says_when_and_can_be_closed(display: WebDisplay, tmp_path: Path) -> None:
+    """A page stays open for weeks: what failed once is no news for ever, and what fails next is."""
+    trouble = "(e => e.hidden ? '' : e.textContent)(document.getElementById('trouble'))"
+
+    async def look() -> None:
+        async with chromium(tmp_path, display.url) as page:
+            await page.until(f"{NOTHING} !== ''")
+            for count in (1, 2):
+                display.notice(Notice("failure", {"display": "history", "reason": "no room", "count": count}))
+                await page.until(
+                    f"/^\\s*\\d.*: the display history fails: no room \\({count} so far\\)/.test({trouble})"
+                )
+                await page.press_on("#trouble button")
+                await page.until(f"{trouble} === ''")
 
     asyncio.run(look())
 

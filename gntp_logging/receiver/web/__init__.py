@@ -24,7 +24,6 @@ from typing import Any, Final, TypeVar
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from gntp_logging.gntp.constants import DEFAULT_PORT as GNTP_PORT
 from gntp_logging.gntp.constants import VERSION, random_hex_string
 from gntp_logging.gntp.models import Resource
 from gntp_logging.gntp.network import host_and_port
@@ -157,7 +156,7 @@ class WebDisplay:
         self._pictures: OrderedDict[str, bytes] = OrderedDict()
         self._mutes = Mutes()
         self._mute: Mute = lambda _: None
-        self._receivers_port = GNTP_PORT
+        self._receivers_port = 0  # until it listens
         self._arriving = 0  # bytes of the pictures that the loop has not taken yet
         self._lock = threading.Lock()  # guards their number, which the receiver's thread raises
         self._pages: dict[WaitingEvents, asyncio.BaseTransport | None] = {}

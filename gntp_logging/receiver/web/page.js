@@ -5,7 +5,7 @@ import * as cards from "./cards.js";
 import * as filters from "./filters.js";
 import * as muting from "./mute.js";
 import * as server from "./server.js";
-import { LEVELS, MAX_ALERTS, alerts, leastWanted, mute, mutedUntil, oldestChange } from "./alerts.js";
+import { LEVELS, MAX_ALERTS, alerts, leastWanted, mute, mutedUntil, oldestChange, timeOf } from "./alerts.js";
 
 const byId = (id) => document.getElementById(id);
 const list = byId("toasts");
@@ -13,12 +13,13 @@ const state = byId("state");
 const lost = byId("lost");
 const nothing = byId("nothing");
 const undo = byId("undo");
+const trouble = byId("trouble");
 const UNDO_TIME = 10000; // milliseconds
 
 let isUpToDate = false; // whether the alerts that were there before have all come
 let hasSeenAny = false;
 let version = null;
-let receiversPort = 23053;
+let receiversPort = 0; // where it listens nowhere
 let closing = null; // {numbers, timer}: what is closed unless somebody wants it back
 
 history.replaceState(null, "", location.pathname + location.hash); // the token is in the cookie now
@@ -112,6 +113,9 @@ function whyNothing() {
   }
   if (hasSeenAny) {
     return ["All alerts are closed. New ones appear here."];
+  }
+  if (!receiversPort) {
+    return ["No alerts yet. They appear here as soon as there are some."];
   }
   const command = document.createElement("code");
   command.textContent = "gntp-logging demo --host localhost" + (receiversPort === 23053 ? "" : ` --port ${receiversPort}`);
@@ -339,8 +343,8 @@ function takeMessage(message) {
     mute(message.muted);
     alerts.forEach(({ alert, card }) => cards.showMuting(card, alert));
   } else if (message.trouble) {
-    byId("trouble").hidden = false;
-    byId("trouble").textContent = message.trouble;
+    trouble.querySelector("span").textContent = `${timeOf(Date.now() / 1000)}: ${message.trouble}`;
+    trouble.hidden = false;
   }
 }
 
@@ -356,6 +360,7 @@ function takeAlert(alert) {
   show(alert);
 }
 
+trouble.querySelector("button").addEventListener("click", () => (trouble.hidden = true));
 filters.onChange(search);
 window.addEventListener("hashchange", () => choose(chosenByAddress()));
 window.setInterval(() => alerts.forEach(({ alert, card }) => cards.showMuting(card, alert)), 60000);
