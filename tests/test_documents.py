@@ -6,6 +6,7 @@ import ast
 import functools
 import re
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,6 +18,9 @@ DOCUMENTS = {
     name: re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / name).read_text("utf-8"))
     for name in ("conformance.md", "fleet.md", "evidence.md")
 }
+
+
+_LONGEST_LINE: Final = 100
 
 
 @pytest.mark.parametrize(("name", "least"), [("conformance.md", 100), ("fleet.md", 20), ("evidence.md", 80)])
@@ -86,6 +90,13 @@ def test_a_protection_that_can_be_taken_out_is_there(protection: Protection) -> 
     if not (ROOT / "gntp_logging").is_dir():
         pytest.skip("the installed package is tested, without its source beside it")
     assert missing(protection) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_lines_of_prose_are_short(page: Path) -> None:
+    """So that a change of one sentence can be read as one; a row of a table is one line, whatever is in it."""
+    lines = [line for line in prose(page).splitlines() if not line.startswith("|")]
+    assert [line for line in lines if len(line) > _LONGEST_LINE] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
