@@ -231,7 +231,7 @@ def _counted(title: str, count: int, total: int) -> str:
     if count == 1:
         return f"{total:,} × {title}"
     found = _COUNTED.match(title)
-    if found is None or found[1] != f"{count:,}":
+    if found is None or found[1] not in (f"{count:,}", str(count)):
         return title
     return f"{total:,} × {title[found.end() :]}"
 

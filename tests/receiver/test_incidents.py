@@ -158,7 +158,8 @@ def test_what_joins_changes_count_and_text_only() -> None:
         ("1,200 × no disk", 1200, "1,201 × no disk"),
         ("3 × no disk", 1, "2 × 3 × no disk"),
         ("3 × no disk", 12, "3 × no disk"),
-        ("1200 × no disk", 1200, "1200 × no disk"),
+        ("1200 × no disk", 1200, "1,201 × no disk"),
+        ("12,00 × no disk", 1200, "12,00 × no disk"),
         ("no disk", 12, "no disk"),
     ],
 )
