@@ -185,6 +185,11 @@ EXAMPLES: Final[Sequence[tuple[str, Sequence[Example]]]] = (
                 'logger.error(\'{"event": "payment failed", "order": 4711, "level": "error"}\')',
             ),
             Example(
+                "JSON, as a formatter writes it behind a QueueHandler",
+                'logger.error(\'{"message": "payment failed", "levelname": "ERROR", "service": "till"}\')',
+                remark="An object with a `message` is read if it repeats what the record has, or holds an exception.",
+            ),
+            Example(
                 "A formatter",
                 f'{_PAY}except ValueError:\n    logger.exception("Order %d was not paid", 4711)',
                 formatter='logging.Formatter("%(levelname)s in %(module)s: %(message)s")',
