@@ -274,10 +274,17 @@ def _lines(step: CheckResult, columns: int) -> list[str]:
     """Return the printed lines of a step, none wider than a number of columns."""
     taken = "" if step.seconds is None else f"{step.seconds * 1000:.1f} ms"
     head = f"  {step.status.value:<4}  {step.name:<18} {taken:>10}  "
-    room = max(columns - len(head), 20)
-    answer = textwrap.wrap(" ".join(step.answer.split()), room) or [""]
-    advice = textwrap.wrap(f"-> {step.advice}", room, subsequent_indent="   ") if step.advice else []
-    return [line.rstrip() for line in (head + answer[0], *(" " * len(head) + line for line in (*answer[1:], *advice)))]
+    is_beside = columns - len(head) >= _ROOM
+    indent = " " * (len(head) if is_beside else 8)
+    room = max(columns - len(indent), 20)
+    below = textwrap.wrap(" ".join(step.answer.split()), room)
+    below += textwrap.wrap(f"-> {step.advice}", room, subsequent_indent="   ") if step.advice else []
+    beside = below.pop(0) if is_beside and below else ""
+    return [(head + beside).rstrip(), *(indent + line for line in below)]
+
+
+_ROOM: Final = 20
+"""Columns that an answer needs beside its step; where there are fewer, it stands below."""
 
 
 # -- The handler of a configuration file ---------------------------------------------------------

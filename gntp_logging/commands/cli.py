@@ -45,7 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not given:
             say(_FIRST_STEPS, sys.stderr)
             return 2
-        return _run(parser().parse_args(given))
+        try:
+            arguments = parser().parse_args(given)
+        except BrokenPipeError:  # help, which some versions of argparse do not print in silence
+            return 0
+        return _run(arguments)
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -309,6 +309,19 @@ def test_it_fits_the_terminal() -> None:
     assert len(_lines(step, _WIDE)) == 2
 
 
+def test_in_a_narrow_terminal_the_answer_stands_below() -> None:
+    """Beside the step there is no room for words."""
+    step = CheckResult("REGISTER", Status.FAILED, "the server answered -ERROR 400", 0.0123, "ask for the password")
+    lines = _lines(step, 40)
+    assert lines[0] == "  FAIL  REGISTER              12.3 ms"
+    assert all(line.startswith(" " * 8) for line in lines[1:])
+    assert max(map(len, lines)) <= 40
+    assert [line.split() for line in lines[1:]] == [
+        ["the", "server", "answered", "-ERROR", "400"],
+        ["->", "ask", "for", "the", "password"],
+    ]
+
+
 def test_what_a_spool_keeps_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """For whom, and whether a handler of the file sends there; what is for its own handler is shown then."""
     spool = tmp_path / "alerts.spool"
@@ -372,7 +385,7 @@ class TestQuiet:
             assert main(["check", "--quiet", "--port", str(port), "--password", "guess"]) == 1
         assert capsys.readouterr() == ("", "")
 
-    @pytest.mark.parametrize("trouble", [None, "enabled = false", "password = 'guess'"])
+    @pytest.mark.parametrize("trouble", [None, "enabled = false\npassword = 'sesame'", "password = 'guess'"])
     def test_each_handler_of_a_file(
         self, trouble: str | None, capsys: pytest.CaptureFixture[str], tmp_path: Path
     ) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import pytest
 
@@ -80,14 +81,16 @@ def test_help_teaches(command: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.program
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("arguments", [["--help"], ["check", "--help"], ["completion", "bash"], ["--version"]])
-def test_a_reader_that_leaves_is_no_failure(arguments: list[str]) -> None:
+def test_a_reader_that_leaves_is_no_failure(arguments: list[str], unbuffered: str) -> None:
     """``| head`` has seen enough; there is no complaint, not even of the interpreter's at its end."""
     reader, writer = os.pipe()
     os.close(reader)
     try:
         command = [sys.executable, "-m", "gntp_logging", *arguments]
-        ended = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False)
+        variables = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+        ended = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, env=variables, timeout=60, check=False)
     finally:
         os.close(writer)
     assert (ended.returncode, ended.stderr) == (0, b"")
@@ -116,25 +119,37 @@ runpy.run_module("gntp_logging", run_name="__main__", alter_sys=True)
 """
 
 
+SEND = ("send", "t", "x", "--icon", sys.executable)
+
+
 @pytest.mark.program
 @pytest.mark.parametrize(
-    ("event", "argument", "number"),
+    ("command", "event", "argument", "number"),
     [
-        ("import", "argparse", 1),
-        ("import", "gntp_logging.commands.cli", 1),
-        ("import", "gntp_logging.commands.send", 1),
-        ("import", "gntp_logging.gntp.lib", 1),
-        ("import", "gettext", 1),
-        ("socket.connect", "", 1),
-        ("open", sys.executable, 1),
+        (SEND, "import", "argparse", 1),
+        (SEND, "import", "gntp_logging.commands.cli", 1),
+        (SEND, "import", "gntp_logging.commands.send", 1),
+        (SEND, "import", "gntp_logging.gntp.lib", 1),
+        (SEND, "import", "gettext", 1),
+        (SEND, "open", sys.executable, 1),
+        (SEND, "socket.connect", "", 1),
+        (("check",), "socket.connect", "", 3),
+        (("demo",), "socket.connect", "", 1),
     ],
 )
-def test_an_interrupt_is_quiet_at_any_moment(event: str, argument: str, number: int) -> None:
-    """While modules are imported, arguments are parsed, a server is connected to: exit code 130, and not a word."""
+def test_an_interrupt_is_quiet_at_any_moment(command: Sequence[str], event: str, argument: str, number: int) -> None:
+    """While modules are imported, arguments are parsed, a server is connected to: exit code 130, and no complaint."""
     with running_receiver() as receiver:
-        send = ("gntp-logging", "send", "t", "x", "--port", receiver.port, "--icon", sys.executable)
-        result = run_program(f"{INTERRUPT}{RUN}", event, argument, number, *send)
-    assert (result.returncode, result.stdout, result.stderr) == (130, "", "")
+        server = ("--port", receiver.port)
+        result = run_program(f"{INTERRUPT}{RUN}", event, argument, number, "gntp-logging", *command, *server)
+    assert (result.returncode, result.stderr) == (130, "")
+
+
+@pytest.mark.program
+def test_an_interrupt_of_the_demos_own_receiver_is_quiet() -> None:
+    """Its threads come to their end."""
+    result = run_program(f"{INTERRUPT}{RUN}", "socket.bind", "", 1, "gntp-logging", "demo")
+    assert (result.returncode, result.stderr) == (130, "")
 
 
 @pytest.mark.program
