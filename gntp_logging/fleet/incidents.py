@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
@@ -49,7 +48,7 @@ class Incident:
         first: When the first came.
         last: When the newest came.
         alert: The newest.
-        route: Index of the first match that counts some of it.
+        routes: Indexes of the matches that count some of it.
     """
 
     member: str
@@ -59,7 +58,7 @@ class Incident:
     first: float
     last: float
     alert: Alert
-    route: int = 0
+    routes: tuple[int, ...] = (0,)
 
     @property
     def id_(self) -> str:
@@ -101,7 +100,7 @@ def from_fields(member: str, fields: Mapping[str, str], matches: Sequence[Match]
             int(fields["first"]) / 1000,
             int(fields["last"]) / 1000,
             _of(part.machines, alert)._replace(fingerprint=member),
-            part.route,
+            tuple(sorted(part.routes)),
         )
     except (LookupError, TypeError, ValueError):
         return None
@@ -142,28 +141,27 @@ class _Part:
         count: Records.
         machines: Where they were logged.
         slots: Where their alerts are.
-        route: Index of the first match that counts some of them.
+        routes: Indexes of the matches that count some of them.
     """
 
     count: int
     machines: set[str]
     slots: set[_Slot]
-    route: int
+    routes: set[int]
 
 
 def _part(fields: Mapping[str, str], candidates: Mapping[_Slot, Sequence[tuple[int, Match]]]) -> _Part:
-    part = _Part(0, set(), set(), sys.maxsize)
+    part = _Part(0, set(), set(), set())
     names = [name for name in fields if name[:1] == "n"]
     places = json.loads(f"[{','.join(name[1:] for name in names)}]")  # all at once takes half the time
     for name, (logger, machine, *rest) in zip(names, places, strict=True):
         slot = (logger, rest[0] if rest else None)
-        for index, match in candidates[slot]:
-            if match.is_on(machine):
-                part.count += int(fields[name])
-                part.machines.add(machine)
-                part.slots.add(slot)
-                part.route = min(part.route, index)
-                break
+        routes = [index for index, match in candidates[slot] if match.is_on(machine)]
+        if routes:
+            part.count += int(fields[name])
+            part.machines.add(machine)
+            part.slots.add(slot)
+            part.routes.update(routes)
     return part
 
 
@@ -205,7 +203,8 @@ class DeskSettings:
     """How a desktop's notifications are decided about.
 
     Attributes:
-        routes: What it is shown: all that one of them matches. Of several that match an incident the first says how.
+        routes: What it is shown: all that one of them matches. Of several that match an incident the first whose rate
+            allows it shows it, with its own window; else it is in the digest of the first.
         quiet: Seconds without records after which an incident ends.
     """
 
@@ -224,8 +223,7 @@ class _Known:
 
     Attributes:
         incident: As it was found last.
-        route: Index of the route by which it is shown; it stays, whatever else of the incident comes.
-        outbox: That of the route.
+        route: Index of the route that shows it, or whose digest reports it.
         decided: How many of its records were decided about.
         shown: How many the desktop shows.
         digested: How many a digest has reported.
@@ -233,7 +231,6 @@ class _Known:
 
     incident: Incident
     route: int
-    outbox: Outbox
     decided: int = 0
     shown: int = 0
     digested: int = 0
@@ -307,8 +304,7 @@ class Desk:
         Unless the count is the same, and nobody else can have shown another.
         """
         member = incident.member
-        known = _Known(incident, incident.route, self._outboxes[incident.route])
-        self._known[member] = known
+        known = self._known[member] = _Known(incident, incident.routes[0])
         before = self._reported.get(member, {})
         if before.get("opening") == incident.opening:
             known.shown, known.digested = int(before.get("shown", 0)), int(before.get("digested", 0))
@@ -316,7 +312,7 @@ class Desk:
             if known.shown:
                 known.decided = incident.count
                 window = float(before.get("window", self._window(known)))
-                flood = known.outbox.flood
+                flood = self._outbox(known).flood
                 group = flood.reopen(member, incident.tally(), window, now)
                 if known.shown < incident.count or not self._has_one_writer:
                     self._add(known, group, now)
@@ -324,11 +320,14 @@ class Desk:
                     flood.mark_reported(group, incident.count, now)
         return known
 
+    def _outbox(self, known: _Known) -> Outbox:
+        return self._outboxes[known.route]
+
     def _window(self, known: _Known) -> float:
         return self._settings.routes[known.route].repeat_window
 
     def _decide(self, known: _Known, now: float) -> None:
-        incident, outbox = known.incident, known.outbox
+        incident, outbox = known.incident, self._outbox(known)
         fresh = incident.tally(known.decided)
         known.decided = incident.count
         if self._is_announced(incident):
@@ -338,17 +337,19 @@ class Desk:
             return
         if outbox.flood.absorb(incident.member, fresh, next(self._sequence)):
             return
-        decision, group = Decision.DIGEST, None
-        if now <= incident.last + self._settings.quiet:  # else it would have ended, had anybody counted meanwhile
-            decision, group = outbox.flood.offer(incident.alert, incident.member, next(self._sequence), now)
-        if decision is Decision.DIGEST:
-            outbox.digest.wait_for_more(now)
-            outbox.digest.current.take_in(incident.member, fresh, next(self._sequence))
-            return
-        self._withdraw(known)
-        if group is not None:
-            group.count, group.first, group.last = incident.count, incident.first, incident.last
-        self._add(known, group, now)
+        # Else it would have ended, had anybody counted meanwhile.
+        for route in incident.routes if now <= incident.last + self._settings.quiet else ():
+            flood = self._outboxes[route].flood
+            decision, group = flood.offer(incident.alert, incident.member, next(self._sequence), now)
+            if decision is not Decision.DIGEST:
+                self._withdraw(known)
+                known.route = route
+                if group is not None:
+                    group.count, group.first, group.last = incident.count, incident.first, incident.last
+                self._add(known, group, now)
+                return
+        outbox.digest.wait_for_more(now)
+        outbox.digest.current.take_in(incident.member, fresh, next(self._sequence))
 
     def _is_announced(self, incident: Incident) -> bool:
         announced = self._announced
@@ -363,8 +364,9 @@ class Desk:
     def _add(self, known: _Known, group: RepeatGroup | None, now: float) -> None:
         incident = known.incident
         ids = (incident.id_, incident.id_)
-        entry = SingleEntry(known.outbox, next(self._sequence), now, incident.alert, incident.member, group, ids)
-        known.outbox.lanes[incident.alert.priority + 2].append(entry)
+        outbox = self._outbox(known)
+        entry = SingleEntry(outbox, next(self._sequence), now, incident.alert, incident.member, group, ids)
+        outbox.lanes[incident.alert.priority + 2].append(entry)
 
     def take_ended(self, listed: Iterable[str], now: float) -> None:
         """Let a digest report what the desktop does not know of incidents that have ended.
@@ -395,14 +397,14 @@ class Desk:
             # Under a name of its own: the next incident of its kind may be in the same digest.
             name = _Ended(incident.member, incident.opening)
             tally = replace(incident, alert=incident.alert._replace(fingerprint=name)).tally(shown)
-            digest = self._outboxes[incident.route].digest
-            self._resume_announced(incident.route)
+            digest = self._outboxes[incident.routes[0]].digest
+            self._resume_announced(incident.routes[0])
             digest.current.take_in(name, tally, next(self._sequence))
             digest.hurry(now)
 
     def _withdraw(self, known: _Known) -> None:
         """Take an incident out of the digest that fills up: something else reports it."""
-        digest = known.outbox.digest.current
+        digest = self._outbox(known).digest.current
         tally = digest.tallies.pop(known.incident.member, None)
         if tally is not None:
             digest.count -= tally.count
@@ -410,7 +412,7 @@ class Desk:
                 digest.since = None
 
     def _forget(self, member: str) -> None:
-        outbox = self._known.pop(member).outbox
+        outbox = self._outbox(self._known.pop(member))
         for group in outbox.flood.groups():
             if group.fingerprint == member:
                 outbox.flood.forget(group)
@@ -512,7 +514,7 @@ class Desk:
         return changed
 
     def _written(self, known: _Known) -> str:
-        groups = {group.fingerprint: group for group in known.outbox.flood.groups()}
+        groups = {group.fingerprint: group for group in self._outbox(known).flood.groups()}
         group = groups.get(known.incident.member)
         said = {"opening": known.incident.opening, "shown": known.shown, "digested": known.digested}
         return json.dumps({**said, "window": group.window if group else self._window(known)})

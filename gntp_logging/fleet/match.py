@@ -119,6 +119,8 @@ class Match:
         ):
             if not any(names.is_name(name) for name in _examples(glob, is_logger=key == "logger")):
                 return f"{key} = {glob!r:.80}: {names.rule}"
+        if self.level is not None and self.level > _HIGHEST:
+            return f"level = {self.level}: what is higher is published as {_HIGHEST}"
         return ""
 
     def seldom_holds(self) -> str:
@@ -183,6 +185,9 @@ _NAME: Final = _Names(200, are_on_one_line=False, rule="such a name has 1 to 200
 _LOGGER: Final = _Names(
     120, are_on_one_line=True, rule="such a name has 1 to 120 characters, single blanks in it, and none at its ends"
 )
+
+_HIGHEST: Final = 2**53 - 1
+"""The highest level: JSON holds no greater integer for certain."""
 
 _PART: Final = re.compile(r"(\*+)|(\?)|(\[!?\]?[^\]]*\])|(.)", re.DOTALL)
 _LETTERS: Final = "xX0.-_é中 "

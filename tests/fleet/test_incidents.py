@@ -260,11 +260,16 @@ TWO_ROUTES = DeskSettings(
 )
 
 
-def taken(desk: Desk, places: dict[tuple[str, str, int], int], now: float, member: str = MEMBER) -> None:
+def taken(
+    desk: Desk,
+    places: dict[tuple[str, str, int], int],
+    now: float,
+    member: str = MEMBER,
+    settings: DeskSettings = TWO_ROUTES,
+) -> None:
     """Let a desktop know of an incident that the broker has counted so."""
-    found = from_fields(
-        member, stored(places, sorted({(name, level) for name, _, level in places})), TWO_ROUTES.matches
-    )
+    fields = stored(places, sorted({(name, level) for name, _, level in places}))
+    found = from_fields(member, fields, settings.matches)
     if found is not None:
         desk.take(replace(found, last=now), now)
 
@@ -297,6 +302,31 @@ def test_each_route_has_its_own_rates_and_digests() -> None:
         taken(desk, {("shop.orders", "db-1", 40): 100}, 1000.0, f"{number}:left-out")
     assert sorted(show(desk, 1000.0)) == [1, 10, 10]
     assert sorted(show(desk, 1080.0)) == [3, 20]
+
+
+def test_what_one_routes_rate_does_not_allow_another_may_show() -> None:
+    """With its own window, and once: the digest of the first says nothing of it."""
+    settings = DeskSettings((Route(Match(), 60.0, 1, 1.0), Route(Match(logger="till"), 100.0, 5, 0.0)), 300.0)
+    desk, reported = Desk(settings, KNOWN, 1000.0), dict(KNOWN)
+    for number, logger in enumerate(("shop", "shop", "till")):
+        taken(desk, {(logger, "web-1", 40): 1}, 1000.0, f"{number}:shop", settings)
+    assert show(desk, 1000.0, reported) == [1, 1]
+    assert json.loads(reported["2:shop"])["window"] == 100.0
+    taken(desk, {("till", "web-1", 40): 100}, 1010.0, "2:shop", settings)
+    assert sorted(show(desk, 1080.0, reported)) == [1, 100]
+
+
+def test_a_digest_gives_up_what_another_route_may_show() -> None:
+    """When more of the incident comes, which that one matches."""
+    routes = (Route(Match(machine="web-*"), 60.0, 1, 1.0), Route(Match(logger="till"), 60.0, 5, 0.0))
+    settings = DeskSettings(routes, 300.0)
+    desk = Desk(settings, KNOWN, 1000.0)
+    places = {("shop", "web-1", 40): 1}
+    for member in ("1:shop", "2:shop"):
+        taken(desk, places, 1000.0, member, settings)
+    taken(desk, {**places, ("till", "db-1", 40): 2}, 1001.0, "2:shop", settings)
+    assert sorted(show(desk, 1001.0)) == [1, 3]
+    assert show(desk, 1100.0) == []
 
 
 def test_of_what_has_ended_each_route_has_a_digest() -> None:
@@ -349,8 +379,9 @@ def ended(when: int, count: int, opening: str, member: str) -> str:
 def test_the_desktop_has_every_count_before_an_incident_ends(
     steps: list[tuple[str, int, float, bool]], burst: int
 ) -> None:
-    """Whatever comes when, whoever takes over; and no toast's count ever falls."""
-    settings = one_route(repeat_window=60.0, burst=burst, rate=2.0, quiet=300.0)
+    """Whatever comes when, by whichever of two routes, whoever takes over; and no toast's count ever falls."""
+    settings = DeskSettings((Route(Match(), 60.0, burst, 2.0), Route(Match(), 60.0, 1, 1.0)), 300.0)
+    routes = {"a": (0,), "b": (0, 1), "c": (0, 1), "d": (1,)}
     reported = dict(KNOWN)
     desk, now = Desk(settings, reported, 1000.0), 1000.0
     counts: dict[str, int] = {}
@@ -362,16 +393,17 @@ def test_the_desktop_has_every_count_before_an_incident_ends(
         if take_over:
             desk = Desk(settings, reported, now)
             for known, count in counts.items():
-                desk.take(incident(count, member=f"{known}:shop", last=last[known]), now)
-        desk.take(incident(counts[name], member=f"{name}:shop", last=now), now)
+                found = incident(count, member=f"{known}:shop", last=last[known])
+                desk.take(replace(found, routes=routes[known]), now)
+        desk.take(replace(incident(counts[name], member=f"{name}:shop", last=now), routes=routes[name]), now)
         before = {member: json.loads(text)["shown"] for member, text in reported.items() if ":" in member}
         show(desk, now, reported)
         after = {member: json.loads(text)["shown"] for member, text in reported.items() if ":" in member}
         assert all(after[member] >= shown for member, shown in before.items())
     for second in range(0, 300, 5):
         show(desk, now + second, reported)
-    found = {member[0]: json.loads(text) for member, text in reported.items() if ":" in member}
-    assert {name: known["shown"] + known["digested"] for name, known in found.items()} == counts
+    written = {member[0]: json.loads(text) for member, text in reported.items() if ":" in member}
+    assert {name: known["shown"] + known["digested"] for name, known in written.items()} == counts
 
 
 def stored(places: dict[tuple[str, str, int], int], newest: Sequence[tuple[str, int]]) -> dict[str, str]:

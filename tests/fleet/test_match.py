@@ -159,6 +159,7 @@ def test_anything_else_is_one_error(table: object, pieces: list[str]) -> None:
         (Match(app="?" * 201 + "*"), "app"),
         (Match(machine="\ud800*"), "machine"),
         (Match(app="shop[ \ud800]"), ""),
+        (Match(level=2**53), "level"),
     ],
 )
 def test_a_match_that_can_never_hold_is_named(match: Match, key: str) -> None:

@@ -6,15 +6,16 @@ import logging
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from gntp_logging import GNTPHandler
 from gntp_logging.fleet import scripts
+from gntp_logging.fleet.wire import Report, encode
 from tests.fleet.servers import RedisServer, StartRelay, wait_for_count
-from tests.support import PATIENCE, RunningReceiver, running_receiver, wait_until
+from tests.support import PATIENCE, RunningReceiver, make_alert, running_receiver, wait_until
 
 pytestmark = pytest.mark.program
 
@@ -150,6 +151,34 @@ def test_a_relay_reads_its_file_again(
     assert not any(toast.title == "another" for toast in desktops[1].toasts)
     assert fences(redis_server) == [1, 1, 1]
     assert relay.stop() == 0
+
+
+def test_a_key_that_was_added_is_accepted(
+    redis_server: RedisServer, start_relay: StartRelay, desktops: Sequence[RunningReceiver], tmp_path: Path
+) -> None:
+    """Without a restart; what was signed with it before is set aside."""
+    keys = tmp_path / "fleet.keys"
+    keys.write_text("a" * 32)
+    keys.chmod(0o600)
+    content = toml(redis_server, desktops, 'to = ["a"]').replace("quiet", f'fleet_key_file = "{keys}"\nquiet')
+    relay = start_relay(redis_server.url, {}, content=content)
+    client = redis_server.client()
+    entry = encode(Report.of("shop", "web-1", 1, make_alert(fingerprint="f")), b"b" * 32)
+    client.xadd(scripts.STREAM, entry)
+    wait_until(lambda: client.llen(scripts.ASIDE) == 1)
+    keys.write_text(f"{'a' * 32}\n{'b' * 32}")
+    relay.reload(content)
+    relay.wait_for("has read")
+    wait_until(lambda: _is_counted(redis_server, entry))
+    wait_for(desktops[0], count=int(client.hget(scripts.COUNTERS, "counted")))
+
+
+def _is_counted(server: RedisServer, entry: Mapping[bytes, bytes]) -> bool:
+    """Add an entry, and tell whether it was counted: when the relay obeys, nothing announces."""
+    client = server.client()
+    client.xadd(scripts.STREAM, entry)
+    wait_until(lambda: client.xlen(scripts.STREAM) == 0)
+    return bool(client.hget(scripts.COUNTERS, "counted"))
 
 
 def test_a_route_that_has_changed_shows_what_it_matches_now(
