@@ -51,6 +51,7 @@ def test_the_compose_file_fits_the_schema() -> None:
     assert "untried" in (FILES / "compose.yaml").read_text().partition("services:")[0]
 
 
+@pytest.mark.peer
 def test_its_redis_takes_its_options(tmp_path: Path) -> None:
     """A real one, but for the number of clients, for which this machine may have too few files."""
     program, *options = COMPOSE["services"]["redis"]["command"]
