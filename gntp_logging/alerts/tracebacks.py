@@ -36,7 +36,7 @@ _STACK: Final = "Stack (most recent call last):"
 """Begins where a record was logged, behind its message and exception."""
 
 _FRAME: Final = re.compile(
-    r'^[> ]*File "([^"\n]+)", line (\d{1,18})\d*, in ([^\n]+)$'  # int() refuses thousands of digits
+    r'^(?:(> )|[> ]*)File "([^"\n]+)", line (\d{1,18})\d*, in ([^\n]+)$'  # int() refuses thousands of digits
     r"|^ *\[Previous line repeated (\d{1,18})\d* more times?\]$",
     re.MULTILINE,
 )
@@ -122,10 +122,15 @@ def type_name(exc_type: type[BaseException]) -> str:
 
 
 def frames_in(text: str) -> tuple[Frame, ...]:
-    """Return the frames that were printed in a text, in their order; those of a recursion as often as they were."""
+    """Return the frames that were printed in a text, in their order; those of a recursion as often as they were.
+
+    Loguru marks where an exception was caught, which is where its traceback begins, and prints who has called that.
+    """
     frames: list[Frame] = []
     left = _MAX_REPEATED
-    for path, line, function, times in _FRAME.findall(text):
+    for mark, path, line, function, times in _FRAME.findall(text):
+        if mark:
+            frames.clear()
         if path:
             frames.append((path, int(line), function))
         elif frames:

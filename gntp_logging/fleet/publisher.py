@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import platform
+import time
 from collections.abc import Hashable, Iterator, Sequence
 
 from gntp_logging.alerts.context import MACHINE
@@ -88,7 +89,8 @@ class Publisher:
         for index, tally in enumerate(outgoing.tallies):
             alert = tally.newest if index else outgoing.alert  # which says what was dropped before
             machine = dict(alert.context).get(MACHINE) or platform.node() or "-"
-            yield Report.of(self._app_name, machine, tally.count, alert)
+            now = time.time()  # at each try: it may be hours after the one before
+            yield Report.of(self._app_name, machine, tally.count, alert, now - tally.first, now - tally.last)
 
 
 def _is_address(host: str) -> bool:

@@ -71,6 +71,8 @@ class Counted(NamedTuple):
         place: By what it is counted, as :mod:`.scripts` has it.
         slot: Under what name the alert is kept.
         alert: The newest alert, in JSON.
+        first: How many ms before the entry the first record was logged.
+        last: The same of the last one.
     """
 
     id_: str
@@ -79,6 +81,8 @@ class Counted(NamedTuple):
     place: str
     slot: str
     alert: str
+    first: int = 0
+    last: int = 0
 
 
 class Changes(NamedTuple):

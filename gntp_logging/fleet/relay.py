@@ -296,6 +296,8 @@ def _counted(entry: Entry, keys: Sequence[bytes]) -> Counted:
         json.dumps([logger, report.machine, level]),
         json.dumps([logger, level]),
         to_json(report.alert),
+        round(report.first * 1000),
+        round(report.last * 1000),
     )
 
 

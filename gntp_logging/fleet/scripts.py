@@ -106,8 +106,8 @@ return made
 
 COUNT: Final = _script("""
 -- KEYS: stream, open, counters. ARGV: group, prefix of incidents, seconds that an incident is kept, most places, most
--- slots; then for each entry ID, member, records, place, slot, alert. Who acknowledges an entry counts it, and nobody
--- else does.
+-- slots; then for each entry ID, member, records, place, slot, alert, and ms from the first and the last record to the
+-- entry. Who acknowledges an entry counts it, and nobody else does.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function parts(id)
@@ -139,15 +139,16 @@ local function bounded(key, place, slot)
   return place, slot
 end
 local counted, repeated = 0, 0
-for i = 6, #ARGV, 6 do
+for i = 6, #ARGV, 8 do
   local id, member, records = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   if redis.call('XACK', KEYS[1], ARGV[1], id) == 1 then
     redis.call('XDEL', KEYS[1], id)
     local key = ARGV[2] .. member
     local ms = parts(id)
-    if redis.call('HSETNX', key, 'opening', id) == 1 then redis.call('HSET', key, 'first', ms, 'last', ms) end
-    if ms < tonumber(redis.call('HGET', key, 'first')) then redis.call('HSET', key, 'first', ms) end
-    if ms > tonumber(redis.call('HGET', key, 'last')) then redis.call('HSET', key, 'last', ms) end
+    local first, last = ms - tonumber(ARGV[i + 6]), ms - tonumber(ARGV[i + 7])
+    if redis.call('HSETNX', key, 'opening', id) == 1 then redis.call('HSET', key, 'first', first, 'last', last) end
+    if first < tonumber(redis.call('HGET', key, 'first')) then redis.call('HSET', key, 'first', first) end
+    if last > tonumber(redis.call('HGET', key, 'last')) then redis.call('HSET', key, 'last', last) end
     local place, slot = bounded(key, ARGV[i + 3], ARGV[i + 4])
     redis.call('HINCRBY', key, 'n' .. place, records)
     if is_newer(id, redis.call('HGET', key, 'i' .. slot)) then

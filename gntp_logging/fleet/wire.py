@@ -3,10 +3,13 @@
 An entry of the stream has two fields: ``d``, JSON of ASCII, and ``s``, the HMAC-SHA256 of those bytes with a key of the
 fleet, in hexadecimal digits; empty where the fleet has no key. Version 1 of the JSON is one object::
 
-    {"v": 1, "app": "shop", "machine": "web-7", "count": 812, "incident": "0f3c...", "alert": {...}}
+    {"v": 1, "app": "shop", "machine": "web-7", "count": 812, "first": 2.5, "last": 0.01, "incident": "0f3c...",
+     "alert": {...}}
 
-``alert`` is what :mod:`..alerts.alert_json` writes, the newest of them, without picture and fingerprint. A reader
-ignores names that it does not know, so that a later release may add some. Another version is an error.
+``first`` and ``last`` are how many seconds ago the first and the last of them were logged, when the entry was sent:
+seconds that have passed are the same by all clocks. ``alert`` is what :mod:`..alerts.alert_json` writes, the newest of
+them, without picture and fingerprint. A reader ignores names that it does not know, so that a later release may add
+some. Another version is an error.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -38,6 +42,9 @@ _MAX_NAME: Final = 200
 _MAX_COUNT: Final = 10**9
 """Records in one report; so no sum of them is greater than what Redis can count."""
 
+_LONGEST_AGO: Final = 7 * 86_400.0
+"""Seconds: older records count as if they were of a week ago. A host's clock may have made a leap."""
+
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _INCIDENT: Final = re.compile("[0-9a-f]{16}")
 
@@ -54,6 +61,8 @@ class Report:
         app: The application's name.
         machine: The host.
         count: Records since its last report.
+        first: How many seconds ago the first of them was logged.
+        last: How many seconds ago the last of them was.
         incident: What they have in common: :func:`..alerts.fingerprint.incident` of their fingerprint.
         alert: The newest of them.
     """
@@ -61,14 +70,17 @@ class Report:
     app: str
     machine: str
     count: int
+    first: float
+    last: float
     incident: str
     alert: Alert
 
     @classmethod
-    def of(cls, app: str, machine: str, count: int, alert: Alert) -> Report:
+    def of(cls, app: str, machine: str, count: int, alert: Alert, first: float = 0.0, last: float = 0.0) -> Report:
         """Make a report of an alert that is finished, and has a normalized fingerprint."""
         app, machine = (name[:_MAX_NAME].encode("utf-8", "replace").decode("utf-8") for name in (app, machine))
-        return cls(app, machine, count, incident(str(alert.fingerprint)), alert)
+        last = _ago(last)
+        return cls(app, machine, count, max(_ago(first), last), last, incident(str(alert.fingerprint)), alert)
 
 
 def encode(report: Report, key: bytes | None) -> dict[bytes, bytes]:
@@ -111,6 +123,8 @@ def _data(report: Report) -> bytes:
         "app": report.app,
         "machine": report.machine,
         "count": report.count,
+        "first": report.first,
+        "last": report.last,
         "incident": report.incident,
         "alert": json.loads(to_json(report.alert)),
     }
@@ -169,7 +183,21 @@ def _report(found: dict[str, Any]) -> Report:
     if not (alert.event.strip() and alert.title.strip()):  # no GNTP server takes it
         raise WireError("alert: event and title must not be blank")
     logger = alert.logger.encode("utf-8", "replace").decode("utf-8")  # JSON may hold half a character
-    return Report(app, machine, count, known, alert._replace(logger=logger))
+    first, last = (_seconds(found, field) for field in ("first", "last"))
+    return Report(app, machine, count, max(first, last), last, known, alert._replace(logger=logger))
+
+
+def _seconds(found: Mapping[str, object], field: str) -> float:
+    seconds = found.get(field, 0.0)
+    if type(seconds) not in (int, float):
+        raise WireError(f"{field} must be a number of seconds")
+    assert isinstance(seconds, (int, float))
+    return _ago(seconds)
+
+
+def _ago(seconds: float) -> float:
+    """Return seconds that can have passed: clocks step back, and records may hold any time."""
+    return round(max(0.0, min(float(seconds), _LONGEST_AGO)), 3) if abs(seconds) < math.inf else 0.0
 
 
 def _name(found: Mapping[str, object], field: str) -> str:

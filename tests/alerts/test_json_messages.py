@@ -91,8 +91,8 @@ def warn() -> None:
 @pytest.mark.parametrize("log", [fail, warn])
 @pytest.mark.parametrize("enqueue", [False, True])
 def test_what_loguru_serializes_is_told_as_without(log: Callable[[], None], form: str, enqueue: bool) -> None:
-    """With the same text and fingerprint: straight from its own thread, behind a queue, with a formatter."""
-    plain, serialized = (logged(log, serialize=serialize, enqueue=enqueue) for serialize in (False, True))
+    """With the same text and fingerprint, also behind loguru's queue, which prints who has called, too."""
+    plain, serialized = logged(log), logged(log, serialize=True, enqueue=enqueue)
     assert serialized.getMessage().startswith('{"text": ')
     formatter = logging.Formatter("%(message)s") if form == "shaped" else None
     if form == "queued":

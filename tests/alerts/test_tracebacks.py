@@ -153,6 +153,21 @@ def test_the_name_under_which_a_renderer_prints_an_exception_is_no_part_of_the_m
     assert (said.startswith(before), "paid" in before, "exception" in before) == (True, True, False)
 
 
+@pytest.mark.parametrize(
+    ("mark", "functions"), [("> ", ["post", "pay"]), ("  ", ["main", "post", "pay"]), (">   ", ["main", "post", "pay"])]
+)
+def test_a_traceback_begins_where_loguru_has_marked_it(mark: str, functions: list[str]) -> None:
+    """Before that it prints who has called; what is quoted as in a mail has another mark."""
+    _, error = found(
+        "Traceback (most recent call last):\n\n"
+        '  File "a.py", line 9, in main\n    post()\n\n'
+        f'{mark}File "a.py", line 5, in post\n    pay()\n    └ <function pay>\n\n'
+        '  File "a.py", line 3, in pay\n    raise KeyError\n\n'
+        "KeyError"
+    )
+    assert [function for _, _, function in error.frames] == functions
+
+
 REMOTE = f"""\
 multiprocessing.pool.RemoteTraceback:\x20
 \"""

@@ -131,6 +131,18 @@ def test_windows_go_on_where_the_holder_before_has_ended() -> None:
     assert show(desk, 1970.0, reported) == [8]
 
 
+def test_what_hosts_could_not_publish_in_time_is_one_digest() -> None:
+    """Redis was away: what is young comes singly; what old incidents have of young records does, too."""
+    desk = Desk(SETTINGS, KNOWN, 5000.0)
+    for number in range(3):
+        desk.take(incident(10, member=f"{number}:shop", last=4000.0 + number), 5000.0)
+    desk.take(incident(5, member="9:shop", last=4990.0), 5000.0)
+    assert show(desk, 5000.0) == [5]
+    assert show(desk, 5010.0) == [30]
+    desk.take(incident(11, member="1:shop", last=5011.0), 5011.0)
+    assert show(desk, 5011.0) == [11]
+
+
 def test_what_the_rate_does_not_allow_is_one_digest() -> None:
     """CRITICAL alone passes; the digest has the exact counts."""
     desk = Desk(one_route(60.0, 1, 1.0, 300.0), KNOWN, 1000.0)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -20,8 +21,11 @@ from typing import NamedTuple
 import pytest
 
 from gntp_logging import GNTPHandler
+from gntp_logging.delivery.digest import Tally
+from gntp_logging.delivery.transport import OutgoingAlert, SendStatus
 from gntp_logging.fleet import redis_streams, scripts
 from gntp_logging.fleet.incidents import from_fields
+from gntp_logging.fleet.publisher import Publisher
 from gntp_logging.fleet.redis_streams import BrokerError
 from gntp_logging.fleet.relay import Relay, RelaySettings
 from gntp_logging.fleet.wire import Report, encode
@@ -476,6 +480,23 @@ def test_what_is_not_signed_is_set_aside(redis_server: RedisServer) -> None:
     assert b"not signed" in client.lindex(scripts.ASIDE, 0)
 
 
+def test_a_key_is_changed_without_loss(redis_server: RedisServer) -> None:
+    """Step by step, as the documents say; a batch that was on its way meanwhile counts once, signed anew."""
+    old, new = b"o" * 32, b"n" * 32
+    hosts_and_relays = [(old, (old,)), (old, (old, new)), (new, (old, new)), (new, (new, old)), (new, (new,))]
+    streams = redis_server.streams()
+    for number, (signs, accepted) in enumerate(hosts_and_relays, 1):
+        relay = Relay(RelaySettings(redis_server.url, PATIENCE, accepted, 300.0, ()), print)
+        report = Report.of("shop", "web-1", 10**number, make_alert("no", fingerprint="no"))
+        streams.publish("p", number, [encode(report, signs)], math.inf)
+        streams.publish("p", number, [encode(report, new)], math.inf)  # its answer was lost
+        relay.step()
+        relay._streams.close()
+    streams.close()
+    assert counted(redis_server) == {"web-1": 111_110}
+    assert not redis_server.client().exists(scripts.ASIDE)
+
+
 def test_clocks_of_hosts_change_no_order(redis_server: RedisServer, relay: Relay) -> None:
     """An hour fast, an hour slow: what counts is when an entry came."""
     for number, created in enumerate((3600.0, -3600.0, 0.0)):
@@ -487,6 +508,24 @@ def test_clocks_of_hosts_change_no_order(redis_server: RedisServer, relay: Relay
     assert incident is not None
     assert (incident.alert.text, incident.count) == ("text 2", 3)
     assert incident.last - incident.first < PATIENCE
+
+
+def test_times_are_those_of_the_records_after_an_outage(redis_server: RedisServer, relay: Relay) -> None:
+    """By the broker's clock, however wrong the host's is: what travels is how long ago it was."""
+    before = time.time()
+    publisher = Publisher(redis_server.url, PATIENCE, "shop")
+    tally = Tally(make_alert("no", fingerprint="no"), 9, before - 7200, before - 3600)
+    (result,) = publisher.send([OutgoingAlert(tally.newest, "p-1", "p-1", tallies=[tally])], math.inf)
+    publisher.close()
+    assert result.status is SendStatus.SHOWN
+    relay.step()
+    changes = relay._streams.changed(0)
+    ((member, fields),) = changes.incidents.items()
+    incident = from_fields(member, fields)
+    assert incident is not None
+    assert incident.count == 9
+    assert 0 <= changes.now / 1000 - 7200 - incident.first + 1 < PATIENCE
+    assert incident.last - incident.first == pytest.approx(3600, abs=0.1)
 
 
 def test_nothing_ends_the_counting(

@@ -335,6 +335,20 @@ def test_a_copy_of_an_entry_counts_again(guarded: RedisServer, user: Callable[[s
     assert counts(guarded) == {"web-1": 4}
 
 
+def test_a_host_that_trims_the_stream_stops_nothing(
+    guarded: RedisServer, user: Callable[[str], Any], relay: Relay
+) -> None:
+    """No right takes that option away: docs/fleet.md says so. What waited is lost; what comes then counts."""
+    host = user("gntp-host")
+    relay.step()
+    host.xadd(STREAM, fields_of(2, key=KEY))
+    host.xadd(STREAM, fields_of(4, key=KEY), maxlen=1, approximate=False)
+    relay.step()
+    host.xadd(STREAM, fields_of(8, key=KEY))
+    relay.step()
+    assert counts(guarded) == {"web-1": 4 + 8}
+
+
 def test_a_host_cannot_learn_of_another_producer(guarded: RedisServer, user: Callable[[str], Any]) -> None:
     """Its number is under a random name of 64 bits, which no entry holds, and no host can list names."""
     handler = GNTPHandler(broker=url_of(guarded, "gntp-host"), app_name="shop")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 from hypothesis import given
@@ -54,7 +55,7 @@ json_values = st.recursive(
 )
 
 
-@given(st.sampled_from(["v", "app", "machine", "count", "incident", "alert"]), json_values)
+@given(st.sampled_from(["v", "app", "machine", "count", "first", "last", "incident", "alert"]), json_values)
 def test_a_field_of_any_other_type_is_refused_or_harmless(name: str, value: object) -> None:
     """What is read of it has the types that a relay counts on."""
     fields = json.loads(encode(REPORT, None)[DATA])
@@ -64,6 +65,7 @@ def test_a_field_of_any_other_type_is_refused_or_harmless(name: str, value: obje
     except WireError:
         return
     assert (type(read.app), type(read.machine), type(read.count)) == (str, str, int)
+    assert 0.0 <= read.last <= read.first <= 604_800.0
     assert read.count > 0
     f"{read.app}{read.machine}{read.incident}{read.alert.logger}".encode()
 
@@ -75,6 +77,25 @@ def test_a_field_that_is_missing_is_named(name: str) -> None:
     del fields[name]
     with pytest.raises(WireError, match="version" if name == "v" else name):
         decode({DATA: json.dumps(fields).encode()}, [])
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "read"),
+    [
+        (2.5, 0.25, (2.5, 0.25)),
+        (1.0, 2.0, (2.0, 2.0)),
+        (-5.0, -3600.0, (0.0, 0.0)),
+        (1e9, 1e9, (604_800.0, 604_800.0)),
+        (math.nan, math.inf, (0.0, 0.0)),
+    ],
+)
+def test_how_long_ago_it_was_travels(first: float, last: float, read: tuple[float, float]) -> None:
+    """Within what can be, whatever a host's clock has done; on both ways, for anybody may have written it."""
+    report = Report.of("shop", "web-1", 1, make_alert(), first, last)
+    fields = json.loads(encode(REPORT, None)[DATA]) | {"first": first, "last": last}
+    for sent in (encode(report, None), {DATA: json.dumps(fields).encode()}):
+        found = decode(sent, [])
+        assert (found.first, found.last) == read
 
 
 @pytest.mark.parametrize("version", [True, 99, "1", 1.0, None])
