@@ -113,3 +113,10 @@ def test_the_drawing_uses_the_words_of_its_page() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
     assert len(names) >= 12
     assert [name for text in names for name in text.split(", ") if name not in page] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_test_names_stand_on_the_pages_for_developers(page: Path) -> None:
+    """Users of the package look for what it does; which test shows it stands in evidence.md and conformance.md."""
+    named = re.findall(r"`tests/[\w/]+\.py(?:::\w+)?`", page.read_text("utf-8"))
+    assert not named or page.name in {"evidence.md", "conformance.md", "CONTRIBUTING.md", "CHANGELOG.md"}

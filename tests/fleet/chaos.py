@@ -57,9 +57,15 @@ class Killer(threading.Thread):
                 self._server.start()
             else:
                 number = self._random.randrange(2)
+                if self._random.random() < 0.5:  # on a busy machine all others end before they count
+                    self._wait_until_it_counts(self.relays[number])
                 self.relays[number].kill()
                 self.relays[number] = self._start(number)
             self.kills += 1
+
+    def _wait_until_it_counts(self, relay: RelayProcess) -> None:
+        while "counts from" not in relay.output and not self._ended.wait(0.01):
+            pass
 
     def wait(self, seconds: float) -> None:
         """Let it kill for some seconds."""
