@@ -6,6 +6,7 @@ import ast
 import functools
 import re
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,11 +16,14 @@ from tests.protections import PROTECTIONS, Protection, missing
 
 DOCUMENTS = {
     name: re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / name).read_text("utf-8"))
-    for name in ("conformance.md", "fleet.md", "evidence.md")
+    for name in ("conformance.md", "evidence.md")
 }
 
 
-@pytest.mark.parametrize(("name", "least"), [("conformance.md", 100), ("fleet.md", 20), ("evidence.md", 80)])
+_LONGEST_LINE: Final = 100
+
+
+@pytest.mark.parametrize(("name", "least"), [("conformance.md", 100), ("evidence.md", 100)])
 def test_the_tables_are_long(name: str, least: int) -> None:
     """An empty table would hold."""
     assert len(DOCUMENTS[name]) >= least
@@ -89,6 +93,13 @@ def test_a_protection_that_can_be_taken_out_is_there(protection: Protection) -> 
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_lines_of_prose_are_short(page: Path) -> None:
+    """So that a change of one sentence can be read as one; a row of a table is one line, whatever is in it."""
+    lines = [line for line in prose(page).splitlines() if not line.startswith("|")]
+    assert [line for line in lines if len(line) > _LONGEST_LINE] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_can_be_read_without_a_dictionary_of_ours(page: Path) -> None:
     """Words that the documents once used in a sense of their own stay out: people *report*, and *are shown*."""
     private = r"\b(?:tells? of|(?:is|are|was|were|be) told|told (?:again|so)|tells so|the rooms|in peace)\b"
@@ -102,3 +113,10 @@ def test_the_drawing_uses_the_words_of_its_page() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
     assert len(names) >= 12
     assert [name for text in names for name in text.split(", ") if name not in page] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_test_names_stand_on_the_pages_for_developers(page: Path) -> None:
+    """Users of the package look for what it does; which test shows it stands in evidence.md and conformance.md."""
+    named = re.findall(r"`tests/[\w/]+\.py(?:::\w+)?`", page.read_text("utf-8"))
+    assert not named or page.name in {"evidence.md", "conformance.md", "CONTRIBUTING.md", "CHANGELOG.md"}

@@ -129,7 +129,8 @@ def _stamped(picture: bytes, text: str) -> bytes:
 
 def _seen(name: str) -> Iterator[str]:
     """Yield the texts that a picture shows, and the files that say how it looks."""
-    shown = gallery() if name == "gallery" else alerts("ERROR" if name == "first-look" else "WARNING")
+    level, repeats = _ALERTS.get(name, ("WARNING", 1000))
+    shown = gallery() if name == "gallery" else alerts(level, repeats)
     yield from (f"{toast.title}\n{toast.text}\n{toast.priority} {toast.sticky}" for toast in shown)
     if name == "terminal":
         yield _boxes(shown)
@@ -138,10 +139,17 @@ def _seen(name: str) -> Iterator[str]:
         yield from ((page / file).read_text("utf-8") for file in ("page.html", "page.css", "cards.js"))
 
 
-def alerts(level: str) -> list[Toast]:
+_ALERTS: Final[Mapping[str, tuple[str, int]]] = {
+    "first-look": ("ERROR", 1000),
+    "growl-for-linux": ("WARNING", 0),  # which shows a greater count as one more toast
+}
+"""Of pictures that do not show everything: the level of the shop's handler, and how often it logs the last error."""
+
+
+def alerts(level: str = "WARNING", repeats: int = 1000) -> list[Toast]:
     """Return the alerts of the shop, the last state of each, with one time for all."""
     with testing.receiver() as receiver:
-        _run_shop(receiver.port, level)
+        _run_shop(receiver.port, level, repeats)
         last = {toast.coalescing_id: toast for toast in receiver.notifications}
     return [_at_one_time(toast) for toast in last.values()]
 
@@ -156,7 +164,7 @@ def _at_one_time(toast: Toast) -> Toast:
     return dataclasses.replace(toast, text=re.sub(r"\d\d:\d\d:\d\d", _TIME, toast.text))
 
 
-def _run_shop(port: int, level: str, repeats: int = 1000) -> str:
+def _run_shop(port: int, level: str = "WARNING", repeats: int = 1000) -> str:
     """Run the shop, and return what it has written to its terminal."""
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "shop" / "orders.py"
@@ -198,9 +206,10 @@ def _on_the_desktop(level: str, configuration: str, screen: str) -> tuple[bytes,
             return _at_rest(dunst.picture, Path(folder) / "screen.png", 5), written
 
 
-def _cut_out(screen: bytes) -> bytes:
-    """Return what is on a screen, with a ground in colour in the place of the black one."""
-    return _converted(screen, "-fill", _GROUND, "-draw", "color 0,0 floodfill", "-trim", "+repage")
+def _cut_out(screen: bytes, border: int = 12) -> bytes:
+    """Return what is on a screen, with a ground in colour in the place of the black one, and so many pixels around."""
+    ground = ("-fill", _GROUND, "-draw", "color 0,0 floodfill", "-trim", "+repage")
+    return _converted(screen, *ground, "-bordercolor", _GROUND, "-border", str(border))
 
 
 def _at_rest(take: Callable[[Path], None], path: Path, times: int) -> bytes:
@@ -284,14 +293,14 @@ def _span(codes: re.Match[str]) -> str:
 def _first_look() -> bytes:
     """A program in a terminal, and beside it its toasts on the desktop."""
     screen, written = _on_the_desktop("ERROR", _TOASTS.format(font=18, width=556), "1000x800x24")
-    toasts = base64.b64encode(_cut_out(screen)).decode()
+    toasts = base64.b64encode(_cut_out(screen, 0)).decode()
     lines = "\n".join(["$ python shop/orders.py", *written.splitlines()[:19]])
     return _window(lines, 330, f'<img src="data:image/png;base64,{toasts}">')
 
 
 def _terminal() -> bytes:
     """The boxes of ``gntp-logging listen``."""
-    return _window(f"$ gntp-logging listen\n{_boxes(alerts('WARNING'))}", 440)
+    return _window(f"$ gntp-logging listen\n{_boxes(alerts())}", 440)
 
 
 def _toasts() -> bytes:
@@ -303,7 +312,7 @@ def _toasts() -> bytes:
 def _page_in(scheme: str) -> bytes:
     """The receiver's page."""
     with _page() as page, Receiver(Server([page])) as receiver:
-        _run_shop(receiver.port, "WARNING")
+        _run_shop(receiver.port)
         return _photographed(page.url, 616, scheme, "document.querySelectorAll('article').length === 4")
 
 
@@ -317,12 +326,12 @@ def _gallery() -> bytes:
 
 
 def _growl_for_linux() -> bytes:
-    """The toasts of growl-for-linux, which shows a greater count as another toast: so there are no repeats here."""
+    """The toasts of growl-for-linux."""
     with tempfile.TemporaryDirectory() as folder:
         gol = Gol(Path(folder), "640x720x24")
         try:
             gol.start()
-            _run_shop(PORT, "WARNING", 0)
+            _run_shop(PORT, *_ALERTS["growl-for-linux"])
             return _cut_out(_at_rest(gol.picture, Path(folder) / "screen.png", 10))
         finally:
             gol.stop()
