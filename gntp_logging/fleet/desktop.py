@@ -1,16 +1,17 @@
-"""One desktop, as one relay sees it: a thread that takes the lease, and while it has it shows what there is to show.
+"""One desktop, as one relay sees it: a thread takes the lease, and shows what is due while it holds the lease.
 
 ========  ===================================================  ====================================================
 state     what it means                                        what ends it
 ========  ===================================================  ====================================================
-waiting   another relay has the lease, or Redis is away        the lease is taken
-holding   this relay shows; before each send it looks at its   the lease is lost, Redis is away, or the desktop does
-          own clock, and gives the exchange no longer than     not answer: then the lease is given back, for another
-          the lease lasts                                      relay may reach it
+waiting   another relay has the lease, or Redis is away        this relay takes the lease
+holding   this relay shows; before each send it checks its     the lease is lost, Redis is away, or the desktop does
+          own clock, and gives the exchange no longer than     not answer: then the lease is given back, because
+          the lease lasts                                      another relay may reach the desktop
 ========  ===================================================  ====================================================
 
-What is written of a desktop, and what is shown on it, may differ by one notification: it is shown, then noted. Who
-takes over shows it again with the same Coalescing-ID: an incident's, or that of a digest, which was announced before.
+The ledger and the desktop may differ by one notification: it is shown first, and noted then. The next holder of the
+lease shows it again with the same Coalescing-ID. That of an incident is always the same; that of a digest was
+announced before.
 """
 
 from __future__ import annotations
@@ -35,23 +36,24 @@ from .incidents import CAUGHT_UP, Desk, DeskSettings, from_fields
 from .redis_streams import BrokerError, RedisStreams
 
 LEASE: Final = 10.0
-"""Seconds for which one relay alone shows on a desktop: so long it takes at most until another goes on."""
+"""Seconds for which one relay alone shows on a desktop. If it dies, another takes over when they have passed."""
 
 LOOK: Final = 0.02
-"""Seconds between two looks at what has changed: three per cent of a core, and nobody sees the delay."""
+"""Seconds between two looks for changes. The looks take three per cent of a core; people do not notice the delay."""
 
 _PER_FIELD: Final = 1e-4
-"""Seconds until the next look for each field of the last one: to read one takes a tenth of that, for Redis too."""
+"""Seconds until the next look, for each field that the last one returned. To read a field takes a tenth of that, also
+in Redis."""
 
 _MARGIN: Final = 0.5
-"""Seconds before its end from which on a lease is not used: clocks run a little apart."""
+"""Seconds before the end of a lease in which it is not used any more: clocks run a little apart."""
 
 _MAX_APPS: Final = 64
 """Applications for which a connection and a registration are kept."""
 
 _FIRST_RETRY: Final = 1.0
 _LAST_RETRY: Final = 30.0
-"""Seconds until a desktop that has not answered is tried again: doubling from the first to the last."""
+"""Seconds until a desktop that has not answered is tried again. They double from the first value to the last."""
 
 _SLACK: Final = 1000
 """Milliseconds by which looks overlap: the broker's clock may step back."""
@@ -59,12 +61,12 @@ _SLACK: Final = 1000
 
 @dataclass(frozen=True)
 class DesktopSettings:
-    """A desktop, and how it is shown what there is.
+    """A desktop, how alerts get there, and what it is shown.
 
     Attributes:
-        name: What it is called in relay.toml, by which all relays mean the same one; in lines for people too.
-        make_transport: Makes what takes the alerts of one application there.
-        desk: How its notifications are decided about.
+        name: Its name in relay.toml and in lines for people. All relays mean the same desktop by one name.
+        make_transport: Makes the transport for the alerts of one application.
+        desk: Which incidents it is shown, and when they end.
     """
 
     name: str
@@ -75,47 +77,47 @@ class DesktopSettings:
 class Ledger(Protocol):
     """What a desktop shows, in writing, and the right to show and to write.
 
-    What it raises is :class:`.redis_streams.BrokerError`.
+    It raises nothing but :class:`.redis_streams.BrokerError`.
 
     Attributes:
-        has_one_writer: Whether what is written is all that was shown: nobody else shows on this desktop.
+        has_one_writer: Whether the ledger is complete, because no other process shows on this desktop.
     """
 
     @property
     def has_one_writer(self) -> bool: ...  # noqa: D102 - see above
 
     def hold(self) -> bool:
-        """Take the right, or keep it; return whether it was taken just now, and what is written must be read."""
+        """Take the right, or keep it; return True if it was taken just now: the ledger must then be read."""
 
     def is_held(self) -> bool:
-        """Tell whether it may be used now."""
+        """Tell whether the right may be used now."""
 
     def deadline(self) -> float:
-        """Return until when it may be used, in seconds of time.monotonic; 0 without it."""
+        """Return until when the right may be used, in seconds of time.monotonic; 0 without it."""
 
     def lose(self) -> None:
-        """Forget that it is held."""
+        """Forget that the right is held."""
 
     def give_back(self) -> None:
         """Leave the right to others."""
 
     def reported(self) -> dict[str, str]:
-        """Return what is written, by member."""
+        """Return what the ledger holds, by member."""
 
     def note(self, shown: Mapping[str, str], forgotten: Sequence[str]) -> bool:
-        """Write by member what is shown, and strike out members; return whether that was allowed."""
+        """Write what is shown, by member, and delete the forgotten members; return whether that was allowed."""
 
 
 class Lease:
-    """The ledger that relays share: Redis keeps it, and gives one of them the right, for some seconds at a time."""
+    """The ledger that relays share. Redis keeps it, and gives the right to one relay at a time, for some seconds."""
 
     has_one_writer: Final = False
 
     def __init__(self, streams: RedisStreams, desktop: str, relay: str, clock: Callable[[], float]) -> None:
-        """Begin without it.
+        """Begin without the lease.
 
         Args:
-            relay: Who asks; no two have one name.
+            relay: Name of the relay; no two relays have the same.
             clock: time.monotonic, or a test's.
         """
         self._streams = streams
@@ -126,12 +128,12 @@ class Lease:
         self.text: str = ""
 
     def hold(self) -> bool:
-        """Take it, or renew it when a third of its time is over; return whether it is a new one.
+        """Take the lease, or renew it when a third of its time is over; return whether it is a new one.
 
         Raises:
             BrokerError: If Redis is away.
         """
-        now = self._clock()  # before the question: the answer may take its time
+        now = self._clock()  # read before Redis is asked, because the answer may take time
         if self.text and now < self._until - LEASE * 2 / 3:
             return False
         text, is_new = self._streams.hold(self._desktop, self._relay, self.text, LEASE)
@@ -140,38 +142,38 @@ class Lease:
         return is_new
 
     def deadline(self) -> float:
-        """Return until when it may be used, in seconds of the clock; 0 without it."""
+        """Return until when the lease may be used, in seconds of the clock; 0 without one."""
         return self._until - _MARGIN if self.text else 0.0
 
     def is_held(self) -> bool:
-        """Tell whether it may be used now."""
+        """Tell whether the lease may be used now."""
         return self._clock() < self.deadline()
 
     def lose(self) -> None:
-        """Forget it: it is another's, or nobody knows."""
+        """Forget the lease: another relay has it, or it is not known which one."""
         self.text = ""
 
     def give_back(self) -> None:
-        """Let another relay take it."""
+        """Let another relay take the lease."""
         text = self.text
         self.text = ""
         if text:
             self._streams.release(self._desktop, text)
 
     def reported(self) -> dict[str, str]:
-        """Return what the desktop shows, by member, whoever has shown it."""
+        """Return what the desktop shows, by member, whichever relay has shown it."""
         return self._streams.reported(self._desktop)
 
     def note(self, shown: Mapping[str, str], forgotten: Sequence[str]) -> bool:
-        """Write what the desktop shows; return False when the lease is another's by now."""
+        """Write what the desktop shows; return False if another relay has the lease by now."""
         return self._streams.note(self._desktop, self.text, shown, forgotten)
 
 
 class Desktop:
-    """Shows on one desktop what its lease allows. All of it runs on one thread, but for :meth:`wake_up`.
+    """Shows on one desktop while it holds the lease. All of it runs on one thread, except :meth:`wake_up`.
 
     Attributes:
-        shows: What became of what was to be shown: how often each.
+        shows: How many sends ended with each status.
     """
 
     def __init__(
@@ -189,8 +191,8 @@ class Desktop:
         Args:
             streams: A connection of its own.
             report: Takes a line for people.
-            look_every: Seconds between two looks at what others have counted.
-            shows: See above; None for a new one.
+            look_every: Seconds between two looks for what other relays have counted.
+            shows: The counter to go on with; None for a new one.
         """
         self._settings = settings
         self._streams = streams
@@ -200,7 +202,7 @@ class Desktop:
         self._ledger = ledger
         self._desk: Desk | None = None
         self._since = 0
-        self._offset = 0.0  # of the broker's clock, in seconds, against this process's own
+        self._offset = 0.0  # seconds by which the broker's clock is ahead of this process's
         self._transports: OrderedDict[str, Transport] = OrderedDict()
         self._failures = 0
         self._refuses = False
@@ -209,22 +211,22 @@ class Desktop:
 
     @property
     def is_shown_here(self) -> bool:
-        """Whether this process shows there, and nobody else. Any thread may ask."""
+        """Whether this process alone shows on the desktop. Any thread may ask."""
         return self._ledger.is_held()
 
     def wake_up(self) -> None:
-        """Look at once: this relay has just counted something."""
+        """Look at once, because this relay has just counted something."""
         self._news.set()
 
     def run(self, stop: threading.Event) -> None:
-        """Show until it is told to stop; whatever fails, it goes on."""
+        """Show until ``stop`` is set; no failure ends it."""
         while not stop.is_set():
             try:
                 pause = self.step()
             except BrokerError:  # the relay, which counts, reports it
                 self._let_go()
                 pause = _FIRST_RETRY
-            except Exception as error:  # noqa: BLE001 - nothing ends the thread: nobody else would show
+            except Exception as error:  # noqa: BLE001 - no failure may end the only thread that shows here
                 self._report(f"{self._settings.name}: internal error: {type(error).__name__}: {error}")
                 self._let_go()
                 pause = _FIRST_RETRY
@@ -236,7 +238,7 @@ class Desktop:
         try:
             self._ledger.give_back()
         except BrokerError:
-            pass  # it ends by itself
+            pass  # the lease ends by itself
         for transport in self._transports.values():
             transport.close()
         self._streams.close()
@@ -282,14 +284,14 @@ class Desktop:
         settings = replace(self._settings.desk, quiet=said.quiet or self._settings.desk.quiet)
         self._desk = Desk(settings, reported, said.now / 1000, has_one_writer=self._ledger.has_one_writer)
         self._since = 0
-        if CAUGHT_UP not in reported:  # from now on it is known, also when it cannot be reached yet
+        if CAUGHT_UP not in reported:  # makes the desktop known, even while it cannot be reached
             self._note({})
 
     def _now(self) -> float:
         return self._clock() + self._offset
 
     def _look(self, desk: Desk) -> int:
-        """Take what has changed since the last look; return how many fields of incidents that were."""
+        """Take in the incidents that have changed since the last look; return how many fields they have."""
         changes = self._streams.changed(self._since)
         self._offset = changes.now / 1000 - self._clock()
         if changes.newest_end > desk.ended_until:
@@ -302,20 +304,20 @@ class Desktop:
         return sum(map(len, changes.incidents.values()))
 
     def _announce(self, desk: Desk, entry: Entry) -> bool:
-        """Write what who takes over has to know if this relay is killed before it notes what it has shown.
+        """Write what the next holder needs if this relay is killed after it shows an entry and before it notes that.
 
         Returns:
-            Whether it may be shown now.
+            Whether the entry may be shown now.
         """
         announced = desk.announced(entry)
         if not announced:
             return True
         if not self._ledger.note(announced, ()):
             self._let_go()
-        return self._ledger.is_held()  # to write takes its time
+        return self._ledger.is_held()  # the lease may have ended while this was written
 
     def _show(self, desk: Desk, entry: Entry) -> bool:
-        """Show an entry, and note that; return whether the desktop can be reached."""
+        """Show an entry, and note that it is shown; return whether the desktop can be reached."""
         app, outgoing = desk.outgoing(entry)
         (result,) = self._transport(app).send([outgoing], self._ledger.deadline())
         self.shows[result.status] += 1
@@ -331,7 +333,7 @@ class Desktop:
         return True
 
     def _settled(self, result: SendResult) -> None:
-        """Report that the desktop refuses alerts, once until it shows one; a type that was switched off is no news."""
+        """Report that the desktop refuses alerts, once until it shows one. A type that is switched off is no refusal."""
         is_refused = result.status is SendStatus.DROPPED and result.reason != DISABLED
         if is_refused and not self._refuses:
             self._report(f"{self._settings.name} does not take an alert: {result.hint or result.reason}")
@@ -361,17 +363,17 @@ class Desktop:
 
 
 _NEVER: Final = 2**62
-"""Milliseconds: nothing has changed since then."""
+"""A time in ms that never comes: asked for what has changed since then, the broker names no incident."""
 
 
 @dataclass(frozen=True)
 class ToServer:
-    """Makes what takes an application's alerts to a GNTP server. Two of one server are equal: nothing is made anew."""
+    """Makes transports to one GNTP server. Two with the same server are equal, so that its desktop simply goes on."""
 
     destination: Destination
 
     def __call__(self, app: str) -> GNTPTransport:
-        """Make one, with the levels' own pictures."""
+        """Make the transport for one application, with the levels' own pictures."""
         return GNTPTransport(self.destination.client(), app, None, LevelMap(icons.default_styles()).events())
 
 

@@ -1,9 +1,9 @@
-"""What the broker says of an incident, and what a desktop is shown of it. Pure: the clock is an argument.
+"""What the broker knows of an incident, and what a desktop is shown of it. Pure: the clock is an argument.
 
-The broker counts by logger, machine and level; what a desktop is shown is a sum. A desktop's notifications are decided
-about by the same classes as a handler's: :class:`..delivery.flood.Flood` and its outbox, with the broker's clock.
+The broker counts by logger, machine and level; a desktop is shown the sum. The same classes decide about a desktop's
+notifications as about a handler's: :class:`..delivery.flood.Flood` and its outbox. Here they use the broker's clock.
 
-All times are in seconds of the broker's clock unless something else is said.
+All times are in seconds of the broker's clock, unless stated otherwise.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from .match import Match
 from .scripts import REST
 
 CAUGHT_UP: Final = "caught-up"
-"""Among a desktop's members: until when it knows of the incidents that have ended, in ms."""
+"""A name among a desktop's members. Its value: the desktop knows all incidents that ended up to this time, in ms."""
 
 ANNOUNCED: Final = "announced"
-"""Among a desktop's members: the digest that it is about to be shown; empty when that is noted."""
+"""A name among a desktop's members. Its value: the digest that is about to be shown; empty once that is noted."""
 
 _SEVERAL: Final = "gntp-logging relay"
-"""The application of a digest that reports incidents of several."""
+"""The application of a digest that reports incidents of several applications."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ class Incident:
 
     Attributes:
         member: What the broker knows it by: ``INCIDENT:APPLICATION``.
-        opening: ID of the first entry, which tells today's from yesterday's.
-        count: Records.
-        hosts: Machines on which they were logged.
-        first: When the first came.
-        last: When the newest came.
-        alert: The newest.
-        routes: Indexes of the matches that count some of it.
+        opening: ID of its first entry. It tells today's incident from yesterday's.
+        count: How many records it has.
+        hosts: On how many machines they were logged.
+        first: When the first record came.
+        last: When the newest record came.
+        alert: The newest alert.
+        routes: Indexes of the matches that count some of its records.
     """
 
     member: str
@@ -71,20 +71,20 @@ class Incident:
         return self.member.partition(":")[2]
 
     def tally(self, known: int = 0) -> Tally:
-        """Return how often its alert came, without those that are known already."""
+        """Return how often its alert came, beyond the records that are known already."""
         return Tally(self.alert, self.count - known, self.first, self.last)
 
 
 def from_fields(member: str, fields: Mapping[str, str], matches: Sequence[Match] = (Match(),)) -> Incident | None:
-    """Read an incident, or the part of it that is to be shown somewhere: a sum over logger, machine and level.
+    """Read an incident, or the part of it that a desktop is shown: a sum over logger, machine and level.
 
     Args:
-        fields: As :mod:`.scripts` has them.
-        matches: What one of them matches counts, and counts once if several do.
+        fields: The fields of its hash in Redis, see :mod:`.scripts`.
+        matches: A record counts if one of them matches, and counts once if several do.
 
     Returns:
-        The incident, with the newest alert of what counts; None where nothing does, or something is missing: a relay
-        of a later release has written it, perhaps.
+        The incident, with the newest alert of the records that count. None if no record counts, or if something is
+        missing: perhaps a relay of a later release has written it.
     """
     try:
         slots = {_slot(name[1:]): (_order(id_), f"a{name[1:]}") for name, id_ in fields.items() if name[:1] == "i"}
@@ -107,7 +107,7 @@ def from_fields(member: str, fields: Mapping[str, str], matches: Sequence[Match]
 
 
 _Slot = tuple[str, int | None]
-"""Logger and level number of records whose newest alert is kept; no level where an earlier release has counted."""
+"""Logger and level number of the records that share one kept alert. The level is None if an earlier release counted."""
 
 
 def _slot(name: str) -> _Slot:
@@ -121,9 +121,9 @@ def _slot(name: str) -> _Slot:
 def _candidates(
     app: str, fields: Mapping[str, str], slots: Mapping[_Slot, tuple[object, str]], matches: Sequence[Match]
 ) -> dict[_Slot, list[tuple[int, Match]]]:
-    """Return by slot the matches that hold if the machine is right, each with its index.
+    """Return, by slot, the matches that hold if the machine is right, each with its index.
 
-    There may be ten thousand machines at each look, and few slots: what can be asked once for all is asked here.
+    A look may return ten thousand machines, but few slots. So all that needs no machine is checked once for each slot.
     """
     candidates = {}
     for (logger, level), (_, name) in slots.items():
@@ -135,12 +135,12 @@ def _candidates(
 
 @dataclass
 class _Part:
-    """What of an incident counts.
+    """The part of an incident that counts.
 
     Attributes:
-        count: Records.
-        machines: Where they were logged.
-        slots: Where their alerts are.
+        count: How many records count.
+        machines: The machines on which they were logged.
+        slots: The slots of their alerts.
         routes: Indexes of the matches that count some of them.
     """
 
@@ -153,7 +153,7 @@ class _Part:
 def _part(fields: Mapping[str, str], candidates: Mapping[_Slot, Sequence[tuple[int, Match]]]) -> _Part:
     part = _Part(0, set(), set(), set())
     names = [name for name in fields if name[:1] == "n"]
-    places = json.loads(f"[{','.join(name[1:] for name in names)}]")  # all at once takes half the time
+    places = json.loads(f"[{','.join(name[1:] for name in names)}]")  # parsing all at once takes half the time
     for name, (logger, machine, *rest) in zip(names, places, strict=True):
         slot = (logger, rest[0] if rest else None)
         routes = [index for index, match in candidates[slot] if match.is_on(machine)]
@@ -166,7 +166,7 @@ def _part(fields: Mapping[str, str], candidates: Mapping[_Slot, Sequence[tuple[i
 
 
 def _of(machines: Collection[str], alert: Alert) -> Alert:
-    """Let an alert name the one machine that counts: it may have come from another, which does not."""
+    """Let an alert name the one machine that counts. The alert itself may come from a machine that does not count."""
     if len(machines) > 1:
         return alert
     (machine,) = machines
@@ -186,7 +186,7 @@ class Route:
     """Which incidents a desktop is shown, and how many of them.
 
     Attributes:
-        match: Which.
+        match: What the records of these incidents must be like.
         repeat_window: Seconds of an incident's first window.
         burst: Incidents that may be shown at once.
         rate: Incidents a minute that may be shown after a burst; 0 for no cap.
@@ -200,11 +200,11 @@ class Route:
 
 @dataclass(frozen=True)
 class DeskSettings:
-    """How a desktop's notifications are decided about.
+    """Which incidents a desktop is shown, and when they end.
 
     Attributes:
-        routes: What it is shown: all that one of them matches. Of several that match an incident the first whose rate
-            allows it shows it, with its own window; else it is in the digest of the first.
+        routes: An incident is shown if one of them matches. If several match, the first whose rate allows it shows the
+            incident, with its own window. If no rate allows it, the digest of the first that matches reports it.
         quiet: Seconds without records after which an incident ends.
     """
 
@@ -222,9 +222,9 @@ class _Known:
     """An incident that this desk knows of.
 
     Attributes:
-        incident: As it was found last.
+        incident: The incident, as the broker has it at the last look.
         route: Index of the route that shows it, or whose digest reports it.
-        decided: How many of its records were decided about.
+        decided: For how many of its records this desk has decided what is shown.
         shown: How many the desktop shows.
         digested: How many a digest has reported.
     """
@@ -237,13 +237,13 @@ class _Known:
 
 
 class _Announced(NamedTuple):
-    """A digest that a desktop is about to be shown: who takes over shows it again under the same id.
+    """A digest that a desktop is about to be shown. The next holder of the lease shows it again under the same id.
 
     Attributes:
         id_: Its Coalescing-ID.
         app: The application that shows it.
-        openings: Of the open incidents in it, by member. Of those that have ended it has all that are new.
-        route: Index of the route that it is of.
+        openings: The openings of its open incidents, by member. Ended ones need none: it has all that are new.
+        route: Index of its route.
     """
 
     id_: str
@@ -253,21 +253,21 @@ class _Announced(NamedTuple):
 
 
 class Desk:
-    """What one desktop is shown, from the beginning to the end of one lease.
+    """Decides what one desktop is shown during one lease.
 
     Attributes:
-        ended_until: Until when it knows of the incidents that have ended, in ms.
+        ended_until: It knows all incidents that ended up to this time, in ms.
     """
 
     def __init__(
         self, settings: DeskSettings, reported: Mapping[str, str], now: float, *, has_one_writer: bool = False
     ) -> None:
-        """Go on where the holder of the lease before has ended.
+        """Go on where the last holder of the lease has stopped.
 
         Args:
-            reported: What the desktop shows, by member, as :meth:`shown` has returned it; empty for a new desktop,
-                which is shown nothing of what has ended before.
-            has_one_writer: Whether nobody else can have shown more than that.
+            reported: What the desktop shows, by member, as :meth:`shown` has returned it. Empty for a new desktop: it
+                is shown no incident that has ended before.
+            has_one_writer: Whether the desktop shows no more than that, because no other process shows there.
         """
         self._settings = settings
         self._has_one_writer = has_one_writer
@@ -279,7 +279,7 @@ class Desk:
         self.ended_until: int = self._caught_up if CAUGHT_UP in reported else int(now * 1000)
         self._sequence = itertools.count(1)
         self._outboxes = [self._make_outbox(route) for route in settings.routes]
-        self._next_route = 0  # of the entry that was returned last
+        self._next_route = 0  # the route of the entry that was returned last
 
     def _make_outbox(self, route: Route) -> Outbox:
         flood = Flood(route.repeat_window, route.burst, route.rate)
@@ -288,7 +288,7 @@ class Desk:
     # -- What the broker says ------------------------------------------------------------------
 
     def take(self, incident: Incident, now: float) -> None:
-        """Decide about what has come of an open incident."""
+        """Decide about the new records of an open incident."""
         known = self._known.get(incident.member)
         if known is not None and known.incident.opening != incident.opening:
             self._forget(incident.member)
@@ -299,9 +299,10 @@ class Desk:
             self._decide(known, now)
 
     def _begin(self, incident: Incident, now: float) -> _Known:
-        """Know an incident from now on; if the desktop shows it, it is shown once more, with the count of today.
+        """Know an incident from now on.
 
-        Unless the count is the same, and nobody else can have shown another.
+        If the desktop shows it already, it is shown once more, with its present count. That is left out if the count
+        is the same, and no other process can have shown a different one.
         """
         member = incident.member
         known = self._known[member] = _Known(incident, incident.routes[0])
@@ -337,7 +338,7 @@ class Desk:
             return
         if outbox.flood.absorb(incident.member, fresh, next(self._sequence)):
             return
-        # Else it would have ended, had anybody counted meanwhile.
+        # After so many seconds without a record, a relay would have ended it. None was running: the digest reports it.
         for route in incident.routes if now <= incident.last + self._settings.quiet else ():
             flood = self._outboxes[route].flood
             decision, group = flood.offer(incident.alert, incident.member, next(self._sequence), now)
@@ -356,7 +357,7 @@ class Desk:
         return announced is not None and announced.openings.get(incident.member) == incident.opening
 
     def _resume_announced(self, route: int) -> None:
-        """Let a route's digest that fills up be the one that was announced: the desktop may show that already."""
+        """Give a route's next digest the id of the announced one: the desktop may show that digest already."""
         digest = self._outboxes[route].digest.current
         if self._announced is not None and self._announced.route == route and not digest.id_:
             digest.id_ = self._announced.id_
@@ -369,7 +370,7 @@ class Desk:
         outbox.lanes[incident.alert.priority + 2].append(entry)
 
     def take_ended(self, listed: Iterable[str], now: float) -> None:
-        """Let a digest report what the desktop does not know of incidents that have ended.
+        """Let a digest report those records of ended incidents that the desktop does not know.
 
         Args:
             listed: The incidents that have ended, in JSON, the newest first.
@@ -394,7 +395,7 @@ class Desk:
             is_same = before.get("opening") == incident.opening
             shown = int(before.get("shown", 0)) + int(before.get("digested", 0)) if is_same else 0
         if incident.count > shown:
-            # Under a name of its own: the next incident of its kind may be in the same digest.
+            # The opening is part of its name there: a later incident of the same member may be in the same digest.
             name = _Ended(incident.member, incident.opening)
             tally = replace(incident, alert=incident.alert._replace(fingerprint=name)).tally(shown)
             digest = self._outboxes[incident.routes[0]].digest
@@ -403,7 +404,7 @@ class Desk:
             digest.hurry(now)
 
     def _withdraw(self, known: _Known) -> None:
-        """Take an incident out of the digest that fills up: something else reports it."""
+        """Take an incident out of the next digest, because something else reports it."""
         digest = self._outbox(known).digest.current
         tally = digest.tallies.pop(known.incident.member, None)
         if tally is not None:
@@ -423,7 +424,7 @@ class Desk:
     # -- What the desktop is shown -------------------------------------------------------------
 
     def next_entry(self, now: float) -> Entry | None:
-        """Return what is to be shown now; the caller shows it and says so, or calls its ``requeue``."""
+        """Return the entry to show now. The caller shows it and calls :meth:`shown`, or calls its ``requeue``."""
         for route, outbox in enumerate(self._outboxes):
             self._hurry(outbox.flood, now)
             entry = outbox.next_entry(0, now)
@@ -434,15 +435,15 @@ class Desk:
         return None
 
     def _hurry(self, flood: Flood, now: float) -> None:
-        """See to it that the desktop has the exact count before the incident ends."""
+        """Make sure that the desktop shows the exact count before the incident ends."""
         for group in flood.groups():
             if group.displayed_count and group.unreported and now >= group.last + self._settings.quiet / 2:
                 flood.hurry(group)
 
     def announced(self, entry: Entry) -> dict[str, str]:
-        """Return what is to be written before an entry is shown: of a digest, whose id says nothing of what is in it.
+        """Return what must be written before an entry is shown: for a digest, its id and its incidents.
 
-        All others have the ids of their incidents.
+        For every other entry this is empty, because its id follows from its incident.
         """
         if not isinstance(entry, DigestEntry):
             return {}
@@ -452,14 +453,14 @@ class Desk:
         return {ANNOUNCED: json.dumps(announced._asdict())}
 
     def _app(self, entry: DigestEntry) -> str:
-        """Return the application that shows a digest: it stays the same when the digest is shown again."""
+        """Return the application that shows a digest. It stays the same when the digest is shown again."""
         if self._announced is not None and self._announced.id_ == entry.id_:
             return self._announced.app
         apps = {_member(tally).partition(":")[2] for tally in entry.tallies()}
         return apps.pop() if len(apps) == 1 else _SEVERAL
 
     def outgoing(self, entry: Entry) -> tuple[str, OutgoingAlert]:
-        """Return the application that an entry is of, and the notification."""
+        """Return the application of an entry, and the notification."""
         alert = entry.compose(_as_it_is)
         tallies = self._tallies(entry)
         member = _member(tallies[0])
@@ -487,13 +488,13 @@ class Desk:
         )
 
     def _tallies(self, entry: Entry) -> Sequence[Tally]:
-        """Return what an entry stands for; one without a group, of which there are a thousand, for all so far."""
+        """Return the tallies of an entry. One without a group (only 1,000 are kept) stands for all records so far."""
         if isinstance(entry, SingleEntry) and entry.group is None:
             return [self._known[str(entry.fingerprint)].incident.tally()]
         return entry.tallies()
 
     def shown(self, entry: Entry, now: float) -> dict[str, str]:
-        """Record that the desktop shows an entry; return what is to be written of that, by member."""
+        """Note that the desktop shows an entry; return what must be written about that, by member."""
         tallies = self._tallies(entry)
         entry.shown(now)
         changed: dict[str, str] = {}
@@ -520,9 +521,9 @@ class Desk:
         return json.dumps({**said, "window": group.window if group else self._window(known)})
 
     def caught_up(self) -> tuple[dict[str, str], list[str]]:
-        """Return what is to be written when the desktop knows of what has ended, and members to forget.
+        """Return what to write once the desktop knows the incidents that have ended, and the members to forget.
 
-        Nothing while a digest waits that reports some of them.
+        Both are empty while a digest waits: it may report some of these incidents.
         """
         forgotten = [member for member in self._reported if member not in self._known]
         is_waiting = any(outbox.digest.current.count for outbox in self._outboxes)
@@ -535,7 +536,7 @@ class Desk:
 
 
 class _Ended(NamedTuple):
-    """What stands in a digest for an incident that has ended."""
+    """The name that an incident that has ended has in a digest."""
 
     member: str
     opening: str

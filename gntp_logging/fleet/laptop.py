@@ -1,7 +1,7 @@
-"""A laptop: pulls from the broker over connections of its own, counts as a relay does, and shows here.
+"""A laptop: pulls from the broker over connections of its own, counts as a relay does, and shows in its own process.
 
-It needs no relay, and nothing has to reach it. Nobody else shows here, so there is no lease: what was shown is written
-into a file of this installation's own, and after sleep, or the next day, that says what is still to be shown.
+It needs no relay, and nothing has to reach it. No other process shows here, so there is no lease. What was shown is
+written into a file of this installation. After sleep, or on the next day, the file tells what is still to be shown.
 """
 
 from __future__ import annotations
@@ -34,26 +34,28 @@ from .redis_streams import RedisStreams
 from .relay import Relay, RelaySettings
 
 Show = Callable[[RegisterRequest, NotifyRequest], None]
-"""Shows a notification, and returns when it is shown; raises GNTPError where it is not wanted, OSError to try again."""
+"""Shows a notification, and returns when it is shown. Raises GNTPError if the notification is not wanted, and OSError
+if it should be tried again."""
 
 _HERE: Final = "this machine"
-"""What a laptop calls itself in lines for people."""
+"""The laptop's name in lines for people."""
 
 _LOOK: Final = 0.2
-"""Seconds between two looks: a laptop may be far away, and on its battery. What it counts itself it shows at once."""
+"""Seconds between two looks: the broker may be far away, and the laptop on its battery. What the laptop has counted
+itself is shown at once."""
 
 _INSTALLATION: Final = re.compile("[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
 class LaptopSettings:
-    """What a laptop pulls, and how it is shown.
+    """What a laptop pulls, and what it shows of that.
 
     Attributes:
-        broker: Where it pulls from.
+        broker: URL of the broker from which it pulls.
         timeout: Seconds that one exchange with the broker may take.
         keys: The keys of the fleet, as for a relay.
-        desk: What is shown, and how notifications are decided about.
+        desk: Which incidents it shows, and when they end.
     """
 
     broker: str
@@ -63,13 +65,13 @@ class LaptopSettings:
 
 
 def laptop(settings: LaptopSettings, ledger: OwnLedger, show: Show, report: Callable[[str], None]) -> Relay:
-    """Return what counts, and shows on this machine; nothing is sent yet.
+    """Return a relay that counts, and shows on this machine. Nothing is sent yet.
 
     Args:
         report: Takes a line for people.
 
     Raises:
-        ValueError: If the broker's address is none.
+        ValueError: If the broker's URL is not valid.
     """
     streams = RedisStreams(settings.broker, settings.timeout)
     here = DesktopSettings(_HERE, functools.partial(OwnTransport, show), settings.desk)
@@ -85,10 +87,10 @@ def laptop(settings: LaptopSettings, ledger: OwnLedger, show: Show, report: Call
 def own_ledger(folder: str, broker: str, report: Callable[[str], None]) -> Iterator[OwnLedger]:
     """Yield the ledger that this installation has for a broker.
 
-    Where another process has it, or no file can be made, it is one that ends with this process.
+    If another process has it, or no file can be made, the ledger is kept in memory, and ends with this process.
 
     Args:
-        folder: Where its file is; made if need be.
+        folder: The folder of its file; made if it is missing.
         broker: The broker's address, without user and password.
         report: Takes a line for people.
     """
@@ -108,10 +110,10 @@ def own_ledger(folder: str, broker: str, report: Callable[[str], None]) -> Itera
 
 
 class OwnLedger:
-    """A ledger of which this process is the only reader and writer; see :class:`.desktop.Ledger`.
+    """A ledger that only this process reads and writes; see :class:`.desktop.Ledger`.
 
     Attributes:
-        installation: What tells this installation from all others, also from a copy under the same machine's name.
+        installation: Id of this installation; another one under the same machine's name has another id.
     """
 
     has_one_writer: Final = True
@@ -131,33 +133,33 @@ class OwnLedger:
         self.installation: str = installation or random_hex_string(8)
 
     def hold(self) -> bool:
-        """Return whether what is written must be read: at the beginning, and after a failure."""
+        """Return whether the ledger must be read: at the beginning, and after a failure."""
         is_new = not self._is_held
         self._is_held = True
         return is_new
 
     def is_held(self) -> bool:
-        """Tell whether it was held, and nothing has failed since."""
+        """Tell whether :meth:`hold` was called, and nothing has failed since."""
         return self._is_held
 
     def deadline(self) -> float:
-        """Return that there is none while it is held."""
+        """Return infinity while the right is held: it does not expire."""
         return math.inf if self._is_held else 0.0
 
     def lose(self) -> None:
-        """Have it read again."""
+        """Let the next :meth:`hold` have the ledger read again."""
         self._is_held = False
 
     def give_back(self) -> None:
-        """Have it read again."""
+        """Let the next :meth:`hold` have the ledger read again."""
         self._is_held = False
 
     def reported(self) -> dict[str, str]:
-        """Return what is written, by member."""
+        """Return what the ledger holds, by member."""
         return dict(self._written)
 
     def note(self, shown: Mapping[str, str], forgotten: Sequence[str]) -> bool:
-        """Write what is shown; where the file cannot be written, a line says so once, and memory goes on."""
+        """Write what is shown; return True. If the file cannot be written, report that once, and go on in memory."""
         self._written.update(shown)
         for member in forgotten:
             self._written.pop(member, None)
@@ -172,7 +174,7 @@ class OwnLedger:
 
 
 def _read(path: str) -> tuple[str, dict[str, str]]:
-    """Return the installation's id and what was shown; nothing where the file is not there, or cannot be read."""
+    """Return the installation's id and what was shown; both empty if the file is missing, or cannot be read."""
     try:
         with open(path, encoding="utf-8") as file:
             found = json.load(file)
@@ -203,14 +205,14 @@ class OwnTransport:
 
     Attributes:
         label: This machine.
-        timeout: None: nothing is sent.
+        timeout: Infinite: nothing is sent.
         batch_size: One.
         takes_tallies: No.
         failure_key: This machine.
     """
 
     def __init__(self, show: Show, app_name: str) -> None:
-        """Keep what shows, and the application's name."""
+        """Keep the function that shows, and the application's name."""
         self.label: str = _HERE
         self.timeout: float = math.inf
         self.batch_size: int = 1
@@ -221,7 +223,7 @@ class OwnTransport:
         self._events = {event.name: event for event in LevelMap(icons.default_styles()).events()}
 
     def may_deliver_inline(self) -> bool:
-        """Tell that no name has to be looked up."""
+        """Return True: no name has to be looked up."""
         return True
 
     def forget(self) -> None:
@@ -235,7 +237,7 @@ class OwnTransport:
 
         Args:
             batch: The alerts, the oldest first.
-            deadline: None is kept: what shows takes no time.
+            deadline: Ignored: showing takes no time.
 
         Yields:
             What became of each.
@@ -252,6 +254,6 @@ class OwnTransport:
             return SendResult(SendStatus.DROPPED, INVALID, str(error))
         except OSError as error:
             return SendResult(SendStatus.RETRY, "receiver", str(error))
-        except Exception as error:  # noqa: BLE001 - one alert never keeps the others from being shown
+        except Exception as error:  # noqa: BLE001 - one alert must not keep the others from being shown
             return SendResult(SendStatus.DROPPED, INTERNAL_ERROR, f"{type(error).__name__}: {error}")
         return SendResult(SendStatus.SHOWN)

@@ -1,6 +1,6 @@
 """Which of a fleet's records a route or a laptop shows: :class:`Match`, and how people write one. Pure.
 
-In relay.toml it is a table, on a command line pieces such as ``logger=shop.*``. Every failure is an
+In relay.toml a match is a table; on a command line it is pieces such as ``logger=shop.*``. Every failure is an
 :class:`..options.errors.OptionError`.
 """
 
@@ -26,9 +26,9 @@ _PIECE: Final = f"KEY=VALUE, where KEY is one of {', '.join(KEYS)}"
 
 @dataclass(frozen=True)
 class Match:
-    """What records must be like; what is left out matches all.
+    """What records must be like. A field that is left out matches all records.
 
-    The names are globs over the whole name, and upper and lower case differ. ``shop.payments.*`` is also the logger
+    The names are globs over the whole name, and case matters. ``shop.payments.*`` also matches the logger
     ``shop.payments`` itself.
 
     Attributes:
@@ -48,11 +48,11 @@ class Match:
         """Read a table of a file.
 
         Args:
-            place: What errors call it, such as ``routes[0].match``.
+            place: The name of the table in errors, such as ``routes[0].match``.
             table: Some of ``KEYS``, with their values.
 
         Raises:
-            OptionError: If it is no such table; the error names place and key.
+            OptionError: If it is not such a table; the error names place and key.
         """
         if not isinstance(table, Mapping):
             raise OptionError(place, f"a table with some of {', '.join(KEYS)}", table)
@@ -71,10 +71,10 @@ class Match:
         """Read pieces of a command line, such as ``logger=shop.*``; all of them must hold.
 
         Args:
-            option: What errors call it, such as ``--match``.
+            option: The name of the option in errors, such as ``--match``.
 
         Raises:
-            OptionError: If one is no such piece, or a key comes twice; the error names option and key.
+            OptionError: If one is not such a piece, or a key comes twice; the error names option and key.
         """
         table: dict[str, str] = {}
         for piece in pieces:
@@ -87,7 +87,7 @@ class Match:
         return cls.from_table(option, table)
 
     def __str__(self) -> str:
-        """Say what it asks for."""
+        """Return its conditions, as people read them."""
         asked = {"app": self.app, "logger": self.logger, "machine": self.machine}
         said = [f"{key} = {value!r}" for key, value in asked.items() if value != "*"]
         if self.level is not None:
@@ -95,11 +95,11 @@ class Match:
         return ", ".join(said) or "everything"
 
     def holds(self, app: str, logger: str, level: int, machine: str) -> bool:
-        """Tell whether records are such as this asks for."""
+        """Tell whether it matches records with these values."""
         return self.holds_somewhere(app, logger, level) and self.is_on(machine)
 
     def holds_somewhere(self, app: str, logger: str, level: int) -> bool:
-        """Tell whether records are such as this asks for, if they come from the right machine."""
+        """Tell whether it matches records with these values if they come from the right machine."""
         return (
             (self.level is None or level >= self.level)
             and _is_like(app, self.app)
@@ -107,11 +107,11 @@ class Match:
         )
 
     def is_on(self, machine: str) -> bool:
-        """Tell whether a machine is such as this asks for."""
+        """Tell whether it matches a machine."""
         return _is_like(machine, self.machine)
 
     def never_holds(self) -> str:
-        """Say which key no record of a handler can satisfy, and why; an empty string where there is none."""
+        """Say which key no record of a handler can match, and why; an empty string if there is no such key."""
         for key, glob, names in (
             ("app", self.app, _NAME),
             ("logger", self.logger, _LOGGER),
@@ -124,7 +124,7 @@ class Match:
         return ""
 
     def seldom_holds(self) -> str:
-        """Say why hardly any record satisfies this; an empty string where nothing speaks for that."""
+        """Say why hardly any record matches; an empty string if there is no reason to think so."""
         if self.level is not None and self.level > logging.CRITICAL:
             return f"level = {self.level}: logging has none above CRITICAL, {logging.CRITICAL}; a program may have one"
         for key, glob in (("app", self.app), ("machine", self.machine)):
@@ -163,12 +163,12 @@ def _is_logger_like(name: str, glob: str) -> bool:
 
 @dataclass(frozen=True)
 class _Names:
-    """What names a handler publishes.
+    """Which names a handler publishes.
 
     Attributes:
-        longest: Characters.
-        are_on_one_line: Whether they are words with one blank between.
-        rule: The same, as errors say it.
+        longest: Characters of the longest name.
+        are_on_one_line: Whether a name is words with one blank between them.
+        rule: The same rule, in the words of an error.
     """
 
     longest: int
@@ -194,7 +194,7 @@ _LETTERS: Final = "xX0.-_é中 "
 
 
 def _examples(glob: str, *, is_logger: bool) -> Iterable[str]:
-    """Yield names that a glob matches: if there is any that a rule of :class:`_Names` allows, one of these is."""
+    """Yield some names that a glob matches: at least one that :class:`_Names` allows, if there is any."""
     for one in (glob, glob[:-2]) if is_logger and glob.endswith(".*") else (glob,):
         for filling in ("x", ""):
             yield "".join(_example(part, filling) for part in _PART.finditer(one))
@@ -205,7 +205,7 @@ def _example(part: re.Match[str], filling: str) -> str:
     if several:
         return filling
     if choice:
-        # Without one it matches nothing: half a character is no part of a name.
+        # If there is none, the choice matches nothing: a lone surrogate is in no name.
         found = (letter for letter in _LETTERS + choice[1:-1] if _is_like(letter, choice))
         return next(found, "\ud800")
     return "x" if single else str(letter)

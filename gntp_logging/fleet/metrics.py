@@ -1,7 +1,7 @@
-"""Metrics of a relay for Prometheus: what the broker says, and what this relay has shown. Imports prometheus_client.
+"""Metrics of a relay for Prometheus: the broker's numbers, and this relay's own. Imports prometheus_client.
 
-All is asked for when somebody scrapes, over a connection of the scrape's own: counting knows nothing of it. A broker
-that is away costs a scrape a few seconds, and its own numbers alone.
+All numbers are read when Prometheus scrapes, over a connection of the scrape's own, so that counting is not disturbed.
+While the broker is away, a scrape takes a few seconds, and lacks only the broker's numbers.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from .redis_streams import BrokerError, BrokerStatus, RedisStreams
 from .relay import Relay
 
 _PATIENCE: Final = 1.0
-"""Seconds that a scrape waits for an answer of the broker: Prometheus itself gives up after ten."""
+"""Seconds that a scrape waits for each answer of the broker: Prometheus gives up on the scrape after ten."""
 
 _PREFIX: Final = "gntp_relay"
 
 
 @contextlib.contextmanager
 def serving(relay: Relay, address: tuple[str, int]) -> Iterator[str]:
-    """Serve a relay's metrics meanwhile; yield where, as people write it.
+    """Serve a relay's metrics inside a ``with``; yield the address, as people write it.
 
     Raises:
-        OSError: If nothing can be served at that address.
+        OSError: If the address cannot be listened on.
     """
     registry = CollectorRegistry()
     registry.register(_RelayCollector(relay))
@@ -46,17 +46,17 @@ def serving(relay: Relay, address: tuple[str, int]) -> Iterator[str]:
 
 
 class _RelayCollector(Collector):
-    """Says what there is to say when it is asked."""
+    """Reads the metrics at each scrape."""
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
 
     def describe(self) -> list[Metric]:
-        """Say nothing in advance: the names need no broker to be known."""
+        """Return nothing: registering must not need the broker."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Yield what the broker says, where it answers, and what this relay knows by itself."""
+        """Yield the broker's metrics, if it answers, and those of this relay."""
         settings = self._relay.settings
         streams = RedisStreams(settings.broker, min(settings.timeout, _PATIENCE))
         try:
@@ -69,9 +69,9 @@ class _RelayCollector(Collector):
         if found is not None:
             yield from _of_broker(found)
         shows = CounterMetricFamily(
-            f"{_PREFIX}_shows", "What became of what this relay has shown.", labels=("desktop", "result")
+            f"{_PREFIX}_shows", "This relay's attempts to show a notification, by result.", labels=("desktop", "result")
         )
-        leases = GaugeMetricFamily(f"{_PREFIX}_lease_held", "Whether this relay shows there.", labels=("desktop",))
+        leases = GaugeMetricFamily(f"{_PREFIX}_lease_held", "Whether this relay has the lease.", labels=("desktop",))
         for desktop in self._relay.desktops():
             leases.add_metric((desktop.name,), desktop.is_shown_here)
             for status in SendStatus:
@@ -81,14 +81,14 @@ class _RelayCollector(Collector):
 
 
 def _of_broker(found: BrokerStatus) -> Iterator[Metric]:
-    """Yield what is the same whichever relay is asked."""
+    """Yield the metrics that every relay reports alike."""
     yield _counter("published_entries", "Entries that hosts have added to the stream.", found.published)
     yield _counter("counted_records", "Records that relays have counted.", found.counted)
     yield _counter("repeated_entries", "Entries that two relays had read; they count once.", found.repeated)
     yield _counter("set_aside_entries", "Entries that could not be counted.", found.set_aside)
     yield _gauge("waiting_entries", "Entries that wait to be counted.", found.length)
     yield _gauge("pending_entries", "Entries that a relay has read and not counted yet.", found.pending)
-    yield _gauge("lag_seconds", "How long the oldest entry waits to be counted.", found.lag)
+    yield _gauge("lag_seconds", "Seconds that the oldest entry has waited to be counted.", found.lag)
     yield _gauge("open_incidents", "Incidents that have not ended.", found.incidents)
 
 

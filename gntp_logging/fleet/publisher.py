@@ -1,4 +1,4 @@
-"""A broker as a transport: what a host has to report goes to Redis, and a relay shows it."""
+"""A broker as a transport: a host publishes to Redis what it has to report, and a relay shows it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Publisher:
     Attributes:
         label: The broker's address.
         timeout: Seconds that one exchange may take.
-        batch_size: One: it holds the tallies of many incidents.
+        batch_size: One, because one batch holds the tallies of many incidents.
         takes_tallies: Yes.
         failure_key: The broker's address.
     """
@@ -32,12 +32,12 @@ class Publisher:
         """Keep where to publish. Nothing is sent.
 
         Args:
-            url: The broker.
+            url: The broker's URL.
             app_name: The application's name.
-            keys: The keys of the fleet: the first one signs. None where it has no key.
+            keys: The keys of the fleet: the first one signs. Empty if the fleet has no key.
 
         Raises:
-            ValueError: If the URL is none of a broker.
+            ValueError: If the URL is not that of a broker.
         """
         self._streams = RedisStreams(url, timeout)
         self.label: str = self._streams.label
@@ -49,11 +49,11 @@ class Publisher:
         self._key = keys[0] if keys else None
 
     def may_deliver_inline(self) -> bool:
-        """Tell whether the broker's address is known: no deadline bounds a look-up of its name."""
+        """Tell whether the broker's name needs no look-up: no deadline would bound that."""
         return self._streams.is_connected or _is_address(self._streams.host)
 
     def forget(self) -> None:
-        """Connect anew: after a fork the connection is the parent's."""
+        """Drop the connection: after a fork it is the parent's."""
         self._streams.close()
 
     def close(self) -> None:
@@ -61,14 +61,14 @@ class Publisher:
         self._streams.close()
 
     def send(self, batch: Sequence[OutgoingAlert], deadline: float) -> Iterator[SendResult]:
-        """Publish batches of tallies; one without an answer may be sent again, and counts once.
+        """Publish batches of tallies. A batch without an answer may be sent again, and counts once.
 
         Args:
             batch: The batches; the id of each names the producer and its number.
-            deadline: When to end, in seconds of time.monotonic; infinity where only ``timeout`` counts.
+            deadline: When to end, in seconds of time.monotonic; infinity if only ``timeout`` counts.
 
         Yields:
-            What became of each. Whatever the broker answers, a batch is worth another try: it is never dropped.
+            The result for each batch. No answer of the broker drops a batch: it is tried again.
         """
         for outgoing in batch:
             yield self._publish(outgoing, deadline)
@@ -77,7 +77,7 @@ class Publisher:
         producer, _, number = outgoing.id_.rpartition("-")
         try:
             entries = [encode(report, self._key) for report in self._reports(outgoing)]
-        except Exception as error:  # noqa: BLE001 - sent again, it would keep all others from being sent for ever
+        except Exception as error:  # noqa: BLE001 - tried again, it would block all others for ever
             return SendResult(SendStatus.DROPPED, INTERNAL_ERROR, f"{type(error).__name__}: {error}")
         try:
             self._streams.publish(producer, int(number), entries, deadline)
@@ -87,9 +87,9 @@ class Publisher:
 
     def _reports(self, outgoing: OutgoingAlert) -> Iterator[Report]:
         for index, tally in enumerate(outgoing.tallies):
-            alert = tally.newest if index else outgoing.alert  # which says what was dropped before
+            alert = tally.newest if index else outgoing.alert  # this one also reports what was dropped
             machine = dict(alert.context).get(MACHINE) or platform.node() or "-"
-            now = time.time()  # at each try: it may be hours after the one before
+            now = time.time()  # read at each try: hours may lie between two
             yield Report.of(self._app_name, machine, tally.count, alert, now - tally.first, now - tally.last)
 
 

@@ -1,7 +1,7 @@
-"""Redis as the broker: one connection, and what hosts and relays ask of it. The only module that imports redis.
+"""Redis as the broker: one connection, and the commands of hosts and relays. The only module that imports redis.
 
-No pool, no retries, no commands of its own: redis-py would try a closed port ten times, for longer than a program has
-to end. Every failure is a :class:`BrokerError`.
+The connection has no pool, no retries, and none of the commands that redis-py adds by itself. redis-py would try a
+closed port ten times: longer than a program has to end. Every failure is a :class:`BrokerError`.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from . import scripts
 from .scripts import GROUP, Script
 
 MAX_ENTRIES: Final = 100_000
-"""Entries of the stream from which on it takes no more: no relay counts, and 100 MB are taken."""
+"""Entries at which the stream takes no more. They take 100 MB, and no relay counts them."""
 
 _FIRST_VERSION: Final = 7
-"""Of Redis: before, entries that were deleted stay pending for ever."""
+"""Oldest version of Redis that works: in older ones, entries that were deleted stay pending for ever."""
 
-_OF_A_CLUSTER: Final = (AskError, ClusterDownError, ClusterCrossSlotError)  # AskError is MOVED as well
+_OF_A_CLUSTER: Final = (AskError, ClusterDownError, ClusterCrossSlotError)  # MOVED is an AskError, too
 
 _IDLE: Final = 2000
-"""Milliseconds after which a relay takes over what another has read: it counts once whoever counts it."""
+"""Milliseconds after which a relay takes over entries that another has read. Each counts once, whichever counts it."""
 
 _AT_ONCE: Final = 200
-"""Entries that are read at one time."""
+"""Entries that are read in one call."""
 
 
 class BrokerError(Exception):
@@ -43,10 +43,10 @@ class BrokerError(Exception):
 
 
 class StreamIsFullError(BrokerError):
-    """No relay has counted for long."""
+    """The stream takes no more entries: no relay has counted for a long time."""
 
     def __init__(self) -> None:
-        """Say so."""
+        """Say how many entries wait, and ask for a relay."""
         super().__init__(f"{MAX_ENTRIES:,} entries wait to be counted; is a relay running?")
 
 
@@ -62,17 +62,17 @@ class Entry(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """An entry, and where it counts.
+    """An entry, and under which names it counts.
 
     Attributes:
         id_: The entry's ID.
-        member: The incident.
-        records: How many records.
-        place: By what it is counted, as :mod:`.scripts` has it.
-        slot: Under what name the alert is kept.
+        member: The incident's member, see :mod:`.scripts`.
+        records: How many records it stands for.
+        place: The place where they are counted, see :mod:`.scripts`.
+        slot: The slot that keeps the alert, see :mod:`.scripts`.
         alert: The newest alert, in JSON.
         first: How many ms before the entry the first record was logged.
-        last: The same of the last one.
+        last: How many ms before the entry the last record was logged.
     """
 
     id_: str
@@ -90,8 +90,8 @@ class Changes(NamedTuple):
 
     Attributes:
         now: The broker's clock, in ms.
-        newest_end: When an incident has ended last, in ms; 0 where none has.
-        quiet: Seconds without records after which relays end an incident; 0 where none has said so.
+        newest_end: When the last incident that ended did so, in ms; 0 if none has ended.
+        quiet: Seconds without records after which relays end an incident; 0 if no relay has set them.
         incidents: Fields of the incidents, by their members.
     """
 
@@ -109,12 +109,12 @@ class BrokerStatus(NamedTuple):
         length: Entries that wait to be counted.
         pending: Those among them that a relay has read.
         lag: Seconds that the oldest of them waits.
-        incidents: How many are open.
+        incidents: How many incidents are open.
         kept_aside: How many entries are kept that could not be counted.
-        counted: Records.
+        counted: Records that were counted.
         repeated: Entries that two relays had read, and one had counted.
         set_aside: Entries that could not be counted.
-        holders: By desktop, which relay shows there; empty where none does.
+        holders: By desktop, which relay shows there; an empty string if none does.
     """
 
     published: int
@@ -130,7 +130,7 @@ class BrokerStatus(NamedTuple):
 
 
 class RedisStreams:
-    """One connection to Redis, made when it is needed; of one thread.
+    """One connection to Redis, made when it is needed. For one thread.
 
     Attributes:
         label: The address, without user and password.
@@ -144,10 +144,10 @@ class RedisStreams:
             url: ``redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]``, or ``rediss://`` for TLS.
 
         Raises:
-            ValueError: If it is none of these.
+            ValueError: If the URL has another form.
         """
-        # The library's name, and a question after notices of maintenance, would be exchanges of their own, each with a
-        # time limit of its own, and need rights that a host has no other use for.
+        # redis-py would also send its own name, and ask for notices of maintenance. Each is one more exchange with a
+        # time limit of its own, and needs rights that a host has no other use for.
         pool = ConnectionPool.from_url(
             url,
             protocol=3,
@@ -173,14 +173,14 @@ class RedisStreams:
         self._connection.disconnect()
 
     def _call(self, *command: str | bytes | float, deadline: float = math.inf, patience: float = 0.0) -> Any:
-        """Put one command, and return the answer.
+        """Send one command, and return the answer.
 
         Args:
             deadline: When to end, in seconds of time.monotonic.
-            patience: Seconds that the command itself may wait, beside those of the exchange.
+            patience: Seconds that the command itself may wait in Redis, beside those of the exchange.
 
         Raises:
-            BrokerError: If there is no answer, or it is an error; the connection is closed where there is none.
+            BrokerError: If there is no answer, or it is an error. Without an answer the connection is closed.
         """
         try:
             if self._is_stale():
@@ -194,22 +194,22 @@ class RedisStreams:
         except NoScriptError:
             raise
         except ResponseError as error:
-            if str(error).startswith(("NOGROUP", "UNBLOCKED")):  # who waits for entries hears the latter
+            if str(error).startswith(("NOGROUP", "UNBLOCKED")):  # UNBLOCKED: while a read waited
                 raise StreamIsGoneError(str(error)) from error
-            # A replica, say: by now the address may lead to a Redis that does what is asked.
+            # It may be a replica. After a new connection, the address may lead to a Redis that accepts the command.
             self._connection.disconnect()
             if isinstance(error, _OF_A_CLUSTER):
                 raise BrokerError("this is a node of a Redis Cluster, which is not supported") from error
             raise BrokerError(str(error)) from error
         except (RedisError, OSError) as error:
-            self._connection.disconnect()  # an answer that is still on its way is nobody's
+            self._connection.disconnect()  # a late answer must not be taken for that of the next command
             raise BrokerError(_reason(error)) from error
         except BaseException:
             self._connection.disconnect()
             raise
 
     def _is_stale(self) -> bool:
-        """Tell whether Redis has closed the connection since the last call: when it ends, or after its ``timeout``."""
+        """Tell whether Redis has closed the connection since the last call: it has ended, or its ``timeout`` passed."""
         try:
             return bool(self._connection.is_connected and self._connection.can_read(0))
         except (RedisError, OSError):
@@ -221,7 +221,7 @@ class RedisStreams:
         connection = self._connection
         connection.socket_timeout = connection.socket_connect_timeout = seconds
         if connection.is_connected:
-            connection._sock.settimeout(seconds)  # noqa: SLF001 - read_response takes one for reading alone
+            connection._sock.settimeout(seconds)  # noqa: SLF001 - read_response's own is for reading alone
 
     def _check_version(self) -> None:
         version = _text((self._connection.handshake_metadata or {}).get(b"version", b""))
@@ -230,7 +230,7 @@ class RedisStreams:
             raise BrokerError(f"this is Redis {version}; version {_FIRST_VERSION} or later is needed")
 
     def _run(self, script: Script, keys: Sequence[str], *args: str | bytes | float, deadline: float = math.inf) -> Any:
-        """Run a script; its text is sent where Redis does not know it, as after each restart."""
+        """Run a script. Its text is sent only if Redis does not know the script, as after each restart."""
         try:
             return self._call("EVALSHA", script.sha, len(keys), *keys, *args, deadline=deadline)
         except NoScriptError:
@@ -239,17 +239,17 @@ class RedisStreams:
     # -- Hosts ---------------------------------------------------------------------------------
 
     def publish(self, producer: str, number: int, entries: Sequence[Mapping[bytes, bytes]], deadline: float) -> None:
-        """Add entries to the stream, all or none; what was added before is not added again.
+        """Add entries to the stream, all or none. A batch that was added before is not added again.
 
         Args:
-            producer: Who publishes.
-            number: Of the batch; greater than that of the producer's batch before.
+            producer: Name of the process that publishes.
+            number: The batch's number; greater than that of the producer's batch before.
             entries: Their fields, as :func:`.wire.encode` makes them.
             deadline: When to end, in seconds of time.monotonic.
 
         Raises:
-            StreamIsFullError: If too many wait.
-            BrokerError: If it is not known whether they were added, or they were not.
+            StreamIsFullError: If too many entries wait.
+            BrokerError: If the entries were not added, or if that is not known.
         """
         values = [value for fields in entries for value in fields.values()]
         keys = (scripts.STREAM, f"{scripts.PRODUCER}{producer}")
@@ -262,18 +262,18 @@ class RedisStreams:
     # -- Relays: counting ----------------------------------------------------------------------
 
     def make_group(self) -> bool:
-        """Make the group of relays, which reads the stream from its beginning; return whether it was not there."""
+        """Make the group of relays, which reads the stream from its beginning; return True if there was none."""
         return bool(self._run(scripts.MAKE_GROUP, (scripts.STREAM,), GROUP))
 
     def read(self, consumer: str, wait: float) -> list[Entry]:
-        """Return entries that no relay has read, once there are some.
+        """Return entries that no relay has read; wait until there are some.
 
         Args:
             consumer: Name of this relay.
-            wait: Seconds to wait for some.
+            wait: Seconds to wait at most.
 
         Raises:
-            StreamIsGoneError: If there is nothing to read from.
+            StreamIsGoneError: If there is no stream, or no group.
         """
         found = self._call(
             "XREADGROUP", "GROUP", GROUP, consumer, "COUNT", _AT_ONCE, "BLOCK", int(wait * 1000), "STREAMS",
@@ -297,10 +297,10 @@ class RedisStreams:
         return _text(found[0]), _entries(found[1])
 
     def count(self, entries: Sequence[Counted], kept: float) -> int:
-        """Count entries, acknowledge and delete them, in one step; of each only the first call counts.
+        """Count entries, acknowledge and delete them, in one step. Only the first call for an entry counts it.
 
         Args:
-            kept: Seconds that an incident is kept when nobody ends it.
+            kept: Seconds that an incident is kept if no relay ends it.
 
         Returns:
             How many records were counted.
@@ -316,10 +316,10 @@ class RedisStreams:
         self._run(scripts.SET_ASIDE, keys, GROUP, id_, kept, scripts.MAX_LISTED)
 
     def end_incidents(self, quiet: float | None) -> int:
-        """End the incidents of which no record has come for some seconds; return how many.
+        """End the incidents that had no record for some seconds; return how many have ended.
 
         Args:
-            quiet: How many seconds; None for as many as relays have said last.
+            quiet: How many seconds; None for the number that a relay has set last.
         """
         keys = (scripts.OPEN, scripts.ENDED, scripts.QUIET)
         ms = "" if quiet is None else int(quiet * 1000)
@@ -327,7 +327,7 @@ class RedisStreams:
         return int(self._run(scripts.END, keys, scripts.INCIDENT, ms, *bounds))
 
     def forget_consumers(self) -> None:
-        """Forget the relays that are gone since a day, and have left nothing."""
+        """Forget the relays that have been gone for a day, and have left no entries."""
         self._run(scripts.FORGET_CONSUMERS, (scripts.STREAM,), GROUP, scripts.DAY * 1000)
 
     # -- Relays: showing -----------------------------------------------------------------------
@@ -336,12 +336,12 @@ class RedisStreams:
         """Take the lease of a desktop, or renew it.
 
         Args:
-            relay: Who asks.
-            lease: What is held; empty for nothing.
-            seconds: How long it is held from now on.
+            relay: Name of the relay that asks.
+            lease: The lease that it holds; empty for none.
+            seconds: How long the lease lasts from now on.
 
         Returns:
-            The lease, empty when another relay has it; and whether it is a new one.
+            The lease, empty if another relay has it; and whether it is a new one.
         """
         keys = (f"{scripts.LEASE}{desktop}", f"{scripts.FENCE}{desktop}")
         found = self._run(scripts.HOLD, keys, relay, lease, int(seconds * 1000))
@@ -355,7 +355,7 @@ class RedisStreams:
         """Return the open incidents that have changed.
 
         Args:
-            since: When, in ms of the broker's clock.
+            since: They changed at this time or later, in ms of the broker's clock.
         """
         keys = (scripts.OPEN, scripts.ENDED, scripts.QUIET)
         now, newest_end, quiet, *found = self._run(scripts.CHANGED, keys, scripts.INCIDENT, since)
@@ -372,11 +372,11 @@ class RedisStreams:
         return _fields(self._call("HGETALL", f"{scripts.REPORTED}{desktop}"))
 
     def note(self, desktop: str, lease: str, shown: Mapping[str, str], forgotten: Sequence[str] = ()) -> bool:
-        """Write what a desktop shows, unless the lease is another's by now.
+        """Write what a desktop shows, unless another relay has the lease by now.
 
         Args:
             shown: What it shows, by member.
-            forgotten: Members that have ended.
+            forgotten: Members to delete.
 
         Returns:
             Whether it was written.
@@ -385,15 +385,15 @@ class RedisStreams:
         values = [text for item in shown.items() for text in item]
         return bool(self._run(scripts.NOTE, keys, lease, 2 * scripts.DAY, len(shown), *values, *forgotten))
 
-    # -- Who watches ---------------------------------------------------------------------------
+    # -- Watching ------------------------------------------------------------------------------
 
     def version(self) -> str:
-        """Connect, and return Redis's version; empty where it says none."""
+        """Connect, and return Redis's version; empty if Redis does not say."""
         self._call("TIME")
         return _text((self._connection.handshake_metadata or {}).get(b"version", b""))
 
     def status(self, desktops: Sequence[str]) -> BrokerStatus:
-        """Return how the broker is doing, and who shows on some desktops. Nothing is changed."""
+        """Return how the broker is doing, and which relays show on some desktops. Nothing is changed."""
         leases = [f"{scripts.LEASE}{desktop}" for desktop in desktops]
         keys = (scripts.STREAM, scripts.OPEN, scripts.ASIDE, scripts.COUNTERS, *leases)
         added, length, pending, age, incidents, kept_aside, found, held = self._run(scripts.STATUS, keys, GROUP)
@@ -417,10 +417,10 @@ class RedisStreams:
         return list(self._call("LRANGE", scripts.ASIDE, 0, -1))
 
     def try_out(self) -> None:
-        """Do what a relay does, with keys of its own that are gone afterwards.
+        """Do all that a relay does, with keys of its own that are deleted afterwards.
 
         Raises:
-            BrokerError: If Redis does not do it, because it is full, say, or this user may not.
+            BrokerError: If Redis refuses: it may be full, or this user may lack a right.
         """
         names = ("stream", "open", "ended", "quiet", "aside", "counters", "lease", "fence", "reported", "incident:m")
         keys = [f"{scripts.TRIAL}{random_hex_string(4)}:{name}" for name in names]
@@ -431,7 +431,7 @@ class RedisStreams:
             try:
                 entry = _text(self._call("XADD", stream, "*", "d", "", "s", ""))
             except BrokerError as error:
-                if "xadd" not in str(error):  # which hosts alone need
+                if "xadd" not in str(error):  # only hosts need that right
                     raise
                 entry = "0-1"
             self._call("XREADGROUP", "GROUP", GROUP, "trial", "COUNT", 1, "STREAMS", stream, ">")
@@ -452,7 +452,7 @@ class RedisStreams:
 
 def _reason(error: Exception) -> str:
     text = str(error)
-    if text.startswith("HELLO must be called"):  # and more, for who writes a client
+    if text.startswith("HELLO must be called"):  # the rest is for authors of clients
         return "Redis wants a password, and perhaps a user: redis://USER:PASSWORD@HOST"
     return text or type(error).__name__
 

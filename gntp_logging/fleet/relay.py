@@ -1,7 +1,7 @@
-"""A relay: counts what hosts have published, and shows on each desktop what there is to show there.
+"""A relay: counts what hosts have published, and shows on each desktop what is due there.
 
-Any number of relays may run. Each counts what it reads, and what others have left; one shows on a desktop, and which
-one that is, the broker says: see :mod:`.desktop`.
+Any number of relays may run. Each counts the entries that it reads, and those that other relays have left. On each
+desktop only one relay shows at a time; the broker decides which: see :mod:`.desktop`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .redis_streams import BrokerError, Counted, Entry, RedisStreams, StreamIsGo
 from .wire import WireError, decode
 
 _WAIT: Final = 0.5
-"""Seconds that one read waits for entries: so long it takes to stop, and until what others left is looked for."""
+"""Seconds that one read waits for entries. It delays a stop, and the look for what other relays have left."""
 
 _CLAIM_EVERY: Final = 1.0
 _END_EVERY: Final = 1.0
@@ -31,13 +31,13 @@ _FORGET_EVERY: Final = 600.0
 
 _FIRST_RETRY: Final = 0.1
 _LAST_RETRY: Final = 2.0
-"""Seconds between two tries to reach the broker: a relay does nothing else meanwhile."""
+"""Seconds between two tries to reach the broker. The relay counts nothing meanwhile."""
 
 _MARGIN: Final = 3600.0
-"""Seconds that an incident is kept beyond its end, when no relay runs that ends it."""
+"""Seconds that an incident is kept beyond its end if no relay runs that ends it."""
 
 _LONGEST: Final = 86_400.0
-"""Seconds that an incident is kept by who does not know when it ends."""
+"""Seconds that an incident is kept by a relay that does not know when it ends."""
 
 _MAX_KEPT: Final = 1024
 """Bytes that are kept of an entry that was set aside."""
@@ -48,11 +48,11 @@ class RelaySettings:
     """What a relay does: relay.toml, checked.
 
     Attributes:
-        broker: Where it reads.
+        broker: URL of the broker.
         timeout: Seconds that one exchange with the broker may take.
-        keys: The keys of the fleet; an entry that none of them has signed is set aside. None asks for no signature.
+        keys: The keys of the fleet. An entry that none of them has signed is set aside. Empty: none has to be signed.
         quiet: Seconds without records after which an incident ends; None leaves that to other relays.
-        desktops: Where it shows.
+        desktops: The desktops on which it shows.
     """
 
     broker: str
@@ -68,7 +68,7 @@ class DesktopState(NamedTuple):
     Attributes:
         name: Its name in relay.toml.
         is_shown_here: Whether this relay has the lease.
-        shows: What became of what this relay has shown there: how often each.
+        shows: How many of this relay's sends ended with each status.
     """
 
     name: str
@@ -78,7 +78,7 @@ class DesktopState(NamedTuple):
 
 @dataclass
 class _Task:
-    """What is done besides counting, each so many seconds; due at a time of time.monotonic."""
+    """What a relay does besides counting, once in so many seconds; ``due`` is in seconds of time.monotonic."""
 
     run: Callable[[], object]
     every: float
@@ -87,13 +87,13 @@ class _Task:
 
 @dataclass(frozen=True)
 class _Running:
-    """A desktop on which this relay shows, when it has the lease.
+    """A desktop on which this relay shows while it has the lease, and the thread for it.
 
     Attributes:
-        settings: What it was begun with; None for one of the relay's own, which stays.
-        desktop: What shows.
-        stop: Ends it.
-        thread: Where it runs.
+        settings: The desktop's settings when it was begun; None for one of the relay's own, which stays.
+        desktop: Shows on it.
+        stop: Ends the thread.
+        thread: Runs ``desktop``.
     """
 
     settings: DesktopSettings | None
@@ -114,7 +114,7 @@ class _Running:
 
 
 class Relay:
-    """Counts, on the thread that runs it, and shows, on a thread for each desktop."""
+    """Counts on the thread that runs it, and shows on one more thread for each desktop."""
 
     def __init__(
         self, settings: RelaySettings, report: Callable[[str], None], name: str = "", own: Sequence[Desktop] = ()
@@ -123,11 +123,11 @@ class Relay:
 
         Args:
             report: Takes a line for people.
-            name: What the broker knows it by; no two relays have one. Empty for a new one.
-            own: Desktops that nobody else shows on, beside those of the settings.
+            name: Its name at the broker; no two relays have the same. Empty for a new name.
+            own: Desktops on which no other process shows, beside those of the settings.
 
         Raises:
-            ValueError: If the broker's address is none.
+            ValueError: If the broker's URL is not valid.
         """
         self._settings = settings
         self._report = report
@@ -148,22 +148,22 @@ class Relay:
         self._is_away = False
 
     def change(self, settings: RelaySettings) -> None:
-        """Do something else from the next step on. Any thread may call this.
+        """Use other settings from the next step on. Any thread may call this.
 
-        A desktop that is the same as before goes on; one that is gone, or is another by now, is let go.
+        A desktop with unchanged settings goes on, if the broker is the same. Showing on every other one is stopped.
 
         Raises:
-            ValueError: If the broker's address is none.
+            ValueError: If the broker's URL is not valid.
         """
         self._wanted = settings, RedisStreams(settings.broker, settings.timeout)
 
     @property
     def settings(self) -> RelaySettings:
-        """What it does now."""
+        """The settings in use."""
         return self._settings
 
     def desktops(self) -> list[DesktopState]:
-        """Return what there is to say of each desktop. Any thread may call this."""
+        """Return the state of each desktop. Any thread may call this."""
         return [
             DesktopState(running.settings.name, running.desktop.is_shown_here, dict(running.desktop.shows))
             for running in list(self._running)
@@ -171,7 +171,7 @@ class Relay:
         ]
 
     def _obey(self) -> None:
-        """Begin what :meth:`change` has asked for."""
+        """Apply the settings that :meth:`change` has taken."""
         wanted, self._wanted = self._wanted, None
         if wanted is None:
             return
@@ -199,11 +199,11 @@ class Relay:
     def _desktop(self, desktop: DesktopSettings) -> Desktop:
         streams = RedisStreams(self._settings.broker, self._settings.timeout)
         lease = Lease(streams, desktop.name, self._name, time.monotonic)
-        shows = self._shows.setdefault(desktop.name, Counter())  # counted on, also by one that was begun anew
+        shows = self._shows.setdefault(desktop.name, Counter())  # a desktop that is begun anew counts on
         return Desktop(desktop, streams, lease, self._report, shows=shows)
 
     def run(self, stop: threading.Event) -> None:
-        """Count and show until it is told to stop."""
+        """Count and show until ``stop`` is set."""
         self._running += [_Running.begin(None, desktop) for desktop in self._own]
         self._begin_desktops()
         pause = _FIRST_RETRY
@@ -212,7 +212,7 @@ class Relay:
                 self._obey()
                 self.step()
                 pause = _FIRST_RETRY
-            except Exception as error:  # noqa: BLE001 - nothing ends the counting but being told to stop
+            except Exception as error:  # noqa: BLE001 - only ``stop`` may end the counting
                 self._away(error)
                 stop.wait(pause)
                 pause = min(2 * pause, _LAST_RETRY)
@@ -230,10 +230,10 @@ class Relay:
             self._report(f"cannot count from {self._streams.label}: {reason}")
 
     def step(self) -> None:
-        """Read, count, and do what is due besides.
+        """Read and count once, and run the other tasks that are due.
 
         Raises:
-            BrokerError: If Redis is away, or does not do what it is asked.
+            BrokerError: If Redis is away, or refuses a command.
         """
         try:
             if not self._has_read:

@@ -14,20 +14,21 @@ key                      type      what it holds
 ``ended``                list      incidents that have ended, the newest first, at most 1,000, for a day: when, in ms,
                                    a blank, and ``{"member": ..., "fields": {...}}``
 ``aside``                list      entries that could not be counted, with the reasons, the newest first, at most 1,000
-``quiet``                string    ms without records after which an incident ends, as the relays have it; laptops ask
+``quiet``                string    ms without records after which an incident ends; relays set it, laptops read it
 ``counters``             hash      ``counted`` (records), ``repeated`` (entries that two relays had read, and one had
                                    counted), ``aside`` (entries)
-``lease:DESKTOP``        string    who shows on a desktop, and the number of the lease
+``lease:DESKTOP``        string    the relay that shows on a desktop, and the number of the lease
 ``fence:DESKTOP``        string    number of the newest lease
 ``reported:DESKTOP``     hash      by member, what the desktop shows of an incident; ``caught-up``: which ended
                                    incidents it knows of; ``announced``: the digest that it is about to be shown
 =======================  ========  ==================================================================================
 
 A member is ``INCIDENT:APPLICATION``, a place ``["LOGGER", "MACHINE", LEVEL]``, a slot ``["LOGGER", LEVEL]``, both in
-JSON. Places and slots of one incident are bounded: what comes beyond is counted with an empty machine or logger. So the
-sum stays exact, and who asks for a machine or a logger by name is not shown it.
+JSON. Places and slots of one incident are bounded. Records beyond these bounds are counted with an empty machine or
+logger: the sum stays exact, but a match that names a machine or a logger does not find them.
 
-Scripts make the keys of incidents of members, so a Redis Cluster, which wants all keys named before, is not supported.
+The scripts make an incident's key from its member. A Redis Cluster, which needs all keys named in advance, is therefore
+not supported.
 """
 
 from __future__ import annotations
@@ -52,19 +53,19 @@ TRIAL: Final = f"{_TAG}trial:"
 GROUP: Final = "relays"
 
 MAX_LISTED: Final = 1000
-"""Entries of the list of ended incidents, and of that of what was set aside."""
+"""Entries of the list of ended incidents, and of the list of entries that were set aside."""
 
 MAX_PLACES: Final = 20_000
-"""By how many loggers, machines and levels one incident is counted: ten thousand machines take two megabytes."""
+"""Places by which one incident is counted: ten thousand machines take two megabytes."""
 
 MAX_SLOTS: Final = 64
-"""How many alerts are kept of one incident, each of 16 KiB at most."""
+"""Slots of one incident: each keeps an alert of 16 KiB at most."""
 
 MAX_ENDED_PLACES: Final = 200
-"""How many places are kept of an incident that has ended: of a thousand such incidents, twelve megabytes."""
+"""Places that are kept of an incident that has ended: a thousand such incidents take twelve megabytes."""
 
 REST: Final = ""
-"""The machine, or the logger, of what comes beyond these bounds; none is called so."""
+"""The machine, or the logger, of records beyond these bounds; no real one has this name."""
 
 DAY: Final = 86_400
 WEEK: Final = 7 * DAY
@@ -78,7 +79,7 @@ class Script(NamedTuple):
 
 
 def _script(text: str) -> Script:
-    """Make a script that runs while Redis is full, too: who counts and shows takes more out than it puts in."""
+    """Make a script that also runs while Redis is full: counting and showing take out more than they put in."""
     return _refused_when_full(f"#!lua flags=allow-oom{text}")
 
 
@@ -107,7 +108,7 @@ return made
 COUNT: Final = _script("""
 -- KEYS: stream, open, counters. ARGV: group, prefix of incidents, seconds that an incident is kept, most places, most
 -- slots; then for each entry ID, member, records, place, slot, alert, and ms from the first and the last record to the
--- entry. Who acknowledges an entry counts it, and nobody else does.
+-- entry. Only the call that acknowledges an entry counts it.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function parts(id)
@@ -179,7 +180,7 @@ return redis.call('HINCRBY', KEYS[3], 'aside', 1)
 END: Final = _script("""
 -- KEYS: open, ended, quiet. ARGV: prefix of incidents, ms of quiet, most that are kept, seconds that they are kept,
 -- most places of one. Of places beyond that only sums are kept: a fleet of thousands would fill the list.
--- Who says no quiet takes that of the relays: five minutes where none has said one.
+-- Without ms of quiet, those that the relays have set hold: five minutes if none has set any.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local said = redis.call('GET', KEYS[3])
@@ -190,7 +191,7 @@ elseif ms ~= said and tonumber(ms) > 0 then
   redis.call('SET', KEYS[3], ms)
 end
 local quiet = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ms, 'LIMIT', 0, 100)
--- Who reads the list knows by the time what is new in it: no two calls have one.
+-- Readers of the list see by the time what is new in it, so no two calls use the same time.
 local newest = redis.call('LINDEX', KEYS[2], 0)
 if newest then now = math.max(now, tonumber(string.match(newest, '^%d+')) + 1) end
 for _, member in ipairs(quiet) do
@@ -226,8 +227,8 @@ return #quiet
 """)
 
 HOLD: Final = _script("""
--- KEYS: lease, fence. ARGV: who asks, what it holds, ms.
--- Returns the lease, and whether it is new; an empty list when somebody else has it.
+-- KEYS: lease, fence. ARGV: the relay that asks, the lease that it holds, ms.
+-- Returns the lease, and whether it is new; an empty list if another relay has it.
 local held = redis.call('GET', KEYS[1])
 if held and held == ARGV[2] then
   redis.call('PEXPIRE', KEYS[1], ARGV[3])
@@ -247,7 +248,7 @@ return redis.call('DEL', KEYS[1])
 
 CHANGED: Final = _script("""
 -- KEYS: open, ended, quiet. ARGV: prefix of incidents, ms since when. Returns the time, that of the newest end, the
--- relays' quiet in ms (0 where none has said one), and members with their fields.
+-- relays' quiet in ms (0 if none has set it), and members with their fields.
 local time = redis.call('TIME')
 local newest = redis.call('LINDEX', KEYS[2], 0)
 local found = {time[1] * 1000 + math.floor(time[2] / 1000), newest and tonumber(string.match(newest, '^%d+')) or 0}
@@ -261,7 +262,7 @@ return found
 
 NOTE: Final = _script("""
 -- KEYS: lease, reported. ARGV: the lease, seconds that it is kept, how many are written, names and values of these,
--- then names that are forgotten. Does nothing when the lease is somebody else's by now.
+-- then names that are forgotten. Does nothing if another relay has the lease by now.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 local last = 3 + 2 * tonumber(ARGV[3])
 for i = 4, last, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
@@ -271,7 +272,7 @@ return 1
 """)
 
 FORGET_CONSUMERS: Final = _script("""
--- KEYS: stream. ARGV: group, ms. A consumer that has entries in hand stays: with it they would be lost.
+-- KEYS: stream. ARGV: group, ms. A consumer with pending entries stays: they would be lost with it.
 local gone = 0
 for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
   local found = {}
@@ -285,7 +286,7 @@ return gone
 """)
 
 STATUS: Final = _script("""
--- KEYS: stream, open, aside, counters, leases. ARGV: group. Returns six numbers, counters, and who has the leases.
+-- KEYS: stream, open, aside, counters, leases. ARGV: group. Returns six numbers, the counters, and the leases.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function unless_there_is_none(answer)

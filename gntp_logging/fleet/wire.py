@@ -40,10 +40,10 @@ _MAX_NAME: Final = 200
 """Characters of an application's and of a machine's name."""
 
 _MAX_COUNT: Final = 10**9
-"""Records in one report; so no sum of them is greater than what Redis can count."""
+"""Records in one report. With this bound, no sum exceeds what Redis can count."""
 
 _LONGEST_AGO: Final = 7 * 86_400.0
-"""Seconds: older records count as if they were of a week ago. A host's clock may have made a leap."""
+"""Seconds: older records count as a week old, because a host's clock may have jumped."""
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _INCIDENT: Final = re.compile("[0-9a-f]{16}")
@@ -55,7 +55,7 @@ class WireError(ValueError):
 
 @dataclass(frozen=True)
 class Report:
-    """What one host says of one incident.
+    """What one host reports of one incident.
 
     Attributes:
         app: The application's name.
@@ -63,7 +63,7 @@ class Report:
         count: Records since its last report.
         first: How many seconds ago the first of them was logged.
         last: How many seconds ago the last of them was.
-        incident: What they have in common: :func:`..alerts.fingerprint.incident` of their fingerprint.
+        incident: The incident's name: :func:`..alerts.fingerprint.incident` of the records' fingerprint.
         alert: The newest of them.
     """
 
@@ -96,7 +96,7 @@ def encode(report: Report, key: bytes | None) -> dict[bytes, bytes]:
 
 
 def _shortened(report: Report) -> Report:
-    """Return a report whose alert says less: it fits, also if each character takes the twelve bytes of two escapes."""
+    """Return a report whose alert is cut so that it fits, even if each character takes two escapes of six bytes."""
     alert = report.alert
     return replace(
         report,
@@ -136,16 +136,16 @@ def _signature(data: bytes, key: bytes) -> bytes:
 
 
 def decode(fields: Mapping[bytes, bytes], keys: Sequence[bytes]) -> Report:
-    """Return the report that an entry carries: anybody may have added it.
+    """Return the report that an entry carries. Anybody may have added the entry.
 
     Args:
         fields: The entry's fields.
-        keys: The keys of the fleet; without any, nothing is asked of the signature.
+        keys: The keys of the fleet; without any, the signature is not checked.
 
     Raises:
-        WireError: If it carries none, or none that one of the keys has signed.
+        WireError: If the entry carries no report, or one that none of the keys has signed.
     """
-    # In this order: what is not the fleet's is not parsed, and nothing of great size is looked through.
+    # Size first, then signature, then JSON: nothing large is read, and nothing unsigned is parsed.
     size = sum(len(name) + len(value) for name, value in fields.items())
     if size > MAX_SIZE + 1024:
         raise WireError(f"an entry of {size:,} bytes; allowed are {MAX_SIZE:,}")
@@ -182,7 +182,7 @@ def _report(found: dict[str, Any]) -> Report:
         raise WireError(f"alert: {str(error)[:40]}") from None
     if not (alert.event.strip() and alert.title.strip()):  # no GNTP server takes it
         raise WireError("alert: event and title must not be blank")
-    logger = alert.logger.encode("utf-8", "replace").decode("utf-8")  # JSON may hold half a character
+    logger = alert.logger.encode("utf-8", "replace").decode("utf-8")  # JSON may hold a lone surrogate
     first, last = (_seconds(found, field) for field in ("first", "last"))
     return Report(app, machine, count, max(first, last), last, known, alert._replace(logger=logger))
 
@@ -196,7 +196,7 @@ def _seconds(found: Mapping[str, object], field: str) -> float:
 
 
 def _ago(seconds: float) -> float:
-    """Return seconds that can have passed: clocks step back, and records may hold any time."""
+    """Bound seconds to what can have passed: clocks step back, and records may hold any time."""
     return round(max(0.0, min(float(seconds), _LONGEST_AGO)), 3) if abs(seconds) < math.inf else 0.0
 
 
