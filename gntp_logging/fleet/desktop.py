@@ -333,7 +333,7 @@ class Desktop:
         return True
 
     def _settled(self, result: SendResult) -> None:
-        """Report that the desktop refuses alerts, once until it shows one. A type that is switched off is no refusal."""
+        """Report that the desktop refuses alerts, once until it shows one. A type that is disabled is no refusal."""
         is_refused = result.status is SendStatus.DROPPED and result.reason != DISABLED
         if is_refused and not self._refuses:
             self._report(f"{self._settings.name} does not take an alert: {result.hint or result.reason}")

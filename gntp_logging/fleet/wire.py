@@ -1,7 +1,7 @@
 """What a host publishes, as bytes: one incident's records since its last acknowledgement. Pure.
 
 An entry of the stream has two fields: ``d``, JSON of ASCII, and ``s``, the HMAC-SHA256 of those bytes with a key of the
-fleet, in hexadecimal digits; empty where the fleet has no key. Version 1 of the JSON is one object::
+fleet, in hexadecimal digits; empty if the fleet has no key. Version 1 of the JSON is one object::
 
     {"v": 1, "app": "shop", "machine": "web-7", "count": 812, "first": 2.5, "last": 0.01, "incident": "0f3c...",
      "alert": {...}}

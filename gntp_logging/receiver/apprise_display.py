@@ -1,6 +1,6 @@
 """The display for phones and chats: messages to whatever Apprise knows (the extra ``apprise``).
 
-One thread decides what is sent, and each target has one that sends: a target that hangs delays no other.
+One thread decides what is sent. Each target has a thread of its own that sends, so one that hangs delays no other.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ MAX_WAITING: Final = 50
 """Toasts that wait for a decision. With more, the oldest are left out."""
 
 TIME_LIMIT: Final = 30.0
-"""Seconds for a target to take a message. It counts as sent then: nobody knows, and twice would be worse than once."""
+"""Seconds for a target to take a message. After that the message counts as sent: it may have arrived, and a second copy
+would be worse than none."""
 
 _NO_ANSWER: Final = f"no answer within {TIME_LIMIT:g} s"
 
@@ -33,7 +34,7 @@ _LONGEST_PAUSE: Final = 300.0
 """Seconds before a target that has failed is tried again; each pause is twice as long as the one before."""
 
 _CLOSE_TIME: Final = 5.0
-"""Seconds for what waits to be sent at the end."""
+"""Seconds at the end in which the messages that wait are sent."""
 
 
 class AppriseDisplay:
@@ -59,9 +60,9 @@ class AppriseDisplay:
         """Read the file, and begin.
 
         Raises:
-            OSError: If it cannot be read, or names no target.
+            OSError: If the file cannot be read, or names no target.
         """
-        with open(self._config, "rb"):  # Apprise only logs that it cannot
+        with open(self._config, "rb"):  # raises if it cannot be read; Apprise only logs that
             pass
         found = apprise.Apprise()
         config = apprise.AppriseConfig()
@@ -92,7 +93,7 @@ class AppriseDisplay:
         self._report = to
 
     def show(self, toast: Toast) -> None:
-        """Take a toast, but for one whose incident is muted."""
+        """Take a toast, unless its incident is muted."""
         if toast.is_muted:
             return
         with self._changed:
@@ -100,7 +101,7 @@ class AppriseDisplay:
             self._changed.notify()
 
     def _failed(self, error: Exception) -> None:
-        self._report(error)  # whoever wants to know by now
+        self._report(error)  # looked up now: report_failures may be called later
 
     def _run(self) -> None:
         while True:
@@ -128,7 +129,7 @@ class _Target:
             report: Called once when it begins to fail, with the reason.
         """
         self._server = server
-        if server.socket_read_timeout == apprise.URLBase.socket_read_timeout:  # the file says nothing of it
+        if server.socket_read_timeout == apprise.URLBase.socket_read_timeout:  # the file sets none
             server.socket_read_timeout = TIME_LIMIT
         self._unsure = 0
         self._name = str(server.url(privacy=True)).partition("?")[0]
@@ -153,7 +154,7 @@ class _Target:
             self._fail(_NO_ANSWER)
 
     def close(self, until: float) -> None:
-        """End once all is sent, or at a time of time.monotonic: what hangs then ends with the program."""
+        """End once all is sent, or at ``until``, by time.monotonic. A send that hangs then ends with the program."""
         with self._changed:
             self._is_closed = True
             self._changed.notify()
@@ -194,9 +195,9 @@ class _Target:
                     title=message.title,
                     body="\n".join(filter(None, lines)) or message.title,
                     notify_type=_type_of(message),
-                    body_format=apprise.NotifyFormat.TEXT,  # nothing of it is markup
+                    body_format=apprise.NotifyFormat.TEXT,  # the text is no markup
                 )
-            except Exception as error:  # noqa: BLE001 - of one of a hundred plug-ins
+            except Exception as error:  # noqa: BLE001 - a hundred plug-ins may raise anything
                 return f"{type(error).__name__}: {error}"
         return None if is_taken else " ".join(said[-1:]) or "it has not taken a message"
 

@@ -1,6 +1,6 @@
 """What peers may use of a server: its bounds, the memory that is used, and how soon a wrong key is refused.
 
-``places.py`` decides who gives way where connections are many.
+``places.py`` decides which connection gives way when there are too many.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Budget:
     """Bounds. Sizes are bytes of requests that are not complete yet, and of answers that were not taken yet.
 
     Attributes:
-        connections: Connections of all peers; fewer where the process may not have so many descriptors.
-        tls_connections: As many at most on a server with TLS, where each takes more memory.
+        connections: Connections of all peers; fewer if the process may not have so many descriptors.
+        tls_connections: Connections of all peers on a server with TLS, where each takes more memory.
         connections_per_peer: Connections of one address.
         silent_per_peer: Connections of one address that have shown no valid key, on a server with passwords.
         held: Bytes of all peers.

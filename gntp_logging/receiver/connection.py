@@ -29,12 +29,13 @@ _LINGER: Final = 1.0
 """Seconds to read on after an early answer: closing with bytes unread would reset the connection."""
 
 _LIVENESS_INTERVAL: Final = 5.0
-"""Seconds between two looks at a connection on which a reaction is awaited: has its sender left?"""
+"""Seconds between two checks whether a sender that awaits a reaction has left."""
 
 _KEEPALIVE: Final = (("TCP_KEEPIDLE", 30), ("TCP_KEEPALIVE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
-"""When the system asks whether a sender is still there (seconds, seconds, number); macOS has the second for the first.
+"""TCP keepalive: seconds until the first probe (on macOS the second option), seconds between probes, and their number.
 
-The end of its stream does not say so: clients shut down their sending side after the request, and wait.
+The end of a sender's stream does not show that it has left: clients shut down their sending side after the request, and
+wait.
 """
 
 Secured = tuple[Key | None, Cipher | None]
@@ -57,7 +58,7 @@ class ClientSession:
         group: What counts as one peer: the address, or the network it belongs to.
         usage: What peers use of the server.
         encrypts_answers: Whether the answers to encrypted requests are encrypted.
-        speaks: Called when the client has shown a valid key, or has sent a whole request where there are no keys.
+        speaks: Called when the client has shown a valid key; without passwords, when it has sent a whole request.
         first_line_timeout: Seconds from the accept until the first information line is accepted.
         gave_way: Called when the connection is closed to make room for another before it was begun.
         has_given_way: Whether it was closed to make room for another.
@@ -89,7 +90,7 @@ class ClientSession:
         """Wait for the first byte: until then the connection costs nothing but its socket.
 
         Args:
-            begin: Called when it has come, or has not come in time.
+            begin: Called when the byte has come, or has not come in time.
         """
 
         def end() -> None:
@@ -104,7 +105,7 @@ class ClientSession:
             end()
 
     def _end_waiting(self) -> bool:
-        """Wait for the first byte no longer; return whether that was waited for."""
+        """Stop waiting for the first byte; return False if the connection was not waiting for it."""
         if self._late is None:
             return False
         self._late.cancel()
@@ -173,7 +174,7 @@ class ClientSession:
         return self.wire.line is not None
 
     async def _read(self, *, until_accepted: bool = False) -> Request | None:
-        """Read until there is a request, or until the stream ends; or until the request's first line is accepted."""
+        """Read until a request is complete or the stream ends; ``until_accepted``: until its first line is accepted."""
         while (request := self.wire.next_message()) is None:
             self._hold(self._fed + self.wire.overhead)  # which pictures are missing may be known only now
             line = self.wire.line
@@ -195,7 +196,7 @@ class ClientSession:
         return request
 
     async def _more(self) -> bytes | None:
-        """Return bytes that come, or none at the end of the stream; None where a picture does not come."""
+        """Return the next bytes, empty at the end of the stream; None if a picture that is awaited does not come."""
         data = None
         with contextlib.suppress(asyncio.TimeoutError):
             data = await asyncio.wait_for(self.stream.read(), PICTURE_TIMEOUT if self.wire.awaits_section else None)
@@ -205,7 +206,7 @@ class ClientSession:
         return data
 
     def _hold(self, size: int) -> None:
-        """Count bytes that are kept for this connection, instead of those that were counted before."""
+        """Count the bytes that are kept for this connection, in place of the number counted before."""
         added, self._held = size - self._held, size
         if added > 0:
             self.usage.hold(self.group, added)
@@ -213,7 +214,7 @@ class ClientSession:
             self.usage.release(self.group, -added)
 
     def forget_request(self) -> None:
-        """Forget the last request's envelope, with all its headers: what is waited for may take an hour."""
+        """Forget the last request's envelope with all its headers: waiting for a reaction may take an hour."""
         self.wire.envelope = None
 
     def security(self) -> dict[str, str]:
@@ -255,7 +256,7 @@ class ClientSession:
                 self.usage.release(self.group, waiting)
 
     async def refuse(self, response: Response) -> None:
-        """Refuse a wrong key, the later the more of them came from this peer."""
+        """Refuse a wrong key. The more of them came from this peer, the later the refusal."""
         self._refusal = encode(response)
         delay = self.usage.delay(self.group)
         if delay:
@@ -271,7 +272,7 @@ class ClientSession:
         """Report a reaction as soon as it is known, while the connection goes on with other requests.
 
         Args:
-            done: Called when it is reported, or when nobody is there any more to report it to.
+            done: Called when the reaction is reported, or when its sender has left.
         """
 
         async def report() -> None:
@@ -280,7 +281,7 @@ class ClientSession:
             try:
                 await self.send(response, keep_alive=keep_alive, secured=secured)
             except (OSError, asyncio.TimeoutError, GNTPProtocolError):  # the sender went away, or does not read
-                self.stream.transport.abort()  # what waits for it takes room that is no longer counted
+                self.stream.transport.abort()  # what it has not read takes room that is no longer counted
 
         _ask_whether_it_lives(self.sock)
         task = asyncio.get_running_loop().create_task(report())
@@ -307,7 +308,7 @@ class ClientSession:
     # -- The end ---------------------------------------------------------------------------------
 
     def is_idle(self) -> bool:
-        """Tell whether the first bytes that have come were looked at, and nothing follows from them but to wait."""
+        """Tell whether its first bytes were looked at, and the server can only wait for more."""
         if self._refusal or self._is_closing:
             return True
         if self._is_open and not self.stream.is_waited_for:
@@ -318,7 +319,7 @@ class ClientSession:
             return True
 
     def give_way(self) -> None:
-        """Close at once, for another client. A refusal that waits is sent before."""
+        """Close at once, to make room for another client. A refusal that waits is sent first."""
         self.has_given_way = True
         self._gone.set()
         if self._end_waiting():
@@ -334,7 +335,7 @@ class ClientSession:
         self.stream.transport.abort()
 
     def give_back(self) -> None:
-        """Release what the connection has used, when it is over, and drop what its peer has not read in time."""
+        """Release what the connection has used, once it is over, and drop what its peer has not read in time."""
         self._hold(0)
         self._drop_reactions()
         if self._is_open:

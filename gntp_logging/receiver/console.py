@@ -74,8 +74,8 @@ _MOST_TROUBLES: Final = 1000
 
 _MAX_LINES: Final = 30
 _MAX_LAST_LINE: Final = 160
-"""Characters of a text's last line that is shown where the text is cut: a handler's is no longer. In the narrowest box
-it takes some twenty lines."""
+"""Characters of a last line that is shown even if the text is cut. The last line of a handler's text is no longer. In
+the narrowest box it takes some twenty lines."""
 
 _LEAST_LINES: Final = 5
 """Lines of title and text that are shown at the least."""
@@ -167,7 +167,7 @@ class ConsoleDisplay:
         if len(lines) <= _MAX_LINES:
             yield from lines
             return
-        # What it was, and below where it was: a handler of this package ends its text with a line about that.
+        # The text says what happened. If a handler of this package sent it, its last line says where.
         last_line = text.rstrip().rpartition("\n")[2]
         last = list(wrap(last_line, width)) if 0 < len(last_line) <= _MAX_LAST_LINE else []
         kept = _MAX_LINES - 1 - len(last)

@@ -1,6 +1,6 @@
 """How much of a request is kept: names, texts and headers are cut once, before they are remembered, shown or handed on.
 
-Pure. What is cut twice is cut as once, so that a name is the same wherever it is compared.
+Pure. A second cut changes nothing, so that a name is the same wherever it is compared.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAX_HEADERS: Final = 262_144
 
 
 def cut(text: str, size: int) -> str:
-    """Return a text, or so many characters of it, of which the last is an ellipsis."""
+    """Return a text; one of more than ``size`` characters is cut to that length, and ends with an ellipsis."""
     return text if len(text) <= size else text[: size - 1] + "…"
 
 
@@ -97,7 +97,7 @@ def _cut_extra(headers: ExtraHeaders | None) -> ExtraHeaders | None:
 
 
 def _cut_coalescing_id(id_: str) -> str:
-    """Return an id, or one that is as long as allowed and as good as unique: else one toast would replace another."""
+    """Return an id; one that is too long is cut, and ends with its hash: else one toast could replace another."""
     if len(id_) <= MAX_ID:
         return id_
     end = hashlib.sha256(id_.encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -12,11 +12,11 @@ RESERVED: Final = 200
 """Descriptors for all else: subscribers, pages, displays, files, and what the program around the server has open."""
 
 _LEAST: Final = 16
-"""Places where the limit is smaller than what is reserved: some must be served."""
+"""Connections if the limit is smaller than what is reserved: some must be served."""
 
 
 def affordable_connections(wanted: int) -> int:
-    """Return how many connections fit into the process's limit of descriptors, and not more than wanted."""
+    """Return how many connections fit into the process's limit of descriptors: at most as many as are wanted."""
     if sys.platform == "win32":
         return wanted
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)

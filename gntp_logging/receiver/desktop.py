@@ -35,7 +35,7 @@ from .registry import Toast
 from .terminal_text import sanitize_for_terminal
 
 QUEUE_SIZE: Final = 50
-"""Toasts that wait to be shown. Nobody reads more of them."""
+"""Toasts that wait to be shown. People do not read more."""
 
 MAX_TEXT: Final = 2000
 """Characters of a title or a text. Services cut earlier, and some show nothing at nine thousand."""
@@ -66,7 +66,7 @@ class DesktopDisplay:
             list.
         failures: How many toasts the service has not accepted.
         may_be_away: Whether it starts without the service, and connects when one comes.
-        page: Where a click on a toast without a URL leads; None where there is none.
+        page: Opened by a click on a toast without a URL; None if there is no page.
     """
 
     patience: Final = 60.0
@@ -122,9 +122,7 @@ class DesktopDisplay:
         self._waiting = asyncio.Queue(QUEUE_SIZE + 1)
         self._waiting_pictures = 0
         try:
-            if (
-                not self.may_be_away
-            ):  # else the first toast looks for it: what starts with the session waits for nothing
+            if not self.may_be_away:  # else the first toast looks for it, so that the start waits for nothing
                 await self._find_service()
             with tempfile.TemporaryDirectory(prefix="gntp-logging-") as folder, self._logged_errors.captured():
                 self._pictures_in = Path(folder)
@@ -213,7 +211,7 @@ class DesktopDisplay:
             urgency=_URGENCIES[toast.priority],
             icon=self._icon(toast.icon),
             timeout=0 if toast.sticky else -1,
-            # The library keeps these for as long as the toast is shown: nothing else of it.
+            # The library keeps these functions while the toast is shown, so they hold nothing else of it.
             on_clicked=functools.partial(_clicked, toast.react, self._address(toast)),
             buttons=self._buttons(toast),
             on_dismissed=functools.partial(toast.react, Reaction.CLOSED),
@@ -243,7 +241,7 @@ class DesktopDisplay:
         self._mute(Muted(application, incident, end(time.time())))
 
     def _icon(self, icon: str | Resource | None) -> Icon | None:
-        """Write a picture to a file, which is what services take; a picture that is only a URL is left out."""
+        """Write a picture to a file, because services take files; a picture that is only a URL is left out."""
         if not isinstance(icon, Resource) or icon.data is None:
             return None
         name = icon.unique_id() or ""
@@ -312,7 +310,7 @@ def harmless(text: str) -> str:
 
 
 def _body(text: str) -> str:
-    """Return a text as the service's body, which on Linux is markup: services that show none remove it."""
+    """Return a text as the service's body. On Linux that is markup; services that show no markup remove it."""
     return html.escape(harmless(text), quote=False) if sys.platform.startswith("linux") else harmless(text)
 
 

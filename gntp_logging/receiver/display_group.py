@@ -28,7 +28,7 @@ class _Member:
     throttles: defaultdict[str, Throttle] = field(
         default_factory=lambda: defaultdict(lambda: Throttle(FAILURE_INTERVAL))
     )
-    """By the part of the display that fails: one that is broken must not hide that another is."""
+    """One for each part of the display that fails, so that one broken part does not hide another."""
 
 
 class DisplayGroup:

@@ -57,7 +57,7 @@ class MissingExtraError(Exception):
 
 @dataclass(frozen=True)
 class Kind:
-    """How to make one of the displays; called with the stream that the program writes to, it makes one.
+    """One of the displays: what it is, and how to make it.
 
     Attributes:
         summary: What it is, in a few words.

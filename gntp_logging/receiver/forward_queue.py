@@ -1,6 +1,7 @@
-"""What waits for a hub's subscribers, in bounds of bytes: pictures go first, then messages that come too late.
+"""The messages that wait for a hub's subscribers, bounded in bytes.
 
-A message that waits for several subscribers is one object, and counts once.
+If the room is short, pictures that wait are dropped first; if that is not enough, the new message is dropped. A message
+that waits for several subscribers is one object, and counts once.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ def _texts(headers: ExtraHeaders | None) -> ExtraHeaders | None:
 
 
 class Sized(Protocol):
-    """What takes room."""
+    """Something that takes room."""
 
     @property
     def parts(self) -> Mapping[int, int]:
@@ -111,7 +112,7 @@ class Sized(Protocol):
 
 
 class Room:
-    """Bytes in which several messages fit; an object that is in several of them, or put in again, counts once."""
+    """Room for messages, in bytes. An object that is in several of them, or is added again, counts once."""
 
     def __init__(self, limit: int) -> None:
         """Begin with nothing in it."""
@@ -147,7 +148,7 @@ class Shared:
 
         Args:
             limit: Bytes of all messages that wait.
-            sending: Bytes of all messages that are sent, which are there once more, encoded and encrypted.
+            sending: Bytes of all messages while they are sent: each is then kept once more, encoded and encrypted.
         """
         self.lock: threading.RLock = threading.RLock()
         self.room: Room = Room(limit)
@@ -162,7 +163,7 @@ class Shared:
 
     @contextmanager
     def sending(self, request: Forwardable, timeout: float) -> Iterator[bool]:
-        """Take room for a request while it is sent; one fits always, however large it is.
+        """Take room for a request while it is sent. A single request always fits, however large it is.
 
         Args:
             timeout: Seconds to wait for the room.
@@ -205,7 +206,7 @@ class ForwardQueue:
             shared.queues.append(self)
 
     def put(self, message: Message) -> bool:
-        """Add a message; where the room is short, pictures that wait go, the oldest first.
+        """Add a message. If the room is short, pictures that wait are dropped, the oldest first.
 
         Returns:
             False if there is no room for it, even so.
@@ -258,7 +259,7 @@ class ForwardQueue:
         return False
 
     def close(self) -> int:
-        """Drop what waits, and wake who waits for it. Closing twice is harmless.
+        """Drop the messages that wait, and wake the thread that waits for one. Closing twice is harmless.
 
         Returns:
             How many messages were dropped.

@@ -1,6 +1,6 @@
 """The history as a display: what is shown is also kept, by a thread of its own.
 
-No toast waits for the disk, and no failure of the disk is one of the receiver: it shows toasts as before.
+No toast waits for the disk. If the disk fails, the receiver shows toasts as before.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _PRUNE_EVERY: Final = 100
 """Toasts after which the file is brought back into its bounds."""
 
 _PRUNE_INTERVAL: Final = 600.0
-"""Seconds after which that is done where fewer come: they grow old also while nothing comes."""
+"""Seconds after which the file is brought back into its bounds even if fewer come: toasts also grow old meanwhile."""
 
 _END: Final = 10.0
 """Seconds for what waits at the end: a disk may hang."""
@@ -66,8 +66,8 @@ class History:
 
         Args:
             path: The file; it is made if it is not there.
-            say: Called with a line for people where no history is kept, or a damaged one was set aside; from any
-                thread.
+            say: Called, from any thread, with a line for people if no history is kept, or a damaged one was set
+                aside.
         """
         self.numbers: Numbers = Numbers()
         self.muted: Sequence[Muted] = ()
@@ -139,7 +139,7 @@ class History:
             self._remember(Muted(**notice.fields))  # type: ignore[arg-type]  # as it was made
 
     def close_toasts(self, numbers: Sequence[int]) -> None:
-        """Remember that these were closed. May be called from any thread.
+        """Remember that these toasts were closed. May be called from any thread.
 
         Raises:
             HistoryError: If too much waits already.
@@ -187,7 +187,7 @@ class History:
             self._store(batch)
         except DamagedError as error:
             self._begin_again(error, batch)
-        except Exception as error:  # noqa: BLE001 - a full disk, somebody who reads for too long: the next may fit
+        except Exception as error:  # noqa: BLE001 - a full disk, or a reader that takes too long: the next may fit
             for _ in batch:
                 self._report(error)
 
@@ -206,7 +206,7 @@ class History:
     # -- The file --------------------------------------------------------------------------------
 
     def _opened(self) -> HistoryFile | None:
-        """Open the file, after setting a damaged one aside; return None if there is no way."""
+        """Open the file; set a damaged one aside first. Return None if no file can be opened."""
         try:
             try:
                 return self._known(HistoryFile(self.path, writes=True))
@@ -232,7 +232,7 @@ class History:
         return HistoryFile(self.path, writes=True)
 
     def _begin_again(self, error: DamagedError, batch: Sequence[Change]) -> None:
-        """Set a file aside that was damaged while it was open, and write to a new one; once, then no more is kept."""
+        """Set a file aside that was damaged while it was open, and write to a new one; if that fails, keep none."""
         assert self._file is not None
         self._file.close()
         try:

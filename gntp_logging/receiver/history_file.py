@@ -42,7 +42,7 @@ INDEX_BYTES: Final = 512 * 1024
 """Bytes of the index that wait in memory for their place in the file."""
 
 MAX_OCCURRENCES: Final = 200_000
-"""How often one or two letters may be there for the index to tell where; what is there more often is soon found."""
+"""Occurrences of one or two letters up to which the index is asked. What occurs more often is soon found without it."""
 
 WINDOW: Final = 2000
 """Toasts that the page's search looks at before it asks the index."""
@@ -51,7 +51,7 @@ _LOG_BYTES: Final = 4 * 1024 * 1024
 """Bytes to which the log beside the file is cut after it was longer."""
 
 _BUSY: Final = 10.0
-"""Seconds to wait for somebody who deletes."""
+"""Seconds to wait for another process that deletes."""
 
 _VERSION: Final = 1
 _APPLICATION: Final = 0x474E5450
@@ -100,7 +100,8 @@ PRAGMA user_version = {_VERSION};
 """
 
 # Every three characters of a text, so that a search finds what stands inside of words, as it does without an index.
-# "detail" leaves out where they stand: that would take as much room again, twice; SQLite looks into the texts instead.
+# "detail=none" leaves out where they stand, which would take twice as much room again. SQLite looks into the texts
+# instead.
 _INDEX: Final = """
 CREATE VIRTUAL TABLE indexed USING fts5 (words, content=said, content_rowid=number, tokenize=trigram, detail=none);
 """
@@ -128,10 +129,10 @@ _DELETE_MUTES: Final = (
     "DELETE FROM mutes WHERE (application, incident) NOT IN"
     " (SELECT application, incident FROM alerts WHERE incident != '')"
 )
-"""They hold the name of an application, which is to be forgotten with its last alert of the incident."""
+"""A mute holds the name of an application, which must be forgotten with its last alert of the incident."""
 
 _IN_COLUMNS: Final[Mapping[str, str]] = {"Notification-Title": "title", "Notification-Text": "text"}
-"""Headers that are stored as null where a column says the same: they are the longest."""
+"""Headers that are stored as null if a column holds the same text: they are the longest."""
 
 _CHUNK: Final = 200
 """Rows that are read at a time: between two chunks the file is free, also while a pager stands still."""
@@ -187,13 +188,13 @@ class KeptToast:
 
 @dataclass(frozen=True)
 class Closing:
-    """What somebody has closed: it is kept, and does not come back to the page."""
+    """Toasts that were closed: they are kept, and do not come back to the page."""
 
     numbers: Sequence[int]
 
 
 def usual_path() -> str:
-    """Return where the history lies if nobody says otherwise."""
+    """Return the path of the history if no other is given."""
     return os.path.join(state_folder(), "history.sqlite3")
 
 
@@ -438,14 +439,14 @@ class HistoryFile:
             order: What stands behind ORDER BY.
         """
         with _explained(self.path):
-            # Else SQLite looks at all texts where it expects to find much.
+            # Otherwise SQLite reads all texts if it expects many results.
             rows = self._db.execute(
                 f"SELECT number FROM alerts INDEXED BY by_change WHERE {where.sql} ORDER BY {order}", where.values
             ).fetchall()
         return [number for (number,) in rows]
 
     def picture(self, id_: str, most: int) -> bytes | None:
-        """Return the bytes of a picture; None where it is not there, or larger.
+        """Return the bytes of a picture; None if there is none with this id, or it has more than ``most`` bytes.
 
         Raises:
             HistoryError: If it cannot be read.
@@ -475,8 +476,8 @@ class HistoryFile:
             How many were deleted.
 
         Raises:
-            HistoryError: If that failed, or if their texts may still be there: while somebody else reads for long, or
-                in a damaged history that was set aside, which goes only where everything is deleted.
+            HistoryError: If that failed, or if their texts may still be there: because another process reads for long,
+                or in a damaged history that was set aside. That one is removed only if everything is deleted.
         """
         where = _all(self._conditions(wanted))
         with _explained(self.path):
@@ -500,7 +501,7 @@ class HistoryFile:
         return deleted
 
     def _conditions(self, wanted: Wanted, *, by_index: bool = True) -> tuple[_Condition, _Condition]:
-        """Return two conditions that both must be met: what can be told while looking into no text, and the rest.
+        """Return two conditions that must both be met: one that can be checked without the texts, and the rest.
 
         Args:
             by_index: Whether to ask the index where the texts are.
@@ -526,7 +527,7 @@ class HistoryFile:
         return _all(conditions), _all(map(_stands_in, texts))
 
     def _by_index(self, texts: Iterable[str]) -> Iterator[_Condition]:
-        """Yield what the index tells of texts: where they are, this is true, and perhaps elsewhere too."""
+        """Yield conditions from the index: true where the texts are, and perhaps elsewhere too."""
         # The plus keeps SQLite from looking up one number after the other: it goes through all changes in their order,
         # and ends as soon as it has enough.
         trigrams = {text[begin : begin + 3] for text in texts for begin in _begins(len(text))}
@@ -688,20 +689,20 @@ class _Condition(NamedTuple):
 
 
 def _all(conditions: Iterable[_Condition]) -> _Condition:
-    """Return what is met where all of these are."""
+    """Return the condition that all of these are met."""
     found = list(conditions)
     sql = " AND ".join(condition.sql for condition in found) or "true"
     return _Condition(sql, [value for condition in found for value in condition.values])
 
 
 def _stands_in(text: str) -> _Condition:
-    """Return the condition that a text is there."""
+    """Return the condition that a text stands in title, text or application."""
     like = "LIKE ? ESCAPE '\\'"
     return _Condition(f"(title {like} OR text {like} OR application {like})", [f"%{_escaped(text)}%"] * 3)
 
 
 def _begins(length: int) -> Iterable[int]:
-    """Return where trigrams begin that have each character of a text; more of them tell little, and take as long."""
+    """Return where trigrams begin that cover each character of a text: more of them tell little, and take as long."""
     return {*range(0, length - 2, 3), length - 3} if length > 2 else ()
 
 

@@ -75,10 +75,10 @@ ANSWER_BYTES: Final = 48 * 1024
 """Bytes of one subscriber's answer: room for the headers that it echoes."""
 
 KNOWN_BYTES: Final = 32 * 1024
-"""Bytes of what is remembered of what one subscriber knows; an application that is forgotten is registered again."""
+"""Bytes for the applications that one subscriber knows; an application that is forgotten is registered again."""
 
 MAX_FAILURES: Final = 5
-"""Failures in a row after which a subscription ends: who is there again subscribes again."""
+"""Failures in a row after which a subscription ends. A subscriber that is back subscribes again."""
 
 MAX_HOPS: Final = 16
 """Hubs that a message may pass. One that has passed more is circling between hubs that change their names."""
@@ -100,8 +100,8 @@ def may_be_handed_on(came_by: str | None, subscribed_by: str | None) -> bool:
 
     Args:
         came_by: Cipher with which the message came to the hub, or ``TLS``; None for clear text.
-        subscribed_by: Cipher with which the subscriber gets its messages; None for clear text. That it came by TLS says
-            nothing of that: a hub connects to its subscribers without.
+        subscribed_by: Cipher with which the subscriber gets its messages; None for clear text. A SUBSCRIBE that came
+            by TLS does not count: the hub connects to its subscribers without TLS.
 
     Returns:
         True if the message is at least as safe on its way out as it was on its way in.
@@ -171,7 +171,7 @@ class Hub:
         )
         known = self._forwarders.get(request.id_)
         if known is not None and not known.has_failed:
-            if known.host != host:  # else whoever reads an id on its way could end its subscription
+            if known.host != host:  # else a stranger who reads an id could end its subscription
                 raise GNTPProtocolError("this Subscriber-ID is in use from another address")
             if known.sends_like(client):
                 known.renew(TTL)
@@ -266,7 +266,7 @@ class _Known:
     """What a subscriber knows of an application.
 
     Attributes:
-        fingerprint: That of the registration at that time.
+        fingerprint: The fingerprint that the registration had at that time.
         names: Names of the types that were registered with a subscriber that may not get the registration; None if the
             subscriber has the registration.
     """
@@ -401,7 +401,7 @@ class Forwarder:
             self._report_the_rest()
 
     def _send(self, message: Message) -> None:
-        """Send a message; before it, register its application where the subscriber does not know it, or no longer."""
+        """Send a message. First register its application, if the subscriber does not know it, or has forgotten it."""
         request = message.request
         if isinstance(request, RegisterRequest):
             self._process(request)
@@ -419,7 +419,7 @@ class Forwarder:
             self._process(request)
 
     def _process(self, request: Forwardable) -> None:
-        """Send a request, without its pictures where others take the room for sending."""
+        """Send a request; without its pictures, if others take the room for sending."""
         bare = without_pictures(request)
         for each, timeout in ((request, 0.0), (bare, FORWARD_TIMEOUT)):
             with self._shared.sending(each, timeout) as fits:

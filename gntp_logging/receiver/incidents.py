@@ -37,12 +37,12 @@ _COUNTED: Final = re.compile(r"([0-9][0-9,]*) × ")
 
 
 class _Report(NamedTuple):
-    """What a notification says to programs.
+    """The counts and names that a notification has for programs, in its Data- headers.
 
     Attributes:
         records: Records that its id stands for.
         incident: What they have in common; empty for a digest.
-        process: Who sends it: machine and number.
+        process: The process that sends it: machine and number.
         is_relays: Whether it comes from a relay, which has counted for all hosts.
     """
 
@@ -75,7 +75,7 @@ class _Shown:
         react: Reports to the sender that has opened it.
         changed: When it changed last, in seconds of time.monotonic.
         sources: What its ids have reported.
-        place: Under what a new id finds it; None for a digest, which nothing joins.
+        place: The key under which a new id finds it; None for a digest, which nothing joins.
         incident: What its reports have in common; empty for a digest.
     """
 
@@ -92,7 +92,7 @@ class _Shown:
     sources: dict[bytes, _Source] = field(default_factory=dict)
 
     def total(self) -> int:
-        """Return how many records it stands for; where relays count, who has counted by itself is among theirs."""
+        """Return how many records it stands for. If relays count, their count includes that of each process."""
         sources = self.sources.values()
         relayed = [source.records for source in sources if source.is_relays]
         return sum(relayed) if relayed else sum(source.records for source in sources)
@@ -122,8 +122,8 @@ class Incidents:
             now: The time, in seconds of time.monotonic.
 
         Returns:
-            The toast, with the incident's count; the same where its sender does not count. None for a count of a relay
-            that another one has overtaken.
+            The toast, with the incident's count. The same toast if its sender does not count. None for the count of a
+            relay that another relay has overtaken.
         """
         if not toast.coalescing_id:
             return toast
@@ -190,10 +190,10 @@ class Incidents:
 
 
 def _report(headers: Mapping[str, str], known: _Source | None) -> _Report | None:
-    """Read what a sender says to programs; None if it does not count.
+    """Read what a sender reports in its Data- headers; None if it does not count.
 
     Args:
-        known: What its id has reported before; that stands where a count is none.
+        known: What its id has reported before; used if the headers hold no valid count.
     """
     said = {name.lower(): value for name, value in headers.items()}
     count, incident = said.get("data-count", ""), said.get("data-incident", "")
@@ -248,6 +248,6 @@ def _origin(shown: _Shown) -> str:
 
 
 def _digest(*parts: str) -> bytes:
-    """Return what stands for some texts, in a few bytes."""
+    """Return a short hash of some texts."""
     joined = "\0".join(f"{len(part)}:{part}" for part in parts)
     return hashlib.sha256(joined.encode("utf-8", "surrogatepass")).digest()[:16]

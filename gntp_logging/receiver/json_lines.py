@@ -1,7 +1,7 @@
 """The display for scripts: each event is one JSON object on a line of its own.
 
-Every object has ``event``. All other texts are strings, ``""`` where there is nothing; bytes are counted and hashed,
-never written. A ``time`` is when it arrived: ISO 8601, with milliseconds and the offset of local time.
+Every object has ``event``. All other texts are strings, ``""`` if there is nothing; bytes are counted and hashed, never
+written. A ``time`` is when it arrived: ISO 8601, with milliseconds and the offset of local time.
 
 * ``listening``: ``host``, ``port``.
 * ``notify``: ``application``, ``name`` (the type), ``title``, ``text``, ``priority`` (-2 to 2), ``sticky``, ``id``,

@@ -35,7 +35,7 @@ class LoopThread:
 
         Raises:
             RuntimeError: If it runs already.
-            Exception: What was raised in the thread; it has ended then, and can be started again.
+            Exception: What was raised in the thread. The thread has then ended, and can be started again.
         """
         if self._thread is not None:
             raise RuntimeError(f"{self._name} runs already")

@@ -23,7 +23,8 @@ GROWTH: Final = 10
 """An incident makes another message when its count has grown by this factor."""
 
 MAX_KNOWN: Final = 2000
-"""Incidents whose count is remembered; beyond it the one not heard of for the longest time makes a message again."""
+"""Incidents whose count is remembered. With more, the one not heard of for the longest time is forgotten; when it comes
+again, it makes a message again."""
 
 MAX_NAMED: Final = 10
 """Toasts that a digest names; the others are counted."""
@@ -100,7 +101,7 @@ class MessageSchedule:
         return None
 
     def _is_news(self, toast: Toast) -> bool:
-        """Tell whether nobody knows of the incident, or of how often it has come by now."""
+        """Tell whether the incident is new, or has grown enough for another message."""
         if not toast.coalescing_id:
             return True
         key = (toast.application, toast.coalescing_id)

@@ -29,7 +29,7 @@ class Muted(NamedTuple):
 
 
 Mute = Callable[[Muted], None]
-"""Mutes an incident; with a time that has passed, ends that. May be called from any thread."""
+"""Mutes an incident; a time that has passed unmutes it. May be called from any thread."""
 
 
 class Mutes:
@@ -40,7 +40,7 @@ class Mutes:
         self._until: dict[tuple[str, str], float] = {}
 
     def add(self, muted: Muted, now: float) -> None:
-        """Mute an incident until its time, whatever was said of it before.
+        """Mute an incident until its time; that replaces an earlier time.
 
         Args:
             now: The time, in seconds since 1970; an earlier end unmutes the incident.

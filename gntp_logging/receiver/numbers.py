@@ -18,7 +18,10 @@ MAX_KNOWN: Final = 2000
 
 
 def known_by(application: str, *, is_keyed: bool, coalescing_id: str) -> int:
-    """Return under what a toast's number is known: a stranger without a key takes no place of what has one."""
+    """Return the hash by which a toast's number is known.
+
+    A toast with a key and one without never have the same: a stranger without the key cannot replace a toast.
+    """
     return hash((application, is_keyed, coalescing_id))
 
 
@@ -32,8 +35,8 @@ class Numbers:
             last: The last one that a history knows.
             known: What toasts of a history are known by, and their numbers; the one that changed last at the end.
         """
-        # Milliseconds since 1970: they are beyond what was given before where no history remembers it, and where it
-        # forgot the last ones, unless a thousand toasts a second have come ever since.
+        # Milliseconds since 1970: greater than all numbers that were given before, even if no history remembers them,
+        # or it forgot the last ones; unless a thousand toasts a second have come ever since.
         self._next = max(last + 1, int(time.time() * 1000))
         self._known: OrderedDict[int, int] = OrderedDict(known)
 

@@ -16,7 +16,7 @@ _TOKEN: Final = re.compile("[0-9a-f]{32}")
 def kept_token(path: str) -> str:
     """Return the token that a file keeps; make the file, for its owner alone, if there is none.
 
-    A token that others could read, or write, is no secret: there is a new one then.
+    A token that others could read or write is no secret: a new one replaces it.
 
     Raises:
         OSError: If it cannot be read or made, is not the user's own, or has no token in it.
@@ -36,7 +36,7 @@ def kept_token(path: str) -> str:
 
 
 def _make(path: str) -> None:
-    """Write a new token to a file, whole from its first moment; another receiver's that has come meanwhile stays."""
+    """Write a new token to a file that is never half written; one that another receiver wrote meanwhile stays."""
     own = f"{path}.{os.getpid()}"
     make_private(own)
     try:

@@ -1,7 +1,7 @@
-"""Who may be connected, and who gives way to whom when it gets crowded. Pure.
+"""Which connections a server accepts, and which give way when there are too many. Pure.
 
 A guest is *silent* until it has shown a valid key; on a server without passwords, until it has sent a whole request.
-Silent guests give way: whoever has the password gets in, however many others hold connections open.
+Silent guests give way, so a client with the password gets in, however many others hold connections open.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Guest(Protocol):
     """One connection."""
 
     def is_idle(self) -> bool:
-        """Tell whether all that it has sent at first was looked at, and the server waits for more: it has no key."""
+        """Tell whether its first bytes were looked at, held no key, and the server waits for more."""
 
     def give_way(self) -> None:
         """Close at once: another has taken the place."""
@@ -31,8 +31,8 @@ class Places(Generic[_Guest]):
     """The places of a server. A guest has one from its accept on, before TLS or a first byte.
 
     Attributes:
-        is_pressed: Whether nobody could give way to the last guest, because what all have sent at first must still be
-            looked at. The next guest should wait for that.
+        is_pressed: Whether no guest could give way to the last one, because the first bytes of all must still be looked
+            at. The next guest should wait until that is done.
     """
 
     def __init__(self, usage: Usage, *, is_protected: bool) -> None:
@@ -63,7 +63,7 @@ class Places(Generic[_Guest]):
         return self.is_crowded or 5 * len(self._silent_of.get(group_of(peer), ())) >= self._usage.budget.silent_per_peer
 
     def admit(self, guest: _Guest, peer: str) -> bool:
-        """Give a new guest a place; a silent one gives way where there are too many.
+        """Give a new guest a place; if there are too many guests, a silent one gives way.
 
         Args:
             peer: Address of the guest.
@@ -95,7 +95,7 @@ class Places(Generic[_Guest]):
         self._dismiss_one_of(self._silent)
 
     def has_spoken(self, guest: _Guest) -> None:
-        """Note that a guest has shown a valid key: it gives way to nobody."""
+        """Note that a guest has shown a valid key: from now on it does not give way."""
         group = self._groups.get(guest)
         if group is not None and self._silent.pop(guest, _NONE) is not _NONE:
             self._silent_of[group].pop(guest)
@@ -124,7 +124,7 @@ _NONE = object()
 
 @functools.lru_cache(maxsize=1024)
 def group_of(peer: str) -> str:
-    """Return the network that counts as one peer: of IPv6 the /64, all of which one machine may have."""
+    """Return the network that counts as one peer: for IPv6 the /64, because one machine may have all its addresses."""
     try:
         address = ipaddress.ip_address(peer)
     except ValueError:

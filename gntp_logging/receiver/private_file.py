@@ -1,4 +1,4 @@
-"""Files that only their owner may read, in folders in which nobody else may write."""
+"""Files that only their owner may read, in folders in which no other user may write."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import stat
 
 
 def make_private(path: str) -> None:
-    """Make an empty file for its owner alone, and its folder if need be; one that is there is looked at.
+    """Make an empty file for its owner alone, and its folder if need be. A file that is there is checked.
 
     Raises:
         OSError: If it cannot be made, or if others could read it, or could put another file in its place.

@@ -101,10 +101,10 @@ class Addressed(Protocol):
 
 @runtime_checkable
 class Linked(Protocol):
-    """A display that opens toasts on another one, which has room for them.
+    """A display whose toasts open on another display, which has room for them.
 
     Attributes:
-        page: The other one; None where there is none.
+        page: The other display; None if there is none.
     """
 
     page: Addressed | None
@@ -122,7 +122,7 @@ class Keeping(Protocol):
         """Whether toasts are kept at the moment."""
 
     def close_toasts(self, numbers: Sequence[int]) -> None:
-        """Remember that these were closed. May be called from any thread.
+        """Remember that these toasts were closed. May be called from any thread.
 
         Raises:
             OSError: If too much waits already.
@@ -134,7 +134,7 @@ class Remembering(Protocol):
     """A display that shows what came before it.
 
     Attributes:
-        history: Has what was kept; None where nothing is. It is set before ``start``.
+        history: Keeps toasts; None if no history is kept. It is set before ``start``.
     """
 
     history: Keeping | None

@@ -31,7 +31,7 @@ MAX_AWAITED: Final = 500
 """Reactions that a server awaits; with one more, the oldest is reported as timed out."""
 
 MAX_AWAITED_BYTES: Final = 1 * 1024 * 1024
-"""Bytes of what senders want to hear with their reactions, all together; with more, the oldest is reported likewise."""
+"""Bytes of all that goes back with the awaited reactions. With more, the oldest is reported as timed out."""
 
 
 class Reaction(enum.Enum):
@@ -129,7 +129,7 @@ class AwaitedReactions:
         self._size = 0
 
     def add(self, awaited: Awaited) -> None:
-        """Await one more; the oldest time out where there are too many, else senders could keep all connections."""
+        """Await one more. If there are too many, the oldest time out: else senders could keep all connections."""
         self._awaited[awaited] = None
         self._size += awaited.size
         while len(self._awaited) > self._most or self._size > self._most_bytes:

@@ -103,7 +103,7 @@ class Registration:
         events: Its types by their names.
         came_by: Cipher with which it came; None for clear text.
         size: Bytes that it takes.
-        fingerprint: What is the same only for registrations that say the same.
+        fingerprint: Equal only for registrations with the same content.
     """
 
     request: RegisterRequest
@@ -139,7 +139,7 @@ class _Pictures:
         return self._by_id.get(icon) if isinstance(icon, _Kept) else icon
 
     def use(self, icon: str | Resource | None) -> str | Resource | None:
-        """Return the same, and keep the picture longer than those that are not used."""
+        """Return what :meth:`find` returns, and keep the picture longer than those that are not used."""
         found = self.find(icon)
         if found is not icon and found is not None:
             self._by_id.move_to_end(str(icon))

@@ -55,8 +55,8 @@ CROWDED_TIMEOUT: Final = 2.0
 BACKLOG: Final = 4096
 """Connections that the system keeps for a server that is busy with others.
 
-As many as Linux allows by default: a crowd that fills it costs a client that comes then a second, for a second try.
-However fast the loop accepts, 2,400 who come again as soon as they are closed fill a thousand places.
+As many as Linux allows by default. If a crowd fills them, the next client has to try again, a second later. However
+fast the loop accepts, 2,400 clients that come again as soon as they are closed fill a thousand places.
 """
 
 _ACCEPTS: Final = 32
@@ -131,7 +131,7 @@ class Server:
 
         Args:
             host: Address to listen on; the default takes connections from this machine only.
-            port: TCP port; 0 takes a free one. None listens nowhere: what is shown comes by :meth:`take` alone.
+            port: TCP port; 0 takes a free one. None listens nowhere: only :meth:`take` shows notifications.
             passwords: A request must have a key made from one of them; none for a server without a password.
             subscriptions: Subscribers whose hubs send here. What a hub forwards has a key made from its password and
                 the subscriber's id; as with passwords, every request must then have a key.
@@ -166,7 +166,7 @@ class Server:
             self._mutes.add(each, time.time())
         self._numbers = numbers or Numbers()
         self._demands = Demands(require_encryption and tls is None, minimum_hash)
-        # One overheard message is enough to subscribe, so a server is a hub only where that was asked for.
+        # One overheard message is enough to subscribe, so a server is a hub only if that was asked for.
         self._refused = {} if hub else {SubscribeRequest.message_type: NO_HUB}
         self._hub = Hub(platform.node(), self._notice_from_thread, self._registry.with_pictures)
         self._connections: set[ClientSession] = set()
@@ -295,7 +295,7 @@ class Server:
             request = await connection.next_request(timeout)
             if request is None:
                 return False
-        except GNTPProtocolError as error:  # nobody knows where the next request begins
+        except GNTPProtocolError as error:  # where the next request begins is unknown
             self._notice_error(error, connection)
             response = _error_response(error.error_code, str(error))
             if error.error_code == ErrorCode.NOT_AUTHORIZED and connection.wire.line is None:
@@ -334,7 +334,7 @@ class Server:
         if isinstance(request, NotifyRequest) and request.notification.id_:
             headers["Notification-ID"] = request.notification.id_
         echoed = _echoed(request, connection)
-        request, awaited = cut_request(request), None  # only what goes back at once goes back whole
+        request, awaited = cut_request(request), None  # the answer repeats whole headers; all else is cut
         if isinstance(request, SubscribeRequest):
             headers["Subscription-TTL"] = str(self._subscribe(request, connection))
         elif not self._hub.has_seen(request):
@@ -381,7 +381,7 @@ class Server:
             awaited = Awaited(request, _echoed(request, connection), self._displays.patience)
         react = ignore if awaited is None else awaited.react
         toast = self._registry.toast(request, connection.envelope, peer=connection.peer, react=react)
-        if awaited is not None:  # from here on: a notification that the registry refuses takes no place
+        if awaited is not None:  # only now: a notification that the registry refuses takes no place
             self._awaited.add(awaited)
         self._display(toast)
         return awaited
@@ -398,15 +398,15 @@ class Server:
 
         Args:
             registration: Its types are added to those that the application has registered.
-            origin: Where this program has it from.
+            origin: Where this program got the notification.
             has_tls: Whether it came from there by TLS.
 
         Raises:
-            GNTPError: If a client would have been refused it.
+            GNTPError: If a client's request with this notification would be refused.
         """
         registration, _ = _read(registration, self._limits, has_tls=has_tls)
         read, envelope = _read(request, self._limits, has_tls=has_tls)
-        # What comes with a key and what comes without make no common toast. Here one is as good as a relay's.
+        # Notifications with a key and without one never share a toast. This one must share one with a relay's.
         envelope = replace(envelope, hash_id=keys.SHA256.algorithm_id if self._passwords else None)
         self._registry.add(registration, envelope.came_by)
         self._display(self._registry.toast(read, envelope, peer=origin))
@@ -438,7 +438,7 @@ class Server:
 
 
 def _read(request: _Sent, limits: Limits, *, has_tls: bool) -> tuple[_Sent, Envelope]:
-    """Return a request and its envelope as a peer's are read: bounded, and with nothing in it that no peer can send."""
+    """Return a request and its envelope as if a peer had sent it: bounded, and without what no peer can send."""
     reader = RequestReader((), limits, has_tls=has_tls)
     reader.feed(encode(request))
     read = reader.next_message()
@@ -450,8 +450,8 @@ def _read(request: _Sent, limits: Limits, *, has_tls: bool) -> tuple[_Sent, Enve
 async def _listening(host: str, port: int) -> list[socket.socket]:
     """Return a listening socket for each address of a host.
 
-    asyncio finds and binds them. The rest is done here: it would accept as many connections in one turn of its loop as
-    its backlog has, more than there are descriptors, and count none before its TLS is established.
+    asyncio finds and binds them. This package accepts by itself: in one turn of its loop, asyncio would accept as many
+    connections as the backlog holds, more than there are descriptors. And it would count none before its TLS handshake.
     """
     loop = asyncio.get_running_loop()
     server = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
@@ -539,8 +539,8 @@ class Receiver:
         May be called from every thread but the receiver's.
 
         Raises:
-            GNTPError: If a client would have been refused it.
-            OSError: If the receiver does not run, or does not get to it.
+            GNTPError: If a client's request with this notification would be refused.
+            OSError: If the receiver does not run, or does not answer in time.
         """
         taken: concurrent.futures.Future[None] = concurrent.futures.Future()
 

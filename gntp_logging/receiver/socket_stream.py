@@ -1,6 +1,6 @@
-"""A socket in an event loop, read only while somebody waits for it: what a peer sends ahead stays with the system.
+"""A socket in an event loop, read only while a reader waits for bytes: what a peer sends ahead stays with the system.
 
-asyncio's own streams read ahead, up to half a megabyte for each connection, whether anybody wants it or not.
+asyncio's own streams read ahead, up to half a megabyte for each connection, whether it is wanted or not.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class SocketStream(asyncio.BufferedProtocol):
         """Prepare.
 
         Args:
-            scratch: Where bytes are received before they are taken from there at once; one for each event loop.
+            scratch: Receives bytes, which are taken out at once; one buffer serves a whole event loop.
         """
         self._scratch = memoryview(scratch)
         self._transport: asyncio.Transport | None = None
@@ -39,11 +39,11 @@ class SocketStream(asyncio.BufferedProtocol):
 
     @property
     def is_waited_for(self) -> bool:
-        """Whether somebody waits for bytes, and none have come."""
+        """Whether a reader waits for bytes, and none have come."""
         return self._reading is not None and not self._reading.done()
 
     def pause(self) -> None:
-        """Read nothing until it is wanted; once the connection is made: Python 3.10 begins to read after that."""
+        """Read nothing until bytes are wanted. Call it once the connection is made: Python 3.10 begins to read then."""
         self.transport.pause_reading()
 
     async def read(self) -> bytes:
@@ -119,7 +119,7 @@ class SocketStream(asyncio.BufferedProtocol):
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wake whoever waits."""
+        """Wake those that wait for reading or writing."""
         self._is_lost = True
         self._error = exc
         _wake(self._reading)

@@ -13,7 +13,7 @@ _NAME: Final = "gntp-logging"
 def state_folder() -> str:
     """Return the user's folder for this program's state; it may not exist yet.
 
-    platformdirs knows it where it is installed, with the extras ``web`` and ``desktop``.
+    platformdirs names it, if it is installed: the extras ``web`` and ``desktop`` bring it.
     """
     try:
         import platformdirs

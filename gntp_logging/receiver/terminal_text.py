@@ -87,7 +87,8 @@ def _wrap_paragraph(text: str, width: int) -> Iterator[str]:
 def fitting(text: str, width: int, begin: int = 0) -> int:
     """Return the index up to which a visible text, read from ``begin`` on, fits ``width`` columns.
 
-    The first character counts as fitting, however wide it is. Of characters that take no column only so many do.
+    The first character counts as fitting, however wide it is. Beyond :data:`_MOST_IN_A_COLUMN` characters for each
+    column nothing fits, even if it takes no column.
     """
     if text.isascii():
         return min(len(text), begin + max(width, 1))

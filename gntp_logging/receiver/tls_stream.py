@@ -1,4 +1,4 @@
-"""TLS of the receiver: its certificate, and a stream that decrypts no further than somebody waits for.
+"""TLS of the receiver: its certificate, and a stream that decrypts only while a reader waits for bytes.
 
 asyncio's own TLS keeps a quarter of a megabyte for each connection, and reports none before its handshake.
 """
@@ -72,7 +72,7 @@ class TLSStream(SocketStream):
         self._failure: Exception | None = None
 
     async def read(self) -> bytes:
-        """Return some bytes, or none where the peer has ended the stream as TLS does.
+        """Return some bytes, or none if the peer has ended the stream with close_notify.
 
         Raises:
             GNTPProtocolError: If the peer speaks no TLS, or none that this server takes.
@@ -81,7 +81,7 @@ class TLSStream(SocketStream):
         while (data := self._decrypted()) is None:
             arrived = await super().read()
             if self._is_clear or self._failure is not None:
-                return arrived  # to somebody who reads on only to let the peer read
+                return arrived  # this reader only gives the peer time to read
             if self._tls is None:
                 if not arrived:
                     return b""

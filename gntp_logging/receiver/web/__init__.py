@@ -41,7 +41,7 @@ from .access import Access, is_local_name
 from .waiting import WaitingEvents
 
 DEFAULT_PORT: Final = 23054
-"""The page's port, where nothing else has it: one beyond GNTP's."""
+"""The page's port, unless another program has it: one beyond GNTP's."""
 
 MAX_TOASTS: Final = 300
 """Toasts that a page gets when it is opened. The oldest go first, sticky ones last."""
@@ -98,7 +98,7 @@ _Read = TypeVar("_Read")
 
 
 def _is_own_mistake(record: logging.LogRecord) -> bool:
-    """Tell whether what aiohttp logs may be a mistake of this package: strangers could fill the terminal otherwise."""
+    """Tell whether a record of aiohttp may show a mistake of this package: strangers could cause all the others."""
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, (HttpProcessingError, web.RequestPayloadError, OSError))
 
@@ -109,7 +109,7 @@ _LOGGER.addFilter(_is_own_mistake)
 
 @dataclass(frozen=True)
 class _Shown:
-    """A toast as the pages show it, and what is needed when somebody reacts to it: nothing else of it is kept.
+    """A toast as the pages show it, and what a reaction to it needs. Nothing else of it is kept.
 
     Attributes:
         event: What a page gets.
@@ -129,7 +129,7 @@ class WebDisplay:
     Attributes:
         url: The page's address, with its token; empty before ``start``.
         remark: What people should know about the address; empty for nothing.
-        history: What was kept: the page begins with it, and shows more of it. None where nothing is.
+        history: The page begins with its newest toasts, and shows older ones on demand. None if no history is kept.
         patience: Seconds during which a reaction is reported to the sender.
     """
 
@@ -248,7 +248,7 @@ class WebDisplay:
             await runner.cleanup()
 
     async def _bound(self, protocol: Callable[[], asyncio.Protocol]) -> asyncio.Server:
-        """Return a server that listens; where nobody asked for a port, and the usual one is taken, on a free one."""
+        """Return a server that listens. If no port was asked for, and the usual one is taken, it is on a free port."""
         create_server = functools.partial(asyncio.get_running_loop().create_server, backlog=_ACCEPTS)
         self.remark = ""
         try:
@@ -260,7 +260,7 @@ class WebDisplay:
         return await create_server(protocol, self._host, 0)
 
     def _connection(self, server: web.Server | None) -> asyncio.Protocol:
-        """Return the protocol of a new connection; where there are too many, close an old one."""
+        """Return the protocol of a new connection; if there are too many, close an old one."""
         assert server is not None
         if len(server.connections) >= affordable_connections(MAX_CONNECTIONS):
             staying = {*self._pages.values(), None}  # what is closing already has no transport
@@ -297,7 +297,7 @@ class WebDisplay:
         return guarded
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
-        """Send the page to who has the token, and keep that in a cookie; tell others what they lack."""
+        """Send the page if the request has the token, and keep the token in a cookie; else say what is missing."""
         if not self._has_token(request):
             return _refusal(_WRONG_TOKEN if "token" in request.query else _NO_TOKEN)
         response = await _file("page.html", request)
@@ -310,7 +310,7 @@ class WebDisplay:
         return self.history is not None and self.history.is_kept
 
     async def _ask_history(self, ask: Callable[[str], _Read]) -> _Read | None:
-        """Return what the history answers, in a thread and one question at a time; None where it cannot be read."""
+        """Ask the history in a thread, one question at a time; return its answer, or None if it cannot be read."""
         if self.history is None or not self.history.is_kept:
             return None
         async with self._reading:

@@ -1,4 +1,4 @@
-"""Who may see the page: whoever has its token, under a name that leads to this machine. Pure.
+"""Who may see the page: a request needs the page's token, and must name this machine. Pure.
 
 The token comes with the address once. From then on it is in a cookie, which programs of the page cannot read and which
 other sites cannot make a browser send.
@@ -23,8 +23,8 @@ class Access:
     Attributes:
         token: The secret.
         port: The page's port. Cookies know no ports: it is part of the cookie's name.
-        is_local: Whether requests must name this machine as itself. A name of elsewhere that leads here is somebody's
-            trick then.
+        is_local: Whether requests must name this machine by a local name. Any other name that leads here may be an
+            attack by DNS.
     """
 
     token: str

@@ -68,7 +68,7 @@ def card(toast: Toast, picture: str, first: float) -> dict[str, object]:
 
 
 def cut_toast(toast: Toast) -> Toast:
-    """Return a toast without what no page gets."""
+    """Return a toast with only those parts that pages get."""
     headers = {name: cut(value, MAX_NAME) for name, value in toast.headers.items() if name.lower() in _TOLD}
     return replace(toast, title=cut(toast.title, MAX_TITLE), text=cut(toast.text, MAX_TEXT), headers=headers)
 

@@ -29,7 +29,7 @@ def wanted(query: Mapping[str, str]) -> Wanted:
     What was closed is only found by its words.
 
     Args:
-        query: ``search``, ``application``, ``level``, a number, and ``before``, with which an answer has ended.
+        query: ``search``, ``application``, ``level`` (a number), and ``before`` (the end of the answer before).
 
     Raises:
         ValueError: If it cannot be read.
@@ -46,7 +46,7 @@ def wanted(query: Mapping[str, str]) -> Wanted:
 
 
 def part(path: str, asked: Wanted) -> dict[str, object]:
-    """Return a part of the history, the last change first, and with what the next part is asked for.
+    """Return a part of the history, the last change first, and the value of ``before`` for the next part.
 
     Raises:
         OSError: If the history cannot be read.
@@ -76,7 +76,7 @@ def open_ones(path: str, count: int) -> Iterator[KeptToast]:
 
 
 def picture(path: str, id_: str, most: int) -> bytes | None:
-    """Return the bytes of a picture; None where it is not there, or larger.
+    """Return the bytes of a picture; None if there is none with this id, or it has more than ``most`` bytes.
 
     Raises:
         OSError: If the history cannot be read.
