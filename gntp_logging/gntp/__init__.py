@@ -1,7 +1,7 @@
-"""The GNTP library: Growl Notification Transport Protocol 1.0, client and wire. Knows nothing of logging.
+"""The GNTP library: Growl Notification Transport Protocol 1.0, client and wire. It knows nothing of logging.
 
 Public names are imported on first use.
-It imports nothing from above. Open `wire` first for the bytes, `connections` for the client.
+It imports nothing from the rest of the package. Open `wire` first for the bytes, `connections` for the client.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Several requests to one server: written one behind the other where it keeps the connection, side by side where not.
+"""Several requests to one server: pipelined if it keeps the connection, else on several connections side by side.
 
-Both ways yield what became of each request, in the order of the requests, as soon as it is known. Neither sends
-anything twice, and neither guesses: an answer that cannot belong to its request ends the connection, and the requests
-behind it have none.
+Both ways yield the outcome of each request, in the order of the requests, as soon as it is known. Neither sends
+anything twice, and neither guesses: an answer that cannot belong to its request ends the connection, and that request
+and those behind it get no answer.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .tls import ClientTLS, TLSSocket
 
 _PIPELINE_REQUESTS: Final = 256
-"""Unanswered requests at once: the most that is lost when the connection breaks."""
+"""Unanswered requests at once: as many are without an answer if the connection breaks."""
 
 _PIPELINE_BYTES: Final = 65536
 """Bytes encoded ahead of the socket: what it accepts in one call."""
@@ -47,11 +47,11 @@ class Outcome(NamedTuple):
     """What became of one request.
 
     Attributes:
-        answer: Its -OK, or why there is none.
-        was_awaited: Whether its answer was the next to come on its connection. Without an answer, the server may have
-            read the request; of those behind it in a pipeline that is not known.
-        is_on_proven_connection: Whether something was answered on the connection before. On one where nothing ever was,
-            nobody but a tunnel may have read the request.
+        answer: Its -OK, or the error in its place.
+        was_awaited: Whether its answer was the next one to come on its connection. If it did not come, the server may
+            still have read the request. Whether it has read those behind it in a pipeline is not known.
+        is_on_proven_connection: Whether the server has answered on this connection before. If not, perhaps only a
+            tunnel has read the request.
     """
 
     answer: Response | GNTPError
@@ -64,7 +64,7 @@ class Outcome(NamedTuple):
 
 
 def ok_or_error(response: Response) -> Response | GNTPError:
-    """Return an -OK, or the error that another response is."""
+    """Return an -OK as it is; turn any other response into an error."""
     try:
         check_type(response, RESPONSE_OK)
     except GNTPError as error:
@@ -73,7 +73,7 @@ def ok_or_error(response: Response) -> Response | GNTPError:
 
 
 def _seconds(timeout: float, until: float) -> float:
-    return min(timeout, round(until - time.monotonic(), 3))  # which errors quote
+    return min(timeout, round(until - time.monotonic(), 3))  # rounded, because errors quote it
 
 
 # -- One behind the other ------------------------------------------------------------------------
@@ -90,8 +90,7 @@ class Pipeline:
         """Begin. Nothing is sent.
 
         Args:
-            requests: The requests.
-            pack: Turns them into bytes.
+            pack: Turns the requests into bytes.
         """
         self.is_over: bool = False
         self._requests = deque(enumerate(requests))
@@ -147,7 +146,7 @@ class Pipeline:
             self._unanswered.append((index, request, key))
 
     def _answered(self, reader: ResponseReader) -> Iterator[Outcome]:
-        """Yield the answers that have arrived, each for the request that is next.
+        """Yield the answers that have arrived: each belongs to the oldest request without one.
 
         Raises:
             GNTPConnectionError: If one cannot be the answer to that request.
@@ -165,28 +164,28 @@ class Pipeline:
             yield Outcome(answer, was_awaited=True, is_on_proven_connection=True)
 
     def _refuse_what_is_no_answer_to(self, request: Request, response: Response) -> None:
-        """Notice that a server has sent something that nobody asked for, where it says so.
+        """Check that a response may be the answer to a request, as far as its headers tell.
 
         Raises:
-            GNTPConnectionError: If it has. What the answers behind it belong to is unknown.
+            GNTPConnectionError: If it is not. Which requests the answers behind it belong to is then unknown.
         """
         if response.message_type == RESPONSE_ERROR:
             return
         action = response.headers.get("Response-Action", request.message_type)
         named = response.headers.get("Notification-ID", "")
-        # Some servers put ids of their own there: only the id of another request shows that the answer is to that one.
+        # Some servers put ids of their own there. So only the id of another request shows that the answer is not ours.
         is_to_another = named in self._ids and named != _id_of(request)
         if response.message_type != RESPONSE_OK or action != request.message_type or is_to_another:
             raise GNTPConnectionError(f"the server sent a {response.message_type} that is no answer to the request")
 
     def _invalid_ones(self) -> Iterator[Outcome]:
-        """Yield the errors of requests that no message can hold, as far as it is their turn."""
+        """Yield the errors of requests that cannot be encoded, as far as it is their turn."""
         while self._done in self._invalid:
             self._done += 1
             yield Outcome(self._invalid.pop(self._done - 1))
 
     def _lost(self, error: GNTPError) -> Iterator[Outcome]:
-        """Yield the error for each request that is without an answer; the first of them was awaited."""
+        """Yield the error for each request without an answer. The first one that was sent was awaited."""
         was_awaited = bool(self._unanswered)
         while self._unanswered or self._requests or self._invalid:
             yield from self._invalid_ones()
@@ -209,7 +208,7 @@ def _id_of(request: Request) -> str:
 
 
 class _Lane:
-    """One request on a connection of its own that never blocks."""
+    """One request on a connection of its own. No call blocks."""
 
     def __init__(
         self, data: bytes, key: Key | None, address: Address, deadline: Deadline, tls: ClientTLS | None
@@ -240,7 +239,7 @@ class _Lane:
     def is_writing(self) -> bool:
         if self._is_shaking_hands and self._secured is not None:
             return self._secured.wants_to_write
-        return bool(self._outgoing)  # the end of connecting is announced as room for writing, too
+        return bool(self._outgoing)  # a socket that has connected is reported as writable, too
 
     def advance(self, *, readable: bool, writable: bool) -> Response | None:
         """Go on as far as the socket allows; return the answer when it is complete.
@@ -292,7 +291,7 @@ class _Lane:
             self._outgoing = self._outgoing[self.sock.send(self._outgoing) :]
             self.has_sent = True
             if not self._outgoing:
-                self.sock.shutdown(socket.SHUT_WR)  # after which growl-for-linux does not stall
+                self.sock.shutdown(socket.SHUT_WR)  # then growl-for-linux does not stall
         except BlockingIOError:
             return
         except OSError:
@@ -315,9 +314,8 @@ def side_by_side(
     A request that is no notification goes alone. Notifications with one Coalescing-ID go one after another.
 
     Args:
-        requests: The requests.
-        pack: Turns them into bytes.
-        address: Where the server is.
+        pack: Turns the requests into bytes.
+        address: The server's address.
         timeout: Seconds that one exchange may take.
         until: When to end in any case, in seconds of time.monotonic.
         tls: How each connection is secured; None for TCP alone.
@@ -337,7 +335,7 @@ class _Lanes:
     """The connections that :func:`side_by_side` has open.
 
     Attributes:
-        outcomes: What became of requests, by their place.
+        outcomes: The outcomes that are known, by the requests' index.
     """
 
     def __init__(
@@ -352,7 +350,7 @@ class _Lanes:
         self.outcomes: dict[int, Outcome] = {}
         self._waiting = deque(enumerate(requests))
         self._running: dict[int, tuple[Request, _Lane]] = {}
-        self._failure: GNTPError | None = None  # of the server, so that the next request would fare no better
+        self._failure: GNTPError | None = None  # of the server: every later request would fail as well
         self._pack = pack
         self._address = address
         self._timeout = timeout
@@ -360,7 +358,7 @@ class _Lanes:
         self._tls = tls
 
     def start(self) -> None:
-        """Open connections for requests that wait, as far as they may go now."""
+        """Open connections for the requests that may be sent now."""
         while self._waiting and (self._failure is not None or self._may_go(self._waiting[0][1])):
             index, request = self._waiting.popleft()
             if self._failure is not None:
@@ -388,7 +386,7 @@ class _Lanes:
         )
 
     def advance(self) -> None:
-        """Wait until a connection can go on, or its time is over, and let it."""
+        """Wait until a connection can go on or its time is over; then let each go on or end."""
         if not self._running:
             return
         lanes = [lane for _, lane in self._running.values()]

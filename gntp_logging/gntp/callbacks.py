@@ -32,7 +32,7 @@ _READ_TIMEOUT: Final = 1.0
 """Seconds for a read that should not block, because the selector has reported the socket as readable."""
 
 MAX_REACTION_SIZE: Final = 262_144
-"""Bytes that may arrive while a reaction is awaited. A -CALLBACK has some hundred, and the context that it repeats."""
+"""Bytes that may arrive while a reaction is awaited. A -CALLBACK has a few hundred bytes and the context."""
 
 
 @dataclass(eq=False)
@@ -57,7 +57,7 @@ class CallbackWatcher:
         self._start_fresh()
 
     def _start_fresh(self) -> None:
-        """Reset everything; in a forked child as well, because what was awaited belongs to the parent."""
+        """Reset everything. A forked child does so as well, because the awaited reactions are the parent's."""
         self._pid = os.getpid()
         self._lock = threading.Lock()  # guards what follows
         self._awaited: set[_Awaited] = set()
@@ -212,7 +212,7 @@ class CallbackWatcher:
     # -- The thread that calls -----------------------------------------------------------------
 
     def _call(self, callback: Callable[[Response], object], response: Response) -> None:
-        """Have a callback called, after those that are due already."""
+        """Call a callback in another thread, after those that are due already."""
         with self._lock:
             self._due.append((callback, response))
             if self._is_calling:

@@ -1,4 +1,4 @@
-"""Exchanges with one server, one at a time, over a connection that is kept where the server keeps it.
+"""Exchanges with one server, one at a time, over a connection that is kept if the server allows it.
 
 A new connection asks for "Connection: Keep-Alive". The server grants it with the semaphore ``GNTP/1.0 END`` after its
 answer: Growl for Mac does; Growl for Windows and growl-for-linux close the connection. A server that closes is
@@ -72,7 +72,7 @@ class PersistentConnection:
         """Expect the first answer.
 
         Args:
-            stream: One on which nothing was sent yet.
+            stream: A stream on which nothing was sent yet.
             limits: Bounds of an answer.
         """
         self.stream = stream
@@ -98,7 +98,7 @@ class PersistentConnection:
         """
         self.reader.key = key
         self._heard = False
-        with suppress(GNTPTimeoutError):  # an answer may have come all the same; if not, reading says that time is up
+        with suppress(GNTPTimeoutError):  # an answer may have come all the same; if not, reading raises the error
             self.stream.send(data, deadline, half_close=half_close, enough=begins_like_an_error)
         try:
             return self.receive(deadline)
@@ -114,7 +114,7 @@ class PersistentConnection:
 
         Args:
             deadline: Budget for waiting.
-            max_bytes: How many may arrive meanwhile, beyond the limits of any response.
+            max_bytes: How many bytes may arrive meanwhile, whatever the limits of a response allow.
 
         Returns:
             The response, of any type.
@@ -170,7 +170,7 @@ class PersistentConnection:
             return None
 
     def is_usable(self) -> bool:
-        """Tell whether an idle connection can take another request: one that is readable was ended by the server."""
+        """Tell whether an idle connection can take another request. If it is readable, the server has ended it."""
         fresh = self._idle_since is not None and time.monotonic() - self._idle_since < IDLE_TIMEOUT
         return fresh and not self.stream.has_news()
 
@@ -180,10 +180,10 @@ class PersistentConnection:
 
 
 def _surroundings() -> tuple[int, object]:
-    """Return what a channel's lock and connection are valid for: the process, and the type of lock.
+    """Return what a channel's lock and connection are bound to: the process, and the type of lock.
 
-    uWSGI forks without Python's hooks, so that each use compares the process as well. gevent, when it patches late,
-    replaces ``threading.Lock``: a lock made before would block all greenlets.
+    uWSGI forks without Python's hooks, so each use compares the process. If gevent patches late, it replaces
+    ``threading.Lock``: a lock that was made before would block all greenlets.
     """
     return os.getpid(), threading.Lock
 
@@ -192,8 +192,8 @@ class Channel:
     """Exchanges with one server. Threads may share a channel; it does one exchange at a time.
 
     Attributes:
-        sendings: How often a request was sent, those of exchange_all not counted. The server may have read each one,
-            answered or not.
+        sendings: How many times a request was sent, without those of exchange_all. The server may have read each of
+            them, even without an answer.
     """
 
     def __init__(
@@ -221,7 +221,7 @@ class Channel:
         self._start_fresh()
 
     def _start_fresh(self) -> None:
-        """Start without a connection; in a forked child as well, where connection and lock belong to the parent."""
+        """Start without a connection. A forked child does so as well, because connection and lock are the parent's."""
         self._made_in = _surroundings()
         self._lock = threading.Lock()  # guards the connection; held for a whole exchange
         self._connection: PersistentConnection | None = None
@@ -274,11 +274,11 @@ class Channel:
             return self._on_new_connection(request, deadline, may_keep=may_keep)
 
     def exchange_all(self, requests: Sequence[Request], timeout: float, until: float = math.inf) -> Iterator[Outcome]:
-        """Send several requests, and yield what became of each as soon as that is known, in their order.
+        """Send several requests, and yield the outcome of each as soon as it is known, in their order.
 
-        Where the server keeps the connection, requests are written without waiting for the answers to those before.
-        Where it closes, up to four have a connection of their own at a time. Nothing is sent twice. The first request
-        without an answer on a connection that breaks, or that the server does not accept, ends it for those behind it.
+        If the server keeps the connection, requests are written without waiting for earlier answers. If it closes, up
+        to four requests at a time have a connection of their own. Nothing is sent twice. If a pipeline breaks, the
+        requests in it without an answer fail. If the server cannot be reached, all that are left fail.
 
         Args:
             timeout: Seconds until the first answer, and from each to the next.
@@ -292,7 +292,7 @@ class Channel:
                     count += 1
 
     def _some(self, requests: Sequence[Request], timeout: float, until: float) -> Iterator[Outcome]:
-        """Send some requests, the first of them at least."""
+        """Send at least the first of some requests."""
         connection = self._idle_connection()
         if connection is not None:
             yield from self._pipeline(connection, requests, timeout, until)
@@ -301,7 +301,7 @@ class Channel:
         else:
             first = self._answer(requests[0], min(timeout, until - time.monotonic()))
             yield first
-            if first.is_hopeless():  # a server that cannot be reached, or talks nonsense, is not tried for each request
+            if first.is_hopeless():  # a server without a connection, or without GNTP, is tried only once
                 for _ in requests[1:]:
                     yield Outcome(first.answer)
 
@@ -320,7 +320,7 @@ class Channel:
         """Hold the lock for one exchange.
 
         Raises:
-            GNTPTimeoutError: If other threads hold it until the deadline. The request cannot have been read.
+            GNTPTimeoutError: If other threads hold the lock until the deadline. Then nothing was sent.
         """
         if self._made_in != _surroundings():
             self._start_fresh()
@@ -347,9 +347,9 @@ class Channel:
 
     def _on_new_connection(self, request: Request, deadline: Deadline, *, may_keep: bool = True) -> Response:
         keep_alive = may_keep and not is_known_to_close(self._address)
-        request.blocks()  # a mistake of the program's own is reported as one, also while the server is away
-        # Connect first, encode while the server accepts: where the server closes after each answer, this makes the
-        # client faster than others that encode less.
+        request.blocks()  # raises a mistake of the program as such, even while the server is away
+        # Connect first, and encode while the server accepts. With a server that closes after each answer, this makes
+        # the client faster than others that encode less.
         connection = self.connect(deadline)
         try:
             data, key = self._pack(request, keep_alive=keep_alive)
@@ -404,8 +404,8 @@ class Channel:
     ) -> Iterator[Outcome]:
         """Write requests on a kept connection while their answers arrive.
 
-        After an -ERROR, or when writing fails, reading goes on: answers sent before the server closed can still be
-        read. Nothing is sent twice, because the server may have read any of it: a request without an answer gets the
+        After an -ERROR, or when writing fails, reading goes on: answers that were sent before the server closed can
+        still be read. Nothing is sent twice, because the server may have read it. A request without an answer gets the
         error.
         """
         self._connection = None

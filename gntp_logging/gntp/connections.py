@@ -249,7 +249,7 @@ class _ConnectionClass(Protocol):
 class GNTPClient:
     """A GNTP client: one server, one password, hash and cipher. Also a context manager.
 
-    The constructor does not use the network. Where the server keeps the connection, requests share it; where the server
+    The constructor does not use the network. If the server keeps the connection, requests share it; if the server
     closes, each request has its own. Threads may share a client: it does one exchange at a time.
 
     Attributes:
@@ -286,8 +286,8 @@ class GNTPClient:
             encryption: Cipher algorithm; None sends in clear.
             connection_class: Makes a connection for each exchange; None means the built-in connection.
             limits: Bounds of an answer to ``process_request``; an answer beyond them is a GNTPProtocolError.
-            tls: Whether to connect by TLS alone: True trusts whom the system trusts; the path of a file, those whose
-                certificates it holds. The server's certificate must be for ``host``.
+            tls: True or the path of a file connects by TLS, and never without. True trusts the issuers that the system
+                trusts, a path those whose certificates are in the file. The server's certificate must be for ``host``.
 
         Raises:
             GNTPEncryptionError: If encryption was asked for without a password, or the hash is too short for it.
@@ -331,16 +331,16 @@ class GNTPClient:
             **kwargs: Passed to the caller's connection class. The built-in connection takes three. ``socket_callback``
                 is called with the user's reaction, for which this method waits. ``callback_timeout`` is how many
                 seconds it waits; the client's timeout if not given. With ``background=True`` the method returns after
-                the -OK, and a thread calls ``socket_callback`` when the reaction arrives, within ``callback_timeout``
-                seconds if given, and after the callbacks before it.
+                the -OK. A thread then calls ``socket_callback`` when the reaction arrives, if that is within
+                ``callback_timeout`` seconds (if given). Callbacks are called one after the other.
 
         Returns:
             The -OK response; None if the caller's connection class has not reported it yet.
 
         Raises:
             GNTPConnectionError: If the server cannot be reached, or closes too early.
-            GNTPTimeoutError: If the exchange is not complete in time, or the reaction does not arrive in time; or if
-                another thread's exchange takes all of the time, so that nothing was sent.
+            GNTPTimeoutError: If the exchange is not complete in time, or the reaction does not arrive in time. Also if
+                another thread's exchange takes all of the time: then nothing was sent.
             GNTPResponseError: If the server answers -ERROR.
             GNTPAuthenticationError: If that error is 400.
             GNTPProtocolError: If it answers something else.
@@ -383,12 +383,12 @@ class GNTPClient:
     def outcomes(
         self, requests: Sequence[Request], *, timeout: float | None = None, until: float = math.inf
     ) -> Iterator[Outcome]:
-        """Send several requests as :meth:`process_requests` does, and yield what became of each as soon as it is known.
+        """Send several requests as :meth:`process_requests` does, and yield the outcome of each as soon as it is known.
 
         The client is busy until the last one was yielded.
 
         Args:
-            requests: The requests; none may ask for a socket callback.
+            requests: None of them may ask for a socket callback.
             timeout: Seconds until the first answer, and from each to the next; None means the client's.
             until: When to end in any case, in seconds of time.monotonic.
         """
@@ -504,10 +504,10 @@ class GNTPClient:
 
     @property
     def sendings(self) -> int:
-        """How often a request was sent, batches not counted. The server may have read each one, answered or not.
+        """How many times a request was sent, without batches. The server may have read each, even without an answer.
 
-        If one request adds more than one, a kept connection had ended without an answer, and the request was sent
-        again. Most often the server had closed the connection before; but one that crashed may have shown it.
+        If one request adds two, a kept connection had ended without an answer, and the request was sent again. Most
+        often the server had closed the connection before. But a server that crashed may have shown the notification.
         """
         return self._channel.sendings
 

@@ -29,7 +29,7 @@ MAX_MESSAGE_SIZE = 4096
 """Bytes in one response that :func:`~gntp_logging.gntp.connections.generate_messages` accepts."""
 
 MAX_LINE_SIZE = 1024
-"""Bytes in one header line of a response that is worth reading."""
+"""Bytes in one header line of a response; a longer line is not worth reading."""
 
 MAX_SECTION_SIZE: Final = 16 * 1024 * 1024
 """Bytes in one binary section that a server can be expected to take: no toast shows a larger picture."""

@@ -5,7 +5,7 @@
     GNTPError
     ├── GNTPConnectionError        the network failed: refused, reset, closed too early
     │   ├── GNTPTimeoutError       the deadline of the exchange passed
-    │   └── GNTPTLSError           no TLS with this server: its certificate, or it speaks none
+    │   └── GNTPTLSError           TLS with this server fails: its certificate is refused, or it speaks no TLS
     ├── GNTPEncryptionError        encryption that is impossible, or data that does not decrypt
     ├── GNTPProtocolError          the peer sent bytes that are not a GNTP message; has the code to answer with
     ├── GNTPResponseError          the server answered -ERROR; has its code and description
@@ -41,7 +41,7 @@ class GNTPTLSError(GNTPConnectionError):
 
     Attributes:
         description: What is wrong.
-        advice: What a person should do; empty where that is not known.
+        advice: What a person should do; empty if that is not known.
     """
 
     def __init__(self, description: str, advice: str = "") -> None:
@@ -51,7 +51,7 @@ class GNTPTLSError(GNTPConnectionError):
         self.advice = advice
 
     def __str__(self) -> str:
-        """Say both."""
+        """Return the description and the advice."""
         return f"{self.description}; {self.advice}" if self.advice else self.description
 
 
@@ -103,7 +103,7 @@ class GNTPResponseError(GNTPError):
         self.error_description = error_description
 
     def __str__(self) -> str:
-        """Name the code and the description, which a stranger wrote: in one line, cut, control characters visible."""
+        """Name the code and the description. The latter is untrusted: one line, cut, control characters visible."""
         code = "without a code" if self.error_code is None else str(self.error_code)
         words = " ".join(self.error_description[: 2 * _QUOTED].translate(VISIBLE).split())
         words = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in words)

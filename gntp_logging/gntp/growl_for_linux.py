@@ -19,7 +19,7 @@ _PIECE: Final = 1024
 
 
 def padded(blocks: list[Block], size: int) -> list[Block]:
-    """Add a padding header to the first block, in place of one that a forwarded request has already.
+    """Add a padding header to the first block; it replaces one that a forwarded request may have.
 
     Args:
         size: Characters of the header's value; 0 for no header.

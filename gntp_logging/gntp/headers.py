@@ -1,6 +1,6 @@
 """The text grammar of GNTP: information lines, header lines, and what makes a value safe to send.
 
-Pure functions on strings and bytes. Requests, responses and the wire stand on it.
+Pure functions on strings and bytes, on which requests, responses and the wire are built.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,255}")
 
 
 def header_line(name: str, value: str) -> str:
-    """Return one header line, with its CRLF. Every value on its way to the wire is made safe here, and nowhere else.
+    """Return one header line, with its CRLF. This is the only place that makes values safe for the wire.
 
     Args:
         value: Untrusted text.
@@ -131,8 +131,8 @@ def parse_block(data: bytes, max_headers: int) -> dict[str, str]:
         name, colon, rest = line.partition(b":")
         key = name.decode("utf-8", "replace").strip() if colon else ""
         if not key:
-            # Apprise writes a body of two lines with a CRLF between them, and gntp 1.0.3 sends it like that. Other
-            # servers show the first line. A line with a name stays a header, so that this injects nothing.
+            # Apprise writes a body of two lines with a CRLF between them, and gntp 1.0.3 sends that unchanged. Other
+            # servers show only the first line. A line with a name stays a header, so nothing can be injected.
             if not headers:
                 raise GNTPProtocolError(f"a header line without name or colon: {_excerpt(line)}")
             value += (b" " + line.strip()) if value is headers.get(RECEIVED) else (b"\n" + line)
@@ -153,7 +153,7 @@ def parse_block(data: bytes, max_headers: int) -> dict[str, str]:
 
 
 def _lines(data: bytes) -> Iterator[bytes]:
-    """Yield the lines that are not empty, one at a time: a million short ones take ten times their room in a list."""
+    """Yield the lines that are not empty, one at a time: as a list, a million short ones take ten times their room."""
     begin = 0
     while begin < len(data):
         end = data.find(LINE_DELIMITER, begin)
@@ -196,7 +196,7 @@ def parse_boolean(value: str) -> bool:
 # -- The information line ------------------------------------------------------------------------
 
 # "GNTP/<version> <messagetype> <encryptionAlgorithmID>[:<ivValue>][ <keyHashAlgorithmID>:<keyHash>.<salt>]".
-# gntp-send writes a space too many, old Growl for Mac none before the key; hexadecimal digits come in both cases.
+# gntp-send writes one space too many, old Growl for Mac none before the key. Hexadecimal digits come in both cases.
 _PROTOCOL: Final = re.compile(r"(?P<name>[A-Za-z]+)/(?P<version>\d+\.\d+)(?: +(?P<rest>.*))?")
 _SECURITY: Final = re.compile(
     r"(?P<cipher>NONE|[A-Za-z0-9]+:[0-9A-Fa-f]+)"
@@ -254,8 +254,8 @@ def parse_information_line(line: bytes, *, response: bool = False) -> Informatio
 
     Args:
         line: The line without CRLF.
-        response: Read it as a server's: what follows the type may then be anything, because growl-for-linux
-            writes ``GNTP/1.0 -ERROR Invalid request``.
+        response: Whether a server sent it. Then anything may follow the type, because growl-for-linux writes
+            ``GNTP/1.0 -ERROR Invalid request``.
 
     Raises:
         GNTPProtocolError: With code 301 if it is not GNTP, 302 if it is another version, 300 if it is malformed.

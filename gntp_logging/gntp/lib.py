@@ -134,7 +134,8 @@ class Publisher(BaseApp):
 
         Args:
             name: Name of the application.
-            event_defs: Events: a name, a name with whether it is enabled, or an Event. A single name or Event is one.
+            event_defs: The events. Each is a name, a pair of name and whether it is enabled, or an Event. A single name
+                or Event needs no list.
             icon: The application's picture: a URL or a Resource.
             custom_headers: ``X-`` headers as (name, value).
             app_specific_headers: ``Data-`` headers as (name, value).
@@ -202,7 +203,7 @@ class Publisher(BaseApp):
             callback_timeout: Seconds to wait for the reaction; None means the client's timeout, or no limit in the
                 background.
             background: Whether the reaction is awaited in a thread.
-            **socket_callback_options: Options of a SocketCallback, instead of one.
+            **socket_callback_options: Options of a SocketCallback, in place of ``gntp_callback``.
 
         Raises:
             GNTPError: If the server cannot be reached or refuses.
@@ -351,7 +352,8 @@ def coerce_to_events(items: str | Event | Iterable[EventDefinition]) -> list[Eve
     """Convert definitions of events to Events.
 
     Args:
-        items: Names (enabled), names with whether they are enabled, or Events; or a single name or Event.
+        items: Names, pairs of a name and whether it is enabled, or Events; or a single name or Event. A name alone is
+            enabled.
 
     Raises:
         GNTPValidationError: If an item is none of them, or two have the same name.
@@ -385,7 +387,7 @@ def coerce_to_callback(
 
     Args:
         gntp_callback: A URL, or a SocketCallback.
-        **socket_callback_options: Options of a SocketCallback, instead of one.
+        **socket_callback_options: Options of a SocketCallback, in place of ``gntp_callback``.
 
     Returns:
         The callback; None without arguments.

@@ -83,7 +83,7 @@ class Resource:
 
 
 def _file_content(path: str | bytes) -> bytes:
-    """Read a file that ends: a pipe may never have a writer, and a device never an end."""
+    """Read a regular file: a pipe may never have a writer, and a device may never end."""
     if not stat.S_ISREG(os.stat(path).st_mode):  # before it is opened: that alone may wait, or start a device
         raise ValueError("it is a folder, a pipe or a device, not a file")
     with open(path, "rb") as file:

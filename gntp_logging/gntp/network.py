@@ -29,7 +29,7 @@ _MAX_EARLY_BYTES: Final = 1_048_576
 """Bytes that a peer may say before it has read the whole message: far more than an answer has."""
 
 _LONGEST_WAIT: Final = 86_400.0
-"""Seconds of one wait in a system call, whose counters overflow somewhere; a longer budget waits again."""
+"""Seconds of one wait in a system call: the call's counters overflow at some value. A longer budget waits again."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,11 @@ def checked_seconds(name: str, value: object, *, positive: bool = False) -> floa
     """Check a number of seconds: neither a text nor NaN is one.
 
     Args:
-        name: What the error calls it.
-        positive: Whether it must be above 0, and finite. If not, one below 0 stands for time that is used up already.
+        name: Its name in the error.
+        positive: Whether it must be finite and above 0. If not, a value below 0 means that no time is left.
 
     Raises:
-        GNTPValidationError: If it is no such number.
+        GNTPValidationError: If it is not such a number.
     """
     try:
         seconds = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
@@ -107,7 +107,7 @@ class Address(NamedTuple):
 
 
 def checked_address(host: object, port: object) -> tuple[str, int]:
-    """Check where a client is to connect to. Nothing is looked up.
+    """Check the address of a server. Nothing is looked up.
 
     Args:
         host: A name or an address; an IPv6 address may stand in brackets.
@@ -174,12 +174,12 @@ def is_loopback(address: str) -> bool:
 
 
 def is_absent_here(error: Exception, host: str) -> bool:
-    """Tell whether an error says that no server runs, on this machine itself."""
+    """Tell whether an error says that this machine itself runs no server."""
     return isinstance(error.__cause__, ConnectionRefusedError) and is_loopback(host)
 
 
 def look_up(host: str, port: int) -> list[Address]:
-    """Ask the system for the addresses of a host's name. No timeout bounds this but the system's own.
+    """Ask the system for the addresses of a host's name. Only the system's own timeout bounds this.
 
     Returns:
         The addresses in the order in which to try them.
@@ -201,8 +201,8 @@ def _addresses(host: str, port: int, flags: int = 0) -> list[Address]:
 def _connect(addresses: list[Address], deadline: Deadline) -> socket.socket:
     """Connect to the first address that accepts.
 
-    Each has an equal share of the time that is left before the next one is tried as well. None is given up while there
-    is time: a slow one has what the others leave.
+    Each address gets an equal share of the time that is left; then the next one is tried as well. No address is given
+    up while there is time: a slow one goes on beside the others.
     """
     failure: OSError | None = None
     untried = deque(addresses)
@@ -218,12 +218,12 @@ def _connect(addresses: list[Address], deadline: Deadline) -> socket.socket:
                         return sock
                     connecting.append(sock)
                     if is_alone:
-                        continue  # it has had its share
+                        continue  # it has used up its share
                 if (decided := _decided(connecting, share)) is not None:
                     connecting.remove(decided)
                     return _connected(decided)
             except OSError as error:
-                failure = failure or error  # the first says most: for localhost it is IPv4's, IPv6 may not exist
+                failure = failure or error  # the first says most: for localhost it is that of IPv4; IPv6 may not exist
     finally:
         for sock in connecting:
             sock.close()
@@ -231,15 +231,15 @@ def _connect(addresses: list[Address], deadline: Deadline) -> socket.socket:
 
 
 def _begin_connecting(address: Address, seconds: float) -> tuple[socket.socket, bool]:
-    """Return a socket that connects, and whether it has done so within some seconds."""
-    sock = socket.socket(address.family, socket.SOCK_STREAM)  # fails already where there is no IPv6
+    """Return a socket that is connecting, and whether it has connected within some seconds."""
+    sock = socket.socket(address.family, socket.SOCK_STREAM)  # fails on a machine without IPv6
     try:
         sock.settimeout(min(seconds, _LONGEST_WAIT))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.connect(address.sockaddr)
     except BaseException as error:
         if isinstance(error, BlockingIOError) or (isinstance(error, TimeoutError) and error.errno is None):
-            return sock, False  # with a number, it is the system that has given up
+            return sock, False  # an error with a number means that the system has given up
         sock.close()
         raise
     return sock, True
@@ -255,7 +255,7 @@ def _connected(sock: socket.socket) -> socket.socket:
     try:
         if code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             raise OSError(code, os.strerror(code))  # noqa: TRY301 - as getpeername does
-        sock.getpeername()  # fails where the system tells no reason
+        sock.getpeername()  # fails if it is not connected, even if the system gives no reason
     except OSError:
         sock.close()
         raise
@@ -263,10 +263,10 @@ def _connected(sock: socket.socket) -> socket.socket:
 
 
 def network_error(error: OSError, deadline: Deadline) -> GNTPConnectionError:
-    """Turn an error of the system into one of ours. No other place does.
+    """Turn an error of the system into one of ours. This is the only place that does so.
 
     Args:
-        error: The system's.
+        error: The system's error.
         deadline: The operation's budget, for the message of a time-out.
 
     Returns:
@@ -280,11 +280,11 @@ def _reason(error: Exception) -> str:
 
 
 def _secured(sock: socket.socket, tls: ClientTLS, deadline: Deadline) -> socket.socket:
-    """Return what takes the place of a socket that is connected; it is closed where that fails."""
+    """Put TLS on a connected socket, and return the socket that replaces it. If that fails, the socket is closed."""
     try:
         return tls.secure(sock, min(deadline.remaining(), _LONGEST_WAIT))
     except BaseException:
-        sock.close()  # harmless where TLS has taken it over
+        sock.close()  # harmless if TLS has taken it over
         raise
 
 
@@ -308,9 +308,9 @@ class Stream:
             tls: How the connection is secured; None for TCP alone.
 
         Raises:
-            GNTPConnectionError: If none accepts the connection.
-            GNTPTimeoutError: If none does in time; the text says that it was a connection that did not come.
-            GNTPTLSError: If the handshake fails: no other address is tried, and nothing is sent in clear.
+            GNTPConnectionError: If no address accepts the connection.
+            GNTPTimeoutError: If none does in time; the text says that no connection was made.
+            GNTPTLSError: If the handshake fails. No other address is tried, and nothing is sent in clear.
         """
         deadline = replace(deadline, awaited="connection")
         try:
@@ -322,7 +322,7 @@ class Stream:
             raise network_error(error, deadline) from error
         self.send_failed: bool = False
         self._has_tls = tls is not None
-        self._arrived = b""  # while a message was being sent, or while there was a look for news
+        self._arrived = b""  # what was read while a message was sent, or by has_news
         close_after_fork(self)
 
     def send(
@@ -336,13 +336,13 @@ class Stream:
         """Write a whole message, in one call if the system takes it, and shut down the sending side after the last one.
 
         A server may answer early, and then read no further, close, or reset the connection. So what arrives meanwhile
-        is kept for :meth:`receive`, and a write that fails is not raised: reading finds the answer or the end.
+        is kept for :meth:`receive`. A failed write raises nothing, because reading will find the answer or the end.
 
         Args:
             data: A whole message.
             deadline: Budget for writing.
             half_close: Whether this is the last message.
-            enough: Tells from what has arrived meanwhile whether the rest of the message is of no use any more.
+            enough: Called with what has arrived meanwhile; returns True if the rest need not be sent any more.
 
         Raises:
             GNTPTimeoutError: If the deadline passes.
@@ -405,15 +405,15 @@ class Stream:
     def transfer(self, data: bytearray, deadline: Deadline) -> bytes | None:
         """Write as much as the peer takes, or read what has arrived, whichever is possible first.
 
-        As both are possible at any time, the two sides cannot wait for each other to read.
+        Both are possible at any time, so the two sides cannot block each other.
 
         Args:
             data: Bytes to write; what was written is removed.
             deadline: Budget for waiting.
 
         Returns:
-            What was read, empty at the end of the stream; None if there was nothing to read, or not all of a record of
-            TLS.
+            What was read, empty at the end of the stream. None if there was nothing to read, or only a part of a TLS
+            record.
 
         Raises:
             GNTPConnectionError: If the connection broke while reading.
@@ -446,18 +446,18 @@ class Stream:
         return False
 
     def _take_news(self) -> bool:
-        """Read ahead: what can be read of TLS may be its own, such as a ticket for the next session."""
+        """Read ahead, and return whether there was data or an end. A TLS record may hold neither: a session ticket."""
         self.sock.settimeout(0)
         try:
             self._arrived += self.sock.recv(READ_SIZE)
         except BlockingIOError:
             return False
         except OSError:
-            pass  # which the next read finds, too; and so it does an end
+            pass  # the next read meets the same error, or the end
         return True
 
     def address(self) -> Address | None:
-        """Return where the stream is connected to; None when that has ended already."""
+        """Return the address of the peer; None if the connection has ended already."""
         try:
             return Address(self.sock.family, self.sock.getpeername())
         except OSError:

@@ -63,11 +63,10 @@ class PackerFactory:
     encryption: ciphers.Algorithm | None
 
     def __post_init__(self) -> None:
-        """Refuse what would fail later, or be sent in clear, and load what sending needs.
+        """Refuse secrets that would fail later, or be ignored, and load what sending needs.
 
         Raises:
-            GNTPEncryptionError: If there is encryption without a password, with a hash that is too short, or without
-                the library it needs.
+            GNTPEncryptionError: If encryption has no password, a hash that is too short, or not the library it needs.
         """
         origin_lines()  # asks the system now, and never again
         if self.encryption is None:

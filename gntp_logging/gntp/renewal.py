@@ -14,7 +14,7 @@ _SHARE_OF_TTL: Final = 0.5
 
 _FIRST_RETRY: Final = 1.0
 _LAST_RETRY: Final = 60.0
-"""Seconds between two tries after failures, doubling from the first to the last."""
+"""Seconds between two tries after failures. They double from the first value to the last."""
 
 
 class _Subscriber(Protocol):

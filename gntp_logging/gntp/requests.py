@@ -274,7 +274,7 @@ def parse_response(message: bytes, expected_type: str | None = None) -> Response
 
 
 def check_type(response: Response, expected_type: str | None) -> None:
-    """Raise unless a response has the type that its reader waits for.
+    """Check that a response has the type that the caller expects.
 
     Args:
         expected_type: The type it must have; None takes any but -ERROR.
@@ -307,7 +307,7 @@ def _icon(icon: str | Resource | None) -> HeaderValue | None:
 _NEEDED = frozenset({
     "Application-Name", "Notification-Name", "Notification-Title", "Subscriber-ID", "Subscriber-Name",
 })  # fmt: skip
-"""Headers that servers miss (303) where their value is blank."""
+"""Headers whose blank value servers treat as missing (303)."""
 
 _ICONS = frozenset({"Application-Icon", "Notification-Icon"})
 
@@ -338,10 +338,10 @@ def _check(name: str, value: object) -> None:
 
 
 def _integer(name: str, value: object, low: int, high: int) -> str:
-    """Return a number as a header has it.
+    """Return a number as a header holds it.
 
     Raises:
-        GNTPValidationError: If it is none, or out of range.
+        GNTPValidationError: If it is not an integer, or out of range.
     """
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise GNTPValidationError(f"{name} must be an integer from {low} to {high}")
@@ -402,7 +402,7 @@ def _texts(block: ReadBlock) -> dict[str, str]:
 def _take_extra_headers(request: RegisterRequest | NotifyRequest | SubscribeRequest) -> None:
     """Give a new request's X- and Data- headers the form that they have when they are read.
 
-    A request then equals the one that arrives, and a header that cannot be sent is refused where the request is made.
+    So a request equals the one that arrives, and a header that cannot be sent is refused when the request is made.
 
     Raises:
         GNTPValidationError: If a name is not a string, or occurs twice.

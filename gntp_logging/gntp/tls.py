@@ -1,6 +1,6 @@
-"""TLS of a client: whom it trusts, the socket, and what went wrong, in words.
+"""TLS of a client: the issuers that it trusts, the socket, and its errors in words.
 
-Importing this module loads :mod:`ssl`: it is imported where a client is made that was asked for TLS, and nowhere else.
+Importing this module loads :mod:`ssl`. So only a client that uses TLS imports it.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _ANOTHER_NAME: Final = (
     "give the host by a name or an address that the certificate has",
 )
 _WRONG_CERTIFICATE: Final[dict[int, tuple[str, str]]] = {
-    2: _FOREIGN,  # its issuer was not sent, and is not known
+    2: _FOREIGN,  # the issuer's certificate was not sent, and is not known
     9: ("the server's certificate is not valid yet", "compare the clocks of both machines"),
     10: ("the server's certificate has expired", "let the server have a new one, and compare the clocks"),
-    18: _FOREIGN,  # it has issued itself
-    19: _FOREIGN,  # the issuer of its issuer has issued itself
+    18: _FOREIGN,  # the certificate is self-signed
+    19: _FOREIGN,  # its chain ends with a self-signed certificate
     20: _FOREIGN,
     21: _FOREIGN,
     62: _ANOTHER_NAME,
@@ -41,19 +41,19 @@ _WRONG_CERTIFICATE: Final[dict[int, tuple[str, str]]] = {
 _NO_TLS_ADVICE: Final = "check the port, and let the server speak TLS"
 
 _NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
-"""Reasons of OpenSSL's, of several versions, for a first answer that is no TLS."""
+"""OpenSSL's reasons, from several versions, for a first answer that is not TLS."""
 
 _OLD_TLS: Final = frozenset({"UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION"})
 
 
 class TLSSocket(ssl.SSLSocket):
-    """A TLS socket that behaves like a plain one, so that whoever reads and writes need not know which it is.
+    """A TLS socket that behaves like a plain one, so that its callers need not know which it is.
 
-    It reads whole records if it is asked for 16,384 bytes or more. Then OpenSSL keeps nothing that was decrypted and
-    not given out, of which select and poll know nothing.
+    It reads whole records if it is asked for 16,384 bytes or more. So OpenSSL never holds back decrypted bytes, which
+    select and poll would not report.
 
     Attributes:
-        wants_to_write: Whether the handshake, which is not complete, waits until more can be written.
+        wants_to_write: Whether an unfinished handshake waits until more can be written.
     """
 
     wants_to_write: bool = False
@@ -80,7 +80,7 @@ class TLSSocket(ssl.SSLSocket):
             raise GNTPTLSError(*_in_words(error)) from error
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-        """Read, as a plain socket does. An end that is not the peer's own is an error: anybody on the way can cut."""
+        """Read, as a plain socket does. An end without close_notify is an error: anybody on the way can cause it."""
         try:
             return super().recv(buflen, flags)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
@@ -89,7 +89,7 @@ class TLSSocket(ssl.SSLSocket):
             raise _broken(error) from error
 
     def send(self, data: Any, flags: int = 0) -> int:  # whatever has a buffer; its type is not in 3.10
-        """Write, as a plain socket does. What it did not take at once begins the next call as well."""
+        """Write, as a plain socket does. The next call must begin with what this one did not take."""
         try:
             return super().send(data, flags)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
@@ -104,10 +104,10 @@ class TLSSocket(ssl.SSLSocket):
         return time.strftime("%Y-%m-%d", time.gmtime(ends))
 
     def shutdown(self, how: int) -> None:
-        """Do nothing. A connection with TLS ends as a whole: who has sent its last message waits for the answer."""
+        """Do nothing: a TLS connection is never half-closed. After its last message, a client waits for the answer."""
 
     def close(self) -> None:
-        """Say good-bye without waiting for an answer, and close. In a forked child only the child's copy is closed."""
+        """Send close_notify without waiting for the peer's, and close. A forked child only closes its own copy."""
         if self._made_in == os.getpid():
             self._made_in = 0
             with suppress(OSError, ValueError):  # the peer has gone, or the handshake was never complete
@@ -120,14 +120,14 @@ class ClientTLS:
     """How a client secures its connections to one server.
 
     Attributes:
-        trust: Who is trusted: True, or the path of a file.
+        trust: The issuers that are trusted: see :data:`Trust`.
     """
 
     def __init__(self, trust: Trust, host: str) -> None:
         """Read the certificates, and prepare all that connecting needs.
 
         Args:
-            trust: Who is trusted.
+            trust: The issuers to trust.
             host: The server's name or address, which its certificate must have.
 
         Raises:
@@ -147,8 +147,8 @@ class ClientTLS:
         self._context.sslsocket_class = TLSSocket
 
     def wrap(self, sock: socket.socket) -> TLSSocket:
-        """Put TLS on a socket that is connected; its owner makes the handshake. The socket itself is used no more."""
-        # An end without TLS's own is an error.
+        """Put TLS on a connected socket, which must not be used any more. The caller makes the handshake."""
+        # A stream that ends without close_notify is an error.
         wrapped = self._context.wrap_socket(
             sock, server_hostname=self._name, do_handshake_on_connect=False, suppress_ragged_eofs=False
         )

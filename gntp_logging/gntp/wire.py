@@ -8,7 +8,7 @@
     message = reader.next_message() # a message, or None: more bytes are needed
 
 ``next_message`` raises nothing but :class:`~gntp_logging.gntp.exceptions.GNTPProtocolError`, which carries the code to
-answer with; after it the reader stays failed, because where the next message begins is no longer known.
+answer with. After an error the reader stays failed, because it no longer knows where the next message begins.
 """
 
 from __future__ import annotations
@@ -135,10 +135,10 @@ _ENCRYPTION_ATTEMPTS: Final = 8
 
 
 def _encrypt_text(text: bytes, cipher: Cipher) -> tuple[bytes, Cipher]:
-    """Encrypt the header blocks, with another initialization vector when a server would misread the result.
+    """Encrypt the header blocks, with another initialization vector if a server would misread the result.
 
-    Servers look for the first empty line: a ciphertext that holds one, or ends with a CRLF that runs into the one
-    after it, is cut short (Growl for Windows answers 300).
+    Servers look for the first empty line. They cut a ciphertext short if it holds an empty line, or if it ends with a
+    CRLF, which forms one with the CRLF after it (Growl for Windows answers 300).
     """
     for _ in range(_ENCRYPTION_ATTEMPTS):
         encrypted = cipher.encrypt(text)
@@ -191,7 +191,7 @@ _SECTION_HEAD_LIMIT: Final = 1024
 """Bytes of an Identifier and a Length line: identifiers are hashes, 128 digits at most."""
 
 _SECTION_OVERHEAD: Final = 300
-"""Bytes of a section that is waited for and kept by its identifier (measured, and rounded up)."""
+"""Bytes of memory for each section that is awaited or kept, without its data (measured, and rounded up)."""
 
 
 _Message = TypeVar("_Message")
@@ -201,11 +201,11 @@ class _Reader(Generic[_Message]):
     """What both readers share: the pieces of a message, in their order on the wire.
 
     Attributes:
-        at_end: Whether the semaphore END was the last thing that was read. It comes after a message, so this is known
-            only after ``next_message`` has returned None.
-        awaits_section: Whether all of a message is there but a binary section that a header points to, of which
-            nothing has come. Set it to False to take the message without.
-        overhead: Bytes that the message begun takes in memory beside those that were fed.
+        at_end: Whether the semaphore END was read last. It comes after a message, so this is known only after
+            ``next_message`` has returned None.
+        awaits_section: Whether only a binary section is missing, to which a header points. Set it to False to take the
+            message without the section.
+        overhead: Bytes of memory that the unfinished message takes beside the bytes that were fed.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -227,12 +227,12 @@ class _Reader(Generic[_Message]):
             self._buffer.data += data
 
     def _refused_at_once(self, first_byte: int) -> GNTPProtocolError | None:
-        """Return what is wrong with a peer that begins with this byte: TLS need not hold a line end, and would wait."""
+        """Return the error for a first byte that shows TLS: without it, the reader would wait for a line end."""
         raise NotImplementedError
 
     @property
     def unread(self) -> int:
-        """How many bytes were fed and belong to no message yet, but for the binary sections of the message begun."""
+        """How many bytes were fed and not read yet. What was read of an unfinished message is not counted."""
         return len(self._buffer.data)
 
     def forget(self) -> None:
@@ -258,7 +258,7 @@ class _Reader(Generic[_Message]):
         try:
             return next(self._incoming)
         except GNTPProtocolError as failure:
-            # Without its traceback, whose frames keep all that was read for as long as somebody keeps the failure.
+            # Kept without its traceback: the traceback's frames would keep all that was read.
             self._failure = GNTPProtocolError(failure.description, failure.error_code)
             self.forget()
         raise self._failure
@@ -273,7 +273,7 @@ class _Reader(Generic[_Message]):
             yield (yield from self._message(self._without_cr(line)))
 
     def _without_cr(self, line: bytes) -> bytes:
-        """Return a line without the CR before its LF; a server may do without."""
+        """Return a line without the CR before its LF; a server may leave the CR out."""
         return line.removesuffix(b"\r")
 
     def _message(self, first_line: bytes) -> Parser[_Message]:
@@ -283,9 +283,9 @@ class _Reader(Generic[_Message]):
     def _between_messages(self) -> Parser[None]:
         """Skip what may stand between two messages.
 
-        That is: empty lines (gntp-send ends a REGISTER with one too many), the END semaphore, and a binary section that
-        repeats one already read (some clients send two for two headers with the same picture) or that belongs to a
-        response.
+        This may be empty lines (gntp-send ends a REGISTER with one too many), the END semaphore, or a binary section.
+        The section may repeat one that was read already (some clients send two for two headers with the same picture),
+        or belong to a response.
         """
         buffer = self._buffer
         ended = self.at_end = False
@@ -317,7 +317,7 @@ class _Reader(Generic[_Message]):
         return (yield from buffer.read_until(MESSAGE_DELIMITER, limit, "a header block"))
 
     def _encrypted_text(self, cipher: Cipher) -> Parser[bytes]:
-        """Read the header part as if it had come in clear, without empty lines that end nothing."""
+        """Read an encrypted header part; return its text as :meth:`_blocks` takes it, without needless empty lines."""
         text = yield from self._ciphertext(cipher)
         self._count_lines(text)
         chunks = [chunk for chunk in text.split(MESSAGE_DELIMITER) if chunk.strip(LINE_DELIMITER)]
@@ -330,7 +330,7 @@ class _Reader(Generic[_Message]):
             raise GNTPProtocolError(f"more than {self._limits.lines} lines of headers")
 
     def _blocks(self, text: bytes) -> list[dict[str, str]]:
-        """Parse header blocks; the first may have more headers than those of the types, of which there are many."""
+        """Parse header blocks. The first may have more headers than the blocks of the types, because these are many."""
         self._count_lines(text)
         most = self._limits.headers
         return [
@@ -339,10 +339,10 @@ class _Reader(Generic[_Message]):
         ]
 
     def _ciphertext(self, cipher: Cipher) -> Parser[bytes]:
-        """Read and decrypt the header part, whose length is written nowhere.
+        """Read and decrypt the header part. No header tells its length.
 
-        It ends at a whole number of blocks, before an empty line, or before one line end and a binary section
-        (ruby-growl), or before a line end and the end of the stream. Its own bytes may look like that by chance: then
+        It has a whole number of blocks. After it comes an empty line, or one line end and a binary section
+        (ruby-growl), or a line end and the end of the stream. By chance its own bytes may look like such an end. Then
         the padding is wrong, and the search goes on.
         """
         buffer, searched = self._buffer, cipher.block_size
@@ -381,7 +381,7 @@ class _Reader(Generic[_Message]):
         """Read binary sections until each wanted identifier has its own.
 
         Args:
-            late: Gets a flag that comes before the sections.
+            late: Receives the header Notification-Sticky if it comes only now, before the sections.
         """
         if len(wanted) > self._limits.sections:
             raise GNTPProtocolError(f"more than {self._limits.sections} binary sections")
@@ -400,15 +400,15 @@ class _Reader(Generic[_Message]):
         raise GNTPProtocolError(f"more than {self._limits.sections} binary sections")
 
     def _sticky_block(self, late: dict[str, str]) -> Parser[None]:
-        """Read the flag that go-gntp writes after an empty line, as a block of its own before the picture."""
+        """Read Notification-Sticky, which go-gntp writes as a block of its own before the picture."""
         block = parse_block((yield from self._plain_block(self._limits.information_line)), 1)
         late.setdefault(_STICKY, block[_STICKY])
 
     def _section_follows(self, late: dict[str, str]) -> Parser[bool]:
-        """Tell whether a binary section follows: not if the message ends, or if the owner of this reader gives it up.
+        """Tell whether a binary section follows. None does if a new message begins, or the reader's owner gives it up.
 
         Args:
-            late: Gets a flag that comes before the section.
+            late: Receives the header Notification-Sticky if it comes before the section.
 
         Raises:
             GNTPProtocolError: If something else follows.
@@ -448,13 +448,13 @@ class _Reader(Generic[_Message]):
 
 _ReadBlock: TypeAlias = "dict[str, HeaderValue]"
 
-# By chance, a message has two false ends once in a lifetime. A peer that has the key can write many, and each costs a
-# decryption: it gets no more than these.
+# By chance, a message hardly ever has two false ends. A peer that has the key can write many, and each costs a
+# decryption. So there are no more than these.
 _DECRYPTION_ATTEMPTS: Final = 4
 
 
 def _pointer(name: str, value: str) -> str | None:
-    """Return the identifier that a header points to. A text that happens to begin like a pointer is a text."""
+    """Return the identifier that a header points to; None for a header that holds text, even one like a pointer."""
     return headers.pointed_identifier(value) if may_point(name) else None
 
 
@@ -464,7 +464,7 @@ def _pointers(blocks: Iterable[Mapping[str, str]]) -> set[str]:
 
 
 def _resolved(block: Mapping[str, str], sections: Mapping[str, bytes]) -> _ReadBlock:
-    """Put the bytes of sections in the place of their pointers; a pointer without a section is left out."""
+    """Replace pointers by the bytes of their sections; a header whose section is missing is left out."""
     return {
         key: value if name is None else Resource(data=sections[name])
         for key, value in block.items()
@@ -520,13 +520,13 @@ class Envelope:
 
     @property
     def came_by(self) -> str | None:
-        """What it was encrypted with on its way: its cipher, or ``TLS``, which holds whatever the cipher is."""
+        """How it was encrypted on its way: ``TLS``, or else the name of its cipher; None for clear text."""
         return "TLS" if self.has_tls else self.cipher_id
 
 
 @dataclass(frozen=True)
 class Demands:
-    """What a server demands of each request beside a key.
+    """What a server demands of each request besides a key.
 
     Attributes:
         encryption: Whether it must be encrypted, with AES or 3DES: the 56 bits of DES can be searched.
@@ -540,7 +540,7 @@ class Demands:
         """Check the first line of a request.
 
         Raises:
-            GNTPProtocolError: With 400 and what to do, if it does not do.
+            GNTPProtocolError: If the request does not meet the demands: with code 400, and what to do.
         """
         if self.encryption and line.cipher_id not in _STRONG_CIPHERS:
             came = "in clear" if line.cipher_id is None else f"with {line.cipher_id}"
@@ -567,7 +567,7 @@ TLS_HANDSHAKE: Final = 0x16
 """First byte of what a client with TLS sends."""
 
 _TLS_ALERT: Final = 0x15
-"""First byte of the answer that a server with TLS gives to whom it does not understand."""
+"""First byte of the answer of a server with TLS to a client without."""
 
 _STRONG_CIPHERS: Final = ("AES", "3DES")
 
@@ -579,9 +579,9 @@ class RequestReader(_Reader[Request]):
     checked, and a sender that believes itself authenticated should hear that it is not.
 
     Attributes:
-        envelope: That of the request that ``next_message`` returned last; None before the first.
-        line: The information line of the request that is read now, or was read last; None until it is accepted: its key
-            is right, where keys are wanted.
+        envelope: The envelope of the request that ``next_message`` returned last; None before the first.
+        line: The information line of the request that is being read, or was read last. None until the line is accepted:
+            if the server has passwords, the key must be right.
     """
 
     def __init__(
@@ -598,7 +598,7 @@ class RequestReader(_Reader[Request]):
         Args:
             passwords: Passwords of which a request must have one; none for a server without a password.
             limits: What is accepted from a peer.
-            refused: Message types that are refused whatever their key, each with the description of the error.
+            refused: Message types that are always refused, each with the description of the error.
             demands: What else each request must have.
             has_tls: Whether the bytes come by TLS.
         """
@@ -636,12 +636,12 @@ class RequestReader(_Reader[Request]):
             text = yield from self._plain_text(line.message_type)
         late: dict[str, str] = {}
         if line.message_type == "NOTIFY" and self._buffer.data.startswith(_STICKY_LINE):
-            yield from self._sticky_block(late)  # it came together with the rest; else the message is over
+            yield from self._sticky_block(late)  # only if it came together with the rest; else the message is complete
         blocks = self._request_blocks(text, line.message_type)
         sections: dict[str, bytes] = {}
         wanted = _pointers(blocks)
         if wanted:
-            # Parsed, headers take up to thirty times the room of their bytes, and a peer may let pictures wait.
+            # Parsed headers take up to thirty times the room of their bytes, and a peer may delay its pictures.
             blocks.clear()
             sections = yield from self._sections(wanted, cipher, late)
             blocks = self._request_blocks(text, line.message_type)
@@ -659,7 +659,7 @@ class RequestReader(_Reader[Request]):
         raise GNTPProtocolError("a line ends with LF alone; in GNTP lines end with CR LF")
 
     def _plain_text(self, message_type: str) -> Parser[bytes]:
-        """Read all header blocks, and leave them as they are until the last one is there."""
+        """Read all header blocks; they are parsed only when the last one is there."""
         budget = self._limits.header_block
         first = yield from self._plain_block(budget)
         if message_type != "REGISTER":
@@ -706,7 +706,7 @@ class RequestReader(_Reader[Request]):
 
 
 def begins_like_an_error(data: bytes) -> bool:
-    """Tell whether bytes of a server begin with the information line of an -ERROR, in whatever form."""
+    """Tell whether a server's bytes begin with the information line of an -ERROR, well-formed or not."""
     line, end, _ = data.partition(LINE_DELIMITER)
     return bool(end) and RESPONSE_ERROR.encode() in line.upper().split(b" ")
 
@@ -714,8 +714,8 @@ def begins_like_an_error(data: bytes) -> bool:
 class ResponseReader(_Reader[Response]):
     """Reads responses, as a client.
 
-    Growl for Windows and growl-for-linux answer in clear whatever the request was; the specification says that
-    responses are encrypted like the request. Both are read.
+    Growl for Windows and growl-for-linux always answer in clear. By the specification, a response is encrypted like its
+    request. Both are read.
 
     Attributes:
         key: Key of the request that is answered next, for an encrypted response.
