@@ -19,7 +19,7 @@ from gntp_logging.fleet.redis_streams import (
     StreamIsGoneError,
 )
 from tests.fleet.servers import RedisServer, hand_on, running_redis
-from tests.support import ScriptedServer
+from tests.support import ScriptedServer, free_port
 
 ENTRY: Mapping[bytes, bytes] = {b"d": b"data", b"s": b""}
 
@@ -323,7 +323,7 @@ def test_a_connection_that_redis_has_closed_is_made_anew(streams: RedisStreams, 
 
 def test_a_cluster_is_refused(tmp_path: Path) -> None:
     """In words: what Redis says is a number and an address."""
-    with running_redis(tmp_path, "--cluster-enabled", "yes") as server:
+    with running_redis(tmp_path, "--cluster-enabled", "yes", "--cluster-port", str(free_port())) as server:
         streams = server.streams()
         with pytest.raises(BrokerError, match="this is a node of a Redis Cluster, which is not supported"):
             publish(streams, 1)
