@@ -285,7 +285,7 @@ class Desk:
         flood = Flood(route.repeat_window, route.burst, route.rate)
         return Outbox(flood, DroppedAlerts(None, 1, _as_it_is), lambda: next(self._sequence))
 
-    # -- What the broker says ------------------------------------------------------------------
+    # -- What the broker counts ----------------------------------------------------------------
 
     def take(self, incident: Incident, now: float) -> None:
         """Decide about the new records of an open incident."""

@@ -138,7 +138,7 @@ def _glob(option: str, value: object) -> str:
         raise OptionError(option, _GLOB, value)
     try:
         _is_like("", value)
-    except re.error:  # of older Pythons, about a range that is the wrong way round
+    except re.error:  # older Pythons raise it for a range that is the wrong way round
         raise OptionError(option, _GLOB, value) from None
     return value
 

@@ -150,7 +150,8 @@ class Relay:
     def change(self, settings: RelaySettings) -> None:
         """Use other settings from the next step on. Any thread may call this.
 
-        A desktop with unchanged settings goes on, if the broker is the same. Showing on every other one is stopped.
+        A desktop with unchanged settings goes on, if broker and timeout are the same. Every other one is stopped, and
+        begun anew if the settings still name it.
 
         Raises:
             ValueError: If the broker's URL is not valid.

@@ -38,4 +38,4 @@ def raise_limit(connections: int) -> None:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         except (OSError, ValueError):
-            pass  # macOS allows less than it says; there are fewer places then
+            pass  # macOS allows less than it reports: then there are fewer connections

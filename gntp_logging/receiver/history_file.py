@@ -297,7 +297,7 @@ class HistoryFile:
                 raise HistoryError(f"{self.path} is empty")
             return
         db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = NORMAL")  # after a power failure the last rows may be missing, and no more
+        db.execute("PRAGMA synchronous = NORMAL")  # after a power failure only the last rows may be missing
         db.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
         if is_empty:
             with self._transaction():
@@ -319,7 +319,7 @@ class HistoryFile:
             return self._number("SELECT coalesce(max(number), 0) FROM alerts")
 
     def known(self) -> list[tuple[int, int]]:
-        """Return what the toasts that changed last are known by, and their numbers; the last one at the end."""
+        """Return the hashes and the numbers of the toasts that changed last; the last one at the end."""
         with _explained(self.path):
             rows = self._db.execute(
                 "SELECT application, hash != '', coalescing_id, number FROM alerts WHERE coalescing_id != ''"
@@ -585,7 +585,7 @@ def _run(db: sqlite3.Connection, statements: str) -> None:
 
 @contextlib.contextmanager
 def _explained(path: str) -> Iterator[None]:
-    """Raise what SQLite says of a file as a HistoryError."""
+    """Turn SQLite's errors about a file into a HistoryError."""
     try:
         yield
     except sqlite3.Error as error:

@@ -68,7 +68,7 @@ class Mutes:
 
 
 def _key(application: str, incident: str) -> tuple[str, str]:
-    return readable(application), incident  # the page says it as it was shown
+    return readable(application), incident  # the page sends the name as it was shown
 
 
 def is_incident(text: object) -> bool:

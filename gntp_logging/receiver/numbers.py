@@ -20,7 +20,7 @@ MAX_KNOWN: Final = 2000
 def known_by(application: str, *, is_keyed: bool, coalescing_id: str) -> int:
     """Return the hash by which a toast's number is known.
 
-    A toast with a key and one without never have the same: a stranger without the key cannot replace a toast.
+    It depends on whether the toast came with a key, so that a stranger without the key cannot replace a toast.
     """
     return hash((application, is_keyed, coalescing_id))
 
@@ -32,8 +32,8 @@ class Numbers:
         """Begin beyond all numbers that were given before.
 
         Args:
-            last: The last one that a history knows.
-            known: What toasts of a history are known by, and their numbers; the one that changed last at the end.
+            last: The last number that a history knows.
+            known: The hashes of a history's toasts, and their numbers; the one that changed last at the end.
         """
         # Milliseconds since 1970: greater than all numbers that were given before, even if no history remembers them,
         # or it forgot the last ones; unless a thousand toasts a second have come ever since.

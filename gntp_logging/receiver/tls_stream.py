@@ -50,7 +50,7 @@ _UNUSABLE: Final = {"KEY_VALUES_MISMATCH": "the key is that of another certifica
 
 
 def _refuse() -> str:
-    raise ValueError("the key has a passphrase, and nobody is there to give it")  # openssl would ask on the terminal
+    raise ValueError("the key has a passphrase; use a key without one")  # OpenSSL would ask for it on the terminal
 
 
 class TLSStream(SocketStream):

@@ -26,7 +26,7 @@ MAX_NUMBERS: Final = 300
 """Toasts to which a page reacts with one request."""
 
 MAX_BODY: Final = 8 * 1024
-"""Bytes of what a page says: numbers of sixteen digits, and a word."""
+"""Bytes of one request of a page: numbers of sixteen digits, and a word."""
 
 _MACHINES: Final = ("data-machine", "origin-machine-name")
 """Headers that name a sender's machine, the more trusted one first."""
@@ -93,7 +93,7 @@ def reaction(body: bytes) -> tuple[list[int], Reaction]:
         raise ValueError("no number")
     said = Reaction(given.get("reaction"))
     if said is Reaction.TIMED_OUT:
-        raise ValueError("nobody does that")
+        raise ValueError("only the server says that a toast has timed out")
     return numbers, said
 
 
