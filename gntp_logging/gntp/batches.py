@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .tls import ClientTLS, TLSSocket
 
 _PIPELINE_REQUESTS: Final = 256
-"""Unanswered requests at once: as many are without an answer if the connection breaks."""
+"""Unanswered requests at once: at most so many are in doubt if the connection breaks."""
 
 _PIPELINE_BYTES: Final = 65536
 """Bytes encoded ahead of the socket: what it accepts in one call."""

@@ -92,11 +92,11 @@ class GNTPResponseError(GNTPError):
     """
 
     def __init__(self, error_code: int | None, error_description: str = "") -> None:
-        """Keep what the server said.
+        """Keep the server's code and description.
 
         Args:
-            error_code: The server's code, or None.
-            error_description: The server's words.
+            error_code: The server's code; None if it sent none.
+            error_description: The server's description; may be empty.
         """
         super().__init__(error_code, error_description)
         self.error_code = error_code

@@ -26,7 +26,7 @@ READ_SIZE: Final = 65536
 """Bytes to read in one call: as many as a loopback socket delivers at once, and more than a record of TLS has."""
 
 _MAX_EARLY_BYTES: Final = 1_048_576
-"""Bytes that a peer may say before it has read the whole message: far more than an answer has."""
+"""Bytes that a peer may send before it has read the whole message: far more than an answer has."""
 
 _LONGEST_WAIT: Final = 86_400.0
 """Seconds of one wait in a system call: the call's counters overflow at some value. A longer budget waits again."""

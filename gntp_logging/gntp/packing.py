@@ -63,7 +63,7 @@ class PackerFactory:
     encryption: ciphers.Algorithm | None
 
     def __post_init__(self) -> None:
-        """Refuse secrets that would fail later, or be ignored, and load what sending needs.
+        """Refuse encryption that would fail later, or be left out silently, and load what sending needs.
 
         Raises:
             GNTPEncryptionError: If encryption has no password, a hash that is too short, or not the library it needs.

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 _SHARE_OF_TTL: Final = 0.5
-"""The share of its length after which a subscription is renewed: half of it leaves room for several more tries."""
+"""A subscription is renewed after this share of its length: half of it leaves room for several more tries."""
 
 _FIRST_RETRY: Final = 1.0
 _LAST_RETRY: Final = 60.0

@@ -19,7 +19,7 @@ Trust = bool | str | os.PathLike[str]
 
 _FOREIGN: Final = (
     "the server's certificate is from an issuer that is not trusted here",
-    "trust it by a file with its own certificate, and let the server send all certificates up to that",
+    "trust it by a file with the issuer's certificate, and let the server send all certificates up to that one",
 )
 _ANOTHER_NAME: Final = (
     "the server's certificate is for another name",

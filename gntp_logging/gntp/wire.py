@@ -655,7 +655,7 @@ class RequestReader(_Reader[Request]):
     def _without_cr(self, line: bytes) -> bytes:
         if line.endswith(b"\r"):
             return line[:-1]
-        headers.parse_information_line(line)  # what is no GNTP at all gets an error that says so
+        headers.parse_information_line(line)  # raises a clearer error if this is not GNTP at all
         raise GNTPProtocolError("a line ends with LF alone; in GNTP lines end with CR LF")
 
     def _plain_text(self, message_type: str) -> Parser[bytes]:
