@@ -43,7 +43,7 @@ class Context:
 
     Attributes:
         constants: What all records have in common.
-        calls_function: Whether a function of the user's is to see each record.
+        calls_function: Whether there is a function of the user's, which needs each record.
     """
 
     def __init__(
@@ -151,7 +151,8 @@ _STANDARD: Final = frozenset(
         "gntp",
     )
 )
-"""Attributes that logging, formatters and uvicorn give to records; what is read otherwise; the alert's overrides."""
+"""Attributes that are not read as context: those that logging, formatters and uvicorn give to every record, those that
+are read in another way, and the alert's overrides."""
 
 _STANDARD_COUNT: Final = len(LogRecord("", 0, "", 0, "", None, None).__dict__)
 
@@ -163,7 +164,7 @@ _OF_STRUCTLOG: Final = frozenset(
 def _of_record(record: LogRecord) -> list[tuple[object, object]]:
     """Read what frameworks, ``extra`` and record factories have added.
 
-    Values that :mod:`.values` knows: to show an application's object would run its code.
+    Only values that :mod:`.values` knows are read: to show an application's object would run its code.
     """
     attributes = record.__dict__
     found: list[tuple[object, object]] = []
@@ -281,7 +282,7 @@ _SELF_EXPLAINING: Final = frozenset({"environment", "env"})
 
 
 _OF_TASKS: Final = ("task", "task_id")
-"""Names that the line leaves out where the text has their values: so it is with most of Celery's messages."""
+"""Names that the line leaves out if the text has their values, as most of Celery's messages do."""
 
 
 def last_line(first: Iterable[str], pairs: Pairs, said: str = "") -> str:

@@ -14,7 +14,7 @@ class Found(NamedTuple):
 
     Attributes:
         spans: Where the secrets are.
-        resume: The first character that nobody has decided about.
+        resume: The first character that is not decided about yet.
     """
 
     spans: tuple[Span, ...]

@@ -15,7 +15,7 @@ class Shape(NamedTuple):
         rest: A regular expression of what follows. It is generous: a token that was cut short is one.
         source: Who has made the format, and documents it.
         before: A regular expression of what precedes the literal, for tokens that begin with anything.
-        has_digit: Whether what has no digit is none: a literal that words begin with needs that.
+        has_digit: Whether a token must have a digit. A literal with which words begin needs that.
     """
 
     literal: str
@@ -337,7 +337,7 @@ GLUED: Final = (
 
 
 class Tail(NamedTuple):
-    """What tokens look like that have no mark: behind their first part stands a sign, and what follows it is rare.
+    """Tokens that do not begin with a mark: a sign follows their first part, and what follows the sign is rare.
 
     Attributes:
         rest: A regular expression that begins with that sign; a search for a sign is fast.
