@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 2
         try:
             arguments = parser().parse_args(given)
-        except BrokenPipeError:  # help, which some versions of argparse do not print in silence
+        except BrokenPipeError:  # help was piped to a closed reader, and this version of argparse reports that
             return 0
         return _run(arguments)
 
@@ -86,7 +86,7 @@ def parser() -> argparse.ArgumentParser:
 
 @contextlib.contextmanager
 def _readers_that_leave() -> Iterator[None]:
-    """Keep Python from complaining of what it could not write at its end: help was printed, and piped to ``head``."""
+    """Keep Python from reporting, at its end, output that it could not write: ``--help`` may be piped to ``head``."""
     try:
         yield
     finally:
