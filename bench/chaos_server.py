@@ -1,4 +1,4 @@
-"""A GNTP server that fails at random, in a process of its own; what it has acknowledged outlives it.
+"""A GNTP server that fails at random, in a process of its own; a journal keeps what it has acknowledged.
 
 ``python bench/chaos_server.py SEED JOURNAL [PORT]`` prints its port. A line on stdin tells it what to do: ``calm`` ends
 the failures, ``report`` prints what it has seen, as one line of JSON. The end of stdin ends it. It may be killed: one

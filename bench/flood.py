@@ -1,9 +1,9 @@
 """What a flood costs the whole process: GNTPHandler as a ratio to QueueHandler with a QueueListener that does nothing.
 
-Run ``python bench/flood.py``. Both get the same records in the same process, in turns, until all are dealt with; the
-processor's time of all threads is counted, and of each the best turn. The server is in a process of its own. The
-records are of one kind; or of a thousand in turn, each with a template of its own, of which most go into a digest by
-default, and each has a toast of its own without a limit.
+Run ``python bench/flood.py``. Both get the same records in the same process, in turns, until all are handled. The
+processor's time of all threads is counted, and the best turn of each counts. The server is in a process of its own. The
+records are of one kind, or of a thousand kinds in turn, each with a template of its own. By default most of these go
+into a digest; with ``rate=0`` each kind has a toast.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class ConfigurationError(ValueError):
 
 
 class RelabelledError(ConfigurationError, OptionError):
-    """A variable or an argument has a value that its option does not take; ``option`` names the variable or argument."""
+    """A variable or an argument has a value that its option does not take; ``option`` is the name that was used."""
 
     def __str__(self) -> str:
         """Say that a variable is one of the environment; an argument is known by its name."""
