@@ -87,7 +87,7 @@ class ChaosServer:
             self._journal.flush()
 
     def serve(self) -> None:
-        """Take connections for ever, but for short holidays."""
+        """Take connections for ever, with short breaks."""
         while True:
             sock, _ = self.listener.accept()
             threading.Thread(target=self._converse, args=(sock,), daemon=True).start()

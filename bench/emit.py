@@ -7,7 +7,7 @@ program down:
 
 * it is live, in a process of its own, and answers;
 * it hangs: it has accepted a connection and never answers;
-* it is down: nobody listens, and the handler backs off;
+* it is down: no server listens, and the handler backs off;
 * it hangs, and the queue is full: each record pushes another one out, which is then only counted.
 """
 

@@ -84,7 +84,7 @@ def spent(work: Callable[[], None]) -> float:
 def flood(handler: GNTPHandler, kinds: int, records: int) -> None:
     """Log records, and wait until all are counted: a flush would have all counts shown, which no flood does."""
     log(handler, kinds, records)
-    while handler._worker._queue.has_come_in():  # noqa: SLF001 - what nobody but a benchmark wants to know
+    while handler._worker._queue.has_come_in():  # noqa: SLF001 - only a benchmark needs it
         time.sleep(0.001)
 
 

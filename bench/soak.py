@@ -147,7 +147,7 @@ def soak(chaos: Chaos, seconds: float, seed: str, *, fold: bool) -> int:
     until = time.monotonic() + 30
     while not handler.flush(5) and time.monotonic() < until:
         pass  # each is one attempt
-    handler.close()  # whatever is pending is told now, or dropped
+    handler.close()  # what waits is sent now, or dropped
     reports.append((os.getpid(), sum(logged), handler.stats()))
     problems = _differences(chaos.report(), reports)
     logger.removeHandler(handler)
@@ -241,7 +241,7 @@ def _differences(seen: Any, reports: list[tuple[int, int, Stats]]) -> list[str]:
     for what, count in said.items():
         if not certain[what] - unanswered <= count <= possible[what]:
             problems.append(
-                f"{count} are said to be {what}, the server was told of {certain[what]} to {possible[what]}"
+                f"{count} are said to be {what}, the server has counted {certain[what]} to {possible[what]}"
             )
     # Two sendings without an answer that count, one on a connection where nothing was answered, one after a stumble.
     often = {id_: count for id_, count in seen["read"].items() if count > 4}
@@ -251,7 +251,7 @@ def _differences(seen: Any, reports: list[tuple[int, int, Stats]]) -> list[str]:
 
 
 def _told(counts: dict[str, int]) -> Counter[str]:
-    """Return what a server was told by the last counts of its toasts, by Coalescing-ID."""
+    """Return the sums of the last counts of a server's toasts, by Coalescing-ID."""
     told: Counter[str] = Counter()
     for id_, count in counts.items():
         if "-d" in id_:

@@ -186,7 +186,7 @@ class Ended:
 
 
 class Trial:
-    """One cell: runs the peer's programs, and keeps what a reader who doubts it wants to see."""
+    """One cell: runs the peer's programs, and keeps what shows how the cell was found."""
 
     def __init__(self, peer: Peer, folder: Path) -> None:
         self.peer = peer

@@ -78,7 +78,7 @@ class Alert(NamedTuple):
     exc_type: str = ""
     logger: str = ""
     failures: Pairs = ()
-    count: int = 1  # type: ignore[assignment]  # not the method of tuples, which nobody calls here
+    count: int = 1  # type: ignore[assignment]  # instead of the method of tuples, which is not called here
     draft: Draft | None = None
 
     def cleaned(self) -> Alert:
@@ -323,7 +323,7 @@ class AlertFactory:
                 alert = alert._replace(failures=tuple(failures.items()))
             overrides = record.__dict__.get(EXTRA_KEY)
             return alert if overrides is None else with_overrides(alert, overrides)
-        except Exception as error:  # noqa: BLE001 - records are made by anybody, of anything
+        except Exception as error:  # noqa: BLE001 - any code makes records, of anything
             return self._plainly(record, error)
 
     def place_of(self, record: logging.LogRecord) -> Fingerprint | None:
@@ -358,7 +358,7 @@ class AlertFactory:
                         return None
                     break
             return level, name, path, function, template  # noqa: TRY300 - it ends the loop above
-        except Exception:  # noqa: BLE001 - records are made by anybody, of anything
+        except Exception:  # noqa: BLE001 - any code makes records, of anything
             return None
 
     def _text_and_fingerprint(

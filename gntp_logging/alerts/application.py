@@ -1,4 +1,4 @@
-"""Which frames are the application's, even if it was installed like a library. Pure but for :func:`program`.
+"""Which frames are the application's, even if it was installed like a library. Pure, except :func:`program`.
 
 If the user names packages, their frames are the application's. Otherwise the first of these that has a frame in the
 traceback decides:

@@ -1,8 +1,9 @@
 """What a program was doing when it logged: the machine, the request, the task, and what the user names.
 
-:meth:`Context.of` runs on the thread that logs, where frameworks keep what is current. It imports nothing: a framework
-that nobody has imported serves no request. It reads only what is loaded: an attribute that would ask a database stays
-unread. The result is pairs of strings, name and value: headers ``Data-Name: value``, and the last line of the text.
+:meth:`Context.of` runs on the thread that logs, where frameworks keep the current request. It imports nothing: a
+framework that was not imported serves no request. It reads only what is loaded: an attribute that would ask a database
+stays unread. The result is pairs of strings, name and value: they become headers ``Data-Name: value``, and the last
+line of the text.
 """
 
 from __future__ import annotations

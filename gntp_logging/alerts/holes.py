@@ -117,7 +117,7 @@ def _without_bodies(line: str, *, is_cut: bool) -> str:
 
 # No sign that opens a string can also stand inside one, so that a string that never ends is looked through once.
 _DOUBLE: Final = r'"(?<!\\")[^"\\]*(?:\\.[^"\\]*)*'
-# A sign behind a letter opens nothing, but for b'bytes'; one between two letters is an apostrophe and closes nothing.
+# A quote behind a letter opens nothing, except in b'bytes'. Between two letters it is an apostrophe and closes nothing.
 _SINGLE: Final = r"'(?:(?<![\w\\]')|(?<=\b[bru]'))[^'\\]*(?:(?:\\.|'(?<=\w')(?<!\b[bru]')(?=\w))[^'\\]*)*"
 _DOUBLE_QUOTED: Final = re.compile(rf'{_DOUBLE}"')
 _SINGLE_QUOTED: Final = re.compile(rf"{_SINGLE}'(?!\w)")
@@ -376,7 +376,7 @@ _FROM: Final = re.compile(r"(?<=\bfor )\S+(?= from \*)")
 """The user that has come from an address."""
 
 _BRACKETS: Final = re.compile(r"\[[^\[\],]*,[^\[\]]*\]|\[\]")
-"""A list, the empty one too; a word alone in brackets, such as a thread's name, is none."""
+"""A list, even an empty one. A single word in brackets, such as the name of a thread, does not count as a list."""
 
 _PEER: Final = re.compile(r"(?:(?<= to )|(?<= at )|(?<= host ))[A-Za-z][\w-]*:\*")
 """A host that is named in letters, known by the port behind it."""

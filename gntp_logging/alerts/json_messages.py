@@ -63,7 +63,7 @@ def read_json(record: logging.LogRecord, text: str, *, is_formatted: bool = Fals
 
 
 def _of_formatter(record: logging.LogRecord, found: Event, is_formatted: bool) -> Event:
-    """Return the event that an object with a message tells of; an empty one if it is not the record's."""
+    """Return the event in an object that has a message; an empty one if the object is not the record's."""
     said = found.get("message")
     others = {name: value for name, value in found.items() if name != "message"}
     rest = {name: value for name, value in others.items() if not _is_repeated(record, name, value)}

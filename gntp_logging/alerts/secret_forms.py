@@ -1,7 +1,7 @@
 """How secrets are written: behind a name, in pairs, options, prose, SQL and URLs. Pure.
 
 Each function looks at one place of a text and returns what is to be hidden there, and where to go on. None looks
-further than it hides, but for a bounded number of characters: so the cost grows with the length of a text alone.
+more than a bounded number of characters beyond what it hides, so the cost grows only with the length of the text.
 """
 
 from __future__ import annotations
@@ -636,4 +636,4 @@ BEGINS: Final = rf"""
       | {_PROSE_COLON} | {_PROSE_VERB}
     )
 """
-"""What stands behind a name where one of the forms begins: most names stand in news, and are left without a look."""
+"""What stands behind a name if one of the forms begins there. Most names are not followed by it, and are skipped."""

@@ -361,7 +361,7 @@ _NEAR: Final = 100
 """Characters that are looked at before a mark."""
 
 _BEGIN: Final = r"(?:(?<!\w)|(?<=\\[nrt]))"
-"""Where a token may begin: behind no letter, but for one that belongs to an escape."""
+"""Where a token may begin: not behind a letter, unless the letter belongs to an escape."""
 
 Span = tuple[int, int]
 """Where a secret begins and ends."""
@@ -405,7 +405,7 @@ def shaped(text: str, at: int, shapes: list[_Compiled]) -> Span | None:
         shapes: These shapes.
 
     Returns:
-        Where the token is; None when what stands there is none.
+        Where the token is; None if no token stands there.
     """
     for literal, token, before, has_digit in shapes:
         match = token.match(text, at)

@@ -102,7 +102,7 @@ def is_reference(value: str) -> bool:
 
 
 def looks_random(value: str) -> bool:
-    """Tell whether a value changes between letters and digits so often that nobody has chosen it."""
+    """Tell whether a value changes between letters and digits so often that it was not chosen by a person."""
     if _RANDOM.fullmatch(value) is None or value.startswith("/"):
         return False
     # Of a path, one of its parts must be so.

@@ -190,7 +190,7 @@ def _checked(value: object, kind: type[_Kind]) -> _Kind:
 
 
 def without_stack(text: str) -> tuple[str, str]:
-    """Split a text into what was said and where: the stack that logging prints behind it, empty where there is none."""
+    """Split a text into the message and the stack that logging prints behind it; the stack may be empty."""
     said, sign, stack = text.rpartition(_STACK)
     return (said, stack) if sign and (not said or said.endswith("\n")) else (text, "")
 
@@ -327,7 +327,7 @@ def is_remote(name: str) -> bool:
 
 
 def parse_remote(text: str) -> FormattedError | None:
-    """Find the exception in what such a type says; None where there is none."""
+    """Find the exception in the text of such a cause; None if there is none."""
     found = parse_traceback(text)
     return found and found[1]
 

@@ -242,7 +242,7 @@ def config_file(path: str) -> LoggingFile:
     """Read the file that ``--config`` names.
 
     Raises:
-        UsageError: If it cannot be read, or is none of what configures logging.
+        UsageError: If it cannot be read, or is no configuration of logging.
     """
     sys.path.append(os.getcwd())  # the file may name functions of the program, as it would find them
     try:

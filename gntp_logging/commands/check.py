@@ -111,7 +111,7 @@ def _ended(*, failed: bool) -> int:
 
 
 def _page(label: str) -> str:
-    """Return an address from the metadata of the installed package; empty where there are none, as in a zipapp."""
+    """Return an address from the metadata of the installed package; empty if it has no metadata, as in a zipapp."""
     from importlib import metadata
 
     try:

@@ -97,7 +97,7 @@ def _readers_that_leave() -> Iterator[None]:
 
 
 def _discard_output() -> None:
-    """Redirect a broken stdout to nowhere: at exit, Python would complain that it cannot write what is buffered."""
+    """Redirect a broken stdout to nowhere: at exit, Python would report that it cannot write what is buffered."""
     with contextlib.suppress(OSError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         try:

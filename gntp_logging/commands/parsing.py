@@ -30,7 +30,7 @@ _WORD: Final = re.compile(r'(?:[^\s"]|"[^"]*")+')
 class Parser(argparse.ArgumentParser):
     """A parser of the command line, or of one command; the parsers of its commands are of this class as well."""
 
-    def __init__(self, **options: Any) -> None:  # argparse's own options, which its add_parser hands on
+    def __init__(self, **options: Any) -> None:  # argparse's own options, which its add_parser passes on
         """Make a parser as argparse does, with the help of :class:`HelpFormatter`."""
         super().__init__(**{"formatter_class": HelpFormatter, **options})
         self._given: Sequence[str] = ()

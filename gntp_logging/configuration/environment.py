@@ -114,7 +114,7 @@ def _value(default: object, option: str, value: str) -> object:
             return json.loads(value)
         except (ValueError, RecursionError) as error:
             # What it holds, a secret in the context perhaps, is not kept.
-            raise OptionError(option, "JSON", reason=f"allowed is JSON, and this is none: {error}") from error
+            raise OptionError(option, "JSON", reason=f"allowed is JSON, and this is not JSON: {error}") from error
     if option == "level":
         return level_number(option, value)  # a number, because dictConfig takes no "40"
     if isinstance(default, bool):

@@ -264,7 +264,7 @@ def read(path: str | os.PathLike[str]) -> LoggingFile:
     """Read a file, and check it; see :func:`load`.
 
     Raises:
-        ConfigurationError: If it is none of what :func:`load` takes.
+        ConfigurationError: If it is no file that :func:`load` takes.
         OSError: If it cannot be read.
     """
     name = os.fspath(path)
@@ -337,6 +337,6 @@ def _part(path: str, table: str, content: object, *, may_be_whole: bool) -> Logg
 
 
 def _no_table(value: object) -> str:
-    """Say that a value is none of what it must be, without showing it: there may be a password in it."""
+    """Say that a value is no table, without showing the value: there may be a password in it."""
     is_list_of_tables = isinstance(value, list) and value and isinstance(value[0], dict)
     return "must be one table: [[...]] is a bracket too many" if is_list_of_tables else "must be a table"

@@ -1,4 +1,4 @@
-"""A digest: one alert that stands for many which were not shown one by one. Pure but for the day that it is.
+"""A digest: one alert that stands for many that were not shown one by one. Pure, except that it asks for the date.
 
 It counts alerts by fingerprint, so that it stays small however many come.
 """

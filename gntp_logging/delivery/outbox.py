@@ -25,7 +25,7 @@ PRIORITIES: Final = 5
 """GNTP's priorities, -2 to 2: one lane for each."""
 
 _NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
-"""What a spool keeps where there is none."""
+"""What is kept without a spool."""
 
 
 class Outbox:

@@ -175,7 +175,7 @@ class Spool:
     # -- The worker's side ---------------------------------------------------------------------
 
     def wake_up(self) -> None:
-        """Look soon at what waits; start the thread where there is none, and where something may wait."""
+        """Look soon at what waits. Start the thread if there is none and something may wait."""
         if self._life is None and self._has_work():  # else the worker's last turn would start it after a close
             self._start()
         _release(self._wake)

@@ -107,7 +107,7 @@ class SpoolFile:
     """
 
     def __init__(self, path: str, *, patience: float = PATIENCE) -> None:
-        """Open the file; make it where there is none.
+        """Open the file; make it if there is none.
 
         Args:
             path: Where it is.
@@ -183,7 +183,7 @@ class SpoolFile:
         """Write a row.
 
         Args:
-            kept: What it holds, but for the alert.
+            kept: What it holds, except the alert.
             alert: The alert as it leaves the process, without its secrets.
         """
         picture = self._put_picture(alert.icon) if isinstance(alert.icon, bytes) else None

@@ -1,4 +1,4 @@
-"""The options of a fleet: its broker, and files of passwords, keys and certificates. Pure but for these files.
+"""The options of a fleet: its broker, and files of passwords, keys and certificates. Pure, except that it reads these.
 
 Every failure is an :class:`.errors.OptionError`. No error keeps or shows a value that may be a secret.
 """
@@ -31,7 +31,7 @@ def broker(value: object) -> str:
     """Check the address of a broker.
 
     Raises:
-        OptionError: If it is none.
+        OptionError: If the value is not the address of a broker.
     """
     if isinstance(value, str):
         try:

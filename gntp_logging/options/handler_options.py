@@ -1,4 +1,4 @@
-"""Checks of GNTPHandler's options. Pure but for the files that options name, which are read here.
+"""Checks of GNTPHandler's options. Pure, except that it reads the files that options name.
 
 Every failure is an :class:`.errors.OptionError`.
 """
