@@ -259,7 +259,7 @@ _CELERYS: Final = re.compile(r"Task (\S+)\[([\w-]+)\] raised (?:un)?expected: ")
 
 
 def _is_celerys(said: str, last_line: str) -> bool:
-    """Tell whether a message is Celery's about a task's exception: it repeats the exception and the last line."""
+    """Tell whether a message is Celery's about a task's exception: exception and last line have all of it."""
     found = _CELERYS.match(said)
     return found is not None and all(name in last_line for name in found.groups())
 
