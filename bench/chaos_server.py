@@ -1,4 +1,4 @@
-"""A GNTP server that fails at random, in a process of its own; what it has acknowledged outlives it.
+"""A GNTP server that fails at random, in a process of its own; a journal keeps what it has acknowledged.
 
 ``python bench/chaos_server.py SEED JOURNAL [PORT]`` prints its port. A line on stdin tells it what to do: ``calm`` ends
 the failures, ``report`` prints what it has seen, as one line of JSON. The end of stdin ends it. It may be killed: one
@@ -87,7 +87,7 @@ class ChaosServer:
             self._journal.flush()
 
     def serve(self) -> None:
-        """Take connections for ever, but for short holidays."""
+        """Take connections for ever, with short breaks."""
         while True:
             sock, _ = self.listener.accept()
             threading.Thread(target=self._converse, args=(sock,), daemon=True).start()

@@ -94,7 +94,7 @@ def _proxy(port: int) -> Iterator[int]:
         try:
             yield int(process.stdout.readline())
         finally:
-            process.stdin.close()  # which is what it waits for
+            process.stdin.close()  # which ends the proxy
 
 
 def _hand_on(source: socket.socket, target: socket.socket) -> None:

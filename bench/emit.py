@@ -1,14 +1,14 @@
 """What a logging call costs the thread that makes it: GNTPHandler as a ratio to logging.handlers.QueueHandler.
 
-Run ``python bench/emit.py``. All handlers get the same records in the same process, in turns; of each the best turn
-counts, for a machine with other work only adds to one. NullHandler shows what logging itself costs. The queue of
-QueueHandler is emptied between the turns. The server is in one of four states, in all of which the program must not
-feel it:
+Run ``python bench/emit.py``. All handlers get the same records in the same process, in turns. The best turn of each
+counts, because other work on the machine can only make a turn longer. NullHandler shows what logging itself costs. The
+queue of QueueHandler is emptied between the turns. The server is in one of four states. None of them may slow the
+program down:
 
 * it is live, in a process of its own, and answers;
 * it hangs: it has accepted a connection and never answers;
-* it is down: nobody listens, and the handler backs off;
-* it hangs, and the queue is full: each record puts another out, into the counts of its kind.
+* it is down: no server listens, and the handler backs off;
+* it hangs, and the queue is full: each record pushes another one out, which is then only counted.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main() -> None:
     arguments.add_argument("--records", type=int, default=RECORDS, help="records in a turn (default %(default)s)")
     arguments.add_argument("--turns", type=int, default=TURNS, help="turns (default %(default)s)")
     options = arguments.parse_args()
-    logging.raiseExceptions = False  # the server's one line says nothing new here
+    logging.raiseExceptions = False  # hides the line about the server that cannot be reached
     print(f"Python {platform.python_version()} on {platform.machine()} {platform.system()}")
     print(f"{options.turns} turns of {options.records} records; microseconds of a call, best turn")
     print(f"{'':50}{'QueueHandler':>14}{'NullHandler':>14}{'ratio':>8}{'GNTPHandler':>14}{'ratio':>8}")
@@ -86,7 +86,7 @@ def measure(
             for _ in range(records):
                 log(logger)
             taken.append((time.perf_counter() - began) / records * 1e6)
-            ours.flush(0)  # what waits disturbs nobody else's turn, where it can be sent at all
+            ours.flush(0)  # alerts that wait, if they can be sent at all, must not disturb another handler's turn
         while not waiting.empty():
             waiting.get()
     return min(times[ours]), min(times[theirs]), min(times[nothing])

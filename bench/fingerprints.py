@@ -1,4 +1,4 @@
-"""What it costs to find what varies in a message, as a ratio to drain3, and how both group the tests' own corpus.
+"""The cost of finding what varies in a message, as a ratio to drain3, and how both group the tests' own corpus.
 
 Run ``python bench/fingerprints.py``, after ``pip install 'gntp-logging[bench]'``: without drain3 there is no ratio.
 Both get the same messages in the same process, in turns; each prints the median of its turns. drain3 learns from what
@@ -69,7 +69,7 @@ def _drain3() -> Grouping | None:
         drain3 = importlib.import_module("drain3")
     except ImportError:
         return None
-    logging.getLogger("drain3").setLevel(logging.ERROR)  # tells that there is no file of settings
+    logging.getLogger("drain3").setLevel(logging.ERROR)  # it warns that there is no file of settings
 
     def grouped(texts: Sequence[str]) -> list[object]:
         miner = drain3.TemplateMiner()

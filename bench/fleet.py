@@ -6,7 +6,7 @@ Run ``python bench/fleet.py``; it takes some minutes, and needs redis-server. Fo
   count and the number of machines, in few notifications?
 * how long is it from a logging call to the toast while nothing else happens, and how long without a fleet?
 * how much does Redis grow when a million equal records are logged?
-* how many calls a second do the producers of one incident make in all, and how many with a handler that does nothing?
+* how many calls a second can the producers of one incident make in all, and how many with a handler that does nothing?
 """
 
 from __future__ import annotations

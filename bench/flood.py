@@ -1,9 +1,9 @@
 """What a flood costs the whole process: GNTPHandler as a ratio to QueueHandler with a QueueListener that does nothing.
 
-Run ``python bench/flood.py``. Both get the same records in the same process, in turns, until all are dealt with; the
-processor's time of all threads is counted, and of each the best turn. The server is in a process of its own. The
-records are of one kind; or of a thousand in turn, each with a template of its own, of which most go into a digest by
-default, and each has a toast of its own without a limit.
+Run ``python bench/flood.py``. Both get the same records in the same process, in turns, until all are handled. The
+processor's time of all threads is counted, and the best turn of each counts. The server is in a process of its own. The
+records are of one kind, or of a thousand kinds in turn, each with a template of its own. By default most of these go
+into a digest; with ``rate=0`` each kind has a toast.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def spent(work: Callable[[], None]) -> float:
 def flood(handler: GNTPHandler, kinds: int, records: int) -> None:
     """Log records, and wait until all are counted: a flush would have all counts shown, which no flood does."""
     log(handler, kinds, records)
-    while handler._worker._queue.has_come_in():  # noqa: SLF001 - what nobody but a benchmark wants to know
+    while handler._worker._queue.has_come_in():  # noqa: SLF001 - only a benchmark needs it
         time.sleep(0.001)
 
 

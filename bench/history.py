@@ -1,9 +1,9 @@
 """The history: how long a search among 100,000 alerts takes, and whether keeping alerts delays showing them.
 
 Run ``python bench/history.py``. A search ends with the fifty last alerts for the page, and with the first one for the
-command. It is compared with a look through all texts, in the same file. For the delay, one process receives, with and
-without a history in turns, and this one sends on a connection that is kept, one notification after the other's answer:
-what is measured is the time up to the answer, which comes after the toast was shown.
+command. It is compared with a look through all texts, in the same file. For the delay, another process receives, in
+turns with and without a history. This one sends over a kept connection, and waits for each answer before it sends the
+next notification. It measures the time up to the answer, which comes after the toast was shown.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ from gntp_logging import GNTPHandler
 
 NOTIFICATIONS = 200
 ONE_AT_A_TIME = 20
-"""Who waits for each answer gets fewer: each costs at least 50 ms, and they cost the same."""
+"""Notifications of a sender that waits for each answer. Fewer are enough: each takes the same time, at least 50 ms."""
 
 
 AIMS = {"pipelined: GNTPClient": 1.0, "kept: GNTPHandler": 1.0, "closing: GNTPHandler": 3.0}
@@ -59,7 +59,7 @@ def with_handler(port: int, *, host: str, encrypted: bool) -> Send:
 
 
 def senders(place: Place, *, encrypted: bool) -> dict[str, tuple[Send, int]]:
-    """Return who sends, and how many."""
+    """Return the senders, and how many notifications each sends."""
     contenders: dict[str, tuple[Callable[..., Send], int, int]] = {
         "closing: bare loop": (bare_closing, place.ports.closing, ONE_AT_A_TIME),
         "closing: gntp": (with_gntp, place.ports.closing, ONE_AT_A_TIME),

@@ -53,7 +53,7 @@ def loopback_server(host: str = "127.0.0.1", prefix: Sequence[str] = ()) -> Iter
         try:
             yield Ports(*map(int, process.stdout.readline().split()))
         finally:
-            process.stdin.close()  # which is what it waits for
+            process.stdin.close()  # which ends the server
 
 
 def serve(listener: socket, *, keeps: bool, delay: float = 0.0) -> None:

@@ -1,9 +1,9 @@
 """How many notifications a second the receiver takes: plain, encrypted, and with a thousand connections open.
 
-Run ``python bench/receiver.py``. One process serves, this one sends, over loopback: on one connection that is kept with
-a batch written ahead (what the receiver itself can do), and one connection for each notification. Each rate is also
-given as a ratio to that of a bare loop of sockets on the same machine in the same run, which reads as many bytes and
-answers as many, and understands nothing.
+Run ``python bench/receiver.py``. Another process serves, and this one sends, over loopback: on one kept connection with
+a batch written ahead (what the receiver itself can do), and on one connection for each notification. Each rate is also
+given as a ratio to a bare loop of sockets on the same machine in the same run. The loop reads and writes as many bytes,
+and does not parse them.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def row(
     turns: int,
     others: int = 0,
 ) -> None:
-    """Measure one way in turns with the bare loop, and print it."""
+    """Measure one way of sending in turns with the bare loop, and print the rate and the ratio."""
     with server(SERVE, *([PASSWORD] if secured else [])) as port, contextlib.ExitStack() as stack:
         size = len(register(port, secured)) if measure is kept else 20
         bare = stack.enter_context(server(BARE, str(len(data)), str(size)))

@@ -72,7 +72,7 @@ def taken(call: Callable[[str], object], texts: Sequence[str]) -> float:
 
 
 def longest_wait(call: Callable[[str], object], text: str) -> float:
-    """Return for how many seconds at most another thread stood still during a call."""
+    """Return the longest time, in seconds, for which another thread could not run during a call."""
     done = threading.Event()
     gaps: list[float] = []
 

@@ -4,13 +4,13 @@ Run ``python bench/soak.py``; it takes a minute (``--seconds``). For the parent 
 
 * what ``stats()`` says was accepted is what the program has logged;
 * accepted = shown + folded + digested + dropped + queued, and nothing is queued at the end;
-* the sum of the last ``Data-Count`` of all toasts is what was accepted, less what was dropped and is queued; and so it
-  is for what is said to be shown or folded, and for digests. Where an answer has not arrived nobody knows, and one of
-  two numbers must be right;
-* no alert may have been read by the server more often than its rules for repeating allow.
+* the sum of the last ``Data-Count`` of all toasts is what was accepted, without what was dropped or is queued. The same
+  holds for what is counted as shown or folded, and for digests. If an answer has not arrived, the alert may or may not
+  be counted: one of two numbers must be right;
+* the server has read no alert more often than the rules for a second try allow.
 
-And at the end there are no more threads and file descriptors than before, and not much more memory. Ends with 1 if
-anything of this does not hold.
+At the end there are no more threads and file descriptors than before, and not much more memory. The exit code is 1 if
+any of this does not hold.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.spool:
         return soak_spool.soak(options.seconds, options.seed)
-    logging.raiseExceptions = False  # its failures are no news here
+    logging.raiseExceptions = False  # the server's failures are expected
     with tempfile.TemporaryDirectory() as folder:
         chaos = Chaos(options.seed, Path(folder, "journal"))
         try:
@@ -147,7 +147,7 @@ def soak(chaos: Chaos, seconds: float, seed: str, *, fold: bool) -> int:
     until = time.monotonic() + 30
     while not handler.flush(5) and time.monotonic() < until:
         pass  # each is one attempt
-    handler.close()  # whatever is pending is told now, or dropped
+    handler.close()  # what waits is sent now, or dropped
     reports.append((os.getpid(), sum(logged), handler.stats()))
     problems = _differences(chaos.report(), reports)
     logger.removeHandler(handler)
@@ -241,7 +241,7 @@ def _differences(seen: Any, reports: list[tuple[int, int, Stats]]) -> list[str]:
     for what, count in said.items():
         if not certain[what] - unanswered <= count <= possible[what]:
             problems.append(
-                f"{count} are said to be {what}, the server was told of {certain[what]} to {possible[what]}"
+                f"{count} are said to be {what}, the server has counted {certain[what]} to {possible[what]}"
             )
     # Two sendings without an answer that count, one on a connection where nothing was answered, one after a stumble.
     often = {id_: count for id_, count in seen["read"].items() if count > 4}
@@ -251,7 +251,7 @@ def _differences(seen: Any, reports: list[tuple[int, int, Stats]]) -> list[str]:
 
 
 def _told(counts: dict[str, int]) -> Counter[str]:
-    """Return what a server was told by the last counts of its toasts, by Coalescing-ID."""
+    """Return the sums of the last counts of a server's toasts, by Coalescing-ID."""
     told: Counter[str] = Counter()
     for id_, count in counts.items():
         if "-d" in id_:

@@ -1,4 +1,4 @@
-"""Programs with one spool log at random while they, and their server, are killed at random; then all is accounted for.
+"""Programs with one spool log at random while they, and their server, are killed at random; then records are counted.
 
 ``python bench/soak.py --spool`` runs it. Over all processes:
 

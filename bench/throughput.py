@@ -68,7 +68,7 @@ def _bare_message(number: int, *, encrypted: bool, kept: bool) -> bytes:
 
 
 def bare_closing(port: int, *, host: str = "127.0.0.1", encrypted: bool) -> Send:
-    """One connection for each notification."""
+    """Send on one connection for each notification."""
 
     def send(count: int) -> None:
         for number in range(count):
@@ -81,7 +81,7 @@ def bare_closing(port: int, *, host: str = "127.0.0.1", encrypted: bool) -> Send
 
 
 def bare_kept(port: int, *, host: str = "127.0.0.1", encrypted: bool) -> Send:
-    """One connection for all."""
+    """Send on one connection for all."""
 
     def send(count: int) -> None:
         with socket.create_connection((host, port)) as sock:
@@ -99,7 +99,7 @@ def bare_kept(port: int, *, host: str = "127.0.0.1", encrypted: bool) -> Send:
 
 
 def with_gntp(port: int, *, host: str = "127.0.0.1", encrypted: bool) -> Send:
-    """It cannot encrypt: beside AES stands its strongest key."""
+    """Send with gntp, which cannot encrypt: with AES, it is measured with its strongest key instead."""
     secured: dict[str, Any] = {"password": PASSWORD} if encrypted else {}
     growl = gntp.notifier.GrowlNotifier("shop", ["Error"], hostname=host, port=port, **secured)
     growl.passwordHash = "SHA256"
@@ -112,7 +112,7 @@ def with_gntp(port: int, *, host: str = "127.0.0.1", encrypted: bool) -> Send:
 
 
 def with_gntplib(port: int, *, host: str = "127.0.0.1", encrypted: bool) -> Send:
-    """A connection for each notification is all that it knows."""
+    """Send with gntplib, which has a connection for each notification and no other way."""
     secured: dict[str, Any] = {}
     if encrypted:
         secured = {
@@ -140,7 +140,7 @@ def _requests(count: int) -> Iterator[NotifyRequest]:
 
 
 def with_client(port: int, *, host: str = "127.0.0.1", encrypted: bool) -> Send:
-    """One request after the other."""
+    """Send one request after the other."""
 
     def send(count: int) -> None:
         with _client(host, port, encrypted=encrypted) as client:
@@ -151,7 +151,7 @@ def with_client(port: int, *, host: str = "127.0.0.1", encrypted: bool) -> Send:
 
 
 def with_pipeline(port: int, *, host: str = "127.0.0.1", encrypted: bool) -> Send:
-    """All requests at once."""
+    """Send all requests at once."""
 
     def send(count: int) -> None:
         with _client(host, port, encrypted=encrypted) as client:
@@ -203,7 +203,7 @@ AIMS = [
     ("pipelined: GNTPClient", "kept: gntplib (closes)", 6.0),
     ("kept, 0.5 ms: GNTPClient", "kept, 0.5 ms: bare loop", 0.8),
 ]
-"""Whose rate is compared with whose, and the ratio that it should reach."""
+"""Two rates that are compared, and the ratio that the first should reach."""
 
 
 def main() -> None:

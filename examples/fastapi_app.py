@@ -39,7 +39,7 @@ dictConfig(
 )
 
 app = FastAPI()
-app.add_middleware(gntp_logging.RequestContextMiddleware)  # alerts then tell the request
+app.add_middleware(gntp_logging.RequestContextMiddleware)  # alerts then name the request
 
 
 @app.get("/checkout")

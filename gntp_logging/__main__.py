@@ -10,11 +10,11 @@ _INTERRUPTED = 130
 
 def main() -> int:
     """Run the command that the process's arguments name, and return its exit code."""
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:  # whoever started this wants no Ctrl-C
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:  # SIGINT was ignored at the start
         from .commands import cli
 
         return cli.main()
-    # While modules are imported, and while Python itself ends, an exception would be printed by whoever gets it.
+    # While modules are imported, and while Python itself ends, a KeyboardInterrupt would be printed as a traceback.
     signal.signal(signal.SIGINT, _leave)
     from .commands import cli
 

@@ -1,4 +1,4 @@
-"""IgnoreFilter: keeps records that nobody needs from becoming alerts, for dictConfig's ``filters``."""
+"""IgnoreFilter, for dictConfig's ``filters``: keeps unwanted records from becoming alerts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .options.errors import OptionError
 
 
 class IgnoreFilter(logging.Filter):
-    """Ignores records of some loggers, with some exceptions, messages or HTTP statuses; all others pass.
+    """Ignores records by their logger, exception, message or HTTP status; all others pass.
 
     A logging filter: ``{"()": "gntp_logging.IgnoreFilter", "loggers": ["django.security.DisallowedHost"]}``.
     """
@@ -23,7 +23,7 @@ class IgnoreFilter(logging.Filter):
         statuses: Iterable[int | str] = (),
         messages: Iterable[str] = (),
     ) -> None:
-        """Check and keep what is to be ignored.
+        """Check and keep the conditions: a record that meets one of them is ignored.
 
         Args:
             loggers: Names of loggers; ``*`` stands for any characters: ``asyncio.*`` means all loggers below asyncio.
@@ -34,7 +34,7 @@ class IgnoreFilter(logging.Filter):
                 any characters: ``"WORKER TIMEOUT*"``.
 
         Raises:
-            OptionError: If one of them is not allowed.
+            OptionError: If a value is not allowed.
         """
         super().__init__()
         self._is_ignored_logger = _pattern(_items("loggers", loggers, str, "a list of names of loggers"))
@@ -103,7 +103,7 @@ def _status(item: int | str) -> range:
 
 
 def _status_of(record: logging.LogRecord) -> int | None:
-    """Return a record's status as a plain number; None for what is none, without running any of its code."""
+    """Return a record's status as a plain number, or None if it has none; run no code of the status itself."""
     status: Any = record.__dict__.get("status_code")
     if issubclass(type(status), int):  # HTTPStatus.NOT_FOUND too
         return int.__index__(status)

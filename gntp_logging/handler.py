@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from .delivery.spool import Spool
 
 DISABLING_VARIABLE: Final = "GNTP_LOGGING_DISABLED"
-"""Environment variable that switches every handler off, for test runs; anything but empty and 0 does."""
+"""Environment variable that switches every handler off, for test runs. Every value but 0 and an empty one does so."""
 
 _OWN_NAMESPACE: Final = "gntp_logging"
 
 _REMEMBERED: Final = 64
-"""Records that a thread has handed over, at least, before it is looked which of them are still there."""
+"""A thread remembers this many records, at least, before it forgets those that no longer exist."""
 
 
 class _HandedOver(threading.local):
@@ -47,9 +47,9 @@ class _HandedOver(threading.local):
 
 
 class _Remembered:
-    """Records of one thread, by identity: records may be equal, and the last one alone would not do.
+    """The records of one thread, by identity, because different records may be equal.
 
-    Between two loggers of one record another handler may log.
+    To remember the last record alone is not enough: between two loggers of one record, another handler may log.
     """
 
     __slots__ = ("_known", "_room")
@@ -67,7 +67,7 @@ class _Remembered:
             return False
         try:
             known[id_] = weakref.ref(record)  # without a callback, which would cost as much as all the rest
-        except TypeError:  # a record of somebody's own class, without __weakref__
+        except TypeError:  # a record of an application's own class, without __weakref__
             pass
         if len(known) > self._room:
             self._forget_dead()
@@ -144,32 +144,36 @@ class GNTPHandler(logging.Handler):
             password_env: Environment variable that holds the password.
             password_file: File whose first line is the password.
             key_hashing: Hash of the password: MD5, SHA1, SHA256 or SHA512.
-            encryption: AES, 3DES or DES; None sends in clear. Needs a password, and SHA256 or SHA512 but for DES.
-            tls: True connects by TLS alone, to a server whose certificate the system trusts; the path of a file, to one
-                whose issuer has a certificate in it.
+            encryption: AES, 3DES or DES; None sends in clear. Each needs a password; AES and 3DES also need SHA256 or
+                SHA512.
+            tls: True connects by TLS alone, and trusts the issuers that the system trusts. The path of a file does the
+                same, but trusts only the issuers whose certificates are in the file.
             level: Level from which records are shown.
             levels: Changes to how levels look, such as ``{"ERROR": {"event": ..., "priority": ..., "sticky": ...,
-                "icon": ...}}``. A level holds for all numbers from its own to the next.
+                "icon": ...}}``. The looks of a level hold for all numbers from its own to the next level's.
             icon: The application's picture, shown instead of the levels' own: a path, its bytes, or a URL that the
                 server fetches.
             title: A format such as ``"{levelname} {name}"`` over the record's attributes, ``message``, ``app_name`` and
-                the context; or a function that returns the title of a record. None for what happened: the exception's
-                line, or the message's first one.
-            url: What opens when an alert is clicked; its ``{}``-fields, over the same, are filled in and quoted.
+                the context; or a function that returns the title of a record. None shows what happened: the exception's
+                line, or the message's first line.
+            url: The URL that opens when an alert is clicked. It may have the same ``{}``-fields as ``title``; their
+                values are quoted.
             context: What an alert names beside the machine, the request and the task: a mapping such as
                 ``{"environment": "production"}``, whose values may be context variables; or a function that returns a
                 mapping for a record, or its dotted path. The function is called on the thread that logs.
-            app_packages: Packages whose frames are the application's, such as ``["shop"]``; none to find it out: what
-                is not installed, else the package of the logger or of the program's command.
-            redact: Whether secrets are masked: passwords, tokens, cookies, keys. A list of patterns masks these too.
-            redact_keep: Names, and words, that are shown although they look like secrets; each is meant exactly.
+            app_packages: Packages whose frames are the application's, such as ``["shop"]``. Without any, they are found
+                out: code that is not installed, else the package of the logger or of the program's command.
+            redact: Whether secrets are masked: passwords, tokens, cookies, keys. A list of patterns masks these secrets
+                and what the patterns match.
+            redact_keep: Names and words that are shown although they look like secrets. Only the whole name or word
+                counts.
             max_text: Characters of an alert's text without its last line; 0 for no limit.
-            repeat_window: Seconds in which repeats of an alert only raise the count on its toast; 0 shows each.
-            burst: Different alerts that are shown at once; the rest becomes one digest. CRITICAL is always shown.
-            rate: Different alerts a minute that are shown after a burst; 0 for no limit.
+            repeat_window: Seconds in which repeats of an alert only raise the count on its toast; 0 shows every repeat.
+            burst: How many different alerts are shown at once; the others go into one digest. CRITICAL is always shown.
+            rate: How many different alerts are shown each minute after a burst; 0 for no limit.
             fingerprint: A function, or its dotted path, that returns the text which a record and its repeats share,
                 or None for the default fingerprint. It is called on the thread that logs.
-            queue_size: Alerts that may wait; beyond it the oldest of the lowest priority go into a digest.
+            queue_size: How many alerts may wait. When more come, the oldest of the lowest priority go into a digest.
             max_age: Seconds after which an alert that could not be delivered goes into a digest; 0 for no limit.
             shutdown_timeout: Seconds that ``flush``, ``close`` and the program's end may wait for delivery.
             spool: A file that keeps what could not be delivered, for the next run of the program, or for another
@@ -180,7 +184,7 @@ class GNTPHandler(logging.Handler):
             fleet_key_file: A file with the keys of the fleet, one a line; the first signs what is published.
             on_error: A function, or its dotted path, that is called with each dropped alert and the reason. It runs on
                 the worker's thread; at the end of the program, on the thread that closes the handler.
-            enabled: False makes a handler that does nothing; the password need not be there then.
+            enabled: False makes a handler that does nothing, and that needs no password.
 
         Raises:
             OptionError: If an option's value is not allowed.
@@ -264,7 +268,7 @@ class GNTPHandler(logging.Handler):
                 self.emit(passed if passed is not True and isinstance(passed, logging.LogRecord) else record)
         except RecursionError:
             unread = self._worker.unread
-            unread += (None,)  # in one step, and no call: there may be no room for one
+            unread += (None,)  # one step without a call: the stack may have no room for a call
         return True
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -293,8 +297,8 @@ class GNTPHandler(logging.Handler):
         """Return the alert that a record would become, as it would be sent; nothing is sent or counted.
 
         Its secrets are masked and its text is cut; ``body()`` is the text with the last line. Its ``fingerprint`` is a
-        string, and that of another record is the same exactly when the two fold. Its ``failures`` name the options
-        title, url, fingerprint and context that fail on the record: it is shown without them.
+        string: two records fold exactly when they have the same one. Its ``failures`` name those of the options title,
+        url, fingerprint and context that fail on the record; the alert is made without them.
 
         Args:
             record: The record; it is not changed.
@@ -350,7 +354,7 @@ class GNTPHandler(logging.Handler):
         if self.spool is None or not self.enabled:
             return None
         try:
-            from .delivery.spool import Spool, SpoolSettings  # sqlite3, which few want, takes its time
+            from .delivery.spool import Spool, SpoolSettings  # imports sqlite3, which is slow, and which few need
         except ImportError as error:
             _report(f"alerts are not kept in {self.spool}: this Python has no SQLite ({error})")
             return None
@@ -367,7 +371,7 @@ class GNTPHandler(logging.Handler):
             return self._gntp_transport(self.destination.client())
         url = fleet.broker(broker)
         try:
-            from .fleet.publisher import Publisher  # redis, which few have, takes 100 ms
+            from .fleet.publisher import Publisher  # imports redis, which takes 100 ms
         except ImportError as error:
             reason = f"a broker needs redis-py: pip install 'gntp-logging[redis]' ({error})"
             raise OptionError("broker", "a broker where redis-py is installed", broker, reason) from error

@@ -1,4 +1,4 @@
-"""log_unhandled: what nobody caught, in the main program, in threads and in finalizers, reaches logging."""
+"""log_unhandled: uncaught exceptions of the main program, of threads and of finalizers reach logging."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _HOOKS: Final[tuple[tuple[ModuleType, str, Callable[..., _Uncaught]], ...]] = (
 
 
 class _Logged(threading.local):
-    """What hooks of this thread have logged, and now hand to the hooks behind them."""
+    """The exceptions that hooks of this thread have logged and are passing on to the hooks before them."""
 
     def __init__(self) -> None:
         self.by: tuple[tuple[logging.Logger, BaseException | None], ...] = ()
@@ -73,11 +73,11 @@ class _Hook:
         self._read = read
         self._previous: Callable[..., object] = getattr(place, name)
 
-    def __call__(self, *args: Any) -> None:  # as the place demands; handed on as they came
+    def __call__(self, *args: Any) -> None:  # whatever Python calls the hook with; passed on unchanged
         before = _logged.by
         try:
             uncaught = self._read(*args)
-            # Another hook of this logger may stand in front, with somebody else's between them.
+            # Another hook of this logger may have been called first, with a foreign hook between the two.
             if self.users and not any(by is self.logger and value is uncaught.value for by, value in before):
                 _logged.by = (*before, (self.logger, uncaught.value))
                 _log(self.logger, uncaught)
@@ -88,7 +88,7 @@ class _Hook:
                 _logged.by = before
 
     def remove(self) -> None:
-        """Let one user go; without any, restore what was there before, unless another hook has wrapped this one."""
+        """Remove one user. After the last, restore the hook before this one, unless another hook has wrapped it."""
         self.users -= 1
         if not self.users and getattr(self.place, self.name) is self:
             setattr(self.place, self.name, self._previous)
@@ -106,7 +106,7 @@ def _installed(place: ModuleType, name: str, read: Callable[..., _Uncaught], log
 
 def _log(logger: logging.Logger, uncaught: _Uncaught) -> None:
     text, exc_type, value, traceback = uncaught
-    # What goes wrong in a finalizer while this logs would be logged in turn, and so on without end.
+    # An exception of a finalizer that runs while this logs would be logged in turn, and so on without end.
     if exc_type is None or issubclass(exc_type, _NOT_ERRORS) or _logged.is_logging:
         return
     _logged.is_logging = True
@@ -116,7 +116,7 @@ def _log(logger: logging.Logger, uncaught: _Uncaught) -> None:
         _logged.is_logging = False
 
 
-def _made(exc_type: type[BaseException]) -> Any:  # None too, which logging takes, and its types do not know
+def _made(exc_type: type[BaseException]) -> Any:  # None too: logging takes it, though its type hints do not say so
     """Return an exception of a type, for the formatters that want one; None if its type wants arguments."""
     try:
         return exc_type()

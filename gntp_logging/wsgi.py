@@ -28,11 +28,11 @@ class WSGIRequestContextMiddleware:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request with the wrapped application.
 
-        What the application raises leaves the request remembered until the thread serves another one: the server logs
-        it afterwards, in the same thread.
+        If the application raises, the request stays remembered until the thread serves another one, because the server
+        logs the exception afterwards, in the same thread.
 
         Returns:
-            The application's answer: itself if there is nothing left to be made of it.
+            The application's answer: unchanged if it is complete, else wrapped, so that its end also ends the request.
         """
         served.set(of_environ(environ))
         body = self._app(environ, start_response)
@@ -60,7 +60,7 @@ class _Body:
             raise
 
     def close(self) -> None:
-        """End the request. The server calls it, also after a failure, which it may log after that."""
+        """End the request, unless it has failed: the server also calls this after a failure, and may log it later."""
         try:
             close = getattr(self._body, "close", None)
             if close is not None:

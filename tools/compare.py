@@ -1,8 +1,8 @@
 """Compares gntp_logging with seven others: each cell of the table is measured while you watch.
 
 ``python tools/compare.py`` prints the table of ``docs/comparison.md``; it takes a minute or two and needs the extra
-``comparison``. Whoever doubts a cell runs ``python tools/compare.py --only "hangs" --peer Sentry``, which prints the
-program that was run, what it wrote, and what reached the server.
+``comparison``. To check a cell, run ``python tools/compare.py --only "hangs" --peer Sentry``, which prints the program
+that was run, what it wrote, and what reached the server.
 
 Each probe is a short program in a process of its own that sets a peer up as its documentation says, and logs to a real
 server on the loopback interface: GNTP, HTTP, SMTP, or lines of text. Apprise, gntp and gntplib have no handler of
@@ -32,7 +32,7 @@ from typing import Final
 
 from packaging.requirements import Requirement
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the other rooms of this program
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the other modules of tools
 
 from tools.compare_peers import PEERS, Peer
 from tools.compare_trial import BREADCRUMBS, Trial, away, serving, settle, yes
@@ -44,7 +44,7 @@ SOON: Final = 10.0
 AWAY: Final = 2.0
 """Seconds for which a server is away once an error was logged: each peer has tried by then."""
 RETURN: Final = 20.0
-"""Seconds in which an error must arrive once the server is back: python-logstash-async looks each ten."""
+"""Seconds in which an error must arrive once the server is back: python-logstash-async tries every ten seconds."""
 BEGIN, END = "<!-- the table begins -->", "<!-- the table ends -->"
 
 
@@ -105,21 +105,21 @@ def call_while_hanging(trial: Trial) -> str:
 
 
 def end_while_hanging(trial: Trial) -> str:
-    """How long it takes from the first error to the end of the program, whose last statement that was."""
+    """How long it takes from an error, the last statement of a program, to the end of the program."""
     with serving("silence") as sink:
         ended = trial.run(_WITH_CLOCK, sink.port, patience=PATIENCE)
     return _seconds(ended.at - float(ended.stdout.split()[0])) if ended.in_time else "never"
 
 
 def end_while_away(trial: Trial) -> str:
-    """How long it takes from an error to the end of the program, whose last statement it was, while nobody listens."""
+    """How long it takes from an error, the last statement of a program, to its end while no server listens."""
     with away() as port:
         ended = trial.run(_WITH_CLOCK, port)
     return _seconds(ended.at - float(ended.stdout.split()[0])) if ended.in_time else "never"
 
 
 def comes_back(trial: Trial) -> str:
-    """An error is logged while nobody listens; then the server starts, and the program makes no other call."""
+    """An error is logged while no server listens; then the server starts, and the program makes no other call."""
     with away() as port:
         process = trial.start(f"{ERROR}; print('logged', flush=True); sys.stdin.read()", port)
         assert process.stdout is not None
@@ -136,7 +136,7 @@ def comes_back(trial: Trial) -> str:
 
 
 def survives_restart(trial: Trial) -> str:
-    """A program that logs an error while nobody listens ends; the server starts, and the program again."""
+    """A program logs an error while no server listens, and ends. The server starts, and then the program again."""
     with away() as port:
         trial.run("setup(PORT); log.error('order unpaid')", port)
     with serving(trial.peer.protocol, port=port) as sink:
@@ -214,7 +214,7 @@ for number in range(3):
 
 
 def said_on_stderr(trial: Trial) -> str:
-    """Three errors while nobody listens: how many lines stderr shows about that, beside the errors themselves."""
+    """Three errors while no server listens: how many lines stderr shows about that, beside the errors themselves."""
     with away() as port:
         ended = trial.run(_THREE, port)
     lines = [line for line in ended.stderr.splitlines() if line.strip() and line.strip() != "order unpaid"]
@@ -226,7 +226,7 @@ def said_on_stderr(trial: Trial) -> str:
 
 
 def program_is_told(trial: Trial) -> str:
-    """Nobody listens; a function of the program must be called: the peer's own hook, or logging's handleError."""
+    """No server listens; a function of the program must be called: the peer's own hook, or logging's handleError."""
     hook = "logging.Handler.handleError = lambda *_: print('told')\n"
     with away() as port:
         return yes("told" in trial.run(f"{hook}{trial.peer.told}\nlog.error('order unpaid')", port).stdout)
@@ -286,7 +286,7 @@ raise RuntimeError("failed in main")
 
 
 def reports_uncaught(trial: Trial) -> str:
-    """Exceptions that nobody catches, one in a thread and one that ends the program."""
+    """Uncaught exceptions, one in a thread and one that ends the program."""
     for answer, statement in (("yes", ""), ("one call", trial.peer.unhandled)):
         if answer == "yes" or statement:
             sink = trial.delivered(f"setup(PORT)\n{statement}\n{_UNCAUGHT}")

@@ -8,7 +8,7 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Peer:
-    """A logging library and how it is used. All but the first four are program texts; an empty one means no such thing.
+    """A logging library and how it is used. All but the first four are program texts; empty if there is no such thing.
 
     Attributes:
         name: The table's column.
@@ -20,7 +20,7 @@ class Peer:
         gntp: Options of ``setup`` for GNTP requests that are as secret as the peer can make them.
         tls: Options of ``setup`` for TLS.
         second: Options of ``setup`` for one of two destinations.
-        told: Statements that set up, with a function of the program that is told of each loss.
+        told: Statements that set up, with a function of the program that is called for each loss.
         unhandled: A statement after which uncaught exceptions are logged.
         receiver: Shows on stdout what arrives, after logging "order unpaid".
         testing: Prints True if the test helper has seen "order unpaid".
@@ -64,7 +64,7 @@ class Handler(logging.Handler):
         except Exception:
             self.handleError(record)
 """
-"""The obvious handler around a library that has none: what fails is logging's business, as in its own handlers."""
+"""The obvious handler around a library that has none: it leaves failures to logging, as logging's own handlers do."""
 
 OURS: Final = """
 import gntp_logging

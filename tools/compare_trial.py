@@ -29,7 +29,7 @@ from gntp_logging.receiver.server import Receiver, Server
 from tools.compare_peers import PRELUDE, Peer
 
 BREADCRUMBS: Final = "\nbreadcrumbs: "
-"""Stands before what Sentry tells of earlier records."""
+"""Stands before the earlier records that Sentry sends with an event."""
 BOUND: Final = 60.0
 """Seconds for a program that is expected to end."""
 
@@ -165,7 +165,7 @@ def serving(protocol: str, *, port: int = 0, pause: float = 0.0, passwords: Sequ
 
 @contextlib.contextmanager
 def away() -> Iterator[int]:
-    """Yield a port on which nobody listens, and which nobody else gets meanwhile."""
+    """Yield a port on which no server listens, and which no other program gets meanwhile."""
     with socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(("127.0.0.1", 0))
@@ -186,7 +186,7 @@ class Ended:
 
 
 class Trial:
-    """One cell: runs the peer's programs, and keeps what a reader who doubts it wants to see."""
+    """One cell: runs the peer's programs, and keeps what shows how the cell was found."""
 
     def __init__(self, peer: Peer, folder: Path) -> None:
         self.peer = peer

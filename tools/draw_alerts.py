@@ -1,7 +1,7 @@
 """Writes docs/alerts.md, a gallery: records, each as code and as the toast that it makes.
 
 ``python tools/draw_alerts.py`` prints the page. Each record goes the whole way, through a handler and a receiver; only
-times of day are those of the page. A test compares the page with what this prints.
+times of day are replaced by those of the page. A test compares the page with what this prints.
 """
 
 from __future__ import annotations

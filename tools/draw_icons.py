@@ -1,9 +1,9 @@
 """Draws the levels' pictures: ``python tools/draw_icons.py`` writes ``gntp_logging/alerts/icons/*.png``.
 
-A picture is a shape in a colour, a sign in white on it, and nothing else, so that it can be told at 16 pixels, and
-without colours: dots on a disc for debugging, an i, a triangle, an octagon with a cross, a bolt in a square that stands
-on its corner. Shapes are functions from a point to the distance to their edge, negative inside; points go from -1 to 1,
-with y downwards.
+A picture is a shape in a colour with a white sign on it, and nothing else, so that it can be recognised at 16 pixels,
+and without colours: dots on a disc for debugging, an i, a triangle, an octagon with a cross, a bolt in a square that
+stands on its corner. Shapes are functions from a point to the distance to their edge, negative inside; points go from
+-1 to 1, with y downwards.
 """
 
 from __future__ import annotations

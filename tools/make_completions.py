@@ -16,7 +16,7 @@ from gntp_logging.commands.completion import SHELLS
 
 _FOLDER: Final = Path("gntp_logging", "commands", "completions")
 _FILES: Final = ("FILE", "PICTURE")
-"""What arguments that name files are called in the help."""
+"""What the help calls the values of arguments that name files."""
 
 
 def script(shell: str) -> str:

@@ -42,24 +42,24 @@ class Alert(NamedTuple):
         event: Name of the notification type.
         priority: From -2 to 2.
         sticky: Whether it stays until it is dismissed.
-        title: One line, what happened. Empty until the alert is finished, unless the user gives it.
+        title: What happened, in one line. Empty until the alert is finished, unless the user gives it.
         text: What the title does not say; until the alert is finished, the message.
         icon: Picture of this alert alone: a path, a URL or the bytes; None uses the level's.
         url: What opens on a click; None opens nothing.
         level_name: The level's name.
         created: When the record was made, in seconds since 1970.
-        fingerprint: What alerts of the same mistake have in common, before :func:`.fingerprint.normalized`. Without
-            secrets where the rest is.
+        fingerprint: What alerts of the same mistake have in common, before :func:`.fingerprint.normalized`. Its secrets
+            are masked together with those of the other fields.
         context: What the program was doing, as names and values; shown in the last line, and sent as ``Data-`` headers.
-        url_parts: The URL of a click if values of the record are in it: see :meth:`.templates.Template.parts`.
+        url_parts: The URL of a click, if it has values of the record in it: see :meth:`.templates.Template.parts`.
         exc_type: The type of the exception, as tracebacks print it; empty where there is none, and until the alert is
             finished.
         logger: The logger's name; empty in an alert that stands for several.
-        failures: Which of the user's title, url, fingerprint and context have failed on the record, which is shown
-            without them: the option's name, and what it has raised, in words.
+        failures: Those of the user's options title, url, fingerprint and context that failed on the record: the name of
+            each, and a description of what it raised. The alert is made without them.
         count: How many records it stands for.
-        draft: What title and text will be made of, which may be cut only after their secrets were masked; None in an
-            alert that is finished.
+        draft: What title and text will be made of. It may be cut only after its secrets were masked. None in an alert
+            that is finished.
     """
 
     level: int
@@ -78,11 +78,11 @@ class Alert(NamedTuple):
     exc_type: str = ""
     logger: str = ""
     failures: Pairs = ()
-    count: int = 1  # type: ignore[assignment]  # not the method of tuples, which nobody calls here
+    count: int = 1  # type: ignore[assignment]  # instead of the method of tuples, which is not called here
     draft: Draft | None = None
 
     def cleaned(self) -> Alert:
-        """Return the alert with its texts as people read them, see :func:`.clean.clean`. It comes before all else."""
+        """Return the alert with its texts as people read them, see :func:`.clean.clean`. Redaction comes after this."""
         draft = self.draft or PLAIN
         texts = (
             self.title,
@@ -107,7 +107,7 @@ class Alert(NamedTuple):
         )
 
     def finished(self, max_text: int) -> Alert:
-        """Return the alert as it is shown: title and text put together, all cut. Its secrets are masked before.
+        """Return the alert as it is shown: title and text put together, all cut. Its secrets must be masked already.
 
         Args:
             max_text: Characters of the text at most, without the last line; 0 for no limit.
@@ -115,7 +115,7 @@ class Alert(NamedTuple):
         if self.draft is None:
             return self
         context = cut_values(self.context)
-        # Where the text is the message alone, nothing depends on the room that is left.
+        # A text that is the message alone does not depend on the room that the last line leaves.
         last = last_line((self.level_name, self.logger), context) if self.draft.is_put_together else ""
         title, text = self.draft.laid_out(self.title, self.text, last, max_text)
         return self._replace(
@@ -129,7 +129,7 @@ class Alert(NamedTuple):
         )
 
     def raw_exc_type(self) -> str:
-        """Return the type of the exception, whose secrets may not be masked yet."""
+        """Return the type of the exception; a secret in it may not be masked yet."""
         return self.exc_type if self.draft is None else self.draft.exc_type()
 
     def body(self) -> str:
@@ -164,10 +164,10 @@ _SHORTEST_TRACEBACK: Final = 60
 
 
 _MAX_LEVEL: Final = 1_000_000
-"""Numbers of levels are below; from others, and from what is no number, ERROR is made."""
+"""Numbers of levels are below this. A greater number, and a level that is no number, become ERROR."""
 
 _ARGUMENT_ALONE: Final = frozenset(("%s", "%r"))
-"""Templates of messages that are one argument, which may be an exception."""
+"""Templates whose message is nothing but their one argument, which may be an exception."""
 
 
 def _level(level: object) -> int:
@@ -176,12 +176,12 @@ def _level(level: object) -> int:
 
 
 def _text(value: object) -> str:
-    """Return a name's text, with no code run but Python's own."""
+    """Return a name as text; run no code but Python's own."""
     return str.__str__(cast("str", value)) if issubclass(type(value), str) else ""
 
 
 def _message_error(record: logging.LogRecord) -> LiveError | None:
-    """Return the exception that a record's message is, or that its only argument is."""
+    """Return the exception that stands in place of a record's message, or that is the message's only argument."""
     said: object = record.msg
     if type(said) is str and said in _ARGUMENT_ALONE and type(record.args) is tuple and len(record.args) == 1:
         said = record.args[0]
@@ -205,7 +205,7 @@ class AlertFactory:
     """Turns records into alerts, as the options of one handler say.
 
     Attributes:
-        needs_each_record: Whether a function or a template of the user's is to see each record.
+        needs_each_record: Whether a function or a template of the user's needs each record.
     """
 
     def __init__(
@@ -323,14 +323,14 @@ class AlertFactory:
                 alert = alert._replace(failures=tuple(failures.items()))
             overrides = record.__dict__.get(EXTRA_KEY)
             return alert if overrides is None else with_overrides(alert, overrides)
-        except Exception as error:  # noqa: BLE001 - records are made by anybody, of anything
+        except Exception as error:  # noqa: BLE001 - any code makes records, of anything
             return self._plainly(record, error)
 
     def place_of(self, record: logging.LogRecord) -> Fingerprint | None:
-        """Return the raw fingerprint that a record has in common with others like it, if it says all about the record.
+        """Return a record's raw fingerprint without making its alert, where the record alone determines it.
 
         Returns:
-            What :func:`.fingerprint.raw_fingerprint` makes of its alert's; None where only the alert tells.
+            What :func:`.fingerprint.raw_fingerprint` makes of the alert's fingerprint; None if the alert is needed.
         """
         try:
             template, args = record.msg, record.args
@@ -358,13 +358,13 @@ class AlertFactory:
                         return None
                     break
             return level, name, path, function, template  # noqa: TRY300 - it ends the loop above
-        except Exception:  # noqa: BLE001 - records are made by anybody, of anything
+        except Exception:  # noqa: BLE001 - any code makes records, of anything
             return None
 
     def _text_and_fingerprint(
         self, record: logging.LogRecord, level: int, logger: str, plain: str
     ) -> tuple[str, Draft, Fingerprint]:
-        """Return message and fingerprint of a record that may hold an exception or a stack, in any form: as a draft.
+        """Return the draft and the fingerprint of a record that may hold an exception or a stack, in any form.
 
         QueueHandler, loguru and others format an exception before a handler sees its record. Text and fingerprint are
         read back from the traceback, and are the same as with the exception itself.
@@ -456,7 +456,7 @@ class AlertFactory:
 
 
 def _with_notes(alert: Alert, *notes: str) -> Alert:
-    """Add lines about the alert itself, which outlive every cut."""
+    """Add lines about the alert itself, which are never cut."""
     draft = alert.draft or PLAIN
     return alert._replace(draft=draft._replace(notes=(*draft.notes, *notes))) if notes else alert
 
@@ -467,7 +467,7 @@ def _with_notes(alert: Alert, *notes: str) -> Alert:
 def with_overrides(alert: Alert, overrides: object) -> Alert:
     """Apply a record's ``extra={"gntp": {...}}``.
 
-    The alert goes out whatever they are. An override that is not allowed is reported in the alert's text, where its
+    The alert is sent whatever the overrides are. One that is not allowed is reported in the alert's text, where its
     author sees it.
 
     Args:
@@ -475,13 +475,13 @@ def with_overrides(alert: Alert, overrides: object) -> Alert:
         overrides: A mapping with any of title, event, priority, sticky, icon, url, key.
     """
     try:
-        if not issubclass(type(overrides), Mapping):  # isinstance would ask the value itself
+        if not issubclass(type(overrides), Mapping):  # isinstance would run the value's own code
             return _with_complaint(alert, f"must be a dict, not {type(overrides).__name__}")
         for name, given in cast("Mapping[Any, object]", overrides).items():
             value = _text(given) or given
             override = _OVERRIDES.get(name)
             if override is not None and value is None:
-                continue  # as if it were not there
+                continue  # None overrides nothing
             if override is None:
                 alert = _with_complaint(alert, f"{described(name)} is unknown; allowed: {', '.join(_OVERRIDES)}")
             elif not override.is_valid(value):

@@ -25,7 +25,7 @@ from .fingerprint import normalized
 VERSION: Final = 1
 
 _LARGEST: Final = 2**53 - 1
-"""The greatest integer that every reader of JSON takes as it is; a level beyond it is this one."""
+"""The greatest integer that every reader of JSON takes unchanged; a greater level becomes this one."""
 
 
 def to_json(alert: Alert) -> str:

@@ -1,8 +1,14 @@
-"""Which frames are the application's, also where it was installed like a library. Pure but for :func:`program`.
+"""Which frames are the application's, even if it was installed like a library. Pure, except :func:`program`.
 
-The first of these that a traceback has decides: the packages that the user names; what stands outside the standard
-library and what was installed; the package of the record's logger, of the program's entry point, and the outermost
-that was installed. Neither of the last three is ever what runs programs of others.
+If the user names packages, their frames are the application's. Otherwise the first of these that has a frame in the
+traceback decides:
+
+1. files outside the standard library that were not installed;
+2. the package of the record's logger;
+3. the package of the program's entry point;
+4. the outermost installed package.
+
+Programs that run others, such as gunicorn, never count as 2, 3 or 4.
 """
 
 from __future__ import annotations
@@ -36,7 +42,7 @@ _RUNNERS: Final = frozenset(
         "fastapi", "anyio", "gntp_logging",
     )
 )  # fmt: skip
-"""Packages that run programs of others, and what stands in tracebacks between both."""
+"""Packages that run other programs, and packages that stand in tracebacks between the two."""
 
 
 class Program(NamedTuple):
@@ -44,7 +50,7 @@ class Program(NamedTuple):
 
     Attributes:
         path: The file that runs as the main module; empty where there is none.
-        package: The package of the program's entry point; empty where nothing says.
+        package: The package of the program's entry point; empty if it is not known.
         is_launched: Whether the file is a launcher, and not the program itself.
     """
 
@@ -86,13 +92,13 @@ class Place(NamedTuple):
 
 
 class Application:
-    """Knows the application's frames, as the option ``app_packages`` and the way the process was started say."""
+    """Finds the application's frames by the option ``app_packages`` and by how the process was started."""
 
     def __init__(self, packages: Sequence[str] = (), program: Program | None = None) -> None:
         """Keep what does not change from record to record.
 
         Args:
-            packages: Names of the application's packages, dotted where they are in others; none to find it out.
+            packages: Names of the application's packages, dotted where they are in others; empty to find them out.
             program: How the process was started; None where it does not matter.
         """
         self._program = program or Program()
@@ -132,7 +138,7 @@ class Application:
 
 @functools.lru_cache(maxsize=4096)
 def is_application(path: str) -> bool:
-    """Tell whether a file is outside the standard library and what was installed."""
+    """Tell whether a file is neither in the standard library nor installed."""
     return not (path.startswith(("<frozen ", _OWN, *_STANDARD_LIBRARY)) or _INSTALLED.match(path))
 
 
@@ -150,14 +156,14 @@ def _without_runners(package: str) -> str:
 
 
 def _matcher(packages: Sequence[str]) -> Callable[[str], bool]:
-    """Return what tells whether a file belongs to one of some packages."""
+    """Return a function that tells whether a file belongs to one of the packages."""
     names = "|".join(r"[/\\]".join(map(re.escape, package.split("."))) for package in packages)
     below = re.compile(rf"(?:^|[/\\])(?:{names})(?:[/\\]|\.\w+$)")
 
     @functools.lru_cache(maxsize=4096)
     def is_named(path: str) -> bool:
         installed = _INSTALLED.match(path)
-        if installed:  # folders above are the environment's, whatever they are called
+        if installed:  # a folder above may have a package's name by chance
             return below.match(path, installed.end() - 1) is not None
         return is_application(path) and below.search(path) is not None
 

@@ -11,7 +11,7 @@ from typing import Final
 from gntp_logging.gntp.constants import READABLE, VISIBLE
 
 _FIRST: Final = re.compile("[\x1b\x90\x98\x9b\x9d-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""What there is to do something about, or its first character."""
+"""A character that has to be cleaned, or the first one of a sequence that has to be."""
 
 _SEQUENCE: Final = re.compile(
     r"""
@@ -23,7 +23,8 @@ _SEQUENCE: Final = re.compile(
 )
 
 _FORMS: Final = {**READABLE, **{ord(first): VISIBLE[ord(first)] for first in "\x1b\x90\x98\x9d\x9e\x9f"}}
-"""What remains of a sequence that is none becomes visible, or a second pass might find what the first has joined."""
+"""Signs that begin an incomplete sequence become visible. If they stayed, what the first pass leaves might form a new
+sequence, which a second pass would remove."""
 
 
 def is_clean(text: str) -> bool:

@@ -1,8 +1,9 @@
 """What a program was doing when it logged: the machine, the request, the task, and what the user names.
 
-:meth:`Context.of` runs on the thread that logs, where frameworks keep what is current. It imports nothing: a framework
-that nobody has imported serves no request. It reads only what is loaded: an attribute that would ask a database stays
-unread. The result is pairs of strings, name and value: headers ``Data-Name: value``, and the last line of the text.
+:meth:`Context.of` runs on the thread that logs, where frameworks keep the current request. It imports nothing: a
+framework that was not imported serves no request. It reads only what is loaded: an attribute that would ask a database
+stays unread. The result is pairs of strings, name and value: they become headers ``Data-Name: value``, and the last
+line of the text.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Context:
 
     Attributes:
         constants: What all records have in common.
-        calls_function: Whether a function of the user's is to see each record.
+        calls_function: Whether there is a function of the user's, which needs each record.
     """
 
     def __init__(
@@ -151,7 +152,8 @@ _STANDARD: Final = frozenset(
         "gntp",
     )
 )
-"""Attributes that logging, formatters and uvicorn give to records; what is read otherwise; the alert's overrides."""
+"""Attributes that are not read as context: those that logging, formatters and uvicorn give to every record, those that
+are read in another way, and the alert's overrides."""
 
 _STANDARD_COUNT: Final = len(LogRecord("", 0, "", 0, "", None, None).__dict__)
 
@@ -163,7 +165,7 @@ _OF_STRUCTLOG: Final = frozenset(
 def _of_record(record: LogRecord) -> list[tuple[object, object]]:
     """Read what frameworks, ``extra`` and record factories have added.
 
-    Values that :mod:`.values` knows: to show an application's object would run its code.
+    Only values that :mod:`.values` knows are read: to show an application's object would run its code.
     """
     attributes = record.__dict__
     found: list[tuple[object, object]] = []
@@ -281,7 +283,7 @@ _SELF_EXPLAINING: Final = frozenset({"environment", "env"})
 
 
 _OF_TASKS: Final = ("task", "task_id")
-"""Names that the line leaves out where the text has their values: so it is with most of Celery's messages."""
+"""Names that the line leaves out if the text has their values, as most of Celery's messages do."""
 
 
 def last_line(first: Iterable[str], pairs: Pairs, said: str = "") -> str:

@@ -1,7 +1,8 @@
-"""Exceptions, live or printed, seen alike: what they say, where they happened, what was before them, what they hold.
+"""One view of exceptions, live or printed: what they say, where they happened, what came before them, what they hold.
 
-A pool of processes hands an exception over with the traceback of the other process as a text, in a cause that stands
-for nothing else: its frames are the innermost of that exception, what was before it there was before it here. Pure.
+A pool of processes returns an exception with a special cause, which only holds the traceback of the other process as
+text. The frames in that text are the innermost frames of the exception. The chain in that text is the chain of the
+exception. Pure.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _MAX_DEPTH: Final = 10
 
 
 class LiveError:
-    """An exception with the attributes of :class:`.tracebacks.FormattedError`, each read when somebody asks for it."""
+    """An exception with the attributes of :class:`.tracebacks.FormattedError`, each read when it is first used."""
 
     __slots__ = ("_before", "_cause", "_is_caused", "_kind", "_members", "_remote", "_traceback", "_value", "name")
 
@@ -60,22 +61,23 @@ class LiveError:
         if cause is None and value is not None and not read_suppress_context(value):
             cause = read_context(value)
         self._cause = None if cause is value else cause  # its own cause is printed once
-        # What was asked for.
+        # What was read already.
         self._remote: FormattedError | None = None
         self._before: Error | None = None
         self._members: Sequence[Error] | None = None
 
     @property
     def key(self) -> int:
-        """Tells it from others as long as all of them are there."""
+        """A number that no other exception has while both exist."""
         return id(self._value)
 
     @property
     def line(self) -> str:
         """``Type: message``, and its notes.
 
-        As Python prints it, but that a SyntaxError has its place behind its message. Python's own function reads the
-        source of the whole chain, and looks through the attributes of the application's objects for a name to suggest.
+        As Python prints it, except that a SyntaxError has its place behind its message. Python's own function is not
+        used: it reads the source of the whole chain, and searches attributes of the application's objects for a name to
+        suggest.
         """
         if self._value is None:
             return self.name
@@ -87,7 +89,7 @@ class LiveError:
 
     @property
     def message(self) -> str:
-        """What the exception says, as far as it is found again where it was printed."""
+        """What the exception says, but only as much as can be read back from a printed traceback."""
         value = self._value
         if value is None:
             return ""
@@ -103,7 +105,7 @@ class LiveError:
 
     @property
     def before(self) -> Error | None:
-        """What it was raised from, or while what was handled."""
+        """The exception before it in the chain: its cause, or the one that was handled when it was raised."""
         if self._before is None and self._cause is not None:
             remote = self._told_elsewhere()
             self._before = remote.before if remote else live(self._cause)
@@ -111,7 +113,7 @@ class LiveError:
 
     @property
     def is_caused(self) -> bool:
-        """Whether it was raised from what was before, and not while that was handled."""
+        """Whether ``before`` is its cause, and not an exception that was being handled."""
         remote = self._told_elsewhere()
         return remote.is_caused if remote else self._is_caused
 
@@ -119,7 +121,7 @@ class LiveError:
     def members(self) -> Sequence[Error]:
         """What a group holds."""
         if self._members is None:
-            # Python 3.10 has a package for them, which its users have imported.
+            # On Python 3.10 they come from a package, which a program that has such a group has imported.
             group: Any = _GROUP or getattr(sys.modules.get("exceptiongroup"), "BaseExceptionGroup", None)
             if group is None or not issubclass(self._kind, group) or self._value is None:
                 self._members = ()
@@ -130,7 +132,7 @@ class LiveError:
         return self._members
 
     def _told_elsewhere(self) -> FormattedError | None:
-        """Return it with what another process knows of it; None for most, which were raised in this one."""
+        """Return the exception as another process has printed it; None if it was raised in this process, as most."""
         cause = self._cause
         if self._remote is None and self._is_caused and cause is not None and is_remote(type_name(type(cause))):
             here = FormattedError(self.name, "", frames_of(self._traceback))
@@ -164,7 +166,7 @@ def frames_of(traceback: TracebackType | None) -> tuple[Frame, ...]:
 
 def _text_of(said: object) -> str:
     try:
-        return str.__str__(str(said))  # of a string's own type, too, only what it holds
+        return str.__str__(str(said))  # plain characters, also of a subclass of str
     except Exception:  # noqa: BLE001 - exceptions with hostile attributes exist
         return "<exception str() failed>"
 
@@ -186,9 +188,9 @@ def leaves_of(error: Error) -> tuple[Error, ...]:
 
 
 def count_leaves(error: Error) -> int:
-    """Return how many exceptions the first group in a chain holds, however many; of one that was printed, as it says.
+    """Return how many exceptions the first group in a chain holds, without a limit.
 
-    A group that stands below the levels that Python prints is one.
+    A group that was printed counts as many as its text says. A group below the levels that Python prints counts as one.
     """
     known: dict[tuple[int, int], int] = {}  # a group may hold another one many times
 

@@ -1,4 +1,4 @@
-"""By what an alert's repeats are known: the same mistake at the same place, on every host and every Python. Pure.
+"""The fingerprint, by which repeats are known: the same mistake at the same place, on every host and Python. Pure.
 
 The thread that logs collects strings and numbers that cost no time: a *raw* fingerprint, one of three classes. The rest
 is done on the worker's side, in two steps: :func:`redacted` takes the secrets out, and :func:`normalized` makes the one
@@ -7,7 +7,7 @@ string by which alerts fold. It begins with the number of its rules, and its par
     1|call|40|shop.orders|shop/orders.py|pay|order %d failed            level, logger, file, function, template;
     1|call|40|shop.orders|shop/orders.py|pay|order * failed             the message where a template says nothing
     1|error|40|ValueError|amount *|shop/orders.py|pay|shop/web.py|post  type, message, the two innermost functions,
-    1|error|40|...|from KeyError: *|with OSError: *                     what was before it, what its group holds
+    1|error|40|...|from KeyError: *|with OSError: *                     the exception before it, what its group holds
     1|key|deploys                                                       what the record, or the user's function, says
 
 A file is named from the entry of ``sys.path`` on which it was found: folders above it differ between hosts.
@@ -32,20 +32,20 @@ from .tracebacks import FormattedError
 from .values import described, shown
 
 RULES: Final = 1
-"""Number of the rules by which fingerprints are made, those of :mod:`.holes` included. Whoever changes one adds one."""
+"""Number of the rules by which fingerprints are made, those of :mod:`.holes` included. A change of a rule adds one."""
 
 _MAX_KEYS: Final = 50
-"""Keys of a dictionary by which it is known."""
+"""How many keys of a dictionary are in its fingerprint."""
 
 _COUNTED_FRAMES: Final = 2
-"""Functions by which an exception is known: where it was raised, and who has called that."""
+"""How many functions are in an exception's fingerprint: the one that raised it, and its caller."""
 
 Said = tuple[str, str]
 """An exception's type and message."""
 
 
 class RawCall(NamedTuple):
-    """What a record without an exception is known by.
+    """The raw fingerprint of a record without an exception.
 
     Attributes:
         level: The record's level number.
@@ -65,15 +65,17 @@ class RawCall(NamedTuple):
 
 
 class RawError(NamedTuple):
-    """What a record with an exception is known by: not by its logger, because inner and outer code log the same one.
+    """The raw fingerprint of a record with an exception.
+
+    It leaves the logger out, because inner and outer code may both log the same exception.
 
     Attributes:
         level: The record's level number.
         name: The exception's type, with its module.
         frames: Path and function of the innermost frames, the innermost first.
         message: What the exception says.
-        cause: What it was raised from, or while what was handled.
-        leaves: What it holds, where it is a group; else what the first group in its chain of causes holds.
+        cause: The exception before it in the chain: its cause, or the one that was handled when it was raised.
+        leaves: What it holds, if it is a group; else what the first group in its chain holds.
     """
 
     level: int
@@ -85,13 +87,13 @@ class RawError(NamedTuple):
 
 
 class RawKey(NamedTuple):
-    """What a record says that it is known by, or the user's function says of it."""
+    """The key that a record gives as its fingerprint, or that the user's function returns for it."""
 
     key: str
 
 
 Fingerprint = str | tuple[Hashable, ...]
-"""Raw, what is certain of a raw one, or normalized."""
+"""A raw fingerprint, the part of one that :func:`raw_fingerprint` returns, or a normalized one."""
 
 
 # -- On the thread that logs -----------------------------------------------------------------------
@@ -107,7 +109,7 @@ def fingerprint_call(record: logging.LogRecord, level: int, logger: str, message
         message: The record's message.
     """
     template, path, function = record.msg, record.pathname, record.funcName
-    if type(path) is not str or type(function) is not str:  # records are made by anybody; this must be hashable
+    if type(path) is not str or type(function) is not str:  # any code may make records, and this must be hashable
         path, function = shown(path) or "", shown(function) or ""
     if not record.args or type(template) is not str:
         if issubclass(type(template), dict) and "event" not in (
@@ -148,9 +150,9 @@ def fingerprint_key(key: str) -> RawKey:
 
 
 def raw_fingerprint(fingerprint: Fingerprint) -> Fingerprint:
-    """Return what is certain of a fingerprint without a look at what was said: for the thread that logs.
+    """Return the part of a fingerprint that does not depend on messages: the thread that logs can compare it fast.
 
-    It is coarser than the fingerprint: several may have it in common.
+    It is coarser: several fingerprints may have the same part.
     """
     if isinstance(fingerprint, RawCall):
         return fingerprint[:5]
@@ -158,14 +160,14 @@ def raw_fingerprint(fingerprint: Fingerprint) -> Fingerprint:
 
 
 def is_place_alone(fingerprint: Fingerprint) -> bool:
-    """Tell whether all one-line messages of one place have one fingerprint: their template has words of its own."""
+    """Tell whether all one-line messages of a place have one fingerprint: their template has words of its own."""
     if not isinstance(fingerprint, RawCall) or "\n" in fingerprint.template or not _has_words(fingerprint.template):
         return False
     return not any(conversion.endswith("c") for conversion in _CONVERSION.findall(fingerprint.template))  # a line end
 
 
 def without_texts(fingerprint: Fingerprint) -> Fingerprint:
-    """Return a raw fingerprint without what may hold a secret: its place."""
+    """Return a raw fingerprint without its texts, which may hold secrets; what is left is its place."""
     if isinstance(fingerprint, RawCall):
         return fingerprint._replace(template="", message="")
     if isinstance(fingerprint, RawError):
@@ -181,11 +183,11 @@ def _cut(text: str) -> str:
 
 
 _COMPREHENSIONS: Final = frozenset(("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"))
-"""No functions of the user's; Python 3.12 has no frames of most of them."""
+"""Frames that are no functions of the user's; Python 3.12 no longer makes most of them."""
 
 
 def _innermost(place: Place) -> tuple[tuple[str, str], ...]:
-    """Return path and function of the application's innermost frames; of the innermost at all where it has none."""
+    """Return path and function of the application's innermost frames; without any, of the innermost of all frames."""
     own: list[tuple[str, str]] = []
     for path, _, function in reversed(place.own):
         if function not in _COMPREHENSIONS:
@@ -242,7 +244,7 @@ def normalized(fingerprint: Fingerprint) -> Fingerprint:
 
 
 def incident(fingerprint: str) -> str:
-    """Return by what a fingerprint is known outside of the program: 16 hexadecimal digits of its SHA-256."""
+    """Return the incident, by which a fingerprint is known outside of the program: 16 hex digits of its SHA-256."""
     return hashlib.sha256(fingerprint.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 

@@ -1,7 +1,7 @@
 """What varies in a message becomes a hole, so that repeats of one mistake have one text. Pure.
 
-A line goes through the steps of :func:`holes_made`, in their order. A step that costs time runs only where a character
-says that it may find something: most messages pay for the tokens alone. Every pattern is linear: it begins at a
+A line goes through the steps of :func:`holes_made`, in their order. A step that costs time runs only if the line has a
+character that the step looks for: most messages pay for the tokens alone. Every pattern is linear: it begins at a
 character at which it cannot begin twice, and repeats nothing that can be divided in two ways.
 
 What tells mistakes apart stays, although it holds digits: codes behind the word that announces them, the names of
@@ -89,7 +89,7 @@ _COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
 _BRACE: Final = re.compile(r'"[^"]*"|[{}]')
-"""A brace; one in a string is none."""
+"""A brace, or a whole string, whose braces do not count."""
 
 
 def _without_bodies(line: str, *, is_cut: bool) -> str:
@@ -117,7 +117,7 @@ def _without_bodies(line: str, *, is_cut: bool) -> str:
 
 # No sign that opens a string can also stand inside one, so that a string that never ends is looked through once.
 _DOUBLE: Final = r'"(?<!\\")[^"\\]*(?:\\.[^"\\]*)*'
-# A sign behind a letter opens nothing, but for b'bytes'; one between two letters is an apostrophe and closes nothing.
+# A quote behind a letter opens nothing, except in b'bytes'. Between two letters it is an apostrophe and closes nothing.
 _SINGLE: Final = r"'(?:(?<![\w\\]')|(?<=\b[bru]'))[^'\\]*(?:(?:\\.|'(?<=\w')(?<!\b[bru]')(?=\w))[^'\\]*)*"
 _DOUBLE_QUOTED: Final = re.compile(rf'{_DOUBLE}"')
 _SINGLE_QUOTED: Final = re.compile(rf"{_SINGLE}'(?!\w)")
@@ -125,7 +125,7 @@ _OTHER_QUOTED: Final = re.compile("`[^`']*[`']|[“„”][^“„”]*[“”]|
 _CUT_QUOTED: Final = re.compile(rf"(?:{_DOUBLE}|{_SINGLE})(?<={CUT})\Z")
 _REQUEST: Final = re.compile(r"""["'](?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE) """)
 _REMOTE_USER: Final = re.compile(r"(?<= - )\S+(?= \[[^\[\]]*\] \")")
-"""Who is logged in, in an access log."""
+"""The user that an access log names."""
 
 _DRIVERS_ERROR: Final = re.compile(r"(?:\A|(?<=\) ))\(([0-9]{4}), (?=[\"'])")
 """``(2006, "server has gone away")``: so the drivers of a database print an error, and its text is in quotes."""
@@ -150,7 +150,7 @@ def _without_quotes(line: str, *, is_cut: bool) -> str:
 def _quoted(match: re.Match[str]) -> str:
     """Return a hole. A response keeps its status, a request its method and the sign that announces a status.
 
-    What tells why, as in ``reason="too late"``, stays without its quotes.
+    A reason, as in ``reason="too late"``, stays without its quotes.
     """
     text = match[0]
     if match.string[match.start() - 1 : match.start()] == "=" and _is_telling(match.string, match.start() - 1):
@@ -173,8 +173,8 @@ _TELLING_NAMES: Final = (
     " code", "_code", "-code", ".code", "tuscode", "rorcode", "errcode", "xitcode", "urncode", "retcode", "nsecode",
     " rc", " msg", " message", " event", " err", " level",
 )  # fmt: skip
-"""What such a name is equal to tells one mistake from another; a name may be the end of a longer one, as in errorCode.
-A code alone is not: there are keycodes and zipcodes."""
+"""Names whose values tell one mistake from another. A longer name may end with one of them, as ``errorCode`` does.
+``code`` stands here with what must precede it, because there are keycodes and zipcodes."""
 
 _LONGEST_NAME: Final = 10
 
@@ -189,7 +189,7 @@ def _value(match: re.Match[str]) -> str:
 
 
 _QUERY: Final = re.compile(r"(?<=[\w/])\?[\w.%~-]+=[^\s,;)\]>\"']*")
-"""A URL's, which the next one may be without."""
+"""The query of a URL, which the next URL may be without."""
 
 _USER: Final = re.compile(
     r"""
@@ -310,7 +310,7 @@ _ANNOUNCED: Final = {
         ["error", "returned", "response", "http", "http/1.0", "http/1.1", "http/2", "http/2.0", f'{HOLE}"'], _STATUS
     ),
 }
-"""What a number looks like that is a code, by the word before it; the last word ends a request line."""
+"""What a code looks like, by the word before it. The last word ends a request line."""
 
 
 _LONGEST_ANNOUNCED: Final = 16
@@ -373,13 +373,13 @@ _RUN: Final = re.compile(
 """Holes side by side: a list of any length, an amount in two units, a name and its address in brackets."""
 
 _FROM: Final = re.compile(r"(?<=\bfor )\S+(?= from \*)")
-"""Who has come from an address."""
+"""The user that has come from an address."""
 
 _BRACKETS: Final = re.compile(r"\[[^\[\],]*,[^\[\]]*\]|\[\]")
-"""A list, the empty one too; a word alone in brackets, such as a thread's name, is none."""
+"""A list, even an empty one. A single word in brackets, such as the name of a thread, does not count as a list."""
 
 _PEER: Final = re.compile(r"(?:(?<= to )|(?<= at )|(?<= host ))[A-Za-z][\w-]*:\*")
-"""A host that is named in letters, by its port."""
+"""A host that is named in letters, known by the port behind it."""
 
 _PLURAL: Final = re.compile(r"\*(?: [a-z-]+){0,2}? (?=([a-z][a-z-]{3,}))\1(?<=[a-rt-z]s)(?![\w-])")
 """What is counted: one file, two files. The word is found ahead and taken whole, so that none of it is tried twice."""

@@ -1,4 +1,4 @@
-"""Messages that are JSON: what structlog, loguru, and formatters for collectors of logs have made of a record. Pure."""
+"""Messages that are JSON, as structlog, loguru and formatters for collectors of logs write them. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import json
 
 Event = dict[object, object]
-"""As structlog has one: the message as ``event``, an exception and a stack as texts, and other values."""
+"""An event as structlog makes it: the message as ``event``, an exception and a stack as texts, and other values."""
 
 _MAX_JSON: Final = 16_384
 """Characters of an object that is read on the thread that logs."""
@@ -26,14 +26,15 @@ _LEVELS: Final = frozenset(("level", "log.level", "severity"))
 _TIMES: Final = frozenset(("timestamp", "@timestamp", "asctime", "time"))
 _EXCEPTIONS: Final = ("exc_info", "exc_text", "exception", "traceback", "stack_trace")
 _OF_ECS: Final = frozenset(("ecs.version", "ecs", "error", "log", "process"))
-"""Where the Elastic Common Schema tells of the record what is shown in its own place."""
+"""Names in the Elastic Common Schema whose values an alert shows anyway, each in its own place."""
 
 
 def read_json(record: logging.LogRecord, text: str, *, is_formatted: bool = False) -> tuple[Event, str] | None:
-    """Return the event that a text tells of, and the lines behind it, where QueueHandler has put the exception.
+    """Return the event that a text holds, and the lines behind it, where QueueHandler has put the exception.
 
-    Any object with an ``event`` is structlog's. One with a ``message`` is a formatter's if it repeats what the record
-    has, or holds an exception; level, logger, time and what else the record has is left out, as it is shown anyway.
+    Any object with an ``event`` is structlog's. An object with a ``message`` is a formatter's if it repeats values of
+    the record, or holds an exception. Its level, logger, time and other values of the record are left out, because the
+    alert shows them anyway.
 
     Args:
         record: The record.
@@ -62,7 +63,7 @@ def read_json(record: logging.LogRecord, text: str, *, is_formatted: bool = Fals
 
 
 def _of_formatter(record: logging.LogRecord, found: Event, is_formatted: bool) -> Event:
-    """Return the event that an object with a message tells of; an empty one if it is not the record's."""
+    """Return the event in an object that has a message; an empty one if the object is not the record's."""
     said = found.get("message")
     others = {name: value for name, value in found.items() if name != "message"}
     rest = {name: value for name, value in others.items() if not _is_repeated(record, name, value)}
@@ -89,7 +90,7 @@ def _exception_in(found: Event) -> str:
     for name in _EXCEPTIONS:
         if type(text := found.get(name)) is str and is_printed(text):
             return text
-    error = found.get("error")  # of the Elastic Common Schema, which knows frames and exception apart
+    error = found.get("error")  # the Elastic Common Schema keeps frames and exception apart
     if type(error) is dict:
         kind, said, frames = (error.get(name) for name in ("type", "message", "stack_trace"))
         if type(kind) is str and type(said) is str and type(frames) is str:
@@ -107,6 +108,6 @@ def _decoded(text: str, begin: int = 0) -> tuple[object, int]:
 
 @functools.lru_cache(maxsize=1)
 def _decoder() -> json.JSONDecoder:
-    import json  # what has written the text has loaded it
+    import json  # loaded already: a program that writes JSON has imported it
 
     return json.JSONDecoder()

@@ -1,11 +1,10 @@
-"""Secrets out of an alert, before it is folded, shown, printed or handed to anybody. Pure.
+"""Masks the secrets of an alert, before it is folded, shown, printed or passed to ``on_error``. Pure.
 
-What is looked for has a name beside it (``secret_names``), in one of the forms in which programs print names and values
-(``secret_forms``), or a shape of its own (``secret_shapes``). Nothing finds a secret that has neither: what must not be
-shown should not be logged.
+A secret is found by a name beside it (``secret_names``), in one of the forms in which programs print names and values
+(``secret_forms``), or by its own shape (``secret_shapes``). A secret that has neither is not found: do not log it.
 
-Most texts hold nothing of that, so two searches over the text in lower case come first. Only where one of them stops,
-anything is read; and no search goes over more than a piece of a long text, so that other threads go on meanwhile.
+Most texts hold no secrets, so two searches over the text in lower case come first. Only the places that they find are
+looked at. A search covers one piece of a long text at a time, so that other threads can run in between.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _PIECE: Final = 16_384
 """Characters of a long text that one search goes over."""
 
 _OVERLAP: Final = 512
-"""Characters of the next piece that are searched too: more than any mark has with what must stand behind it."""
+"""Characters of the next piece that are searched too: longer than any mark together with what must follow it."""
 
 
 # -- Where to look ---------------------------------------------------------------------------------
@@ -157,7 +156,7 @@ _DOT_TAIL, _COLON_TAIL, _DASH_TAIL, _BAR_TAIL = (tail.search for tail, _ in COMP
 
 
 def _is_clean(text: str) -> bool:
-    """Tell whether there is nothing to look at: so it is with most lines of logs, and their cost is this function's."""
+    """Tell whether there is nothing to look at. Most lines of logs cost no more than this function."""
     lowered = _lowered(" " + text)
     return not (
         _STEM.search(lowered)
@@ -185,7 +184,7 @@ def _found(text: str, keep: Collection[str]) -> list[Span]:
         while stem is not None and (at := stem.start() + offset) < end:
             found = _STEMS[stem[0]](text, at, stem[0], keep)
             spans += found.spans
-            # In a name that hides nothing there may be a mark of a token.
+            # A name that hides nothing may itself hold the mark of a token.
             stem_at = max(found.resume, at + 1) if found.spans else at + len(stem[0])
             stem = _STEM.search(lowered, stem_at - offset)
         mark = beginning.search(lowered, max(beginning_at - 1 - offset, 0))
@@ -221,8 +220,8 @@ def redact(text: str, patterns: Iterable[re.Pattern[str]] = (), keep: Iterable[s
 
     Args:
         text: Any text.
-        patterns: Further ones: of a pattern with groups the groups are masked, of one without the whole match.
-        keep: Names whose values are no secrets, in any case of their letters, and words that are none.
+        patterns: What else is masked: the groups of a pattern that has groups, else its whole match.
+        keep: Names whose values are shown, in upper or lower case, and words that are shown.
 
     Returns:
         The text with ``***`` for each secret.
@@ -247,7 +246,7 @@ def _redact(text: str, patterns: Iterable[re.Pattern[str]], keep: Collection[str
 
 
 def _masked(text: str, patterns: Iterable[re.Pattern[str]], keep: Collection[str]) -> str:
-    # All look at the text as it was. After one has masked its part, another might not find its own any more.
+    # All patterns look at the original text. In a text that one of them has masked, another might find less.
     spans = _found(text, keep)
     spans += (span for pattern in patterns for match in pattern.finditer(text) for span in _secrets(match))
     if not spans:
@@ -288,7 +287,7 @@ def _merged(spans: Iterable[Span]) -> Iterator[Span]:
 
 
 def _value(name: str, value: str, patterns: Sequence[re.Pattern[str]], keep: Collection[str]) -> str:
-    """Mask the value of a name: all of it where the name says secret, else the secrets in it."""
+    """Mask the value of a name: all of it if the name is that of a secret, else the secrets in it."""
     kind = kind_of(name)
     if kind is not Kind.NONE and not {name.lower(), value} & set(keep) and not is_news(value, kind):
         return MASK
@@ -299,7 +298,7 @@ def _value(name: str, value: str, patterns: Sequence[re.Pattern[str]], keep: Col
 
 
 class Redactor:
-    """Takes the secrets out of what leaves the process, as the options of one handler say."""
+    """Masks the secrets in what leaves the process, as the options of one handler say."""
 
     def __init__(
         self,
@@ -327,7 +326,7 @@ class Redactor:
         return redact(text, self._patterns, self._kept) if self._is_enabled else text
 
     def __call__(self, alert: Alert) -> Alert:
-        """Take the secrets out of an alert: its title, text, logger, fingerprint and context, and its URL's values."""
+        """Mask the secrets of an alert: in its title, text, logger, fingerprint and context, and its URL's values."""
         if not self._is_enabled:
             return alert
         text = self.text(alert.text)

@@ -163,7 +163,7 @@ _COMMANDS: Final = {
     "sqlplus": re.compile(r"sqlplus(?:\s-\w)*\s[\w.$#]{1,60}/\"?([^\s@\"']{1,100})\"?@"),
 }
 COMMANDS: Final = tuple(_COMMANDS)
-"""What a secret is given to without an option of its own."""
+"""Commands that take a secret without an option."""
 
 
 def command(text: str, at: int, program: str) -> Found:

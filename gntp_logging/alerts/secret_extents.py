@@ -14,7 +14,7 @@ class Found(NamedTuple):
 
     Attributes:
         spans: Where the secrets are.
-        resume: The first character that nobody has decided about.
+        resume: The first character that is not decided about yet.
     """
 
     spans: tuple[Span, ...]
@@ -118,7 +118,7 @@ def _quoted(text: str, begin: int, quote: str) -> Value:
 
 
 def bracketed(text: str, begin: int, bracket: str) -> Value:
-    """Find the closing bracket; where there is none nearby, the end of the line."""
+    """Find the closing bracket; if none is near, the end of the line."""
     open_, quote = [_CLOSING[bracket]], ""
     for sign in _BRACKET.finditer(text, begin, begin + _BRACKET_REACH):
         character = sign[0]

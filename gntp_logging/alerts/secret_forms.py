@@ -1,7 +1,7 @@
 """How secrets are written: behind a name, in pairs, options, prose, SQL and URLs. Pure.
 
 Each function looks at one place of a text and returns what is to be hidden there, and where to go on. None looks
-further than it hides, but for a bounded number of characters: so the cost grows with the length of a text alone.
+more than a bounded number of characters beyond what it hides, so the cost grows only with the length of the text.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ _NAMES_IN_CODE: Final = re.compile(r"[A-Za-z_.]{1,60}(?:,[ ][A-Za-z_.]{1,60}){1,
 
 
 def _is_code(inner: str) -> bool:
-    """Tell names of variables, of which one is called like a secret, as in ``auth=(user, password)``."""
+    """Tell whether this is a list of variables, one of them called like a secret, as in ``auth=(user, password)``."""
     return _NAMES_IN_CODE.fullmatch(inner) is not None and any(
         kind_of(each) is not Kind.NONE for each in inner.split(", ")
     )
@@ -130,7 +130,7 @@ _CALL: Final = re.compile(
 """The repr of an object, whose strings may be the secret."""
 
 _VARIABLE: Final = re.compile(r"[a-z]{2,12}(?:_[a-z]{2,12})?$", re.MULTILINE)
-"""A parser's, in source code: ``token = nextchar``. Tokens are no words."""
+"""A variable in the source code of a parser: ``token = nextchar``. A token of a service is no plain word."""
 
 _CALL_IN_CODE: Final = re.compile(r"[a-z_][\w.]{0,60}\((?=[\"'])")
 
@@ -261,7 +261,7 @@ def _on_next_line(text: str, name: _Name) -> Found | None:
 
 
 def _credentials(text: str, value: Value, name: _Name) -> Found | None:
-    """``Bearer X``: the scheme is shown. What a scheme with parameters is followed by goes to the end of the line."""
+    """``Bearer X``: the scheme is shown. Behind a scheme with parameters, the rest of the line is hidden."""
     scheme = _SCHEME.match(text, value.begin)
     if scheme is None or scheme.end() >= _end_of(text, value):
         return None
@@ -501,7 +501,7 @@ _PROSE_VERB: Final = r"""
     | [ ] (?: for | of ) (?:[ ]user)? [ ] [\w.@%'-]{1,60} (?: [ ] (?: is | was ) [ ] | : [ ] )
     | [ ] (?: is | was | are | (?: set | reset | changed ) [ ] (?: to | from ) | equals | = ) [ ] :? [ ]?
     """
-"""Words behind which a value without quotes is one only where it looks like one."""
+"""Words behind which a value without quotes counts as a secret only if it looks like one."""
 
 _FOR_KEY: Final = re.compile(
     r"entry[ ]'([^'\n]{1,200})'[ ]for[ ]key[ ]['\"`]?(?:[\w.]{1,60}\.)?(?:\w{0,40}_)?\Z", re.IGNORECASE
@@ -636,4 +636,4 @@ BEGINS: Final = rf"""
       | {_PROSE_COLON} | {_PROSE_VERB}
     )
 """
-"""What stands behind a name where one of the forms begins: most names stand in news, and are left without a look."""
+"""What stands behind a name if one of the forms begins there. Most names are not followed by it, and are skipped."""

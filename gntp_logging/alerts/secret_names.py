@@ -22,7 +22,7 @@ class Kind(enum.Enum):
     SESSION = enum.auto()
     """A secret, but many programs number their sessions."""
     AUTHORIZATION = enum.auto()
-    """A scheme and what proves who asks."""
+    """A scheme, and a proof of identity behind it."""
     COOKIE = enum.auto()
     """Pairs of a name and a secret."""
 

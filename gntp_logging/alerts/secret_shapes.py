@@ -15,7 +15,7 @@ class Shape(NamedTuple):
         rest: A regular expression of what follows. It is generous: a token that was cut short is one.
         source: Who has made the format, and documents it.
         before: A regular expression of what precedes the literal, for tokens that begin with anything.
-        has_digit: Whether what has no digit is none: a literal that words begin with needs that.
+        has_digit: Whether a token must have a digit. A literal with which words begin needs that.
     """
 
     literal: str
@@ -337,7 +337,7 @@ GLUED: Final = (
 
 
 class Tail(NamedTuple):
-    """What tokens look like that have no mark: behind their first part stands a sign, and what follows it is rare.
+    """Tokens that do not begin with a mark: a sign follows their first part, and what follows the sign is rare.
 
     Attributes:
         rest: A regular expression that begins with that sign; a search for a sign is fast.
@@ -361,7 +361,7 @@ _NEAR: Final = 100
 """Characters that are looked at before a mark."""
 
 _BEGIN: Final = r"(?:(?<!\w)|(?<=\\[nrt]))"
-"""Where a token may begin: behind no letter, but for one that belongs to an escape."""
+"""Where a token may begin: not behind a letter, unless the letter belongs to an escape."""
 
 Span = tuple[int, int]
 """Where a secret begins and ends."""
@@ -405,7 +405,7 @@ def shaped(text: str, at: int, shapes: list[_Compiled]) -> Span | None:
         shapes: These shapes.
 
     Returns:
-        Where the token is; None when what stands there is none.
+        Where the token is; None if no token stands there.
     """
     for literal, token, before, has_digit in shapes:
         match = token.match(text, at)

@@ -1,6 +1,6 @@
 """What a value behind a secret's name is: the secret, or news such as ``expired``. Pure.
 
-In doubt about a value it is a secret; in doubt about a word it is news.
+A doubtful value counts as a secret; a doubtful word counts as news.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _STATES: Final = frozenset(
     unparsable undecodable unencrypted permission access
     """.split()
 )
-"""Words that tell what has become of a secret."""
+"""Words that say what has happened to a secret."""
 
 _TYPES: Final = frozenset(
     """
@@ -102,7 +102,7 @@ def is_reference(value: str) -> bool:
 
 
 def looks_random(value: str) -> bool:
-    """Tell whether a value changes between letters and digits so often that nobody has chosen it."""
+    """Tell whether a value changes between letters and digits so often that it was not chosen by a person."""
     if _RANDOM.fullmatch(value) is None or value.startswith("/"):
         return False
     # Of a path, one of its parts must be so.

@@ -1,9 +1,9 @@
-"""The request that is served here and now: its method and its path, as a server or Django has announced it.
+"""The current request: its method and its path, as Django or the WSGI middleware has announced it.
 
-Django announces each request by a signal, :class:`gntp_logging.WSGIRequestContextMiddleware` those of any other WSGI
-application. Neither is imported. Two strings are kept, never a query, never a body.
+Django announces each request by a signal; :class:`gntp_logging.WSGIRequestContextMiddleware` announces those of any
+other WSGI application. Neither is imported. Two strings are kept, never a query, never a body.
 
-A thread that serves a request has one, and so has an asynchronous view; a thread that a view starts has none.
+A thread that serves a request has a current one, and so has an asynchronous view. A thread that a view starts has none.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ class Request(NamedTuple):
 served: Final[ContextVar[Request | None]] = ContextVar("gntp_logging.alerts.serving.served", default=None)
 """The request that this thread serves under WSGI. Asynchronous views run elsewhere, in a copy of its context."""
 
-# Django's ASGI handler sends its signals from tasks of their own, where a context variable would be set in vain. What a
-# request's tasks and threads have in common is asgiref's context. It has no type here.
+# Django's ASGI handler sends its signals from tasks of their own: a context variable that is set there is lost. All
+# tasks and threads of a request share asgiref's context, which has no type here.
 _by_context: Final[WeakKeyDictionary[Any, Request]] = WeakKeyDictionary()
 
 
 def current() -> Request | None:
-    """Return the request that is served here and now; None where there is none."""
+    """Return the request that the caller's thread or task serves; None outside of requests."""
     context = _asgi_context()
     return served.get() if context is None else _by_context.get(context)
 
@@ -41,13 +41,13 @@ def of_environ(environ: Mapping[str, Any]) -> Request | None:
     method, script, path = environ.get("REQUEST_METHOD"), environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", "")
     if not (isinstance(method, str) and isinstance(script, str) and isinstance(path, str)):
         return None
-    # The bytes of the URL, each as one character.
+    # PEP 3333 has the bytes of the URL as characters, one for each byte.
     return Request(method, (script + path).encode("latin-1", "replace").decode("utf-8", "replace"))
 
 
 def follow_django() -> None:
     """Let Django, if it is there, announce the requests that it serves. A second call changes nothing."""
-    # With Django's settings this is imported too; a handler that is made earlier must not import it.
+    # Django imports this module with its settings. A handler that is made earlier must not import it.
     signals: Any = sys.modules.get("django.core.signals")
     if signals is None:
         return

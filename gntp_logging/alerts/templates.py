@@ -62,7 +62,7 @@ class Template:
             # Loaded for link, which runs on the worker's thread: a fork during an import there would leave the child
             # with half a module.
             import urllib.parse  # noqa: F401
-        self.parts({})  # a wrong conversion, or a wrong format inside a format, fails only when it is used: so use it
+        self.parts({})  # finds a wrong conversion, or a wrong format inside a format, which fails only when it is used
 
     def parts(self, values: Mapping[str, object]) -> tuple[str, ...]:
         """Fill the format.

@@ -97,7 +97,7 @@ class Frames(NamedTuple):
 
     Attributes:
         lines: ``file:line in function`` of the frames that may be shown, the innermost first.
-        further: How many of the same kind, the application's or else libraries', stand further out.
+        further: How many more frames stand further out; the application's, or all if it has none.
         libraries: How many frames of libraries there are beside the application's.
     """
 
@@ -111,7 +111,7 @@ _MAX_LINK: Final = 60
 
 
 class Causes(NamedTuple):
-    """What an exception was raised from, or while what was handled: the first link of that chain, and the last.
+    """The first and the last link of an exception's chain: causes, and exceptions that were handled meanwhile.
 
     Attributes:
         links: ``caused by`` or ``while handling``, and the exception's line; at most two.
@@ -154,8 +154,8 @@ class Draft(NamedTuple):
         error: The exception's line and its notes; blank where there is none.
         leaves: What the exception holds if it is a group, or was raised from one.
         frames: Where it happened; where there are leaves, the first of them.
-        causes: What was before the exception.
-        missing: What the message has lost.
+        causes: The exceptions before it.
+        missing: How much was cut off the message.
         notes: Lines about the alert itself, which are never cut.
         headline: The message's first line where the user's formatter has made another text of it.
     """
@@ -183,7 +183,7 @@ class Draft(NamedTuple):
         return self.masked(clean)._replace(frames=frames)
 
     def masked(self, mask: Callable[[str], str]) -> Draft:
-        """Return it with each of its texts masked; frames are looked at in the text that is made of it."""
+        """Return it with each of its texts masked. Frames are masked later, in the finished text."""
         if self is PLAIN:
             return self
         return self._replace(
@@ -204,10 +204,10 @@ class Draft(NamedTuple):
         return self.error.text.partition("\n")[0].partition(":")[0]
 
     def laid_out(self, title: str, message: str, last_line: str, max_text: int) -> tuple[str, str]:
-        """Make title and text; the text may be empty, because the title has said it all.
+        """Make title and text; the text may be empty, because the title says everything.
 
         Args:
-            title: The user's; empty for what happened: the exception's line, or the message's first one.
+            title: The user's; empty for what happened: the exception's line, or the message's first line.
             message: What was said, or what the user's formatter has made of it.
             last_line: What will stand below; it takes room on a toast.
             max_text: Characters of the text at most, without the notes; 0 for no limit. Neither the exception nor the
@@ -253,13 +253,13 @@ def _stripped(text: str) -> str:
 
 
 _BEHIND_TYPE: Final = re.compile(r"\A([\w.<>]+:)\s+")
-"""A message may begin with line ends; a type alone is no title."""
+"""Line ends may stand between a type and its message; a type alone is no title."""
 
 _CELERYS: Final = re.compile(r"Task (\S+)\[([\w-]+)\] raised (?:un)?expected: ")
 
 
 def _is_celerys(said: str, last_line: str) -> bool:
-    """Tell whether a message is Celery's about a task's exception: the exception, and what the last line names."""
+    """Tell whether a message is Celery's about a task's exception: exception and last line have all of it."""
     found = _CELERYS.match(said)
     return found is not None and all(name in last_line for name in found.groups())
 
@@ -269,7 +269,7 @@ def draft_of_error(error: Error, leaves: Sequence[Error], place: Place, max_text
 
     Args:
         error: The exception.
-        leaves: What it holds: see :func:`.errors.leaves_of`. The cause of one alone is shown, if the group has none.
+        leaves: What it holds: see :func:`.errors.leaves_of`. The cause of a single leaf is shown if the group has none.
         place: Where it happened, or the first that it holds.
         max_text: Characters to which the text will be cut; 0 for no limit.
     """
@@ -278,7 +278,7 @@ def draft_of_error(error: Error, leaves: Sequence[Error], place: Place, max_text
         return Draft(line, frames=frames)
     shown = tuple(leaf.line[:MAX_RAW_LINE] for leaf in leaves[:_MAX_LEAVES])
     causes = _causes_of(error)
-    if len(leaves) == 1 and not causes.links:  # as of a TaskGroup of which one task has failed
+    if len(leaves) == 1 and not causes.links:  # such as a TaskGroup's, if one task has failed
         causes = _causes_of(leaves[0])
     return Draft(line, Leaves(shown, count_leaves(error) - len(shown)), frames, causes)
 
@@ -323,7 +323,7 @@ def printed(record: logging.LogRecord, event: Mapping[object, object]) -> tuple[
 
 
 _NO_EXCEPTION: Final = "NoneType: None"
-"""What formatters write of ``exc_info=True`` where no exception is handled."""
+"""What formatters write for ``exc_info=True`` while no exception is handled."""
 
 
 def without_no_exception(text: str) -> str:
@@ -420,7 +420,7 @@ def fitted(frames: Frames, room: int) -> list[str]:
 
 
 def _ordered(lines: list[str]) -> list[str]:
-    """Say of several frames which the innermost is."""
+    """Mark the innermost of several frames."""
     return [f"innermost: {lines[0]}", *lines[1:]] if len(lines) > 1 else lines
 
 
@@ -429,7 +429,7 @@ def _count_of(libraries: int) -> str:
 
 
 def _causes_of(error: Error) -> Causes:
-    """Return what an exception was raised from, or while what was handled."""
+    """Return the first and the last link of an exception's chain."""
     links: list[tuple[str, Error]] = []
     known = {error.key}  # a chain may be a circle
     while (before := error.before) is not None and before.key not in known:

@@ -64,14 +64,14 @@ _NEVER_RAISED_MEMBER: Final = re.compile(rf"^{_TYPE}(?::|$)", re.MULTILINE)
 
 
 class FormattedError(NamedTuple):
-    """What is left of an exception.
+    """An exception as it was printed.
 
     Attributes:
         name: The exception's type, with its module.
         line: ``Type: message``, of a SyntaxError with its place, as ``str`` has it.
         frames: Path, line and function of each frame, the outermost first.
-        before: What was raised before it; None when nothing was.
-        is_caused: Whether it was raised from what was before, and not while that was handled.
+        before: The exception before it in the chain; None for the first.
+        is_caused: Whether ``before`` is its cause, and not an exception that was being handled.
         members: What a group holds, as far as it was printed.
         unprinted: How many more it holds.
         place: Where a SyntaxError is: `` (plugin.py, line 1)``.
@@ -93,7 +93,7 @@ class FormattedError(NamedTuple):
 
     @property
     def key(self) -> int:
-        """Tells it from others as long as all of them are there."""
+        """A number that no other exception has while both exist."""
         return id(self)
 
 
@@ -101,7 +101,7 @@ _qualname: Final = type.__dict__["__qualname__"].__get__
 _module: Final = type.__dict__["__module__"].__get__
 
 
-def _reader(name: str) -> Callable[[BaseException], Any]:  # of each name another type
+def _reader(name: str) -> Callable[[BaseException], Any]:  # the type of the result depends on the name
     getter: Callable[[BaseException], Any] = BaseException.__dict__[name].__get__
     return getter
 
@@ -115,7 +115,7 @@ read_attributes: Final = _reader("__dict__")
 
 
 def type_name(exc_type: type[BaseException]) -> str:
-    """Return a type's name as tracebacks print it; no metaclass is asked."""
+    """Return a type's name as tracebacks print it; run no code of its metaclass."""
     name: str = _qualname(exc_type)
     module = _module(exc_type)
     return name if module in ("builtins", "__main__") or type(module) is not str else f"{module}.{name}"
@@ -124,7 +124,8 @@ def type_name(exc_type: type[BaseException]) -> str:
 def frames_in(text: str) -> tuple[Frame, ...]:
     """Return the frames that were printed in a text, in their order; those of a recursion as often as they were.
 
-    Loguru marks where an exception was caught, which is where its traceback begins, and prints who has called that.
+    Loguru also prints the callers of the function that caught the exception. It marks that function, where the
+    traceback begins: the frames before the mark are left out.
     """
     frames: list[Frame] = []
     left = _MAX_REPEATED
@@ -189,7 +190,7 @@ def _checked(value: object, kind: type[_Kind]) -> _Kind:
 
 
 def without_stack(text: str) -> tuple[str, str]:
-    """Split a text into what was said and where: the stack that logging prints behind it, empty where there is none."""
+    """Split a text into the message and the stack that logging prints behind it; the stack may be empty."""
     said, sign, stack = text.rpartition(_STACK)
     return (said, stack) if sign and (not said or said.endswith("\n")) else (text, "")
 
@@ -227,7 +228,7 @@ def never_raised(text: str) -> FormattedError | None:
 
 
 def _said_before(text: str, oldest: re.Pattern[str]) -> str:
-    """Return a message without what belongs to the traceback behind it, or names it.
+    """Return a message without the beginning, or the name, of the traceback behind it.
 
     Args:
         text: What stands before the first traceback.
@@ -263,7 +264,7 @@ def _last_of(text: str, before: FormattedError | None) -> FormattedError | None:
         if error is not None and _END_OF_REMOTE.search(link):
             last = joined(error, last)
         elif error is not None:
-            # Without a sentence between them it is the same once more: a renderer and QueueHandler have printed it.
+            # Without a sentence between them both are the same exception: a renderer and QueueHandler have printed it.
             last = error._replace(before=last if _LINK.search(link) else None, is_caused=_says_caused(link))
         link = traceback
     return last
@@ -273,13 +274,13 @@ _LINK: Final = re.compile("direct cause|During handling")
 
 
 def _says_caused(text: str) -> bool:
-    """Tell which of two sentences stands between an exception, behind a text, and the one before."""
+    """Tell whether the last sentence in a text that links two exceptions says "direct cause"."""
     return text.rfind("direct cause") > text.rfind("During handling")
 
 
 def _parsed(text: str) -> FormattedError | None:
     end = max((frame.end() for frame in _FRAME.finditer(text)), default=0)
-    # The first line that is not indented is the exception's; what follows it, up to an empty line, is its message's.
+    # The first line that is not indented begins the exception. The lines up to a blank one belong to its message.
     begin = _NOT_INDENTED.search(text, end) if end else None
     if begin is None:
         return None
@@ -294,7 +295,7 @@ def _parsed(text: str) -> FormattedError | None:
 
 
 def up_to_a_blank_line(text: str) -> str:
-    """Return the beginning of a text; behind a blank line there may be something else than the exception's message."""
+    """Return the beginning of a text: what follows a blank line may not belong to the exception's message."""
     return _BLANK_LINE.split(text, maxsplit=1)[0]
 
 
@@ -326,7 +327,7 @@ def is_remote(name: str) -> bool:
 
 
 def parse_remote(text: str) -> FormattedError | None:
-    """Find the exception in what such a type says; None where there is none."""
+    """Find the exception in the text of such a cause; None if there is none."""
     found = parse_traceback(text)
     return found and found[1]
 
@@ -336,8 +337,8 @@ def joined(error: FormattedError, remote: FormattedError | None) -> FormattedErr
 
     Args:
         error: The exception as this process has it.
-        remote: As the other one has printed it; None where that cannot be read. If it is no exception of the same type,
-            it is the cause: of a pool that is broken, what has broken it.
+        remote: The exception as the other process has printed it; None if that cannot be read. If its type is another
+            one, it is the cause: a pool that is broken names what has broken it.
     """
     if remote is None:
         return error._replace(before=None)
@@ -406,7 +407,7 @@ _MAX_DEPTH: Final = 10
 
 
 def _tree(lines: Iterable[str]) -> _Node:
-    """Return the chain that lines tell of, by their margins."""
+    """Return the chain of exceptions that is printed in lines, by their margins."""
     root = _Node()
     path = [root]  # to the member whose lines are being read, by depth
     for line in lines:

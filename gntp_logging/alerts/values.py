@@ -1,7 +1,7 @@
-"""What programs log beside words: numbers, dates, paths, members of enumerations, and lists and dictionaries of them.
+"""Shows values that programs log: numbers, dates, paths, members of enumerations, and lists and dictionaries of them.
 
-Pure, and it runs no code but Python's own: a value is known by its type, looked at with methods of the type that it
-is derived from, and left out where it is of none of these. A module that nobody has imported has made no values.
+Pure, and it runs no code but Python's own: a value is known by its type, and read with methods of the known type that
+it is derived from. A value of any other type is left out. A module that was not imported has made no values.
 """
 
 from __future__ import annotations

@@ -19,10 +19,10 @@ from gntp_logging.gntp.wire import KEY_UNWANTED, TLS_WANTED
 
 
 def advice_on(error: GNTPError, host: str) -> str:
-    """Say what to do; empty where nothing is known to help.
+    """Return what to do; empty if nothing is known to help.
 
     Args:
-        host: The server's, as it was given.
+        host: The server's host, as the user gave it.
     """
     if isinstance(error, GNTPResponseError):
         if KEY_UNWANTED in error.error_description:
@@ -60,7 +60,7 @@ _BY_CODE: Final[dict[int, str]] = {
 _BY_TYPE: Final[dict[type[GNTPError], str]] = {
     GNTPTimeoutError: "check host, port and firewalls; what listens there may be no GNTP server",
     GNTPConnectionError: (
-        "check host and port; start a server there (gntp-logging listen is one), and let it listen to the network"
+        "check host and port; start a server there (such as gntp-logging listen) that other machines can connect to"
     ),
     GNTPProtocolError: "what listens there does not answer in GNTP: check the port",
     GNTPEncryptionError: "the server may have another password, or encrypt in another way: try without encryption",

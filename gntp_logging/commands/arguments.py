@@ -21,7 +21,7 @@ from gntp_logging.options.errors import OptionError
 
 
 class UsageError(Exception):
-    """Arguments, or variables, that cannot be used; the text says which, and what is allowed."""
+    """An argument or a variable cannot be used; the text says which one, and what is allowed."""
 
 
 def port(value: str) -> int:
@@ -176,7 +176,7 @@ def add_server(parser: argparse.ArgumentParser) -> None:
 
 
 def add_tls(group: argparse._ActionsContainer, meaning: str) -> None:
-    """Add the two arguments that say whether to connect by TLS, and whom to trust then.
+    """Add the two arguments that say whether to connect by TLS, and which certificates to trust.
 
     Args:
         meaning: What ``--tls`` does.
@@ -189,7 +189,7 @@ def add_tls(group: argparse._ActionsContainer, meaning: str) -> None:
 
 
 def trust(arguments: argparse.Namespace) -> bool | str | None:
-    """Return what :func:`add_tls` has added as the option ``tls``; None if neither is given."""
+    """Return the value of the option ``tls`` that the arguments of :func:`add_tls` give; None without them."""
     found: bool | str | None = arguments.tls_ca or arguments.tls
     return found
 
@@ -199,10 +199,10 @@ _OPTIONS: Final = (*destination.OPTIONS, "app_name", "icon")
 
 
 def overrides(arguments: argparse.Namespace) -> Overrides:
-    """Return what arguments and environment say, which comes before a file.
+    """Return the options of arguments and environment, which override a file's.
 
     Args:
-        arguments: What :func:`add_server` has added, and ``app_name`` and ``icon`` if they are there.
+        arguments: Those that :func:`add_server` adds, and ``app_name`` and ``icon`` if they are there.
 
     Raises:
         UsageError: If a variable cannot be used.
@@ -221,11 +221,11 @@ def overrides(arguments: argparse.Namespace) -> Overrides:
 
 
 def handler_settings(arguments: argparse.Namespace, overrides: Overrides) -> HandlerSettings:
-    """Return what the file of ``--config`` and what comes before it say of one handler.
+    """Return the settings of the one handler in the file of ``--config``, with the options that override it.
 
     Raises:
-        UsageError: If the file has none, or several.
-        ConfigurationError: If an argument is for what the handler does not take.
+        UsageError: If the file has no handler, or several.
+        ConfigurationError: If the handler does not take an option that an argument gives.
     """
     if arguments.config is None:
         return HandlerSettings(overrides.options, overrides)
@@ -242,7 +242,7 @@ def config_file(path: str) -> LoggingFile:
     """Read the file that ``--config`` names.
 
     Raises:
-        UsageError: If it cannot be read, or is none of what configures logging.
+        UsageError: If it cannot be read, or is no configuration of logging.
     """
     sys.path.append(os.getcwd())  # the file may name functions of the program, as it would find them
     try:

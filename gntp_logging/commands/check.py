@@ -60,7 +60,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="only find out whether the server takes alerts: show no notification, print nothing, exit with 0 or 1",
     )  # fmt: skip
     one_of.add_argument(
-        "--text", help="print a text as an alert would show it, its secrets masked, and send nothing; - reads it"
+        "--text", help="print a text as an alert would show it, its secrets masked, and send nothing; - reads stdin"
     )
     args.add_server(parser)
     parser.set_defaults(run=check_command)
@@ -111,7 +111,7 @@ def _ended(*, failed: bool) -> int:
 
 
 def _page(label: str) -> str:
-    """Return an address from the metadata of the installed package; empty where there are none, as in a zipapp."""
+    """Return an address from the metadata of the installed package; empty if it has no metadata, as in a zipapp."""
     from importlib import metadata
 
     try:
@@ -122,7 +122,7 @@ def _page(label: str) -> str:
 
 
 def _show(text: str, config: str | None, overrides: Overrides) -> int:
-    """Print what the handlers of a configuration leave of a text."""
+    """Print a text as the handlers of a configuration would show it."""
     record = logging.LogRecord(APPLICATION, logging.ERROR, __file__, 0, text, None, None)
     settings = [HandlerSettings(overrides.options, overrides)]
     try:

@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 2
         try:
             arguments = parser().parse_args(given)
-        except BrokenPipeError:  # help, which some versions of argparse do not print in silence
+        except BrokenPipeError:  # help was piped to a closed reader, and this version of argparse reports that
             return 0
         return _run(arguments)
 
@@ -86,7 +86,7 @@ def parser() -> argparse.ArgumentParser:
 
 @contextlib.contextmanager
 def _readers_that_leave() -> Iterator[None]:
-    """Keep Python from complaining of what it could not write at its end: help was printed, and piped to ``head``."""
+    """Keep Python from reporting, at its end, output that it could not write: ``--help`` may be piped to ``head``."""
     try:
         yield
     finally:
@@ -97,7 +97,7 @@ def _readers_that_leave() -> Iterator[None]:
 
 
 def _discard_output() -> None:
-    """Redirect a broken stdout to nowhere: at exit, Python would complain that it cannot write what is buffered."""
+    """Redirect a broken stdout to nowhere: at exit, Python would report that it cannot write what is buffered."""
     with contextlib.suppress(OSError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         try:

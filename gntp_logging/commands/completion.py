@@ -1,4 +1,4 @@
-"""The command ``gntp-logging completion``: what makes a shell complete commands, options and files."""
+"""The command ``gntp-logging completion``: prints the script by which a shell completes commands, options and files."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def completion_command(arguments: argparse.Namespace) -> int:
         The exit code.
 
     Raises:
-        OSError: If there is none, as where the package is run from its source without an installation.
+        OSError: If there is no script, because the package is run from its source without an installation.
     """
     script = resources.files(__package__) / "completions" / f"gntp-logging.{arguments.shell}"
     try:

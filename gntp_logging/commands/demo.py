@@ -69,8 +69,8 @@ class _Stage:
     Attributes:
         destination: The server.
         show: Logs one record, waits until its alert is shown, and returns the seconds that took.
-        until: What is measured, in words.
-        own_program: What a program of the user's own needs, for people to read and to copy.
+        until: The event up to which the time is measured, in words.
+        own_program: The lines that a program of the user's own needs, for people to copy.
     """
 
     destination: Destination
@@ -139,7 +139,7 @@ def _log_and_show(stage: _Stage, handler: GNTPHandler) -> int:
     try:
         with _silent_handlers(), contextlib.closing(handler):
             for name, log in _DEMO_RECORDS:
-                times.append(stage.show(handler, partial(log, logging.getLogger(name))))  # a failure keeps the first
+                times.append(stage.show(handler, partial(log, logging.getLogger(name))))  # a failure keeps these
     except _NotShownError as error:
         shown = f"{len(times)} of {len(_DEMO_RECORDS)} alerts shown on {stage.destination}"
         warn(f"gntp-logging demo: {shown}: {error}")
@@ -164,7 +164,7 @@ def _own_receiver(destination: Destination) -> Iterator[_Stage]:
     """Run this package's receiver on a free port of this machine, showing alerts on stdout.
 
     Args:
-        destination: How alerts are secured, as far as that was said.
+        destination: How alerts are secured, as far as arguments and environment say.
     """
     from gntp_logging.receiver.server import Receiver, Server  # asyncio only where it is used
 
@@ -315,7 +315,7 @@ _F = TypeVar("_F", bound=Callable[..., object])
 
 
 def _in(path: str) -> Callable[[_F], _F]:
-    """Let a function look as if it stood in a file of the shop: alerts show the places of a program's own code."""
+    """Make a function look as if it stood in a file of the shop: alerts show where a program's own code has failed."""
 
     def moved(function: _F) -> _F:
         assert isinstance(function, FunctionType)

@@ -130,7 +130,7 @@ def _write_json(kept: KeptToast) -> None:
 def _write_box(kept: KeptToast) -> None:
     from gntp_logging.receiver.console import ConsoleDisplay
 
-    # One for each box: a display would put what has the id of the box above into its place.
+    # A new display for each box: one display would replace a box by the next one with the same id.
     remark = functools.partial(_last_change, kept.changed)
     ConsoleDisplay(sys.stdout, remark=remark, time_format=_TIME_FORMAT).show(kept.toast)
 

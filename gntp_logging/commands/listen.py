@@ -66,7 +66,7 @@ _OF_THE_PORT: Final = (
     "password", "password_file", "encrypt_answers", "require_encryption", "minimum_hash", "hub", "subscribe_to",
     "tls_cert", "tls_key", "tls", "tls_ca",
 )  # fmt: skip
-"""Arguments that say how what comes by GNTP is taken."""
+"""Arguments that only concern what comes by GNTP."""
 
 _DESCRIPTION: Final = """\
 Show what GNTP clients send, on this machine: a GNTPHandler, or any other program that speaks GNTP.
@@ -182,7 +182,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def listen_command(arguments: argparse.Namespace) -> int:
-    """Listen until Ctrl-C or SIGTERM, or until nobody reads the output any more.
+    """Listen until Ctrl-C or SIGTERM, or until the reader of the output is gone.
 
     Args:
         arguments: What :func:`add_parser` has added.
@@ -203,7 +203,7 @@ def listen_command(arguments: argparse.Namespace) -> int:
 
 
 def resolved(arguments: argparse.Namespace) -> tuple[int | None, list[str]]:
-    """Return the port and the passwords, which variables may give. With a broker, no port is opened unasked.
+    """Return the port and the passwords, which variables may give. With a broker, a port is opened only if given.
 
     Raises:
         UsageError: If arguments or variables cannot be used, or do not go together.
@@ -237,7 +237,7 @@ def _serve(
     def failed(display: Display, error: Exception) -> None:
         if display not in writing:
             return
-        if isinstance(error, BrokenPipeError):  # nobody reads any more
+        if isinstance(error, BrokenPipeError):  # the reader is gone
             stop.set()
         elif throttle.allow() is not None:  # the display that would report it is the one that fails
             _warn(f"standard output cannot be written: {error}")
@@ -262,7 +262,7 @@ def _serve(
         for name, display in displays.items():
             if isinstance(display, Running):
                 if isinstance(display, Connecting):
-                    # Another display shows what comes; of a service nobody sees that it ends.
+                    # Another display shows what comes. The user would not see that a service ends.
                     display.may_be_away = arguments.as_service or len(displays) > 1
                 with _taken_port_explained(arguments.bind, arguments.web_port, "--web-port"):
                     _start(name, display)
@@ -290,7 +290,7 @@ def _serve(
 
 @contextlib.contextmanager
 def _keeping(arguments: argparse.Namespace) -> Iterator[History | None]:
-    """Yield the history that is kept meanwhile; None where none is wanted."""
+    """Keep a history while the context lasts, and yield it; None if none is wanted."""
     is_usual = arguments.as_service or not {"web", "desktop"}.isdisjoint(arguments.display)
     if arguments.no_history or not (arguments.history or is_usual):
         yield None
@@ -355,7 +355,7 @@ def _why(error: Exception) -> str:
 
 
 def _options_of_page(arguments: argparse.Namespace) -> dict[str, object]:
-    """Return what the page is made with; a token that cannot be kept holds until the receiver ends."""
+    """Return the arguments of the page; a token that cannot be kept in a file holds until the receiver ends."""
     from gntp_logging.receiver.page_token import kept_token
     from gntp_logging.receiver.state_folder import state_folder
 
@@ -369,7 +369,7 @@ def _options_of_page(arguments: argparse.Namespace) -> dict[str, object]:
 
 @contextlib.contextmanager
 def _noted(address: str) -> Iterator[None]:
-    """Keep the page's address, which has its token, in a file for ``gntp-logging service status`` meanwhile."""
+    """Keep the page's address, with its token, for ``gntp-logging service status`` in a file while the page is up."""
     from gntp_logging.receiver.private_file import make_private
     from gntp_logging.receiver.state_folder import state_folder
 
@@ -388,7 +388,7 @@ def _noted(address: str) -> Iterator[None]:
 
 
 def _link(displays: Collection[Display], history: History | None) -> None:
-    """Let toasts open on the page, where there is one, and the page begin with the history."""
+    """Let a click on a toast open the page, if there is one, and let the page begin with the history."""
     page = next((display for display in displays if isinstance(display, Addressed)), None)
     for display in displays:
         if isinstance(display, Linked):
@@ -401,7 +401,7 @@ def made(name: str, arguments: argparse.Namespace) -> Display:
     """Make a display.
 
     Raises:
-        OSError: If it needs packages that are not installed, or stdout, which is closed.
+        OSError: If it needs packages that are not installed, or needs stdout, and that is closed.
     """
     kind = DISPLAYS[name]
     if kind.writes and sys.__stdout__ is None:  # sys.stdout is the null device then
@@ -427,7 +427,7 @@ def _start(name: str, display: Running) -> None:
 
 
 class _Complaints:
-    """Reports failures on stderr, where no display writes to the terminal. What strangers can cause is left out."""
+    """Reports failures on stderr, where no display writes to the terminal, except those that strangers can cause."""
 
     def show(self, toast: Toast) -> None:
         """Do nothing: the other displays show toasts."""
@@ -489,7 +489,7 @@ def certificate_of(arguments: argparse.Namespace) -> Certificate | None:
 
 @contextlib.contextmanager
 def _reread_on_hangup(certificate: Certificate, server: Server) -> Iterator[None]:
-    """Let SIGHUP read the certificate again, for connections from then on; what cannot be used changes nothing."""
+    """Let SIGHUP read the certificate again, for later connections. One that cannot be used changes nothing."""
     hangup = getattr(signal, "SIGHUP", None)
     if hangup is None or threading.current_thread() is not threading.main_thread():  # Windows has none
         yield

@@ -1,8 +1,8 @@
-"""The parser of every command: what mistakes get as an answer, and help that fits the terminal.
+"""The parser of every command: how mistakes are reported, and help that fits the terminal.
 
-It is argparse's, but for three things. The line that says what is wrong comes first, and the usage of the command in
-question follows. An option that does not exist gets the name that may be meant, before anything else is complained
-about. Help keeps what is indented as it stands, as long as that fits.
+It is argparse's, except for three things. The line that says what is wrong comes first, and the usage of the command
+follows. For an unknown option, the error suggests a name, and no other mistake is reported before it. Help keeps
+indented lines as they are, as long as they fit.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _WORD: Final = re.compile(r'(?:[^\s"]|"[^"]*")+')
 class Parser(argparse.ArgumentParser):
     """A parser of the command line, or of one command; the parsers of its commands are of this class as well."""
 
-    def __init__(self, **options: Any) -> None:  # argparse's own options, which its add_parser hands on
+    def __init__(self, **options: Any) -> None:  # argparse's own options, which its add_parser passes on
         """Make a parser as argparse does, with the help of :class:`HelpFormatter`."""
         super().__init__(**{"formatter_class": HelpFormatter, **options})
         self._given: Sequence[str] = ()
         self._commands: Collection[str] = ()
 
-    # Any, here and below: argparse's signatures are overloaded, and all that is done is to look at what goes through.
+    # Any, here and below: argparse's signatures are overloaded, and these methods only pass their arguments through.
     def add_subparsers(self, **options: Any) -> Any:
         """Add commands as argparse does, and remember how they are called."""
         commands = super().add_subparsers(**options)
@@ -46,7 +46,7 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse as argparse does, and end the program where an argument is unknown.
 
-        argparse lets the parser of the whole command line complain, which knows nothing of a command's options.
+        argparse would let the parser of the whole command line report it, which does not know a command's options.
         """
         self._given = args or ()
         found, rest = super().parse_known_args(args, namespace)
@@ -58,7 +58,7 @@ class Parser(argparse.ArgumentParser):
         """End the program with exit code 2: one line that says what is wrong, and then the usage."""
         options = self._option_string_actions
         given = self._given
-        if self._commands:  # what follows on a command is that command's
+        if self._commands:  # what follows a command belongs to that command
             given = [*itertools.takewhile(lambda word: word.startswith("-"), given)]
         if mistyped := unknown_option(given, options):
             meant = nearest(mistyped.lstrip("-"), [name.lstrip("-") for name in options if name.startswith("--")])
@@ -69,7 +69,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def unknown_option(given: Sequence[str], known: Collection[str]) -> str:
-    """Return the first long option among arguments that is no known one, nor the beginning of one; or nothing."""
+    """Return the first long option that is neither a known one nor the beginning of one; empty if there is none."""
     for word in itertools.takewhile(lambda word: word != "--", given):
         name = word.partition("=")[0]
         # With a space in it, argparse takes a word for a value.
@@ -115,7 +115,7 @@ def _example(line: str, width: int) -> Iterator[str]:
             else:
                 piece += f" {word}"
         yield f"  {piece}"
-    elif line.startswith(_FAR):  # what the example above does
+    elif line.startswith(_FAR):  # the meaning of the example above
         meaning = line
     else:
         yield line

@@ -91,7 +91,7 @@ def probe(destination: Destination, wait: float) -> Iterator[CheckResult]:
         yield registered
     assert registered is not None
     if not registered.is_ok and not isinstance(registered.error, GNTPResponseError):
-        return  # what does not answer in GNTP would fail at each other step too
+        return  # a server that does not answer in GNTP would fail at each other step too
     if registered.is_ok:
         yield _try("NOTIFY", lambda: _notify(destination))
     else:
@@ -114,7 +114,7 @@ def is_alive(destination: Destination) -> bool:
 
 
 def _needed(destination: Destination, addresses: list[Address]) -> Iterator[CheckResult]:
-    """Try what all else needs: up to the registration, or to the first step that fails."""
+    """Try the steps that all others need: up to the registration, or to the first that fails."""
     for step in _first_steps(destination, addresses):
         yield step
         if not step.is_ok:
@@ -208,7 +208,7 @@ def _connect(destination: Destination, addresses: list[Address]) -> str:
 
 
 def _secure(destination: Destination, addresses: list[Address]) -> str:
-    """Make the handshake of TLS, and tell its version and the end of the certificate."""
+    """Make the handshake of TLS, and return its version and until when the certificate is valid."""
     from gntp_logging.gntp.tls import TLSSocket  # ssl only where it is asked for
 
     stream = Stream(addresses, Deadline.after(destination.timeout), destination.client().tls)
@@ -249,7 +249,7 @@ def _notify(destination: Destination) -> _Answer:
 
 
 def _passwords(destination: Destination, registered: CheckResult) -> Sequence[CheckResult]:
-    """Tell whether the password is accepted, and whether that means anything."""
+    """Find out whether the password is accepted, and whether the server would refuse a wrong one."""
     if destination.password is None:
         return [CheckResult("password", Status.LEFT_OUT, "none was given")]
     bare = _try("no password", lambda: _register(replace(destination, password=None, encryption=None)))
@@ -281,7 +281,7 @@ def _passwords(destination: Destination, registered: CheckResult) -> Sequence[Ch
         is_any_accepted = wrong.is_ok or destination.encryption is not None
     if not is_any_accepted:
         return [CheckResult("password", Status.OK, "accepted"), *others]
-    unchecked = "passwords of those who come from here" if wrong.is_ok else "the passwords of what is encrypted"
+    unchecked = "passwords that come from this machine" if wrong.is_ok else "the passwords of what is encrypted"
     answer = f"accepted, as any other is: this server does not check {unchecked}"
     advice = "" if others[-1].advice or registered.advice else _UNCHECKED
     return [CheckResult("password", Status.NOTE, answer, None, advice), *others]
@@ -292,7 +292,7 @@ _UNCHECKED: Final = "nothing here can tell whether it is right: compare it with 
 
 
 def _foreign(step: CheckResult, words: str) -> CheckResult:
-    """Return the result of a try without the right password: a note, whatever the server answers."""
+    """Return the result of a step without the right password: a note, whatever the server answers."""
     answer = words if step.is_ok else f"{'refused' if step.is_refused else 'not found out'}: {step.answer}"
     return CheckResult(step.name, Status.NOTE, answer, step.seconds)
 
@@ -362,7 +362,7 @@ def _callback(destination: Destination, wait: float) -> CheckResult:
         advice = "click on the notification next time; only send --wait-callback needs this"
         return replace(step, answer=f"nothing came within {wait:g} s", advice=advice)
     if step.error is not None:
-        words = "this server does not tell of clicks, which alerts do not need"
+        words = "this server does not report clicks; alerts do not need that"
         return replace(step, answer=f"{words} ({step.answer})", advice="")
     return step
 

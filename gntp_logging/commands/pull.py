@@ -1,4 +1,4 @@
-"""What ``gntp-logging listen --broker`` does besides: it pulls a fleet's incidents from a Redis, and shows them."""
+"""The part of ``gntp-logging listen`` for ``--broker``: it pulls a fleet's incidents from a Redis, and shows them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _QUIET: Final = 300.0
 """Seconds until an incident ends, where no relay has said how many."""
 
 _END: Final = 2.0
-"""Seconds that the end waits for what is just being asked of the broker."""
+"""Seconds that the end waits for a request to the broker that is under way."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,7 +91,7 @@ def _argument(option: str) -> str:
 
 @contextlib.contextmanager
 def pulling(settings: LaptopSettings, receiver: Receiver, report: Callable[[str], None]) -> Iterator[None]:
-    """Pull meanwhile, and show on a receiver's displays.
+    """Pull, and show on a receiver's displays, while the context lasts.
 
     Args:
         report: Takes a line for people.
@@ -104,7 +104,7 @@ def pulling(settings: LaptopSettings, receiver: Receiver, report: Callable[[str]
     stop = threading.Event()
     with own_ledger(state_folder(), label, report) as ledger:
         pulled = laptop(settings, ledger, show, report)
-        # Not waited for at the end of the program: a Redis that hangs is asked for as long as an exchange may take.
+        # A daemon thread: a request to a Redis that hangs must not delay the end of the program.
         thread = threading.Thread(target=pulled.run, args=(stop,), name="gntp-laptop", daemon=True)
         thread.start()
         try:

@@ -26,7 +26,7 @@ Count what the handlers of many hosts publish to a Redis, and show each incident
 
   gntp-logging relay --config relay.toml             count and show, until told to stop; SIGHUP reads the file again
   gntp-logging relay --config relay.toml --check     try the broker, the keys and every desktop, and look at the routes
-  gntp-logging relay --config relay.toml --status    print what waits, what is open, and who shows where
+  gntp-logging relay --config relay.toml --status    print what waits, and which relay shows on which desktop
   gntp-logging relay --config relay.toml --aside     print the entries that could not be counted, with the reasons
 
 Any number of relays may run with one broker and the same file. Needs redis-py: pip install 'gntp-logging[redis]'
@@ -115,13 +115,13 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 
 def _report(line: str) -> None:
-    with contextlib.suppress(OSError):  # whoever read it is gone; that ends neither counting nor showing
+    with contextlib.suppress(OSError):  # its reader may be gone; the relay goes on all the same
         warn(f"gntp-logging relay: {line}")
 
 
 @contextlib.contextmanager
 def _on_hangup(act: Callable[[], None]) -> Iterator[None]:
-    """Act on each SIGHUP meanwhile, on a thread of its own, where the system has that signal."""
+    """Act on each SIGHUP while the context lasts, on a thread of its own. Do nothing on a system without SIGHUP."""
     number = getattr(signal, "SIGHUP", None)
     if number is None or threading.current_thread() is not threading.main_thread():
         yield
@@ -145,11 +145,11 @@ def _on_hangup(act: Callable[[], None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _metrics(address: tuple[str, int] | None, relay: Relay) -> Iterator[None]:
-    """Serve metrics meanwhile, if an address says where.
+    """Serve metrics while the context lasts, if there is an address.
 
     Raises:
         UsageError: If the library is missing.
-        OSError: If nothing can be served there.
+        OSError: If the address cannot be listened on.
     """
     if address is None:
         yield

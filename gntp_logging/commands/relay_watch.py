@@ -1,4 +1,4 @@
-"""What ``gntp-logging relay`` says instead of counting: what works, how the broker is doing, what was set aside."""
+"""The options of ``gntp-logging relay`` that only print: what works, how the broker is doing, what was set aside."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _own_steps(file: RelayFile) -> Iterator[CheckResult]:
     elif keys:
         yield CheckResult("fleet_key_file", Status.OK, "1 key" if keys == 1 else f"{keys} keys; hosts sign with one")
     else:
-        answer = "none: what anybody adds to the stream counts"
+        answer = "none: everything that is added to the stream counts"
         yield CheckResult("fleet_key_file", Status.NOTE, answer, None, "name one, on hosts and relays, to change that")
     for number, match in enumerate(file.matches):
         name = f"routes[{number}].match"

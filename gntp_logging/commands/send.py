@@ -29,7 +29,7 @@ Show one notification on a desktop, as growlnotify and gntp-send do.
   gntp-logging send "Deploy release 7?" "" --wait 60   prints CLICKED, CLOSED or TIMEDOUT
 
 Without TEXT, the text is read from standard input, up to its end: give one wherever standard input stays open, as in a
-loop that reads it, or under some supervisors; an empty one ("") is enough. Of a text that is too long the end is sent.
+loop that reads it, or under some supervisors; an empty one ("") is enough. Of a long text only the end is sent.
 """
 
 _EPILOG: Final = (

@@ -179,7 +179,8 @@ def _command(arguments: argparse.Namespace) -> list[str]:
     """Return the command line of the receiver, each path of it absolute.
 
     Raises:
-        UsageError: If an option cannot be used, or would not be there, or be read by others, when the service starts.
+        UsageError: If an option cannot be used, holds a secret that others could read, or would not hold at the start
+            of the service.
         OSError: If a display needs packages that are not installed.
     """
     if arguments.password:
@@ -252,7 +253,7 @@ WantedBy=default.target
 
 
 def _quoted(word: str) -> str:
-    """Return a word of a command as systemd reads it: % and $ would be replaced by something else."""
+    """Return a word of a command for systemd, which would otherwise replace % and $."""
     for special, harmless in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("%", "%%"), ("$", "$$")):
         word = word.replace(special, harmless)
     return f'"{word}"'

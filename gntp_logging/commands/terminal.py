@@ -24,7 +24,7 @@ def say(line: str, stream: TextIO | None = None) -> None:
     """
     stream = stream or sys.stdout
     encoding = stream.encoding or "utf-8"
-    indent = line[: len(line) - len(line.lstrip(" \n"))]  # which would be stripped
+    indent = line[: len(line) - len(line.lstrip(" \n"))]  # kept apart, because it would be stripped
     print((indent + sanitize_for_terminal(line)).encode(encoding, "replace").decode(encoding), file=stream, flush=True)
 
 

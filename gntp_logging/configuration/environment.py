@@ -1,6 +1,7 @@
-"""Options that the environment gives, and what comes before what.
+"""Options that the environment gives, and which source of an option overrides which.
 
-On the command line: argument, environment, file, default. Variables are ``GNTP_`` and an option's name in capitals.
+On the command line an argument overrides the environment, which overrides the file, which overrides the default.
+Variables are ``GNTP_`` and an option's name in capitals.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _NO_OPTION: Final = "GNTP_LOGGING_"
 """What variables begin with that are switches of this package, not options."""
 
 _SECRETS: Final = ("password", "password_env", "password_file")
-"""Of these one at most is allowed, so who gives one takes back the others."""
+"""At most one of these is allowed, so a source that gives one of them overrides all of them."""
 
 
 class ConfigurationError(ValueError):
@@ -36,28 +37,29 @@ class ConfigurationError(ValueError):
 
 
 class RelabelledError(ConfigurationError, OptionError):
-    """An option that was given elsewhere has a value that it does not take; ``option`` is what it is called there."""
+    """A variable or an argument has a value that its option does not take; ``option`` is the name that was used."""
 
     def __str__(self) -> str:
-        """Say where variables stand; arguments say it themselves."""
+        """Say that a variable is one of the environment; an argument is known by its name."""
         return f"{'the environment: ' * self.option.startswith(PREFIX)}{super().__str__()}"
 
 
 def from_env(**options: Any) -> GNTPHandler:
     """Make a handler from the environment: ``GNTP_HOST``, ``GNTP_PASSWORD_FILE`` and so on, a variable for each option.
 
-    In ``dictConfig`` it stands for the class: ``"()": "gntp_logging.config.from_env"``. An empty variable is none.
-    Flags are ``true``, ``false``, ``1`` or ``0``; tables and lists are JSON. ``GNTP_LOGGING_DISABLED`` is no option.
+    In ``dictConfig`` it takes the place of the class: ``"()": "gntp_logging.config.from_env"``. An empty variable
+    counts as not set. Flags are ``true``, ``false``, ``1`` or ``0``; tables and lists are JSON.
+    ``GNTP_LOGGING_DISABLED`` is no option.
 
     Args:
-        **options: What holds where the environment says nothing.
+        **options: Options that hold unless the environment gives them.
 
     Returns:
         The handler, which no logger has yet.
 
     Raises:
-        ConfigurationError: If there is a variable ``GNTP_...`` that is no option, or a value that is not allowed; the
-            latter is an OptionError too, whose ``option`` is the variable.
+        ConfigurationError: If a variable ``GNTP_...`` is no option, or has a value that is not allowed. The error about
+            a value is an OptionError too, whose ``option`` is the variable.
         OptionError: If one of the given options is not allowed.
     """
     given = environment_options(os.environ)
@@ -105,14 +107,14 @@ def variable(option: str) -> str:
 def _value(default: object, option: str, value: str) -> object:
     """Read a variable's value: of the default's type, or JSON where an option takes tables or lists.
 
-    What cannot be read stays as it is: who checks the option knows what is allowed.
+    A value that cannot be read stays as it is: the check of the option says what is allowed.
     """
     if option in options.MAY_BE_TABLES and value[:1] in {"{", "["}:
         try:
             return json.loads(value)
         except (ValueError, RecursionError) as error:
             # What it holds, a secret in the context perhaps, is not kept.
-            raise OptionError(option, "JSON", reason=f"allowed is JSON, and this is none: {error}") from error
+            raise OptionError(option, "JSON", reason=f"allowed is JSON, and this is not JSON: {error}") from error
     if option == "level":
         return level_number(option, value)  # a number, because dictConfig takes no "40"
     if isinstance(default, bool):
@@ -125,7 +127,7 @@ def _value(default: object, option: str, value: str) -> object:
 
 @contextlib.contextmanager
 def relabel_errors(option_names: Mapping[str, str]) -> Iterator[None]:
-    """Let errors about options say where those were given.
+    """Let errors about options name the variables or arguments that gave them.
 
     Args:
         option_names: What to call an option, by its name.
@@ -152,7 +154,7 @@ _NAMES: Final = re.compile(r"^\w+(, \w+)*")
 
 @dataclass(frozen=True)
 class Overrides:
-    """Options that come before a file's: what the environment and a command's arguments say.
+    """Options that override a file's: those of the environment and of a command's arguments.
 
     Attributes:
         options: Options and their values.
@@ -164,14 +166,11 @@ class Overrides:
 
 
 def override(options: Mapping[str, object], overrides: Mapping[str, object]) -> dict[str, Any]:
-    """Return options with others that come before them.
+    """Return options, some of them overridden.
 
     Args:
-        options: Options.
-        overrides: Those that come before them; one that gives a password takes back all that the first say of it.
-
-    Returns:
-        All of them.
+        options: The options.
+        overrides: Options that override them. One that gives a password overrides each option that does.
     """
     taken_back: Collection[str] = _SECRETS if any(name in overrides for name in _SECRETS) else ()
     return {**{name: value for name, value in options.items() if name not in taken_back}, **overrides}

@@ -26,7 +26,7 @@ class HandlerSettings:
 
     Attributes:
         options: What its factory gets.
-        overrides: What environment and arguments say, also of options that the factory does not take.
+        overrides: Options of environment and arguments, also those that the factory does not take.
         factory: What makes it.
         place: What errors begin with: the file and the table.
     """
@@ -40,14 +40,14 @@ class HandlerSettings:
     def merge(
         cls, options: Mapping[str, object], overrides: Overrides, factory: Factory, place: str
     ) -> HandlerSettings:
-        """Merge a table's options with those that come before them, as far as the factory takes these.
+        """Merge a table's options with those that override them, as far as the factory takes them.
 
         Raises:
-            ConfigurationError: If an argument names a server, and the factory does not take that.
+            ConfigurationError: If an argument names a server, and the factory does not take it.
         """
         if factory is from_env and overrides.option_names:
             factory = GNTPHandler  # from_env would put the environment, which is in the overrides, before an argument
-        # Nobody knows what a function of the user's own does with an option.
+        # What a function of the user's own does with an option is not known.
         taken = taken_by(factory) if isinstance(factory, type) or factory is from_env else ()
         for option, called in overrides.option_names.items():
             if option in OPTIONS and option not in taken and called.startswith("--"):
@@ -64,7 +64,7 @@ class HandlerSettings:
         return self._made(self.factory, self.options)
 
     def destination(self) -> Destination:
-        """Return where the handler sends to; for that, a handler of this package's own class is not made.
+        """Return where the handler sends to. Only a handler of another class or a function is made for that.
 
         Raises:
             ConfigurationError: If a value is not allowed.
@@ -75,7 +75,7 @@ class HandlerSettings:
         return self._made(Destination.from_options, {option: given[option] for option in OPTIONS})
 
     def option(self, name: str, check: Callable[[str, object], _T]) -> _T | None:
-        """Return an option that is given, checked, whether the factory takes it or not: it is not for the handler.
+        """Return an option, checked; None if it is not given. The factory need not take it: the command uses it.
 
         Raises:
             ConfigurationError: If the value is not allowed.

@@ -1,7 +1,7 @@
 """A file that configures logging: read, checked as far as it is about this package, and applied.
 
-:mod:`logging.config` judges the rest. What is checked here it would ignore, or find when it has taken away what was
-configured before.
+:mod:`logging.config` checks the rest. The mistakes that are looked for here it would ignore, or find only after it has
+removed the earlier configuration.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ class LoggingFile:
                     yield key, table, factory
 
     def _configure(self, content: Table) -> list[GNTPHandler]:
-        # As dictConfig does it, but what it has made can be asked for: a handler that no logger has is kept nowhere.
+        # As dictConfig does it, but its handlers can be found afterwards, even those that no logger has.
         configurator = logging.config.dictConfigClass(content)
         try:
             configurator.configure()
@@ -163,7 +163,7 @@ class LoggingFile:
         return ConfigurationError(self._place(*names) + reason)
 
     def check(self) -> None:
-        """Check this package's tables, and the names by which they and the loggers speak of others.
+        """Check this package's tables, and the names by which they and the loggers refer to other tables.
 
         Raises:
             ConfigurationError: If a key is unknown, or what it names is not there.
@@ -196,7 +196,7 @@ class LoggingFile:
                 raise self._error(unknown(key, known), *place)
 
     def _check_names(self, table: Table, kinds: Mapping[str, str], *place: str) -> None:
-        """Check that there is what a table names. What a reference stands for dictConfig looks for."""
+        """Check that what a table names exists. dictConfig itself resolves references such as ``cfg://``."""
         for key, kind in kinds.items():
             value, there = table.get(key), self.content.get(kind) or {}
             if not value or not isinstance(there, dict) or str(value).startswith(("ext://", "cfg://")):
@@ -211,11 +211,11 @@ class LoggingFile:
 
 
 _OF_LOGGERS: Final = {"handlers": "handlers", "filters": "filters"}
-"""Keys by which a logger's table speaks of others, and of which kind these are."""
+"""Keys by which a logger's table refers to others, and the kinds of these tables."""
 
 
 def _cause(error: Exception) -> BaseException:
-    """Return what says most in a chain of causes: an error of this package, or the innermost with a sentence."""
+    """Return the most telling error of a chain: one of this package, or else the innermost that has a sentence."""
     chain: list[BaseException] = [error]
     while (cause := chain[-1].__cause__) is not None:
         chain.append(cause)
@@ -232,7 +232,7 @@ _attaching: Final = threading.Lock()
 
 
 def _attach(handler: GNTPHandler) -> None:
-    """Put a handler in the place of the one before; what is logged meanwhile goes to one of them, or to both."""
+    """Replace the handler of an earlier call. What is logged meanwhile goes to one of them, or to both."""
     root = logging.getLogger()
     with _attaching:
         _keep_printing(root)
@@ -246,9 +246,9 @@ def _attach(handler: GNTPHandler) -> None:
 
 
 def _keep_printing(root: logging.Logger) -> None:
-    """Add a handler that prints what :data:`logging.lastResort` has printed: any handler on the root ends that.
+    """Add a handler that prints what :data:`logging.lastResort` has printed until the root had a handler.
 
-    A program that has a handler of its own, or no stderr, or has switched ``lastResort`` off, gets none.
+    Nothing is added if the program has a handler of its own, or no stderr, or has switched ``lastResort`` off.
     """
     printing = logging.lastResort
     if printing is None or sys.stderr is None:
@@ -264,7 +264,7 @@ def read(path: str | os.PathLike[str]) -> LoggingFile:
     """Read a file, and check it; see :func:`load`.
 
     Raises:
-        ConfigurationError: If it is none of what :func:`load` takes.
+        ConfigurationError: If it is no file that :func:`load` takes.
         OSError: If it cannot be read.
     """
     name = os.fspath(path)
@@ -337,6 +337,6 @@ def _part(path: str, table: str, content: object, *, may_be_whole: bool) -> Logg
 
 
 def _no_table(value: object) -> str:
-    """Say that a value is none of what it must be, without showing it: there may be a password in it."""
+    """Say that a value is no table, without showing the value: there may be a password in it."""
     is_list_of_tables = isinstance(value, list) and value and isinstance(value[0], dict)
     return "must be one table: [[...]] is a bracket too many" if is_list_of_tables else "must be a table"

@@ -11,14 +11,14 @@ from .logging_file import LoggingFile, Table
 
 
 def leading_to(handler: str, file: LoggingFile) -> list[str]:
-    """Return the loggers that have a handler, or one that hands its records on to it."""
+    """Return the loggers that have a handler, or another one that passes its records on to it."""
     if not file.is_whole:
         return [""]
     return [name for name, table in _loggers(file).items() if handler in _reached(_names(table, file), file)]
 
 
 def printed_nowhere(handler: str, file: LoggingFile) -> list[str]:
-    """Return the loggers whose records reach a handler, and none that prints."""
+    """Return the loggers whose records reach a handler, but no handler that prints."""
     if not file.is_whole:
         return []  # applying it keeps one that prints
     silent = _nulls(file) | {key for key, _, _ in file.ours()}
@@ -72,7 +72,7 @@ def _on_the_way(logger: str, loggers: Mapping[str, Table]) -> Iterator[Table]:
 
 
 def _reached(handlers: Iterable[str], file: LoggingFile) -> set[str]:
-    """Return the handlers at which records end that others get: MemoryHandler and QueueHandler hand them on."""
+    """Return the handlers that records reach at last: MemoryHandler and QueueHandler pass them on."""
     tables, seen, pending = dict(file.tables("handlers")), dict[str, list[str]](), [*handlers]
     while pending:
         key = pending.pop()

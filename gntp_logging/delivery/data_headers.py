@@ -1,4 +1,4 @@
-"""What programs read of a notification: its ``Data-`` headers, and when it was logged. Pure: clocks are arguments."""
+"""What programs read from a notification: its ``Data-`` headers, and when it was logged. Pure: clocks are arguments."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROCESS: Final = "Data-Process"
 HOSTS: Final = "Data-Hosts"
 
 _RESERVED: Final = frozenset(name.lower() for name in (TIMESTAMP, COUNT, LEVEL, LOGGER, INCIDENT, PROCESS, HOSTS))
-"""Headers that no value of a context or of ``extra`` makes: programs trust them."""
+"""Headers that no value of a context or of ``extra`` can set, because programs trust them."""
 
 
 LATE: Final = 5.0

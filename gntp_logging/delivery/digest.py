@@ -1,4 +1,4 @@
-"""A digest: one alert that stands for many which were not shown one by one. Pure but for the day that it is.
+"""A digest: one alert that stands for many that were not shown one by one. Pure, except that it asks for the date.
 
 It counts alerts by fingerprint, so that it stays small however many come.
 """
@@ -32,7 +32,7 @@ _MAX_NAME: Final = 40
 
 
 Finish = Callable[[Alert], Alert]
-"""Takes the secrets out of an alert, and cuts it: what leaves the process is finished, what waits is not."""
+"""Masks the secrets of an alert, and then cuts it: what leaves the process is finished, what waits is not."""
 
 
 class Tally:
@@ -76,7 +76,7 @@ class Digest:
         since: Sequence number of the oldest of them; None while there are none.
         unanswered: How often the digest was sent without an answer.
         id_: Its Notification-ID; empty until it gets one.
-        restored: How many of the alerts an earlier process has left.
+        restored: How many of the alerts were left by an earlier process.
     """
 
     def __init__(self) -> None:
@@ -155,7 +155,7 @@ class Digest:
         returned as it is.
 
         Args:
-            finish: Takes the secrets out of an alert, and cuts it.
+            finish: Masks the secrets of an alert, and then cuts it.
         """
         tallies = list(self.tallies.values())
         if self.count == 1:
@@ -221,11 +221,11 @@ class DigestSchedule:
         self._last = -INTERVAL
 
     def hurry(self, now: float) -> None:
-        """Let it go out next: what is in it waits for nothing more of its kind."""
+        """Send it as soon as nothing else waits: there is no reason to wait for more alerts."""
         self.due = now
 
     def wait_for_more(self, now: float) -> None:
-        """Let an empty one wait before it goes out: more of what it will hold is to be expected."""
+        """Delay a digest that is still empty: more alerts for it will probably come."""
         if self.current.since is None:
             self.due = max(now + DELAY, self._last + INTERVAL)
 
@@ -234,7 +234,7 @@ class DigestSchedule:
 
         Args:
             oldest: Sequence number of the oldest alert that waits to be shown; None when none does.
-            flushed: The highest mark that a caller of flush waits for; 0 when nobody does.
+            flushed: The highest mark that a caller of flush waits for; 0 when no caller waits.
             now: The time.
         """
         since = self.current.since
@@ -250,7 +250,7 @@ class DigestSchedule:
         self._last = now
 
     def put_back(self, digest: Digest) -> None:
-        """Go on with a digest that could not be sent, and what came after it."""
+        """Go on with a digest that could not be sent, and add what came after it."""
         if self.current is not digest:
             later, self.current = self.current, digest
             self.current.merge(later)
@@ -263,7 +263,7 @@ def _shared_context(tallies: list[Tally]) -> set[str]:
 
 
 def _name(alert: Alert) -> str:
-    """Return what a digest calls an alert: its exception by the type, without the module, else what it says."""
+    """Return what a digest calls an alert: the type of its exception, without the module; else what it says."""
     name = alert.exc_type.rpartition(".")[2] or alert.title
     return name if len(name) <= _MAX_NAME else name[: boundary(name, _MAX_NAME - 1)] + "…"
 

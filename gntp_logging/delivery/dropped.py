@@ -52,7 +52,7 @@ class DroppedAlerts:
         Args:
             on_error: Called with each dropped alert and the reason.
             room: Alerts that may wait for ``on_error``; of more, only the newest are passed to it. All are counted.
-            finish: Takes the secrets out of an alert, and cuts it; raises nothing.
+            finish: Masks the secrets of an alert, and then cuts it; raises nothing.
         """
         self.by_reason: Counter[str] = Counter()
         self._reported: Counter[str] = Counter()
@@ -99,7 +99,7 @@ class DroppedAlerts:
                 compose, reason, count = self._kept.popleft()
                 try:
                     self._on_error(compose(self._finish)._replace(count=count), reason)
-                except BaseException as error:  # sys.exit() in it ends neither the worker nor a logging call
+                except BaseException as error:  # a sys.exit() in it ends neither the worker nor a logging call
                     # On the main thread this is Ctrl-C, which must end an on_error that hangs, and the program.
                     if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
                         raise

@@ -40,7 +40,7 @@ class FailureReport:
         try:
             self._failure_is_known.release()
         except RuntimeError:
-            return  # another worker was faster
+            return  # another worker has reported it already
         waited, lost = counts()
         self.line(f"{self._label} shows alerts again: {alerts(waited)} waited, {alerts(lost) if lost else 'none'} lost")
 

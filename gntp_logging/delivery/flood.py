@@ -44,7 +44,7 @@ class Decision(enum.Enum):
 
 
 class RepeatGroup:
-    """One alert that was shown, or will be, and its repeats.
+    """An alert that was shown, or will be, and its repeats.
 
     Attributes:
         fingerprint: The fingerprint that they share, normalized.
@@ -57,7 +57,7 @@ class RepeatGroup:
         last: When the newest was logged, in seconds since 1970.
         id_: The first one's Notification-ID and the Coalescing-ID of all of them; empty until the first is sent.
         updates_prefix: Begins the Notification-IDs of its updates.
-        reported_before: How many records of the count an earlier process has accounted for.
+        reported_before: How many records of the count an earlier process has reported.
         unanswered: How often the next update was sent already, without an answer.
         is_refused: Whether the server refused the newest update, and no repeat has come since.
     """
@@ -216,10 +216,10 @@ class RepeatGroup:
     def as_alert(self, finish: Finish) -> Alert:
         """Return the newest alert with the count before its title: ``100 × ValueError: no``, and when they came.
 
-        Where it is not what the first one was, it admits so, and quotes the first.
+        If its text differs from the first alert's, it says so, and quotes the first title.
 
         Args:
-            finish: Takes the secrets out of an alert, and cuts it.
+            finish: Masks the secrets of an alert, and then cuts it.
         """
         alert = finish(self.alert)
         if self.count == 1:
@@ -360,10 +360,10 @@ class Flood:
             del self._fingerprints_by_place[place]
 
     def take_out(self, group: RepeatGroup) -> int:
-        """End a group, for what the desktop does not know of it becomes something else than a count.
+        """End a group whose records, as far as the desktop does not show them, will be counted elsewhere.
 
         Returns:
-            How many records that is.
+            How many records the desktop does not show.
         """
         self.forget(group)
         if group.displayed_count:

@@ -31,7 +31,7 @@ MAX_EVENTS: Final = 200
 """Notification types at most. Records can name new ones; a name made from data must not grow the list for ever."""
 
 MUTE: Final = 600.0
-"""Seconds for which a type that the user has disabled is not sent: people change their minds in minutes."""
+"""Seconds for which a type that the user has disabled is not sent: people may enable it again within minutes."""
 
 _STUMBLES: Final = frozenset(
     {
@@ -128,7 +128,7 @@ class GNTPTransport:
             yield attempt if isinstance(attempt, SendResult) else next(results)
 
     def _prepare(self, outgoing: OutgoingAlert) -> _Attempt | SendResult:
-        """Return what to send of an alert, or what became of one that is not sent."""
+        """Return the attempt to send an alert; for an alert that is not sent, its result."""
         event = outgoing.alert.event
         if time.monotonic() < self._muted.get(event, 0.0):
             return _DISABLED
@@ -163,7 +163,7 @@ class GNTPTransport:
                 yield self._result(attempt, outcome)
 
     def _deserves_a_second_try(self, attempt: _Attempt, outcome: Outcome) -> bool:
-        """Tell whether the server may have meant something else than that it does not want this alert."""
+        """Tell whether the server's answer may have another reason than this alert."""
         if isinstance(outcome.answer, GNTPProtocolError):
             return attempt.unanswered < MAX_SENDINGS
         if not isinstance(outcome.answer, GNTPResponseError) or isinstance(outcome.answer, GNTPAuthenticationError):

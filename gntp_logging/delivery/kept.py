@@ -1,8 +1,8 @@
-"""What a spool keeps of something that waits, and which rows of its file that changes. Pure.
+"""What a spool keeps of something that waits, and which rows of its file have to change. Pure.
 
 What waits is written as rows: one for an alert and its repeats, one for the repeats that an open toast does not count
-yet, and in a digest one for each fingerprint. The queue says what waits, the spool compares that with what is written,
-and writes the difference: no step on an alert's way has to tell the spool anything.
+yet, and in a digest one for each fingerprint. The queue says what waits. The spool compares that with what is written,
+and writes the difference. So no step on an alert's way has to call the spool.
 """
 
 from __future__ import annotations
@@ -119,9 +119,9 @@ class Changes(NamedTuple):
     """What is to be written.
 
     Attributes:
-        gone: Keys of what waits no more.
-        new: What has no row.
-        recounted: What stands for more, or for something else, than its row says.
+        gone: Keys of what no longer waits.
+        new: What has no row yet.
+        recounted: What differs from its row in more than its times.
     """
 
     gone: list[str]

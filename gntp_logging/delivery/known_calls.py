@@ -1,4 +1,4 @@
-"""Logging calls whose fingerprint is known: a repeat of one is a time in a list, and nothing else is made of it.
+"""Logging calls whose fingerprint is known: a repeat of such a call becomes a time in a list, and nothing else.
 
 A call is known by its place: level, logger, file, function and template. The thread that logs finds it in a dictionary
 and appends the time of its record; once in a while it makes an alert all the same, so that the newest text is not old.
@@ -25,7 +25,7 @@ _KEPT: Final = 60.0
 """Seconds by which a call that is logged may be later than one that is known."""
 
 _ROOM: Final = 65_536
-"""Times that wait, of all calls together. Who finds no room makes an alert, and the queue has its own bounds."""
+"""Times that may wait, of all calls together. Without room, a repeat becomes an alert, and the queue bounds those."""
 
 
 class KnownCall:
@@ -39,7 +39,7 @@ class KnownCall:
         times: When the records were made of which nothing else is known.
         sequence: A sequence number lower than that of any of them.
         at: A time before the first of them was counted, in seconds of time.monotonic.
-        is_over: Whether it is forgotten: nobody will look for what is added now.
+        is_over: Whether it is forgotten: a time that is added now is found only if the call is put among the late ones.
     """
 
     __slots__ = ("at", "fingerprint", "is_over", "newest", "place", "sequence", "text_at", "times")
@@ -79,17 +79,17 @@ class KnownCalls:
             created: When the record was made, in seconds since 1970.
 
         Returns:
-            Whether it is counted. Else its alert is needed: the call is not known, or its text is not fresh.
+            Whether it is counted. Else its alert is needed: the call is unknown, its text is old, or there is no room.
         """
         call = self._calls.get(place)
         if call is None:
             return False
         # Times may go back, and nan compares with nothing.
         if not -FRESH < created - call.text_at < FRESH or len(call.times) >= self._room:
-            call.text_at = created  # other threads need not make an alert as well
+            call.text_at = created  # so that other threads make no alert as well
             return False
         call.times.append(created)
-        if call.is_over:  # asked last: who forgets a call says so first, and then takes out what is there
+        if call.is_over:  # checked last: the other side sets it first, and then takes out the times
             self._late[call] = None
         return True
 
@@ -115,7 +115,7 @@ class KnownCalls:
         return self._calls.get(place)
 
     def open(self, place: Fingerprint, fingerprint: Fingerprint, newest: Alert, sequence: int, at: float) -> None:
-        """Know a call from now on, or its newest alert; without room for another call do nothing."""
+        """Know a call from now on; of one that is known already, keep the newer alert. Without room, do nothing."""
         known = self._calls.get(place)
         if known is not None:
             known.newest = newest
@@ -128,7 +128,7 @@ class KnownCalls:
         self._room = _ROOM // len(self._calls)
 
     def forget(self, call: KnownCall) -> None:
-        """Know a call no longer; what it has counted still waits."""
+        """Forget a call; the repeats that it has counted still wait."""
         self._calls.pop(call.place, None)
         call.is_over = True
         if call.times:
@@ -141,7 +141,7 @@ class KnownCalls:
                 self.forget(call)
 
     def forget_old(self) -> None:
-        """Forget the calls that others have outlived for some time."""
+        """Forget the calls that were last logged long before the newest one."""
         latest = max((call.text_at for call in self._calls.values()), default=0.0)
         for call in list(self._calls.values()):
             if not call.times and not latest - call.text_at < _KEPT:
@@ -160,5 +160,5 @@ class KnownCalls:
         del call.times[:count]
         if call.is_over:
             self._late.pop(call, None)
-            if call.times:  # asked last, as who counts one puts the call there last
+            if call.times:  # checked last: a thread that counts adds the time first
                 self._late[call] = None

@@ -25,11 +25,11 @@ PRIORITIES: Final = 5
 """GNTP's priorities, -2 to 2: one lane for each."""
 
 _NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
-"""What a spool keeps where there is none."""
+"""What is kept without a spool."""
 
 
 class Outbox:
-    """What was decided about, and the counts of what became of it.
+    """Everything that is decided and not settled yet, and the counts of what became of the rest.
 
     Attributes:
         lanes: Alerts that are to be shown, by priority, the oldest first.
@@ -40,7 +40,7 @@ class Outbox:
         digested: Alerts that a digest reported.
         published: Records that a broker has taken.
         notifications: Notifications that the server acknowledged.
-        spooled: Records that a spool keeps, and nobody here any more.
+        spooled: Records that the spool keeps, and that wait here no longer.
         restored: Records that an earlier process had left in the spool.
         left: Keys of the spool's rows that keep them.
         newest: Returns a sequence number greater than that of every alert added so far.
@@ -83,7 +83,7 @@ class Outbox:
         """
         lane = self.lanes[alert.priority + 2]
         place = len(lane)
-        while place and lane[place - 1].sequence > sequence:  # of repeats only a number is known that came before them
+        while place and lane[place - 1].sequence > sequence:  # repeats of known calls have only a lower bound
             place -= 1
         lane.insert(place, SingleEntry(self, sequence, submitted, alert, fingerprint, group))
 
@@ -98,7 +98,7 @@ class Outbox:
         """Return what is to be sent next: the caller marks it as in flight, and then calls its ``taken``.
 
         Args:
-            flushed: The highest mark that a caller of flush waits for; 0 when nobody does.
+            flushed: The highest mark that a caller of flush waits for; 0 when no caller waits.
             now: The time, in seconds of time.monotonic.
         """
         lane = min((lane for lane in self.lanes if lane), key=lambda lane: lane[0].sequence, default=None)
@@ -183,7 +183,7 @@ class Outbox:
         Args:
             reason: Why.
             mark: What was added after this mark goes on waiting.
-            now: The time.
+            now: The time, in seconds of time.monotonic.
             kept: How many records each row of the spool keeps.
         """
         for lane in self.lanes:
@@ -201,12 +201,12 @@ class Outbox:
                 self.give_up(group.as_alert, count, reason, [group.id_], kept)
 
     def oldest(self) -> list[int]:
-        """Return sequence numbers among which that of the oldest alert is that waits here."""
+        """Return sequence numbers, the smallest of which is that of the oldest alert that waits here."""
         marks = [lane[0].sequence for lane in self.lanes if lane]
         return [*marks, *(mark for mark in (self.digest.current.since, self.flood.oldest_unreported()) if mark)]
 
     def records(self) -> int:
-        """Return how many records wait here, those in lanes left out."""
+        """Return how many records wait here, without those in lanes."""
         return self.digest.current.count
 
     def has_news(self) -> bool:
@@ -289,11 +289,11 @@ class SingleEntry:
         )  # fmt: skip
 
     def compose(self, finish: Finish) -> Alert:
-        """Return the alert that is sent; takes its time, and needs no lock."""
+        """Return the alert that is sent. This takes long: call it without the lock."""
         return finish(self.alert) if self.group is None else self.group.as_alert(finish)
 
     def tally(self) -> Tally:
-        """Return how often the alert came so far, without what an earlier process has reported."""
+        """Return how often the alert came so far, without the records that an earlier process has reported."""
         if self.group is None:
             return self._reported
         tally = self.group.tally()
@@ -442,9 +442,9 @@ Entry = SingleEntry | CountUpdate | DigestEntry
 
 
 class Snapshot(NamedTuple):
-    """All that waits, as the queue's lock showed it; to look at each takes its time, and needs no lock.
+    """All that waits, collected while the queue's lock was held. To look through it takes long, and needs no lock.
 
-    Meanwhile counts may rise, and the next snapshot has them.
+    Counts may rise meanwhile; the next snapshot has them.
 
     Attributes:
         singles: Alerts that were not shown yet.

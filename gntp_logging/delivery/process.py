@@ -36,8 +36,8 @@ class Drained(Protocol):
 class Exit:
     """The end of the process. Once it has begun, alerts are delivered before the logging call returns.
 
-    By then no thread can be counted on: Python 3.12 refuses to start one, and other versions may cut one off before it
-    has delivered. A worker's own thread goes on; where there is none, the calling thread delivers.
+    A new thread is of no use by then: Python 3.12 refuses to start one, and other versions may end it before it has
+    delivered. A worker's own thread goes on; a worker without one delivers on the calling thread.
 
     Attributes:
         begun: Whether the end has begun.
@@ -51,7 +51,7 @@ class Exit:
 
 
 class _Child:
-    """What this process knows of itself as a child of another."""
+    """What this process knows about itself as a child of another one."""
 
     is_forked = False
     hooked: int | None = None

@@ -2,11 +2,11 @@
 
 :meth:`AlertQueue.add` runs inside the application. It only appends to a deque, which is safe when a signal handler, a
 ``__del__`` or a ``__str__`` interrupts it and logs itself. Everything else holds the lock, for some instructions and
-never during I/O; what runs inside the application only ever tries it. The lock is re-entrant, because a signal handler
-may call flush while its thread holds it.
+never during I/O. Code that runs inside the application only tries to take the lock. It is re-entrant, because a signal
+handler may call flush while its thread holds it.
 
-An alert passes three places: *incoming*, where the application puts it; the *outbox*, once it is decided that it is to
-be shown, counted or digested; *in flight*, while it is sent. Of most repeats no alert is made: :mod:`.known_calls`.
+An alert passes three places: *incoming*, where the application puts it; the *outbox*, once it is decided whether it is
+shown, counted or digested; *in flight*, while it is sent. Most repeats never become an alert: see :mod:`.known_calls`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Submitted(NamedTuple):
         sequence: Its place in the order of submission.
         at: When, in seconds of time.monotonic.
         alert: The alert, its secrets included.
-        place: The raw fingerprint that others of its place are known by; None where each needs an alert of its own.
+        place: The raw fingerprint by which repeats from the same place are known; None if each needs its own alert.
     """
 
     sequence: int
@@ -69,7 +69,7 @@ class Submitted(NamedTuple):
 
 
 class _Evicted(NamedTuple):
-    """What a full queue had no room for: how often alerts of one place came."""
+    """What a full queue had no room for: how often alerts came from one place."""
 
     sequence: int
     fingerprint: Fingerprint
@@ -91,7 +91,7 @@ class _Repeats(NamedTuple):
     """A call of which repeats wait, as it is put into the order of logging."""
 
     since: float
-    sequence: int  # no two are equal, and nobody asks which call is less
+    sequence: int  # no two are equal, so that calls are never compared
     call: KnownCall
 
 
@@ -148,8 +148,8 @@ class AlertQueue:
     Attributes:
         dropped_alerts: What was given up.
         known_calls: Counts repeats without an alert.
-        unread: One item for each record for which the stack had no room, put there by whoever logged it.
-        has_sorted: Whether something was found that had come in; who wants to know of the next sets it back.
+        unread: One item for each record for which the stack had no room, added by the thread that logged it.
+        has_sorted: Whether sorting has found something that had come in; its reader sets it back to False.
     """
 
     def __init__(
@@ -168,10 +168,10 @@ class AlertQueue:
             size: Alerts that may wait.
             max_age: Seconds after which a waiting alert goes into the digest; 0 for no limit.
             flood: Folds, and caps the rate.
-            identify: Makes the fingerprint by which alerts fold of a raw one; takes its time.
+            identify: Turns a raw fingerprint into the normalized one by which alerts fold; takes long.
             dropped_alerts: Takes what is given up.
-            note: Takes what goes wrong here, for ``last_error``.
-            make_outbox: Makes what decides what is sent.
+            note: Takes a description of what goes wrong here, for ``last_error``.
+            make_outbox: Makes the outbox, which decides what is sent.
         """
         self._size = size
         # A large queue is looked at after each 16 alerts, and makes room for them and some more at once: doing both for
@@ -247,7 +247,7 @@ class AlertQueue:
     def _evict_one(self, entry: Submitted | SingleEntry) -> None:
         if isinstance(entry, SingleEntry) and entry.group is not None:
             self._outbox.to_digest(entry)
-        # By the place where it was logged: to mask what varies in its message would double the price of the call.
+        # Counted by the place where it was logged: to normalize its fingerprint would double the cost of the call.
         elif not self._evicted.add(raw_fingerprint(entry.alert.fingerprint), entry.alert, entry.sequence):
             self.dropped_alerts.add(_plain(entry.alert), QUEUE_FULL)
 
@@ -263,7 +263,7 @@ class AlertQueue:
         digest also comes when it has waited long enough, and when a caller of flush waits for nothing else.
 
         Args:
-            flushed: The highest mark that somebody waits for; 0 when nobody does.
+            flushed: The highest mark that a caller of flush waits for; 0 when no caller waits.
             limit: How many at most.
 
         Returns:
@@ -282,7 +282,7 @@ class AlertQueue:
                 entry = self._outbox.next_entry(flushed, now)
                 if entry is None:
                     break
-                # First here, then not there: a signal handler that looks now misses nothing.
+                # It is added here before it leaves the outbox: a signal handler that looks now misses nothing.
                 self._in_flight.append(entry)
                 entry.taken(now)
             return list(self._in_flight)
@@ -299,7 +299,7 @@ class AlertQueue:
     def _sort_next(self, now: float, repeats: list[_Repeats]) -> bool:
         """Decide about one alert that has come in, or a tally that a full queue has made; return whether there was one.
 
-        Of the repeats, the first last, those that came before it are decided about before.
+        Repeats that came before it are decided about first.
 
         The lock is not held while the alert is identified: that takes longer than anything else here, and stats, flush
         and close wait for the lock. Only one thread at a time sorts: the one that delivers, or the spool's.
@@ -329,7 +329,7 @@ class AlertQueue:
             self._sorting = _Evicted(since, *self._evicted.pop())
         elif lanes := [lane for lane in self._incoming if lane]:
             lane = min(lanes, key=lambda lane: lane[0].sequence)
-            self._sorting = lane[0]  # first here, then not there, as in take
+            self._sorting = lane[0]  # before it leaves the lane, as in take
             lane.popleft()
         return self._sorting
 
@@ -339,7 +339,7 @@ class AlertQueue:
         if isinstance(entry, _Evicted):
             try:
                 if not outbox.flood.absorb(entry.fingerprint, entry.tally, entry.sequence):
-                    # With the others of its newest alert, so that the digest names a mistake once.
+                    # Counted with other alerts of its fingerprint, so that the digest names a mistake once.
                     outbox.digest.current.take_in(fingerprint, entry.tally, entry.sequence)
                     outbox.digest.hurry(now)
             except Exception as error:  # noqa: BLE001 - no alert keeps the others from being sent, and each is counted
@@ -348,7 +348,7 @@ class AlertQueue:
         group = None
         try:
             decision, group = outbox.flood.offer(alert, fingerprint, entry.sequence, now)
-            # An alert that is shown without a group has a text of its own, and so has the next.
+            # Without a group, each alert is shown with its own text: its call must not be counted without alerts.
             is_counted = group is not None or decision is Decision.DIGEST
             if entry.place is not None and is_counted and is_place_alone(alert.fingerprint):
                 self.known_calls.open(entry.place, fingerprint, alert, self.mark(), now)
@@ -363,10 +363,10 @@ class AlertQueue:
         outbox.add(entry.sequence, entry.at, alert, fingerprint, group)
 
     def _repeats(self, now: float) -> list[_Repeats]:
-        """Return the calls of which repeats wait, that with the first repeat last."""
+        """Return the calls of which repeats wait; the call with the earliest repeat is the last one."""
         found = []
         for call in self.known_calls.all():
-            sequence = self.mark()  # drawn before the look: what is counted after it came after this
+            sequence = self.mark()  # taken before the look: what is counted later has a greater number
             since = call.times[:1]
             if since:
                 found.append(_Repeats(since[0], sequence, call))
@@ -387,19 +387,19 @@ class AlertQueue:
         """Fold repeats, or add them to the digest; if the first of them is to be shown, the others are its repeats."""
         outbox, fingerprint, sequence = self._outbox, call.fingerprint, call.sequence
         tally = call.tally()
-        count, newest = tally.count, tally.newest  # which a thread may replace in the call meanwhile
+        count, newest = tally.count, tally.newest  # read once: a thread may replace it in the call
         try:
             if not outbox.flood.absorb(fingerprint, tally, sequence):
                 decision, group = outbox.flood.offer(newest, fingerprint, sequence, now)
                 if decision is Decision.SHOW:
                     outbox.add(sequence, call.at, newest, fingerprint, group)
                     tally.count -= 1
-                    if group is None:  # so many have groups: the next alerts of this call are shown one by one
+                    if group is None:  # no room for a group: the next alerts of this call are shown one by one
                         self.known_calls.forget(call)
                     elif tally.count and outbox.flood.absorb(fingerprint, tally, sequence):
                         tally.count = 0
                 if tally.count:
-                    # Too many different alerts came; or those that would be shown one by one have no texts.
+                    # Too many different alerts came; or repeats without a group, which have no texts to be shown.
                     outbox.digest.wait_for_more(now)
                     outbox.digest.current.take_in(fingerprint, tally, sequence)
         except Exception as error:  # noqa: BLE001 - no alert keeps the others from being sent, and each is counted
@@ -505,7 +505,7 @@ class AlertQueue:
             )
 
     def _give_up_what_has_come_in(self, reason: str, mark: float) -> None:
-        """Drop what is not sorted yet, by the place where it was logged: to identify thousands would take too long."""
+        """Drop what is not sorted yet, counted by the place where it was logged: to identify it would take too long."""
         tallies = Digest()
         if self._sorting is not None and self._sorting.sequence <= mark:
             tallies.take_in(*self._sorting.counted())
@@ -517,7 +517,7 @@ class AlertQueue:
         while self._evicted.since is not None and self._evicted.since <= mark:
             since = self._evicted.since
             tallies.take_in(*self._evicted.pop(), since)
-        # Who gives up only what came before a mark has seen that none of these waited then.
+        # A caller that gives a mark has seen before that no repeats of known calls waited.
         for call in self.known_calls.waiting() if mark == math.inf else ():
             tally = call.tally()
             count = tally.count
@@ -566,7 +566,7 @@ class AlertQueue:
 
     def counts(self) -> Counts:
         """Return all counts, of the same moment."""
-        with self._soon():  # without the lock they may be a little apart
+        with self._soon():  # without the lock they may differ by a moment
             self._count_unread()
             outbox = self._outbox
             repeats = outbox.flood.waiting_repeats()
@@ -586,7 +586,7 @@ class AlertQueue:
 
     @contextlib.contextmanager
     def _soon(self) -> Iterator[bool]:
-        """Hold the lock if it is to be had soon; say whether it is."""
+        """Hold the lock if it can be taken soon; yield whether it is held."""
         is_held = self._lock.acquire(timeout=_LOCK_TIMEOUT)
         try:
             yield is_held

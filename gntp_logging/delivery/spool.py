@@ -1,6 +1,6 @@
 """Keeps what waits in a file, so that it outlives the process; and takes over what other processes have left there.
 
-A thread of its own has the file: neither a slow disk nor a server that hangs delays anybody. Five times a second
+A thread of its own has the file, so that neither a slow disk nor a server that hangs delays others. Five times a second
 it compares what waits in the queue with what it has written, and writes the difference in one transaction:
 
 ===================================  ====================================================================
@@ -9,11 +9,11 @@ what waits                           what is written
 an alert, for half a second          a row
 more repeats of it                   the row's numbers, about once a second
 nothing more: answered, or dropped   the row is removed
-nothing more: left to the spool      the row is nobody's, and whoever comes next takes it over
+nothing more: left to the spool      the row has no owner, and the next process takes it over
 ===================================  ====================================================================
 
-While nothing waits the thread sleeps, and looks every ten seconds whether somebody has died and left rows. Where no
-thread can be started, the end of the program, or of the handler, writes on the calling thread.
+While nothing waits the thread sleeps. Every ten seconds it looks for rows of processes that have died. If no thread can
+be started, the end of the program, or of the handler, writes on the calling thread.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ RETRY_EVERY: Final = 60.0
 """Seconds until a file that could not be used is tried again."""
 
 FORGOTTEN_AFTER: Final = 7 * 86_400.0
-"""Seconds after which what nobody has sent goes into the digest of whoever has the file open."""
+"""Seconds after which rows that their addressee has not sent go into the digest of any process with the file."""
 
 BATCH: Final = 500
 """Alerts that are written in one transaction: other processes wait for its end."""
@@ -56,20 +56,20 @@ FORK_WAITS: Final = 1.0
 """Seconds for which a fork waits until no thread of this process is inside SQLite."""
 
 _named: Final[set[tuple[str, Addressee]]] = set()
-"""What this process has named on stderr already, as waiting for nobody."""
+"""Files and addressees that this process has named on stderr already: no handler sends to them."""
 
 
 class _SQLite:
     """What a fork must not meet: a thread inside SQLite, and an open file.
 
-    A child inherits what SQLite knows. It would find the locks of a thread inside taken, for ever. Of an open file it
-    would believe that it has the file's locks, which the system has given to the parent alone: other processes would
-    remove the log to which the child writes.
+    A child inherits the state of SQLite. Locks that a thread held inside SQLite would stay taken for ever. With an open
+    file, SQLite in the child would believe that it holds the file's locks, which only the parent has: other processes
+    would remove the log to which the child writes.
 
     Attributes:
-        turn: Held by whoever is inside.
+        turn: Held by the thread that is inside SQLite.
         files: The files that may be open; a fork closes them, and the next look opens them again.
-        is_usable: Whether this process was forked while nobody was inside.
+        is_usable: False if this process was forked while a thread was inside SQLite.
     """
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class _SQLite:
         self._is_held = False
 
     def before_fork(self) -> None:
-        # Whoever forks in the middle of a look, as a signal handler may, must not close what it uses.
+        # A signal handler may fork in the middle of its thread's look, which needs the file again: it stays open.
         self._is_held = not is_held_here(self.turn) and self.turn.acquire(timeout=FORK_WAITS)
         if self._is_held:
             for file in self.files:
@@ -106,7 +106,7 @@ class SpoolSettings:
     Attributes:
         path: The file's absolute path.
         max_age: Seconds after which an alert of another process is reported by a digest only.
-        addressee: Whom the alerts are for.
+        addressee: The server and the application that the alerts are for.
     """
 
     path: str
@@ -120,7 +120,7 @@ class SpoolSettings:
 
 
 class _Request(Waiter):
-    """Somebody waits for a look at everything.
+    """A caller that waits for a look at everything.
 
     Attributes:
         is_last: Whether the thread ends with it.
@@ -149,7 +149,7 @@ class Spool:
 
         Args:
             queue: What waits, and where restored alerts go on.
-            finish: Takes the secrets out of an alert, and cuts it.
+            finish: Masks the secrets of an alert, and then cuts it.
             report: Takes a line for people.
             has_work: Tells whether something may be waiting.
             on_restored: Called when alerts were restored.
@@ -175,7 +175,7 @@ class Spool:
     # -- The worker's side ---------------------------------------------------------------------
 
     def wake_up(self) -> None:
-        """Look soon at what waits; start the thread where there is none, and where something may wait."""
+        """Look soon at what waits. Start the thread if there is none and something may wait."""
         if self._life is None and self._has_work():  # else the worker's last turn would start it after a close
             self._start()
         _release(self._wake)
@@ -212,7 +212,7 @@ class Spool:
         return {key: written.kept.records for key, written in self._written.items()}
 
     def end(self, deadline: float) -> None:
-        """Settle, end the thread, and close the file; what was left to the spool is anybody's then."""
+        """Settle, end the thread, and close the file; then any process may take over what was left to the spool."""
         self.settle(deadline, is_last=True)
         self._life = None  # where that took too long, the thread ends with its next look
         if self._turn.acquire(timeout=max(0.0, deadline - time.monotonic())):
@@ -224,7 +224,7 @@ class Spool:
                 self._turn.release()
 
     def leave_to_parent(self) -> None:
-        """Let go, in a forked child, of what is the parent's: its lock must end with it, and not with the child."""
+        """Let go of the parent's lock in a forked child: the lock must end with the parent, not with the child."""
         if self._lock is not None:
             self._lock.leave_to_parent()
 
@@ -284,7 +284,7 @@ class Spool:
         Args:
             file: The file, if it is open.
             everything: Whether what has not waited for long is written, too.
-            is_last: Whether nothing is restored, because nobody would deliver it.
+            is_last: Whether nothing is restored, because it would not be delivered any more.
             patience: Seconds to wait for other processes.
 
         Returns:
@@ -310,8 +310,8 @@ class Spool:
                     self._write(file, found, self._left, now)
                     self._left.clear()
                     break
-                # What goes is removed with the last batch: what a digest has taken in stands twice for a moment,
-                # rather than nowhere.
+                # Rows are removed with the last batch: an alert that a digest has taken in then has two rows for a
+                # moment, rather than none.
                 self._write(file, Changes([], found.new[:BATCH], []), (), now)
         except Exception as error:  # noqa: BLE001 - alerts go on without a spool
             self._fail(error)
@@ -361,14 +361,14 @@ class Spool:
             taken = file.take_over(self._owner, self.settings.addressee, time.time() - FORGOTTEN_AFTER)
         self._written = {**self._written, **{kept.key: Written(kept, now, kept.key) for kept in taken}}
         if taken:
-            oldest = time.time() - self.settings.max_age  # what a clock that was set back makes of it is young
+            oldest = time.time() - self.settings.max_age  # a clock that was set back makes alerts look young
             self._queue.restore(kept._replace(kind=Kind.DIGEST) if kept.last < oldest else kept for kept in taken)
             self._on_restored()
         if not self._has_looked:
             self._name_orphans(file)
 
     def _name_orphans(self, file: SpoolFile) -> None:
-        """Name, once in a process, what waits for a handler that there may be no more."""
+        """Report, once in a process, what waits for a handler that may no longer exist."""
         for addressee, records in file.orphans(self.settings.addressee, time.time() - self.settings.max_age):
             key = (self.settings.path, addressee)
             if key not in _named:
@@ -381,9 +381,9 @@ class Spool:
         """Write what has changed, in one transaction.
 
         Args:
-            left: Keys of what is left to whoever comes next, instead of being removed.
+            left: Keys of rows that are left to another process, instead of being removed.
         """
-        finished = [(kept, self._finish(kept.alert)) for kept in found.new]  # takes its time: before others must wait
+        finished = [(kept, self._finish(kept.alert)) for kept in found.new]  # takes long: others must not wait for it
         written = dict(self._written)
         with file.transaction():
             for kept, alert in finished:
@@ -422,7 +422,7 @@ class Spool:
 
     @staticmethod
     def _recount_merged(file: SpoolFile, written: dict[str, Written], row: str, left: Sequence[Written]) -> None:
-        """Write a row anew that stands for many, of which some have changed, have gone, or were left."""
+        """Write a row anew that stands for many, after some of them have changed, have gone, or were left."""
         waiting = [one for one in written.values() if one.row == row]
         if left:
             # The row goes with those that were left; the next look writes the others anew.
@@ -437,10 +437,10 @@ class Spool:
 
 
 def waiting_in(path: str) -> list[Waiting]:
-    """Return for whom how many records wait in a file.
+    """Return how many records wait in a file for each addressee.
 
     Raises:
-        SpoolError: If it cannot be used.
+        SpoolError: If the file cannot be used.
     """
     with _sqlite.turn:
         file = SpoolFile(path)
@@ -469,4 +469,4 @@ def _release(flag: threading.Lock) -> None:
         if flag.locked():
             flag.release()
     except RuntimeError:
-        pass  # somebody else was faster
+        pass  # another caller has released it

@@ -1,13 +1,13 @@
 """The spool's file: SQLite, shared by processes. Each row is one :class:`.kept.Kept`, and has an owner.
 
 ========  ==========================================================================
-owner     who has the row
+owner     which process has the row
 ========  ==========================================================================
-a name    the process that holds the lock of this name; when it is dead, nobody
-empty     nobody: its owner has ended, and has left it to whoever comes next
+a name    the process that holds the lock of this name; when it is dead, none
+empty     none: its owner has ended, and has left it to the next process
 ========  ==========================================================================
 
-What nobody has is taken over, in one transaction, by an owner that sends to the same addressee.
+A row that no living process has is taken over, in one transaction, by an owner that sends to the same addressee.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class SpoolError(OSError):
 
 
 class Addressee(NamedTuple):
-    """Whom alerts are for: only a handler with the same one takes them over.
+    """The server and the application that alerts are for: only a handler with the same ones takes them over.
 
     Attributes:
         server: Its host and port.
@@ -88,7 +88,7 @@ class Addressee(NamedTuple):
     application: str
 
     def __str__(self) -> str:
-        """Name it for people."""
+        """Name server and application for people."""
         return f"{self.server} ({self.application})"
 
 
@@ -103,11 +103,11 @@ class SpoolFile:
     """One connection to the file, for one thread at a time.
 
     Attributes:
-        is_open: Whether it was not closed.
+        is_open: False once it is closed.
     """
 
     def __init__(self, path: str, *, patience: float = PATIENCE) -> None:
-        """Open the file; make it where there is none.
+        """Open the file; make it if there is none.
 
         Args:
             path: Where it is.
@@ -132,7 +132,7 @@ class SpoolFile:
             try:
                 self._connection.execute("PRAGMA journal_mode = WAL")
             except sqlite3.OperationalError as error:
-                # Another process makes the file just now. SQLite waits for its lock everywhere but here.
+                # Another process is making the file. SQLite waits for its lock everywhere but here.
                 if "locked" not in str(error) or time.monotonic() > deadline:
                     raise
                 time.sleep(0.01)
@@ -183,7 +183,7 @@ class SpoolFile:
         """Write a row.
 
         Args:
-            kept: What it holds, but for the alert.
+            kept: What it holds, except the alert.
             alert: The alert as it leaves the process, without its secrets.
         """
         picture = self._put_picture(alert.icon) if isinstance(alert.icon, bytes) else None
@@ -221,7 +221,7 @@ class SpoolFile:
         )
 
     def leave(self, keys: Iterable[str]) -> None:
-        """Leave rows to whoever comes next."""
+        """Leave rows to another process."""
         self._connection.executemany("UPDATE alerts SET owner = '' WHERE key = ?", ((key,) for key in keys))
 
     def surplus(self, owner: str) -> list[str]:
@@ -245,19 +245,19 @@ class SpoolFile:
             rows, size = rows - 1, size - own_size
         return found
 
-    # -- Rows that nobody has ------------------------------------------------------------------
+    # -- Rows that no living process has -------------------------------------------------------
 
     def take_over(self, owner: str, addressee: Addressee, forgotten_before: float) -> list[Kept]:
-        """Take over what nobody has: what is for an addressee, and what has waited too long for any other.
+        """Take over rows that no living process has: those for an addressee, and those that have waited too long.
 
         Call it inside a transaction.
 
         Args:
-            owner: Who takes it.
-            forgotten_before: What was logged before, in seconds since 1970, is taken whomever it is for.
+            owner: The new owner.
+            forgotten_before: Rows logged before this time, in seconds since 1970, are taken for every addressee.
 
         Returns:
-            What it is. A row that cannot be read is left where it is.
+            What was taken. A row that cannot be read is left where it is.
         """
         taken: list[Kept] = []
         values = (*addressee, forgotten_before)
@@ -279,11 +279,11 @@ class SpoolFile:
         return taken
 
     def orphans(self, addressee: Addressee, before: float) -> list[Waiting]:
-        """Return what nobody has and nobody takes over.
+        """Return how many records wait in rows that no living process has, for each addressee but one.
 
         Args:
-            addressee: Whose rows are none of it.
-            before: Nor is what was logged after this time, in seconds since 1970.
+            addressee: The one whose rows are left out.
+            before: Only rows logged before this time count, in seconds since 1970.
         """
         with self.transaction():
             rows = self._connection.execute(
@@ -315,7 +315,7 @@ class SpoolFile:
         )
 
     def waiting(self) -> list[Waiting]:
-        """Return for whom how many records wait."""
+        """Return how many records wait for each addressee."""
         with _explained():
             rows = self._connection.execute(
                 "SELECT server, application, sum(records) FROM alerts GROUP BY server, application ORDER BY 1, 2"
@@ -327,9 +327,9 @@ class SpoolFile:
 
 
 def _make_private(path: str) -> None:
-    """Make the file, for nobody else's eyes; refuse one that is not ours.
+    """Make the file, readable by its owner alone; refuse a file of another user.
 
-    One that is there is not opened: to close it again would free the locks of all its connections in this process.
+    A file that exists is not opened: to close it again would free the locks of all its connections in this process.
     """
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
@@ -347,7 +347,7 @@ def _make_private(path: str) -> None:
 
 @contextlib.contextmanager
 def _explained() -> Iterator[None]:
-    """Let every failure be a SpoolError."""
+    """Turn every failure into a SpoolError."""
     try:
         yield
     except SpoolError:

@@ -51,7 +51,7 @@ class OwnerLock:
             self._descriptor = _open(self._path)
             try:
                 _lock(self._descriptor)
-                # Before it was locked, somebody may have taken the file for that of a dead owner, and removed it.
+                # Before it was locked, another process may have taken the owner for dead, and removed the file.
                 if os.path.exists(self._path):
                     self.owner = name
             finally:
@@ -64,7 +64,7 @@ class OwnerLock:
         self.leave_to_parent()
 
     def leave_to_parent(self) -> None:
-        """Close the file, in a forked child too: there the parent keeps the lock, and loses it when it dies."""
+        """Close the file. If a forked child does so, the parent keeps the lock, until it dies."""
         os.close(self._descriptor)
 
 
@@ -73,7 +73,7 @@ def claim(spool: str, owner: str) -> Iterator[bool]:
     """Hold the lock of an owner that is dead.
 
     Yields:
-        Whether it is dead, and nobody else has claimed it.
+        Whether it is dead, and no other process has claimed it.
     """
     path = _path(spool, owner)
     descriptor = _open(path)

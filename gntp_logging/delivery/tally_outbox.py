@@ -1,4 +1,4 @@
-"""An outbox for a place that counts by itself: nothing is folded or capped, what came is sent in batches of tallies.
+"""An outbox for a place that counts by itself: alerts are sent as batches of tallies, neither folded nor capped.
 
 A batch holds what came since the one before, by fingerprint. It is sent again unchanged until the place has taken it,
 and has one number at every try, so that the place counts it once however often it arrives. Meanwhile the next fills up.
@@ -25,7 +25,7 @@ from .kept import Kept, Kind
 from .outbox import DigestEntry, Entry, Outbox, Snapshot
 
 INTERVAL: Final = 0.03
-"""Seconds between two batches: what a flood logs meanwhile is one number, and nobody sees the delay."""
+"""Seconds between two batches: what a flood logs meanwhile is one number, and the delay is too short to be seen."""
 
 MAX_TALLIES: Final = 100
 """Fingerprints in one batch: with 16 KiB each, what one exchange carries."""
@@ -130,7 +130,7 @@ class Batch(DigestEntry):
     """Tallies on their way, by fingerprint.
 
     Attributes:
-        id_: Who sends it, and its number: ``3f09c5e2a7b14d68-12``; the same at every try, also by another process.
+        id_: Its sender and its number: ``3f09c5e2a7b14d68-12``; the same at every try, also by another process.
     """
 
     def __init__(self, outbox: TallyOutbox, digest: Digest) -> None:

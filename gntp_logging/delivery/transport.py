@@ -77,7 +77,7 @@ class Transport(Protocol):
         label: Names the place for people, such as ``localhost:23053``.
         timeout: Seconds that one exchange may take.
         batch_size: How many alerts it takes at one time.
-        takes_tallies: Whether it counts by itself: it gets batches of tallies, and what is sent twice counts once.
+        takes_tallies: Whether it counts by itself: it gets batches of tallies, and counts one that comes twice once.
         failure_key: Equal for transports that fail for the same reason; one line on stderr serves them all.
     """
 
@@ -93,7 +93,7 @@ class Transport(Protocol):
     def failure_key(self) -> Hashable: ...  # noqa: D102
 
     def may_deliver_inline(self) -> bool:
-        """Tell whether a send keeps to its deadline now: not while a name has to be looked up, for example."""
+        """Tell whether a send would keep to its deadline now; it may not while a name has to be looked up."""
 
     def forget(self) -> None:
         """Forget what the place has answered so far: this is another process, or its user wants a fresh start."""

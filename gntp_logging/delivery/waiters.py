@@ -68,7 +68,7 @@ class Waiters:
         return max((waiter.mark for waiter in list(self._waiters)), default=default)
 
     def release_settled(self, is_settled: Callable[[int], bool]) -> None:
-        """End the wait of those who wait for nothing any more.
+        """End the waits of callers whose alerts are all settled.
 
         Args:
             is_settled: Tells whether everything up to a mark is delivered or dropped.
@@ -78,7 +78,7 @@ class Waiters:
                 waiter.release(settled=True)
 
     def release_all(self, mark: float = math.inf) -> None:
-        """End the waits of all that have no later mark, without a delivery."""
+        """End the waits of all callers up to a mark, though their alerts are not delivered."""
         for waiter in [waiter for waiter in list(self._waiters) if waiter.mark <= mark]:
             self.remove(waiter)
             waiter.release(settled=False)

@@ -1,8 +1,8 @@
 """The way from the application's threads to the desktop: a background thread, and waiting for it.
 
-What may happen in :meth:`Worker.submit` is little, because it runs inside the application: it appends to the queue
-and releases a lock that serves as a wake-up flag. Both are safe when a signal handler, a ``__del__`` or a ``__str__``
-interrupts them and logs itself, which conditions, events and ``queue.Queue`` are not.
+:meth:`Worker.submit` does little, because it runs inside the application: it appends to the queue and releases a lock
+that serves as a wake-up flag. Both are safe when a signal handler, a ``__del__`` or a ``__str__`` interrupts them and
+logs itself. Conditions, events and ``queue.Queue`` are not.
 
 A worker is in one :class:`State`. Nothing but :meth:`Worker._enter` changes it:
 
@@ -67,7 +67,7 @@ _SHORTEST_PAUSE: Final = 0.01
 """Seconds: what is due comes a little late rather than keeping the thread busy until it is."""
 
 _LOOK: Final = 0.005
-"""Seconds between two looks for more while alerts come: to be woken for each would slow down who logs them."""
+"""Seconds between two looks for more while alerts come: to wake the thread for each would slow logging calls down."""
 
 _SOON: Final = 1.0
 """Seconds after a flush in which a close belongs to it: logging.shutdown calls one right after the other."""
@@ -96,8 +96,8 @@ class State(enum.Enum):
 class _Thread:
     """One background thread of a worker, which goes on until the worker is closed.
 
-    A thread that is closed while an exchange hangs is taken on again, rather than have another wait beside it. Of its
-    last look and of who wants it back, one is first: the one that gets the token.
+    A thread that is closed while its exchange hangs may be taken on again, so that no second one waits beside it. The
+    thread that ends and the caller that takes it on again both try to get a token, and the first one decides.
 
     Attributes:
         is_awake: Whether it will look for alerts without being woken.
@@ -125,7 +125,7 @@ class _Thread:
         return True
 
     def ends(self) -> bool:
-        """Tell whether it may end now; nobody takes it on again afterwards."""
+        """Tell whether it may end now; if so, it cannot be taken on again."""
         return self._take_token()
 
     def _take_token(self) -> bool:
@@ -190,10 +190,10 @@ class Worker:
             settings: How they are delivered.
             redactor: Takes the secrets out of alerts, and cuts them.
             report: Takes a line of diagnosis for people.
-            on_error: Called with each alert that is given up, and why; on the worker's thread, but for what is left
-                when the worker is closed.
-            make_spool: Makes what keeps alerts beyond the end of the process, of a queue and what :class:`.spool.Spool`
-                wants besides; None keeps nothing.
+            on_error: Called with each alert that is given up, and why. It runs on the worker's thread; what is left
+                when the worker is closed is passed to it on the closing thread.
+            make_spool: Makes the spool, with all arguments of :class:`.spool.Spool` but its settings; None keeps
+                nothing beyond the end of the process.
         """
         self._transport = transport
         self._settings = settings
@@ -272,9 +272,9 @@ class Worker:
             process: The number of the process that made the record, if it says so.
 
         Returns:
-            Whether it was taken; else its alert is to be submitted.
+            Whether it was taken. If not, submit its alert.
         """
-        # A record has asked the system for its process already, which costs more than all that is asked here.
+        # The record has its process's number already. To ask the system for it costs more than all that is done here.
         is_own = type(process) is int and process == self.pid
         if not (is_own or os.getpid() == self.pid) or _thread.get_ident() in self._thread_ids:
             return False
@@ -292,17 +292,17 @@ class Worker:
         """Take an alert: it will be delivered, or counted. No I/O and no waiting, unless the interpreter exits.
 
         Args:
-            place: What others of its place are counted by; None where each needs an alert.
+            place: The raw fingerprint by which repeats from the same place are counted; None if each needs an alert.
         """
         self._notice_fork()
         self._queue.add(alert, place)
         try:
             self._attend()
         except RecursionError:
-            pass  # it was taken; whoever comes next attends
+            pass  # it was taken; the next caller has it delivered
 
     def _attend(self) -> None:
-        """Make sure that somebody delivers what was just taken."""
+        """Make sure that a thread delivers what was just taken."""
         self._unfinished_flush = None
         thread = self._thread
         if thread is not None and thread.is_awake and not exit_.begun:
@@ -334,7 +334,7 @@ class Worker:
         budget = self.shutdown_timeout if timeout is None else timeout
         deadline = time.monotonic() + budget
         settled = self._flush_until(deadline)
-        # logging.shutdown calls flush and then close: what this call has spent, that one has not.
+        # logging.shutdown calls flush and then close: the time that this call has spent is missing in that one.
         ran_out = not settled and timeout is None
         self._unfinished_flush = _Flush(deadline, time.monotonic()) if ran_out else None
         return settled
@@ -366,7 +366,7 @@ class Worker:
                 self._start_thread()
 
     def retire(self) -> None:
-        """Deliver what waits, and then end the thread: nobody can hand over more. Waits for no delivery."""
+        """Let the thread deliver what waits, and then end, because no more can come. Return without waiting."""
         self._notice_fork()
         self._is_retired = True
         if self._thread is None and self._queue.has_work():
@@ -420,10 +420,10 @@ class Worker:
             if self._wake.locked():
                 self._wake.release()
         except RuntimeError:
-            pass  # somebody else was faster
+            pass  # another caller has released it
 
     def _start_thread(self) -> None:
-        """Start the thread, unless it runs or somebody is starting it."""
+        """Start the thread, unless it runs or another thread is starting it."""
         starting = self._starting
         # No thread starts at exit: Python 3.12 refuses, and other versions may cut it off before it has delivered.
         if exit_.begun or is_held_here(starting) or not starting.acquire(blocking=False):
@@ -511,7 +511,7 @@ class Worker:
             return
         queue.rest()
         thread.is_awake = False
-        if self._failures or not queue.has_come_in():  # asked last, as who logs looks last whether to wake the thread
+        if self._failures or not queue.has_come_in():  # checked last, as a logging call checks last too
             self._wake.acquire(timeout=pause)
         thread.is_awake = True
 
@@ -540,7 +540,7 @@ class Worker:
         return -1
 
     def _fail(self, error: BaseException) -> None:
-        """Try again later, after what should not have happened."""
+        """Back off after an error that should not have happened."""
         self._note(f"{INTERNAL_ERROR}: {type(error).__name__}: {error}")
         self._enter(State.RETRYING)
 
@@ -549,7 +549,7 @@ class Worker:
         self._reports.failure(error)
 
     def _enter(self, state: State, mark: float = math.inf) -> None:
-        """Change the state, and what belongs to it: when to try again, and who still waits.
+        """Change the state, the time of the next try, and which callers of flush still wait.
 
         Args:
             state: The new one.
@@ -559,9 +559,9 @@ class Worker:
         if state is State.RETRYING:
             self._failures += 1
             base = min(_LAST_RETRY, _FIRST_RETRY * 2.0 ** min(self._failures - 1, 10))
-            jitter = 0.75 + 0.5 * os.urandom(1)[0] / 255  # many processes that lost one server do not return in step
+            jitter = 0.75 + 0.5 * os.urandom(1)[0] / 255  # processes that lost one server do not all return at once
             self._retry_at = time.monotonic() + base * jitter
-            self._waiters.release_all(mark)  # they asked for one attempt; who came later asks for another
+            self._waiters.release_all(mark)  # they asked for one attempt; later callers ask for another
             return
         self._failures = 0
         self._retry_at = time.monotonic() + _RETRY_AFTER_REFUSAL if state is State.REFUSED else 0.0
@@ -571,7 +571,7 @@ class Worker:
         return -1 if due is None else max(_SHORTEST_PAUSE, due - time.monotonic())
 
     def _pause(self) -> float:
-        """Return the seconds until the server is tried again; none while somebody waits in flush."""
+        """Return the seconds until the server is tried again; 0 while a caller waits in flush."""
         if not self._failures or self._waiters:
             return 0.0
         return max(0.0, self._retry_at - time.monotonic())
@@ -605,7 +605,7 @@ class Worker:
             except BaseException as error:
                 if not isinstance(error, Exception) and not self.is_current_thread():
                     raise  # Ctrl-C, while this thread delivers itself: the next to deliver finds the rest in flight
-                # It may be this alert that the transport cannot bear. Those behind it stay in flight, for the next try.
+                # This alert may be the cause. The alerts behind it stay in flight, for the next try.
                 words = f"{type(error).__name__}: {error}"
                 self._settle(entry, SendResult(SendStatus.DROPPED, INTERNAL_ERROR, words))
                 break
@@ -714,7 +714,7 @@ class Worker:
             self._queue.dropped_alerts.hand_over()
 
     def _is_interrupted(self) -> bool:
-        """Tell whether the caller interrupts a delivery of its own thread, which finds new alerts when it goes on."""
+        """Tell whether the caller interrupts its own thread's delivery, which will find new alerts when it goes on."""
         return is_held_here(self._turn)
 
     def finish(self, deadline: float) -> None:
@@ -729,21 +729,21 @@ class Worker:
                 self._finish_until(self._before(deadline), deadline)
             finally:
                 if self._spool is not None:
-                    # Its thread may have restored something after the last look at the queue: then all begins anew.
+                    # Its thread may have restored something after the last look at the queue: then the loop repeats.
                     self._spool.end(deadline)
 
     def _finish_until(self, flushed: float, deadline: float) -> None:
-        """Deliver until one time, and have counted and spooled what is left by another."""
+        """Deliver until the time ``flushed``; count and spool what is left by ``deadline``."""
         try:
-            # The first try that fails ends it: a server that is away delays nobody's end.
+            # The first try that fails ends the loop: a server that is away must not delay the end of the program.
             while self._flush_until(flushed):
                 mark = self._queue.mark()
                 if not self._queue.has_work():
-                    self._give_up("", None, mark)  # counts that the server has refused, and no later alerts
+                    self._give_up("", None, mark)  # gives up counts that the server has refused
                     return
                 if time.monotonic() >= flushed:
                     break
-            # The thread may be in its next try already: what that one shows is not lost.
+            # The thread may be in its next try already. It gets the time to end it: what it shows is not lost.
             if not self._is_interrupted() and self._turn.acquire(timeout=max(0.0, flushed - time.monotonic())):
                 self._turn.release()
         except BaseException:  # Ctrl-C
@@ -752,7 +752,7 @@ class Worker:
         self._give_up(self._why_given_up(flushed), deadline)
 
     def _before(self, deadline: float) -> float:
-        """Return until when alerts may be delivered, so that by a deadline the rest is spooled."""
+        """Return until when alerts may be delivered, so that the rest can be spooled before the deadline."""
         return deadline if self._spool is None else deadline - min(_SPOOLING, self.shutdown_timeout / 4)
 
     def _give_up(self, why: str, deadline: float | None, mark: float = math.inf) -> None:
@@ -776,7 +776,7 @@ class Worker:
         self._queue.dropped_alerts.hand_over()
 
     def _may_have_work(self) -> bool:
-        """Tell whether something waits, or may come without waking the thread: while the server is away."""
+        """Tell whether something may wait: while the server is away, alerts come without waking the thread."""
         return self._state is State.RETRYING or self._queue.has_work()
 
     def _deliver_restored(self) -> None:
@@ -785,7 +785,7 @@ class Worker:
         self._wake_up()
 
     def _why_given_up(self, deadline: float) -> str:
-        """Return how the alerts that are given up now are explained; empty when an error was reported before."""
+        """Return the reason why alerts are given up now; empty if an error was reported before."""
         if exit_.interrupted:
             return _INTERRUPTED
         if time.monotonic() >= deadline:

@@ -1,5 +1,5 @@
 """The options of a handler, checked: types, ranges, the server, and the names of options in each error.
 
-It may import `alerts` and `gntp`, but not the handler: what is above the handler is in `configuration`.
-Open `handler_options` first; `checks` has the types and ranges that it is made of, `errors` what each failure is.
+It may import `alerts` and `gntp`, but not the handler: code that uses the handler is in `configuration`.
+Open `handler_options` first. It uses the types and ranges in `checks`; `errors` has the error that every check raises.
 """

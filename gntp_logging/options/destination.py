@@ -41,8 +41,8 @@ class Destination:
         password: The server's password; None sends without a key.
         key_hashing: Hash of the keys.
         encryption: Cipher; None sends in clear.
-        tls: Whether connections have TLS: True trusts whom the system trusts; a path, those whose certificates are in
-            that file.
+        tls: Whether connections have TLS. True trusts the issuers that the system trusts; a path trusts only those
+            whose certificates are in the file.
     """
 
     host: str
@@ -165,8 +165,8 @@ def _password(value: object, env: object, file: object, *, is_used: bool) -> str
         file: The option ``password_file``, a path.
 
     Returns:
-        The password; None when none of the three is given. Where it is not used and not found, anything but None: the
-        cipher is checked all the same.
+        The password; None when none of the three is given. If it is not used and cannot be found, a text in its place:
+        the cipher is checked as if there were a password.
 
     Raises:
         OptionError: If more than one is given, or if there is no password in the one that is.
@@ -239,7 +239,7 @@ def _tls(value: object) -> bool | str:
     raise OptionError("tls", _TLS, value)
 
 
-_TLS: Final = "true, false, or the path of a file with the certificates of those whom to trust"
+_TLS: Final = "true, false, or the path of a file with the certificates that are trusted"
 
 
 def _algorithm(option: str, value: object, kind: type[_A], known: Mapping[str, _A]) -> _A:

@@ -1,4 +1,4 @@
-"""The options of a fleet: its broker, and files of passwords, keys and certificates. Pure but for these files.
+"""The options of a fleet: its broker, and files of passwords, keys and certificates. Pure, except that it reads these.
 
 Every failure is an :class:`.errors.OptionError`. No error keeps or shows a value that may be a secret.
 """
@@ -31,7 +31,7 @@ def broker(value: object) -> str:
     """Check the address of a broker.
 
     Raises:
-        OptionError: If it is none.
+        OptionError: If the value is not the address of a broker.
     """
     if isinstance(value, str):
         try:
@@ -59,14 +59,14 @@ def _check_readable(paths: Iterable[str], url: str) -> None:
 
 
 def with_password(url: str, path: object) -> str:
-    """Return the address of a broker with the password that the first line of a file is.
+    """Return the address of a broker with the password from the first line of a file.
 
     Args:
         url: The address, which :func:`broker` has checked.
         path: The file.
 
     Raises:
-        OptionError: If there is none in it, or one in the address.
+        OptionError: If the file has no password, or the address has one already.
     """
     if not isinstance(path, str) or not path.strip():
         raise OptionError("broker_password_file", _FIRST_LINE, path)
@@ -88,21 +88,21 @@ def with_password(url: str, path: object) -> str:
 
 
 def with_absolute_paths(url: str) -> str:
-    """Return the address of a broker that names its file from the root of the file system, for another folder."""
+    """Return the address of a broker with an absolute path of its file, so that it holds in every folder."""
     parts = urlsplit(url)
     paths = {name: os.path.abspath(values[-1]) for name, values in parse_qs(parts.query).items()}
     return urlunsplit(parts._replace(query=urlencode(paths, safe="/")))
 
 
 def excludes(given: Mapping[str, object], defaults: Mapping[str, object]) -> None:
-    """Check that who names a broker names no GNTP server: a relay knows the desktops.
+    """Check that a handler with a broker names no GNTP server as well: the relays know the desktops.
 
     Args:
         given: The handler's options.
-        defaults: Their defaults, which are no names.
+        defaults: Their defaults, which name no server.
 
     Raises:
-        OptionError: If there is one; it names the broker and the first of those options.
+        OptionError: If it does; the error names the broker and the first such option.
     """
     for option in _EXCLUDED:
         if given[option] != defaults[option]:

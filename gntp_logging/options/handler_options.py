@@ -1,4 +1,4 @@
-"""Checks of GNTPHandler's options. Pure but for the files that options name, which are read here.
+"""Checks of GNTPHandler's options. Pure, except that it reads the files that options name.
 
 Every failure is an :class:`.errors.OptionError`.
 """
@@ -26,7 +26,7 @@ from .checks import boolean, function, integer, level_number, text, to_plain_dic
 from .errors import OptionError, shown
 
 MAY_BE_TABLES: Final = frozenset({"levels", "context", "app_packages", "redact", "redact_keep"})
-"""Options that take a mapping or a list, beside other things."""
+"""Options that take a mapping or a list, and perhaps other values too."""
 
 
 def program_name(argv: list[str] | None = None) -> str:
@@ -85,7 +85,7 @@ def spool(value: object) -> str | None:
 
 
 def url(value: object) -> Template | None:
-    """Read the option ``url``: what opens when an alert is clicked, with ``{}``-fields for what differs.
+    """Read the option ``url``: what opens when an alert is clicked; its ``{}``-fields are filled in for each alert.
 
     Raises:
         OptionError: If the value is not a URL, or its fields are not valid.
@@ -158,7 +158,7 @@ def packages(value: object) -> tuple[str, ...]:
     """Read the option ``app_packages``: names of packages.
 
     Raises:
-        OptionError: If it is no list, or something in it no name.
+        OptionError: If the value is no list, or an item is no name.
     """
     allowed = "a list of names of packages"
     names = _items("app_packages", value, allowed)
@@ -169,7 +169,7 @@ def packages(value: object) -> tuple[str, ...]:
 
 
 def redactor(value: object, keep: object = (), max_text: int = 0) -> Redactor:
-    """Read the options ``redact`` and ``redact_keep``: whether secrets are masked, what else is, and what is not.
+    """Read the options ``redact`` and ``redact_keep``: whether secrets are masked, what else is, and what is shown.
 
     Args:
         value: True, False, or a list of regular expressions.
@@ -180,7 +180,7 @@ def redactor(value: object, keep: object = (), max_text: int = 0) -> Redactor:
         The function that masks the secrets of an alert.
 
     Raises:
-        OptionError: If one of them is something else, or a pattern is not valid.
+        OptionError: If a value is of another type, or a pattern is not valid.
     """
     words = [_word(word) for word in _items("redact_keep", keep, "a list of names and words")]
     if value is False:
