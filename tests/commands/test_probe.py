@@ -333,6 +333,7 @@ def test_a_server_without_tls(receiver: RunningReceiver, capsys: pytest.CaptureF
     assert "REGISTER" not in output
 
 
+@pytest.mark.slow
 def test_a_server_that_hangs_in_the_handshake(capsys: pytest.CaptureFixture[str]) -> None:
     """As some do that wait for a line of GNTP."""
 
@@ -341,9 +342,9 @@ def test_a_server_that_hangs_in_the_handshake(capsys: pytest.CaptureFixture[str]
             pass
 
     with ScriptedServer(serve) as server:
-        assert main(["check", "--port", str(server.port), "--tls", "--wait", "0", "--timeout", "0.2"]) == 1
+        assert main(["check", "--port", str(server.port), "--tls", "--wait", "0", "--timeout", "1"]) == 1
     output = capsys.readouterr().out
-    assert re.search(r"FAIL  TLS .* no TLS handshake within 0.2 s\n.*may speak no TLS: try without --tls", output)
+    assert re.search(r"FAIL  TLS .* no TLS handshake within 1 s\n.*may speak no TLS: try without --tls", output)
 
 
 def test_a_server_that_wants_tls(certificate: Path, capsys: pytest.CaptureFixture[str]) -> None:
