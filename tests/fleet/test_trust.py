@@ -45,7 +45,7 @@ USERS: Final = [
 """What people paste."""
 
 PASSWORDS: Final = {"gntp-host": "HOST-PASSWORD", "gntp-relay": "RELAY-PASSWORD", "gntp-laptop": "LAPTOP-PASSWORD"}
-ADMIN: Final = "admin"
+ADMIN: Final = "ADMIN-PASSWORD"
 KEY, OTHER = b"k" * 32, b"o" * 32
 
 
@@ -55,7 +55,6 @@ def guarded(redis_server: RedisServer) -> RedisServer:
     client = redis_server.client()
     for words in USERS:
         assert client.execute_command(*words) == b"OK"
-    client.execute_command("ACL", "SETUSER", "default", "resetpass", f">{ADMIN}")
     client.close()
     return redis_server
 
@@ -91,7 +90,7 @@ def fields_of(
 
 def test_there_is_a_user_for_each_role() -> None:
     """In the documents, with its password."""
-    assert {words[2] for words in USERS} == PASSWORDS.keys()
+    assert {words[2] for words in USERS} == PASSWORDS.keys() | {"default"}
 
 
 @pytest.mark.program
@@ -382,9 +381,10 @@ def test_all_of_it_at_once(
     password_file = tmp_path / "redis.password"
     password_file.write_text(f"{PASSWORDS['gntp-laptop']}\n")
     with running_redis(tmp_path, *tls) as server:
-        admin = server.client()
+        client = server.client()
         for words in USERS:
-            admin.execute_command(*words)
+            client.execute_command(*words)
+        admin = server.client(ADMIN)
 
         def url(user: str, *, with_password: bool = True) -> str:
             secret = f":{PASSWORDS[user]}" if with_password else ""
