@@ -186,8 +186,8 @@ def test_a_fault_that_passes_costs_a_delay(
     failure, recovery = capsys.readouterr().err.splitlines()
     assert failure.startswith(f"gntp_logging: cannot show alerts on 127.0.0.1:{server.port}: ")
     advices = (
-        "find out: gntp-logging check --host 127.0.0.1",
-        "start one: gntp-logging listen",
+        f"find out: gntp-logging check --host 127.0.0.1 --port {server.port}",
+        f"start one: gntp-logging listen --port {server.port}",
         "; is the port right?",
     )
     assert failure.endswith(advices)
@@ -208,7 +208,8 @@ def test_a_server_that_is_absent_costs_a_delay(
         assert handler.flush(PATIENCE)
         assert [said(toast) for toast in receiver.toasts] == ["one", "two"]
     failure, recovery = capsys.readouterr().err.splitlines()
-    assert "Connection refused; is a GNTP server running there?" in failure
+    advice = f"start one: gntp-logging listen --port {port}"
+    assert failure.endswith(f"Connection refused; is a GNTP server running there? {advice}")
     assert "2 alerts waited, none lost" in recovery
 
 

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from gntp_logging.gntp.batches import Outcome
 from gntp_logging.gntp.connections import GNTPClient
-from gntp_logging.gntp.constants import NOT_REGISTERED, ErrorCode
+from gntp_logging.gntp.constants import DEFAULT_PORT, NOT_REGISTERED, ErrorCode
 from gntp_logging.gntp.exceptions import (
     GNTPAuthenticationError,
     GNTPConnectionError,
@@ -209,9 +209,10 @@ class GNTPTransport:
         if isinstance(answer, GNTPTLSError):
             return SendResult(SendStatus.RETRY, "TLS", str(answer), attempt.unanswered)
         if isinstance(answer, GNTPConnectionError):
-            host = self._client.address[0]
+            host, port = self._client.address
             is_absent = is_absent_here(answer, host)
             advice = "start one: gntp-logging listen" if is_absent else f"find out: gntp-logging check --host {host}"
+            advice += "" if port == DEFAULT_PORT else f" --port {port}"
             hint = f"{answer}; is a GNTP server running there? {advice}"
             return SendResult(SendStatus.RETRY, "network", hint, attempt.unanswered)
         if isinstance(answer, GNTPProtocolError):

@@ -282,7 +282,7 @@ def test_demo_where_nobody_listens() -> None:
     (line,) = finished.stderr.splitlines()
     assert f"127.0.0.1:{port}: " in line
     assert "refused" in line
-    assert line.endswith("is a GNTP server running there? start one: gntp-logging listen")
+    assert line.endswith(f"is a GNTP server running there? start one: gntp-logging listen --port {port}")
 
 
 def test_demo_to_a_server_that_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from gntp_logging.alerts.alert import Alert
+from gntp_logging.delivery import gntp_transport
 from gntp_logging.delivery.gntp_transport import MAX_EVENTS, MUTE, GNTPTransport
 from gntp_logging.delivery.transport import OutgoingAlert, SendResult, SendStatus
 from gntp_logging.gntp import ciphers
@@ -251,6 +252,14 @@ def test_nobody_listening_is_worth_another_try() -> None:
     result = delivery(free_port()).send_one(ALERT, "id")
     assert (result.status, result.reason) == (SendStatus.RETRY, "network")
     assert "refused" in result.hint
+
+
+def test_the_advice_names_the_port_where_it_is_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever copies the command starts the server where the handler looks for it."""
+    port = free_port()
+    assert delivery(port).send_one(ALERT, "1").hint.endswith(f"gntp-logging listen --port {port}")
+    monkeypatch.setattr(gntp_transport, "DEFAULT_PORT", port)
+    assert delivery(port).send_one(ALERT, "1").hint.endswith("gntp-logging listen")
 
 
 def test_a_server_that_never_answers_is_worth_another_try() -> None:
