@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gntp_logging.gntp.constants import ErrorCode
+from gntp_logging.gntp.constants import DEFAULT_PORT, ErrorCode
 from gntp_logging.gntp.exceptions import (
     GNTPConnectionError,
     GNTPEncryptionError,
@@ -18,11 +18,12 @@ from gntp_logging.gntp.network import is_absent_here
 from gntp_logging.gntp.wire import KEY_UNWANTED, TLS_WANTED
 
 
-def advice_on(error: GNTPError, host: str) -> str:
+def advice_on(error: GNTPError, host: str, port: int) -> str:
     """Return what to do; empty if nothing is known to help.
 
     Args:
         host: The server's host, as the user gave it.
+        port: Its port.
     """
     if isinstance(error, GNTPResponseError):
         if KEY_UNWANTED in error.error_description:
@@ -33,7 +34,8 @@ def advice_on(error: GNTPError, host: str) -> str:
     if isinstance(error, GNTPTLSError):
         return error.advice
     if is_absent_here(error, host):
-        return "no server runs here: start one with gntp-logging listen"
+        option = "" if port == DEFAULT_PORT else f" --port {port}"
+        return f"no server runs here: start one with gntp-logging listen{option}"
     return next((advice for kind, advice in _BY_TYPE.items() if isinstance(error, kind)), "")
 
 

@@ -128,7 +128,7 @@ def _needed(destination: Destination, addresses: list[Address]) -> Iterator[Chec
 def _first_steps(destination: Destination, addresses: list[Address]) -> Iterator[CheckResult]:
     """Try what comes before the first message."""
     yield _try("name look-up", lambda: _look_up(destination, addresses), advice=_NO_SUCH_NAME)
-    yield _try("connect", lambda: _connect(destination, addresses), host=destination.host)
+    yield _try("connect", lambda: _connect(destination, addresses), server=(destination.host, destination.port))
     if destination.tls:
         secured = _try("TLS", lambda: _secure(destination, addresses))
         is_silent = isinstance(secured.error, GNTPTimeoutError)
@@ -144,12 +144,12 @@ def _try(
     attempt: Callable[[], str | _Answer],
     otherwise: Status = Status.FAILED,
     advice: str | None = None,
-    host: str = "",
+    server: tuple[str, int] = ("", 0),
 ) -> CheckResult:
     """Try one step, and return its result.
 
     Args:
-        host: The server's host, where the step finds out whether a server runs there.
+        server: Its host and port, where the step finds out whether a server runs there.
     """
     began = time.perf_counter()
     try:
@@ -157,7 +157,8 @@ def _try(
     except GNTPError as error:
         taken = time.perf_counter() - began
         words = error.description if isinstance(error, GNTPTLSError) else str(error)
-        return CheckResult(name, otherwise, words, taken, advice_on(error, host) if advice is None else advice, error)
+        found_advice = advice_on(error, *server) if advice is None else advice
+        return CheckResult(name, otherwise, words, taken, found_advice, error)
     status, answer, hint = (Status.OK, found, "") if isinstance(found, str) else found
     return CheckResult(name, status, answer, time.perf_counter() - began, hint)
 

@@ -124,7 +124,7 @@ def send_command(arguments: argparse.Namespace) -> int:
         reaction = _send(arguments, destination, app_name or _DEFAULT_APP, icon, text, wait)
     except GNTPError as error:
         is_known = isinstance(error, GNTPTLSError) or (isinstance(error, GNTPTimeoutError) and wait is not None)
-        hint = "" if is_known else advice_on(error, destination.host)
+        hint = "" if is_known else advice_on(error, destination.host, destination.port)
         warn(f"gntp-logging send: {destination}: {error}{hint and f'; {hint}'}")
         return 1
     if reaction:
