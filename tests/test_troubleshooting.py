@@ -7,11 +7,13 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from gntp_logging import GNTPHandler
+from gntp_logging.receiver.tls_stream import server_context
 from tests.documents import ROOT
 from tests.support import PATIENCE, ScriptedServer, free_port, running_receiver
 
@@ -82,5 +84,17 @@ def test_a_row_is_found_by_the_words_of_the_line(words: str, capsys: pytest.Capt
 
 
 def test_every_row_has_a_cause_here() -> None:
-    """But for certificates, of which tests/test_reliability.py has one that has expired."""
-    assert set(_rows()) == {*CAUSES, "certificate"}
+    """But for those with certificates."""
+    assert set(_rows()) == {*CAUSES, "certificate", "this server expects TLS"}
+
+
+def test_a_receiver_with_tls_is_found_by_the_words_of_the_line(
+    certificate: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The handler has no tls; tests/test_reliability.py has a certificate that has expired."""
+    with running_receiver(tls=server_context(certificate)) as receiver:
+        handler = GNTPHandler(app_name="shop", host="127.0.0.1", port=receiver.port)
+        handler.handle(logging.LogRecord("shop", logging.ERROR, __file__, 1, "not paid", (), None))
+        handler.flush(PATIENCE)
+        handler.close()
+    assert "this server expects TLS" in capsys.readouterr().err

@@ -531,21 +531,24 @@ def test_where_the_page_has_all_alerts_nothing_promises_older_ones(history: Hist
     """A button that shows nothing is none; a search goes on by parts, and ends."""
 
     async def look() -> None:
-        made = [history.numbers.numbered(Toast("shop", "Error", f"alert {index}", "text")) for index in range(60)]
+        made = [history.numbers.numbered(Toast("shop", "Error", f"alert {index}", "text")) for index in range(120)]
         await asyncio.to_thread(kept, history, *made)
+        history.close_toasts([toast.number for toast in made[:60]])  # the page begins with the others
+        await asyncio.to_thread(wait_until, lambda: not history._waiting)
+        count = f"{TITLES}.split('|').length"
         older = "document.getElementById('older').hidden"
         with remembering(history) as display:
             async with chromium(tmp_path, display.url) as page:
-                await page.until(f"{TITLES}.split('|').length === 60")
+                await page.until(f"{count} === 60")
                 assert await page.evaluate(older)
                 await page.evaluate(choose("search", "alert"))
-                await page.until(f"!{older}")
+                await page.until(f"{count} === 100 && !{older}")
                 await page.press_on("#older")
-                await page.until(older)
+                await page.until(f"{count} === 120 && {older}")
                 await page.evaluate(choose("search", "nowhere"))
                 await page.until(f"{NOTHING}.startsWith('Nothing matches.')")
                 await page.press("Escape")
-                await page.until(f"{TITLES}.split('|').length === 60 && {older}")
+                await page.until(f"{count} === 60 && {older}")
 
     asyncio.run(look())
 

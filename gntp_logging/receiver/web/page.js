@@ -330,7 +330,7 @@ function takeMessage(message) {
     [...alerts.keys()].filter((number) => !numbers.has(number)).forEach(forget);
     const isFirst = !isUpToDate;
     isUpToDate = true;
-    beginAnew();
+    search(); // what was found before is not among them
     if (isFirst) {
       choose(chosenByAddress());
     }
