@@ -407,7 +407,8 @@ def test_in_a_crowd_the_oldest_silent_connection_gives_way(budget: Budget) -> No
         first, *others = [crowd.enter_context(connected(receiver.port)) for _ in range(4)]
         wait_until(lambda: _open_connections(receiver) == 4)
         guests = list(receiver.receiver.server._connections)
-        wait_until(lambda: all(guest.is_idle() for guest in guests))  # one that is not read yet gives way to nobody
+        # A connection whose first bytes were not looked at yet gives way to nobody.
+        wait_until(lambda: all(guest._is_open and guest.stream.is_waited_for for guest in guests))
 
         assert ask(receiver.port, register()).message_type == "-OK"
 
