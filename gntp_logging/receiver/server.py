@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import errno
 import functools
 import platform
 import socket
@@ -454,7 +455,12 @@ async def _listening(host: str, port: int) -> list[socket.socket]:
     connections as the backlog holds, more than there are descriptors. And it would count none before its TLS handshake.
     """
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
+    try:
+        server = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
+    except OSError as error:
+        if error.errno is None:  # Python 3.13 says so where this machine has none of the host's addresses
+            raise OSError(errno.EADDRNOTAVAIL, str(error)) from error
+        raise
     listeners = [bound.dup() for bound in server.sockets]
     server.close()
     for listener in listeners:

@@ -258,7 +258,7 @@ def test_a_user_manager_runs_it(tmp_path: Path) -> None:
         set -eu
         sent() {{ {gntp_logging} send Hello --port {port}; }}
         {gntp_logging} service install --display desktop --display web --port {port} --web-port {page_port}
-        {gntp_logging} service status > status
+        until {gntp_logging} service status > status && grep -q '^its page is at ' status; do :; done
         cat status
         [ "$(curl -s -o page -w %{{http_code}} "$(sed -n 's/^its page is at //p' status)")" = 200 ]
         until sent; do :; done
