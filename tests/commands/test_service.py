@@ -31,6 +31,7 @@ bus=$!
 /lib/systemd/systemd --user --log-target=null &
 manager=$!
 trap 'kill -TERM "$manager"; wait "$manager" || true; kill "$bus"' EXIT
+until systemctl --user show > /dev/null 2>&1; do :; done  # it may not be on the bus yet
 systemctl --user is-system-running --wait > /dev/null || true
 "$@"
 """
