@@ -145,13 +145,16 @@ class Outbox:
         """
         entries = [*in_flight, *itertools.chain(*self.lanes)]
         digests = [entry.digest for entry in entries if isinstance(entry, DigestEntry)]
-        if self.digest.current not in digests and self.digest.current.count:
-            digests.append(self.digest.current)
+        digests += [digest for digest in self.filling() if digest not in digests]
         return Snapshot(
             [entry for entry in entries if isinstance(entry, SingleEntry)],
             [(self.identify(digest), list(digest.tallies.items())) for digest in digests],
             [group for group in self.flood.groups() if group.displayed_count and group.unreported],
         )
+
+    def filling(self) -> list[Digest]:
+        """Return the digest that fills up, if there is something in it."""
+        return [self.digest.current] if self.digest.current.count else []
 
     def identify(self, digest: Digest) -> str:
         """Give a digest its id, unless it has one, and return it."""
@@ -189,10 +192,10 @@ class Outbox:
         for lane in self.lanes:
             while lane and lane[0].sequence <= mark:
                 lane.popleft().dropped(reason, now, kept)
-        digest = self.digest.current
-        if digest.since is not None and digest.since <= mark:
-            DigestEntry(self, digest).dropped(reason, now, kept)
-            self.digest.begin(now)
+        for digest in self.filling():
+            if digest.since is not None and digest.since <= mark:
+                DigestEntry(self, digest).dropped(reason, now, kept)
+                self.digest.begin(now)
         for group in self.flood.groups():
             if not group.displayed_count or (group.since or 0) > mark:
                 continue  # its first alert, or its newest repeat, goes on waiting

@@ -1,7 +1,11 @@
 """An outbox for a place that counts by itself: alerts are sent as batches of tallies, neither folded nor capped.
 
-A batch holds what came since the one before, by fingerprint. It is sent again unchanged until the place has taken it,
-and has one number at every try, so that the place counts it once however often it arrives. Meanwhile the next fills up.
+What waits is cut into batches with numbers, each with room for as many fingerprints as one exchange carries. A batch
+that the place has refused goes on filling up. One that may have arrived is fixed: it is sent again unchanged, and its
+number tells the place to count it once.
+
+The numbers are given before anything is sent, because a spool writes them. What a killed process has sent just before
+its end is then known to the place by its number, when another process sends it from the spool.
 
 The queue's lock guards everything here.
 """
@@ -17,6 +21,7 @@ from typing import Final
 
 from gntp_logging.alerts.alert import Alert
 from gntp_logging.alerts.fingerprint import Fingerprint
+from gntp_logging.gntp.constants import random_hex_string
 
 from .digest import OTHER, Digest, Finish, Tally
 from .dropped import DroppedAlerts
@@ -30,9 +35,8 @@ INTERVAL: Final = 0.03
 MAX_TALLIES: Final = 100
 """Fingerprints in one batch: with 16 KiB each, what one exchange carries."""
 
-
 _BATCH: Final = re.compile("[0-9a-f]{16}-[0-9]+")
-"""The id of a batch; that of the digest from which batches are made has a letter more."""
+"""The id of a batch: its producer and its number. That of another digest in a spool has a letter more."""
 
 
 class _Unfolded(Flood):
@@ -49,79 +53,102 @@ class _Unfolded(Flood):
 
 
 class TallyOutbox(Outbox):
-    """What came since the last batch, and batches that were not taken yet.
+    """What came since the last batch, and batches that may have arrived.
 
     Attributes:
-        unacknowledged: The batches that go before all others: the last one, and those that earlier processes have left.
+        fixed: The batches that go before all others, unchanged: the last one, and those that earlier processes have
+            left.
     """
 
     def __init__(self, _flood: Flood, dropped_alerts: DroppedAlerts, newest: Callable[[], int]) -> None:
         """Begin empty; the same arguments as for another outbox, whose flood is not needed."""
         super().__init__(_Unfolded(), dropped_alerts, newest)
-        self.unacknowledged: deque[Batch] = deque()
-        self._numbers = itertools.count(1)
+        self.fixed: deque[Batch] = deque()
+        self._last_number = 0
         self._due = 0.0
 
     def next_entry(self, flushed: int, now: float) -> Entry | None:
         """Return the batch that is to be sent now, if there is one; see :meth:`.Outbox.next_entry`."""
-        if self.unacknowledged:
-            return self.unacknowledged[0]
+        if self.fixed:
+            return self.fixed[0]
         since = self.digest.current.since
         if since is None or (now < self._due and since > flushed):
             return None
-        digest = Digest()
-        digest.id_ = f"{self.id_prefix}-{next(self._numbers)}"
-        for fingerprint, tally in itertools.islice(self.digest.current.tallies.items(), MAX_TALLIES):
-            digest.take_in(fingerprint, tally, since)
-        return Batch(self, digest)
+        return Batch(self, self.filling()[0])
+
+    def filling(self) -> list[Digest]:
+        """Return what waits, cut into batches."""
+        current = self.digest.current
+        items = iter(current.tallies.items())
+        found = []
+        for number in itertools.count(self._last_number + 1):
+            digest = Digest()
+            digest.id_ = f"{self.id_prefix}-{number}"
+            for fingerprint, tally in itertools.islice(items, MAX_TALLIES):
+                digest.take_in(fingerprint, tally, current.since or 0)
+            if not digest.tallies:
+                break
+            found.append(digest)
+        return found
 
     def begin(self, batch: Batch, now: float) -> None:
         """Take a batch, or what it holds, out of what waits."""
-        if batch in self.unacknowledged:
-            self.unacknowledged.remove(batch)
+        if batch in self.fixed:
+            self.fixed.remove(batch)
             return
         for _ in batch.digest.tallies:
             self.digest.current.pop()
+        self._last_number += 1
         self._due = now + INTERVAL
 
+    def fill_up(self, batch: Batch) -> None:
+        """Let a batch that has not arrived fill up again, before what came after it, and under its number."""
+        self.digest.put_back(batch.digest)
+        if batch.id_ == f"{self.id_prefix}-{self._last_number}":  # else its producer has given everything up meanwhile
+            self._last_number -= 1
+
     def restore(self, kept: Kept, sequence: int, now: float) -> None:
-        """Go on with what an earlier process has left: its last batch may have been taken, so it keeps its number."""
+        """Go on with what an earlier process has left: a batch of it may have been taken, so it keeps its number."""
         if kept.kind is not Kind.DIGEST or not _BATCH.fullmatch(kept.coalescing_id):
             super().restore(kept, sequence, now)
             return
         self.count_restored(kept.records)
-        digest = next((batch.digest for batch in self.unacknowledged if batch.id_ == kept.coalescing_id), Digest())
+        digest = next((batch.digest for batch in self.fixed if batch.id_ == kept.coalescing_id), Digest())
         digest.take_in(kept.alert.fingerprint or (OTHER, kept.alert.level), kept.tally(), sequence)
         if not digest.id_:
             digest.id_ = kept.coalescing_id
-            self.unacknowledged.append(Batch(self, digest))
+            # In the order of their numbers: the place ignores a number below the producer's last.
+            self.fixed = deque(sorted([*self.fixed, Batch(self, digest, is_fixed=True)], key=_in_order))
 
     def snapshot(self, in_flight: Iterable[Entry]) -> Snapshot:
         """Return all that waits, for a spool; see :meth:`.Outbox.snapshot`."""
-        return super().snapshot([*in_flight, *self.unacknowledged])
+        return super().snapshot([*in_flight, *self.fixed])
 
     def abandon(self, reason: str, mark: float, now: float, kept: Mapping[str, int]) -> None:
         """Give up everything that waits; see :meth:`.Outbox.abandon`."""
-        for batch in [batch for batch in self.unacknowledged if batch.sequence <= mark]:
+        for batch in [batch for batch in self.fixed if batch.sequence <= mark]:
             batch.dropped(reason, now, kept)
-            self.unacknowledged.remove(batch)
+            self.fixed.remove(batch)
         super().abandon(reason, mark, now, kept)
+        # Another process may send later what is left in a spool. Greater numbers of one producer must not go before.
+        self.id_prefix = random_hex_string(8)
+        self._last_number = 0
 
     def oldest(self) -> list[int]:
         """Return sequence numbers among which that of the oldest alert is that waits here."""
-        return [*super().oldest(), *(batch.sequence for batch in self.unacknowledged)]
+        return [*super().oldest(), *(batch.sequence for batch in self.fixed)]
 
     def has_news(self) -> bool:
         """Tell whether something waits."""
-        return bool(self.unacknowledged) or super().has_news()
+        return bool(self.fixed) or super().has_news()
 
     def records(self) -> int:
         """Return how many records wait here, those in lanes left out."""
-        return super().records() + sum(batch.records for batch in self.unacknowledged)
+        return super().records() + sum(batch.records for batch in self.fixed)
 
     def next_due(self) -> float:
         """Return when a batch is due, in seconds of time.monotonic; infinity when none is."""
-        if self.unacknowledged:
+        if self.fixed:
             return 0.0
         return math.inf if self.digest.current.since is None else self._due
 
@@ -130,14 +157,20 @@ class Batch(DigestEntry):
     """Tallies on their way, by fingerprint.
 
     Attributes:
-        id_: Its sender and its number: ``3f09c5e2a7b14d68-12``; the same at every try, also by another process.
+        id_: Its producer and its number: ``3f09c5e2a7b14d68-12``; the same at every try, also by another process.
     """
 
-    def __init__(self, outbox: TallyOutbox, digest: Digest) -> None:
-        """Send a digest, which has the batch's id."""
+    def __init__(self, outbox: TallyOutbox, digest: Digest, *, is_fixed: bool = False) -> None:
+        """Send a digest, which has the batch's id.
+
+        Args:
+            is_fixed: Whether it may have arrived before.
+        """
         super().__init__(outbox, digest)
         self._tally_outbox = outbox
+        self._is_fixed = is_fixed
         self._finished: list[Tally] = []
+        self.unanswered = 1  # until an answer says that it was refused, it may have arrived
 
     def compose(self, finish: Finish) -> Alert:
         """Finish everything in it, and return the first alert; at another try the same."""
@@ -157,9 +190,18 @@ class Batch(DigestEntry):
         """Count what is in it as published."""
         self._outbox.published += self.digest.count
 
-    def requeue(self, unanswered: int) -> None:  # noqa: ARG002 - as above: it may arrive twice, and counts once
-        """Send it again, before all others."""
-        self._tally_outbox.unacknowledged.appendleft(self)
+    def requeue(self, unanswered: int) -> None:
+        """Send it again, before all others; with what comes until then, if no try of it can have arrived."""
+        if unanswered or self._is_fixed:
+            self._is_fixed = True
+            self._tally_outbox.fixed.appendleft(self)
+        else:
+            self._tally_outbox.fill_up(self)
+
+
+def _in_order(batch: Batch) -> tuple[str, int]:
+    producer, _, number = batch.id_.rpartition("-")
+    return producer, int(number)
 
 
 def _finished(fingerprint: Fingerprint, tally: Tally, finish: Finish) -> Tally:

@@ -63,6 +63,8 @@ class Publisher:
     def send(self, batch: Sequence[OutgoingAlert], deadline: float) -> Iterator[SendResult]:
         """Publish batches of tallies. A batch without an answer may be sent again, and counts once.
 
+        ``unanswered`` is 0 if this try was refused, and else 1: no number of tries is too many.
+
         Args:
             batch: The batches; the id of each names the producer and its number.
             deadline: When to end, in seconds of time.monotonic; infinity if only ``timeout`` counts.
@@ -82,7 +84,7 @@ class Publisher:
         try:
             self._streams.publish(producer, int(number), entries, deadline)
         except BrokerError as error:
-            return SendResult(SendStatus.RETRY, "broker", str(error))
+            return SendResult(SendStatus.RETRY, "broker", str(error), int(error.may_have_been_done))
         return _PUBLISHED
 
     def _reports(self, outgoing: OutgoingAlert) -> Iterator[Report]:

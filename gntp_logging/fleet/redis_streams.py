@@ -13,7 +13,20 @@ from typing import Any, Final, NamedTuple
 
 from redis.backoff import NoBackoff
 from redis.connection import ConnectionPool
-from redis.exceptions import AskError, ClusterCrossSlotError, ClusterDownError, NoScriptError, RedisError, ResponseError
+from redis.exceptions import (
+    AskError,
+    AuthenticationError,
+    BusyLoadingError,
+    ClusterCrossSlotError,
+    ClusterDownError,
+    MasterDownError,
+    NoPermissionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
@@ -31,6 +44,13 @@ _FIRST_VERSION: Final = 7
 
 _OF_A_CLUSTER: Final = (AskError, ClusterDownError, ClusterCrossSlotError)  # MOVED is an AskError, too
 
+_REFUSED: Final = (
+    *_OF_A_CLUSTER, AuthenticationError, BusyLoadingError, MasterDownError, NoPermissionError, OutOfMemoryError,
+    ReadOnlyError,
+)  # fmt: skip
+_REFUSED_WORDS: Final = ("BUSY ", "MISCONF ", "NOREPLICAS ")
+"""With these answers Redis refuses a command, or a script's first change, before anything is done."""
+
 _IDLE: Final = 2000
 """Milliseconds after which a relay takes over entries that another has read. Each counts once, whichever counts it."""
 
@@ -39,7 +59,13 @@ _AT_ONCE: Final = 200
 
 
 class BrokerError(Exception):
-    """Redis cannot be reached, or does not do what is asked; the text says why."""
+    """Redis cannot be reached, or does not do what is asked; the text says why.
+
+    Attributes:
+        may_have_been_done: Whether Redis may have done all the same what was asked.
+    """
+
+    may_have_been_done: bool = False
 
 
 class StreamIsFullError(BrokerError):
@@ -182,6 +208,7 @@ class RedisStreams:
         Raises:
             BrokerError: If there is no answer, or it is an error. Without an answer the connection is closed.
         """
+        is_sent = False
         try:
             if self._is_stale():
                 self._connection.disconnect()
@@ -189,6 +216,7 @@ class RedisStreams:
             if not self._connection.is_connected:
                 self._connection.connect()
                 self._check_version()
+            is_sent = True
             self._connection.send_command(*command, check_health=False)
             return self._connection.read_response()
         except NoScriptError:
@@ -198,12 +226,10 @@ class RedisStreams:
                 raise StreamIsGoneError(str(error)) from error
             # It may be a replica. After a new connection, the address may lead to a Redis that accepts the command.
             self._connection.disconnect()
-            if isinstance(error, _OF_A_CLUSTER):
-                raise BrokerError("this is a node of a Redis Cluster, which is not supported") from error
-            raise BrokerError(str(error)) from error
-        except (RedisError, OSError) as error:
+            raise _failure(error, is_sent=is_sent) from error
+        except (RedisError, OSError, ValueError) as error:  # ValueError: the connection was closed during this call
             self._connection.disconnect()  # a late answer must not be taken for that of the next command
-            raise BrokerError(_reason(error)) from error
+            raise _failure(error, is_sent=is_sent) from error
         except BaseException:
             self._connection.disconnect()
             raise
@@ -450,7 +476,16 @@ class RedisStreams:
             self._call("DEL", *keys)
 
 
+def _failure(error: Exception, *, is_sent: bool) -> BrokerError:
+    failure = BrokerError(_reason(error))
+    is_refused = isinstance(error, _REFUSED) or str(error).startswith(_REFUSED_WORDS)
+    failure.may_have_been_done = is_sent and not is_refused
+    return failure
+
+
 def _reason(error: Exception) -> str:
+    if isinstance(error, _OF_A_CLUSTER):
+        return "this is a node of a Redis Cluster, which is not supported"
     text = str(error)
     if text.startswith("HELLO must be called"):  # the rest is for authors of clients
         return "Redis wants a password, and perhaps a user: redis://USER:PASSWORD@HOST"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -12,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gntp_logging.alerts.alert import Alert
-from gntp_logging.delivery.digest import MAX_FINGERPRINTS
+from gntp_logging.delivery.digest import MAX_FINGERPRINTS, Tally
 from gntp_logging.delivery.dropped import DroppedAlerts
 from gntp_logging.delivery.flood import Flood
+from gntp_logging.delivery.kept import Kept, of_digest
 from gntp_logging.delivery.queue import AlertQueue
 from gntp_logging.delivery.tally_outbox import INTERVAL, MAX_TALLIES, TallyOutbox
 from gntp_logging.delivery.transport import OutgoingAlert, SendResult, SendStatus
@@ -22,7 +24,8 @@ from gntp_logging.delivery.worker import DeliverySettings, Worker
 from tests.support import AS_IT_IS, PATIENCE, as_it_is, make_alert, wait_until
 
 TAKEN = SendResult(SendStatus.SHOWN)
-RETRY = SendResult(SendStatus.RETRY, "broker")
+UNANSWERED = SendResult(SendStatus.RETRY, "broker", "no answer", 1)
+REFUSED = SendResult(SendStatus.RETRY, "broker", "it is full", 0)
 
 
 class Batch(NamedTuple):
@@ -43,6 +46,7 @@ class Broker:
 
     def __init__(self) -> None:
         self.batches: list[Batch] = []
+        self.taken: set[str] = set()
         self.counts: Counter[str] = Counter()
         self.gate = threading.Event()
         self.gate.set()
@@ -63,10 +67,12 @@ class Broker:
         assert self.gate.wait(PATIENCE)
         (outgoing,) = batch
         counts = {str(tally.newest.fingerprint): tally.count for tally in outgoing.tallies}
-        if outgoing.id_ not in {known.id_ for known in self.batches}:
+        answer = self.answers.pop(0) if self.answers else TAKEN
+        if answer != REFUSED and outgoing.id_ not in self.taken:
+            self.taken.add(outgoing.id_)
             self.counts.update(counts)
         self.batches.append(Batch(outgoing.id_, counts))
-        return [self.answers.pop(0) if self.answers else TAKEN]
+        return [answer]
 
 
 @pytest.fixture
@@ -110,7 +116,7 @@ def test_what_comes_while_a_batch_is_sent_is_one_tally(worker: Worker, broker: B
 
 def test_a_batch_without_an_answer_is_sent_again_unchanged(worker: Worker, broker: Broker) -> None:
     """Before what has come since, and with its number: it counts once."""
-    broker.answers = [RETRY]
+    broker.answers = [UNANSWERED]
     worker.submit(alert("a"))
     wait_until(lambda: len(broker.batches) == 1)
     for _ in range(3):
@@ -120,6 +126,33 @@ def test_a_batch_without_an_answer_is_sent_again_unchanged(worker: Worker, broke
     assert again == first == Batch(first.id_, {"a": 1})
     assert rest.counts == {"a": 3}
     assert rest.id_ != first.id_
+    assert worker.stats().published == broker.counts["a"] == 4
+
+
+def test_a_batch_that_was_refused_takes_in_what_has_come_since(worker: Worker, broker: Broker) -> None:
+    """One number for each incident, however often it is refused."""
+    broker.answers = [REFUSED] * 2
+    worker.submit(alert("a"))
+    wait_until(lambda: len(broker.batches) == 1)
+    worker.submit(alert("b"))
+    worker.submit(alert("a"))
+    worker.flush(PATIENCE)
+    worker.submit(alert("a"))
+    assert worker.flush(PATIENCE)
+    id_ = broker.batches[0].id_
+    assert broker.batches == [Batch(id_, {"a": 1}), Batch(id_, {"a": 2, "b": 1}), Batch(id_, {"a": 3, "b": 1})]
+    assert worker.stats().published == 4
+
+
+def test_a_batch_that_may_have_arrived_once_never_changes(worker: Worker, broker: Broker) -> None:
+    """A refusal of a later try says nothing about an earlier one."""
+    broker.answers = [REFUSED, UNANSWERED, REFUSED]
+    worker.submit(alert("a"))
+    wait_until(lambda: len(broker.batches) == 1)
+    for _ in range(3):
+        worker.submit(alert("a"))
+        worker.flush(PATIENCE)
+    assert [batch.counts["a"] for batch in broker.batches] == [1, 2, 2, 2, 2]
     assert worker.stats().published == broker.counts["a"] == 4
 
 
@@ -149,7 +182,7 @@ def test_too_many_incidents_are_counted_by_level(broker: Broker, worker: Worker)
 
 def test_what_cannot_be_published_before_the_end_is_dropped_and_counted(broker: Broker, worker: Worker) -> None:
     """The batch that waits for another try too."""
-    broker.answers = [RETRY] * 10
+    broker.answers = [REFUSED, UNANSWERED] * 10
     worker.submit(alert("a"))
     wait_until(lambda: len(broker.batches) == 1)
     worker.submit(alert("b"))
@@ -159,11 +192,12 @@ def test_what_cannot_be_published_before_the_end_is_dropped_and_counted(broker: 
     assert sum(stats.dropped.values()) == 2
 
 
-@given(st.lists(st.sampled_from(["log", "send", "retry", "again", "full"]), max_size=40))
+@given(st.lists(st.sampled_from(["log", "send", "retry", "refuse", "again", "full"]), max_size=40))
 def test_each_record_is_in_one_batch(steps: list[str]) -> None:
     """Whatever fails, whatever is sent again, and however full the queue is."""
     queue = AlertQueue(5, 0.0, Flood(60.0, 1, 1.0), str, DroppedAlerts(None, 1, as_it_is), make_outbox=TallyOutbox)
     taken: dict[str, int] = {}
+    arrived: set[str] = set()
     logged = 0
     for step in [*steps, "again", *["send"] * 50]:
         if step == "log":
@@ -178,7 +212,12 @@ def test_each_record_is_in_one_batch(steps: list[str]) -> None:
                 entry.compose(as_it_is)
                 count = sum(tally.count for tally in entry.tallies())
                 assert taken.setdefault(entry.id_, count) == count
+                arrived |= {entry.id_} if step in ("retry", "again") else set()
                 if step == "retry":
+                    queue.put_back(entry, 1)
+                elif step == "refuse":
+                    has_arrived = entry.id_ in arrived
+                    taken = {id_: count for id_, count in taken.items() if id_ != entry.id_ or has_arrived}
                     queue.put_back(entry, 0)
                 elif step == "send":
                     queue.settle(entry)  # "again": an exception leaves it in flight
@@ -189,7 +228,7 @@ def test_each_record_is_in_one_batch(steps: list[str]) -> None:
 
 def test_batches_keep_a_distance() -> None:
     """What a flood logs meanwhile is one number; a flush waits for nothing."""
-    outbox = TallyOutbox(Flood(60.0, 1, 1.0), DroppedAlerts(None, 1, as_it_is), Counter)  # type: ignore[arg-type]  # the last is not asked
+    outbox = _outbox()
     send: Callable[[float, int], bool] = lambda now, flushed: _send_next(outbox, now, flushed)  # noqa: E731 - reads better
     outbox.digest.current.add("a", alert("a"), 1)
     assert send(100.0, 0)
@@ -206,3 +245,79 @@ def _send_next(outbox: TallyOutbox, now: float, flushed: int) -> bool:
     entry.taken(now)
     entry.shown(now)
     return True
+
+
+def test_a_spool_keeps_batches_under_the_numbers_that_they_will_have() -> None:
+    """What was sent just before a crash is then known to the place."""
+    outbox = _outbox()
+    for number in range(MAX_TALLIES + 1):
+        outbox.digest.current.add(str(number), alert(str(number)), number + 1)
+    kept = Counter(kept.coalescing_id for kept in outbox.snapshot([]).kept())
+    for _ in range(2):
+        entry = outbox.next_entry(0, 0.0)
+        assert entry is not None
+        assert kept.pop(entry.coalescing_id) == entry.records
+        entry.taken(-INTERVAL)
+        assert entry.coalescing_id in {kept.coalescing_id for kept in outbox.snapshot([entry]).kept()}
+    assert not kept
+
+
+def test_what_was_left_goes_in_the_order_of_its_numbers() -> None:
+    """In whatever order it is read: a lower number would be ignored after a greater one."""
+    outbox = _outbox()
+    for number in (10, 9, 11):
+        outbox.digest.current.add("a", alert("a"), 1)
+        outbox.restore(_left(number), number, 0.0)
+    sent: list[str] = []
+    while (entry := outbox.next_entry(9, 0.0)) is not None:
+        entry.taken(0.0)
+        if not sent:
+            entry.requeue(0)
+            entry = outbox.next_entry(9, 0.0)
+            assert entry is not None
+            entry.taken(0.0)
+        entry.shown(0.0)
+        sent.append(entry.id_)
+    assert sent == [f"{'0' * 16}-{number}" for number in (9, 10, 11)] + [f"{outbox.id_prefix}-1"]
+
+
+def test_what_comes_after_a_batch_that_was_left_is_another_producers() -> None:
+    """Its number would be above that of what another process sends later."""
+    outbox = _outbox()
+    outbox.digest.current.add("a", alert("a"), 1)
+    first = outbox.next_entry(0, 0.0)
+    assert first is not None
+    first.taken(0.0)
+    first.requeue(1)
+    outbox.digest.current.add("a", alert("a"), 2)
+    outbox.abandon("late", math.inf, 0.0, {kept.key: kept.records for kept in outbox.snapshot([]).kept()})
+    assert outbox.spooled == 2
+    outbox.digest.current.add("a", alert("a"), 3)
+    second = outbox.next_entry(9, 0.0)
+    assert second is not None
+    assert first.id_.rpartition("-")[0] != second.id_.rpartition("-")[0]
+
+
+def test_a_batch_that_is_refused_after_its_producer_has_gone_is_not_lost() -> None:
+    """It is numbered as what comes."""
+    outbox = _outbox()
+    outbox.digest.current.add("a", alert("a"), 1)
+    batch = outbox.next_entry(0, 0.0)
+    assert batch is not None
+    batch.taken(0.0)
+    outbox.abandon("late", 0, 0.0, {})
+    outbox.digest.current.add("a", alert("a"), 2)
+    batch.requeue(0)
+    again = outbox.next_entry(9, 0.0)
+    assert again is not None
+    assert (again.id_, again.records) == (f"{outbox.id_prefix}-1", 2)
+
+
+def _outbox() -> TallyOutbox:
+    return TallyOutbox(Flood(60.0, 1, 1.0), DroppedAlerts(None, 1, as_it_is), Counter)  # type: ignore[arg-type]  # the last is not asked
+
+
+def _left(number: int) -> Kept:
+    id_ = f"{'0' * 16}-{number}"
+    (kept,) = of_digest(id_, [("a", Tally(alert("a")))])
+    return kept

@@ -582,7 +582,7 @@ def test_alerts_that_are_too_old_become_one_digest(workers: Callable[..., Worker
         young, digest = receiver.toasts
     assert young.text == "young"
     assert digest.title == "23 more alerts: 23 × title"
-    assert re.fullmatch(r"first .*:16:40, last .*:17:02", digest.text)
+    assert re.fullmatch(r"first .*:\d\d:40, last .*:\d\d:02", digest.text)
     assert digest.id_ == digest.coalescing_id != young.id_
     stats = worker.stats()
     assert (stats.accepted, stats.shown, stats.digested, stats.notifications, stats.queued) == (24, 1, 23, 2, 0)

@@ -170,6 +170,64 @@ def test_a_full_stream(
     assert redis_server.client().xlen(scripts.STREAM) <= 2
 
 
+@pytest.mark.parametrize("name", ["down", "out of memory", "a read-only replica", "wants a password", "full"])
+def test_what_a_broker_has_refused_is_one_number(
+    name: str,
+    redis_server: RedisServer,
+    publish_to: MakeHandler,
+    logger: logging.Logger,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With what has come since, however often it was refused."""
+    full = Trouble(
+        lambda _: monkeypatch.setattr(redis_streams, "MAX_ENTRIES", 1), lambda _: monkeypatch.undo()
+    )  # fmt: skip
+    trouble = TROUBLES.get(name, full)
+    handler = publish_to(redis_server.url)
+    logger.error("no")
+    assert handler.flush(PATIENCE)
+    trouble.begin(redis_server)
+    for _ in range(3):
+        logger.error("no")
+        assert not handler.flush(0.2)
+    trouble.end(redis_server)
+    logger.error("no")
+    wait_until(lambda: handler.flush(1.0))
+    entries = redis_server.client().xrange(scripts.STREAM)
+    assert [json.loads(fields[b"d"])["count"] for _, fields in entries] == [1, 4]
+
+
+def test_a_connection_that_is_closed_while_it_is_read(redis_server: RedisServer) -> None:
+    """By a close of the handler, on another thread: a failure as others are."""
+    streams = redis_server.streams()
+    streams.publish("p", 1, [GOOD], math.inf)
+    redis_server.freeze()
+    failures: list[BaseException] = []
+
+    def publish() -> None:
+        try:
+            streams.publish("p", 2, [GOOD], math.inf)
+        except Exception as error:  # noqa: BLE001 - looked at below
+            failures.append(error)
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    wait_until(lambda: _waits_for_an_answer(thread))
+    streams.close()
+    redis_server.thaw()
+    thread.join(PATIENCE)
+    (failure,) = failures
+    assert isinstance(failure, BrokerError)
+    assert failure.may_have_been_done
+
+
+def _waits_for_an_answer(thread: threading.Thread) -> bool:
+    frame = sys._current_frames().get(thread.ident or 0)
+    while frame is not None and frame.f_code.co_name != "read_response":
+        frame = frame.f_back
+    return frame is not None
+
+
 def test_an_answer_that_is_lost_counts_nothing_twice(
     redis_server: RedisServer, publish_to: MakeHandler, logger: logging.Logger
 ) -> None:
@@ -275,6 +333,43 @@ def test_what_a_killed_host_has_not_published_its_next_run_does(redis_server: Re
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as after:
         said = list(after.communicate("1\n", PATIENCE))
     assert redis_server.published() == 158
+
+
+def test_what_was_published_just_before_a_crash_counts_once(redis_server: RedisServer, tmp_path: Path) -> None:
+    """Though the spool had no time to hear of it, and the next run sends it again."""
+    code = """
+        import logging, os, sys
+        from gntp_logging import GNTPHandler
+        handler = GNTPHandler(broker=sys.argv[1], spool=sys.argv[2], app_name="shop", timeout=0.2)
+        logging.getLogger().addHandler(handler)
+        for line in sys.stdin:
+            logging.error("no")
+            logging.error("neither")
+            if handler.flush(0.1) and line.strip() == "last":
+                os.kill(os.getpid(), 9)
+            print(flush=True)
+    """
+    spool = tmp_path / "shop.spool"
+    command = [sys.executable, "-c", textwrap.dedent(code), redis_server.url, str(spool)]
+    redis_server.freeze()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as host:
+        assert host.stdin is not None
+        assert host.stdout is not None
+        for _ in range(5):
+            host.stdin.write("more\n")
+            host.stdin.flush()
+            host.stdout.readline()
+        wait_for_rows(spool, 10)
+        redis_server.thaw()
+        logged, said = 10, "\n"
+        while said:  # nothing when it has ended
+            host.stdin.write("last\n")
+            host.stdin.flush()
+            said = host.stdout.readline()
+            logged += 2
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as after:
+        after.communicate("more\nmore\nmore\n", PATIENCE)
+    assert redis_server.published() == logged + 6
 
 
 def test_a_host_that_is_killed_has_published_what_it_knows_to_be(redis_server: RedisServer) -> None:
