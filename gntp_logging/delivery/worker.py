@@ -610,6 +610,8 @@ class Worker:
                 self._settle(entry, SendResult(SendStatus.DROPPED, INTERNAL_ERROR, words))
                 break
             self._settle(entry, result)
+            if self._waiters and entry is not batch[-1]:  # after the last one the state changes first
+                self._waiters.release_settled(self._queue.is_settled)
             statuses.add(result.status)
             if result.status is SendStatus.RETRY:
                 retries.append((entry, result.unanswered))
@@ -652,8 +654,6 @@ class Worker:
                 self._reports.success(self._waited_and_lost)
         elif result.unanswered >= MAX_SENDINGS:
             self._queue.settle(entry, NO_ANSWER)
-        if self._waiters:
-            self._waiters.release_settled(self._queue.is_settled)
 
     def _enter_after(self, statuses: set[SendStatus], mark: int) -> bool:
         """Change the state as the results of a send say; return False to stop and back off."""

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import importlib
 import logging
+import math
 import os
 import re
 import signal
@@ -485,6 +486,28 @@ def test_flush_waits_only_for_what_was_submitted_before(workers: Callable[..., W
         assert results == [True]
         assert worker.stats().queued == 1
         answered.release(10)
+
+
+def test_the_state_has_changed_when_a_flush_returns(
+    workers: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody who waited for the server reads that it cannot be reached."""
+    released: list[bool] = []
+    real = Worker._enter
+
+    def enter(self: Worker, state: State, mark: float = math.inf) -> None:
+        released.extend(waiter.is_settled for waiter in self._waiters._waiters)
+        real(self, state, mark)
+
+    port = free_port()
+    worker = workers(port)
+    worker.submit(alert("one"))
+    assert not worker.flush(PATIENCE)
+    monkeypatch.setattr(Worker, "_enter", enter)
+    with running_receiver(port=port):
+        assert worker.flush(PATIENCE)
+    assert worker.stats().state == "running"
+    assert released == [False]
 
 
 def test_flush_makes_one_attempt_while_the_server_is_down(workers: Callable[..., Worker]) -> None:
