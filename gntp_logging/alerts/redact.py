@@ -94,6 +94,7 @@ _BEGINNINGS: Final[dict[str, _Look]] = {
     "authenticated": lambda text, at, _mark, _keep: commands.user_and_secret(text, at),
     "logged in": lambda text, at, _mark, _keep: commands.user_and_secret(text, at),
     "login": lambda text, at, _mark, _keep: commands.login(text, at),
+    "netloc": lambda text, at, _mark, _keep: urls.network_location(text, at),
     "identified": lambda text, at, _mark, _keep: commands.identified(text, at),
     **dict.fromkeys(BY_MARK, _look_at_shape),
 }
@@ -199,6 +200,8 @@ def _found(text: str, keep: Collection[str]) -> list[Span]:
                 spans += () if span is None else (span,)
     if "@" in text:
         spans += _each(text, "://", lambda at: urls.user_information(text, at))
+        spans += _each(text, "@tcp(", lambda at: urls.user_before(text, at))
+        spans += _each(text, "@unix(", lambda at: urls.user_before(text, at))
     if "-----BEGIN" in text:
         spans += _each(text, "-----BEGIN", lambda at: urls.private_key(text, at))
     return [span for span in spans if text[slice(*span)] not in keep] if keep else spans

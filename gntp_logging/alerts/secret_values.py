@@ -24,7 +24,7 @@ _STATES: Final = frozenset(
     error timeout accepted granted verified unverified matched refreshed rotated renewed issued stale insufficient
     unsupported unusable duplicate exhausted exceeded leaked compromised ignored skipped cleared loaded unreadable
     must should cannot can't could does doesn't did didn't isn't wasn't has is was will too only expecting expected
-    unparsable undecodable unencrypted permission access
+    unparsable undecodable unencrypted permission access minimum maximum
     """.split()
 )
 """Words that say what has happened to a secret."""
@@ -42,7 +42,7 @@ _SMALL: Final = frozenset(
     """
     is are was were be been has have had does do did not no may must can could should shall will would the this
     that these those it its by of for from to in on at with without than least most and or but if when while because
-    before after between into your you please only already too see
+    before after between into your you please only already too see via
     """.split()
 )
 """Small words of English: several plain words with one of them are a sentence."""
@@ -127,7 +127,7 @@ def is_sentence(text: str) -> bool:
     count = next((index for index, word in enumerate(words) if not _PLAIN_OR_COUNT.fullmatch(word)), len(words))
     # Several words, one of which names a state: user ada unknown.
     small = _SMALL | _STATES if count >= 3 else _SMALL
-    return count >= 2 and any(word.lower() in small for word in words)
+    return count >= 2 and (words[-1].lower() in _STATES or any(word.lower() in small for word in words))
 
 
 def is_state(word: str) -> bool:
