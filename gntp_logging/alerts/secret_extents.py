@@ -66,7 +66,7 @@ RUN: Final = pattern(
 )
 """A value without quotes. A comma, ``&`` or ``;`` is part of it where no other name follows; a blank behind ``\\``."""
 
-_ENCODED_END: Final = re.compile(r"%(?:25)*(?:26|20|22|27|3[bB]|2[cC]|0[aAdD])")
+_ENCODED_END: Final = re.compile(r"%(?:25)*(?:26|22|27|3[bB]|2[cC]|0[aAdD])")
 _BRACKET: Final = re.compile(r"""\\.|["'`\[\](){}]""", re.DOTALL)
 _BRACKET_REACH: Final = 3 * NEWS_SIZE
 _ANY_BRACKET: Final = re.compile(r"[\[\](){}]")

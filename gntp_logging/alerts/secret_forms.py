@@ -220,7 +220,7 @@ _ASSIGNED: Final = pattern(
     {COLOUR}{{0,3}} (?: \[? \] | %5D )? (?P<close> {QUOTE} )? {COLOUR}{{0,3}} \]? (?: \) (?= = ) )?
     (?P<blank> \s{{0,20}} ) {COLOUR}{{0,3}}
     (?P<sign> [=-]> | := | \?= | (?: [=!]==? | <- | \+= | \|\|= | \?\?= ) (?= \s? [bu]? ["'] )
-                  | I?LIKE (?= \s ['"] ) | IN \s? (?= \( ['"] ) | ;s:\d{{1,6}}: (?= \\?" )
+                  | (?: I?LIKE | TO ) (?= \s ['"] ) | IN \s? (?= \( ['"] ) | ;s:\d{{1,6}}: (?= \\?" )
                   | = (?!=) | : (?! : | // ) | ： | %(?:25){{0,3}}3[aAdD] )
     {COLOUR}{{0,3}} (?P<gap> %20 | \+ | \s{{0,60}} )
     """
@@ -343,6 +343,7 @@ def _cookies(text: str, value: Value) -> Found | None:
 
 _PAIR: Final = pattern(rf"{QUOTE} \s{{0,20}} , \s{{0,40}} (?= [bBuU]? {QUOTE} | [\[(] )")
 _TUPLE_BEFORE: Final = pattern(rf"[\[(] \s{{0,20}} [bBuU]? {QUOTE} \Z")
+_SETTER_BEFORE: Final = re.compile(r"(?i:set|put|env)\w{0,20}\([^()\[{\n]{0,60}\Z")
 _PAIR_END: Final = re.compile(r"\s{0,20},?\s{0,20}[\])]")
 _FIELDS: Final = frozenset(
     "email mail user username name login id first_name last_name phone address age role host port url".split()
@@ -368,6 +369,8 @@ def _is_pair(text: str, name: _Name, value: Value) -> bool:
     is_word = inner.isidentifier() and not is_suspicious(inner)
     if inner in _FIELDS or (is_word and kind_of(inner) in (Kind.SECRET, Kind.TOKEN, Kind.SESSION)):
         return False
+    if _SETTER_BEFORE.search(text, max(0, name.begin - 80), name.begin):
+        return True
     before = _TUPLE_BEFORE.search(text, max(0, name.begin - 24), name.begin)
     if before is None or _PAIR_END.match(text, value.after) is None:
         is_header = name.kind in (Kind.AUTHORIZATION, Kind.COOKIE) or name.text.startswith(("X-", "x-"))
@@ -437,21 +440,26 @@ def _located(text: str, name: _Name) -> Found | None:
 
 _ELEMENT_BEFORE: Final = re.compile(r"<(?:\w{1,20}:)?\Z")
 _ELEMENT: Final = re.compile(r"(?:\s[^<>\n]{0,200})?>\s{0,40}")
+_ELEMENTS_VALUE: Final = re.compile(r"\s(?:[^<>\n]{0,200}\s)?value=(?=[\"'])")
+_ESCAPED_BRACKETS: Final = (("&lt;", "&gt;"), (r"\u003c", r"\u003e"))
 
 
 def _element(text: str, name: _Name) -> Found | None:
-    """``<password>X</password>``."""
-    if text.startswith("&gt;", name.end) and text.endswith("&lt;", 0, name.begin):
-        end = text.find("&lt;/", name.end, name.end + 10 * NEWS_SIZE)
-        begin = name.end + len("&gt;")
-        is_shown = end <= begin or is_news(text[begin:end], name.kind)
-        return None if is_shown else Found(((begin, end),), end)
+    """``<password>X</password>``, ``<password value="X"/>``."""
+    for opening, closing in _ESCAPED_BRACKETS:
+        if text.startswith(closing, name.end) and text.endswith(opening, 0, name.begin):
+            end = text.find(f"{opening}/", name.end, name.end + 10 * NEWS_SIZE)
+            begin = name.end + len(closing)
+            is_shown = end <= begin or is_news(text[begin:end], name.kind)
+            return None if is_shown else Found(((begin, end),), end)
     if text[name.begin - 1 : name.begin] not in ("<", ":"):
         return None
     if _ELEMENT_BEFORE.search(text, max(0, name.begin - 24), name.begin) is None:
         return None
-    opening = _ELEMENT.match(text, name.end)
-    return None if opening is None else _content(text, opening.end(), name)
+    if (attribute := _ELEMENTS_VALUE.match(text, name.end)) is not None:
+        return _hidden(text, value_at(text, attribute.end()), name)
+    element = _ELEMENT.match(text, name.end)
+    return None if element is None else _content(text, element.end(), name)
 
 
 _NEXT_ELEMENT: Final = re.compile(r"</\w{1,20}>\s{0,40}(?:<\w{1,20}>\s{0,40}){1,3}(?=[^<\s])")
@@ -687,7 +695,7 @@ BEGINS: Final = rf"""
       | \n[ -]                            # another line has the value
       | \]? \s{{0,20}} (?: [=:：] | -> | <- | [?+|]{{1,2}}= )  # a sign
       | (?: \)?::\w{{1,20}} )? (?: ,\s?["'`]?\w{{1,60}}["'`]? ){{0,20}} \){{1,2}}\s?=
-      | [ ] (?: i?like[ ]["'] | in[ ]?\(["'] )  # SQL's
+      | [ ] (?: (?: i?like | to )[ ]["'] | in[ ]?\(["'] )  # SQL's
       | [ \t]+ (?: ["'`(\[|] | (?: [–—-] [ ] | \d [ ] )? \S{{0,200}}\d | [\w.-]{{1,60}}= )
       | {_PROSE_COLON} | {_PROSE_VERB}
     )
