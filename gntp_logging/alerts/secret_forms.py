@@ -190,7 +190,7 @@ def _hidden(text: str, value: Value, name: _Name, *, clause: bool = True) -> Fou
     before, variable, rest = name.text.lower().rpartition(inner.lower())
     if variable and not rest and before[-1:] in ("", ".", "_"):
         return None  # a variable: password=password, self._token = token
-    if is_news(inner, name.kind, counted=name.is_counted, bare=name.text in ("token", "auth")):
+    if is_news(inner, name.kind, counted=name.is_counted, bare=name.text in ("token", "auth", "sig")):
         return None
     if clause and is_sentence(_CLAUSE_END.split(text[value.begin : value.begin + NEWS_SIZE // 2], maxsplit=1)[0]):
         return None
@@ -220,7 +220,7 @@ _ASSIGNED: Final = pattern(
     {COLOUR}{{0,3}} (?: \[? \] | %5D )? (?P<close> {QUOTE} )? {COLOUR}{{0,3}} \]? (?: \) (?= = ) )?
     (?P<blank> \s{{0,20}} ) {COLOUR}{{0,3}}
     (?P<sign> [=-]> | := | \?= | (?: [=!]==? | <- | \+= | \|\|= | \?\?= ) (?= \s? [bu]? ["'] )
-                  | (?: I?LIKE | TO ) (?= \s ['"] ) | IN \s? (?= \( ['"] ) | ;s:\d{{1,6}}: (?= \\?" )
+                  | I?LIKE (?= \s ['"] ) | TO (?= \s ' ) | IN \s? (?= \( ['"] ) | ;s:\d{{1,6}}: (?= \\?" )
                   | = (?!=) | : (?! : | // ) | ： | %(?:25){{0,3}}3[aAdD] )
     {COLOUR}{{0,3}} (?P<gap> %20 | \+ | \s{{0,60}} )
     """
@@ -367,7 +367,8 @@ def _is_pair(text: str, name: _Name, value: Value) -> bool:
     """Tell a name and its value from two names in a list of names, such as ``['password', 'email']``."""
     inner = _looked_at(text, value)
     is_word = inner.isidentifier() and not is_suspicious(inner)
-    if inner in _FIELDS or (is_word and kind_of(inner) in (Kind.SECRET, Kind.TOKEN, Kind.SESSION)):
+    is_name = inner.isidentifier() and not is_suspicious(inner.rstrip("0123456789"))  # password1, password2
+    if inner in _FIELDS or (is_name and kind_of(inner) in (Kind.SECRET, Kind.TOKEN, Kind.SESSION)):
         return False
     if _SETTER_BEFORE.search(text, max(0, name.begin - 80), name.begin):
         return True
@@ -612,6 +613,11 @@ _GAP: Final = re.compile(r"[ \t]{1,20}(?:[|–—-][ \t]{1,20}|\d[ ](?=\S{0,200}
 """A table's bar, a dash; and the number of the kind, in the configuration of a router."""
 
 _OBJECTS_NAME: Final = re.compile(r"[a-z]+(?:[-_/][a-z]+)+")
+_OF_AN_OBJECT: Final = re.compile(
+    r"[ ](?:in[ ]namespace|not[ ](?:found|mounted)|already[ ]exists|does[ ]not[ ]exist)\b"
+)
+"""What is said of Kubernetes' secrets, which have names."""
+
 _NO_SECRET: Final = re.compile(
     r"(?:sha|md|hs|rs|es|ps|aes|rsa|ed|utf|ipv|oauth|pbkdf|argon|scrypt|base|v|http|x|p|k|s|ec)-?\d{1,5}\w{0,3}"
     r"|[\d.,:/x+-]*|.*\.[A-Za-z]{1,4}|/.*|.*=.*|.*\(.*",
@@ -642,7 +648,9 @@ def _prose(text: str, name: _Name) -> Found | None:
     if name.kind is Kind.TOKEN and not _OF_PARSERS.isdisjoint(words_before):
         return None
     if value.opening in ('"', "'", "`"):
-        is_object = text[name.begin - 1 : name.begin] in ("'", '"', "`") or _OBJECTS_NAME.fullmatch(word)
+        is_quoted_name = text[name.begin - 1 : name.begin] in ("'", '"', "`")
+        is_kubernetes = name.text.lower() == "secret" and _OF_AN_OBJECT.match(text, value.after)
+        is_object = is_quoted_name or is_kubernetes or _OBJECTS_NAME.fullmatch(word)
         is_verb = name.text.lower() in ("auth", "pass")
         is_secret = not is_object and not is_verb and name.kind in (Kind.SECRET, Kind.TOKEN, Kind.SESSION)
     elif value.opening:

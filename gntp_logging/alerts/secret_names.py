@@ -108,7 +108,7 @@ _OTHER: Final = frozenset(
     index idx num number position pos offset line column lineno rotation days hours minutes seconds date time timestamp
     exists py js ts c h cc cpp go java rb html css yaml yml toml txt pem crt cer md lock middleware module package
     handler callback view views model models tests app plugin serializer error_code failure success change update
-    list set map table column_name event arn stdin fd
+    list set map table column_name event arn stdin fd encryption
     """.split()
 )
 """Last parts of names that say something about a secret, not the secret."""

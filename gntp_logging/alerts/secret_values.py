@@ -58,13 +58,14 @@ _REFERENCE: Final = re.compile(
     | \[{1,2} [A-Z_]{3,} \]{1,2}
     | (?: self | cls | settings | config | os | environ | env | process | request | args | kwargs | options | secrets
         | data | app | ctx | var | local ) (?: \. [A-Za-z_]\w* )+ (?: [\[(] .* )?
-    | [A-Za-z_][\w.]* \(\) | [a-z]\w* [._] \w[\w.]* \( .*
+    | ~? / (?: [\w.-]+ / )+ (?: [\w-]+ \. (?: pem | key | p12 | pfx | der | jks | json | txt ) | id_[a-z0-9]+ )
+    | [A-Za-z_][\w.]* \(\) | [a-z_]{2,20} \( [a-z_]{2,20} \) | [a-z]\w* [._] \w[\w.]* \( .*
     | os\.environ .* | (?:get)?env \( .* | \? | : \d{1,2}
     | [a-z_][\w.]* \[ (?: [A-Za-z_]* -? \d* \] )? | await | lambda | yield | your [_-] [a-z_-]+ | YOUR [A-Z_]+
     """,
     re.VERBOSE,
 )
-"""What stands for a secret elsewhere: variables, parameters and templates."""
+"""What stands for a secret elsewhere: variables, parameters, templates and the files of keys."""
 
 _REPR: Final = re.compile(
     r"""
@@ -81,7 +82,7 @@ _OBJECT: Final = re.compile(
 
 _MASKED: Final = re.compile(r"[^\w\s]*|[\s*•●#█xX.·…_-]{3,}|(?:.*\*{3,}.*)")
 _NUMBER: Final = re.compile(r"[-+]?\d{1,5}(?:\.\d{1,3}|/\d{1,5})?(?:ms|s|m|h|d|%)?")
-_ANY_NUMBER: Final = re.compile(r"#?(?:\d+|0[xX][0-9a-fA-F]+)")
+_ANY_NUMBER: Final = re.compile(r"#?(?:\d+|0[xX][0-9a-fA-F]+)|S(?:-\d+){2,20}")
 _CONSTANT: Final = re.compile(r"[A-Z][A-Z_]{0,30}")
 _EDGES: Final = " \t\r\n.,:;!?()[]<>{}\"'`"
 _CODE_PART: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
@@ -154,7 +155,7 @@ def is_news(value: str, kind: Kind, *, counted: bool = False, bare: bool = False
         value: The value, without its quotes.
         kind: What its name says.
         counted: Whether the name is a plural, whose number says how many there are.
-        bare: Whether the name is ``token`` or ``auth`` and nothing quotes the value: then a word in capitals is news.
+        bare: Whether the name is ``token``, ``auth`` or ``sig``, and nothing quotes the value: then a word in capitals is news.
     """
     if len(value) > NEWS_SIZE:
         return False
