@@ -51,7 +51,7 @@ _OPENING: Final = pattern(
     (?: [!&] (?! Ref | Sub | GetAtt | Import ) [\w!]{{1,20}} [ ]  # YAML's tag or anchor
       | string\(\d{{1,6}}\) [ ]  # PHP's type
       | (?: \[\] | map\[\w{{1,20}}\] ) (?: \w{{1,20}} | interface[ ]\{{\}} ) (?= \{{ ) )?  # Go's
-    (?: [bBuUrRfF]{{0,2}} ( ["]{{3}} | [']{{3}} | {QUOTE} ) | ( [\[({{] ) )?
+    (?: [bBuUrRfF]{{0,2}} ( ["]{{3}} | [']{{3}} | {QUOTE} ) | ( [\[(] | \{{ (?! [A-Z0-9-]{{3,14}} \}} \w ) ) )?
     """
 )
 RUN: Final = pattern(

@@ -251,7 +251,7 @@ def _assigned(text: str, name: _Name) -> Found | None:
     value = value_at(text, at, encoded=sign["sign"].startswith("%"))
     if value.opening and not sign["close"] and text[name.begin - 1 : name.begin] == value.opening:
         return Found((), name.end)  # the end of what the name began, such as a prompt: 'Password: '
-    value = _to_the_quote(text, value, name, sign["close"])
+    value = _to_the_end(text, value, name, sign["close"])
     if name.text.lower() in ("pwd", "oldpwd") and re.match(r"~?[/\\]|[A-Za-z]:\\", text[value.begin : value.begin + 3]):
         return None
     if name.kind is Kind.AUTHORIZATION or (name.kind is Kind.TOKEN and value.opening in ("", '"', "'")):
@@ -264,16 +264,24 @@ def _assigned(text: str, name: _Name) -> Found | None:
         return found
     roomy = bool(sign["gap"]) or sign["sign"] == ":"
     # What is news is so for the other forms as well.
-    return _hidden(text, value, name, clause=roomy) or Found((), name.end)
+    found = _hidden(text, value, name, clause=roomy) or Found((), name.end)
+    return _changed(text, value, found) if value.opening in ("'", '"') else found
 
 
+_REST_OF_FIELD: Final = re.compile(r"(?:[ ][^\s,=()\[\]{}\"']{1,60}){1,8}(?=,[ ]\w{1,60}=|[)\]}])")
 _OTHER_NAME: Final = re.compile(r"[=:,;&\n]")
 
 
-def _to_the_quote(text: str, value: Value, name: _Name, closed: str | None) -> Value:
-    """Return all of a value in whose quotes its name is too, as in ``'--password=two words'``."""
+def _to_the_end(text: str, value: Value, name: _Name, closed: str | None) -> Value:
+    """Return all of a value in whose quotes its name is too, as in ``'--password=two words'``, or in whose brackets."""
     quote = text[name.begin - 1 : name.begin]
-    if closed or value.opening or quote not in ("'", '"') or text[value.end : value.end + 1] != " ":
+    if closed or value.opening or text[value.end : value.end + 1] != " ":
+        return value
+    if (quote in ("(", "[", "{") or text.endswith(", ", 0, name.begin)) and (
+        more := _REST_OF_FIELD.match(text, value.end)
+    ):
+        return value if is_sentence(more[0]) else Value(value.begin, more.end(), more.end(), "")
+    if quote not in ("'", '"'):
         return value
     end = text.find(quote, value.end, value.end + NEWS_SIZE)
     rest = text[value.end : end]
@@ -660,13 +668,20 @@ def _prose(text: str, name: _Name) -> Found | None:
     else:
         is_secret = _is_like_a_secret(word.rstrip(".,;:)"), name)
     found = _hidden(text, value, name, clause=False) if is_secret else None
-    if found is not None and verb is not None and verb[0].endswith("from ") and (to := _TO.match(text, value.after)):
-        new = value_at(text, to.end())
-        return Found((*found.spans, (new.begin, new.end)), new.after)
-    return found
+    is_change = verb is not None and verb[0].endswith("from ")
+    return _changed(text, value, found) if is_change and found is not None else found
 
 
-_TO: Final = re.compile(r"[ ]to[ ](?=\S)")
+_CHANGE: Final = re.compile(r"[ ](?:to|->|=>)[ ](?=\S)")
+
+
+def _changed(text: str, old: Value, found: Found) -> Found:
+    """Hide what a value was changed to, as well."""
+    change = _CHANGE.match(text, old.after)
+    if change is None:
+        return found
+    new = value_at(text, change.end())
+    return Found((*found.spans, (new.begin, new.end)), max(new.after, found.resume))
 
 
 def _is_like_a_secret(word: str, name: _Name) -> bool:

@@ -11,7 +11,9 @@ from .secret_values import is_news, is_suspicious, looks_random
 
 _AUTHORITY: Final = re.compile(r"[^\s\"'<>`/?#]{0,500}")
 _LAX: Final = re.compile(r"[^\s\"'<>`]{0,500}")
-_PORT: Final = re.compile(r"\d{1,5}(?:[/?#]|\Z)")
+_QUOTED_SCHEME: Final = re.compile(r"([\"'])[A-Za-z][\w+.-]{0,30}\Z")
+_UP_TO: Final = {quote: re.compile(rf"[^\n{quote}]{{0,500}}") for quote in "\"'"}
+_PORT: Final = re.compile(r"\d{1,5}(?:[/?#\s]|\Z)")
 
 
 def user_information(text: str, at: int) -> Found:
@@ -21,7 +23,8 @@ def user_information(text: str, at: int) -> Found:
     assert strict is not None
     end = strict[0].rfind("@")
     if end < 0:
-        lax = _LAX.match(text, begin)
+        quote = _QUOTED_SCHEME.search(text, max(0, at - 32), at)
+        lax = (_LAX if quote is None else _UP_TO[quote[1]]).match(text, begin)  # in quotes a password may have blanks
         assert lax is not None
         inner = lax[0].partition("://")[0]
         user, colon, rest = inner.partition(":")

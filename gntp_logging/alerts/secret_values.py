@@ -155,7 +155,8 @@ def is_news(value: str, kind: Kind, *, counted: bool = False, bare: bool = False
         value: The value, without its quotes.
         kind: What its name says.
         counted: Whether the name is a plural, whose number says how many there are.
-        bare: Whether the name is ``token``, ``auth`` or ``sig``, and nothing quotes the value: then a word in capitals is news.
+        bare: Whether the name is ``token``, ``auth`` or ``sig`` and nothing quotes the value: then a word in capitals
+            is news.
     """
     if len(value) > NEWS_SIZE:
         return False
