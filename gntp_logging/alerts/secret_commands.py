@@ -54,9 +54,9 @@ _BETWEEN: Final = r"[\s'\",]{1,6}"
 
 _WORD: Final = r"([^\s'\",]{1,200})"
 _NEXT: Final = rf"{_BETWEEN}(?!-)([^\s'\"]+)"
-_USER_AND_WORD: Final = r"[\s'\",=]{0,6}[^\s:,%'\"]{0,80}(?:['\"]?:['\"]?|[,%])([^\s'\"]+)"
-_MAYBE_USER_AND_WORD: Final = rf"{_BETWEEN}(?:[\w.@]{{1,40}}:)?([^\s'\"]+)"
-_GLUED: Final = r"(?![,\])\[])(?:([^\s'\",\])]+)|'([^'\s,\]][^'\n]*)'|\"([^\"\s,\]][^\"\n]*)\")"
+_USER_AND_WORD: Final = r"[\s'\",=]{0,6}[^\s:,%'\"]{0,80}(?:['\"]?:['\"]?|[,%]['\"]?)([^\s'\"]+)"
+_MAYBE_USER_AND_WORD: Final = rf"{_BETWEEN}(?:[\w.@]{{1,40}}:['\"]?)?([^\s'\"]+)"
+_GLUED: Final = r"(?![,\])\[])(?:((?:[^\s'\",\])]|,(?=[^\s'\"]))+)|'([^'\s,\]][^'\n]*)'|\"([^\"\s,\]][^\"\n]*)\")"
 _NEXT_OR_GLUED: Final = rf"(?:{_BETWEEN}(?!-)|(?=[A-Za-z0-9]))([^\s'\"]+)"
 
 _OPTIONS: Final = (
@@ -67,7 +67,8 @@ _OPTIONS: Final = (
     _Option("--user", ("curl", "smbclient"), _USER_AND_WORD),
     _Option("--proxy-user", ("curl",), _USER_AND_WORD),
     _Option("--auth", ("https?", "xhs?"), _USER_AND_WORD),
-    _Option("-a", ("redis-cli", "https?", "xhs?"), _MAYBE_USER_AND_WORD),
+    _Option("-a", ("redis-cli",), _NEXT),
+    _Option("-a", ("https?", "xhs?"), _MAYBE_USER_AND_WORD),
     _Option("-w", (r"ldap\w+",), _NEXT_OR_GLUED),
     _Option("-s", ("ldappasswd",), _NEXT),
     _Option("-c", (r"snmp\w+",), _NEXT),

@@ -146,6 +146,9 @@ _VARIABLE: Final = re.compile(r"[a-z]{2,12}(?:_[a-z]{2,12})?$", re.MULTILINE)
 
 _CALL_IN_CODE: Final = re.compile(r"[a-z_][\w.]{0,60}\((?=[\"'])")
 
+_CALL_WITH_NAME: Final = re.compile(r"[a-z_]{2,20}\([a-z_]{2,20}\)")
+"""A call in source code: ``token = next(self)``."""
+
 _MORE_WORDS: Final = re.compile(r"(?:[ ]+[A-Za-z]+){1,8}(?=[ ]*(?:$|[\n,;)\]}\"']))")
 """The rest of a passphrase."""
 
@@ -183,7 +186,8 @@ def _hidden(text: str, value: Value, name: _Name, *, clause: bool = True) -> Fou
         arguments = bracketed(text, call.end(), "(")
         has_secret = any(map(is_suspicious, re.findall(r"\w+", _looked_at(text, arguments)[:NEWS_SIZE])))
         return Found(((arguments.begin, arguments.end),), arguments.after) if has_secret else None
-    if name.text == "token" and text[name.end : value.begin] == " = " and _VARIABLE.match(text, value.begin):
+    is_spaced = text[name.end : value.begin] == " = "
+    if is_spaced and (_CALL_WITH_NAME.fullmatch(inner) or (name.text == "token" and _VARIABLE.match(inner))):
         return None
     if text[value.end : value.end + 2] == ' "' and kind_of(inner) is not Kind.NONE:
         return None  # volume "creds" : secret "creds" not found
@@ -248,7 +252,7 @@ def _assigned(text: str, name: _Name) -> Found | None:
         return None
     if not sign["close"] and text[at : at + 1] in ("|", ">") and (block := _BLOCK.match(text, at)):
         return Found((block.span(1),), block.end())
-    value = value_at(text, at, encoded=sign["sign"].startswith("%"))
+    value = value_at(text, at, sign=sign["sign"])
     if value.opening and not sign["close"] and text[name.begin - 1 : name.begin] == value.opening:
         return Found((), name.end)  # the end of what the name began, such as a prompt: 'Password: '
     value = _to_the_end(text, value, name, sign["close"])
@@ -269,13 +273,20 @@ def _assigned(text: str, name: _Name) -> Found | None:
 
 
 _REST_OF_FIELD: Final = re.compile(r"(?:[ ][^\s,=()\[\]{}\"']{1,60}){1,8}(?=,[ ]\w{1,60}=|[)\]}])")
+_ODD_SIGNS: Final = {"'": re.compile(r"[\"`<][^\s&;,'\\]*"), '"': re.compile(r"['`<][^\s&;,\"\\]*")}
+"""What ends a value without quotes, and does not in quotes of the other kind."""
+
 _OTHER_NAME: Final = re.compile(r"[=:,;&\n]")
 
 
 def _to_the_end(text: str, value: Value, name: _Name, closed: str | None) -> Value:
     """Return all of a value in whose quotes its name is too, as in ``'--password=two words'``, or in whose brackets."""
     quote = text[name.begin - 1 : name.begin]
-    if closed or value.opening or text[value.end : value.end + 1] != " ":
+    if closed or value.opening:
+        return value
+    if quote in _ODD_SIGNS and (odd := _ODD_SIGNS[quote].match(text, value.end)):
+        value = Value(value.begin, odd.end(), odd.end(), "")
+    if text[value.end : value.end + 1] != " ":
         return value
     if (quote in ("(", "[", "{") or text.endswith(", ", 0, name.begin)) and (
         more := _REST_OF_FIELD.match(text, value.end)
@@ -536,6 +547,8 @@ def _option(text: str, name: _Name) -> Found | None:
         near = text[max(0, name.begin - 100) : name.begin]
         if lower not in ("password", "passwd", "pass", "pwd") or not _LOGIN_BEFORE.search(near):
             return None
+    if text.startswith("pass:", blanks.end()):  # openssl's -passin pass:X
+        return None
     value = value_at(text, blanks.end())
     word = text[value.begin : min(value.end, value.begin + NEWS_SIZE)]
     if not value.opening and (word.startswith("-") or is_small(word) or word in _OPTION_WORDS):

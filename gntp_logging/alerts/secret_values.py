@@ -59,7 +59,7 @@ _REFERENCE: Final = re.compile(
     | (?: self | cls | settings | config | os | environ | env | process | request | args | kwargs | options | secrets
         | data | app | ctx | var | local ) (?: \. [A-Za-z_]\w* )+ (?: [\[(] .* )?
     | ~? / (?: [\w.-]+ / )+ (?: [\w-]+ \. (?: pem | key | p12 | pfx | der | jks | json | txt ) | id_[a-z0-9]+ )
-    | [A-Za-z_][\w.]* \(\) | [a-z_]{2,20} \( [a-z_]{2,20} \) | [a-z]\w* [._] \w[\w.]* \( .*
+    | [A-Za-z_][\w.]* \(\) | [a-z]\w* [._] \w[\w.]* \( .*
     | os\.environ .* | (?:get)?env \( .* | \? | : \d{1,2}
     | [a-z_][\w.]* \[ (?: [A-Za-z_]* -? \d* \] )? | await | lambda | yield | your [_-] [a-z_-]+ | YOUR [A-Z_]+
     """,
