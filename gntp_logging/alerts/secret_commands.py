@@ -49,12 +49,12 @@ class _Option(NamedTuple):
     behind: str = ""
 
 
-_BETWEEN: Final = r"[\s'\",]{1,6}"
+_BETWEEN: Final = r"[\s'\",\\]{1,10}"
 """What stands between the words of a command, in a line or in a list of arguments."""
 
-_WORD: Final = r"([^\s'\",]{1,200})"
+_WORD: Final = r"((?:[^\s'\",]|,(?=[^\s'\"])){1,200})"
 _NEXT: Final = rf"{_BETWEEN}(?!-)([^\s'\"]+)"
-_USER_AND_WORD: Final = r"[\s'\",=]{0,6}[^\s:,%'\"]{0,80}(?:['\"]?:['\"]?|[,%]['\"]?)([^\s'\"]+)"
+_USER_AND_WORD: Final = r"[\s'\",=\\]{0,10}[^\s:,%'\"]{0,80}(?:['\"]?:['\"]?|[,%]['\"]?)([^\s'\"]+)"
 _MAYBE_USER_AND_WORD: Final = rf"{_BETWEEN}(?:[\w.@]{{1,40}}:['\"]?)?([^\s'\"]+)"
 _GLUED: Final = r"(?![,\])\[])(?:((?:[^\s'\",\])]|,(?=[^\s'\"]))+)|'([^'\s,\]][^'\n]*)'|\"([^\"\s,\]][^\"\n]*)\")"
 _NEXT_OR_GLUED: Final = rf"(?:{_BETWEEN}(?!-)|(?=[A-Za-z0-9]))([^\s'\"]+)"
@@ -141,7 +141,7 @@ def short_option(text: str, at: int, mark: str) -> Found:
 _COMMANDS: Final = {
     # The last group is hidden.
     "vault": re.compile(
-        rf"vault{_BETWEEN}(?:login|operator{_BETWEEN}unseal|unseal){_BETWEEN}(?:-\S{{1,40}}{_BETWEEN})?(?!-)([^\s'\",]{{8,}})"
+        rf"vault{_BETWEEN}(?:login|operator{_BETWEEN}unseal|unseal){_BETWEEN}(?:-\S{{1,40}}{_BETWEEN})?(?!-)((?:[^\s'\",]|,(?=[^\s'\"])){{8,}})"
     ),
     "rabbitmqctl": re.compile(
         rf"rabbitmqctl{_BETWEEN}(?:add_user|change_password|authenticate_user){2 * (_BETWEEN + _WORD)}"

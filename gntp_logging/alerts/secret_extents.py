@@ -98,7 +98,7 @@ def value_at(text: str, at: int, *, sign: str = "") -> Value:
     opening = _OPENING.match(text, at)
     assert opening is not None  # all of it may be missing
     if opening[1]:
-        return _quoted(text, opening.end(), opening[1])
+        return quoted(text, opening.end(), opening[1])
     if opening[2]:
         return bracketed(text, opening.end(), opening[2])
     begin = opening.end()
@@ -110,7 +110,7 @@ def value_at(text: str, at: int, *, sign: str = "") -> Value:
     return Value(begin, end, end, "")
 
 
-def _quoted(text: str, begin: int, quote: str) -> Value:
+def quoted(text: str, begin: int, quote: str) -> Value:
     """Find the closing quote: one that nothing escapes and behind which no word goes on, else the first on the line."""
     first, at = -1, begin
     for _ in range(_CLOSING_QUOTES):
@@ -150,7 +150,7 @@ def whole(text: str, at: int, span: Span) -> Span:
         if (before.count(quote) - (text[at - 1 : at] == quote)) % 2:
             upto = before[: before.rfind(quote)]
             escapes = upto[len(upto.rstrip("\\")) :]
-            end = _quoted(text, begin, escapes + quote).end
+            end = quoted(text, begin, escapes + quote).end
     return begin, end
 
 

@@ -19,6 +19,7 @@ from .secret_extents import (
     bracketed,
     line_end,
     pattern,
+    quoted,
     value_at,
     without_closing,
 )
@@ -273,35 +274,30 @@ def _assigned(text: str, name: _Name) -> Found | None:
 
 
 _REST_OF_FIELD: Final = re.compile(r"(?:[ ][^\s,=()\[\]{}\"']{1,60}){1,8}(?=,[ ]\w{1,60}=|[)\]}])")
-_ODD_SIGNS: Final = {"'": re.compile(r"[\"`<][^\s&;,'\\]*"), '"': re.compile(r"['`<][^\s&;,\"\\]*")}
-"""What ends a value without quotes, and does not in quotes of the other kind."""
-
 _OTHER_NAME: Final = re.compile(r"[=:,;&\n]")
 
 
 def _to_the_end(text: str, value: Value, name: _Name, closed: str | None) -> Value:
     """Return all of a value in whose quotes its name is too, as in ``'--password=two words'``, or in whose brackets."""
-    quote = text[name.begin - 1 : name.begin]
     if closed or value.opening:
         return value
-    if quote in _ODD_SIGNS and (odd := _ODD_SIGNS[quote].match(text, value.end)):
-        value = Value(value.begin, odd.end(), odd.end(), "")
-    if text[value.end : value.end + 1] != " ":
-        return value
-    if (quote in ("(", "[", "{") or text.endswith(", ", 0, name.begin)) and (
-        more := _REST_OF_FIELD.match(text, value.end)
-    ):
-        return value if is_sentence(more[0]) else Value(value.begin, more.end(), more.end(), "")
-    if quote not in ("'", '"'):
-        return value
-    end = text.find(quote, value.end, value.end + NEWS_SIZE)
-    rest = text[value.end : end]
-    if end < 0 or _OTHER_NAME.search(rest) or (not name.text.startswith("-") and is_sentence(rest)):
-        return value
-    end -= text[end - 1] == "\\"
-    return Value(value.begin, end, end, "")
+    word = _WORD_BEFORE.search(text, max(0, name.begin - _NAME_SIZE), name.begin)
+    assert word is not None  # all of it may be missing
+    quote, is_option = word["quote"], (word["begin"] or name.text).startswith("-")
+    if quote and (is_option or not word["begin"]):
+        inside = quoted(text, value.begin, quote)
+        rest = text[value.end : min(inside.end, value.end + NEWS_SIZE)]
+        if " " not in rest:
+            is_whole = is_option or rest[:1] in ("'", '"', "`", "<")
+        else:
+            is_whole = not _OTHER_NAME.search(rest) and (is_option or not is_sentence(rest))
+        return Value(value.begin, inside.end, inside.end, "") if is_whole else value
+    is_field = text[name.begin - 1 : name.begin] in ("(", "[", "{") or text.endswith(", ", 0, name.begin)
+    more = _REST_OF_FIELD.match(text, value.end) if is_field else None
+    return value if more is None or is_sentence(more[0]) else Value(value.begin, more.end(), more.end(), "")
 
 
+_WORD_BEFORE: Final = re.compile(r"(?P<quote>(?<!\\)\\*[\"'])?(?P<begin>(?:(?<=[\"'])-[\w.=-]*=)?)\Z")
 _LINES_END: Final = re.compile(r":[ ]{0,4}(?=\n)")
 _NEXT_LINE: Final = re.compile(
     r"\n[ ]{1,40}(?:-[ ])?(?:[\w.-]{1,60}:[ ])?[\"']?([^\s:\"']{1,200})[\"']?[ ]{0,4}(?=\n|\Z)"
