@@ -59,7 +59,7 @@ RUN: Final = pattern(
     (?: [^\s"'`&;<>,\\\x1b]
       | \\ (?! [nrt"'`\\] | x1b | u00 ) [ ]?
       | \\\\ (?= [A-Za-z0-9] ) (?! [nrtux] )
-      | (?<=\w) ' (?=\w)
+      | (?<=\w) ["'`] (?=\w)
       | < [^<>\s"']{1,80} >
       | [,&;] (?= [^\s,&;"'`\[\](){}<>\\] ) (?! [\w.%-]{1,40} \s? [=:] )
     )+
@@ -162,7 +162,8 @@ def bracketed(text: str, begin: int, bracket: str) -> Value:
         if quote:
             quote = "" if character == quote else quote
         elif character in "\"'`":
-            quote = character
+            # Behind two letters it is an apostrophe; behind one it may begin bytes.
+            quote = "" if character == "'" and text[sign.start() - 2 : sign.start()].isalnum() else character
         elif character in _CLOSING:
             open_.append(_CLOSING[character])
         elif character == open_[-1]:

@@ -142,13 +142,10 @@ _CALL: Final = re.compile(
 )
 """The repr of an object, whose strings may be the secret; a function that hashes it."""
 
-_VARIABLE: Final = re.compile(r"[a-z]{2,12}(?:_[a-z]{2,12})?$", re.MULTILINE)
-"""A variable in the source code of a parser: ``token = nextchar``. A token of a service is no plain word."""
+_VARIABLE: Final = re.compile(r"[a-z]{2,12}(?:_[a-z]{2,12})?(?:\([a-z_]{0,20}\))?$", re.MULTILINE)
+"""A variable, or a call, in the code of a parser: ``token = nextchar``. A token of a service is no plain word."""
 
 _CALL_IN_CODE: Final = re.compile(r"[a-z_][\w.]{0,60}\((?=[\"'])")
-
-_CALL_WITH_NAME: Final = re.compile(r"[a-z_]{2,20}\([a-z_]{2,20}\)")
-"""A call in source code: ``token = next(self)``."""
 
 _MORE_WORDS: Final = re.compile(r"(?:[ ]+[A-Za-z]+){1,8}(?=[ ]*(?:$|[\n,;)\]}\"']))")
 """The rest of a passphrase."""
@@ -187,8 +184,7 @@ def _hidden(text: str, value: Value, name: _Name, *, clause: bool = True) -> Fou
         arguments = bracketed(text, call.end(), "(")
         has_secret = any(map(is_suspicious, re.findall(r"\w+", _looked_at(text, arguments)[:NEWS_SIZE])))
         return Found(((arguments.begin, arguments.end),), arguments.after) if has_secret else None
-    is_spaced = text[name.end : value.begin] == " = "
-    if is_spaced and (_CALL_WITH_NAME.fullmatch(inner) or (name.text == "token" and _VARIABLE.match(inner))):
+    if name.text == "token" and text[name.end : value.begin] == " = " and _VARIABLE.match(inner):
         return None
     if text[value.end : value.end + 2] == ' "' and kind_of(inner) is not Kind.NONE:
         return None  # volume "creds" : secret "creds" not found
@@ -273,7 +269,7 @@ def _assigned(text: str, name: _Name) -> Found | None:
     return _changed(text, value, found) if value.opening in ("'", '"') else found
 
 
-_REST_OF_FIELD: Final = re.compile(r"(?:[ ][^\s,=()\[\]{}\"']{1,60}){1,8}(?=,[ ]\w{1,60}=|[)\]}])")
+_REST_OF_FIELD: Final = re.compile(r"(?:[ ][^\s,;=()\[\]{}\"']{1,60}){1,8}(?=[,;][ ]?\w{1,60}=|;|[)\]}])")
 _OTHER_NAME: Final = re.compile(r"[=:,;&\n]")
 
 
@@ -292,7 +288,7 @@ def _to_the_end(text: str, value: Value, name: _Name, closed: str | None) -> Val
         else:
             is_whole = not _OTHER_NAME.search(rest) and (is_option or not is_sentence(rest))
         return Value(value.begin, inside.end, inside.end, "") if is_whole else value
-    is_field = text[name.begin - 1 : name.begin] in ("(", "[", "{") or text.endswith(", ", 0, name.begin)
+    is_field = text[name.begin - 1 : name.begin] in ("(", "[", "{", ";") or text.endswith((", ", "; "), 0, name.begin)
     more = _REST_OF_FIELD.match(text, value.end) if is_field else None
     return value if more is None or is_sentence(more[0]) else Value(value.begin, more.end(), more.end(), "")
 
@@ -667,7 +663,8 @@ def _prose(text: str, name: _Name) -> Found | None:
     if value.opening in ('"', "'", "`"):
         is_quoted_name = text[name.begin - 1 : name.begin] in ("'", '"', "`")
         is_kubernetes = name.text.lower() == "secret" and _OF_AN_OBJECT.match(text, value.after)
-        is_object = is_quoted_name or is_kubernetes or _OBJECTS_NAME.fullmatch(word)
+        may_be_object = verb is None and "pass" not in name.text.lower()
+        is_object = is_quoted_name or is_kubernetes or (may_be_object and _OBJECTS_NAME.fullmatch(word))
         is_verb = name.text.lower() in ("auth", "pass")
         is_secret = not is_object and not is_verb and name.kind in (Kind.SECRET, Kind.TOKEN, Kind.SESSION)
     elif value.opening:
