@@ -472,6 +472,14 @@ PROTECTIONS: Final = (
         "tests/commands/test_cli.py::test_an_interrupt_is_quiet_at_any_moment",
     ),
     _one(
+        "commands: SIGHUP while modules are imported",
+        "__main__.py",
+        "main",
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)",
+        "pass",
+        "tests/commands/test_cli.py::test_a_hangup_does_not_end_what_would_read_a_file_again",
+    ),
+    _one(
         "commands: | head is no failure",
         "commands/cli.py",
         "_readers_that_leave",
