@@ -829,11 +829,19 @@ PROTECTIONS: Final = (
     ),
     _one(
         "outage: no attempt for each record",
+        "delivery/worker.py",
+        "Worker._attend",
+        "not self._state.is_retrying",
+        "True",
+        "tests/delivery/test_worker.py::test_no_attempt_is_made_for_each_record_while_the_server_is_down",
+    ),
+    _one(
+        "outage: the server is tried again",
         "delivery/worker_state.py",
         "WorkerState.pause",
         "self.retry_at - time.monotonic()",
         "0.0",
-        "tests/delivery/test_worker.py::test_no_attempt_is_made_for_each_record_while_the_server_is_down",
+        "tests/delivery/test_worker.py::test_a_server_that_comes_back_is_found_without_any_call",
     ),
     _one(
         "answers: 401 and 402 register again",

@@ -645,9 +645,9 @@ def test_a_wrong_password_stops_the_tries(workers: Callable[..., Worker]) -> Non
     lines = Lines()
     with ScriptedServer(answer_error(400)) as server:
         worker = workers(server.port, lines)
-        for _ in range(10):
-            worker.submit(alert())
-        assert worker.flush(PATIENCE)
+        for number in range(10):
+            worker.submit(alert(f"alert {number}"))
+            assert worker.flush(PATIENCE)
         assert server.connections == 1
     assert worker.stats().dropped == {"not authorized": 10}
     assert worker.stats().state == "refused"
