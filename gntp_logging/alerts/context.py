@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from . import serving
-from .text import is_records_own, joined
+from .text import is_errors_own, is_records_own, joined
 from .tracebacks import is_printed, structured
 from .values import shown
 
@@ -157,9 +157,7 @@ are read in another way, and the alert's overrides."""
 
 _STANDARD_COUNT: Final = len(LogRecord("", 0, "", 0, "", None, None).__dict__)
 
-_OF_STRUCTLOG: Final = frozenset(
-    ("event", "exc_info", "exception", "stack_info", "stack", "level", "logger", "timestamp")
-)
+_OF_STRUCTLOG: Final = frozenset(("event", "level", "logger", "timestamp"))
 
 
 def _of_record(record: LogRecord) -> list[tuple[object, object]]:
@@ -184,7 +182,8 @@ def _of_record(record: LogRecord) -> list[tuple[object, object]]:
     if type(bound) is dict:  # loguru's
         found += _named(record, bound, frozenset())
     if type(record.msg) is dict and "_logger" in attributes:  # structlog's; any other the text shows whole
-        found += _named(record, record.msg, _OF_STRUCTLOG)
+        errors = {name for name, value in list(record.msg.items()) if is_errors_own(name, value)}
+        found += _named(record, record.msg, _OF_STRUCTLOG | errors)
     return found
 
 

@@ -299,6 +299,45 @@ def up_to_a_blank_line(text: str) -> str:
     return _BLANK_LINE.split(text, maxsplit=1)[0]
 
 
+# -- Quotes and margins ----------------------------------------------------------------------------
+
+
+def as_printed(text: str) -> str:
+    """Return a text with its traceback as Python prints it: out of quotes, at the end, and without a margin.
+
+    Programs log what others have printed as ``repr`` or as JSON, or indented. Of several tracebacks in quotes the first
+    is taken out, with its whole chain.
+    """
+    found = _QUOTED.search(text)
+    if found is not None:
+        printed = _ESCAPE.sub(_unescaped, found[3])
+        if found[1]:
+            printed = printed.encode("latin-1", "replace").decode("utf-8", "replace")
+        if parse_traceback(printed):
+            text = f"{text[: found.start()]}{text[found.end() :]}\n{printed}"
+    margin = _COMMON_MARGIN.search(text)
+    return text if margin is None else text.replace(f"\n{margin[1]}", "\n")
+
+
+_QUOTED: Final = re.compile(
+    rf"""
+    (?: [ ,]{{0,2}} "?\b(?:exception|exc_info)"? [ ]?[=:][ ]? )?
+    (\bb)? (["']) ( (?:[ ]{{2}}\+[ ]Exception[ ]Group[ ])? {re.escape(TRACEBACK)} \\[nr]
+    (?: [^\\"']+ | \\. | (?!\2)["'] )* ) \2?
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+"""A string, or bytes, with a traceback; it may have lost its end: what has begun to match does match."""
+_ESCAPE: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_ESCAPES: Final = {"n": "\n", "r": "", "t": "\t"}
+_COMMON_MARGIN: Final = re.compile(rf"(?<=\n)([ \t]+){re.escape(TRACEBACK)}")
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    code = found[1] or found[2]
+    return chr(int(code, 16)) if code else _ESCAPES.get(found[3], found[3])
+
+
 # -- Other processes -------------------------------------------------------------------------------
 #
 # A pool of processes hands an exception over with a cause that holds the traceback of the very same exception there::

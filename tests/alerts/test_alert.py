@@ -593,7 +593,9 @@ class Printing:
         return self.text
 
 
-PIECES = st.sampled_from(["", "x", *TRACEBACK.split("\n"), TRACEBACK, f"\n{TRACEBACK}", "\n", "Stack (most recent"])
+PIECES = st.sampled_from(
+    ["", "x", *TRACEBACK.split("\n"), TRACEBACK, f"\n{TRACEBACK}", repr(TRACEBACK), "\n", "Stack (most recent"]
+)
 SAID = st.lists(PIECES, max_size=3).map("".join)
 ARGUMENTS = st.one_of(
     SAID, SAID.map(Printing), SAID.map(ValueError), st.integers(0, 11), st.none(), st.floats(), st.just(Unprintable())
@@ -640,6 +642,8 @@ def is_template_alone(template: str) -> bool:
         {"funcName": None},
         {"args": ("a\nb",)},
         {"args": (Printing("a\nb"),)},
+        {"args": (repr(TRACEBACK),)},
+        {"args": (TRACEBACK.encode(),)},
         {"msg": "order %(a)s failed", "args": {"a": "b\nc"}},
     ],
 )
