@@ -215,8 +215,7 @@ class Draft(NamedTuple):
                 message takes more than a third of them, so that it is not the frames that are cut.
         """
         error, said = _BEHIND_TYPE.sub(r"\1 ", _stripped(self.error.text)), _stripped(message)
-        if _is_word_of(said, error) or _is_celerys(said, last_line):
-            said = ""
+        said = "" if _is_word_of(said, error) or _is_celerys(said, last_line) else _without_end(said, error)
         line, _, rest = (error or self.headline or said).partition("\n")
         headline = one_line(line)
         title = one_line(title) or headline or _NO_MESSAGE
@@ -264,6 +263,22 @@ def _is_word_of(said: str, text: str) -> bool:
     end = begin + len(said)
     return begin >= 0 and not (padded[begin - 1 : begin + 1].isalnum() or padded[end - 1 : end + 1].isalnum())
 
+
+def _without_end(said: str, error: str) -> str:
+    """Return a message without the exception at its end, as ``"not paid: %s", error`` has it."""
+    for whole in error, error.partition("\n")[0]:  # with the notes, and without
+        name, _, text = whole.partition(": ")
+        short = name.rpartition(".")[2]
+        for form in whole, f"{short}: {text}", f"{short}({text!r})", f"{short}({text})", text:
+            if form and said.endswith(f": {form}"):
+                return said[: -len(form) - 2]
+    return _LOGURUS.sub("", said)
+
+
+_LOGURUS: Final = re.compile(
+    r"An error has been caught in function '[^']*', process 'MainProcess' \(\d+\), thread 'MainThread' \(\d+\):\Z"
+)
+"""What ``@logger.catch`` says, which the frames say better."""
 
 _CELERYS: Final = re.compile(r"Task (\S+)\[([\w-]+)\] raised (?:un)?expected: ")
 

@@ -316,6 +316,42 @@ def test_a_message_is_left_out_only_if_the_exception_has_its_words() -> None:
     assert "\n" not in whole(alert(record))
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("amount must not be negative"),
+        KeyError("total"),
+        ConnectionError("no route\nto the bank"),
+        json.JSONDecodeError("no value", "{", 1),
+        ValueError(),
+    ],
+    ids=repr,
+)
+def test_an_exception_at_the_end_of_a_message_is_not_said_twice(error: Exception) -> None:
+    """Text, repr, or type and text, as people put it behind a colon."""
+    forms = [str(error), f"{type(error).__name__}: {error}" if str(error) else "ValueError"]
+    info = raised(error)
+    for form in [*forms, *([] if isinstance(error, json.JSONDecodeError) else [repr(error)])]:
+        if form:
+            assert whole(alert(broken(info, f"not paid: {form}"))) == whole(alert(broken(info, "not paid")))
+
+
+def test_what_only_ends_like_an_exception_is_no_repetition() -> None:
+    """A part of a word, or a number; the notes of an exception are no part of its text."""
+    assert "\nstatus 5\n" in whole(alert(broken(raised(ValueError(5)), "status 5")))
+    assert "\nanswer:no\n" in whole(alert(broken(raised(ValueError("no")), "answer:no")))
+    error = ValueError("no")
+    error.__notes__ = ["of the bank"]  # type: ignore[attr-defined,unused-ignore]  # Python 3.10 does not know it
+    assert whole(alert(broken(raised(error), "not paid: no"))).split("\n")[1:3] == ["of the bank", "not paid"]
+
+
+def test_what_loguru_says_of_what_it_has_caught_is_left_out() -> None:
+    """It names a function, which is among the frames, and numbers; another thread than the main one is news."""
+    said = "An error has been caught in function 'pay', process 'MainProcess' (7), thread '{}' (140487061613440):"
+    assert len(whole(alert(broken(raised(ValueError("no")), said.format("MainThread")))).split("\n")) == 2
+    assert "thread 'bank'" in whole(alert(broken(raised(ValueError("no")), said.format("bank"))))
+
+
 def test_colours_hide_no_traceback() -> None:
     """A message in colour, with the exception behind it."""
     record = broken(failure())
@@ -857,7 +893,7 @@ def test_celerys_message_about_an_exception_is_left_out() -> None:
     made = of_celery(message, info, task="shop.pay", task_id=TASK_ID)
     assert made.text.startswith("alerts/test_text.py:")
     assert made.body().endswith(f" · task shop.pay · task_id {TASK_ID}")
-    assert of_celery(message, info).text.startswith(message)
+    assert of_celery(message, info).text.startswith(f"Task shop.pay[{TASK_ID}] raised unexpected\n")
 
 
 def test_a_task_that_a_message_names_is_not_named_again() -> None:
