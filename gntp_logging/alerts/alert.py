@@ -24,12 +24,9 @@ from .fingerprint import Fingerprint
 from .json_messages import read_json
 from .levels import LevelMap
 from .templates import Template, link
-from .text import MAX_TITLE, PLAIN, Draft
+from .text import EXTRA_KEY, MAX_TITLE, PLAIN, Draft
 from .tracebacks import TRACEBACK, as_printed, frames_in, without_stack
 from .values import described
-
-EXTRA_KEY: Final = "gntp"
-"""Attribute of a record that holds its overrides: ``extra={"gntp": {...}}``."""
 
 _BLANKS: Final = " \t\r\n"
 
@@ -322,6 +319,8 @@ class AlertFactory:
             if failures:
                 alert = alert._replace(failures=tuple(failures.items()))
             overrides = record.__dict__.get(EXTRA_KEY)
+            if overrides is None and (type(record.msg) is dict or "extra" in record.__dict__):
+                overrides = _bound_overrides(record)
             return alert if overrides is None else with_overrides(alert, overrides)
         except Exception as error:  # noqa: BLE001 - any code makes records, of anything
             return self._plainly(record, error)
@@ -464,6 +463,14 @@ def _with_notes(alert: Alert, *notes: str) -> Alert:
 
 
 # -- What one record overrides --------------------------------------------------------------------
+
+
+def _bound_overrides(record: logging.LogRecord) -> object:
+    """Return the overrides that loguru or structlog have bound, or that a dictionary as the message has."""
+    for bound in record.__dict__.get("extra"), cast("object", record.msg):
+        if type(bound) is dict and bound.get(EXTRA_KEY) is not None:
+            return bound[EXTRA_KEY]
+    return None
 
 
 def with_overrides(alert: Alert, overrides: object) -> Alert:

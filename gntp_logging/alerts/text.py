@@ -31,6 +31,9 @@ from .tracebacks import (
 )
 from .values import shown, shown_items
 
+EXTRA_KEY: Final = "gntp"
+"""Attribute of a record that holds its overrides: ``extra={"gntp": {...}}``. Loguru and structlog bind it elsewhere."""
+
 MAX_TITLE: Final = 120
 """Characters: four lines of a toast, which is still a title."""
 
@@ -423,6 +426,8 @@ def text_of_event(record: logging.LogRecord, values: dict[object, object]) -> st
 
 
 def _is_shown_elsewhere(record: logging.LogRecord, name: str, value: object) -> bool:
+    if name == EXTRA_KEY:
+        return type(record.msg) is dict  # else it is a text, from which nothing is overridden
     return name == "event" or is_errors_own(name, value) or is_records_own(record, name, value)
 
 

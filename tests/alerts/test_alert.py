@@ -437,6 +437,26 @@ def test_a_record_can_wish_for_everything() -> None:
     assert made.fingerprint == ("deploys",)
 
 
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"extra": {"gntp": {"title": "Deployed"}, "order": 7}},
+        {"msg": {"event": "release 7", "gntp": {"title": "Deployed"}, "order": 7}, "_logger": None},
+        {"msg": {"event": "release 7", "gntp": {"title": "Deployed"}, "order": 7}},
+    ],
+    ids=["loguru", "structlog", "dictionary"],
+)
+def test_overrides_that_are_bound_are_overrides_and_no_values(attributes: dict[str, Any]) -> None:
+    """As ``bind(gntp={...})`` of loguru, and the keywords of structlog's calls, leave them."""
+    logged = record("release 7")
+    logged.__dict__.update(attributes)
+    made = AlertFactory("shop", LevelMap(), 1000).from_record(logged).finished(1000)
+    assert made.title == "Deployed"
+    assert made.text.startswith("release 7")
+    assert "gntp" not in made.body()
+    assert "7" in made.body().replace("release 7", "")
+
+
 def test_a_wish_of_none_is_no_wish() -> None:
     """Code that passes on what it may not have gets the default."""
     assert wishing(title=None, icon=None, priority=None)[:8] == alert(record("text"))[:8]
