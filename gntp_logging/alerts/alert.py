@@ -376,8 +376,7 @@ class AlertFactory:
         if event is None and plain[:1] == "{" and (found_event := read_json(record, plain)) is not None:
             event, behind = found_event
             plain = "\n".join(filter(None, (texts.text_of_event(record, event), behind)))
-        if TRACEBACK in plain:
-            plain = as_printed(plain)
+        plain = as_printed(plain)
         error: Error | None = texts.error_of(record)
         said = plain
         if type(record.msg) is not str or record.msg in _ARGUMENT_ALONE:

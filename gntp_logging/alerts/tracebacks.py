@@ -27,7 +27,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 Frame = tuple[str, int, str]
 """Path, line and function."""
 
-TRACEBACK: Final = "Traceback (most recent call last):"
+SIGN: Final = "Traceback (most recent call last)"
+TRACEBACK: Final = f"{SIGN}:"
 
 _MEMBERS: Final = "+-+----------------"
 """Stands where the members of a group begin."""
@@ -299,15 +300,18 @@ def up_to_a_blank_line(text: str) -> str:
     return _BLANK_LINE.split(text, maxsplit=1)[0]
 
 
-# -- Quotes and margins ----------------------------------------------------------------------------
+# -- Quotes, margins and boxes ---------------------------------------------------------------------
 
 
 def as_printed(text: str) -> str:
-    """Return a text with its traceback as Python prints it: out of quotes, at the end, and without a margin.
+    """Return a text with its traceback as Python prints it: out of quotes, at the end, without a margin or a box.
 
     Programs log what others have printed as ``repr`` or as JSON, or indented. Of several tracebacks in quotes the first
-    is taken out, with its whole chain.
+    is taken out, with its whole chain. Rich, which structlog's ConsoleRenderer uses where it is installed, draws boxes.
     """
+    if SIGN not in text:
+        return text
+    text = _BOX.sub(_unboxed, text)
     found = _QUOTED.search(text)
     if found is not None:
         printed = _ESCAPE.sub(_unescaped, found[3])
@@ -331,6 +335,17 @@ _QUOTED: Final = re.compile(
 _ESCAPE: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPES: Final = {"n": "\n", "r": "", "t": "\t"}
 _COMMON_MARGIN: Final = re.compile(rf"(?<=\n)([ \t]+){re.escape(TRACEBACK)}")
+
+
+_BOX: Final = re.compile(r"^╭─+ Traceback \(most recent call last\) ─+╮\n((?:│.*\n)+)╰─+╯$", re.MULTILINE)
+_HEADS: Final = re.compile(r"(?:^│ [^\s╭│╰❱].*\n)+", re.MULTILINE)
+"""Lines in a box that name a frame: the lines of code are indented, and what is local stands in a box of its own."""
+_HEAD: Final = re.compile(r"(.+):(\d+)\s*in (.+)")
+
+
+def _unboxed(box: re.Match[str]) -> str:
+    heads = ("".join(line.strip("│ ") for line in head.split("\n")) for head in _HEADS.findall(box[1]))
+    return "\n".join([TRACEBACK, *(_HEAD.sub(r'  File "\1", line \2, in \3', head) for head in heads)])
 
 
 def _unescaped(found: re.Match[str]) -> str:

@@ -283,6 +283,45 @@ def test_a_traceback_in_quotes_is_shown_like_the_exception(logged: Callable[[str
     assert made.fingerprint == wanted.fingerprint
 
 
+BOXES = """\
+cannot pay
+╭──── Traceback (most recent call last) ─────╮
+│ /srv/shop/prices.py:3 in total             │
+│                                            │
+│   2 def total(basket):                     │
+│ ❱ 3     return basket["total"]             │
+│                                            │
+│ ╭─── locals ───╮                           │
+│ │ basket = {}  │                           │
+│ ╰──────────────╯                           │
+╰────────────────────────────────────────────╯
+KeyError: 'total'
+
+The above exception was the direct cause of the following exception:
+
+╭──── Traceback (most recent call last) ─────╮
+│ /srv/shop/.venv/lib/python3.12/site-packag │
+│ es/web/base.py:88 in serve                 │
+│                                            │
+│ ❱ 88     return view()                     │
+│                                            │
+│ /srv/shop/.venv/../a_name_that_is/pay.py:7 │
+│ in <lambda>                                │
+╰────────────────────────────────────────────╯
+LookupError: no total
+"""
+
+
+def test_an_exception_in_boxes_is_shown_like_any_other() -> None:
+    """As Rich draws them; a path may take two lines, and so may a place."""
+    assert whole(alert(broken(None, BOXES))).split("\n") == [
+        "LookupError: no total", "cannot pay", "a_name_that_is/pay.py:7 in <lambda>", "(+1 in a library)",
+        "caused by KeyError: 'total'",
+    ]  # fmt: skip
+    half = BOXES[: BOXES.index("in total")]
+    assert whole(alert(broken(None, half))).startswith("cannot pay\n╭──")
+
+
 def test_what_is_around_a_traceback_in_quotes_is_the_message() -> None:
     """As structlog's KeyValueRenderer and LogfmtRenderer write it."""
     printed = "".join(traceback.format_exception(*failure()))
