@@ -27,7 +27,7 @@ _NO_ENVELOPE: Final = Envelope(hash_id=None, cipher_id=None, headers={})
 MAX_PICTURES: Final = 2 * 1024 * 1024
 """Bytes of the pictures of all applications together; the pictures that were used last stay."""
 
-MAX_REGISTRATIONS: Final = 6 * 1024 * 1024
+MAX_REGISTRATIONS: Final = 5 * 1024 * 1024
 """Bytes of the names of all applications and types together; the applications that were heard of last stay.
 
 The largest registration has 1,024 types with names of 256 characters and URLs of 512, at four bytes each: it fits.
