@@ -259,6 +259,7 @@ def _serve(
             minimum_hash=arguments.minimum_hash,
             tls=None if certificate is None else certificate.context,
             numbers=history.numbers if history else None,
+            incidents=history.incidents if history else None,
             muted=history.muted if history else (),
             on_failure=failed,
         )

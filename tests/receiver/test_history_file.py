@@ -27,10 +27,11 @@ from gntp_logging.receiver.history_file import (
     set_aside,
     usual_path,
 )
+from gntp_logging.receiver.incidents import MAX_IDS, MAX_IDS_OF_A_TOAST
 from gntp_logging.receiver.levels import level
 from gntp_logging.receiver.mutes import Muted
 from gntp_logging.receiver.numbers import known_by
-from gntp_logging.receiver.registry import Toast
+from gntp_logging.receiver.registry import Source, Toast
 
 NOW = 1_800_000_000.0
 PICTURES = [None, "https://x.example/y.png", Resource(b"\x89PNG one"), Resource(b"\x89PNG two")]
@@ -458,6 +459,52 @@ def test_a_newer_version_is_left_alone(file: HistoryFile, writes: bool) -> None:
     with pytest.raises(HistoryError, match="newer version"):
         HistoryFile(file.path, writes=writes)
     assert Path(file.path).read_bytes() == before
+
+
+def older(file: HistoryFile) -> None:
+    """Make a file that is open one of version 1, which knew no sources, and close it."""
+    file._db.executescript("DROP TRIGGER sources_of_deleted; DROP TABLE sources; PRAGMA user_version = 1")
+    file.close()
+
+
+def counted(id_: int, number: int, records: int, *, is_only: bool = False) -> Toast:
+    """Return a toast that counts, with what one id has reported of it."""
+    source = Source(id_.to_bytes(16, "big"), records, 1, -1, is_relays=False, is_only=is_only)
+    return toast(number, coalescing_id="opener", incident="0123456789abcdef", source=source)
+
+
+def test_an_older_version_is_read_and_goes_on(file: HistoryFile) -> None:
+    """It is kept whole; what counts is known from then on."""
+    file.write([toast(1), toast(2, "other")])
+    older(file)
+    with HistoryFile(file.path) as reading:
+        assert numbers(reading) == [1, 2]
+        assert reading.delete(Wanted(texts=("other",))) == 1
+    for records in (5, 6):
+        with HistoryFile(file.path, writes=True) as writing:
+            assert numbers(writing) == ([1] if records == 5 else [1, 3])
+            writing.write([counted(1, 3, records)])
+            ((shown, _, sources),) = writing.counted(NOW)
+            assert (shown.coalescing_id, [source.records for source in sources]) == ("opener", [records])
+
+
+def test_who_has_reported_is_kept_as_long_as_the_toast(file: HistoryFile) -> None:
+    """And bounded: with a toast that a sender opens again begins a new count."""
+    file.write([counted(id_, 1, 10) for id_ in range(3)])
+    file.write([counted(0, 2, 20)])
+
+    def records() -> list[list[int]]:
+        return [[source.records for source in sources] for _, _, sources in file.counted(NOW)]
+
+    assert records() == [[10, 10], [20]]
+    file.write([counted(1, 1, 11, is_only=True)])
+    assert sorted(records()) == [[11], [20]]
+    file.delete(Wanted(texts=("text",)))
+    assert records() == []
+    file.write([counted(id_, id_, 1) for id_ in range(MAX_IDS + MAX_IDS_OF_A_TOAST + 10)])
+    file.prune(NOW)
+    assert file._number("SELECT count(*) FROM sources") == MAX_IDS + MAX_IDS_OF_A_TOAST
+    assert file.counted(NOW)[0].toast.coalescing_id == "opener"
 
 
 @pytest.mark.parametrize("writes", [True, False])
