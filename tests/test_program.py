@@ -93,9 +93,10 @@ def test_a_str_that_logs_neither_dead_locks_nor_drops(
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs signals of a timer")
 def test_a_signal_handler_that_logs_flushes_and_reads_stats_neither_dead_locks_nor_drops(
-    attach: Attach, logger: logging.Logger, receiver: RunningReceiver
+    attach: Attach, logger: logging.Logger, receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Wherever it interrupts: in emit, in flush, in stats."""
+    monkeypatch.setattr("gntp_logging.delivery.queue._LOCK_TIMEOUT", 3600.0)  # nothing depends on it
     handler = attach(receiver.port, queue_size=100_000)
     interruptions = 0
 

@@ -328,7 +328,7 @@ def test_a_wrong_password_stops_the_alerts_for_minutes(
         assert "check that the password is the server's" in hint
         handler._worker._transport = gntp_transport(GNTPHandler(port=receiver.port, password="right"))
         later = time.monotonic() + 301
-        monkeypatch.setattr("gntp_logging.delivery.worker.time", FakeTime(later))
+        monkeypatch.setattr("gntp_logging.delivery.worker_state.time", FakeTime(later))
         logger.warning("three")
         assert handler.flush(PATIENCE)
         (toast,) = receiver.toasts

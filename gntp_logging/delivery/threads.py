@@ -1,4 +1,4 @@
-"""Starting a thread where that is safe."""
+"""Starting a thread where that is safe, and the life of a worker's."""
 
 from __future__ import annotations
 
@@ -53,3 +53,46 @@ def in_main_interpreter() -> bool:
         return int(_XXSUBINTERPRETERS.get_current()) == 0
     is_main: Callable[[], bool] | None = getattr(_thread, "_is_main_interpreter", None)  # from Python 3.12 on
     return is_main is None or is_main()
+
+
+class WorkerThread:
+    """One background thread of a worker, which goes on until the worker is closed.
+
+    A thread that is closed while its exchange hangs may be taken on again, so that no second one waits beside it. The
+    thread that ends and the caller that takes it on again both try to get a token, and the first one decides.
+
+    Attributes:
+        is_awake: Whether it will look for alerts without being woken.
+    """
+
+    def __init__(self) -> None:
+        self.is_awake = False
+        self._is_closed = False
+        self._token = [None]  # list.pop and list.append cannot be interrupted halfway
+
+    def close(self) -> None:
+        """Let it end after what it does now."""
+        self._is_closed = True
+
+    def goes_on(self) -> bool:
+        """Tell whether it was not closed."""
+        return not self._is_closed
+
+    def take_on_again(self) -> bool:
+        """Let it go on although it was closed; return whether it has not ended yet."""
+        if not self._take_token():
+            return False
+        self._is_closed = False
+        self._token.append(None)
+        return True
+
+    def ends(self) -> bool:
+        """Tell whether it may end now; if so, it cannot be taken on again."""
+        return self._take_token()
+
+    def _take_token(self) -> bool:
+        try:
+            self._token.pop()
+        except IndexError:
+            return False
+        return True

@@ -4,21 +4,7 @@
 that serves as a wake-up flag. Both are safe when a signal handler, a ``__del__`` or a ``__str__`` interrupts them and
 logs itself. Conditions, events and ``queue.Queue`` are not.
 
-A worker is in one :class:`State`. Nothing but :meth:`Worker._enter` changes it:
-
-========  ==================================================  =====================================================
-state     what it means                                       it becomes
-========  ==================================================  =====================================================
-IDLE      no thread; the next alert starts one                RUNNING when the thread is started
-RUNNING   a thread delivers, or waits for alerts              IDLE when the thread ends: closed, or retired and done
-RETRYING  the server cannot be reached; only a flush tries    RUNNING or IDLE when it answers
-          before ``_retry_at``
-REFUSED   the server does not take the password; alerts are   RUNNING or IDLE when it takes one
-          dropped unsent until ``_retry_at``
-========  ==================================================  =====================================================
-
-Every state becomes RETRYING when a send fails, and REFUSED when the server refuses the password. Both survive the end
-of the thread, and hold as well where no thread can be started and the thread that logs delivers.
+What it does at a time is its :class:`.worker_state.State`.
 
 Locks, and what they guard, beside the queue's own:
 
@@ -29,7 +15,6 @@ Locks, and what they guard, beside the queue's own:
 from __future__ import annotations
 
 import _thread
-import enum
 import math
 import os
 import sys
@@ -52,16 +37,13 @@ from .process import add_worker, drain_at_the_end_of_a_child, exit_, keep_until_
 from .queue import AlertQueue
 from .stats import Stats
 from .tally_outbox import TallyOutbox
-from .threads import is_held_here, start_thread
+from .threads import WorkerThread, is_held_here, start_thread
 from .transport import MAX_SENDINGS, OutgoingAlert, SendResult, SendStatus, Transport
 from .waiters import Waiters
+from .worker_state import State, WorkerState
 
 if TYPE_CHECKING:
     from .spool import Spool  # which imports sqlite3
-
-_FIRST_RETRY: Final = 1.0
-_LAST_RETRY: Final = 60.0
-"""Seconds between two tries to reach a server: doubling from the first to the last."""
 
 _SHORTEST_PAUSE: Final = 0.01
 """Seconds: what is due comes a little late rather than keeping the thread busy until it is."""
@@ -72,9 +54,6 @@ _LOOK: Final = 0.005
 _SOON: Final = 1.0
 """Seconds after a flush in which a close belongs to it: logging.shutdown calls one right after the other."""
 
-_RETRY_AFTER_REFUSAL: Final = 300.0
-"""Seconds until a server that refused the password is asked again: people fix passwords in minutes."""
-
 _SPOOLING: Final = 0.25
 """Seconds at the end that belong to the spool; of a short ``shutdown_timeout`` it is a quarter."""
 
@@ -82,58 +61,6 @@ _INTERRUPTED: Final = "interrupted, "
 
 _noticing_fork: Final = threading.RLock()
 """Held while a worker begins anew in a child of a fork without hooks; re-entrant, as a signal handler may log then."""
-
-
-class State(enum.Enum):
-    """What a worker does; the module's docstring has the transitions."""
-
-    IDLE = "idle"
-    RUNNING = "running"
-    RETRYING = "retrying"
-    REFUSED = "refused"
-
-
-class _Thread:
-    """One background thread of a worker, which goes on until the worker is closed.
-
-    A thread that is closed while its exchange hangs may be taken on again, so that no second one waits beside it. The
-    thread that ends and the caller that takes it on again both try to get a token, and the first one decides.
-
-    Attributes:
-        is_awake: Whether it will look for alerts without being woken.
-    """
-
-    def __init__(self) -> None:
-        self.is_awake = False
-        self._is_closed = False
-        self._token = [None]  # list.pop and list.append cannot be interrupted halfway
-
-    def close(self) -> None:
-        """Let it end after what it does now."""
-        self._is_closed = True
-
-    def goes_on(self) -> bool:
-        """Tell whether it was not closed."""
-        return not self._is_closed
-
-    def take_on_again(self) -> bool:
-        """Let it go on although it was closed; return whether it has not ended yet."""
-        if not self._take_token():
-            return False
-        self._is_closed = False
-        self._token.append(None)
-        return True
-
-    def ends(self) -> bool:
-        """Tell whether it may end now; if so, it cannot be taken on again."""
-        return self._take_token()
-
-    def _take_token(self) -> bool:
-        try:
-            self._token.pop()
-        except IndexError:
-            return False
-        return True
 
 
 class _Flush(NamedTuple):
@@ -230,13 +157,11 @@ class Worker:
         self._reports = FailureReport(transport.label, transport.failure_key, self._write_line)
         self._waiters.release_all()  # forked inside flush, by a signal handler: what it waited for is the parent's
         self._waiters = Waiters()
-        self._state = State.IDLE
-        self._thread: _Thread | None = None  # the one that will find what is submitted now
-        self._closed_thread: _Thread | None = None  # the one before, which may still be in its last exchange
+        self._state = WorkerState()
+        self._thread: WorkerThread | None = None  # the one that will find what is submitted now
+        self._closed_thread: WorkerThread | None = None  # the one before, which may still be in its last exchange
         self._is_retired = False
         self._thread_ids: set[int] = set()  # more than one while an older thread ends its last exchange
-        self._failures = 0
-        self._retry_at = 0.0
         self._answered_at = 0.0
         self._unfinished_flush: _Flush | None = None
         self._has_reported_no_thread = False
@@ -309,7 +234,7 @@ class Worker:
             return
         if thread is None:
             self._start_thread()
-        if self._state is not State.RETRYING:  # else the thread would wake for each record, and must not try yet
+        if not self._state.is_retrying:  # else the thread would wake for each record, and must not try yet
             self._wake_up()
         if exit_.begun:
             # The call returns after delivery, by the thread that runs already or else here: see process.Exit.
@@ -392,7 +317,7 @@ class Worker:
             spooled=counts.spooled,
             restored=counts.restored,
             notifications=counts.notifications,
-            state=self._state.value,
+            state=self._state.current.value,
             last_error=last_error[0] if last_error else None,
         )
 
@@ -445,8 +370,8 @@ class Worker:
         closed = self._closed_thread
         is_there = closed is not None and closed.take_on_again()
         # Before the start: the thread may have ended, or close may have been called, when the start returns.
-        thread = self._thread = closed if closed is not None and is_there else _Thread()
-        if self._state is State.IDLE:
+        thread = self._thread = closed if closed is not None and is_there else WorkerThread()
+        if self._state.current is State.IDLE:
             self._enter(State.RUNNING)
         try:
             if is_there:
@@ -466,14 +391,14 @@ class Worker:
         self._starting.release()
         return False
 
-    def _forget(self, thread: _Thread) -> None:
+    def _forget(self, thread: WorkerThread) -> None:
         """Let the next alert start a thread, unless one was started after this one."""
         if self._thread is thread:
             self._thread, self._closed_thread = None, thread
-            if self._state is State.RUNNING:
+            if self._state.current is State.RUNNING:
                 self._enter(State.IDLE)
 
-    def _run(self, thread: _Thread) -> None:
+    def _run(self, thread: WorkerThread) -> None:
         # Nothing below may import: a fork in the middle of an import leaves the child with half a module.
         ident = _thread.get_ident()
         self._thread_ids.add(ident)
@@ -481,7 +406,7 @@ class Worker:
         try:
             while thread.goes_on() or not thread.ends():
                 pause = self._work(thread)
-                if self._is_retired and not (self._failures and self._queue.has_work()):
+                if self._is_retired and not (self._state.is_retrying and self._queue.has_work()):
                     return
                 self._rest(thread, pause)
         finally:
@@ -498,24 +423,24 @@ class Worker:
                 self._transport.close()  # close may have come before this thread put its connection back
             self._wake_up()  # what woke this thread may have been meant for its successor
 
-    def _rest(self, thread: _Thread, pause: float) -> None:
+    def _rest(self, thread: WorkerThread, pause: float) -> None:
         """Let the thread wait for work: while alerts come it looks for more by itself, afterwards it has to be woken.
 
         Args:
             pause: What :meth:`_work` has returned.
         """
         queue = self._queue
-        if queue.has_sorted and not self._failures:
+        if queue.has_sorted and not self._state.is_retrying:
             queue.has_sorted = False
             self._wake.acquire(timeout=_LOOK if pause < 0 else min(pause, _LOOK))
             return
         queue.rest()
         thread.is_awake = False
-        if self._failures or not queue.has_come_in():  # checked last, as a logging call checks last too
+        if self._state.is_retrying or not queue.has_come_in():  # checked last, as a logging call checks last too
             self._wake.acquire(timeout=pause)
         thread.is_awake = True
 
-    def _work(self, thread: _Thread) -> float:
+    def _work(self, thread: WorkerThread) -> float:
         """Deliver what can be delivered now, whatever fails.
 
         Returns:
@@ -549,22 +474,15 @@ class Worker:
         self._reports.failure(error)
 
     def _enter(self, state: State, mark: float = math.inf) -> None:
-        """Change the state, the time of the next try, and which callers of flush still wait.
+        """Change the state, and which callers of flush still wait.
 
         Args:
             state: The new one.
             mark: The queue's mark when the attempt began that led here.
         """
-        self._state = state
+        self._state.enter(state)
         if state is State.RETRYING:
-            self._failures += 1
-            base = min(_LAST_RETRY, _FIRST_RETRY * 2.0 ** min(self._failures - 1, 10))
-            jitter = 0.75 + 0.5 * os.urandom(1)[0] / 255  # processes that lost one server do not all return at once
-            self._retry_at = time.monotonic() + base * jitter
             self._waiters.release_all(mark)  # they asked for one attempt; later callers ask for another
-            return
-        self._failures = 0
-        self._retry_at = time.monotonic() + _RETRY_AFTER_REFUSAL if state is State.REFUSED else 0.0
 
     def _until_due(self) -> float:
         due = self._queue.next_due()
@@ -572,9 +490,7 @@ class Worker:
 
     def _pause(self) -> float:
         """Return the seconds until the server is tried again; 0 while a caller waits in flush."""
-        if not self._failures or self._waiters:
-            return 0.0
-        return max(0.0, self._retry_at - time.monotonic())
+        return 0.0 if self._waiters else self._state.pause()
 
     def _deliver_next(self, flushed: int = 0, deadline: float = math.inf) -> bool:
         """Deliver one batch; the caller holds ``_turn``.
@@ -592,7 +508,7 @@ class Worker:
         batch = self._queue.take(self._waiters.highest_mark(flushed), self._transport.batch_size)
         if not batch:
             return False
-        if self._state is State.REFUSED and time.monotonic() < self._retry_at:
+        if self._state.drops_unsent:
             for entry in batch:
                 self._queue.settle(entry, NOT_AUTHORIZED)
             return True
@@ -777,7 +693,7 @@ class Worker:
 
     def _may_have_work(self) -> bool:
         """Tell whether something may wait: while the server is away, alerts come without waking the thread."""
-        return self._state is State.RETRYING or self._queue.has_work()
+        return self._state.is_retrying or self._queue.has_work()
 
     def _deliver_restored(self) -> None:
         if self._thread is None:

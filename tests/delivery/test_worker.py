@@ -27,7 +27,8 @@ from gntp_logging.delivery.outbox import SingleEntry
 from gntp_logging.delivery.queue import Abandoned, AlertQueue
 from gntp_logging.delivery.threads import start_thread
 from gntp_logging.delivery.transport import OutgoingAlert, SendResult, SendStatus
-from gntp_logging.delivery.worker import DeliverySettings, State, Worker
+from gntp_logging.delivery.worker import DeliverySettings, Worker
+from gntp_logging.delivery.worker_state import State
 from gntp_logging.gntp.connections import GNTPClient
 from gntp_logging.gntp.models import Event
 from gntp_logging.gntp.requests import NotifyRequest
@@ -554,7 +555,7 @@ def test_no_attempt_is_made_for_each_record_while_the_server_is_down(workers: Ca
         worker = workers(server.port)
         worker.submit(alert())
         assert not worker.flush(PATIENCE)
-        wait_until(lambda: worker._state is State.RETRYING)
+        wait_until(lambda: worker._state.current is State.RETRYING)
         wait_until(worker._wake.locked)  # the thread has heard of the flush
         tried = server.connections
         for _ in range(100):
@@ -564,24 +565,11 @@ def test_no_attempt_is_made_for_each_record_while_the_server_is_down(workers: Ca
         assert worker.stats().queued == 101
 
 
-def test_pauses_double_up_to_a_minute_with_jitter(workers: Callable[..., Worker]) -> None:
-    """Many processes that have lost one server do not come back in step."""
-    worker = workers(free_port())
-    pauses = []
-    for _ in range(12):
-        began = time.monotonic()
-        worker._enter(State.RETRYING)
-        pauses.append(worker._retry_at - began)
-    for pause, middle in zip(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60], strict=True):
-        assert 0.74 * middle < pause < 1.26 * middle
-    assert len({round(pause, 3) for pause in pauses[6:]}) > 1
-
-
 def test_a_server_that_comes_back_is_found_without_any_call(
     workers: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The thread tries again by itself, after a pause."""
-    monkeypatch.setattr("gntp_logging.delivery.worker._FIRST_RETRY", 0.01)
+    monkeypatch.setattr("gntp_logging.delivery.worker_state._FIRST_RETRY", 0.01)
     worker = workers(port := free_port())
     worker.submit(alert("one"))
     wait_until(lambda: worker.stats().state == "retrying")
@@ -657,9 +645,9 @@ def test_a_wrong_password_stops_the_tries(workers: Callable[..., Worker]) -> Non
     lines = Lines()
     with ScriptedServer(answer_error(400)) as server:
         worker = workers(server.port, lines)
-        for _ in range(10):
-            worker.submit(alert())
-        assert worker.flush(PATIENCE)
+        for number in range(10):
+            worker.submit(alert(f"alert {number}"))
+            assert worker.flush(PATIENCE)
         assert server.connections == 1
     assert worker.stats().dropped == {"not authorized": 10}
     assert worker.stats().state == "refused"
@@ -670,7 +658,7 @@ def test_a_refused_password_is_tried_again_after_minutes(
     workers: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Passwords are mended while programs run."""
-    monkeypatch.setattr("gntp_logging.delivery.worker._RETRY_AFTER_REFUSAL", 0.0)
+    monkeypatch.setattr("gntp_logging.delivery.worker_state._RETRY_AFTER_REFUSAL", 0.0)
 
     def serve(sock: socket.socket, number: int) -> None:
         (answer_error(400) if number == 0 else answer_ok)(sock, number)
