@@ -46,6 +46,9 @@ INDEX_BYTES: Final = 512 * 1024
 MAX_OCCURRENCES: Final = 200_000
 """Occurrences of one or two letters up to which the index is asked. What occurs more often is soon found without it."""
 
+MAX_MATCHES: Final = 20_000
+"""Toasts with a text's parts up to which the index is asked: with more, it takes as long as looking into all texts."""
+
 WINDOW: Final = 2000
 """Toasts that the page's search looks at before it asks the index."""
 
@@ -239,6 +242,16 @@ def aside_path(path: str) -> str:
 _SUFFIXES: Final = ("", "-wal", "-shm")
 """What SQLite appends to the names of the files that belong together."""
 
+
+class _Condition(NamedTuple):
+    """A condition in SQL, or another part of a statement, and the values of its question marks."""
+
+    sql: str
+    values: Sequence[object]
+
+
+_ALL_TOASTS: Final = _Condition("alerts INDEXED BY by_change", ())
+"""With the index, because SQLite reads all texts without it if it expects many results."""
 
 Change = Toast | Closing | Muted
 """What a history keeps."""
@@ -443,7 +456,7 @@ class HistoryFile:
             HistoryError: If it cannot be read.
         """
         likely, exact = self._conditions(wanted)
-        numbers = iter(self._numbers(likely, "changed, number"))
+        numbers = iter(self._numbers(_all((likely, exact)), "changed, number"))
         while chunk := list(islice(numbers, _CHUNK)):
             yield from self._read(chunk, exact)
 
@@ -465,22 +478,22 @@ class HistoryFile:
         if wanted.texts:  # what is there often is among the last ones: the index would name all
             where, exact = self._conditions(wanted, by_index=False)
             last = f"SELECT number FROM alerts WHERE {where.sql} ORDER BY changed DESC, number DESC LIMIT {WINDOW}"
-            found = self._numbers(_all((_Condition(f"+number IN ({last})", where.values), where, exact)), order)
+            among = _Condition(f"({last}) CROSS JOIN alerts USING (number)", where.values)
+            found = self._numbers(exact, order, among)
             if len(found) == count:
                 return found
         return self._numbers(_all(self._conditions(wanted)), order)
 
-    def _numbers(self, where: _Condition, order: str) -> list[int]:
+    def _numbers(self, where: _Condition, order: str, among: _Condition = _ALL_TOASTS) -> list[int]:
         """Return the numbers of the toasts that meet a condition.
 
         Args:
             order: What stands behind ORDER BY.
+            among: What stands behind FROM.
         """
+        statement = f"SELECT number FROM {among.sql} WHERE {where.sql} ORDER BY {order}"
         with _explained(self.path):
-            # Otherwise SQLite reads all texts if it expects many results.
-            rows = self._db.execute(
-                f"SELECT number FROM alerts INDEXED BY by_change WHERE {where.sql} ORDER BY {order}", where.values
-            ).fetchall()
+            rows = self._db.execute(statement, [*among.values, *where.values]).fetchall()
         return [number for (number,) in rows]
 
     def picture(self, id_: str, most: int) -> bytes | None:
@@ -571,16 +584,21 @@ class HistoryFile:
         trigrams = {text[begin : begin + 3] for text in texts for begin in _begins(len(text))}
         if trigrams:
             match = " ".join('"{}"'.format(trigram.replace('"', '""')) for trigram in sorted(trigrams))
-            yield _Condition("+number IN (SELECT rowid FROM indexed WHERE indexed MATCH ?)", [match])
+            matching = _Condition("SELECT rowid FROM indexed WHERE indexed MATCH ?", [match])
+            if self._has_at_most(MAX_MATCHES, matching):
+                yield _Condition(f"+number IN ({matching.sql})", matching.values)
         short = {text.lower() for text in texts if len(text) in (1, 2) and _is_as_indexed(text)}
         if short:
             self._db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.places USING fts5vocab (main, indexed, instance)")
         for text in sorted(short):
             places = _Condition("SELECT doc FROM places WHERE term BETWEEN ? AND ?", [text, f"{text}{_LAST * 2}"])
-            counted = f"SELECT count(*) FROM ({places.sql} LIMIT {MAX_OCCURRENCES + 1})"
-            (count,) = self._db.execute(counted, places.values).fetchone()
-            if count <= MAX_OCCURRENCES:
+            if self._has_at_most(MAX_OCCURRENCES, places):
                 yield _Condition(f"+number IN ({places.sql})", places.values)
+
+    def _has_at_most(self, most: int, selection: _Condition) -> bool:
+        counted = f"SELECT count(*) FROM ({selection.sql} LIMIT {most + 1})"
+        (count,) = self._db.execute(counted, selection.values).fetchone()
+        return bool(count <= most)
 
     # -- SQLite ----------------------------------------------------------------------------------
 
@@ -726,13 +744,6 @@ def _storable(text: str) -> str:
 
 
 # -- Conditions ----------------------------------------------------------------------------------
-
-
-class _Condition(NamedTuple):
-    """A condition in SQL, and the values of its question marks."""
-
-    sql: str
-    values: Sequence[object]
 
 
 def _all(conditions: Iterable[_Condition]) -> _Condition:
