@@ -1304,6 +1304,14 @@ PROTECTIONS: Final = (
         "tests/receiver/test_history_file.py::test_what_was_closed_is_kept_and_comes_back_with_an_update",
     ),
     _one(
+        "history: an incident goes on after a restart",
+        "receiver/history_file.py",
+        "HistoryFile._write_toast",
+        "toast.source is not None",
+        "False",
+        "tests/receiver/test_history.py::test_after_a_receiver_is_killed_an_incident_goes_on_in_its_toast",
+    ),
+    _one(
         "history: what is muted stays so after a restart",
         "receiver/history.py",
         "History.notice",
