@@ -319,6 +319,8 @@ def _credentials(text: str, value: Value, name: _Name) -> Found | None:
     if scheme is None or scheme.end() >= _end_of(text, value):
         return None
     word = scheme[1].lower()
+    if is_small(word):  # expired at 10:00
+        return None
     if name.kind is not Kind.AUTHORIZATION and word not in _ONE_CREDENTIAL:
         return None
     if is_sentence(text[value.begin : min(_end_of(text, value), value.begin + NEWS_SIZE // 2)]):
