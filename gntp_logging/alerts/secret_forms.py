@@ -689,6 +689,8 @@ def _changed(text: str, old: Value, found: Found) -> Found:
     if change is None:
         return found
     new = value_at(text, change.end())
+    if not new.opening and not is_suspicious(_looked_at(text, new)):
+        return found
     return Found((*found.spans, (new.begin, new.end)), max(new.after, found.resume))
 
 
