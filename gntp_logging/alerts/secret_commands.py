@@ -101,7 +101,7 @@ _REACH: Final = 200
 
 def _programs(options: list[_Option]) -> re.Pattern[str]:
     names = "|".join(name for option in options for name in option.programs)
-    return re.compile(rf"(?:^|[\s'\"/(\[`;|&:])({names})(?=[\s'\",\]])", re.MULTILINE)
+    return re.compile(rf"(?:^|[\s'\"/(\[`;|&:])({names})(?=[\s'\",\]\\])", re.MULTILINE)
 
 
 _BY_OPTION: Final = {

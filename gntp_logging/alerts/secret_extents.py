@@ -121,10 +121,12 @@ def quoted(text: str, begin: int, quote: str) -> Value:
             first = at if first < 0 else first
             behind = text[at + len(quote) : at + len(quote) + 2]
             is_doubled = behind[:1] == quote and behind[1:].isalnum() and at > begin  # SQL's and YAML's 'it''s7'
-            escape = next((each for each in _SHELLS_QUOTES if quote == "'" and text.startswith(each, at)), "")
+            escape = 0
+            if quote == "'" and behind[:1] in ('"', "\\"):
+                escape = next((len(each) for each in _SHELLS_QUOTES if text.startswith(each, at)), 0)
             if not (behind[:1].isalnum() or behind[:1] == "_" or is_doubled or escape):
                 break
-            at += len(escape) - 1 if escape else is_doubled
+            at += escape - 1 if escape else is_doubled
         at += len(quote)
     else:
         at = -1

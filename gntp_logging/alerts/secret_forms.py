@@ -277,23 +277,25 @@ def _to_the_end(text: str, value: Value, name: _Name, closed: str | None) -> Val
     """Return all of a value in whose quotes its name is too, as in ``'--password=two words'``, or in whose brackets."""
     if closed or value.opening:
         return value
-    word = _WORD_BEFORE.search(text, max(0, name.begin - _NAME_SIZE), name.begin)
-    assert word is not None  # all of it may be missing
-    quote, is_option = word["quote"], (word["begin"] or name.text).startswith("-")
-    if quote and (is_option or not word["begin"]):
-        inside = quoted(text, value.begin, quote)
+    before = text[name.begin - 1 : name.begin]
+    word = _WORD_BEFORE.search(text, max(0, name.begin - _NAME_SIZE), name.begin) if before in ("'", '"', "=") else None
+    if word is not None:
+        is_option = (word["begin"] or name.text).startswith("-")
+        inside = quoted(text, value.begin, word["quote"])
+        if inside.end <= value.end:
+            return value
         rest = text[value.end : min(inside.end, value.end + NEWS_SIZE)]
         if " " not in rest:
             is_whole = is_option or rest[:1] in ("'", '"', "`", "<")
         else:
             is_whole = not _OTHER_NAME.search(rest) and (is_option or not is_sentence(rest))
         return Value(value.begin, inside.end, inside.end, "") if is_whole else value
-    is_field = text[name.begin - 1 : name.begin] in ("(", "[", "{", ";") or text.endswith((", ", "; "), 0, name.begin)
+    is_field = before in ("(", "[", "{", ";") or text.endswith((", ", "; "), 0, name.begin)
     more = _REST_OF_FIELD.match(text, value.end) if is_field else None
     return value if more is None or is_sentence(more[0]) else Value(value.begin, more.end(), more.end(), "")
 
 
-_WORD_BEFORE: Final = re.compile(r"(?P<quote>(?<!\\)\\*[\"'])?(?P<begin>(?:(?<=[\"'])-[\w.=-]*=)?)\Z")
+_WORD_BEFORE: Final = re.compile(r"(?P<quote>(?<!\\)\\*[\"'])(?P<begin>(?:-[\w.=-]*=)?)\Z")
 _LINES_END: Final = re.compile(r":[ ]{0,4}(?=\n)")
 _NEXT_LINE: Final = re.compile(
     r"\n[ ]{1,40}(?:-[ ])?(?:[\w.-]{1,60}:[ ])?[\"']?([^\s:\"']{1,200})[\"']?[ ]{0,4}(?=\n|\Z)"

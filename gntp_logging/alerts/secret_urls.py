@@ -22,7 +22,8 @@ def user_information(text: str, at: int) -> Found:
     strict = _AUTHORITY.match(text, begin)
     assert strict is not None
     end = strict[0].rfind("@")
-    if ":" not in strict[0][: max(end, 0)]:
+    behind = strict[0][end + 1 :].partition(":")[2] if end >= 0 else ""
+    if end < 0 or (":" not in strict[0][:end] and behind and not behind.isdigit()):  # ada@example.com:a/b@host
         quote = _QUOTED_SCHEME.search(text, max(0, at - 32), at)
         lax = (_LAX if quote is None else _UP_TO[quote[1]]).match(text, begin)  # in quotes a password may have blanks
         assert lax is not None
