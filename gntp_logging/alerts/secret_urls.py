@@ -13,7 +13,7 @@ _AUTHORITY: Final = re.compile(r"(?:[^\s\"'<>`/?#]|(?<=\w)'(?=\w)){0,500}")
 _LAX: Final = re.compile(r"(?:[^\s\"'<>`]|(?<=\w)'(?=\w)){0,500}")
 _QUOTED_SCHEME: Final = re.compile(r"([\"'])[A-Za-z][\w+.-]{0,30}\Z")
 _UP_TO: Final = {quote: re.compile(rf"[^\n{quote}]{{0,500}}") for quote in "\"'"}
-_PORT: Final = re.compile(r"\d{1,5}(?:[/?#\s]|\Z)")
+_PORT: Final = re.compile(r"(?:\d{1,5}|port)(?:[/?#\s]|\Z)")
 
 
 def user_information(text: str, at: int) -> Found:
@@ -23,7 +23,7 @@ def user_information(text: str, at: int) -> Found:
     assert strict is not None
     end = strict[0].rfind("@")
     behind = strict[0][end + 1 :].partition(":")[2] if end >= 0 else ""
-    if end < 0 or (":" not in strict[0][:end] and behind and not behind.isdigit()):  # ada@example.com:a/b@host
+    if end < 0 or (":" not in strict[0][:end] and behind and not _PORT.match(behind)):  # ada@example.com:a/b@host
         quote = _QUOTED_SCHEME.search(text, max(0, at - 32), at)
         lax = (_LAX if quote is None else _UP_TO[quote[1]]).match(text, begin)  # in quotes a password may have blanks
         assert lax is not None

@@ -64,7 +64,7 @@ _REFERENCE: Final = re.compile(
     | ~? / (?: [\w.-]+ / )+ (?: [\w-]+ \. (?: pem | key | p12 | pfx | der | jks | json | txt ) | id_[a-z0-9]+ )
     | [A-Za-z_][\w.]* \(\) | [a-z]\w* [._] \w[\w.]* \( .*
     | os\.environ .* | (?:get)?env \( .* | \? | : \d{1,2}
-    | [a-z_][\w.]* \[ (?: (?: -? \d+ | [a-z]{1,3} | name | index | field )? \] )?
+    | [a-z_][\w.]* \[ (?: (?: [-:\d]{1,12} | [a-z]{1,3} | name | index | field )? \] )?
     | await | lambda | yield | your [_-] [a-z_-]+ | YOUR [A-Z_]+
     """,
     re.VERBOSE,
