@@ -24,12 +24,9 @@ from .fingerprint import Fingerprint
 from .json_messages import read_json
 from .levels import LevelMap
 from .templates import Template, link
-from .text import MAX_TITLE, PLAIN, Draft
-from .tracebacks import TRACEBACK, before_traceback, frames_in, without_stack
+from .text import EXTRA_KEY, MAX_TITLE, PLAIN, Draft
+from .tracebacks import TRACEBACK, as_printed, frames_in, without_stack
 from .values import described
-
-EXTRA_KEY: Final = "gntp"
-"""Attribute of a record that holds its overrides: ``extra={"gntp": {...}}``."""
 
 _BLANKS: Final = " \t\r\n"
 
@@ -322,6 +319,8 @@ class AlertFactory:
             if failures:
                 alert = alert._replace(failures=tuple(failures.items()))
             overrides = record.__dict__.get(EXTRA_KEY)
+            if overrides is None and (type(record.msg) is dict or "extra" in record.__dict__):
+                overrides = _bound_overrides(record)
             return alert if overrides is None else with_overrides(alert, overrides)
         except Exception as error:  # noqa: BLE001 - any code makes records, of anything
             return self._plainly(record, error)
@@ -351,10 +350,10 @@ class AlertFactory:
                 return None
             for value in args if type(args) is tuple else (args,):
                 if type(value) is str:
-                    if "\n" in value:  # perhaps a traceback
+                    if "\n" in value or "\\" in value:  # perhaps a traceback, which may be quoted
                         return None
                 elif type(value) not in _NUMBERS:
-                    if "\n" in texts.message(record):
+                    if "\n" in (said := texts.message(record)) or TRACEBACK in said:
                         return None
                     break
             return level, name, path, function, template  # noqa: TRY300 - it ends the loop above
@@ -377,6 +376,7 @@ class AlertFactory:
         if event is None and plain[:1] == "{" and (found_event := read_json(record, plain)) is not None:
             event, behind = found_event
             plain = "\n".join(filter(None, (texts.text_of_event(record, event), behind)))
+        plain = as_printed(plain)
         error: Error | None = texts.error_of(record)
         said = plain
         if type(record.msg) is not str or record.msg in _ARGUMENT_ALONE:
@@ -385,7 +385,7 @@ class AlertFactory:
                 error, said = of_message, ""
         exc_text = stack = behind = ""
         if error is not None and (TRACEBACK not in said or error.frames):  # loguru's queue takes the frames away
-            said = before_traceback(said)  # loguru writes it into the message as well
+            said = texts.without_error(said, error)
         else:
             exc_text, stack = texts.printed(record, event or {})
             said, behind = without_stack(plain)
@@ -462,6 +462,14 @@ def _with_notes(alert: Alert, *notes: str) -> Alert:
 
 
 # -- What one record overrides --------------------------------------------------------------------
+
+
+def _bound_overrides(record: logging.LogRecord) -> object:
+    """Return the overrides that loguru or structlog have bound, or that a dictionary as the message has."""
+    for bound in record.__dict__.get("extra"), cast("object", record.msg):
+        if type(bound) is dict and bound.get(EXTRA_KEY) is not None:
+            return bound[EXTRA_KEY]
+    return None
 
 
 def with_overrides(alert: Alert, overrides: object) -> Alert:

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from . import serving
-from .text import is_records_own, joined
+from .text import EXTRA_KEY, is_errors_own, is_records_own, joined
 from .tracebacks import is_printed, structured
 from .values import shown
 
@@ -149,7 +149,7 @@ _STANDARD: Final = frozenset(
         "color_message",
         "request",
         "extra",
-        "gntp",
+        EXTRA_KEY,
     )
 )
 """Attributes that are not read as context: those that logging, formatters and uvicorn give to every record, those that
@@ -157,9 +157,7 @@ are read in another way, and the alert's overrides."""
 
 _STANDARD_COUNT: Final = len(LogRecord("", 0, "", 0, "", None, None).__dict__)
 
-_OF_STRUCTLOG: Final = frozenset(
-    ("event", "exc_info", "exception", "stack_info", "stack", "level", "logger", "timestamp")
-)
+_OF_STRUCTLOG: Final = frozenset(("event", "level", "logger", "timestamp", EXTRA_KEY))
 
 
 def _of_record(record: LogRecord) -> list[tuple[object, object]]:
@@ -182,9 +180,10 @@ def _of_record(record: LogRecord) -> list[tuple[object, object]]:
     found += _named(record, attributes, _STANDARD | left_out)
     bound = attributes.get("extra")
     if type(bound) is dict:  # loguru's
-        found += _named(record, bound, frozenset())
+        found += _named(record, bound, frozenset((EXTRA_KEY,)))
     if type(record.msg) is dict and "_logger" in attributes:  # structlog's; any other the text shows whole
-        found += _named(record, record.msg, _OF_STRUCTLOG)
+        errors = {name for name, value in list(record.msg.items()) if is_errors_own(name, value)}
+        found += _named(record, record.msg, _OF_STRUCTLOG | errors)
     return found
 
 
@@ -259,8 +258,7 @@ def _of_celery(_state: Any) -> _Found:
 
 
 def _of_structlog(contextvars: Any) -> _Found:
-    bound = contextvars.get_contextvars()
-    return bound.items() if bound else ()
+    return [(name, value) for name, value in contextvars.get_contextvars().items() if name != EXTRA_KEY]
 
 
 _SOURCES: Final[Mapping[str, _Source]] = {

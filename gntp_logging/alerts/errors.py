@@ -15,11 +15,14 @@ from types import TracebackType
 from typing import Any, Final
 
 from .tracebacks import (
+    TRACEBACK,
     FormattedError,
     Frame,
+    as_printed,
     is_remote,
     joined,
     parse_remote,
+    parse_traceback,
     read_attributes,
     read_cause,
     read_context,
@@ -81,7 +84,7 @@ class LiveError:
         """
         if self._value is None:
             return self.name
-        said, notes = _text_of(self._value), read_attributes(self._value).get("__notes__")
+        said, notes = _said_by(self._value), read_attributes(self._value).get("__notes__")
         line = f"{self.name}: {said}" if said else self.name
         if type(notes) in (list, tuple):
             line = "\n".join((line, *(note for note in notes if type(note) is str)))
@@ -94,7 +97,7 @@ class LiveError:
         if value is None:
             return ""
         # What str() adds to a SyntaxError, its file and line, tracebacks print elsewhere.
-        said = _text_of(_SYNTAX_ERRORS.__get__(value) if issubclass(type(value), SyntaxError) else value)
+        said = _said_by(_SYNTAX_ERRORS.__get__(value) if issubclass(type(value), SyntaxError) else value)
         return up_to_a_blank_line(said) if "\n" in said else said
 
     @property
@@ -169,6 +172,13 @@ def _text_of(said: object) -> str:
         return str.__str__(str(said))  # plain characters, also of a subclass of str
     except Exception:  # noqa: BLE001 - exceptions with hostile attributes exist
         return "<exception str() failed>"
+
+
+def _said_by(value: object) -> str:
+    """Return what an exception says; of a traceback that another process has printed into it, the last line."""
+    said = _text_of(value)
+    found = parse_traceback(as_printed(said)) if TRACEBACK in said else None
+    return f"{found[0].rstrip()}\n{found[1].line}".strip() if found else said
 
 
 def leaves_of(error: Error) -> tuple[Error, ...]:

@@ -67,12 +67,12 @@ def _of_formatter(record: logging.LogRecord, found: Event, is_formatted: bool) -
     said = found.get("message")
     others = {name: value for name, value in found.items() if name != "message"}
     rest = {name: value for name, value in others.items() if not _is_repeated(record, name, value)}
-    exception = _exception_in(others)
-    if type(said) is not str or (others and rest.keys() == others.keys() and not exception and not is_formatted):
+    exception, stack = _exception_in(others), others.get("stack_info")
+    is_records = is_formatted or exception or is_printed(stack) or rest.keys() != others.keys() or not others
+    if type(said) is not str or not is_records:
         return {}
     left_out = _TIMES.union(_EXCEPTIONS, _OF_ECS if "ecs" in found or "ecs.version" in found else ())
     event: Event = {"event": said} | {name: value for name, value in rest.items() if name not in left_out}
-    stack = found.get("stack_info")
     return event | ({"exception": exception} if exception else {}) | ({"stack": stack} if is_printed(stack) else {})
 
 

@@ -23,12 +23,16 @@ from .json_messages import read_json
 from .tracebacks import (
     FormattedError,
     before_traceback,
+    frames_in,
     is_printed,
     never_raised,
     parse_traceback,
     structured,
 )
 from .values import shown, shown_items
+
+EXTRA_KEY: Final = "gntp"
+"""Attribute of a record that holds its overrides: ``extra={"gntp": {...}}``. Loguru and structlog bind it elsewhere."""
 
 MAX_TITLE: Final = 120
 """Characters: four lines of a toast, which is still a title."""
@@ -214,8 +218,7 @@ class Draft(NamedTuple):
                 message takes more than a third of them, so that it is not the frames that are cut.
         """
         error, said = _BEHIND_TYPE.sub(r"\1 ", _stripped(self.error.text)), _stripped(message)
-        if said in error or _is_celerys(said, last_line):
-            said = ""
+        said = "" if _is_word_of(said, error) or _is_celerys(said, last_line) else _without_end(said, error)
         line, _, rest = (error or self.headline or said).partition("\n")
         headline = one_line(line)
         title = one_line(title) or headline or _NO_MESSAGE
@@ -254,6 +257,31 @@ def _stripped(text: str) -> str:
 
 _BEHIND_TYPE: Final = re.compile(r"\A([\w.<>]+:)\s+")
 """Line ends may stand between a type and its message; a type alone is no title."""
+
+
+def _is_word_of(said: str, text: str) -> bool:
+    """Tell whether a text has another one in it, and not as a part of a word."""
+    padded = f" {text} "
+    begin = padded.find(said)
+    end = begin + len(said)
+    return begin >= 0 and not (padded[begin - 1 : begin + 1].isalnum() or padded[end - 1 : end + 1].isalnum())
+
+
+def _without_end(said: str, error: str) -> str:
+    """Return a message without the exception at its end, as ``"not paid: %s", error`` has it."""
+    for whole in error, error.partition("\n")[0]:  # with the notes, and without
+        name, _, text = whole.partition(": ")
+        short = name.rpartition(".")[2]
+        for form in whole, f"{short}: {text}", f"{short}({text!r})", f"{short}({text})", text:
+            if form and said.endswith(f": {form}"):
+                return said[: -len(form) - 2]
+    return _LOGURUS.sub("", said)
+
+
+_LOGURUS: Final = re.compile(
+    r"An error has been caught in function '[^']*', process 'MainProcess' \(\d+\), thread 'MainThread' \(\d+\):\Z"
+)
+"""What ``@logger.catch`` says, which the frames say better."""
 
 _CELERYS: Final = re.compile(r"Task (\S+)\[([\w-]+)\] raised (?:un)?expected: ")
 
@@ -311,15 +339,23 @@ def error_of(record: logging.LogRecord) -> LiveError | None:
 
 def printed(record: logging.LogRecord, event: Mapping[object, object]) -> tuple[str, str]:
     """Return the exception and the stack that a record, or the event of structlog in it, has as texts."""
-    exc_text, stack = record.exc_text or event.get("exception"), record.stack_info or event.get("stack")
-    added, added_stack = (record.__dict__.get(name) for name in ("exception", "stack"))
-    if not exc_text and is_printed(added):
-        exc_text = added
-    if not stack and is_printed(added_stack):
-        stack = added_stack
-    if type(exc_text) is not str or exc_text == _NO_EXCEPTION:
-        exc_text = ""
+    exc_text: object = record.exc_text
+    stack: object = record.stack_info
+    for added in event, record.__dict__:
+        if not exc_text and (is_printed(said := added.get("exception")) or (added is event and _is_an_error(said))):
+            exc_text = said
+        if not stack and _is_a_stack(said := added.get("stack")):
+            stack = said
+    exc_text = exc_text if type(exc_text) is str and exc_text != _NO_EXCEPTION else ""
     return exc_text, stack if type(stack) is str else ""
+
+
+def _is_an_error(said: object) -> bool:
+    return type(said) is str and never_raised(said) is not None
+
+
+def _is_a_stack(said: object) -> bool:
+    return type(said) is str and bool(frames_in(said))
 
 
 _NO_EXCEPTION: Final = "NoneType: None"
@@ -329,6 +365,16 @@ _NO_EXCEPTION: Final = "NoneType: None"
 def without_no_exception(text: str) -> str:
     """Return a message without the line that says that there was no exception."""
     return text.rstrip("\n").removesuffix(f"\n{_NO_EXCEPTION}")
+
+
+def without_error(said: str, error: Error) -> str:
+    """Return a message without the traceback in it: loguru writes the record's own there.
+
+    Of any other exception, such as what a child of this process has printed, the line stays.
+    """
+    before, other = parse_traceback(said) or (before_traceback(said), error)
+    is_own = other.name.rpartition(".")[2] == error.name.rpartition(".")[2]
+    return before if is_own else f"{before.rstrip()}\n{other.line}"
 
 
 def printed_error(
@@ -374,13 +420,22 @@ def text_of_event(record: logging.LogRecord, values: dict[object, object]) -> st
         return said
     others = [
         (name, value) for name, value in list(dict.items(values))  # at once: another thread may change it
-        if not (said and type(name) is str and (name in _EXCEPTIONS_AND_EVENT or is_records_own(record, name, value)))
+        if not (said and type(name) is str and _is_shown_elsewhere(record, name, value))
     ]  # fmt: skip
     return "\n".join(filter(None, (said, shown_items(others))))
 
 
-_EXCEPTIONS: Final = frozenset(("exc_info", "exception", "stack_info", "stack"))
-_EXCEPTIONS_AND_EVENT: Final = _EXCEPTIONS | {"event"}
+def _is_shown_elsewhere(record: logging.LogRecord, name: str, value: object) -> bool:
+    if name == EXTRA_KEY:
+        return type(record.msg) is dict  # else it is a text, from which nothing is overridden
+    return name == "event" or is_errors_own(name, value) or is_records_own(record, name, value)
+
+
+def is_errors_own(name: object, value: object) -> bool:
+    """Tell whether a value of an event is an exception or a stack, which an alert shows in their own places."""
+    if name == "exception":  # a list is structlog's
+        return value is None or type(value) is list or is_printed(value) or _is_an_error(value)
+    return name in ("exc_info", "stack_info") or (name == "stack" and (value is None or _is_a_stack(value)))
 
 
 def is_records_own(record: logging.LogRecord, name: str, value: object) -> bool:
@@ -454,7 +509,7 @@ def formatted(record: logging.LogRecord, formatter: logging.Formatter) -> str | 
     bare = copy.copy(record)  # Formatter writes into the record that it formats
     bare.exc_info = bare.exc_text = bare.stack_info = None
     if type(bare.msg) is dict:  # structlog's
-        bare.msg = cast("str", {name: value for name, value in bare.msg.items() if name not in _EXCEPTIONS})
+        bare.msg = cast("str", {name: value for name, value in bare.msg.items() if not is_errors_own(name, value)})
     try:
         text = formatter.format(bare)
         found = read_json(bare, text, is_formatted=True) if text[:1] == "{" else None

@@ -27,7 +27,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 Frame = tuple[str, int, str]
 """Path, line and function."""
 
-TRACEBACK: Final = "Traceback (most recent call last):"
+SIGN: Final = "Traceback (most recent call last)"
+TRACEBACK: Final = f"{SIGN}:"
 
 _MEMBERS: Final = "+-+----------------"
 """Stands where the members of a group begin."""
@@ -297,6 +298,59 @@ def _parsed(text: str) -> FormattedError | None:
 def up_to_a_blank_line(text: str) -> str:
     """Return the beginning of a text: what follows a blank line may not belong to the exception's message."""
     return _BLANK_LINE.split(text, maxsplit=1)[0]
+
+
+# -- Quotes, margins and boxes ---------------------------------------------------------------------
+
+
+def as_printed(text: str) -> str:
+    """Return a text with its traceback as Python prints it: out of quotes, at the end, without a margin or a box.
+
+    Programs log what others have printed as ``repr`` or as JSON, or indented. Of several tracebacks in quotes the first
+    is taken out, with its whole chain. Rich, which structlog's ConsoleRenderer uses where it is installed, draws boxes.
+    """
+    if SIGN not in text:
+        return text
+    text = _BOX.sub(_unboxed, text)
+    found = _QUOTED.search(text)
+    if found is not None:
+        printed = _ESCAPE.sub(_unescaped, found[3])
+        if found[1]:
+            printed = printed.encode("latin-1", "replace").decode("utf-8", "replace")
+        if parse_traceback(printed):
+            text = f"{text[: found.start()]}{text[found.end() :]}\n{printed}"
+    margin = _COMMON_MARGIN.search(text)
+    return text if margin is None else text.replace(f"\n{margin[1]}", "\n")
+
+
+_QUOTED: Final = re.compile(
+    rf"""
+    (?: [ ,]{{0,2}} "?\b(?:exception|exc_info)"? [ ]?[=:][ ]? )?
+    (\bb)? (["']) ( (?:[ ]{{2}}\+[ ]Exception[ ]Group[ ])? {re.escape(TRACEBACK)} \\[nr]
+    (?: [^\\"']+ | \\. | (?!\2)["'] )* ) \2?
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+"""A string, or bytes, with a traceback; it may have lost its end: what has begun to match does match."""
+_ESCAPE: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_ESCAPES: Final = {"n": "\n", "r": "", "t": "\t"}
+_COMMON_MARGIN: Final = re.compile(rf"(?<=\n)([ \t]+){re.escape(TRACEBACK)}")
+
+
+_BOX: Final = re.compile(r"^╭─+ Traceback \(most recent call last\) ─+╮\n((?:│.*\n)+)╰─+╯$", re.MULTILINE)
+_HEADS: Final = re.compile(r"(?:^│ [^\s╭│╰❱].*\n)+", re.MULTILINE)
+"""Lines in a box that name a frame: the lines of code are indented, and what is local stands in a box of its own."""
+_HEAD: Final = re.compile(r"(.+):(\d+)\s*in (.+)")
+
+
+def _unboxed(box: re.Match[str]) -> str:
+    heads = ("".join(line.strip("│ ") for line in head.split("\n")) for head in _HEADS.findall(box[1]))
+    return "\n".join([TRACEBACK, *(_HEAD.sub(r'  File "\1", line \2, in \3', head) for head in heads)])
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    code = found[1] or found[2]
+    return chr(int(code, 16)) if code else _ESCAPES.get(found[3], found[3])
 
 
 # -- Other processes -------------------------------------------------------------------------------

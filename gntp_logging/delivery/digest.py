@@ -168,14 +168,15 @@ class Digest:
         if others := self.count - names.total():
             said.append(f"{others:,} {'others' if others > 1 else 'other'}")
         times = (min(tally.first for tally in tallies), max(tally.last for tally in tallies))
-        title = f"{self.count:,} more alerts: {', '.join(said)}"
-        if self.restored == self.count:
-            when = span(*times, form="from {} to {}")
-            title = f"while nobody was there: {self.count:,} alerts {when}, {', '.join(said)}"
         lines = [] if (headline := finish(newest).title) in names else [f"newest: {headline}"]
         if len(by_level := levels(tallies)) > 1:
             lines.append(", ".join(by_level))
-        lines.append(span(*times))
+        if self.restored == self.count:
+            when = span(*times, form="from {} to {}")
+            title = f"while nobody was there: {self.count:,} alerts {when}, {', '.join(said)}"
+        else:
+            title = f"{self.count:,} more alerts: {', '.join(said)}"
+            lines.append(span(*times))
         shared = _shared_context(tallies)
         alert = finish(most_urgent)
         return alert._replace(

@@ -437,6 +437,26 @@ def test_a_record_can_wish_for_everything() -> None:
     assert made.fingerprint == ("deploys",)
 
 
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"extra": {"gntp": {"title": "Deployed"}, "order": 7}},
+        {"msg": {"event": "release 7", "gntp": {"title": "Deployed"}, "order": 7}, "_logger": None},
+        {"msg": {"event": "release 7", "gntp": {"title": "Deployed"}, "order": 7}},
+    ],
+    ids=["loguru", "structlog", "dictionary"],
+)
+def test_overrides_that_are_bound_are_overrides_and_no_values(attributes: dict[str, Any]) -> None:
+    """As ``bind(gntp={...})`` of loguru, and the keywords of structlog's calls, leave them."""
+    logged = record("release 7")
+    logged.__dict__.update(attributes)
+    made = AlertFactory("shop", LevelMap(), 1000).from_record(logged).finished(1000)
+    assert made.title == "Deployed"
+    assert made.text.startswith("release 7")
+    assert "gntp" not in made.body()
+    assert "7" in made.body().replace("release 7", "")
+
+
 def test_a_wish_of_none_is_no_wish() -> None:
     """Code that passes on what it may not have gets the default."""
     assert wishing(title=None, icon=None, priority=None)[:8] == alert(record("text"))[:8]
@@ -593,7 +613,9 @@ class Printing:
         return self.text
 
 
-PIECES = st.sampled_from(["", "x", *TRACEBACK.split("\n"), TRACEBACK, f"\n{TRACEBACK}", "\n", "Stack (most recent"])
+PIECES = st.sampled_from(
+    ["", "x", *TRACEBACK.split("\n"), TRACEBACK, f"\n{TRACEBACK}", repr(TRACEBACK), "\n", "Stack (most recent"]
+)
 SAID = st.lists(PIECES, max_size=3).map("".join)
 ARGUMENTS = st.one_of(
     SAID, SAID.map(Printing), SAID.map(ValueError), st.integers(0, 11), st.none(), st.floats(), st.just(Unprintable())
@@ -640,6 +662,8 @@ def is_template_alone(template: str) -> bool:
         {"funcName": None},
         {"args": ("a\nb",)},
         {"args": (Printing("a\nb"),)},
+        {"args": (repr(TRACEBACK),)},
+        {"args": (TRACEBACK.encode(),)},
         {"msg": "order %(a)s failed", "args": {"a": "b\nc"}},
     ],
 )

@@ -247,6 +247,15 @@ def test_any_chain_is_the_same_behind_a_queue(error: BaseException) -> None:
     assert told(queued(made))[1] == told(made)[1]
 
 
+@pytest.mark.parametrize("form", [str, lambda printed: repr(printed.encode())])
+def test_a_traceback_in_an_exceptions_text_is_named_by_its_last_line(form: Callable[[str], str]) -> None:
+    """What a child has printed, as ``raise RuntimeError(stderr)`` has it."""
+    printed = "".join(traceback.format_exception(child := raised(lambda: int("seven"))))
+    assert live(raised(raising(RuntimeError(form(printed))))).line == f"RuntimeError: ValueError: {child}"
+    error = raised(raising(RuntimeError(f"cannot sync:\n{form(printed)}")))
+    assert live(error).line == f"RuntimeError: cannot sync:\nValueError: {child}"
+
+
 def test_only_what_is_asked_for_is_read() -> None:
     """A group of thousands of exceptions of other processes is counted, and not read."""
     asked: list[None] = []

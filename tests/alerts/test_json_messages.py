@@ -198,6 +198,8 @@ def test_a_stack_in_json_is_shown() -> None:
     stack = 'Stack (most recent call last):\n  File "/srv/shop/pay.py", line 7, in pay\n    log()'
     said = {"message": "cannot pay", "levelname": "ERROR", "stack_info": stack}
     assert told(record(json.dumps(said)))[0] == "cannot pay\nshop/pay.py:7 in pay"
+    del said["levelname"]
+    assert told(record(json.dumps(said)))[0] == "cannot pay\nshop/pay.py:7 in pay"
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,10 @@ import logging
 import logging.handlers
 import queue
 import sys
+import textwrap
 import traceback
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -258,6 +260,137 @@ def test_that_there_was_no_exception_is_not_said(form: str) -> None:
     assert whole(alert(record if form == "apart" else queued(record))) == "cannot pay"
 
 
+@pytest.mark.parametrize(
+    "logged",
+    [
+        lambda printed: f"cannot pay: {printed!r}",
+        lambda printed: f"cannot pay: {printed.encode()!r}",
+        lambda printed: f"cannot pay: {printed.encode().replace(bytes([10]), bytes([13, 10]))!r}",
+        lambda printed: f"cannot pay: {json.dumps(printed)}",
+        lambda printed: f"cannot pay: {json.dumps(printed, ensure_ascii=False)[:-1]}",
+        lambda printed: f"cannot pay: exception={printed!r}",
+        lambda printed: "cannot pay:\n" + textwrap.indent(printed, "    "),
+    ],
+    ids=["repr", "bytes", "crlf", "json", "without its end", "structlog", "indented"],
+)
+def test_a_traceback_in_quotes_is_shown_like_the_exception(logged: Callable[[str], str]) -> None:
+    """What a child has printed, or what renders the values of an event in one line; the same fingerprint, too."""
+    kind, _, where = failure()
+    info = kind, LookupError('no "tea" for José\'s 7 \\n'), where
+    printed = "".join(traceback.format_exception(*info))
+    made, wanted = alert(broken(None, logged(printed))), alert(broken(info, "cannot pay:"))
+    assert whole(made) == whole(wanted)
+    assert made.fingerprint == wanted.fingerprint
+
+
+BOXES = """\
+cannot pay
+╭──── Traceback (most recent call last) ─────╮
+│ /srv/shop/prices.py:3 in total             │
+│                                            │
+│   2 def total(basket):                     │
+│ ❱ 3     return basket["total"]             │
+│                                            │
+│ ╭─── locals ───╮                           │
+│ │ basket = {}  │                           │
+│ ╰──────────────╯                           │
+╰────────────────────────────────────────────╯
+KeyError: 'total'
+
+The above exception was the direct cause of the following exception:
+
+╭──── Traceback (most recent call last) ─────╮
+│ /srv/shop/.venv/lib/python3.12/site-packag │
+│ es/web/base.py:88 in serve                 │
+│                                            │
+│ ❱ 88     return view()                     │
+│                                            │
+│ /srv/shop/.venv/../a_name_that_is/pay.py:7 │
+│ in <lambda>                                │
+╰────────────────────────────────────────────╯
+LookupError: no total
+"""
+
+
+def test_an_exception_in_boxes_is_shown_like_any_other() -> None:
+    """As Rich draws them; a path may take two lines, and so may a place."""
+    assert whole(alert(broken(None, BOXES))).split("\n") == [
+        "LookupError: no total", "cannot pay", "a_name_that_is/pay.py:7 in <lambda>", "(+1 in a library)",
+        "caused by KeyError: 'total'",
+    ]  # fmt: skip
+    half = BOXES[: BOXES.index("in total")]
+    assert whole(alert(broken(None, half))).startswith("cannot pay\n╭──")
+
+
+def test_what_is_around_a_traceback_in_quotes_is_the_message() -> None:
+    """As structlog's KeyValueRenderer and LogfmtRenderer write it."""
+    printed = "".join(traceback.format_exception(*failure()))
+    record = broken(None, f"event='cannot pay' exception={printed!r} order=7")
+    assert whole(alert(record)).split("\n")[2] == "event='cannot pay' order=7"
+
+
+@pytest.mark.parametrize(
+    "text", ["Traceback (most recent call last):\\n", "'Traceback (most recent call last):\\n" * 9]
+)
+def test_what_only_looks_like_a_traceback_in_quotes_is_shown(text: str) -> None:
+    """Without frames there is no exception."""
+    assert whole(alert(broken(None, text))).startswith(text[:30])
+
+
+@pytest.mark.parametrize("form", [str, repr])
+def test_a_traceback_of_another_process_beside_an_exception_is_named_by_its_line(form: Callable[[str], str]) -> None:
+    """What a child has printed says more than that it has failed."""
+    kind, _, where = failure()
+    child = "".join(traceback.format_exception(kind, kind("no tea"), where))
+    record = broken((OSError, OSError("exit status 1"), where), f"backup failed: {form(child)}")
+    lines = whole(alert(record)).split("\n")
+    assert lines[:3] == ["OSError: exit status 1", "backup failed:", "LookupError: no tea"]
+
+
+def test_a_message_is_left_out_only_if_the_exception_has_its_words() -> None:
+    """A part of a word does not say the same."""
+    record = broken((OSError, OSError("the async loop is closed, pay later"), None), "sync")
+    assert "\nsync" in whole(alert(record))
+    record.msg = "pay"
+    assert "\n" not in whole(alert(record))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("amount must not be negative"),
+        KeyError("total"),
+        ConnectionError("no route\nto the bank"),
+        json.JSONDecodeError("no value", "{", 1),
+        ValueError(),
+    ],
+    ids=repr,
+)
+def test_an_exception_at_the_end_of_a_message_is_not_said_twice(error: Exception) -> None:
+    """Text, repr, or type and text, as people put it behind a colon."""
+    forms = [str(error), f"{type(error).__name__}: {error}" if str(error) else "ValueError"]
+    info = raised(error)
+    for form in [*forms, *([] if isinstance(error, json.JSONDecodeError) else [repr(error)])]:
+        if form:
+            assert whole(alert(broken(info, f"not paid: {form}"))) == whole(alert(broken(info, "not paid")))
+
+
+def test_what_only_ends_like_an_exception_is_no_repetition() -> None:
+    """A part of a word, or a number; the notes of an exception are no part of its text."""
+    assert "\nstatus 5\n" in whole(alert(broken(raised(ValueError(5)), "status 5")))
+    assert "\nanswer:no\n" in whole(alert(broken(raised(ValueError("no")), "answer:no")))
+    error = ValueError("no")
+    error.__notes__ = ["of the bank"]  # type: ignore[attr-defined,unused-ignore]  # Python 3.10 does not know it
+    assert whole(alert(broken(raised(error), "not paid: no"))).split("\n")[1:3] == ["of the bank", "not paid"]
+
+
+def test_what_loguru_says_of_what_it_has_caught_is_left_out() -> None:
+    """It names a function, which is among the frames, and numbers; another thread than the main one is news."""
+    said = "An error has been caught in function 'pay', process 'MainProcess' (7), thread '{}' (140487061613440):"
+    assert len(whole(alert(broken(raised(ValueError("no")), said.format("MainThread")))).split("\n")) == 2
+    assert "thread 'bank'" in whole(alert(broken(raised(ValueError("no")), said.format("bank"))))
+
+
 def test_colours_hide_no_traceback() -> None:
     """A message in colour, with the exception behind it."""
     record = broken(failure())
@@ -437,6 +570,16 @@ def refuse(text: str) -> BaseException:
 
 
 @needs_groups
+def test_a_group_in_quotes_tells_what_it_holds() -> None:
+    """As structlog's renderers of one line write it."""
+    group = ExceptionGroup("unhandled errors", [refuse("db-1"), KeyError("tea")])
+    printed = "".join(traceback.format_exception(*raised(group)))
+    assert whole(alert(broken(None, f"cannot pay {printed!r}"))).split("\n")[2:4] == [
+        "ConnectionError: db-1", "KeyError: 'tea'",
+    ]  # fmt: skip
+
+
+@needs_groups
 def test_a_group_tells_what_it_holds() -> None:
     """A line for each of three, a count of the others, and where the first one happened."""
     group = ExceptionGroup("unhandled errors", [refuse("db-1"), ValueError("no")])
@@ -567,6 +710,24 @@ def test_structlogs_whole_event_is_told_with_its_exception(form: str) -> None:
     assert whole(alert(record)) == whole(alert(broken(info)))
     record.__dict__["msg"] = {"event": "cannot pay", "stack": '  File "/srv/shop/a.py", line 7, in pay\n    x'}
     assert whole(alert(record)) == "cannot pay\nshop/a.py:7 in pay"
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"stack": "prod"}, "cannot pay\nstack: 'prod'"),
+        ({"exception": {"code": 3}}, "cannot pay\nexception: {'code': 3}"),
+        ({"exception": "no route", "order": 7}, "cannot pay\nexception: 'no route', order: 7"),
+        ({"exception": None, "stack": None}, "cannot pay"),
+    ],
+)
+def test_a_value_that_only_has_the_name_of_an_exception_or_a_stack_is_shown(values: dict[str, Any], text: str) -> None:
+    """In the text of a dictionary, and in the last line of structlog's."""
+    record = broken(None)
+    record.__dict__["msg"] = {"event": "cannot pay"} | values
+    assert whole(alert(record)) == text
+    record.__dict__["_logger"] = None
+    assert [name for name, _ in alert(record).context][1:] == [name for name, value in values.items() if value]
 
 
 def test_structlogs_whole_event_is_told_by_its_event() -> None:
@@ -771,7 +932,7 @@ def test_celerys_message_about_an_exception_is_left_out() -> None:
     made = of_celery(message, info, task="shop.pay", task_id=TASK_ID)
     assert made.text.startswith("alerts/test_text.py:")
     assert made.body().endswith(f" · task shop.pay · task_id {TASK_ID}")
-    assert of_celery(message, info).text.startswith(message)
+    assert of_celery(message, info).text.startswith(f"Task shop.pay[{TASK_ID}] raised unexpected\n")
 
 
 def test_a_task_that_a_message_names_is_not_named_again() -> None:

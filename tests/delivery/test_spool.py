@@ -99,7 +99,7 @@ def test_what_waits_is_queued_even_if_a_row_keeps_it(attach: Attach, logger: log
 
 
 def test_late_alerts_are_one_digest(attach: Attach, logger: logging.Logger, spool: Path) -> None:
-    """It says when they came; young ones are shown by themselves."""
+    """Its title says when they came, and its text does not; young ones are shown by themselves."""
     port = free_port()
     leave(attach, logger, port, "disk", "bank", "bank", "young")
     times = (time.time() - 20_000, time.time() - 10_000)
@@ -112,6 +112,7 @@ def test_late_alerts_are_one_digest(attach: Attach, logger: logging.Logger, spoo
     assert digest.title.startswith("while nobody was there: 3 alerts from ")
     assert " to " in digest.title
     assert digest.title.endswith(", 2 × bank, 1 × disk")
+    assert "first " not in digest.text
     stats = handler.stats()
     assert (stats.restored, stats.digested, stats.shown) == (4, 3, 1)
 
