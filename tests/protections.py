@@ -200,8 +200,8 @@ PROTECTIONS: Final = (
         "fleet: what came after a refused batch takes the number of that batch",
         "delivery/tally_outbox.py",
         "TallyOutbox.fill_up",
-        "1 if current.count else -1",
-        "-1",
+        "self._last_spooled if is_spooled else self._last_number - 1",
+        "self._last_number - 1",
         "tests/delivery/test_tally_outbox.py::test_what_came_while_a_batch_was_refused_gets_a_number_above_all_before",
     ),
     _one(

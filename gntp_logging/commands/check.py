@@ -86,6 +86,9 @@ def check_command(arguments: argparse.Namespace) -> int:
     if arguments.text is not None:
         return _show(sys.stdin.read() if arguments.text == "-" else arguments.text, arguments.config, overrides)
     if arguments.config is None:
+        if "broker" in overrides.options and arguments.host is None:
+            name = overrides.option_names["broker"]
+            raise UsageError(f"{name}: handlers publish to a broker, for relays; to ask a GNTP server, name it: --host")
         destination = _destination(overrides)
         if arguments.quiet:
             return int(not is_alive(destination))

@@ -1,8 +1,8 @@
 """The parser of every command: how mistakes are reported, and help that fits the terminal.
 
-It is argparse's, except for three things. The line that says what is wrong comes first, and the usage of the command
+It is argparse's, except for four things. The line that says what is wrong comes first, and the usage of the command
 follows. For an unknown option, the error suggests a name, and no other mistake is reported before it. Help keeps
-indented lines as they are, as long as they fit.
+indented lines as they are, as long as they fit. A usage has the width of the terminal, however narrow that is.
 """
 
 from __future__ import annotations
@@ -82,6 +82,20 @@ class HelpFormatter(argparse.HelpFormatter):
     """Wraps paragraphs, and keeps lines that are indented: examples, and what stands in a file."""
 
     # As argparse's own RawDescriptionHelpFormatter does; it has no other way.
+    def _format_usage(self, *arguments: Any) -> str:
+        lines = super()._format_usage(*arguments).rstrip("\n").split("\n")
+        if max(map(len, lines)) > self._width:  # argparse begins all lines below the end of the command
+            lines, pieces = lines[:1], lines[1:]
+            for piece in map(str.strip, pieces):
+                if len(lines) > 1 and len(f"{lines[-1]} {piece}") <= self._width:
+                    lines[-1] += f" {piece}"
+                else:
+                    lines += textwrap.wrap(
+                        piece, self._width, initial_indent="  ", subsequent_indent="    ", break_long_words=False,
+                        break_on_hyphens=False,
+                    )  # fmt: skip
+        return "\n".join([*lines, "", ""])
+
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         return "\n".join(indent + line if line else "" for line in wrapped(text, width - len(indent)))
 

@@ -136,7 +136,8 @@ def aside(settings: RelaySettings, *, as_json: bool) -> int:
         if as_json:
             _write({"id": id_, "time": _time(id_), "reason": reason})
         else:
-            say(f"{_time(id_)}  {id_}  {reason}")
+            said = " ".join(reason.split())  # one line, whatever the entry holds
+            say(f"{_time(id_)}  {id_}  {said}")
     if not kept and not as_json:
         say(f"{streams.label}: nothing is set aside")
     return 0

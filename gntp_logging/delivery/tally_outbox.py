@@ -1,8 +1,8 @@
 """An outbox for a place that counts by itself: alerts are sent as batches of tallies, neither folded nor capped.
 
 What waits is cut into batches with numbers, each with room for as many fingerprints as one exchange carries. A batch
-that the place has refused goes on filling up, where what came since has room in it. One that may have arrived is fixed:
-it is sent again unchanged, and its number tells the place to count it once.
+that the place has refused goes on filling up. One that may have arrived is fixed: it is sent again unchanged, and its
+number tells the place to count it once.
 
 The numbers are given before anything is sent, because a spool writes them. What a killed process has sent just before
 its end is then known to the place by its number, when another process sends it from the spool.
@@ -66,6 +66,7 @@ class TallyOutbox(Outbox):
         super().__init__(_Unfolded(), dropped_alerts, newest)
         self.fixed: deque[Batch] = deque()
         self._last_number = 0
+        self._last_spooled = 0  # the last number that a spool may have
         self._due = 0.0
 
     def next_entry(self, flushed: int, now: float) -> Entry | None:
@@ -110,16 +111,17 @@ class TallyOutbox(Outbox):
         return batch in self.fixed or any(tallies.get(key) is tally for key, tally in batch.digest.tallies.items())
 
     def fill_up(self, batch: Batch) -> bool:
-        """Let a batch that has not arrived fill up again, with what came after it; return whether both are one batch.
+        """Let a batch that has not arrived fill up again, with what came after it; return False if that cannot be.
 
-        What came after it may stand in the spool under the next number. The batch gets a number above that: once it
-        has arrived, the place knows all numbers under which the spool still has something of it.
+        Where a spool has what came after it under greater numbers, both must fit into one batch. That gets a number
+        above these: once it has arrived, the place knows all numbers under which the spool still has something of it.
         """
         current = self.digest.current
-        is_newest = batch.id_ == f"{self.id_prefix}-{self._last_number}"
-        if not is_newest or len(batch.digest.tallies.keys() | current.tallies.keys()) > MAX_TALLIES:
+        is_spooled = self._last_spooled > self._last_number
+        is_too_much = len(batch.digest.tallies.keys() | current.tallies.keys()) > MAX_TALLIES
+        if batch.id_ != f"{self.id_prefix}-{self._last_number}" or (is_spooled and is_too_much):
             return False
-        self._last_number += 1 if current.count else -1
+        self._last_number = self._last_spooled if is_spooled else self._last_number - 1
         both = Digest()
         for digest in (batch.digest, current):
             for fingerprint, tally in digest.tallies.items():
@@ -143,6 +145,7 @@ class TallyOutbox(Outbox):
 
     def snapshot(self, in_flight: Iterable[Entry]) -> Snapshot:
         """Return all that waits, for a spool; see :meth:`.Outbox.snapshot`."""
+        self._last_spooled = self._last_number + len(self.filling())
         return super().snapshot([*in_flight, *self.fixed])
 
     def abandon(self, reason: str, mark: float, now: float, kept: Mapping[str, int]) -> None:
@@ -154,7 +157,7 @@ class TallyOutbox(Outbox):
         if kept:
             # Another process sends later what is left in the spool. Greater numbers of one producer must not go before.
             self.id_prefix = random_hex_string(8)
-            self._last_number = 0
+            self._last_number = self._last_spooled = 0
 
     def oldest(self) -> list[int]:
         """Return sequence numbers among which that of the oldest alert is that waits here."""

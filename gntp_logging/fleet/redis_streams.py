@@ -486,7 +486,7 @@ def _failure(error: Exception, *, is_sent: bool) -> BrokerError:
 def _reason(error: Exception) -> str:
     if isinstance(error, _OF_A_CLUSTER):
         return "this is a node of a Redis Cluster, which is not supported"
-    text = str(error)
+    text = str(error).partition(" script: ")[0]  # which line of our script was refused says nothing to people
     if text.startswith("HELLO must be called"):  # the rest is for authors of clients
         return "Redis wants a password, and perhaps a user: redis://USER:PASSWORD@HOST"
     return text or type(error).__name__

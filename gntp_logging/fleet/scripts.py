@@ -92,6 +92,7 @@ PUBLISH: Final = _refused_when_full("""
 local last = redis.call('GET', KEYS[2])
 if last and tonumber(last) >= tonumber(ARGV[1]) then return 'known' end
 if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[2]) then return 'full' end
+redis.call('SET', KEYS[2], last or '0', 'EX', ARGV[3])  -- a user who may not do this adds nothing, at no try
 for i = 4, #ARGV, 2 do redis.call('XADD', KEYS[1], '*', 'd', ARGV[i], 's', ARGV[i + 1]) end
 redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[3])
 return 'taken'

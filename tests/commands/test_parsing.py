@@ -96,19 +96,36 @@ def test_help_fits_the_terminal(width: int) -> None:
     assert '  host = "anna.example"' in lines
 
 
+COMMANDS = ("", "demo", "send", "listen", "history", "service", "service install", "relay", "check", "completion")
+
+
 @pytest.mark.parametrize("columns", ["60", "80", "200"])
-@pytest.mark.parametrize(
-    "command", ["", "demo", "send", "listen", "history", "service", "relay", "check", "completion"]
-)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_no_help_is_wider_than_the_terminal(
     command: str, columns: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Below the usage, which argparse wraps itself."""
+    """The usage and all below it."""
     monkeypatch.setenv("COLUMNS", columns)
     with pytest.raises(SystemExit):
-        main([*filter(None, [command]), "--help"])
-    _, _, shown = capsys.readouterr().out.partition("\n\n")
-    assert max(map(len, shown.splitlines())) <= int(columns)
+        main([*command.split(), "--help"])
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= int(columns)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_usage_fits_a_narrow_terminal(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With all that a wide one shows, in the same order."""
+    usages = []
+    for columns in ("40", "1000"):
+        monkeypatch.setenv("COLUMNS", columns)
+        with pytest.raises(SystemExit):
+            main([*command.split(), "--help"])
+        usage, empty, _ = capsys.readouterr().out.partition("\n\n")
+        assert empty
+        assert max(map(len, usage.splitlines())) <= int(columns)
+        usages.append(usage.split())
+    assert usages[0] == usages[1]
 
 
 def test_no_example_waits_for_standard_input(

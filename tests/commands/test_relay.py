@@ -12,6 +12,7 @@ from gntp_logging.commands.relay_file import read
 from gntp_logging.fleet.incidents import DeskSettings, Route
 from gntp_logging.fleet.match import Match
 from tests.conftest import Write
+from tests.support import running_receiver
 
 GOOD = """
 broker = "redis://127.0.0.1:1/0"
@@ -120,6 +121,20 @@ def test_check_has_nothing_to_ask_where_a_handler_publishes(write: Write, capsys
     said = capsys.readouterr().out
     assert "it publishes to redis://127.0.0.1:1/0" in said
     assert "hunter2" not in said
+
+
+@pytest.mark.parametrize("more", [[], ["--quiet"]])
+def test_check_asks_no_server_of_this_machine_where_the_environment_names_a_broker(
+    more: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Unless a server is named."""
+    monkeypatch.setenv("GNTP_BROKER", "redis://:hunter2@127.0.0.1:1/0")
+    assert cli.main(["check", *more]) == 2
+    said = capsys.readouterr().err
+    assert "GNTP_BROKER: handlers publish to a broker" in said
+    assert "hunter2" not in said
+    with running_receiver() as receiver:
+        assert cli.main(["check", "--host", "127.0.0.1", "--port", str(receiver.port), "--wait", "0", *more]) == 0
 
 
 def test_a_file_that_is_not_there_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:

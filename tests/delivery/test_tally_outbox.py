@@ -328,24 +328,29 @@ def test_what_came_while_a_batch_was_refused_gets_a_number_above_all_before() ->
     assert batch is not None
     batch.taken(0.0)
     outbox.digest.current.add("a", alert("a"), 2)
+    outbox.snapshot([batch])
     batch.requeue(0)
     again = outbox.next_entry(9, 0.0)
     assert again is not None
     assert (again.id_, again.records) == (f"{outbox.id_prefix}-3", 2)
 
 
-def test_a_refused_batch_takes_nothing_of_several_others() -> None:
+@pytest.mark.parametrize("is_spooled", [False, True])
+def test_a_refused_batch_takes_nothing_of_several_that_are_spooled(is_spooled: bool) -> None:
     """The rest of these would have a lower number than what was taken from them."""
     outbox = _outbox()
     outbox.digest.current.add("a", alert("a"), 1)
     batch = outbox.next_entry(0, 0.0)
     assert batch is not None
     batch.taken(0.0)
-    for number in range(MAX_TALLIES):
-        outbox.digest.current.add(str(number), alert(str(number)), number + 2)
+    for text in ("a", *map(str, range(MAX_TALLIES))):
+        outbox.digest.current.add(text, alert(text), 2)
+    if is_spooled:
+        outbox.snapshot([batch])
     batch.requeue(0)
-    assert outbox.next_entry(9, 0.0) is batch
-    assert batch.records == 1
+    again = outbox.next_entry(9, 0.0)
+    assert again is not None
+    assert (again.id_, again is batch, again.records) == (batch.id_, is_spooled, 1 if is_spooled else MAX_TALLIES + 1)
 
 
 def test_an_interrupt_before_a_batch_is_taken_out_changes_nothing() -> None:

@@ -19,7 +19,7 @@ from gntp_logging.fleet.redis_streams import (
     StreamIsGoneError,
 )
 from tests.fleet.servers import RedisServer, hand_on, running_redis
-from tests.support import ScriptedServer, free_port
+from tests.support import PATIENCE, ScriptedServer, free_port
 
 ENTRY: Mapping[bytes, bytes] = {b"d": b"data", b"s": b""}
 
@@ -57,6 +57,18 @@ def test_a_batch_that_was_added_is_not_added_again(streams: RedisStreams, redis_
         publish(streams, number, 2)
     publish(streams, 1, 2, "q")
     assert redis_server.client().xlen(scripts.STREAM) == 6
+
+
+def test_a_host_that_may_not_keep_its_number_adds_nothing(redis_server: RedisServer) -> None:
+    """Else each try would count again."""
+    client = redis_server.client()
+    client.execute_command("ACL", "SETUSER", "host", "on", ">secret", "~*", "+@all", "-set")
+    streams = RedisStreams(redis_server.url.replace("://", "://host:secret@"), PATIENCE)
+    for _ in range(3):
+        with pytest.raises(BrokerError):
+            publish(streams, 1)
+    assert client.xlen(scripts.STREAM) == 0
+    streams.close()
 
 
 def test_the_number_of_a_producer_lives_a_week(streams: RedisStreams, redis_server: RedisServer) -> None:

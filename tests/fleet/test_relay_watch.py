@@ -272,7 +272,7 @@ def test_aside_prints_entries_and_reasons(
     """The newest first, with the time at which each came; without a control character."""
     start_relay(redis_server.url, {"desk": free_port()})
     client = redis_server.client()
-    ids = [client.xadd(scripts.STREAM, {"d": text}).decode() for text in ("[\x1b[31m", '{"v": 99}')]
+    ids = [client.xadd(scripts.STREAM, {"d": text}).decode() for text in ("[\x1b[31m\r\nx", '{"v": 99}')]
     wait_until(lambda: client.llen(scripts.ASIDE) == 2)
     content = relay_toml(redis_server.url, {"desk": free_port()})
     assert run(content, "--aside") == 0
