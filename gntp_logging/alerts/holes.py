@@ -127,8 +127,8 @@ _REQUEST: Final = re.compile(r"""["'](?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|C
 _REMOTE_USER: Final = re.compile(r"(?<= - )\S+(?= \[[^\[\]]*\] \")")
 """The user that an access log names."""
 
-_DRIVERS_ERROR: Final = re.compile(r"(?:\A|(?<=\) ))\(([0-9]{4}), (?=[\"'])")
-"""``(2006, "server has gone away")``: so the drivers of a database print an error, and its text is in quotes."""
+_DRIVERS_ERROR: Final = re.compile(r"(?:\A|(?<=\) ))\(([0-9]{3,4}), (?=b?[\"'])")
+"""``(2006, "server has gone away")``: so drivers of databases, and of mail, print an error; its text is in quotes."""
 
 _RESPONSE: Final = re.compile(r"""["'](HTTP/[0-9.]+ )?([1-5][0-9][0-9]) [A-Z]""")
 
@@ -220,8 +220,11 @@ _TOKEN: Final = re.compile(
 temporary file. No character is looked at more than three times."""
 
 _COLONS: Final = re.compile(r":[0-9a-fA-F]{0,4}:")
-_HEX_GROUPS: Final = re.compile(r"(?<![\w:])(?=[a-fA-F:]*[0-9])(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(?![\w:])")
-"""An address, MAC's or IPv6's, or a time: between colons a part without a digit would look like a word."""
+_HEX_GROUPS: Final = re.compile(
+    r"(?<![\w:])(?:(?=[a-fA-F:]*[0-9])(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}|(?:[a-fA-F]{2}:){5}[a-fA-F]{2})(?![\w:])"
+)
+"""An address, MAC's or IPv6's, or a time: between colons a part without a digit would look like a word. Of what has no
+digit, six pairs of letters are MAC's."""
 
 _DRIVE: Final = re.compile(r"\b[A-Za-z]:(?=\\)")
 

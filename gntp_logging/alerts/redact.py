@@ -94,6 +94,7 @@ _BEGINNINGS: Final[dict[str, _Look]] = {
     "authenticated": lambda text, at, _mark, _keep: commands.user_and_secret(text, at),
     "logged in": lambda text, at, _mark, _keep: commands.user_and_secret(text, at),
     "login": lambda text, at, _mark, _keep: commands.login(text, at),
+    "netloc": lambda text, at, _mark, _keep: urls.network_location(text, at),
     "identified": lambda text, at, _mark, _keep: commands.identified(text, at),
     **dict.fromkeys(BY_MARK, _look_at_shape),
 }
@@ -122,6 +123,8 @@ def _behind(mark: str) -> str:
     """Return what follows a mark that is short, so that not every word of a text is looked at."""
     if _BEGINNINGS[mark] is _look_at_shape:
         return rf"(?=[\w.:+/~$=%\\-]{{{max(0, 11 - len(mark))}}})"
+    if mark in commands.COMMANDS:
+        return r"(?![\w=])"
     if _BEGINNINGS[mark] is _look_at_dialogue:
         return r"(?=[ =]\S)"
     return r"(?![a-z])" if _BEGINNINGS[mark] is _look_at_name else ""
@@ -199,6 +202,8 @@ def _found(text: str, keep: Collection[str]) -> list[Span]:
                 spans += () if span is None else (span,)
     if "@" in text:
         spans += _each(text, "://", lambda at: urls.user_information(text, at))
+        spans += _each(text, "@tcp(", lambda at: urls.user_before(text, at))
+        spans += _each(text, "@unix(", lambda at: urls.user_before(text, at))
     if "-----BEGIN" in text:
         spans += _each(text, "-----BEGIN", lambda at: urls.private_key(text, at))
     return [span for span in spans if text[slice(*span)] not in keep] if keep else spans
@@ -291,9 +296,12 @@ def _value(name: str, value: str, patterns: Sequence[re.Pattern[str]], keep: Col
     kind = kind_of(name)
     if kind is not Kind.NONE and not {name.lower(), value} & set(keep) and not is_news(value, kind):
         return MASK
-    masked = _redact(value, patterns, keep)
+    masked = redact(value, patterns, keep)
+    pair = f"{name}={masked}"
+    if not patterns and _is_clean(pair):
+        return masked
     # The user's patterns may know a value by its name.
-    by_name = _masked(f"{name}={masked}", patterns, (*keep, name.lower(), masked))
+    by_name = _masked(pair, patterns, (*keep, name.lower(), masked))
     return by_name[len(name) + 1 :] if by_name.startswith(f"{name}=") else MASK
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from .secret_extents import Found, bracketed, line_end, value_at
+from .secret_extents import Found, bracketed, line_end, value_at, whole
 from .secret_names import Kind, kind_of
 from .secret_values import NEWS_SIZE, is_news, is_state
 
@@ -61,11 +61,13 @@ _NEXT_OR_GLUED: Final = rf"(?:{_BETWEEN}(?!-)|(?=[A-Za-z0-9]))([^\s'\"]+)"
 
 _OPTIONS: Final = (
     _Option("-u", ("curl", "lftp", "svn", "wget"), _USER_AND_WORD),
+    _Option("-E", ("curl",), _USER_AND_WORD),
+    _Option("--cert", ("curl",), _USER_AND_WORD),
     _Option("-U", ("curl", "smbclient", "rpcclient", "net"), _USER_AND_WORD),
     _Option("--user", ("curl", "smbclient"), _USER_AND_WORD),
     _Option("--proxy-user", ("curl",), _USER_AND_WORD),
-    _Option("--auth", ("https?",), _USER_AND_WORD),
-    _Option("-a", ("redis-cli", "https?"), _MAYBE_USER_AND_WORD),
+    _Option("--auth", ("https?", "xhs?"), _USER_AND_WORD),
+    _Option("-a", ("redis-cli", "https?", "xhs?"), _MAYBE_USER_AND_WORD),
     _Option("-w", (r"ldap\w+",), _NEXT_OR_GLUED),
     _Option("-s", ("ldappasswd",), _NEXT),
     _Option("-c", (r"snmp\w+",), _NEXT),
@@ -75,11 +77,18 @@ _OPTIONS: Final = (
     _Option("--body", ("gh",), _NEXT, behind="secret"),
     _Option("-k", ("openssl",), _NEXT),
     _Option("-P", ("sqlcmd", "bcp", "isql", "tsql"), _NEXT_OR_GLUED),
+    _Option("-P", ("ssh-keygen",), _NEXT),
+    _Option("-N", ("ssh-keygen",), _NEXT),
+    _Option("-pw", ("plink", "pscp", "psftp", r"putty(?:\.exe)?"), _NEXT),
     _Option("-P", ("unzip", "zip", "ipmitool", r"mosquitto_\w+"), _NEXT),
     _Option("-p", (r"mysql\w*", r"mariadb\S*", r"7z\w*", "sshpass", "rar", "unrar"), _GLUED),
     _Option("-p", ("docker", "podman", "nerdctl", "helm", "oc", "az"), _NEXT, behind="login"),
     _Option("-p", ("sshpass", "buildah", "skopeo", r"mongo\w*", "cqlsh", "influx", "rabbitmqadmin", "rdesktop"), _NEXT),
-    _Option("-p", ("twine", "beeline", "cypher-shell", "psexec", "ncftpput", "racadm"), _NEXT),
+    _Option("-p", ("twine", "poetry", "beeline", "cypher-shell", "psexec", r"ncftp\w*", "racadm", "steghide"), _NEXT),
+    _Option("-p", ("security",), _NEXT, behind="keychain"),
+    _Option("-w", ("security",), _NEXT, behind="password"),
+    _Option("--value", ("aws",), _NEXT, behind="SecureString"),
+    _Option("--value", ("az",), _NEXT, behind="secret set"),
     _Option("-p", ("plink", "pscp", "psftp", "hdbsql", "clickhouse-client", "useradd", "usermod"), _NEXT),
 )
 OPTIONS: Final = tuple({option.written.lower() for option in _OPTIONS})
@@ -123,7 +132,8 @@ def short_option(text: str, at: int, mark: str) -> Found:
         if any(re.fullmatch(name, program[1]) for name in option.programs):
             value = re.compile(option.value).match(text, behind)
             if value is not None:
-                return Found((value.span(value.lastindex or 0),), value.end())
+                span = whole(text, at, value.span(value.lastindex or 0))
+                return Found((span,), max(value.end(), span[1]))
     return Found((), behind)
 
 
@@ -147,13 +157,17 @@ _COMMANDS: Final = {
     "runas": re.compile(r"(?i:runas)[^\n]{0,100}?/p:['\"]?([^\s'\"]+)"),
     "schtasks": re.compile(r"(?i:schtasks)[^\n]{0,200}?/rp[ ]['\"]?([^\s'\"]+)"),
     "echo": re.compile(
-        r"echo[ ](?:-n[ ])?['\"]?([^\s'\"|$]{1,200})['\"]?[ ]?\|[ ]?"
-        r"(?:sudo[ ]-S|(?:sudo[ ])?chpasswd|(?:docker|podman|helm|oc|gh|az)[ ][^\n|]{0,80}login)\b"
+        r"echo[ ](?:-n[ ])?['\"]?([^'\"|$\n]{1,200}?)['\"]?[ ]?\|[ ]?(?:sudo[ ]-S|(?:sudo[ ])?chpasswd|kinit|cryptsetup"
+        r"|(?:docker|podman|helm|oc|gh|az)[ ][^\n|]{0,80}login|gpg2?[ ][^\n|]{0,80}--passphrase-fd)\b"
     ),
     "authenticate": re.compile(r"AUTHENTICATE[ ](?:PLAIN|LOGIN|XOAUTH2|OAUTHBEARER|EXTERNAL)[ ]([\w+/=.-]{4,})"),
-    "expdp": re.compile(r"expdp[ ][\w.$#]{1,60}/([^\s@\"']{1,100})"),
-    "impdp": re.compile(r"impdp[ ][\w.$#]{1,60}/([^\s@\"']{1,100})"),
-    "rman": re.compile(r"rman[ ]target[ ][\w.$#]{1,60}/([^\s@\"']{1,100})"),
+    "expdp": re.compile(r"expdp[ \\'\"]{1,3}[\w.$#]{1,60}/([^\s@\"']{1,100})"),
+    "impdp": re.compile(r"impdp[ \\'\"]{1,3}[\w.$#]{1,60}/([^\s@\"']{1,100})"),
+    "rman": re.compile(r"rman[ ]target[ \\'\"]{1,3}[\w.$#]{1,60}/([^\s@\"']{1,100})"),
+    "wpa_passphrase": re.compile(rf"wpa_passphrase{2 * (_BETWEEN + _WORD)}"),
+    "convertto-securestring": re.compile(
+        rf"ConvertTo-SecureString{_BETWEEN}(?:-(?:AsPlainText|Force|String){_BETWEEN}){{0,3}}(?![-$]){_WORD}"
+    ),
     "chpasswd": re.compile(r"chpasswd\s<<<\s['\"]?[\w.-]{1,40}:([^\s'\"]+)"),
     "xfreerdp": re.compile(r"xfreerdp[^\n]{0,100}?/p:['\"]?([^\s'\"]+)"),
     "jdbc:oracle": re.compile(r"jdbc:oracle:\w{2,8}:[\w.$#]{1,60}/\"?([^\s@\"']{1,100})\"?@"),
@@ -169,7 +183,10 @@ COMMANDS: Final = tuple(_COMMANDS)
 def command(text: str, at: int, program: str) -> Found:
     """``vault login X``, ``rabbitmqctl add_user ada X``, ``jdbc:oracle:thin:scott/X@db``, a line of netrc."""
     said = _COMMANDS[program].match(text, at)
-    return Found((), at + len(program)) if said is None else Found((said.span(said.lastindex or 0),), said.end())
+    if said is None:
+        return Found((), at + len(program))
+    span = whole(text, at, said.span(said.lastindex or 0))
+    return Found((span,), max(said.end(), span[1]))
 
 
 # -- Dialogues and statements ----------------------------------------------------------------------
@@ -193,7 +210,7 @@ def user_and_secret(text: str, at: int) -> Found:
 _MIXED_WITH_DIGIT: Final = re.compile(r"(?=\D*\d)(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z])(?!.*\.[a-z]{1,4}\Z)")
 
 
-_LOGIN: Final = re.compile(r"LOGIN[ ]\"?[\w.@-]{1,80}\"?[ ]\"?([^\s\"']{1,200})")
+_LOGIN: Final = re.compile(r"LOGIN[ ]\"?[\w.@-]{1,80}\"?[ ](?:\"([^\"\n]{1,200})|([^\s\"']{1,200}))")
 _TAG_BEFORE: Final = re.compile(r"\b[A-Za-z]{0,6}\d+[ ]\Z")
 
 
@@ -202,10 +219,12 @@ def login(text: str, at: int) -> Found:
     said = _LOGIN.match(text, at)
     if said is None or _TAG_BEFORE.search(text, max(0, at - 16), at) is None:
         return user_and_secret(text, at)
-    return Found((said.span(1),), said.end())
+    return Found((said.span(said.lastindex or 0),), said.end())
 
 
-_IDENTIFIED: Final = re.compile(r"identified\s+(?:with\s+\S{1,40}\s+)?(?:by|as)\s+(?:password\s+)?", re.IGNORECASE)
+_IDENTIFIED: Final = re.compile(
+    r"identified\s+(?:with\s+\S{1,40}\s+)?(?:by|as)\s+(?:(?:password|values)\s+)?", re.IGNORECASE
+)
 
 
 def identified(text: str, at: int) -> Found:
@@ -237,6 +256,9 @@ _ROWS: Final = {
     "parameters:": re.compile(r"\s{0,4}(?:(?=[(\[{])|(?=\$1\s=))"),
     "args=": re.compile(r"(?=[(\[{])"),
     "params": re.compile(r"\s?[=:]\s?(?=[(\[{])"),
+    "binds": re.compile(r"\s?[=:]?\s?(?=[(\[{])"),
+    "generated in ": re.compile(r"[\d.]{1,12}s\]\s(?=[(\[{])"),  # SQLAlchemy's echo
+    "cached since ": re.compile(r"[\d.]{1,12}s[ ]ago\]\s(?=[(\[{])"),
     "row contains": re.compile(r"\s(?=[(\[{])"),
     "key value is": re.compile(r"\s(?=[(\[{])"),
 }

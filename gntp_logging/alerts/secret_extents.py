@@ -33,7 +33,10 @@ class Value(NamedTuple):
     opening: str
 
 
-QUOTE: Final = r"""(?: \\{0,15} ["'`] | %(?:25){0,3}2[27] | &quot; | &\#(?:34|39|x27|x22); | \\{1,8}u0022 )"""
+QUOTE: Final = r"""(?:
+    ""(?=[\w:=])  # CSV's
+  | \\{0,15} ["'`] | %(?:25){0,3}2[27] | &quot; | &\#(?:34|39|x27|x22); | \\{1,8}u0022
+)"""
 COLOUR: Final = r"(?: (?: \x1b | \\+x1b | \\+033 | \\+u001b ) \[ [\d;]{0,12} m )"
 
 
@@ -46,23 +49,24 @@ _OPENING: Final = pattern(
     rf"""
     {COLOUR}{{0,3}}
     (?: [!&] (?! Ref | Sub | GetAtt | Import ) [\w!]{{1,20}} [ ]  # YAML's tag or anchor
-      | string\(\d{{1,6}}\) [ ] )?  # PHP's type
-    (?: [bBuUrRfF]{{0,2}} ( ["]{{3}} | [']{{3}} | {QUOTE} ) | ( [\[({{] ) )?
+      | string\(\d{{1,6}}\) [ ]  # PHP's type
+      | (?: \[\] | map\[\w{{1,20}}\] ) (?: \w{{1,20}} | interface[ ]\{{\}} ) (?= \{{ ) )?  # Go's
+    (?: [bBuUrRfF]{{0,2}} ( ["]{{3}} | [']{{3}} | {QUOTE} ) | ( [\[(] | \{{ (?! [A-Z0-9-]{{3,14}} \}} \w ) ) )?
     """
 )
 RUN: Final = pattern(
     r"""
     (?: [^\s"'`&;<>,\\\x1b]
-      | \\ (?! [nrt"'`\\] | x1b | u00 )
+      | \\ (?! [nrt"'`\\] | x1b | u00 ) [ ]?
       | (?<=\w) ' (?=\w)
       | < [^<>\s"']{1,80} >
       | [,&;] (?= [^\s,&;"'`\[\](){}<>\\] ) (?! [\w.%-]{1,40} \s? [=:] )
     )+
     """
 )
-"""A value without quotes. A comma, ``&`` or ``;`` is part of it where no other name follows."""
+"""A value without quotes. A comma, ``&`` or ``;`` is part of it where no other name follows; a blank behind ``\\``."""
 
-_ENCODED_END: Final = re.compile(r"%(?:25)*(?:26|20|22|27|3[bB]|2[cC]|0[aAdD])")
+_ENCODED_END: Final = re.compile(r"%(?:25)*(?:26|22|27|3[bB]|2[cC]|0[aAdD])")
 _BRACKET: Final = re.compile(r"""\\.|["'`\[\](){}]""", re.DOTALL)
 _BRACKET_REACH: Final = 3 * NEWS_SIZE
 _ANY_BRACKET: Final = re.compile(r"[\[\](){}]")
@@ -103,9 +107,11 @@ def _quoted(text: str, begin: int, quote: str) -> Value:
             break
         if text[at - 1] != "\\" or quote[0] == "\\" or text[begin:at].endswith("\\\\"):
             first = at if first < 0 else first
-            behind = text[at + len(quote) : at + len(quote) + 1]
-            if not (behind.isalnum() or behind == "_"):
+            behind = text[at + len(quote) : at + len(quote) + 2]
+            is_doubled = behind[:1] == quote and behind[1:].isalnum() and at > begin  # SQL's and YAML's 'it''s7'
+            if not (behind[:1].isalnum() or behind[:1] == "_" or is_doubled):
                 break
+            at += is_doubled
         at += len(quote)
     else:
         at = -1
@@ -115,6 +121,25 @@ def _quoted(text: str, begin: int, quote: str) -> Value:
         at = line_end(text, begin)
         return Value(begin, at, at, quote)
     return Value(begin, at, at + len(quote), quote)
+
+
+def whole(text: str, at: int, span: Span) -> Span:
+    """Return a word of a command to the end of the quotes in which it is.
+
+    Args:
+        text: Any text.
+        at: Where the command, or the option before the word, begins. It may be in quotes of its own.
+        span: Where the word is, up to a blank.
+    """
+    begin, end = span
+    for quote in "'\"":
+        if (text.count(quote, at, begin) - (text[at - 1 : at] == quote)) % 2:
+            closing = text.find(quote, end)
+            if closing < 0 or text.find("\n", end, closing) >= 0:
+                end = line_end(text, end)
+            else:
+                end = closing - (text[closing - 1] == "\\")
+    return begin, end
 
 
 def bracketed(text: str, begin: int, bracket: str) -> Value:

@@ -23,6 +23,7 @@ from .secret_extents import (
     without_closing,
 )
 from .secret_names import Kind, kind_of
+from .secret_shapes import Span
 from .secret_values import NEWS_SIZE, is_news, is_sentence, is_small, is_state, is_suspicious
 
 # -- Names -----------------------------------------------------------------------------------------
@@ -87,11 +88,17 @@ def named(text: str, at: int, keep: Collection[str] = ()) -> Found:
         return Found((), max(name.end, at + 1))  # a variable and its default
     if text[name.begin - 1 : name.begin] in ("/", "\\") and "." in name.text.strip("."):
         return Found((), max(name.end, at + 1))  # a file
+    if text.startswith(":", name.end) and _AMAZON_NAME.search(text, max(0, name.begin - 60), name.begin):
+        return Found((), max(name.end, at + 1))
     for form in _FORMS:
         found = form(text, name)
         if found is not None:
             return Found(found.spans, max(found.resume, name.end, at + 1))
     return Found((), max(name.end, at + 1))
+
+
+_AMAZON_NAME: Final = re.compile(r"arn:aws[\w-]{0,10}:[\w:-]{1,45}:\Z")
+"""The beginning of ``arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders``."""
 
 
 # -- Values ----------------------------------------------------------------------------------------
@@ -107,12 +114,16 @@ def _is_bracket_news(inner: str, kind: Kind) -> bool:
         return False
     if _NOTHING_IN_BRACKETS.fullmatch(_KEY_OF_MAPPING.sub("", inner)) or _is_code(inner):
         return True
+    if _SCHEMA.search(inner) and not _VALUES_KEY.search(inner):
+        return True
     strings = [match[2] for match in _STRING.finditer(inner)]
     if strings:  # of a dictionary, values; words beside the strings are an object's repr
         return all(is_news(each, kind) or is_sentence(each) for each in strings)
     return _NOTHING_IN_BRACKETS.fullmatch(inner) is not None or is_news(inner, kind) or is_state(inner)
 
 
+_SCHEMA: Final = re.compile(r"[\"']type[\"']:\s?[\"'](?:string|object|array|number|integer|boolean)[\"']")
+_VALUES_KEY: Final = re.compile(r"[\"'](?:value|default|example|const|enum|data|input)s?[\"']:")
 _KEY_OF_MAPPING: Final = re.compile(r"[\"']\w{1,40}[\"']:")
 _NAMES_IN_CODE: Final = re.compile(r"[A-Za-z_.]{1,60}(?:,[ ][A-Za-z_.]{1,60}){1,5}")
 
@@ -125,19 +136,20 @@ def _is_code(inner: str) -> bool:
 
 
 _CALL: Final = re.compile(
-    r"(?:[a-z_]\w{0,40}\.){0,6}(?:_?[A-Z]\w{0,60}|frozenset|set|deque|array|bytearray|memoryview|tuple|list)\("
+    r"(?:[a-z_]\w{0,40}\.){0,6}(?:_?[A-Z]\w{0,60}|frozenset|set|deque|array|bytearray|memoryview|tuple|list"
+    r"|crypt|md5|sha1|sha2|sha256|sha512|encrypt|pwdencrypt|hashbytes|make_password|generate_password_hash)\("
 )
-"""The repr of an object, whose strings may be the secret."""
+"""The repr of an object, whose strings may be the secret; a function that hashes it."""
 
 _VARIABLE: Final = re.compile(r"[a-z]{2,12}(?:_[a-z]{2,12})?$", re.MULTILINE)
 """A variable in the source code of a parser: ``token = nextchar``. A token of a service is no plain word."""
 
 _CALL_IN_CODE: Final = re.compile(r"[a-z_][\w.]{0,60}\((?=[\"'])")
 
-_MORE_WORDS: Final = re.compile(r"(?:[ ]+[A-Za-z]+){1,8}(?=[ ]*(?:$|[\n,;)\]}]))")
+_MORE_WORDS: Final = re.compile(r"(?:[ ]+[A-Za-z]+){1,8}(?=[ ]*(?:$|[\n,;)\]}\"']))")
 """The rest of a passphrase."""
 
-_CLAUSE_END: Final = re.compile(r"[\n\"|]")
+_CLAUSE_END: Final = re.compile(r"[\n\"|;]|[ ](?:#|//)")
 
 
 def _hidden(text: str, value: Value, name: _Name, *, clause: bool = True) -> Found | None:
@@ -173,10 +185,12 @@ def _hidden(text: str, value: Value, name: _Name, *, clause: bool = True) -> Fou
         return Found(((arguments.begin, arguments.end),), arguments.after) if has_secret else None
     if name.text == "token" and text[name.end : value.begin] == " = " and _VARIABLE.match(text, value.begin):
         return None
+    if text[value.end : value.end + 2] == ' "' and kind_of(inner) is not Kind.NONE:
+        return None  # volume "creds" : secret "creds" not found
     before, variable, rest = name.text.lower().rpartition(inner.lower())
     if variable and not rest and before[-1:] in ("", ".", "_"):
         return None  # a variable: password=password, self._token = token
-    if is_news(inner, name.kind, counted=name.is_counted, bare=name.text in ("token", "auth")):
+    if is_news(inner, name.kind, counted=name.is_counted, bare=name.text in ("token", "auth", "sig")):
         return None
     if clause and is_sentence(_CLAUSE_END.split(text[value.begin : value.begin + NEWS_SIZE // 2], maxsplit=1)[0]):
         return None
@@ -205,8 +219,9 @@ _ASSIGNED: Final = pattern(
     rf"""
     {COLOUR}{{0,3}} (?: \[? \] | %5D )? (?P<close> {QUOTE} )? {COLOUR}{{0,3}} \]? (?: \) (?= = ) )?
     (?P<blank> \s{{0,20}} ) {COLOUR}{{0,3}}
-    (?P<sign> [=-]> | := | [=!]==? (?= \s? [bu]? ["'] )
-                  | I?LIKE (?= \s ['"] ) | IN \s? (?= \( ['"] ) | = (?!=) | : (?! : | // ) | %(?:25){{0,3}}3[aAdD] )
+    (?P<sign> [=-]> | := | \?= | (?: [=!]==? | <- | \+= | \|\|= | \?\?= ) (?= \s? [bu]? ["'] )
+                  | I?LIKE (?= \s ['"] ) | TO (?= \s ' ) | IN \s? (?= \( ['"] ) | ;s:\d{{1,6}}: (?= \\?" )
+                  | = (?!=) | : (?! : | // ) | ： | %(?:25){{0,3}}3[aAdD] )
     {COLOUR}{{0,3}} (?P<gap> %20 | \+ | \s{{0,60}} )
     """
 )
@@ -236,6 +251,7 @@ def _assigned(text: str, name: _Name) -> Found | None:
     value = value_at(text, at, encoded=sign["sign"].startswith("%"))
     if value.opening and not sign["close"] and text[name.begin - 1 : name.begin] == value.opening:
         return Found((), name.end)  # the end of what the name began, such as a prompt: 'Password: '
+    value = _to_the_end(text, value, name, sign["close"])
     if name.text.lower() in ("pwd", "oldpwd") and re.match(r"~?[/\\]|[A-Za-z]:\\", text[value.begin : value.begin + 3]):
         return None
     if name.kind is Kind.AUTHORIZATION or (name.kind is Kind.TOKEN and value.opening in ("", '"', "'")):
@@ -248,16 +264,50 @@ def _assigned(text: str, name: _Name) -> Found | None:
         return found
     roomy = bool(sign["gap"]) or sign["sign"] == ":"
     # What is news is so for the other forms as well.
-    return _hidden(text, value, name, clause=roomy) or Found((), name.end)
+    found = _hidden(text, value, name, clause=roomy) or Found((), name.end)
+    return _changed(text, value, found) if value.opening in ("'", '"') else found
 
 
-_NEXT_LINE: Final = re.compile(r":[ ]{0,4}\n[ ]{1,40}(?:-[ ])?([^\s:]{1,200})[ ]{0,4}(?=\n|\Z)")
+_REST_OF_FIELD: Final = re.compile(r"(?:[ ][^\s,=()\[\]{}\"']{1,60}){1,8}(?=,[ ]\w{1,60}=|[)\]}])")
+_OTHER_NAME: Final = re.compile(r"[=:,;&\n]")
+
+
+def _to_the_end(text: str, value: Value, name: _Name, closed: str | None) -> Value:
+    """Return all of a value in whose quotes its name is too, as in ``'--password=two words'``, or in whose brackets."""
+    quote = text[name.begin - 1 : name.begin]
+    if closed or value.opening or text[value.end : value.end + 1] != " ":
+        return value
+    if (quote in ("(", "[", "{") or text.endswith(", ", 0, name.begin)) and (
+        more := _REST_OF_FIELD.match(text, value.end)
+    ):
+        return value if is_sentence(more[0]) else Value(value.begin, more.end(), more.end(), "")
+    if quote not in ("'", '"'):
+        return value
+    end = text.find(quote, value.end, value.end + NEWS_SIZE)
+    rest = text[value.end : end]
+    if end < 0 or _OTHER_NAME.search(rest) or (not name.text.startswith("-") and is_sentence(rest)):
+        return value
+    end -= text[end - 1] == "\\"
+    return Value(value.begin, end, end, "")
+
+
+_LINES_END: Final = re.compile(r":[ ]{0,4}(?=\n)")
+_NEXT_LINE: Final = re.compile(
+    r"\n[ ]{1,40}(?:-[ ])?(?:[\w.-]{1,60}:[ ])?[\"']?([^\s:\"']{1,200})[\"']?[ ]{0,4}(?=\n|\Z)"
+)
 
 
 def _on_next_line(text: str, name: _Name) -> Found | None:
-    """YAML's value, or the first of a list, alone on the next line."""
-    value = _NEXT_LINE.match(text, name.end)
-    return Found((value.span(1),), value.end()) if value is not None and is_suspicious(value[1]) else None
+    """YAML's value alone on the next line; or a list, or a mapping, on the next lines."""
+    line = _LINES_END.match(text, name.end)
+    spans: list[Span] = []
+    end = name.end
+    while line is not None:
+        end = line.end()
+        line = _NEXT_LINE.match(text, end)
+        if line is not None and is_suspicious(line[1]) and not is_news(line[1], name.kind):
+            spans.append(line.span(1))
+    return Found(tuple(spans), end) if spans else None
 
 
 def _credentials(text: str, value: Value, name: _Name) -> Found | None:
@@ -301,6 +351,7 @@ def _cookies(text: str, value: Value) -> Found | None:
 
 _PAIR: Final = pattern(rf"{QUOTE} \s{{0,20}} , \s{{0,40}} (?= [bBuU]? {QUOTE} | [\[(] )")
 _TUPLE_BEFORE: Final = pattern(rf"[\[(] \s{{0,20}} [bBuU]? {QUOTE} \Z")
+_SETTER_BEFORE: Final = re.compile(r"(?i:set|put|env)\w{0,20}\([^()\[{\n]{0,60}\Z")
 _PAIR_END: Final = re.compile(r"\s{0,20},?\s{0,20}[\])]")
 _FIELDS: Final = frozenset(
     "email mail user username name login id first_name last_name phone address age role host port url".split()
@@ -324,8 +375,11 @@ def _is_pair(text: str, name: _Name, value: Value) -> bool:
     """Tell a name and its value from two names in a list of names, such as ``['password', 'email']``."""
     inner = _looked_at(text, value)
     is_word = inner.isidentifier() and not is_suspicious(inner)
-    if inner in _FIELDS or (is_word and kind_of(inner) in (Kind.SECRET, Kind.TOKEN, Kind.SESSION)):
+    is_name = inner.isidentifier() and not is_suspicious(inner.rstrip("0123456789"))  # password1, password2
+    if inner in _FIELDS or (is_name and kind_of(inner) in (Kind.SECRET, Kind.TOKEN, Kind.SESSION)):
         return False
+    if _SETTER_BEFORE.search(text, max(0, name.begin - 80), name.begin):
+        return True
     before = _TUPLE_BEFORE.search(text, max(0, name.begin - 24), name.begin)
     if before is None or _PAIR_END.match(text, value.after) is None:
         is_header = name.kind in (Kind.AUTHORIZATION, Kind.COOKIE) or name.text.startswith(("X-", "x-"))
@@ -345,14 +399,15 @@ _ATTRIBUTE: Final = pattern(
 )
 _CALLED_BEFORE: Final = pattern(
     rf"""
-    (?i: (?: name | key | field | id | \b k | header | variable | path ) )
-    {QUOTE}? \s{{0,4}} (?: => | [:=] ) \s{{0,4}} [bu]? {QUOTE}? /? \Z
+    (?i: (?: name | key | field | id | \b k | header | variable | path | (?P<type> \b type ) ) )
+    {QUOTE}? \s{{0,4}} (?: => | [:=] ) \s{{0,4}} [bu]? {QUOTE}? (?: / (?: [\w.-]{{1,40}} / ){{0,5}} )? \Z
     """
 )
 _ATTRIBUTE_CLOSED: Final = re.compile(r"[\"'][^<>\n]{0,100}(?<!/)>\s{0,40}")
 _VALUE_BEFORE: Final = pattern(
     rf"""
     \b value {QUOTE}? \s{{0,4}} [:=] \s{{0,4}} ({QUOTE}) ((?: (?!\1) [^\n] ){{1,200}}) \1 \s{{0,4}} ,? \s{{0,40}}
+    (?: [\w-]{{1,20}} = "[^"\n]{{0,60}}" \s{{1,4}} ){{0,3}}
     {QUOTE}? (?: name | key ) {QUOTE}? \s{{0,4}} [:=] \s{{0,4}} {QUOTE} \Z
     """
 )
@@ -361,16 +416,17 @@ _VALUE_BEFORE: Final = pattern(
 def _attribute(text: str, name: _Name) -> Found | None:
     """``{'name': 'password', 'value': 'X'}`` and ``<add key="password" value="X"/>``, in either order."""
     near = text[max(0, name.begin - 8) : name.begin]
-    if ":" not in near and "=" not in near:  # most names: the expression would take longer
+    if ":" not in near and "=" not in near and "/" not in near:  # most names: the expression would take longer
         return None
-    if _CALLED_BEFORE.search(text, max(0, name.begin - 40), name.begin) is None:
+    called = _CALLED_BEFORE.search(text, max(0, name.begin - 60), name.begin)
+    if called is None or (called["type"] and name.kind is not Kind.SECRET):  # parsers have tokens
         return None
     attribute = _ATTRIBUTE.match(text, name.end)
     if attribute is not None and re.match("value|val|content|text|data|default", name.text) is None:
         return _hidden(text, value_at(text, attribute.end()), name)
     opening = _ATTRIBUTE_CLOSED.match(text, name.end)
-    if opening is not None:
-        return _content(text, opening.end(), name)
+    if opening is not None and (found := _content(text, opening.end(), name)):
+        return found
     before = _VALUE_BEFORE.search(text, max(0, name.begin - NEWS_SIZE), name.begin)
     if before is not None and not is_news(before[2], name.kind):
         return Found((before.span(2),), name.end)
@@ -393,21 +449,26 @@ def _located(text: str, name: _Name) -> Found | None:
 
 _ELEMENT_BEFORE: Final = re.compile(r"<(?:\w{1,20}:)?\Z")
 _ELEMENT: Final = re.compile(r"(?:\s[^<>\n]{0,200})?>\s{0,40}")
+_ELEMENTS_VALUE: Final = re.compile(r"\s(?:[^<>\n]{0,200}\s)?value=(?=[\"'])")
+_ESCAPED_BRACKETS: Final = (("&lt;", "&gt;"), (r"\u003c", r"\u003e"))
 
 
 def _element(text: str, name: _Name) -> Found | None:
-    """``<password>X</password>``."""
-    if text.startswith("&gt;", name.end) and text.endswith("&lt;", 0, name.begin):
-        end = text.find("&lt;/", name.end, name.end + 10 * NEWS_SIZE)
-        begin = name.end + len("&gt;")
-        is_shown = end <= begin or is_news(text[begin:end], name.kind)
-        return None if is_shown else Found(((begin, end),), end)
+    """``<password>X</password>``, ``<password value="X"/>``."""
+    for opening, closing in _ESCAPED_BRACKETS:
+        if text.startswith(closing, name.end) and text.endswith(opening, 0, name.begin):
+            end = text.find(f"{opening}/", name.end, name.end + 10 * NEWS_SIZE)
+            begin = name.end + len(closing)
+            is_shown = end <= begin or is_news(text[begin:end], name.kind)
+            return None if is_shown else Found(((begin, end),), end)
     if text[name.begin - 1 : name.begin] not in ("<", ":"):
         return None
     if _ELEMENT_BEFORE.search(text, max(0, name.begin - 24), name.begin) is None:
         return None
-    opening = _ELEMENT.match(text, name.end)
-    return None if opening is None else _content(text, opening.end(), name)
+    if (attribute := _ELEMENTS_VALUE.match(text, name.end)) is not None:
+        return _hidden(text, value_at(text, attribute.end()), name)
+    element = _ELEMENT.match(text, name.end)
+    return None if element is None else _content(text, element.end(), name)
 
 
 _NEXT_ELEMENT: Final = re.compile(r"</\w{1,20}>\s{0,40}(?:<\w{1,20}>\s{0,40}){1,3}(?=[^<\s])")
@@ -459,7 +520,7 @@ def _validated(text: str, name: _Name) -> Found | None:
     return None if said is None else _hidden(text, value_at(text, said.end()), name)
 
 
-_BLANKS: Final = re.compile(r"[ \t]{1,8}|[\"']?\n[ ]{0,20}-[ ]")
+_BLANKS: Final = re.compile(r"[ \t]{1,8}(?:<<<[ ]?)?|[\"']?\n[ ]{0,20}-[ ]")
 _OPTION_WORDS: Final = frozenset("option options flag argument arguments parameter value requires takes".split())
 _LOGIN_BEFORE: Final = re.compile(r"\b(?:login|user|account)[ \t]+\S{1,80}\s+\Z")
 
@@ -486,19 +547,20 @@ def _option(text: str, name: _Name) -> Found | None:
 
 _PROSE_COLON: Final = r"""
     [ ] (?:
-        (?: provided | given | supplied | used | sent | received | entered | rejected
-          | for (?:[ ]user)? [ ] ['"]? [\w.@%-]{1,60} ['"]? ) [ ]?
+        (?: provided | given | supplied | used | sent | received | entered | rejected | is | was
+          | for (?:[ ](?:user|key))? [ ] ['"]? [\w.@%/~-]{1,80} ['"]? ) [ ]?
     ){1,2} : [ ]{0,4}
     """
 """Words that may stand between a name and the colon before its value."""
 
 _PROSE_VERB: Final = r"""
       [ ] is [ ] generated [ ] for [ ] \S{1,80} : [ ]
-    | [ ] (?i: for ) [ ] [\w'@.%-]{1,60} [ ] (?: = | (?i: to ) ) [ ] (?=['"])
+    | [ ] (?i: for | of ) [ ] [\w'@.%-]{1,60} [ ] (?: = | (?i: to ) ) [ ] (?=['"])
     | [ ] mismatch : [ ] got [ ]
     | (?: [ ] (?: is | was | not | valid | invalid | wrong | incorrect | rejected | revoked | expired | failed ) ){1,3}
         : [ ]{1,4}
-    | [ ] (?: for | of ) (?:[ ]user)? [ ] [\w.@%'-]{1,60} (?: [ ] (?: is | was ) [ ] | : [ ] )
+    | [ ] (?: for | of ) (?:[ ]user)? [ ] [\w.@%'-]{1,60}
+      (?: [ ] (?: is | was | (?: set | reset | changed ) [ ] to ) [ ] | : [ ] )
     | [ ] (?: is | was | are | (?: set | reset | changed ) [ ] (?: to | from ) | equals | = ) [ ] :? [ ]?
     """
 """Words behind which a value without quotes counts as a secret only if it looks like one."""
@@ -521,11 +583,14 @@ _AUTH_COMMAND: Final = re.compile(
     r"[ =](?:PLAIN|LOGIN|CRAM-MD5|XOAUTH2|OAUTHBEARER|EXTERNAL|NTLM|SCRAM-\S{4,12})[ ]([\w+/=.-]{4,})"
 )
 _USER_AND_WORD: Final = re.compile(r"[ ][\w.-]{1,40}[ ](\S{0,100}\d\S{0,100})(?=['\"\s\\]|\Z)")
+_QUOTED_AUTH: Final = re.compile(r"\\?\"(?:[ ]\\?\"[^\"\n]{1,80}\")?[ ]\\?\"([^\"\n]{1,200}?)\\?\"(?![ ]\")")
 _OF_TESTS: Final = re.compile("test|/|::", re.IGNORECASE)
 
 
 def _dialogue(text: str, name: _Name) -> Found | None:
     """SMTP's ``AUTH PLAIN X``, ``PASS X`` of FTP and POP3, ``AUTH X`` of redis; test runners say PASS as well."""
+    if name.text == "AUTH" and (said := _QUOTED_AUTH.match(text, name.end)):
+        return Found((said.span(1),), said.end())
     if name.text not in ("PASS", "AUTH") or text[name.end : name.end + 1] not in (" ", "="):
         return None
     if name.text == "AUTH" and (said := _AUTH_COMMAND.match(text, name.end)):
@@ -555,7 +620,12 @@ _SAID_VERB: Final = pattern(_PROSE_VERB)
 _GAP: Final = re.compile(r"[ \t]{1,20}(?:[|–—-][ \t]{1,20}|\d[ ](?=\S{0,200}\d))?")
 """A table's bar, a dash; and the number of the kind, in the configuration of a router."""
 
-_OBJECTS_NAME: Final = re.compile(r"[a-z]+(?:[-_][a-z]+)+")
+_OBJECTS_NAME: Final = re.compile(r"[a-z]+(?:[-_/][a-z]+)+")
+_OF_AN_OBJECT: Final = re.compile(
+    r"[ ](?:in[ ]namespace|not[ ](?:found|mounted)|already[ ]exists|does[ ]not[ ]exist)\b"
+)
+"""What is said of Kubernetes' secrets, which have names."""
+
 _NO_SECRET: Final = re.compile(
     r"(?:sha|md|hs|rs|es|ps|aes|rsa|ed|utf|ipv|oauth|pbkdf|argon|scrypt|base|v|http|x|p|k|s|ec)-?\d{1,5}\w{0,3}"
     r"|[\d.,:/x+-]*|.*\.[A-Za-z]{1,4}|/.*|.*=.*|.*\(.*",
@@ -582,10 +652,13 @@ def _prose(text: str, name: _Name) -> Found | None:
     word = _looked_at(text, value)
     if not word or (not value.opening and word.isalpha()):
         return None
-    if not _OF_PARSERS.isdisjoint(text[max(0, name.begin - 30) : name.begin].lower().split()[-2:]):
+    words_before = text[max(0, name.begin - 30) : name.begin].lower().split()[-2:]
+    if name.kind is Kind.TOKEN and not _OF_PARSERS.isdisjoint(words_before):
         return None
     if value.opening in ('"', "'", "`"):
-        is_object = text[name.begin - 1 : name.begin] in ("'", '"', "`") or _OBJECTS_NAME.fullmatch(word)
+        is_quoted_name = text[name.begin - 1 : name.begin] in ("'", '"', "`")
+        is_kubernetes = name.text.lower() == "secret" and _OF_AN_OBJECT.match(text, value.after)
+        is_object = is_quoted_name or is_kubernetes or _OBJECTS_NAME.fullmatch(word)
         is_verb = name.text.lower() in ("auth", "pass")
         is_secret = not is_object and not is_verb and name.kind in (Kind.SECRET, Kind.TOKEN, Kind.SESSION)
     elif value.opening:
@@ -594,7 +667,21 @@ def _prose(text: str, name: _Name) -> Found | None:
         is_secret = is_pair and is_suspicious(words[-1]) and not _NO_SECRET.fullmatch(words[-1])
     else:
         is_secret = _is_like_a_secret(word.rstrip(".,;:)"), name)
-    return _hidden(text, value, name, clause=False) if is_secret else None
+    found = _hidden(text, value, name, clause=False) if is_secret else None
+    is_change = verb is not None and verb[0].endswith("from ")
+    return _changed(text, value, found) if is_change and found is not None else found
+
+
+_CHANGE: Final = re.compile(r"[ ](?:to|->|=>)[ ](?=\S)")
+
+
+def _changed(text: str, old: Value, found: Found) -> Found:
+    """Hide what a value was changed to, as well."""
+    change = _CHANGE.match(text, old.after)
+    if change is None:
+        return found
+    new = value_at(text, change.end())
+    return Found((*found.spans, (new.begin, new.end)), max(new.after, found.resume))
 
 
 def _is_like_a_secret(word: str, name: _Name) -> bool:
@@ -629,9 +716,9 @@ BEGINS: Final = rf"""
       | ,\s?value                          # the other half of a pair
       | \(\s?n?["'] | \[\]               # a function, a field of a form
       | \n[ -]                            # another line has the value
-      | \]? \s{{0,20}} (?: [=:] | -> )     # a sign
+      | \]? \s{{0,20}} (?: [=:：] | -> | <- | [?+|]{{1,2}}= )  # a sign
       | (?: \)?::\w{{1,20}} )? (?: ,\s?["'`]?\w{{1,60}}["'`]? ){{0,20}} \){{1,2}}\s?=
-      | [ ] (?: i?like[ ]["'] | in[ ]?\(["'] )  # SQL's
+      | [ ] (?: (?: i?like | to )[ ]["'] | in[ ]?\(["'] )  # SQL's
       | [ \t]+ (?: ["'`(\[|] | (?: [–—-] [ ] | \d [ ] )? \S{{0,200}}\d | [\w.-]{{1,60}}= )
       | {_PROSE_COLON} | {_PROSE_VERB}
     )

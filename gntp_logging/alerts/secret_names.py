@@ -42,9 +42,9 @@ _WORDS: Final = _table(
         authkey signingkey encryptionkey decryptionkey masterkey sharedkey sharedaccesskey subscriptionkey licensekey
         storagekey functionskey hmackey fernetkey jwtkey consumerkey appkey applicationkey sessionkey recoverykey
         securitykey customerkey instrumentationkey hostkeydata keydata sshkey deploykey serverkey servicekey
-        integrationkey writekey adminkey
+        integrationkey writekey adminkey pragmakey presharedkey cipherkey aeskey cryptokey activationkey dbpw
     """,
-    token="token tokens jwt csrf xsrf auth oauth authentication sig signature",
+    token="token tokens jwt csrf xsrf auth oauth authentication sig signature aspxauth",
     session="sessionid sessionids sid phpsessid jsessionid sessid aspsessionid",
     authorization="authorization",
     cookie="cookie cookies setcookie",
@@ -81,7 +81,7 @@ _NEVER_BEFORE_KEY: Final = frozenset(
     """
     primary foreign unique cache partition sort routing row object group dedup idempotency index range hash join
     composite natural surrogate candidate translation message lookup map dict parent child order sorting shard ordering
-    event s3 bucket storage_object config setting i18n locale hot function arrow enter shift ctrl escape tab
+    event s bucket storage_object config setting i18n locale hot function arrow enter shift ctrl escape tab
     """.split()
 )
 """Parts before ``key`` that speak of databases, maps and keyboards."""
@@ -108,7 +108,7 @@ _OTHER: Final = frozenset(
     index idx num number position pos offset line column lineno rotation days hours minutes seconds date time timestamp
     exists py js ts c h cc cpp go java rb html css yaml yml toml txt pem crt cer md lock middleware module package
     handler callback view views model models tests app plugin serializer error_code failure success change update
-    list set map table column_name event arn
+    list set map table column_name event arn stdin fd encryption
     """.split()
 )
 """Last parts of names that say something about a secret, not the secret."""

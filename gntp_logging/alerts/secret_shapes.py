@@ -301,6 +301,12 @@ SHAPES: Final[tuple[Shape, ...]] = (
     Shape("v2x", r"[0-9a-f]{64}(?!\w)", "developers.bitgo.com"),
     Shape("AIK_", r"\w{30,}", "aikido.dev"),
     Shape("eyJ", r"[\w-]{8,4000}\.[\w-]{8,4000}(?:\.[\w-]{0,4000}){0,3}", "RFC 7519", r"(?:(?<![\w-])|(?<=\\[nrt]))"),
+    Shape(
+        "eyJ",
+        r"[\w-]{4,4000}\.[\w-]{6}\.[\w-]{27,43}",
+        "itsdangerous.palletsprojects.com",
+        r"(?:(?<![\w-])|(?<=\\[nrt]))",
+    ),
     Shape("eyJ", r"[\w+/-]{40,}={0,2}", "RFC 7519, grafana.com", r"(?:(?<![\w-])|(?<=\\[nrt]))"),
     Shape(
         "ey",

@@ -11,7 +11,9 @@ from .secret_values import is_news, is_suspicious, looks_random
 
 _AUTHORITY: Final = re.compile(r"[^\s\"'<>`/?#]{0,500}")
 _LAX: Final = re.compile(r"[^\s\"'<>`]{0,500}")
-_PORT: Final = re.compile(r"\d{1,5}(?:[/?#]|\Z)")
+_QUOTED_SCHEME: Final = re.compile(r"([\"'])[A-Za-z][\w+.-]{0,30}\Z")
+_UP_TO: Final = {quote: re.compile(rf"[^\n{quote}]{{0,500}}") for quote in "\"'"}
+_PORT: Final = re.compile(r"\d{1,5}(?:[/?#\s]|\Z)")
 
 
 def user_information(text: str, at: int) -> Found:
@@ -21,7 +23,8 @@ def user_information(text: str, at: int) -> Found:
     assert strict is not None
     end = strict[0].rfind("@")
     if end < 0:
-        lax = _LAX.match(text, begin)
+        quote = _QUOTED_SCHEME.search(text, max(0, at - 32), at)
+        lax = (_LAX if quote is None else _UP_TO[quote[1]]).match(text, begin)  # in quotes a password may have blanks
         assert lax is not None
         inner = lax[0].partition("://")[0]
         user, colon, rest = inner.partition(":")
@@ -43,6 +46,25 @@ def user_information(text: str, at: int) -> Found:
     return Found((), begin + end)
 
 
+_SIGNS_BEFORE_USER: Final = re.compile(r"[\s\"'`]")
+
+
+def user_before(text: str, at: int) -> Found:
+    """The password in front of a place, as in ``ada:X@tcp(db:3306)/shop``, of Go's drivers."""
+    head = _SIGNS_BEFORE_USER.split(text[max(0, at - 300) : at])[-1]
+    _, colon, password = head.partition(":")
+    return Found(((at - len(password), at),) if colon and password and not is_reference(password) else (), at + 1)
+
+
+_NETWORK_LOCATION: Final = re.compile(r"netloc=b?(['\"])[^:@'\"\s]{0,100}:([^'\"\s]{1,200})@")
+
+
+def network_location(text: str, at: int) -> Found:
+    """``netloc='ada:X@host'``, of a URL that Python has split."""
+    said = _NETWORK_LOCATION.match(text, at)
+    return Found((), at + 6) if said is None or is_reference(said[2]) else Found((said.span(2),), said.end())
+
+
 _ENCODED_USER: Final = re.compile(r"%3A%2F%2F[^%\s&]{0,80}%3A([^\s&\"']{1,200}?)%40", re.IGNORECASE)
 
 
@@ -57,7 +79,7 @@ def is_reference(password: str) -> bool:
     return is_news(password, Kind.SECRET) and not password.isalpha()
 
 
-_BASE64_LINE: Final = re.compile(r"(?:\\[nr]|\\\\[nr]|[\s\"'+,\\])*([A-Za-z0-9+/=]{16,})")
+_BASE64_LINE: Final = re.compile(r"(?:\\[nr]|\\\\[nr]|[\s\"'+,\\>|#])*([A-Za-z0-9+/=]{16,})")
 _KEY_BEGIN: Final = re.compile(r"-----BEGIN[ ][A-Z0-9 ]{0,40}PRIVATE[ ]KEY(?:[ ]BLOCK)?-----")
 _KEY_HEADER: Final = re.compile(r"(?:\\[nr]|\s)*(?:Proc-Type|DEK-Info|Version|Comment|Hash):[^\n\\]{0,100}")
 

@@ -24,7 +24,7 @@ _STATES: Final = frozenset(
     error timeout accepted granted verified unverified matched refreshed rotated renewed issued stale insufficient
     unsupported unusable duplicate exhausted exceeded leaked compromised ignored skipped cleared loaded unreadable
     must should cannot can't could does doesn't did didn't isn't wasn't has is was will too only expecting expected
-    unparsable undecodable unencrypted permission access
+    unparsable undecodable unencrypted permission access minimum maximum
     """.split()
 )
 """Words that say what has happened to a secret."""
@@ -42,7 +42,7 @@ _SMALL: Final = frozenset(
     """
     is are was were be been has have had does do did not no may must can could should shall will would the this
     that these those it its by of for from to in on at with without than least most and or but if when while because
-    before after between into your you please only already too see
+    before after between into your you please only already too see via
     """.split()
 )
 """Small words of English: several plain words with one of them are a sentence."""
@@ -58,13 +58,14 @@ _REFERENCE: Final = re.compile(
     | \[{1,2} [A-Z_]{3,} \]{1,2}
     | (?: self | cls | settings | config | os | environ | env | process | request | args | kwargs | options | secrets
         | data | app | ctx | var | local ) (?: \. [A-Za-z_]\w* )+ (?: [\[(] .* )?
-    | [A-Za-z_][\w.]* \(\) | [a-z]\w* [._] \w[\w.]* \( .*
+    | ~? / (?: [\w.-]+ / )+ (?: [\w-]+ \. (?: pem | key | p12 | pfx | der | jks | json | txt ) | id_[a-z0-9]+ )
+    | [A-Za-z_][\w.]* \(\) | [a-z_]{2,20} \( [a-z_]{2,20} \) | [a-z]\w* [._] \w[\w.]* \( .*
     | os\.environ .* | (?:get)?env \( .* | \? | : \d{1,2}
     | [a-z_][\w.]* \[ (?: [A-Za-z_]* -? \d* \] )? | await | lambda | yield | your [_-] [a-z_-]+ | YOUR [A-Z_]+
     """,
     re.VERBOSE,
 )
-"""What stands for a secret elsewhere: variables, parameters and templates."""
+"""What stands for a secret elsewhere: variables, parameters, templates and the files of keys."""
 
 _REPR: Final = re.compile(
     r"""
@@ -81,7 +82,7 @@ _OBJECT: Final = re.compile(
 
 _MASKED: Final = re.compile(r"[^\w\s]*|[\s*•●#█xX.·…_-]{3,}|(?:.*\*{3,}.*)")
 _NUMBER: Final = re.compile(r"[-+]?\d{1,5}(?:\.\d{1,3}|/\d{1,5})?(?:ms|s|m|h|d|%)?")
-_ANY_NUMBER: Final = re.compile(r"#?(?:\d+|0[xX][0-9a-fA-F]+)")
+_ANY_NUMBER: Final = re.compile(r"#?(?:\d+|0[xX][0-9a-fA-F]+)|S(?:-\d+){2,20}")
 _CONSTANT: Final = re.compile(r"[A-Z][A-Z_]{0,30}")
 _EDGES: Final = " \t\r\n.,:;!?()[]<>{}\"'`"
 _CODE_PART: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
@@ -127,7 +128,7 @@ def is_sentence(text: str) -> bool:
     count = next((index for index, word in enumerate(words) if not _PLAIN_OR_COUNT.fullmatch(word)), len(words))
     # Several words, one of which names a state: user ada unknown.
     small = _SMALL | _STATES if count >= 3 else _SMALL
-    return count >= 2 and any(word.lower() in small for word in words)
+    return count >= 2 and (words[-1].lower() in _STATES or any(word.lower() in small for word in words))
 
 
 def is_state(word: str) -> bool:
@@ -154,7 +155,8 @@ def is_news(value: str, kind: Kind, *, counted: bool = False, bare: bool = False
         value: The value, without its quotes.
         kind: What its name says.
         counted: Whether the name is a plural, whose number says how many there are.
-        bare: Whether the name is ``token`` or ``auth`` and nothing quotes the value: then a word in capitals is news.
+        bare: Whether the name is ``token``, ``auth`` or ``sig`` and nothing quotes the value: then a word in capitals
+            is news.
     """
     if len(value) > NEWS_SIZE:
         return False

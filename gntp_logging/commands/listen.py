@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 from gntp_logging.configuration.environment import DEFAULTS, PREFIX, environment_options, variable
 from gntp_logging.gntp import keys
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from gntp_logging.fleet.laptop import LaptopSettings
     from gntp_logging.gntp.lib import Subscriber
     from gntp_logging.receiver.history import History
+    from gntp_logging.receiver.output import Output
     from gntp_logging.receiver.registry import Toast
     from gntp_logging.receiver.server import Server
 
@@ -226,11 +227,14 @@ def _serve(
     stop: Stop,
 ) -> None:
     from gntp_logging.receiver.budget import DEFAULT_BUDGET  # asyncio and the rest only where they are used
+    from gntp_logging.receiver.output import Output
     from gntp_logging.receiver.server import Receiver, Server
 
     raise_limit(DEFAULT_BUDGET.connections)
     subscriber = _subscriber(arguments, passwords)
-    displays = {name: made(name, arguments) for name in arguments.display or [_DEFAULT_DISPLAY]}
+    # The server's thread writes to no stream itself: one whose reader stands still would hold up all senders.
+    output, errors = Output(sys.stdout), Output(sys.stderr)
+    displays = {name: made(name, arguments, output) for name in arguments.display or [_DEFAULT_DISPLAY]}
     writing = [display for name, display in displays.items() if DISPLAYS[name].writes]
     throttle = Throttle(_COMPLAINT_INTERVAL)
 
@@ -240,11 +244,11 @@ def _serve(
         if isinstance(error, BrokenPipeError):  # the reader is gone
             stop.set()
         elif throttle.allow() is not None:  # the display that would report it is the one that fails
-            _warn(f"standard output cannot be written: {error}")
+            _warn(f"standard output cannot be written: {error}", errors)
 
-    with _keeping(arguments) as history, contextlib.ExitStack() as at_the_end:
+    with _ended(output, errors), _keeping(arguments) as history, contextlib.ExitStack() as at_the_end:
         server = Server(
-            [*displays.values(), *([history] if history else []), *([] if writing else [_Complaints()])],
+            [*displays.values(), *([history] if history else []), *([] if writing else [_Complaints(errors)])],
             host=arguments.bind,
             port=port,
             passwords=passwords,
@@ -255,6 +259,7 @@ def _serve(
             minimum_hash=arguments.minimum_hash,
             tls=None if certificate is None else certificate.context,
             numbers=history.numbers if history else None,
+            incidents=history.incidents if history else None,
             muted=history.muted if history else (),
             on_failure=failed,
         )
@@ -286,6 +291,17 @@ def _serve(
         if fleet is not None:
             at_the_end.enter_context(pull.pulling(fleet, receiver, _warn))
         stop.wait()
+
+
+@contextlib.contextmanager
+def _ended(output: Output, errors: Output) -> Iterator[None]:
+    """Give what waits for the readers of both some time at the end, and say how much of the output they never got."""
+    try:
+        yield
+    finally:
+        if missing := output.end():
+            _warn(f"standard output: its reader was too slow, and {missing:,} events are missing", errors)
+        errors.end()
 
 
 @contextlib.contextmanager
@@ -397,8 +413,11 @@ def _link(displays: Collection[Display], history: History | None) -> None:
             display.history = history
 
 
-def made(name: str, arguments: argparse.Namespace) -> Display:
+def made(name: str, arguments: argparse.Namespace, output: TextIO) -> Display:
     """Make a display.
+
+    Args:
+        output: What it writes to, if it writes.
 
     Raises:
         OSError: If it needs packages that are not installed, or needs stdout, and that is closed.
@@ -412,7 +431,7 @@ def made(name: str, arguments: argparse.Namespace) -> Display:
     elif name == "web":
         options = _options_of_page(arguments)
     try:
-        return kind(sys.stdout, **options)
+        return kind(output, **options)
     except MissingExtraError as error:
         raise OSError(f"--display {name} {error}") from error
 
@@ -429,12 +448,15 @@ def _start(name: str, display: Running) -> None:
 class _Complaints:
     """Reports failures on stderr, where no display writes to the terminal, except those that strangers can cause."""
 
+    def __init__(self, errors: TextIO) -> None:
+        self._errors = errors
+
     def show(self, toast: Toast) -> None:
         """Do nothing: the other displays show toasts."""
 
     def notice(self, notice: Notice) -> None:
         if notice.event in {"failure", "lost"}:
-            _warn(notice.trouble)
+            _warn(notice.trouble, self._errors)
 
 
 # -- The certificate -----------------------------------------------------------------------------
@@ -641,5 +663,5 @@ def until_stopped() -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
-def _warn(line: str) -> None:
-    warn(f"gntp-logging listen: {line}")
+def _warn(line: str, *stream: TextIO) -> None:
+    warn(f"gntp-logging listen: {line}", *stream)

@@ -89,28 +89,30 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    settings = read(arguments.config)
-    from gntp_logging.fleet.relay import Relay
+    # From now on a SIGHUP is kept until it can be obeyed: the file that is read next may be one that changes now.
+    with until_stopped() as told, _hangups() as hangups:
+        settings = read(arguments.config)
+        from gntp_logging.fleet.relay import Relay
 
-    stop = threading.Event()
-    relay = Relay(settings, _report)
-    thread = threading.Thread(target=relay.run, args=(stop,))
+        stop = threading.Event()
+        relay = Relay(settings, _report)
+        thread = threading.Thread(target=relay.run, args=(stop,))
 
-    def reload() -> None:
-        try:
-            relay.change(read(arguments.config))
-        except UsageError as error:
-            _report(f"goes on as before: {error}")
-        else:
-            _report(f"has read {arguments.config} again")
+        def reload() -> None:
+            try:
+                relay.change(read(arguments.config))
+            except UsageError as error:
+                _report(f"goes on as before: {error}")
+            else:
+                _report(f"has read {arguments.config} again")
 
-    with until_stopped() as told, _on_hangup(reload), _metrics(arguments.metrics, relay):
-        thread.start()
-        try:
-            told.wait()
-        finally:
-            stop.set()
-            thread.join()
+        with _obeying(hangups, reload), _metrics(arguments.metrics, relay):
+            thread.start()
+            try:
+                told.wait()
+            finally:
+                stop.set()
+                thread.join()
     return 0
 
 
@@ -120,13 +122,23 @@ def _report(line: str) -> None:
 
 
 @contextlib.contextmanager
-def _on_hangup(act: Callable[[], None]) -> Iterator[None]:
-    """Act on each SIGHUP while the context lasts, on a thread of its own. Do nothing on a system without SIGHUP."""
+def _hangups() -> Iterator[queue.SimpleQueue[bool]]:
+    """Yield a queue that gets True for each SIGHUP, on a system that has it."""
+    hangups: queue.SimpleQueue[bool] = queue.SimpleQueue()  # which a signal handler may put into at any moment
     number = getattr(signal, "SIGHUP", None)
     if number is None or threading.current_thread() is not threading.main_thread():
-        yield
+        yield hangups
         return
-    hangups: queue.SimpleQueue[bool] = queue.SimpleQueue()  # which a signal handler may put into at any moment
+    before = signal.signal(number, lambda *_: hangups.put(True))
+    try:
+        yield hangups
+    finally:
+        signal.signal(number, before)
+
+
+@contextlib.contextmanager
+def _obeying(hangups: queue.SimpleQueue[bool], act: Callable[[], None]) -> Iterator[None]:
+    """Act on each SIGHUP while the context lasts, on a thread of its own."""
 
     def obey() -> None:
         while hangups.get():
@@ -134,11 +146,9 @@ def _on_hangup(act: Callable[[], None]) -> Iterator[None]:
 
     thread = threading.Thread(target=obey)
     thread.start()
-    before = signal.signal(number, lambda *_: hangups.put(True))
     try:
         yield
     finally:
-        signal.signal(number, before)
         hangups.put(False)
         thread.join()
 

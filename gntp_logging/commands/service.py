@@ -203,7 +203,7 @@ def _command(arguments: argparse.Namespace) -> list[str]:
         raise UsageError("--web-port 0 would be another address after each start: give one, or leave it out")
     arguments.display = arguments.display or list(_DEFAULT_DISPLAYS)
     for name in arguments.display:
-        listen.made(name, arguments)
+        listen.made(name, arguments, sys.stdout)
     arguments.as_service = True
     return [os.path.abspath(sys.executable), "-m", "gntp_logging", "listen", *_options(arguments)]
 

@@ -28,9 +28,13 @@ def say(line: str, stream: TextIO | None = None) -> None:
     print((indent + sanitize_for_terminal(line)).encode(encoding, "replace").decode(encoding), file=stream, flush=True)
 
 
-def warn(line: str) -> None:
-    """Print one line on stderr, whatever line ends it holds."""
-    say(" ".join(line.split()), sys.stderr)
+def warn(line: str, stream: TextIO | None = None) -> None:
+    """Print one line, whatever line ends it holds.
+
+    Args:
+        stream: None means stderr.
+    """
+    say(" ".join(line.split()), stream or sys.stderr)
 
 
 @contextlib.contextmanager

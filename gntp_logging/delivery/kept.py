@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from gntp_logging.alerts.alert import Alert
 from gntp_logging.alerts.fingerprint import Fingerprint
 
-from .digest import Tally
+from .digest import OTHER, Tally
 
 WRITE_AFTER: Final = 0.5
 """Seconds that an alert waits before it is written: most are answered in less."""
@@ -81,7 +81,8 @@ def of_digest(id_: str, tallies: Iterable[tuple[Fingerprint, Tally]]) -> list[Ke
             tally.count,
             tally.first,
             tally.last,
-            tally.newest,
+            # What is counted by its level only has no fingerprint: that of its newest alert is another count's.
+            tally.newest._replace(fingerprint="") if fingerprint[:1] == (OTHER,) else tally.newest,
         )
         for fingerprint, tally in tallies
     ]

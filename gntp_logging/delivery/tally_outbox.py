@@ -1,8 +1,8 @@
 """An outbox for a place that counts by itself: alerts are sent as batches of tallies, neither folded nor capped.
 
 What waits is cut into batches with numbers, each with room for as many fingerprints as one exchange carries. A batch
-that the place has refused goes on filling up. One that may have arrived is fixed: it is sent again unchanged, and its
-number tells the place to count it once.
+that the place has refused goes on filling up, where what came since has room in it. One that may have arrived is fixed:
+it is sent again unchanged, and its number tells the place to count it once.
 
 The numbers are given before anything is sent, because a spool writes them. What a killed process has sent just before
 its end is then known to the place by its number, when another process sends it from the spool.
@@ -12,6 +12,7 @@ The queue's lock guards everything here.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 import re
@@ -96,16 +97,36 @@ class TallyOutbox(Outbox):
         if batch in self.fixed:
             self.fixed.remove(batch)
             return
-        for _ in batch.digest.tallies:
-            self.digest.current.pop()
-        self._last_number += 1
+        rest = Digest()
+        for fingerprint, tally in list(self.digest.current.tallies.items())[len(batch.digest.tallies) :]:
+            rest.take_in(fingerprint, tally, self.digest.current.since or 0)
         self._due = now + INTERVAL
+        self._last_number += 1
+        self.digest.current = rest  # last, and in one step: an interrupt before leaves all of it waiting
 
-    def fill_up(self, batch: Batch) -> None:
-        """Let a batch that has not arrived fill up again, before what came after it, and under its number."""
-        self.digest.put_back(batch.digest)
-        if batch.id_ == f"{self.id_prefix}-{self._last_number}":  # else its producer has given everything up meanwhile
-            self._last_number -= 1
+    def is_waiting(self, batch: Batch) -> bool:
+        """Tell whether a batch was not taken out yet."""
+        tallies = self.digest.current.tallies
+        return batch in self.fixed or any(tallies.get(key) is tally for key, tally in batch.digest.tallies.items())
+
+    def fill_up(self, batch: Batch) -> bool:
+        """Let a batch that has not arrived fill up again, with what came after it; return whether both are one batch.
+
+        What came after it may stand in the spool under the next number. The batch gets a number above that: once it
+        has arrived, the place knows all numbers under which the spool still has something of it.
+        """
+        current = self.digest.current
+        is_newest = batch.id_ == f"{self.id_prefix}-{self._last_number}"
+        if not is_newest or len(batch.digest.tallies.keys() | current.tallies.keys()) > MAX_TALLIES:
+            return False
+        self._last_number += 1 if current.count else -1
+        both = Digest()
+        for digest in (batch.digest, current):
+            for fingerprint, tally in digest.tallies.items():
+                # A copy: the spool may be reading the batch's own.
+                both.take_in(fingerprint, copy.copy(tally), digest.since or 0)
+        self.digest.current = both
+        return True
 
     def restore(self, kept: Kept, sequence: int, now: float) -> None:
         """Go on with what an earlier process has left: a batch of it may have been taken, so it keeps its number."""
@@ -130,9 +151,10 @@ class TallyOutbox(Outbox):
             batch.dropped(reason, now, kept)
             self.fixed.remove(batch)
         super().abandon(reason, mark, now, kept)
-        # Another process may send later what is left in a spool. Greater numbers of one producer must not go before.
-        self.id_prefix = random_hex_string(8)
-        self._last_number = 0
+        if kept:
+            # Another process sends later what is left in the spool. Greater numbers of one producer must not go before.
+            self.id_prefix = random_hex_string(8)
+            self._last_number = 0
 
     def oldest(self) -> list[int]:
         """Return sequence numbers among which that of the oldest alert is that waits here."""
@@ -192,11 +214,11 @@ class Batch(DigestEntry):
 
     def requeue(self, unanswered: int) -> None:
         """Send it again, before all others; with what comes until then, if no try of it can have arrived."""
-        if unanswered or self._is_fixed:
+        if self._tally_outbox.is_waiting(self):  # an interrupt came before it was taken
+            return
+        if unanswered or self._is_fixed or not self._tally_outbox.fill_up(self):
             self._is_fixed = True
             self._tally_outbox.fixed.appendleft(self)
-        else:
-            self._tally_outbox.fill_up(self)
 
 
 def _in_order(batch: Batch) -> tuple[str, int]:

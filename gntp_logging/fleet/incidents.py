@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 from gntp_logging.alerts.alert import Alert
 from gntp_logging.alerts.alert_json import from_json
 from gntp_logging.alerts.context import MACHINE
+from gntp_logging.alerts.fingerprint import Fingerprint
 from gntp_logging.delivery.digest import Tally
 from gntp_logging.delivery.dropped import DroppedAlerts
 from gntp_logging.delivery.flood import Decision, Flood, RepeatGroup
@@ -30,7 +31,7 @@ CAUGHT_UP: Final = "caught-up"
 """A name among a desktop's members. Its value: the desktop knows all incidents that ended up to this time, in ms."""
 
 ANNOUNCED: Final = "announced"
-"""A name among a desktop's members. Its value: the digest that is about to be shown; empty once that is noted."""
+"""A name among a desktop's members. Its value: by route, the digest that is about to be shown; until that is noted."""
 
 _SEVERAL: Final = "gntp-logging relay"
 """The application of a digest that reports incidents of several applications."""
@@ -243,13 +244,11 @@ class _Announced(NamedTuple):
         id_: Its Coalescing-ID.
         app: The application that shows it.
         openings: The openings of its open incidents, by member. Ended ones need none: it has all that are new.
-        route: Index of its route.
     """
 
     id_: str
     app: str
     openings: dict[str, str]
-    route: int = 0
 
 
 class Desk:
@@ -273,7 +272,7 @@ class Desk:
         self._has_one_writer = has_one_writer
         members = reported.keys() - {CAUGHT_UP, ANNOUNCED}
         self._reported = {member: _read(reported[member]) for member in members}
-        self._announced = _announced(reported.get(ANNOUNCED, ""))
+        self._announced = _announced(reported.get(ANNOUNCED, ""), len(settings.routes))
         self._caught_up = _number(reported.get(CAUGHT_UP, ""))
         self._known: dict[str, _Known] = {}
         self.ended_until: int = self._caught_up if CAUGHT_UP in reported else int(now * 1000)
@@ -331,10 +330,10 @@ class Desk:
         incident, outbox = known.incident, self._outbox(known)
         fresh = incident.tally(known.decided)
         known.decided = incident.count
-        if self._is_announced(incident):
-            self._resume_announced(known.route)
-            outbox.digest.current.take_in(incident.member, fresh, next(self._sequence))
-            outbox.digest.hurry(now)
+        announced = self._announced_route(incident)
+        if announced is not None:
+            known.route = announced
+            self._resume_digest(announced, incident.member, fresh, now)
             return
         if outbox.flood.absorb(incident.member, fresh, next(self._sequence)):
             return
@@ -352,15 +351,20 @@ class Desk:
         outbox.digest.wait_for_more(now)
         outbox.digest.current.take_in(incident.member, fresh, next(self._sequence))
 
-    def _is_announced(self, incident: Incident) -> bool:
-        announced = self._announced
-        return announced is not None and announced.openings.get(incident.member) == incident.opening
+    def _announced_route(self, incident: Incident) -> int | None:
+        """Return the route whose digest the desktop may show already, with this incident in it; None if none has it."""
+        for route, announced in self._announced.items():
+            if announced.openings.get(incident.member) == incident.opening:
+                return route
+        return None
 
-    def _resume_announced(self, route: int) -> None:
-        """Give a route's next digest the id of the announced one: the desktop may show that digest already."""
-        digest = self._outboxes[route].digest.current
-        if self._announced is not None and self._announced.route == route and not digest.id_:
-            digest.id_ = self._announced.id_
+    def _resume_digest(self, route: int, name: Fingerprint, tally: Tally, now: float) -> None:
+        """Let a route's next digest report records soon. If one was announced, the next one takes its id."""
+        digest = self._outboxes[route].digest
+        if route in self._announced and not digest.current.id_:
+            digest.current.id_ = self._announced[route].id_
+        digest.current.take_in(name, tally, next(self._sequence))
+        digest.hurry(now)
 
     def _add(self, known: _Known, group: RepeatGroup | None, now: float) -> None:
         incident = known.incident
@@ -398,10 +402,8 @@ class Desk:
             # The opening is part of its name there: a later incident of the same member may be in the same digest.
             name = _Ended(incident.member, incident.opening)
             tally = replace(incident, alert=incident.alert._replace(fingerprint=name)).tally(shown)
-            digest = self._outboxes[incident.routes[0]].digest
-            self._resume_announced(incident.routes[0])
-            digest.current.take_in(name, tally, next(self._sequence))
-            digest.hurry(now)
+            announced = self._announced_route(incident)
+            self._resume_digest(incident.routes[0] if announced is None else announced, name, tally, now)
 
     def _withdraw(self, known: _Known) -> None:
         """Take an incident out of the next digest, because something else reports it."""
@@ -449,13 +451,14 @@ class Desk:
             return {}
         members = [known for known in map(_name, self._tallies(entry)) if isinstance(known, str)]
         openings = {member: self._known[member].incident.opening for member in members if member in self._known}
-        announced = _Announced(entry.id_, self._app(entry), openings, self._next_route)
-        return {ANNOUNCED: json.dumps(announced._asdict())}
+        announced = _Announced(entry.id_, self._app(entry), openings)
+        return {ANNOUNCED: _announcement({**self._announced, self._next_route: announced})}
 
     def _app(self, entry: DigestEntry) -> str:
         """Return the application that shows a digest. It stays the same when the digest is shown again."""
-        if self._announced is not None and self._announced.id_ == entry.id_:
-            return self._announced.app
+        announced = self._announced.get(self._next_route)
+        if announced is not None and announced.id_ == entry.id_:
+            return announced.app
         apps = {_member(tally).partition(":")[2] for tally in entry.tallies()}
         return apps.pop() if len(apps) == 1 else _SEVERAL
 
@@ -509,9 +512,8 @@ class Desk:
             changed[known.incident.member] = self._written(known)
         self._reported.update({member: _read(text) for member, text in changed.items()})
         if isinstance(entry, DigestEntry):
-            if self._announced is not None and self._announced.id_ == entry.id_:
-                self._announced = None
-            changed[ANNOUNCED] = ""
+            self._announced.pop(self._next_route, None)
+            changed[ANNOUNCED] = _announcement(self._announced)
         return changed
 
     def _written(self, known: _Known) -> str:
@@ -566,12 +568,18 @@ def _read(text: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _announced(text: str) -> _Announced | None:
-    found = _read(text)
-    openings, route = found.get("openings"), found.get("route", 0)
-    if not isinstance(openings, dict) or type(route) is not int:
-        return None
-    return _Announced(str(found.get("id_")), str(found.get("app")), openings, route)
+def _announced(text: str, routes: int) -> dict[int, _Announced]:
+    """Read the announced digests by route; what another file of routes, or another release, has written is left out."""
+    found = {}
+    for route, said in _read(text).items():
+        openings = said.get("openings") if isinstance(said, dict) else None
+        if isinstance(openings, dict) and 0 <= (index := _number(route)) < routes:
+            found[index] = _Announced(str(said.get("id_")), str(said.get("app")), openings)
+    return found
+
+
+def _announcement(announced: Mapping[int, _Announced]) -> str:
+    return json.dumps({route: digest._asdict() for route, digest in announced.items()}) if announced else ""
 
 
 def _number(text: str) -> int:

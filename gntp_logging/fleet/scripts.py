@@ -20,7 +20,7 @@ key                      type      what it holds
 ``lease:DESKTOP``        string    the relay that shows on a desktop, and the number of the lease
 ``fence:DESKTOP``        string    number of the newest lease
 ``reported:DESKTOP``     hash      by member, what the desktop shows of an incident; ``caught-up``: which ended
-                                   incidents it knows of; ``announced``: the digest that it is about to be shown
+                                   incidents it knows of; ``announced``: digests that it is about to be shown
 =======================  ========  ==================================================================================
 
 A member is ``INCIDENT:APPLICATION``, a place ``["LOGGER", "MACHINE", LEVEL]``, a slot ``["LOGGER", LEVEL]``, both in

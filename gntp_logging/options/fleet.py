@@ -9,7 +9,7 @@ import os
 import stat
 from collections.abc import Iterable, Mapping
 from typing import Final
-from urllib.parse import parse_qs, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from .destination import OPTIONS
 from .errors import OptionError
@@ -20,8 +20,10 @@ MIN_KEY: Final = 32
 _URL: Final = "a URL such as redis://HOST:6379/0, or rediss:// for TLS"
 _FILE: Final = f"the path of a file with a key a line, of {MIN_KEY} characters or more, that only its owner can read"
 _FIRST_LINE: Final = "the path of a file whose first line is the password"
+_SCHEMES: Final = ("redis://", "rediss://")
+
 _PARAMETERS: Final = frozenset({"ssl_ca_certs"})
-"""What may follow a ``?``: the file with the certificates that are trusted."""
+"""What may follow a ``?`` where there is TLS: the file with the certificates that are trusted."""
 
 _EXCLUDED: Final = tuple(option for option in OPTIONS if option != "timeout")
 """The options that name a GNTP server, or secure the way to it."""
@@ -36,10 +38,14 @@ def broker(value: object) -> str:
     if isinstance(value, str):
         try:
             parts = urlsplit(value)
-            is_address = parts.scheme in ("redis", "rediss") and bool(parts.hostname) and (parts.port or 1) > 0
+            host = unquote(parts.hostname or "")
+            # urlsplit mends what redis-py does not: blanks before the scheme, its upper case, line breaks.
+            is_written_out = value.startswith(_SCHEMES) and value.isprintable()
+            is_address = is_written_out and host.isprintable() and host.split() == [host] and parts.port != 0
             is_database = parts.path[1:].isdecimal() or parts.path in ("", "/")
             files = parse_qs(parts.query)
-            if is_address and is_database and files.keys() <= _PARAMETERS and not parts.fragment:
+            allowed = _PARAMETERS if parts.scheme == "rediss" else frozenset[str]()
+            if is_address and is_database and files.keys() <= allowed and not parts.fragment:
                 _check_readable(files.get("ssl_ca_certs", ()), value)
                 return value
         except OptionError:
@@ -129,8 +135,11 @@ def keys(path: object) -> tuple[bytes, ...]:
                 reason = f"others than its owner can read {os.fspath(path)!r:.200}: chmod 600"
                 raise OptionError("fleet_key_file", _FILE, path, reason)
             found = tuple(line.strip().encode() for line in file if line.strip())
-    except (OSError, UnicodeDecodeError) as error:
-        reason = f"cannot read {os.fspath(path)!r:.200}: {getattr(error, 'strerror', None) or 'it is no text'}"
+    except UnicodeDecodeError as error:
+        reason = f"cannot read {os.fspath(path)!r:.200}: it is no text"
+        raise OptionError("fleet_key_file", _FILE, path, reason) from error
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL
+        reason = f"cannot read {os.fspath(path)!r:.200}: {getattr(error, 'strerror', None) or error}"
         raise OptionError("fleet_key_file", _FILE, path, reason) from error
     if not found or any(len(key.decode()) < MIN_KEY for key in found):
         reason = f"{os.fspath(path)!r:.200} must hold keys of {MIN_KEY} characters or more, one a line"

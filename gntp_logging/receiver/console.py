@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, TextIO
 
 from .cuts import cut
 from .levels import level, level_name
+from .output import Output
 from .protocols import Notice
 from .registry import Toast
 from .terminal_text import cells, fitting, sanitize_for_terminal, wrap
@@ -107,6 +108,11 @@ class ConsoleDisplay:
         self._last: tuple[str, str] = ("", "")  # application and coalescing id of the lowest box
         self._last_size = (0, 0)  # its lines, and the terminal's columns
         self._throttles: defaultdict[tuple[object, ...], Throttle] = defaultdict(lambda: Throttle(_COMPLAINT_INTERVAL))
+
+    def report_failures(self, to: Callable[[Exception], None]) -> None:
+        """Call ``to`` with what a thread cannot write, where one writes."""
+        if isinstance(self._stream, Output):
+            self._stream.report_failures(to)
 
     def show(self, toast: Toast) -> None:
         """Write a toast's box. In a terminal, an update of the toast above takes its place."""

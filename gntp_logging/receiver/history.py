@@ -18,6 +18,7 @@ from gntp_logging.gntp.models import Resource
 
 from .forward_queue import Room
 from .history_file import Change, Closing, DamagedError, HistoryError, HistoryFile, set_aside
+from .incidents import Incidents
 from .mutes import Muted
 from .numbers import Numbers
 from .protocols import Notice
@@ -26,7 +27,7 @@ from .registry import Toast
 MAX_WAITING: Final = 1024 * 1024
 """Bytes of toasts that wait for the disk."""
 
-_OVERHEAD: Final = 1000
+_OVERHEAD: Final = 1300
 """Bytes of a toast without its texts and its picture (measured, and rounded up)."""
 
 _BATCH: Final = 100
@@ -57,6 +58,7 @@ class History:
 
     Attributes:
         numbers: Gives each toast its number; known after ``start``.
+        incidents: Goes on with the toasts that count; known after ``start``.
         muted: The incidents that were muted before; known after ``start``.
         path: The file.
     """
@@ -70,6 +72,7 @@ class History:
                 aside.
         """
         self.numbers: Numbers = Numbers()
+        self.incidents: Incidents = Incidents()
         self.muted: Sequence[Muted] = ()
         self.path: str = path
         self._say = say
@@ -221,6 +224,7 @@ class History:
         try:
             file.prune(time.time())
             self.numbers = Numbers(file.last_number(), file.known())
+            self.incidents = Incidents(file.counted(time.time()), time.monotonic())
             self.muted = file.muted(time.time())
         except OSError:
             file.close()

@@ -13,17 +13,19 @@ import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from gntp_logging.gntp.constants import replace_surrogates
 from gntp_logging.gntp.models import Resource
 
+from .incidents import MAX_IDS, MAX_IDS_OF_A_TOAST, Earlier
 from .levels import level
 from .mutes import Muted
 from .numbers import MAX_KNOWN, known_by
 from .private_file import check_private, make_private
-from .registry import Toast
+from .registry import Source, Toast
 from .state_folder import state_folder
 
 MAX_AGE: Final = 30 * 86_400.0
@@ -44,6 +46,9 @@ INDEX_BYTES: Final = 512 * 1024
 MAX_OCCURRENCES: Final = 200_000
 """Occurrences of one or two letters up to which the index is asked. What occurs more often is soon found without it."""
 
+MAX_MATCHES: Final = 20_000
+"""Toasts with a text's parts up to which the index is asked: with more, it takes as long as looking into all texts."""
+
 WINDOW: Final = 2000
 """Toasts that the page's search looks at before it asks the index."""
 
@@ -53,7 +58,7 @@ _LOG_BYTES: Final = 4 * 1024 * 1024
 _BUSY: Final = 10.0
 """Seconds to wait for another process that deletes."""
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _APPLICATION: Final = 0x474E5450
 """What stands in the file's head: the letters GNTP. A file of another program is left alone."""
 
@@ -96,8 +101,23 @@ CREATE TRIGGER picture_of_changed AFTER UPDATE OF picture ON alerts WHEN old.pic
 END;
 CREATE VIEW said AS SELECT number, {_words("")} AS words FROM alerts;
 PRAGMA application_id = {_APPLICATION};
-PRAGMA user_version = {_VERSION};
 """
+
+# What a file of version 1 lacks: who has reported of a toast, so that it goes on after a restart.
+_SOURCES: Final = """
+CREATE TABLE sources (
+    id BLOB PRIMARY KEY, number INTEGER NOT NULL, records INTEGER NOT NULL, process INTEGER NOT NULL,
+    machine INTEGER NOT NULL, is_relays INTEGER NOT NULL, is_only INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX by_number ON sources (number);
+CREATE TRIGGER sources_of_deleted AFTER DELETE ON alerts BEGIN DELETE FROM sources WHERE number = old.number; END;
+PRAGMA user_version = 2;
+"""
+_LAST_SOURCES: Final = (
+    "FROM alerts INDEXED BY by_change CROSS JOIN sources USING (number) ORDER BY changed DESC, number DESC"
+    f" LIMIT {MAX_IDS + MAX_IDS_OF_A_TOAST}"
+)
+"""More than a receiver knows at a time: the toast at the end may lack some, but it is one that the receiver forgets."""
 
 # Every three characters of a text, so that a search finds what stands inside of words, as it does without an index.
 # "detail=none" leaves out where they stand, which would take twice as much room again. SQLite looks into the texts
@@ -223,6 +243,16 @@ _SUFFIXES: Final = ("", "-wal", "-shm")
 """What SQLite appends to the names of the files that belong together."""
 
 
+class _Condition(NamedTuple):
+    """A condition in SQL, or another part of a statement, and the values of its question marks."""
+
+    sql: str
+    values: Sequence[object]
+
+
+_ALL_TOASTS: Final = _Condition("alerts INDEXED BY by_change", ())
+"""With the index, because SQLite reads all texts without it if it expects many results."""
+
 Change = Toast | Closing | Muted
 """What a history keeps."""
 
@@ -299,9 +329,9 @@ class HistoryFile:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")  # after a power failure only the last rows may be missing
         db.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
-        if is_empty:
+        if version < _VERSION:
             with self._transaction():
-                _run(db, _SCHEMA)
+                _run(db, (_SCHEMA if is_empty else "") + _SOURCES)
         if not self._is_indexed():
             # An SQLite without FTS5, or before 3.34: a search reads all texts.
             with contextlib.suppress(sqlite3.OperationalError), self._transaction():
@@ -330,6 +360,18 @@ class HistoryFile:
         for application, is_keyed, coalescing_id, number in rows:
             known.setdefault(known_by(application, is_keyed=bool(is_keyed), coalescing_id=coalescing_id), number)
         return list(known.items())[::-1]
+
+    def counted(self, now: float) -> list[Earlier]:
+        """Return the toasts that count and changed last, without texts and pictures; the last one at the end.
+
+        Args:
+            now: The time, in seconds since 1970.
+        """
+        columns = "application, name, callback_url, sticky, priority, hash, coalescing_id, incident, changed"
+        source = "sources.id, records, process, machine, is_relays, is_only"
+        with _explained(self.path):
+            rows = self._db.execute(f"SELECT number, {columns}, {source} {_LAST_SOURCES}").fetchall()
+        return [_earlier(list(of_one), now) for _, of_one in groupby(reversed(rows), itemgetter(0))]
 
     def muted(self, now: float) -> list[Muted]:
         """Return the incidents that are muted.
@@ -365,6 +407,13 @@ class HistoryFile:
             row = (toast.icon.unique_id(), toast.icon.data)
             self._db.execute("INSERT OR IGNORE INTO pictures (id, data) VALUES (?, ?)", row)
         self._db.execute(_WRITE, _row(toast))
+        if toast.source is not None:
+            if toast.source.is_only:  # its number may be that of a toast that was forgotten
+                self._db.execute("DELETE FROM sources WHERE number = ?", (toast.number,))
+            id_, *values = toast.source
+            self._db.execute(
+                "INSERT OR REPLACE INTO sources VALUES (?, ?, ?, ?, ?, ?, ?)", (id_, toast.number, *values)
+            )
 
     def prune(self, now: float) -> None:
         """Forget toasts until the file keeps its bounds.
@@ -377,6 +426,8 @@ class HistoryFile:
                 self._db.execute("DELETE FROM mutes WHERE until <= ?", (now,))
                 self._db.execute("DELETE FROM alerts WHERE changed < ?", (now - MAX_AGE,))
                 self._delete_oldest(self._count() - MAX_ALERTS)
+                if self._number("SELECT count(*) FROM sources") > MAX_IDS + MAX_IDS_OF_A_TOAST:
+                    self._db.execute(f"DELETE FROM sources WHERE id NOT IN (SELECT sources.id {_LAST_SOURCES})")
             while self.size() > MAX_BYTES and (count := self._count()):
                 # A tenth, so that this is rare. The index keeps what is deleted until it is optimized.
                 with self._transaction():
@@ -405,7 +456,7 @@ class HistoryFile:
             HistoryError: If it cannot be read.
         """
         likely, exact = self._conditions(wanted)
-        numbers = iter(self._numbers(likely, "changed, number"))
+        numbers = iter(self._numbers(_all((likely, exact)), "changed, number"))
         while chunk := list(islice(numbers, _CHUNK)):
             yield from self._read(chunk, exact)
 
@@ -427,22 +478,22 @@ class HistoryFile:
         if wanted.texts:  # what is there often is among the last ones: the index would name all
             where, exact = self._conditions(wanted, by_index=False)
             last = f"SELECT number FROM alerts WHERE {where.sql} ORDER BY changed DESC, number DESC LIMIT {WINDOW}"
-            found = self._numbers(_all((_Condition(f"+number IN ({last})", where.values), where, exact)), order)
+            among = _Condition(f"({last}) CROSS JOIN alerts USING (number)", where.values)
+            found = self._numbers(exact, order, among)
             if len(found) == count:
                 return found
         return self._numbers(_all(self._conditions(wanted)), order)
 
-    def _numbers(self, where: _Condition, order: str) -> list[int]:
+    def _numbers(self, where: _Condition, order: str, among: _Condition = _ALL_TOASTS) -> list[int]:
         """Return the numbers of the toasts that meet a condition.
 
         Args:
             order: What stands behind ORDER BY.
+            among: What stands behind FROM.
         """
+        statement = f"SELECT number FROM {among.sql} WHERE {where.sql} ORDER BY {order}"
         with _explained(self.path):
-            # Otherwise SQLite reads all texts if it expects many results.
-            rows = self._db.execute(
-                f"SELECT number FROM alerts INDEXED BY by_change WHERE {where.sql} ORDER BY {order}", where.values
-            ).fetchall()
+            rows = self._db.execute(statement, [*among.values, *where.values]).fetchall()
         return [number for (number,) in rows]
 
     def picture(self, id_: str, most: int) -> bytes | None:
@@ -533,16 +584,21 @@ class HistoryFile:
         trigrams = {text[begin : begin + 3] for text in texts for begin in _begins(len(text))}
         if trigrams:
             match = " ".join('"{}"'.format(trigram.replace('"', '""')) for trigram in sorted(trigrams))
-            yield _Condition("+number IN (SELECT rowid FROM indexed WHERE indexed MATCH ?)", [match])
+            matching = _Condition("SELECT rowid FROM indexed WHERE indexed MATCH ?", [match])
+            if self._has_at_most(MAX_MATCHES, matching):
+                yield _Condition(f"+number IN ({matching.sql})", matching.values)
         short = {text.lower() for text in texts if len(text) in (1, 2) and _is_as_indexed(text)}
         if short:
             self._db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.places USING fts5vocab (main, indexed, instance)")
         for text in sorted(short):
             places = _Condition("SELECT doc FROM places WHERE term BETWEEN ? AND ?", [text, f"{text}{_LAST * 2}"])
-            counted = f"SELECT count(*) FROM ({places.sql} LIMIT {MAX_OCCURRENCES + 1})"
-            (count,) = self._db.execute(counted, places.values).fetchone()
-            if count <= MAX_OCCURRENCES:
+            if self._has_at_most(MAX_OCCURRENCES, places):
                 yield _Condition(f"+number IN ({places.sql})", places.values)
+
+    def _has_at_most(self, most: int, selection: _Condition) -> bool:
+        counted = f"SELECT count(*) FROM ({selection.sql} LIMIT {most + 1})"
+        (count,) = self._db.execute(counted, selection.values).fetchone()
+        return bool(count <= most)
 
     # -- SQLite ----------------------------------------------------------------------------------
 
@@ -673,19 +729,21 @@ def _kept(row: Mapping[str, Any]) -> KeptToast:
     return KeptToast(toast, row["changed"], bool(row["closed"]), row["picture"] or "")
 
 
+def _earlier(rows: Sequence[Sequence[Any]], now: float) -> Earlier:
+    """Return a toast that counts, from the rows of its sources."""
+    _, application, name, url, is_sticky, priority, hash_, coalescing_id, incident, changed, *_ = rows[0]
+    toast = Toast(
+        application, name, "", "", priority, bool(is_sticky), "", coalescing_id, url, hash_=hash_, incident=incident
+    )
+    return Earlier(toast, max(0.0, now - changed), [Source._make(row[10:]) for row in rows])
+
+
 def _storable(text: str) -> str:
     """Return a text as SQLite takes it: it refuses lone surrogates."""
     return text if text.isascii() else replace_surrogates(text)
 
 
 # -- Conditions ----------------------------------------------------------------------------------
-
-
-class _Condition(NamedTuple):
-    """A condition in SQL, and the values of its question marks."""
-
-    sql: str
-    values: Sequence[object]
 
 
 def _all(conditions: Iterable[_Condition]) -> _Condition:

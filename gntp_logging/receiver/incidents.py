@@ -11,12 +11,12 @@ import hashlib
 import re
 import sys
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from .reactions import React
-from .registry import Toast
+from .registry import Source, Toast
 
 JOINING_TIME: Final = 600.0
 """Seconds after its last change for which a toast takes in what other processes report of its incident."""
@@ -52,15 +52,6 @@ class _Report(NamedTuple):
     is_relays: bool
 
 
-class _Source(NamedTuple):
-    """What one id has reported last: records, the process, by hash, and whether that is a relay."""
-
-    records: int
-    process: int
-    machine: int
-    is_relays: bool
-
-
 @dataclass
 class _Shown:
     """A toast that counts.
@@ -89,7 +80,7 @@ class _Shown:
     changed: float
     place: bytes | None
     incident: str
-    sources: dict[bytes, _Source] = field(default_factory=dict)
+    sources: dict[bytes, Source] = field(default_factory=dict)
 
     def total(self) -> int:
         """Return how many records it stands for. If relays count, their count includes that of each process."""
@@ -102,15 +93,42 @@ class _Shown:
         return sum(map(sys.getsizeof, (self.coalescing_id, self.name, self.url)))
 
 
+class Earlier(NamedTuple):
+    """A toast of an earlier run.
+
+    Attributes:
+        toast: As it was shown last.
+        age: Seconds since then.
+        sources: Who has reported of it.
+    """
+
+    toast: Toast
+    age: float
+    sources: Sequence[Source]
+
+
 class Incidents:
     """The toasts that count, the one that changed last at the end. Bounded: the oldest are forgotten."""
 
-    def __init__(self) -> None:
-        """Begin with none."""
+    def __init__(self, earlier: Iterable[Earlier] = (), now: float = 0.0) -> None:
+        """Begin.
+
+        Args:
+            earlier: Toasts of an earlier run, the one that changed last at the end.
+            now: The time, in seconds of time.monotonic.
+        """
         self._toasts: OrderedDict[bytes, _Shown] = OrderedDict()  # by their openers
         self._by_id: dict[bytes, _Shown] = {}
         self._by_place: dict[bytes, _Shown] = {}
         self._size = 0
+        for toast, age, sources in earlier:
+            opener = _id(toast)
+            if opener in self._toasts:  # it was forgotten, and opened another one
+                self._forget(opener)
+            shown = self._open(opener, _place(toast, toast.incident), toast.incident, toast, now - age)
+            for source in sources:
+                self._count(shown, source)
+            self._forget_oldest()
 
     def joined(self, toast: Toast, now: float) -> Toast | None:
         """Return the toast to show for one that has come.
@@ -127,14 +145,13 @@ class Incidents:
         """
         if not toast.coalescing_id:
             return toast
-        is_keyed = str(bool(toast.hash_))
-        id_ = _digest(is_keyed, toast.application, toast.coalescing_id)
+        id_ = _id(toast)
         shown = self._by_id.get(id_)
         known = shown.sources.get(id_) if shown is not None else None
         report = _report(toast.headers, known)
         if report is None:
             return toast
-        place = _digest(is_keyed, toast.application, report.incident) if report.incident else None
+        place = _place(toast, report.incident)
         if report.is_relays and known is not None and report.records < known.records:
             return None
         if shown is None and place is not None:
@@ -164,11 +181,11 @@ class Incidents:
     def _take(self, shown: _Shown, id_: bytes, toast: Toast, report: _Report, now: float) -> None:
         """Count what an id has reported."""
         known = shown.sources.get(id_)
+        records = max(report.records, known.records if known else 0)
         machine = report.process.rpartition(":")[0]
-        shown.sources[id_] = _Source(
-            max(report.records, known.records if known else 0), hash(report.process), hash(machine), report.is_relays
-        )
-        self._by_id[id_] = shown
+        is_only = not shown.sources.keys() - {id_}
+        source = Source(id_, records, _hash(report.process), _hash(machine), report.is_relays, is_only)
+        self._count(shown, source)
         shown.changed = now
         self._toasts.move_to_end(shown.opener)
         if id_ == shown.opener:
@@ -177,19 +194,27 @@ class Incidents:
             shown.sticky, shown.priority = toast.sticky, toast.priority
             self._size += shown.size()
         shown.priority = max(shown.priority, toast.priority)
-        while (len(self._by_id) > MAX_IDS or self._size > MAX_KEPT) and len(self._toasts) > 1:
-            self._forget_oldest()
+        self._forget_oldest()
+
+    def _count(self, shown: _Shown, source: Source) -> None:
+        shown.sources[source.id_] = source
+        self._by_id[source.id_] = shown
 
     def _forget_oldest(self) -> None:
-        _, oldest = self._toasts.popitem(last=False)
-        self._size -= oldest.size()
-        for id_ in oldest.sources:
+        """Forget toasts until the others keep the bounds."""
+        while (len(self._by_id) > MAX_IDS or self._size > MAX_KEPT) and len(self._toasts) > 1:
+            self._forget(next(iter(self._toasts)))
+
+    def _forget(self, opener: bytes) -> None:
+        forgotten = self._toasts.pop(opener)
+        self._size -= forgotten.size()
+        for id_ in forgotten.sources:
             del self._by_id[id_]
-        if oldest.place is not None and self._by_place.get(oldest.place) is oldest:
-            del self._by_place[oldest.place]
+        if forgotten.place is not None and self._by_place.get(forgotten.place) is forgotten:
+            del self._by_place[forgotten.place]
 
 
-def _report(headers: Mapping[str, str], known: _Source | None) -> _Report | None:
+def _report(headers: Mapping[str, str], known: Source | None) -> _Report | None:
     """Read what a sender reports in its Data- headers; None if it does not count.
 
     Args:
@@ -221,6 +246,7 @@ def _as_shown(shown: _Shown, toast: Toast, report: _Report) -> Toast:
         react=shown.react,
         incident=shown.incident,
         total=total,
+        source=shown.sources[_id(toast)],
     )
 
 
@@ -245,6 +271,20 @@ def _origin(shown: _Shown) -> str:
     if processes < 2:
         return ""
     return f", from {processes:,} processes" + (f" on {machines:,} machines" if machines > 1 else "")
+
+
+def _id(toast: Toast) -> bytes:
+    """Return what an id is known by: a stranger without the key cannot report of a toast that came with one."""
+    return _digest(str(bool(toast.hash_)), toast.application, toast.coalescing_id)
+
+
+def _place(toast: Toast, incident: str) -> bytes | None:
+    return _digest(str(bool(toast.hash_)), toast.application, incident) if incident else None
+
+
+def _hash(text: str) -> int:
+    """Return a number that stands for a text, the same in each run: a history keeps it."""
+    return int.from_bytes(_digest(text)[:8], "big", signed=True)
 
 
 def _digest(*parts: str) -> bytes:

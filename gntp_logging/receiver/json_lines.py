@@ -23,12 +23,13 @@ Each display, or each target of Apprise, has one ``failure``, and each subscribe
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TextIO
 
 from gntp_logging.gntp.models import Event, Resource
 
+from .output import Output
 from .protocols import Notice
 from .registry import Toast
 
@@ -68,6 +69,11 @@ class JsonDisplay:
     def __init__(self, stream: TextIO) -> None:
         """Keep the stream to write to."""
         self._stream = stream
+
+    def report_failures(self, to: Callable[[Exception], None]) -> None:
+        """Call ``to`` with what a thread cannot write, where one writes."""
+        if isinstance(self._stream, Output):
+            self._stream.report_failures(to)
 
     def show(self, toast: Toast) -> None:
         """Write a toast."""

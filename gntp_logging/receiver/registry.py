@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from gntp_logging.gntp.constants import ErrorCode
 from gntp_logging.gntp.exceptions import GNTPProtocolError
@@ -27,7 +27,7 @@ _NO_ENVELOPE: Final = Envelope(hash_id=None, cipher_id=None, headers={})
 MAX_PICTURES: Final = 2 * 1024 * 1024
 """Bytes of the pictures of all applications together; the pictures that were used last stay."""
 
-MAX_REGISTRATIONS: Final = 6 * 1024 * 1024
+MAX_REGISTRATIONS: Final = 5 * 1024 * 1024
 """Bytes of the names of all applications and types together; the applications that were heard of last stay.
 
 The largest registration has 1,024 types with names of 256 characters and URLs of 512, at four bytes each: it fits.
@@ -41,6 +41,26 @@ _EVENT_SIZE: Final = 700
 
 _PICTURE_SIZE: Final = 600
 """Bytes of one picture that is kept, without its own (measured likewise): some pictures are a few bytes."""
+
+
+class Source(NamedTuple):
+    """What one Notification-Coalescing-ID has reported of a toast, in numbers.
+
+    Attributes:
+        id_: A hash of the id, its application, and whether it came with a key.
+        records: Records that it stands for; the greatest number so far.
+        process: A hash of the process.
+        machine: A hash of its machine.
+        is_relays: Whether it is a relay's, which has counted for all hosts.
+        is_only: Whether nothing else has reported of the toast since it was opened.
+    """
+
+    id_: bytes
+    records: int
+    process: int
+    machine: int
+    is_relays: bool
+    is_only: bool
 
 
 @dataclass(frozen=True)
@@ -66,6 +86,7 @@ class Toast:
         arrived: When it came, in seconds since 1970.
         incident: What it has in common with reports of other processes, as its sender says; empty when there is none.
         total: Records that it stands for, with those that other processes have reported.
+        source: Who has reported how many of them last; None if its sender does not count.
         is_muted: Whether its incident is muted: then it calls nobody.
         number: What the server knows it by, the same for all updates of one toast; 0 before it has one.
         react: Reports to the sender that the user clicked or closed the toast, or let it time out. May be called from
@@ -89,6 +110,7 @@ class Toast:
     arrived: float = field(default_factory=time.time, compare=False)
     incident: str = ""
     total: int = 1
+    source: Source | None = field(default=None, compare=False, repr=False)
     is_muted: bool = False
     number: int = field(default=0, compare=False)
     react: React = field(default=ignore, compare=False, repr=False)

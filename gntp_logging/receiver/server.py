@@ -124,6 +124,7 @@ class Server:
         require_encryption: bool = False,
         minimum_hash: str | None = None,
         numbers: Numbers | None = None,
+        incidents: Incidents | None = None,
         muted: Sequence[Muted] = (),
         tls: ssl.SSLContext | None = None,
         on_failure: Callable[[Display, Exception], None] = _leave_it,
@@ -146,6 +147,7 @@ class Server:
             require_encryption: Whether to refuse what comes neither by TLS nor encrypted with AES or 3DES.
             minimum_hash: Hash that keys must be as long as, such as SHA256; None takes every hash.
             numbers: Gives each toast its number; a history's goes on from one run to the next.
+            incidents: The toasts that count; a history's are those of an earlier run, too.
             muted: Incidents that were muted in an earlier run.
             tls: The server's certificate, as :func:`.tls_stream.server_context` reads it: every connection has TLS
                 then. None for a server without.
@@ -161,7 +163,7 @@ class Server:
         self._encrypts_answers = encrypt_answers
         self._request_timeout = request_timeout
         self._registry = Registry()
-        self._incidents = Incidents()
+        self._incidents = incidents or Incidents()
         self._mutes = Mutes()
         for each in muted:
             self._mutes.add(each, time.time())

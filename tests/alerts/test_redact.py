@@ -65,6 +65,17 @@ SECRETS = [
     ("<password>hunter2</password>", "<password>***</password>"),
     ("password: three green kettles", "password: ***"),
     ("{'name': 'password', 'value': 'hunter2'}", "{'name': 'password', 'value': '***'}"),
+    ("['run', '--password=two words', 'x']", "['run', '--password=***', 'x']"),
+    ("connect('password=hunter2 host=db')", "connect('password=*** host=db')"),
+    ("zip -P 'two words' a.zip", "zip -P '***' a.zip"),
+    ("zip -P 'two words\nnext line", "zip -P '***\nnext line"),
+    ("password=two\\ words n=1", "password=*** n=1"),
+    ("password='it''s' n=1", "password='***' n=1"),
+    ('"{""password"": ""two words"", ""n"": 1}"', '"{""password"": ""***"", ""n"": 1}"'),
+    ("keys:\ntokens:\n  a: abc123\n  b: 'def456'\nn: abc123", "keys:\ntokens:\n  a: ***\n  b: '***'\nn: abc123"),
+    ("ann:hunter2@tcp(db:3306)/shop", "ann:***@tcp(db:3306)/shop"),
+    ("SplitResult(scheme='https', netloc='ann:hunter2@h')", "SplitResult(scheme='https', netloc='ann:***@h')"),
+    ("password changed from 'a b' to 'c d' by ann", "password changed from '***' to '***' by ann"),
     ("Key (n, api_key)=(1, abc1) exists", "Key (n, api_key)=(***) exists"),
     ("INSERT INTO t (n, token) VALUES (1, 'abc'), (2, 'def')", "INSERT INTO t (n, token) VALUES (***), (***)"),
     ("got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.abc-def back", "got *** back"),
@@ -392,6 +403,7 @@ PIECES = [
     "token [parameters: (", "%25", "token%3D", r'password\"', "<password>", "'name': 'password', ", "curl -u a:",
     "mysql -p", "Bearer abcdefgh ", "xoxb-", "live_", "1234567:", ".aaaaaa." + "a" * 27, "['password',",
     "('password', ", "Key (token, a, b, c", "entry 'a' for key 'token", "cookie: a=b; ", "password=a,b", "İ", "key-",
+    "'--password=a ", "netloc='a:", "a:@tcp(", "token:\n a: b\n", "zip -P 'a ",
 ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -143,6 +144,17 @@ def test_an_interrupt_is_quiet_at_any_moment(command: Sequence[str], event: str,
         server = ("--port", receiver.port)
         result = run_program(f"{INTERRUPT}{RUN}", event, argument, number, "gntp-logging", *command, *server)
     assert (result.returncode, result.stderr) == (130, "")
+
+
+@pytest.mark.program
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs SIGHUP")
+@pytest.mark.parametrize(
+    "command", [("relay", "--config", "missing.toml"), ("listen", "--tls-cert=missing.pem", "--port", "0")]
+)
+def test_a_hangup_does_not_end_what_would_read_a_file_again(command: Sequence[str]) -> None:
+    """However early it comes: while modules are imported, the signal has no handler yet."""
+    result = run_program(f"{INTERRUPT.replace('SIGINT', 'SIGHUP')}{RUN}", "import", "argparse", 1, "x", *command)
+    assert (result.returncode, "missing." in result.stderr) == (2, True)
 
 
 @pytest.mark.program

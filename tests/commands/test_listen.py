@@ -155,6 +155,32 @@ def test_it_ends_when_nobody_reads_any_more(listening: Listening) -> None:
 
 
 @pytest.mark.program
+@pytest.mark.parametrize("are_errors_read", [True, False])
+def test_a_reader_that_stands_still_keeps_no_sender_waiting(are_errors_read: bool) -> None:
+    """``listen --display json | less``, also with ``2>&1``. What was dropped is counted, and it ends as ever."""
+    port = free_port()
+    command = [sys.executable, "-m", "gntp_logging", "listen", "--port", str(port), "--display", "json"]
+    errors = subprocess.PIPE if are_errors_read else subprocess.STDOUT
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors) as process:
+        wait_until(lambda: _is_open(port))
+        with GNTPClient("127.0.0.1", port, PATIENCE) as client:
+            client.process_request(REGISTER)
+            for number in range(100):
+                client.process_request(NotifyRequest("shop", Notification("Info", f"{number}", "x" * 50_000)))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(TIMEOUT) == 0
+        if process.stderr is not None:
+            first, last = process.stderr.read().decode().splitlines()
+            assert (
+                first
+                == "gntp-logging listen: standard output cannot be written: its reader is too slow (1 dropped so far)"
+            )
+            assert re.fullmatch(
+                "gntp-logging listen: standard output: .* too slow, and (9.|10.) events are missing", last
+            )
+
+
+@pytest.mark.program
 def test_a_handler_finds_it_and_its_alert_is_a_box(tmp_path: Path) -> None:
     """The way of a person who tries it: one terminal listens, in the other a program fails."""
     port = free_port()

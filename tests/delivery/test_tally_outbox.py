@@ -298,19 +298,68 @@ def test_what_comes_after_a_batch_that_was_left_is_another_producers() -> None:
     assert first.id_.rpartition("-")[0] != second.id_.rpartition("-")[0]
 
 
-def test_a_batch_that_is_refused_after_its_producer_has_gone_is_not_lost() -> None:
-    """It is numbered as what comes."""
+def test_what_waits_keeps_its_producer_where_nothing_was_left() -> None:
+    """A spool has it under the number that it will have."""
+    outbox = _outbox()
+    outbox.digest.current.add("a", alert("a"), 2)
+    (before,) = outbox.snapshot([]).kept()
+    outbox.abandon("", 1, 0.0, {})
+    assert outbox.snapshot([]).kept() == [before]
+
+
+def test_a_batch_that_is_refused_after_its_producer_has_gone_keeps_its_number() -> None:
+    """A spool may still have it under that."""
     outbox = _outbox()
     outbox.digest.current.add("a", alert("a"), 1)
     batch = outbox.next_entry(0, 0.0)
     assert batch is not None
     batch.taken(0.0)
-    outbox.abandon("late", 0, 0.0, {})
+    outbox.abandon("late", 0, 0.0, {"another": 1})
+    outbox.digest.current.add("a", alert("a"), 2)
+    batch.requeue(0)
+    assert outbox.next_entry(9, 0.0) is batch
+
+
+def test_what_came_while_a_batch_was_refused_gets_a_number_above_all_before() -> None:
+    """So that the place knows both numbers under which a spool may still have something of it."""
+    outbox = _outbox()
+    outbox.digest.current.add("a", alert("a"), 1)
+    batch = outbox.next_entry(0, 0.0)
+    assert batch is not None
+    batch.taken(0.0)
     outbox.digest.current.add("a", alert("a"), 2)
     batch.requeue(0)
     again = outbox.next_entry(9, 0.0)
     assert again is not None
-    assert (again.id_, again.records) == (f"{outbox.id_prefix}-1", 2)
+    assert (again.id_, again.records) == (f"{outbox.id_prefix}-3", 2)
+
+
+def test_a_refused_batch_takes_nothing_of_several_others() -> None:
+    """The rest of these would have a lower number than what was taken from them."""
+    outbox = _outbox()
+    outbox.digest.current.add("a", alert("a"), 1)
+    batch = outbox.next_entry(0, 0.0)
+    assert batch is not None
+    batch.taken(0.0)
+    for number in range(MAX_TALLIES):
+        outbox.digest.current.add(str(number), alert(str(number)), number + 2)
+    batch.requeue(0)
+    assert outbox.next_entry(9, 0.0) is batch
+    assert batch.records == 1
+
+
+def test_an_interrupt_before_a_batch_is_taken_out_changes_nothing() -> None:
+    """It waits still, once."""
+    outbox = _outbox()
+    outbox.digest.current.add("a", alert("a"), 1)
+    batch = outbox.next_entry(0, 0.0)
+    assert batch is not None
+    batch.requeue(1)
+    assert (outbox.records(), list(outbox.fixed)) == (1, [])
+    batch.taken(0.0)
+    batch.requeue(1)
+    batch.requeue(1)
+    assert list(outbox.fixed) == [batch]
 
 
 def _outbox() -> TallyOutbox:

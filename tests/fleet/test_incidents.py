@@ -212,7 +212,10 @@ def test_a_digest_of_ended_incidents_is_shown_again_under_its_id() -> None:
     assert (entry.coalescing_id != before[1], after.outgoing(entry)[0]) == (True, "till")
 
 
-@given(st.text(max_size=20) | st.recursive(st.none(), st.lists).map(lambda found: json.dumps({"openings": found})))
+@given(
+    st.text(max_size=20)
+    | st.recursive(st.none(), st.lists).map(lambda found: json.dumps({"0": {"openings": found}, "9": {"openings": {}}}))
+)
 def test_whatever_was_announced_a_desk_begins(text: str) -> None:
     """A relay of another release may have written it."""
     desk = Desk(SETTINGS, {**KNOWN, ANNOUNCED: text}, 1000.0)
@@ -371,6 +374,34 @@ def test_a_digest_that_was_not_noted_is_resumed_by_its_own_route() -> None:
         reported.update(after.shown(entry, 5010.0))
     assert ids[1] == id_
     assert len(set(ids)) == 2
+
+
+def test_digests_of_two_routes_that_were_not_noted_keep_their_ids_through_two_kills() -> None:
+    """The second one to be announced does not take the place of the first."""
+    reported = dict(KNOWN)
+    of_web = ended_places(3000, {("shop.orders", "web-1", 40): 10}, "1:shop")
+    of_payments = ended_places(4000, {("shop.payments", "db-1", 40): 1}, "2:shop")
+    first = Desk(TWO_ROUTES, reported, 5000.0)
+    first.take_ended([of_payments], 5000.0)
+    shown = {show_and_die(first, 5000.0, reported)[1]}
+    second = Desk(TWO_ROUTES, reported, 5010.0)
+    second.take_ended([of_web], 5010.0)
+    shown.add(show_and_die(second, 5010.0, reported)[1])
+    third = Desk(TWO_ROUTES, reported, 5020.0)
+    third.take_ended([of_payments, of_web], 5020.0)
+    ids = [show_and_die(third, 5020.0, reported)[1] for _ in shown]
+    assert (set(ids), len(shown)) == (shown, 2)
+
+
+def test_a_digest_is_resumed_by_the_route_that_has_announced_it() -> None:
+    """Also for an incident that another route would report now."""
+    member = "1:shop"
+    announced = {"1": {"id_": "digest", "app": "shop", "openings": {member: "5-0"}}}
+    desk = Desk(TWO_ROUTES, {**KNOWN, ANNOUNCED: json.dumps(announced)}, 1000.0)
+    desk.take(replace(incident(7, member=member), routes=(0, 1)), 1000.0)
+    entry = desk.next_entry(1000.0)
+    assert entry is not None
+    assert (entry.coalescing_id, entry.records) == ("digest", 7)
 
 
 def ended_places(when: int, places: dict[tuple[str, str, int], int], member: str, opening: str = "5-0") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -230,6 +231,45 @@ def test_a_relay_goes_to_another_broker(
     relay.reload(content)
     wait_for_count(desktops[0], 3)
     assert relay.output.count("counts from") == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the moment is known by a named pipe")
+def test_a_file_that_changes_while_a_relay_starts_is_read_again(
+    redis_server: RedisServer, desktops: Sequence[RunningReceiver], log: Log, tmp_path: Path
+) -> None:
+    """SIGHUP ends nothing at that moment, and is not forgotten."""
+    config = tmp_path / "relay.toml"
+    os.mkfifo(config)
+
+    def hand_over(content: str, *, then: Callable[[], object]) -> None:
+        pipe: list[int] = []
+        wait_until(lambda: _is_read(config, pipe), 3 * PATIENCE)
+        then()
+        os.write(pipe[0], content.encode())
+        os.close(pipe[0])
+
+    with subprocess.Popen(
+        [sys.executable, "-m", "gntp_logging", "relay", "--config", str(config)], stderr=subprocess.PIPE
+    ) as relay:
+        assert relay.stderr is not None
+        try:
+            hand_over(toml(redis_server, desktops, 'to = ["a"]'), then=lambda: relay.send_signal(signal.SIGHUP))
+            assert b"counts from" in relay.stderr.readline()
+            hand_over(toml(redis_server, desktops, 'to = ["b"]'), then=lambda: None)
+            assert b"has read" in relay.stderr.readline()
+            log(3, "shop")
+            wait_for(desktops[1], count=3)
+        finally:
+            relay.terminate()
+    assert relay.returncode == 0
+
+
+def _is_read(pipe: Path, opened: list[int]) -> bool:
+    try:
+        opened.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError:  # by nobody yet
+        return False
+    return True
 
 
 def test_a_terminal_that_is_closed_ends_nothing(

@@ -49,7 +49,10 @@ def test_a_broker_is_a_url(url: str) -> None:
 @pytest.mark.parametrize(
     "value",
     ["", "redis.example", "http://redis.example", "redis://", "redis://x:99999", "redis://x:no", "redis://x/zero",
-     "redis://x?socket_timeout=9", "redis://x#y", "unix:///run/redis", 6379, None, b"redis://x", "redis://[::1"],
+     "redis://x?socket_timeout=9", "redis://x#y", "unix:///run/redis", 6379, None, b"redis://x", "redis://[::1",
+     " redis://x", "REDIS://x",
+     "redis://x:0", "redis://x y", "redis://x\ny", "redis://x%0Ay", "redis://x\ud800", "redis://x /0",
+     f"redis://x?ssl_ca_certs={__file__}"],
 )  # fmt: skip
 def test_anything_else_is_refused(value: object) -> None:
     """With an error that names the option."""
@@ -155,6 +158,12 @@ def test_a_key_file_is_a_path(value: object) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="other systems have no such bits")
+def test_a_key_file_without_a_possible_name_is_refused() -> None:
+    """As one that is not there."""
+    with pytest.raises(OptionError, match="fleet_key_file: cannot read"):
+        fleet.keys("a\0b")
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
 def test_a_file_that_others_can_read_or_write_is_refused(keys: Path, mode: int) -> None:
     """Whoever has the key can publish."""

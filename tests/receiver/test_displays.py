@@ -60,8 +60,8 @@ def test_each_can_be_made(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "abilities"),
     [
-        ("console", {Observer}),
-        ("json", {Observer}),
+        ("console", {Observer, Reporting}),
+        ("json", {Observer, Reporting}),
         ("web", {Observer, Running, Patient, Addressed}),
         ("desktop", {Running, Patient, Reporting}),
         ("apprise", {Running, Reporting}),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +27,7 @@ from gntp_logging.receiver.history_file import DamagedError, HistoryError, Histo
 from gntp_logging.receiver.mutes import Muted
 from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.server import Receiver, Server
-from tests.receiver.conftest import ask
+from tests.receiver.conftest import ask, register
 from tests.receiver.test_history_file import toast
 from tests.support import PATIENCE, Recorder, wait_until
 
@@ -461,3 +463,52 @@ def test_a_receiver_that_is_killed_leaves_a_whole_history(path: str, least: int)
     kept.history.show(toast(left + 1))
     kept.history.close()
     assert len(numbers(path)) == left + 1
+
+
+@pytest.mark.slow
+@pytest.mark.program
+def test_after_a_receiver_is_killed_an_incident_goes_on_in_its_toast(path: str) -> None:
+    """For all processes that have reported of it, with their counts; for a new one, too."""
+
+    def sent(port: int, id_: str, count: int) -> None:
+        headers = [("Data-Count", str(count)), ("Data-Incident", "0123456789abcdef"), ("Data-Process", f"web-1:{id_}")]
+        shown = Notification("Error", f"{count} × no disk", "text", coalescing_id=id_)
+        assert ask(port, encode(NotifyRequest("app", shown, app_specific_headers=headers))).message_type == "-OK"
+
+    @contextlib.contextmanager
+    def listening() -> Iterator[tuple[int, Callable[[], dict[str, Any]]]]:
+        command = [
+            sys.executable,
+            "-m",
+            "gntp_logging",
+            "listen",
+            "--port",
+            "0",
+            "--display",
+            "json",
+            "--history",
+            path,
+        ]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            events = map(json.loads, process.stdout)
+            port = next(events)["port"]
+            assert ask(port, register("Error")).message_type == "-OK"
+            try:
+                yield port, lambda: next(event for event in events if event["event"] == "notify")
+            finally:
+                process.kill()
+
+    with listening() as (port, _):
+        for id_ in ("a", "b"):
+            sent(port, id_, 20)
+        wait_until(lambda: [kept.toast.total for kept in found(path)] == [40])
+    (before,) = found(path)
+    with listening() as (port, shown):
+        for id_, count, total in (("b", 25, 45), ("a", 21, 46), ("c", 10, 56)):
+            sent(port, id_, count)
+            event = shown()
+            assert (event["coalescing_id"], event["total"]) == ("a", total)
+            assert event["title"].endswith("from 3 processes" if id_ == "c" else "from 2 processes")
+        wait_until(lambda: [kept.toast.total for kept in found(path)] == [56])
+    assert [kept.toast.number for kept in found(path)] == [before.toast.number]

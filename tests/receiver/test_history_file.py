@@ -27,10 +27,11 @@ from gntp_logging.receiver.history_file import (
     set_aside,
     usual_path,
 )
+from gntp_logging.receiver.incidents import MAX_IDS, MAX_IDS_OF_A_TOAST
 from gntp_logging.receiver.levels import level
 from gntp_logging.receiver.mutes import Muted
 from gntp_logging.receiver.numbers import known_by
-from gntp_logging.receiver.registry import Toast
+from gntp_logging.receiver.registry import Source, Toast
 
 NOW = 1_800_000_000.0
 PICTURES = [None, "https://x.example/y.png", Resource(b"\x89PNG one"), Resource(b"\x89PNG two")]
@@ -284,6 +285,13 @@ def test_a_search_looks_into_few_texts(
     )
     monkeypatch.setattr(history_file, "MAX_OCCURRENCES", 150)
     monkeypatch.setattr(history_file, "WINDOW", 10)
+    titles = looked_at(file)
+    assert len(list(file.last(Wanted(texts=texts), 10))) == found
+    assert len(titles) <= most
+
+
+def looked_at(file: HistoryFile) -> list[str]:
+    """Return a list that will get each title into which a search looks."""
     titles: list[str] = []
 
     def like(pattern: str, text: str, escape: str) -> bool:
@@ -291,8 +299,20 @@ def test_a_search_looks_into_few_texts(
         return folded(pattern.strip("%")) in folded(text)
 
     file._db.create_function("like", 3, like)
-    assert len(list(file.last(Wanted(texts=texts), 10))) == found
-    assert len(titles) <= most
+    return titles
+
+
+@pytest.mark.parametrize("most", [50, 200])
+def test_what_is_nowhere_while_its_parts_are_everywhere_is_looked_for_once(
+    file: HistoryFile, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """In each text, whether the index is asked or not: it would name all of them."""
+    monkeypatch.setattr(history_file, "MAX_MATCHES", most)
+    file.write(toast(number, "abcabd") for number in range(1, 101))
+    titles = looked_at(file)
+    assert list(file.find(Wanted(texts=["abdabc"]))) == []
+    assert len(titles) == 100
+    assert len(list(file.find(Wanted(texts=["abcabd"])))) == 100
 
 
 def test_any_text_may_be_looked_for(any_file: HistoryFile) -> None:
@@ -458,6 +478,52 @@ def test_a_newer_version_is_left_alone(file: HistoryFile, writes: bool) -> None:
     with pytest.raises(HistoryError, match="newer version"):
         HistoryFile(file.path, writes=writes)
     assert Path(file.path).read_bytes() == before
+
+
+def older(file: HistoryFile) -> None:
+    """Make a file that is open one of version 1, which knew no sources, and close it."""
+    file._db.executescript("DROP TRIGGER sources_of_deleted; DROP TABLE sources; PRAGMA user_version = 1")
+    file.close()
+
+
+def counted(id_: int, number: int, records: int, *, is_only: bool = False) -> Toast:
+    """Return a toast that counts, with what one id has reported of it."""
+    source = Source(id_.to_bytes(16, "big"), records, 1, -1, is_relays=False, is_only=is_only)
+    return toast(number, coalescing_id="opener", incident="0123456789abcdef", source=source)
+
+
+def test_an_older_version_is_read_and_goes_on(file: HistoryFile) -> None:
+    """It is kept whole; what counts is known from then on."""
+    file.write([toast(1), toast(2, "other")])
+    older(file)
+    with HistoryFile(file.path) as reading:
+        assert numbers(reading) == [1, 2]
+        assert reading.delete(Wanted(texts=("other",))) == 1
+    for records in (5, 6):
+        with HistoryFile(file.path, writes=True) as writing:
+            assert numbers(writing) == ([1] if records == 5 else [1, 3])
+            writing.write([counted(1, 3, records)])
+            ((shown, _, sources),) = writing.counted(NOW)
+            assert (shown.coalescing_id, [source.records for source in sources]) == ("opener", [records])
+
+
+def test_who_has_reported_is_kept_as_long_as_the_toast(file: HistoryFile) -> None:
+    """And bounded: with a toast that a sender opens again begins a new count."""
+    file.write([counted(id_, 1, 10) for id_ in range(3)])
+    file.write([counted(0, 2, 20)])
+
+    def records() -> list[list[int]]:
+        return [[source.records for source in sources] for _, _, sources in file.counted(NOW)]
+
+    assert records() == [[10, 10], [20]]
+    file.write([counted(1, 1, 11, is_only=True)])
+    assert sorted(records()) == [[11], [20]]
+    file.delete(Wanted(texts=("text",)))
+    assert records() == []
+    file.write([counted(id_, id_, 1) for id_ in range(MAX_IDS + MAX_IDS_OF_A_TOAST + 10)])
+    file.prune(NOW)
+    assert file._number("SELECT count(*) FROM sources") == MAX_IDS + MAX_IDS_OF_A_TOAST
+    assert file.counted(NOW)[0].toast.coalescing_id == "opener"
 
 
 @pytest.mark.parametrize("writes", [True, False])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
 from dataclasses import replace
 
 import pytest
@@ -16,7 +17,9 @@ from gntp_logging.gntp.models import Notification
 from gntp_logging.gntp.requests import NotifyRequest
 from gntp_logging.gntp.wire import encode
 from gntp_logging.receiver import incidents
+from gntp_logging.receiver.history_file import HistoryFile
 from gntp_logging.receiver.incidents import Incidents
+from gntp_logging.receiver.numbers import Numbers
 from gntp_logging.receiver.reactions import Reaction
 from gntp_logging.receiver.registry import Toast
 from gntp_logging.receiver.server import Receiver, Server
@@ -210,21 +213,48 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class IncidentsMachine(RuleBasedStateMachine):
-    """Any reports at any times, with small bounds."""
+    """Any reports at any times, with small bounds, and a history of them."""
 
     def __init__(self) -> None:
         super().__init__()
         self.group = Incidents()
         self.now = 0.0
+        self.numbers = Numbers()
+        self.folder = tempfile.TemporaryDirectory()
+        self.file = HistoryFile(os.path.join(self.folder.name, "history"), writes=True)
+
+    def teardown(self) -> None:
+        """Leave nothing."""
+        self.file.close()
+        self.folder.cleanup()
 
     @rule(
         id_=st.sampled_from("abcdefgh"), count=st.integers(1, 5), incident=st.sampled_from([INCIDENT, "0" * 16, ""]),
-        hosts=st.sampled_from(["", "3"]), url=st.sampled_from(["", "https://" + "y" * 400]), after=st.integers(0, 700),
+        hosts=st.sampled_from(["", "3"]), url=st.sampled_from(["", "https://" + "y" * 400]), after=st.integers(1, 700),
     )  # fmt: skip
     def take(self, id_: str, count: int, incident: str, hosts: str, url: str, after: int) -> None:
         """Take one."""
         self.now += after
-        self.group.joined(report(id_, count, incident=incident, hosts=hosts, callback_url=url), self.now)
+        sent = report(id_, count, incident=incident, hosts=hosts, callback_url=url, arrived=self.now)
+        joined = self.group.joined(sent, self.now)
+        if joined is not None:
+            self.file.write([self.numbers.numbered(joined)])
+
+    def known(self) -> dict[bytes, object]:
+        """Return what is known of each id and its toast, but for who has opened it."""
+        return {
+            id_: (toast.total(), toast.changed, toast.url, toast.priority, toast.incident, set(toast.sources.values()))
+            for id_, toast in self.group._by_id.items()
+        }
+
+    @rule(after=st.integers(0, 700))
+    def restart(self, after: int) -> None:
+        """All that was known is so again; perhaps more, where there is room for it."""
+        before = self.known()
+        self.now += after
+        self.file.prune(self.now)
+        self.group = Incidents(self.file.counted(self.now), self.now)
+        assert before.items() <= self.known().items()
 
     @invariant()
     def it_adds_up(self) -> None:

@@ -17,7 +17,7 @@ from gntp_logging.gntp.keys import Key
 from gntp_logging.gntp.models import Event, Notification, Resource, SocketCallback
 from gntp_logging.gntp.requests import NotifyRequest, RegisterRequest, Request, SubscribeRequest
 from gntp_logging.gntp.wire import encode
-from gntp_logging.receiver import history, history_file, hub, incidents, reactions, registry
+from gntp_logging.receiver import history, history_file, hub, incidents, output, reactions, registry
 from gntp_logging.receiver.budget import DEFAULT_BUDGET
 from tests.certificates import Issuer
 from tests.receiver.conftest import ask, connected
@@ -118,7 +118,7 @@ def test_the_bounds_of_the_document_are_those_of_the_code_and_add_up() -> None:
         "24 MB, 21 MB": DEFAULT_BUDGET.held,
         "32 MB": 32 << 20,
         "1,000, of 11 kB each; with TLS 130, of 84 kB each": 11_000 * DEFAULT_BUDGET.connections,
-        "6 MB, 1,000": registry.MAX_REGISTRATIONS,
+        "5 MB, 1,000": registry.MAX_REGISTRATIONS,
         "registered: pictures | 2 MB": registry.MAX_PICTURES,
         "1 MB, 500": reactions.MAX_AWAITED_BYTES,
         "3 MB, 2 MB for one": hub.ALL_QUEUES_BYTES,
@@ -134,6 +134,7 @@ def test_the_bounds_of_the_document_are_those_of_the_code_and_add_up() -> None:
         "the history | 1 MB": history.MAX_WAITING,
         "SQLite keeps of the history | 1 MB": 1024 * history_file.CACHE + history_file.INDEX_BYTES,
         "50, 1 MB": desktop.MAX_WAITING_PICTURES,
+        "standard output | 1 MB": output.MAX_WAITING,
     }
     assert sum(bounds.values()) < BOUND
     assert 73_000 * DEFAULT_BUDGET.tls_connections < TLS_BOUND == 11_000 * DEFAULT_BUDGET.connections

@@ -222,7 +222,7 @@ def test_every_answer_keeps_strangers_texts_harmless(display: WebDisplay, path: 
 
 ODD_NUMBERS = [
     '"x"', '"1"', "1.0", "1.9", "1e0", "1e999", "-1e999", "Infinity", "-Infinity", "NaN", "true", "null", "[1]", "{}",
-    "9" * 5000,
+    "9" * 5000, "9" * 40, str(2**63), "0", "-1",
 ]  # fmt: skip
 ODD = [
     "", "[]", "null", "1", '"x"', "\x00", "{", "[" * 900, "[" * 100_000, "{" * 900, '{"a":' * 150 + "1" + "}" * 150,

@@ -89,8 +89,8 @@ def reaction(body: bytes) -> tuple[list[int], Reaction]:
     numbers = given.get("numbers")
     if not isinstance(numbers, list) or not 0 < len(numbers) <= MAX_NUMBERS:
         raise ValueError("no numbers")
-    if any(type(number) is not int for number in numbers):  # True is an int to isinstance
-        raise ValueError("no number")
+    if not all(type(number) is int and 0 < number < 2**63 for number in numbers):  # True is an int to isinstance
+        raise ValueError("no number of a toast")
     said = Reaction(given.get("reaction"))
     if said is Reaction.TIMED_OUT:
         raise ValueError("only the server says that a toast has timed out")
