@@ -211,6 +211,7 @@ def parse_traceback(text: str) -> tuple[str, FormattedError] | None:
     Returns:
         The message before it, and the exception; None where there is none.
     """
+    text = text.replace("\r\n", "\n")  # of a child, or of another machine
     said, sign, _ = text.partition(TRACEBACK)
     if not sign:
         group = _NEVER_RAISED_GROUP.search(text) if _MEMBERS in text else None
