@@ -26,6 +26,8 @@ _STANDARD_LIBRARY: Final = (
     os.path.dirname(os.__file__) + os.sep,
     os.path.dirname(os.path.realpath(os.__file__)) + os.sep,
 )
+_ELSEWHERE: Final = re.compile(r"[/\\](?:lib[/\\]python3\.\d+|Python3\d+[/\\]lib)[/\\]", re.IGNORECASE)
+"""The standard library of another Python: of a child, or of another machine, which have printed a traceback."""
 _OWN: Final = os.path.dirname(os.path.dirname(__file__)) + os.sep
 """This package, which is no application wherever it is installed."""
 _INSTALLED: Final = re.compile(r".*[/\\](?:site|dist)-packages[/\\]", re.DOTALL)
@@ -143,7 +145,9 @@ class Application:
 @functools.lru_cache(maxsize=4096)
 def is_application(path: str) -> bool:
     """Tell whether a file is neither in the standard library nor installed, nor code that a library has generated."""
-    return not (path.startswith((_OWN, *_STANDARD_LIBRARY)) or _INSTALLED.match(path) or _GENERATED.match(path))
+    if path.startswith((_OWN, *_STANDARD_LIBRARY)):
+        return False
+    return not (_INSTALLED.match(path) or _ELSEWHERE.search(path) or _GENERATED.match(path))
 
 
 def _is_of_dataclass(frame: Frame) -> bool:
