@@ -212,7 +212,7 @@ _TOKEN: Final = re.compile(
     rf"""
     (?<![{_SIGN}])
     (?: [{_LETTER}]* [0-9/@\\.] (?<! \.(?![{_SIGN}]) ) [{_SIGN}]* (?<![.\-])
-      | (?: [a-fA-F]{{8,}} | tmp[a-z_]{{8}} ) (?![{_SIGN}]) )
+      | (?: [a-fA-F]{{8,}} | tmp[a-z_]{{8}} ) (?! [{_LETTER}0-9/\\@] | \.[{_SIGN}] ) )
     """,
     re.VERBOSE,
 )
@@ -358,7 +358,12 @@ _WHOLE_DAYS: Final = "Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday"
 _DAYS: Final = f"Mon|Tue|Wed|Thu|Fri|Sat|Sun|{_WHOLE_DAYS}"
 _WHOLE_MONTHS: Final = "January|February|April|June|July|August|September|October|November|December"
 _MONTHS: Final = f"Jan|Feb|Mar|March|Apr|May|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec|{_WHOLE_MONTHS}"
-_DATE_WORDS: Final = frozenset(f"{word}{sign}" for word in f"{_DAYS}|{_MONTHS}".split("|") for sign in ("", ",", "."))
+_DATE_WORDS: Final = frozenset(
+    f"{before}{word}{behind}"
+    for word in f"{_DAYS}|{_MONTHS}".split("|")
+    for before in ("", "(")
+    for behind in ("", ",", ".")
+)
 _DATE: Final = re.compile(rf"\b(?:(?:{_DAYS})[,.]? )?(?:(?:{_MONTHS})[,.]? )?\*|\b(?:{_WHOLE_DAYS}|{_WHOLE_MONTHS})\b")
 """Days and months, the short ones beside a number; March and May, which are words, only there."""
 

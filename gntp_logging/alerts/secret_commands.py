@@ -49,14 +49,14 @@ class _Option(NamedTuple):
     behind: str = ""
 
 
-_BETWEEN: Final = r"[\s'\",]{1,6}"
+_BETWEEN: Final = r"[\s'\",\\]{1,10}"
 """What stands between the words of a command, in a line or in a list of arguments."""
 
-_WORD: Final = r"([^\s'\",]{1,200})"
+_WORD: Final = r"((?:[^\s'\",]|,(?=[^\s'\"])){1,200})"
 _NEXT: Final = rf"{_BETWEEN}(?!-)([^\s'\"]+)"
-_USER_AND_WORD: Final = r"[\s'\",=]{0,6}[^\s:,%'\"]{0,80}(?:['\"]?:['\"]?|[,%])([^\s'\"]+)"
-_MAYBE_USER_AND_WORD: Final = rf"{_BETWEEN}(?:[\w.@]{{1,40}}:)?([^\s'\"]+)"
-_GLUED: Final = r"(?![,\])\[])(?:([^\s'\",\])]+)|'([^'\s,\]][^'\n]*)'|\"([^\"\s,\]][^\"\n]*)\")"
+_USER_AND_WORD: Final = r"[\s'\",=\\]{0,10}[^\s:,%'\"]{0,80}(?:['\"]?:['\"]?|[,%]['\"]?)([^\s'\"]+)"
+_MAYBE_USER_AND_WORD: Final = rf"{_BETWEEN}(?:[\w.@]{{1,40}}:['\"]?)?([^\s'\"]+)"
+_GLUED: Final = r"(?![,\])\[])(?:((?:[^\s'\",\])]|,(?=[^\s'\"]))+)|'([^'\s,\]][^'\n]*)'|\"([^\"\s,\]][^\"\n]*)\")"
 _NEXT_OR_GLUED: Final = rf"(?:{_BETWEEN}(?!-)|(?=[A-Za-z0-9]))([^\s'\"]+)"
 
 _OPTIONS: Final = (
@@ -67,7 +67,8 @@ _OPTIONS: Final = (
     _Option("--user", ("curl", "smbclient"), _USER_AND_WORD),
     _Option("--proxy-user", ("curl",), _USER_AND_WORD),
     _Option("--auth", ("https?", "xhs?"), _USER_AND_WORD),
-    _Option("-a", ("redis-cli", "https?", "xhs?"), _MAYBE_USER_AND_WORD),
+    _Option("-a", ("redis-cli",), _NEXT),
+    _Option("-a", ("https?", "xhs?"), _MAYBE_USER_AND_WORD),
     _Option("-w", (r"ldap\w+",), _NEXT_OR_GLUED),
     _Option("-s", ("ldappasswd",), _NEXT),
     _Option("-c", (r"snmp\w+",), _NEXT),
@@ -100,7 +101,7 @@ _REACH: Final = 200
 
 def _programs(options: list[_Option]) -> re.Pattern[str]:
     names = "|".join(name for option in options for name in option.programs)
-    return re.compile(rf"(?:^|[\s'\"/(\[`;|&:])({names})(?=[\s'\",\]])", re.MULTILINE)
+    return re.compile(rf"(?:^|[\s'\"/(\[`;|&:])({names})(?=[\s'\",\]\\])", re.MULTILINE)
 
 
 _BY_OPTION: Final = {
@@ -140,7 +141,7 @@ def short_option(text: str, at: int, mark: str) -> Found:
 _COMMANDS: Final = {
     # The last group is hidden.
     "vault": re.compile(
-        rf"vault{_BETWEEN}(?:login|operator{_BETWEEN}unseal|unseal){_BETWEEN}(?:-\S{{1,40}}{_BETWEEN})?(?!-)([^\s'\",]{{8,}})"
+        rf"vault{_BETWEEN}(?:login|operator{_BETWEEN}unseal|unseal){_BETWEEN}(?:-\S{{1,40}}{_BETWEEN})?(?!-)((?:[^\s'\",]|,(?=[^\s'\"])){{8,}})"
     ),
     "rabbitmqctl": re.compile(
         rf"rabbitmqctl{_BETWEEN}(?:add_user|change_password|authenticate_user){2 * (_BETWEEN + _WORD)}"

@@ -34,7 +34,7 @@ class Value(NamedTuple):
 
 
 QUOTE: Final = r"""(?:
-    ""(?=[\w:=])  # CSV's
+    ""(?=[\w:=$@%*^+~-])  # CSV's
   | \\{0,15} ["'`] | %(?:25){0,3}2[27] | &quot; | &\#(?:34|39|x27|x22); | \\{1,8}u0022
 )"""
 COLOUR: Final = r"(?: (?: \x1b | \\+x1b | \\+033 | \\+u001b ) \[ [\d;]{0,12} m )"
@@ -58,7 +58,8 @@ RUN: Final = pattern(
     r"""
     (?: [^\s"'`&;<>,\\\x1b]
       | \\ (?! [nrt"'`\\] | x1b | u00 ) [ ]?
-      | (?<=\w) ' (?=\w)
+      | \\\\ (?= [A-Za-z0-9] ) (?! [nrtux] )
+      | (?<=\w) ["'`] (?=\w)
       | < [^<>\s"']{1,80} >
       | [,&;] (?= [^\s,&;"'`\[\](){}<>\\] ) (?! [\w.%-]{1,40} \s? [=:] )
     )+
@@ -66,11 +67,16 @@ RUN: Final = pattern(
 )
 """A value without quotes. A comma, ``&`` or ``;`` is part of it where no other name follows; a blank behind ``\\``."""
 
-_ENCODED_END: Final = re.compile(r"%(?:25)*(?:26|22|27|3[bB]|2[cC]|0[aAdD])")
+_ENCODED_ENDS: Final = [re.compile(rf"%(?:25){{0,{times}}}(?:26|22|27|3[bB]|2[cC]|0[aAdD])") for times in range(4)]
+"""What ends a value that was percent-encoded; what was encoded more often than its name is part of it."""
+
 _BRACKET: Final = re.compile(r"""\\.|["'`\[\](){}]""", re.DOTALL)
 _BRACKET_REACH: Final = 3 * NEWS_SIZE
 _ANY_BRACKET: Final = re.compile(r"[\[\](){}]")
 _CLOSING: Final = {"[": "]", "(": ")", "{": "}"}
+_SHELLS_QUOTES: Final = ("'\"'\"'", "'\\''")
+"""What a shell makes of a quote in quotes."""
+
 _CLOSING_QUOTES: Final = 8
 """Closing quotes that are looked at for one behind which no word goes on, as in ``'it's7'``."""
 
@@ -81,24 +87,30 @@ def line_end(text: str, at: int) -> int:
     return len(text) if end < 0 else end
 
 
-def value_at(text: str, at: int, *, encoded: bool = False) -> Value:
-    """Return where the value is that begins at a place; quoted, in brackets, or up to a blank."""
+def value_at(text: str, at: int, *, sign: str = "") -> Value:
+    """Return where the value is that begins at a place; quoted, in brackets, or up to a blank.
+
+    Args:
+        text: Any text.
+        at: The place.
+        sign: What stands before it. Where that was percent-encoded, the value was.
+    """
     opening = _OPENING.match(text, at)
     assert opening is not None  # all of it may be missing
     if opening[1]:
-        return _quoted(text, opening.end(), opening[1])
+        return quoted(text, opening.end(), opening[1])
     if opening[2]:
         return bracketed(text, opening.end(), opening[2])
     begin = opening.end()
     run = RUN.match(text, begin)
     end = begin if run is None else run.end()
-    if encoded and (stop := _ENCODED_END.search(text, begin, end)):
+    if sign.startswith("%") and (stop := _ENCODED_ENDS[sign.count("25")].search(text, begin, end)):
         end = stop.start()
     end = without_closing(text, begin, end)
     return Value(begin, end, end, "")
 
 
-def _quoted(text: str, begin: int, quote: str) -> Value:
+def quoted(text: str, begin: int, quote: str) -> Value:
     """Find the closing quote: one that nothing escapes and behind which no word goes on, else the first on the line."""
     first, at = -1, begin
     for _ in range(_CLOSING_QUOTES):
@@ -109,9 +121,12 @@ def _quoted(text: str, begin: int, quote: str) -> Value:
             first = at if first < 0 else first
             behind = text[at + len(quote) : at + len(quote) + 2]
             is_doubled = behind[:1] == quote and behind[1:].isalnum() and at > begin  # SQL's and YAML's 'it''s7'
-            if not (behind[:1].isalnum() or behind[:1] == "_" or is_doubled):
+            escape = 0
+            if quote == "'" and behind[:1] in ('"', "\\"):
+                escape = next((len(each) for each in _SHELLS_QUOTES if text.startswith(each, at)), 0)
+            if not (behind[:1].isalnum() or behind[:1] == "_" or is_doubled or escape):
                 break
-            at += is_doubled
+            at += escape - 1 if escape else is_doubled
         at += len(quote)
     else:
         at = -1
@@ -132,13 +147,12 @@ def whole(text: str, at: int, span: Span) -> Span:
         span: Where the word is, up to a blank.
     """
     begin, end = span
+    before = text[at:begin]
     for quote in "'\"":
-        if (text.count(quote, at, begin) - (text[at - 1 : at] == quote)) % 2:
-            closing = text.find(quote, end)
-            if closing < 0 or text.find("\n", end, closing) >= 0:
-                end = line_end(text, end)
-            else:
-                end = closing - (text[closing - 1] == "\\")
+        if (before.count(quote) - (text[at - 1 : at] == quote)) % 2:
+            upto = before[: before.rfind(quote)]
+            escapes = upto[len(upto.rstrip("\\")) :]
+            end = quoted(text, begin, escapes + quote).end
     return begin, end
 
 
@@ -150,7 +164,8 @@ def bracketed(text: str, begin: int, bracket: str) -> Value:
         if quote:
             quote = "" if character == quote else quote
         elif character in "\"'`":
-            quote = character
+            # Behind two letters it is an apostrophe; behind one it may begin bytes.
+            quote = "" if character == "'" and text[sign.start() - 2 : sign.start()].isalnum() else character
         elif character in _CLOSING:
             open_.append(_CLOSING[character])
         elif character == open_[-1]:

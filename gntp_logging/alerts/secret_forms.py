@@ -19,6 +19,7 @@ from .secret_extents import (
     bracketed,
     line_end,
     pattern,
+    quoted,
     value_at,
     without_closing,
 )
@@ -141,8 +142,8 @@ _CALL: Final = re.compile(
 )
 """The repr of an object, whose strings may be the secret; a function that hashes it."""
 
-_VARIABLE: Final = re.compile(r"[a-z]{2,12}(?:_[a-z]{2,12})?$", re.MULTILINE)
-"""A variable in the source code of a parser: ``token = nextchar``. A token of a service is no plain word."""
+_VARIABLE: Final = re.compile(r"[a-z]{2,12}(?:_[a-z]{2,12})?(?:\([a-z_]{0,20}\))?$", re.MULTILINE)
+"""A variable, or a call, in the code of a parser: ``token = nextchar``. A token of a service is no plain word."""
 
 _CALL_IN_CODE: Final = re.compile(r"[a-z_][\w.]{0,60}\((?=[\"'])")
 
@@ -183,7 +184,7 @@ def _hidden(text: str, value: Value, name: _Name, *, clause: bool = True) -> Fou
         arguments = bracketed(text, call.end(), "(")
         has_secret = any(map(is_suspicious, re.findall(r"\w+", _looked_at(text, arguments)[:NEWS_SIZE])))
         return Found(((arguments.begin, arguments.end),), arguments.after) if has_secret else None
-    if name.text == "token" and text[name.end : value.begin] == " = " and _VARIABLE.match(text, value.begin):
+    if name.text == "token" and text[name.end : value.begin] == " = " and _VARIABLE.match(inner):
         return None
     if text[value.end : value.end + 2] == ' "' and kind_of(inner) is not Kind.NONE:
         return None  # volume "creds" : secret "creds" not found
@@ -248,7 +249,7 @@ def _assigned(text: str, name: _Name) -> Found | None:
         return None
     if not sign["close"] and text[at : at + 1] in ("|", ">") and (block := _BLOCK.match(text, at)):
         return Found((block.span(1),), block.end())
-    value = value_at(text, at, encoded=sign["sign"].startswith("%"))
+    value = value_at(text, at, sign=sign["sign"])
     if value.opening and not sign["close"] and text[name.begin - 1 : name.begin] == value.opening:
         return Found((), name.end)  # the end of what the name began, such as a prompt: 'Password: '
     value = _to_the_end(text, value, name, sign["close"])
@@ -268,29 +269,33 @@ def _assigned(text: str, name: _Name) -> Found | None:
     return _changed(text, value, found) if value.opening in ("'", '"') else found
 
 
-_REST_OF_FIELD: Final = re.compile(r"(?:[ ][^\s,=()\[\]{}\"']{1,60}){1,8}(?=,[ ]\w{1,60}=|[)\]}])")
+_REST_OF_FIELD: Final = re.compile(r"(?:[ ][^\s,;=()\[\]{}\"']{1,60}){1,8}(?=[,;][ ]?\w{1,60}=|;|[)\]}])")
 _OTHER_NAME: Final = re.compile(r"[=:,;&\n]")
 
 
 def _to_the_end(text: str, value: Value, name: _Name, closed: str | None) -> Value:
     """Return all of a value in whose quotes its name is too, as in ``'--password=two words'``, or in whose brackets."""
-    quote = text[name.begin - 1 : name.begin]
-    if closed or value.opening or text[value.end : value.end + 1] != " ":
+    if closed or value.opening:
         return value
-    if (quote in ("(", "[", "{") or text.endswith(", ", 0, name.begin)) and (
-        more := _REST_OF_FIELD.match(text, value.end)
-    ):
-        return value if is_sentence(more[0]) else Value(value.begin, more.end(), more.end(), "")
-    if quote not in ("'", '"'):
-        return value
-    end = text.find(quote, value.end, value.end + NEWS_SIZE)
-    rest = text[value.end : end]
-    if end < 0 or _OTHER_NAME.search(rest) or (not name.text.startswith("-") and is_sentence(rest)):
-        return value
-    end -= text[end - 1] == "\\"
-    return Value(value.begin, end, end, "")
+    before = text[name.begin - 1 : name.begin]
+    word = _WORD_BEFORE.search(text, max(0, name.begin - _NAME_SIZE), name.begin) if before in ("'", '"', "=") else None
+    if word is not None:
+        is_option = (word["begin"] or name.text).startswith("-")
+        inside = quoted(text, value.begin, word["quote"])
+        if inside.end <= value.end:
+            return value
+        rest = text[value.end : min(inside.end, value.end + NEWS_SIZE)]
+        if " " not in rest:
+            is_whole = is_option or rest[:1] in ("'", '"', "`", "<")
+        else:
+            is_whole = not _OTHER_NAME.search(rest) and (is_option or not is_sentence(rest))
+        return Value(value.begin, inside.end, inside.end, "") if is_whole else value
+    is_field = before in ("(", "[", "{", ";") or text.endswith((", ", "; "), 0, name.begin)
+    more = _REST_OF_FIELD.match(text, value.end) if is_field else None
+    return value if more is None or is_sentence(more[0]) else Value(value.begin, more.end(), more.end(), "")
 
 
+_WORD_BEFORE: Final = re.compile(r"(?P<quote>(?<!\\)\\*[\"'])(?P<begin>(?:-[\w.=-]*=)?)\Z")
 _LINES_END: Final = re.compile(r":[ ]{0,4}(?=\n)")
 _NEXT_LINE: Final = re.compile(
     r"\n[ ]{1,40}(?:-[ ])?(?:[\w.-]{1,60}:[ ])?[\"']?([^\s:\"']{1,200})[\"']?[ ]{0,4}(?=\n|\Z)"
@@ -316,6 +321,8 @@ def _credentials(text: str, value: Value, name: _Name) -> Found | None:
     if scheme is None or scheme.end() >= _end_of(text, value):
         return None
     word = scheme[1].lower()
+    if is_small(word):  # expired at 10:00
+        return None
     if name.kind is not Kind.AUTHORIZATION and word not in _ONE_CREDENTIAL:
         return None
     if is_sentence(text[value.begin : min(_end_of(text, value), value.begin + NEWS_SIZE // 2)]):
@@ -536,6 +543,8 @@ def _option(text: str, name: _Name) -> Found | None:
         near = text[max(0, name.begin - 100) : name.begin]
         if lower not in ("password", "passwd", "pass", "pwd") or not _LOGIN_BEFORE.search(near):
             return None
+    if text.startswith("pass:", blanks.end()):  # openssl's -passin pass:X
+        return None
     value = value_at(text, blanks.end())
     word = text[value.begin : min(value.end, value.begin + NEWS_SIZE)]
     if not value.opening and (word.startswith("-") or is_small(word) or word in _OPTION_WORDS):
@@ -658,7 +667,8 @@ def _prose(text: str, name: _Name) -> Found | None:
     if value.opening in ('"', "'", "`"):
         is_quoted_name = text[name.begin - 1 : name.begin] in ("'", '"', "`")
         is_kubernetes = name.text.lower() == "secret" and _OF_AN_OBJECT.match(text, value.after)
-        is_object = is_quoted_name or is_kubernetes or _OBJECTS_NAME.fullmatch(word)
+        may_be_object = verb is None and "pass" not in name.text.lower()
+        is_object = is_quoted_name or is_kubernetes or (may_be_object and _OBJECTS_NAME.fullmatch(word))
         is_verb = name.text.lower() in ("auth", "pass")
         is_secret = not is_object and not is_verb and name.kind in (Kind.SECRET, Kind.TOKEN, Kind.SESSION)
     elif value.opening:
@@ -681,6 +691,8 @@ def _changed(text: str, old: Value, found: Found) -> Found:
     if change is None:
         return found
     new = value_at(text, change.end())
+    if not new.opening and not is_suspicious(_looked_at(text, new)):
+        return found
     return Found((*found.spans, (new.begin, new.end)), max(new.after, found.resume))
 
 

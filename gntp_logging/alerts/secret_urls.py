@@ -9,11 +9,11 @@ from .secret_extents import Found
 from .secret_names import Kind
 from .secret_values import is_news, is_suspicious, looks_random
 
-_AUTHORITY: Final = re.compile(r"[^\s\"'<>`/?#]{0,500}")
-_LAX: Final = re.compile(r"[^\s\"'<>`]{0,500}")
+_AUTHORITY: Final = re.compile(r"(?:[^\s\"'<>`/?#]|(?<=\w)'(?=\w)){0,500}")
+_LAX: Final = re.compile(r"(?:[^\s\"'<>`]|(?<=\w)'(?=\w)){0,500}")
 _QUOTED_SCHEME: Final = re.compile(r"([\"'])[A-Za-z][\w+.-]{0,30}\Z")
 _UP_TO: Final = {quote: re.compile(rf"[^\n{quote}]{{0,500}}") for quote in "\"'"}
-_PORT: Final = re.compile(r"\d{1,5}(?:[/?#\s]|\Z)")
+_PORT: Final = re.compile(r"(?:\d{1,5}|port)(?:[/?#\s]|\Z)")
 
 
 def user_information(text: str, at: int) -> Found:
@@ -22,15 +22,17 @@ def user_information(text: str, at: int) -> Found:
     strict = _AUTHORITY.match(text, begin)
     assert strict is not None
     end = strict[0].rfind("@")
-    if end < 0:
+    behind = strict[0][end + 1 :].partition(":")[2] if end >= 0 else ""
+    if end < 0 or (":" not in strict[0][:end] and behind and not _PORT.match(behind)):  # ada@example.com:a/b@host
         quote = _QUOTED_SCHEME.search(text, max(0, at - 32), at)
         lax = (_LAX if quote is None else _UP_TO[quote[1]]).match(text, begin)  # in quotes a password may have blanks
         assert lax is not None
         inner = lax[0].partition("://")[0]
         user, colon, rest = inner.partition(":")
-        end = inner.rfind("@")
-        if end < 0 or not colon or re.search("[/?#]", user) or _PORT.match(rest) or "[" in user:
-            return Found((), begin)
+        if inner.rfind("@") > len(user) and not re.search("[/?#]", user) and not _PORT.match(rest) and "[" not in user:
+            end = inner.rfind("@")
+    if end < 0:
+        return Found((), begin)
     inner = text[begin : begin + end]
     user, colon, password = inner.partition(":")
     if colon and password:

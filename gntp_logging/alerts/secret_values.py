@@ -24,10 +24,13 @@ _STATES: Final = frozenset(
     error timeout accepted granted verified unverified matched refreshed rotated renewed issued stale insufficient
     unsupported unusable duplicate exhausted exceeded leaked compromised ignored skipped cleared loaded unreadable
     must should cannot can't could does doesn't did didn't isn't wasn't has is was will too only expecting expected
-    unparsable undecodable unencrypted permission access minimum maximum
+    suspended deprecated unparsable undecodable unencrypted permission access minimum maximum
     """.split()
 )
 """Words that say what has happened to a secret."""
+
+_FIRST: Final = _STATES | frozenset("never contains equals exceeds lacks looks matches differs length expires".split())
+"""Words with which such a sentence begins."""
 
 _TYPES: Final = frozenset(
     """
@@ -59,9 +62,10 @@ _REFERENCE: Final = re.compile(
     | (?: self | cls | settings | config | os | environ | env | process | request | args | kwargs | options | secrets
         | data | app | ctx | var | local ) (?: \. [A-Za-z_]\w* )+ (?: [\[(] .* )?
     | ~? / (?: [\w.-]+ / )+ (?: [\w-]+ \. (?: pem | key | p12 | pfx | der | jks | json | txt ) | id_[a-z0-9]+ )
-    | [A-Za-z_][\w.]* \(\) | [a-z_]{2,20} \( [a-z_]{2,20} \) | [a-z]\w* [._] \w[\w.]* \( .*
+    | [A-Za-z_][\w.]* \(\) | [a-z]\w* [._] \w[\w.]* \( .*
     | os\.environ .* | (?:get)?env \( .* | \? | : \d{1,2}
-    | [a-z_][\w.]* \[ (?: [A-Za-z_]* -? \d* \] )? | await | lambda | yield | your [_-] [a-z_-]+ | YOUR [A-Z_]+
+    | [a-z_][\w.]* \[ (?: (?: [-:\d]{1,12} | [a-z]{1,3} | name | index | field )? \] )?
+    | await | lambda | yield | your [_-] [a-z_-]+ | YOUR [A-Z_]+
     """,
     re.VERBOSE,
 )
@@ -92,6 +96,7 @@ _RANDOM: Final = re.compile(r"[\w+/=.~%-]+")
 _LETTER_AND_DIGIT: Final = re.compile(r"(?=[^a-zA-Z]*[a-zA-Z])(?=\D*\d)")
 _PLAIN_OR_COUNT: Final = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*|\d{1,3}")
 _COMMON: Final = re.compile(r"[\w.@:/'’#%+-]*")
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT[\d:.+-]{4,20}Z?")
 _MAX_WORDS: Final = 12
 
 
@@ -115,7 +120,9 @@ def looks_random(value: str) -> bool:
 
 def is_suspicious(word: str) -> bool:
     """Tell whether a word in the middle of prose is like a secret: letters and digits, or odd signs."""
-    return len(word) >= 6 and (_LETTER_AND_DIGIT.match(word) is not None or _COMMON.fullmatch(word) is None)
+    if len(word) < 6 or _TIME.fullmatch(word):
+        return False
+    return _LETTER_AND_DIGIT.match(word) is not None or _COMMON.fullmatch(word) is None
 
 
 def is_sentence(text: str) -> bool:
@@ -123,7 +130,7 @@ def is_sentence(text: str) -> bool:
     words = [stripped for word in text.split()[:_MAX_WORDS] if (stripped := word.strip(_EDGES))]
     if not words or any(map(is_suspicious, words)):
         return False
-    if words[0].lower() in _STATES:
+    if words[0].lower() in _FIRST:
         return True
     count = next((index for index, word in enumerate(words) if not _PLAIN_OR_COUNT.fullmatch(word)), len(words))
     # Several words, one of which names a state: user ada unknown.

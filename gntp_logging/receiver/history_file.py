@@ -46,9 +46,6 @@ INDEX_BYTES: Final = 512 * 1024
 MAX_OCCURRENCES: Final = 200_000
 """Occurrences of one or two letters up to which the index is asked. What occurs more often is soon found without it."""
 
-MAX_MATCHES: Final = 20_000
-"""Toasts with a text's parts up to which the index is asked: with more, it takes as long as looking into all texts."""
-
 WINDOW: Final = 2000
 """Toasts that the page's search looks at before it asks the index."""
 
@@ -456,7 +453,7 @@ class HistoryFile:
             HistoryError: If it cannot be read.
         """
         likely, exact = self._conditions(wanted)
-        numbers = iter(self._numbers(_all((likely, exact)), "changed, number"))
+        numbers = iter(self._numbers(likely, "changed, number"))
         while chunk := list(islice(numbers, _CHUNK)):
             yield from self._read(chunk, exact)
 
@@ -584,21 +581,16 @@ class HistoryFile:
         trigrams = {text[begin : begin + 3] for text in texts for begin in _begins(len(text))}
         if trigrams:
             match = " ".join('"{}"'.format(trigram.replace('"', '""')) for trigram in sorted(trigrams))
-            matching = _Condition("SELECT rowid FROM indexed WHERE indexed MATCH ?", [match])
-            if self._has_at_most(MAX_MATCHES, matching):
-                yield _Condition(f"+number IN ({matching.sql})", matching.values)
+            yield _Condition("+number IN (SELECT rowid FROM indexed WHERE indexed MATCH ?)", [match])
         short = {text.lower() for text in texts if len(text) in (1, 2) and _is_as_indexed(text)}
         if short:
             self._db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.places USING fts5vocab (main, indexed, instance)")
         for text in sorted(short):
             places = _Condition("SELECT doc FROM places WHERE term BETWEEN ? AND ?", [text, f"{text}{_LAST * 2}"])
-            if self._has_at_most(MAX_OCCURRENCES, places):
+            counted = f"SELECT count(*) FROM ({places.sql} LIMIT {MAX_OCCURRENCES + 1})"
+            (count,) = self._db.execute(counted, places.values).fetchone()
+            if count <= MAX_OCCURRENCES:
                 yield _Condition(f"+number IN ({places.sql})", places.values)
-
-    def _has_at_most(self, most: int, selection: _Condition) -> bool:
-        counted = f"SELECT count(*) FROM ({selection.sql} LIMIT {most + 1})"
-        (count,) = self._db.execute(counted, selection.values).fetchone()
-        return bool(count <= most)
 
     # -- SQLite ----------------------------------------------------------------------------------
 
