@@ -233,7 +233,7 @@ def test_a_server_that_hangs_after_the_answer_has_answered(attach: Attach, logge
 def test_an_error_is_counted_and_told(
     attach: Attach, logger: logging.Logger, code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """-ERROR is never success: the alert is dropped under its code, on_error has it, the next alert tells."""
+    """-ERROR is never success: the alert is dropped under its code, on_error has its words, the next alert tells."""
     lost: list[tuple[str, str]] = []
     server = Refusing({"bad": code})
     with server:
@@ -245,7 +245,7 @@ def test_an_error_is_counted_and_told(
         wait_until(lambda: bool(lost))
     stats = handler.stats()
     assert (stats.accepted, stats.shown, stats.dropped) == (2, 1, {f"error {code}": 1})
-    assert lost == [("bad", f"error {code}")]
+    assert lost == [("bad", f"the server answered -ERROR {code}: because")]
     assert server.shown == [f"good\n(1 alert was dropped: error {code})"]
     failure, _ = capsys.readouterr().err.splitlines()
     assert f"the server answered -ERROR {code}: because" in failure

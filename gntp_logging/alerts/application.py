@@ -26,9 +26,15 @@ _STANDARD_LIBRARY: Final = (
     os.path.dirname(os.__file__) + os.sep,
     os.path.dirname(os.path.realpath(os.__file__)) + os.sep,
 )
+_ELSEWHERE: Final = re.compile(r"[/\\](?:lib[/\\]python3\.\d+|Python3\d+[/\\]lib)[/\\]", re.IGNORECASE)
+"""The standard library of another Python: of a child, or of another machine, which have printed a traceback."""
 _OWN: Final = os.path.dirname(os.path.dirname(__file__)) + os.sep
 """This package, which is no application wherever it is installed."""
 _INSTALLED: Final = re.compile(r".*[/\\](?:site|dist)-packages[/\\]", re.DOTALL)
+
+_GENERATED: Final = re.compile(r"<(?:frozen |\w+ generated |[\w-]+-gen-\d|__array_function__ internals)")
+"""Code that Python, SQLAlchemy, attrs, decorator, makefun or NumPy have made. Other code without a file, such as
+``<string>`` or ``<stdin>``, is the application's."""
 
 _LAUNCHER: Final = re.compile(r"[/\\](?:bin|Scripts)[/\\](?:[^/\\.]+|[^/\\]+\.exe[/\\]__main__\.py)$")
 """What pip and others write so that a program has a command: a file without a suffix, or a program for Windows."""
@@ -116,7 +122,7 @@ class Application:
     def _own(self, frames: Sequence[Frame], logger: str) -> Sequence[Frame]:
         if self._is_named is not None:
             return [frame for frame in frames if self._is_named(frame[0])]
-        own = [frame for frame in frames if is_application(frame[0])]
+        own = [frame for frame in frames if is_application(frame[0]) and not _is_of_dataclass(frame)]
         if own and own[0][2] == _MODULE and self._is_launcher(own[0][0]):
             del own[0]
         if own or not frames:
@@ -138,8 +144,16 @@ class Application:
 
 @functools.lru_cache(maxsize=4096)
 def is_application(path: str) -> bool:
-    """Tell whether a file is neither in the standard library nor installed."""
-    return not (path.startswith(("<frozen ", _OWN, *_STANDARD_LIBRARY)) or _INSTALLED.match(path))
+    """Tell whether a file is neither in the standard library nor installed, nor code that a library has generated."""
+    if path.startswith((_OWN, *_STANDARD_LIBRARY)):
+        return False
+    return not (_INSTALLED.match(path) or _ELSEWHERE.search(path) or _GENERATED.match(path))
+
+
+def _is_of_dataclass(frame: Frame) -> bool:
+    """Tell whether a frame is of a method that dataclasses or namedtuple have made."""
+    path, _, function = frame
+    return path == "<string>" and function.startswith("__")
 
 
 @functools.lru_cache(maxsize=4096)

@@ -408,7 +408,7 @@ def message(record: logging.LogRecord) -> str:
     except Exception:  # noqa: BLE001, S110 - application code runs here, and whatever it raises, the alert goes out
         pass
     try:
-        return str(msg)
+        return str.__str__(msg) if issubclass(type(msg), str) else str(msg)
     except Exception:  # noqa: BLE001
         return f"<a message of type {type(msg).__name__} that cannot be printed>"
 

@@ -211,6 +211,7 @@ def parse_traceback(text: str) -> tuple[str, FormattedError] | None:
     Returns:
         The message before it, and the exception; None where there is none.
     """
+    text = text.replace("\r\n", "\n")  # of a child, or of another machine
     said, sign, _ = text.partition(TRACEBACK)
     if not sign:
         group = _NEVER_RAISED_GROUP.search(text) if _MEMBERS in text else None
@@ -311,8 +312,10 @@ def as_printed(text: str) -> str:
     """
     if SIGN not in text:
         return text
-    text = _BOX.sub(_unboxed, text)
-    found = _QUOTED.search(text)
+    if "╭" in text:
+        text = _BOX.sub(_unboxed, text)
+    begin = text.find(f"{TRACEBACK}\\")
+    found = _QUOTED.search(text, max(begin - _MAX_OPENING, 0)) if begin >= 0 else None
     if found is not None:
         printed = _ESCAPE.sub(_unescaped, found[3])
         if found[1]:
@@ -332,6 +335,8 @@ _QUOTED: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 """A string, or bytes, with a traceback; it may have lost its end: what has begun to match does match."""
+_MAX_OPENING: Final = 60
+"""Characters, at most, by which such a string begins before its traceback."""
 _ESCAPE: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPES: Final = {"n": "\n", "r": "", "t": "\t"}
 _COMMON_MARGIN: Final = re.compile(rf"(?<=\n)([ \t]+){re.escape(TRACEBACK)}")

@@ -12,7 +12,8 @@ from gntp_logging.alerts.alert import Alert
 
 from .digest import Finish
 
-# Reasons, as stats(), on_error and the next alert name them. Others are errors that a server answers.
+# Reasons, as stats(), on_error and the next alert name them. Others are errors that a server answers; on_error gets its
+# words.
 DISABLED: Final = "disabled on the server"
 """The only reason that is not a failure: the user has switched the notification type off."""
 
@@ -59,7 +60,12 @@ class DroppedAlerts:
         self._on_error = on_error
         self._finish = finish
         self._kept: deque[tuple[Compose, str, int]] = deque(maxlen=room)
+        self._explained = ("", "")
         self._handing_over = threading.Lock()
+
+    def explain(self, reason: str, words: str) -> None:
+        """Keep what the server has said with a reason: ``on_error`` gets its words, until it says something else."""
+        self._explained = (reason, words)
 
     def add(self, compose: Compose, reason: str, count: int = 1) -> None:
         """Count an alert, and keep it for ``on_error``.
@@ -71,7 +77,8 @@ class DroppedAlerts:
         """
         self.by_reason[reason] += count
         if self._on_error is not None:
-            self._kept.append((compose, reason, count))
+            explained, words = self._explained
+            self._kept.append((compose, words if reason == explained else reason, count))
 
     def unreported(self) -> Counter[str]:
         """Return, by reason, how many dropped alerts still have to be reported; those of a disabled type never are."""

@@ -450,8 +450,14 @@ class AlertQueue:
                 entry.requeue(unanswered)
                 self._in_flight.remove(entry)
 
-    def settle(self, entry: Entry, reason: str | None = None) -> None:
-        """Count an alert as shown, or as dropped for a reason; unless close has counted it already."""
+    def settle(self, entry: Entry, reason: str | None = None, words: str = "") -> None:
+        """Count an alert as shown, or as dropped for a reason; unless close has counted it already.
+
+        Args:
+            entry: The alert.
+            reason: Why it is dropped; None if it is shown.
+            words: What the server has said with the reason.
+        """
         now = time.monotonic()
         with self._lock:
             if entry in self._in_flight:
@@ -459,6 +465,8 @@ class AlertQueue:
                 if reason is None:
                     entry.shown(now)
                 else:
+                    if words:
+                        self.dropped_alerts.explain(reason, words)
                     entry.dropped(reason, now)
                 self._in_flight.remove(entry)
 

@@ -29,7 +29,7 @@ from gntp_logging.alerts.alert import Alert
 from gntp_logging.alerts.fingerprint import Fingerprint
 from gntp_logging.alerts.redact import Redactor
 
-from .dropped import INTERNAL_ERROR, LATE, NO_ANSWER, NOT_AUTHORIZED, DroppedAlerts, with_dropped
+from .dropped import INTERNAL_ERROR, INVALID, LATE, NO_ANSWER, NOT_AUTHORIZED, DroppedAlerts, with_dropped
 from .failure_report import FailureReport, alerts
 from .flood import Flood
 from .outbox import Entry, Outbox
@@ -565,9 +565,12 @@ class Worker:
             self._note(result.hint)
         if result.status is not SendStatus.RETRY:
             self._answered_at = time.monotonic()
-            self._queue.settle(entry, None if result.status is SendStatus.SHOWN else result.reason)
-            if result.status is SendStatus.SHOWN:
-                self._reports.success(self._waited_and_lost)
+            if result.status is not SendStatus.SHOWN:
+                is_servers = result.reason not in (INVALID, INTERNAL_ERROR)
+                self._queue.settle(entry, result.reason, result.hint if is_servers else "")
+                return
+            self._queue.settle(entry)
+            self._reports.success(self._waited_and_lost)
         elif result.unanswered >= MAX_SENDINGS:
             self._queue.settle(entry, NO_ANSWER)
 

@@ -116,6 +116,18 @@ def test_a_message_that_cannot_be_printed_names_its_type() -> None:
     assert "Unprintable" in whole(alert(record(Unprintable())))
 
 
+def test_a_message_of_a_class_of_strings_that_cannot_be_printed_is_shown() -> None:
+    """Its characters are there, whatever its own code does."""
+
+    class Broken(str):
+        __slots__ = ()
+
+        def __str__(self) -> str:
+            raise ValueError
+
+    assert AlertFactory("shop", LevelMap(), 1000).from_record(record(Broken("order failed"))).text == "order failed"
+
+
 def test_an_empty_message_still_has_a_text() -> None:
     """growl-for-linux refuses a notification without text, so there always is one: the last line."""
     assert whole(alert(record(""))) == "(empty message)"

@@ -31,7 +31,16 @@ def own(paths: list[str], logger: str = "", application: Application | None = No
         ("C:\\shop\\orders.py", True),
         ("<string>", True),
         (json.__file__, False),
+        ("/opt/another/lib/python3.9/json/decoder.py", False),
+        ("C:\\Python312\\Lib\\json\\decoder.py", False),
+        ("/srv/lib/python/shop.py", True),
+        ("<stdin>", True),
+        ("<plugin>", True),
         ("<frozen importlib._bootstrap>", False),
+        ("<sqlalchemy generated warned() wrapper for sqlalchemy.engine.create.create_engine>", False),
+        ("<attrs generated init shop.orders.Order>", False),
+        ("<decorator-gen-12>", False),
+        ("<__array_function__ internals>", False),
         ("/x/lib/python3.11/site-packages/django/core/handlers/base.py", False),
         ("/usr/lib/python3/dist-packages/apt/cache.py", False),
         ("C:\\Python\\Lib\\site-packages\\flask\\app.py", False),
@@ -39,8 +48,17 @@ def own(paths: list[str], logger: str = "", application: Application | None = No
     ],
 )
 def test_the_applications_files_are_known(path: str, is_own: bool) -> None:
-    """Not the standard library, not what was installed, not what is frozen."""
+    """Not the standard library, not what was installed, not what is frozen or generated."""
     assert is_application(path) is is_own
+
+
+def test_a_method_that_a_dataclass_has_made_is_no_application() -> None:
+    """It stands between the application's own frames, or those of one that is installed."""
+    made = ("<string>", 5, "__init__")
+    main, check = (SITE + "shop/cli.py", 7, "main"), (SITE + "shop/orders.py", 9, "__post_init__")
+    assert Application().place([main, made, check], "shop").own == [main, check]
+    typed = ("<string>", 1, "<module>")
+    assert Application().place([typed, made], "").own == [typed]
 
 
 def test_this_package_is_no_application() -> None:

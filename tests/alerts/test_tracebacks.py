@@ -259,3 +259,9 @@ def test_any_lines_can_be_looked_at(drawn: list[tuple[str, int, str]]) -> None:
         said, error = parsed
         assert text.startswith(said)
         assert error.name == error.line.partition(":")[0] != ""
+
+
+@pytest.mark.parametrize("text", [CHAIN, GROUPS])
+def test_line_ends_of_windows_change_nothing(text: str) -> None:
+    """A child, or another machine, may have printed it."""
+    assert parse_traceback(text.replace("\n", "\r\n")) == parse_traceback(text)

@@ -51,6 +51,19 @@ def test_each_loss_is_told_once(reasons: list[str], shown: st.DataObject) -> Non
     assert dropped.by_reason == Counter(reasons)
 
 
+def test_the_words_of_a_server_stand_for_the_reason_that_they_explain() -> None:
+    """As they are when the alert is dropped; the counts have the reason."""
+    got: list[str] = []
+    dropped = DroppedAlerts(lambda _, reason: got.append(reason), 10, as_it_is)
+    for words in "no such type", "no such application":
+        dropped.explain("error 402", words)
+        dropped.add(plainly(make_alert()), "error 402")
+        dropped.add(plainly(make_alert()), "queue full")
+    dropped.hand_over()
+    assert got == ["no such type", "queue full", "no such application", "queue full"]
+    assert dropped.by_reason == {"error 402": 2, "queue full": 2}
+
+
 def test_each_loss_is_handed_over_once() -> None:
     """With its reason, in order; the function may raise."""
     got: list[tuple[str, str]] = []
