@@ -4,8 +4,8 @@ The thread that logs collects strings and numbers that cost no time: a *raw* fin
 is done on the worker's side, in two steps: :func:`redacted` takes the secrets out, and :func:`normalized` makes the one
 string by which alerts fold. It begins with the number of its rules, and its parts are::
 
-    1|call|40|shop.orders|shop/orders.py|pay|order %d failed            level, logger, file, function, template;
-    1|call|40|shop.orders|shop/orders.py|pay|order * failed             the message where a template says nothing
+    1|call|40|shop.orders|shop/orders.py|pay|order * failed             level, logger, file, function, template,
+                                                                        or the message where that says nothing
     1|error|40|ValueError|amount *|shop/orders.py|pay|shop/web.py|post  type, message, the two innermost functions,
     1|error|40|...|from KeyError: *|with OSError: *                     the exception before it, what its group holds
     1|key|deploys                                                       what the record, or the user's function, says
@@ -231,7 +231,7 @@ def normalized(fingerprint: Fingerprint) -> Fingerprint:
     """
     if isinstance(fingerprint, RawCall):
         level, logger, path, function, template, message = fingerprint
-        said = " ".join(template.split())[:MAX_RESULT] if _has_words(template) else with_holes(message)
+        said = _of_template(template) if _has_words(template) else with_holes(message)
         return _joined("call", str(level), logger, _file(path), _plain(function), said)
     if isinstance(fingerprint, RawError):
         places = [part for path, function in fingerprint.frames for part in (_file(path), _plain(function))]
@@ -280,6 +280,13 @@ def _plain(function: str) -> str:
 
 _CONVERSION: Final = re.compile(r"%(?:\([^()]*\))?[-+ #0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?[a-zA-Z%]")
 _WORD: Final = re.compile(r"(?<!\w)[^\W\d_]{2}")
+
+
+@functools.lru_cache(maxsize=1024)
+def _of_template(template: str) -> str:
+    """Return what a template says, its arguments as holes: what QueueHandler leaves of a call says the same of them."""
+    holes = _CONVERSION.sub(lambda found: "%" if found[0] == "%%" else "*", template)
+    return " ".join(holes.split())[:MAX_RESULT]
 
 
 @functools.lru_cache(maxsize=1024)

@@ -98,13 +98,28 @@ def broken(function: Callable[[], object]) -> str:
 
 def test_a_call_is_known_by_its_template() -> None:
     """Level, logger, file, function and template; neither its arguments nor its line."""
-    assert fingerprint("order %d failed", 17) == "1|call|40|shop|orders.py|pay|order %d failed"
+    assert fingerprint("order %d failed", 17) == "1|call|40|shop|orders.py|pay|order * failed"
     assert fingerprint("order %d failed", 4711, line=99) == fingerprint("order %d failed", 17)
+
+
+@pytest.mark.parametrize(
+    ("template", "arguments"),
+    [
+        ("order %d failed", (17,)),
+        ("%s of %d done: disk full", (3, 7)),
+        ("value %r rejected", (5,)),
+        ("id=%s gone", ("b7c1d9e2-5a4f-4c1d-8e2a-123456789012",)),
+    ],
+)
+def test_what_a_queue_leaves_of_a_call_is_the_same(template: str, arguments: tuple[object, ...]) -> None:
+    """It puts the arguments in, and leaves no template; so this holds where these do not count in a message."""
+    made = record(template, *arguments)
+    assert finished(queued(made)) == fingerprint(template, *arguments)
 
 
 def test_a_template_is_known_as_a_whole() -> None:
     """Also what stands in other lines of it, on one line."""
-    assert fingerprint("order %d\n  failed: %s", 17, "x") == "1|call|40|shop|orders.py|pay|order %d failed: %s"
+    assert fingerprint("order %d\n  failed: %s", 17, "x") == "1|call|40|shop|orders.py|pay|order * failed: *"
     assert fingerprint("order %d\nfailed", 17) != fingerprint("order %d\nwas lost", 17)
 
 
