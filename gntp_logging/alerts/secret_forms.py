@@ -174,6 +174,11 @@ def _hidden(text: str, value: Value, name: _Name, *, clause: bool = True) -> Fou
     if value.opening:
         is_shown = is_news(inner, name.kind, counted=name.is_counted)
         return None if is_shown else Found(((value.begin, value.end),), value.after)
+    return _hidden_bare(text, value, name, inner, clause=clause)
+
+
+def _hidden_bare(text: str, value: Value, name: _Name, inner: str, *, clause: bool) -> Found | None:
+    """Hide a value without quotes and brackets, as :func:`_hidden` does; ``inner`` is what it begins with."""
     call = _CALL.match(text, value.begin)
     if call is not None:  # SecretStr('...')
         arguments = bracketed(text, call.end(), "(")
@@ -255,18 +260,23 @@ def _assigned(text: str, name: _Name) -> Found | None:
     value = _to_the_end(text, value, name, sign["close"])
     if name.text.lower() in ("pwd", "oldpwd") and re.match(r"~?[/\\]|[A-Za-z]:\\", text[value.begin : value.begin + 3]):
         return None
+    if (found := _in_parts(text, value, name)) is not None:
+        return found
+    roomy = bool(sign["gap"]) or sign["sign"] == ":"
+    # What is news is so for the other forms as well.
+    found = _hidden(text, value, name, clause=roomy) or Found((), name.end)
+    return _changed(text, value, found) if value.opening in ("'", '"') else found
+
+
+def _in_parts(text: str, value: Value, name: _Name) -> Found | None:
+    """Hide the secret parts of a value that has parts: a header's credentials, a user and a password, cookies."""
     if name.kind is Kind.AUTHORIZATION or (name.kind is Kind.TOKEN and value.opening in ("", '"', "'")):
         found = _credentials(text, value, name)
         if found is not None:
             return found
     if "cred" in name.text.lower() and (pair := _USER_AND_SECRET.match(text, value.begin)):
         return Found((pair.span(1),), pair.end())
-    if name.kind is Kind.COOKIE and not value.opening and (found := _cookies(text, value)):
-        return found
-    roomy = bool(sign["gap"]) or sign["sign"] == ":"
-    # What is news is so for the other forms as well.
-    found = _hidden(text, value, name, clause=roomy) or Found((), name.end)
-    return _changed(text, value, found) if value.opening in ("'", '"') else found
+    return _cookies(text, value) if name.kind is Kind.COOKIE and not value.opening else None
 
 
 _REST_OF_FIELD: Final = re.compile(r"(?:[ ][^\s,;=()\[\]{}\"']{1,60}){1,8}(?=[,;][ ]?\w{1,60}=|;|[)\]}])")

@@ -264,6 +264,26 @@ def _serve(
             on_failure=failed,
         )
         _link(displays.values(), history)
+        at_the_end.enter_context(_started(displays, arguments))
+        with _taken_port_explained(arguments.bind, port, "--port"):
+            receiver = at_the_end.enter_context(Receiver(server))
+        if not writing and port is not None:
+            _warn(f"listening on {host_and_port(arguments.bind, receiver.port)}")
+        if subscriber is not None:
+            subscriber.port = receiver.port
+            at_the_end.callback(subscriber.close)
+            _start_renewing(subscriber)
+        if certificate is not None:
+            at_the_end.enter_context(_reread_on_hangup(certificate, server))
+        if fleet is not None:
+            at_the_end.enter_context(pull.pulling(fleet, receiver, _warn))
+        stop.wait()
+
+
+@contextlib.contextmanager
+def _started(displays: Mapping[str, Display], arguments: argparse.Namespace) -> Iterator[None]:
+    """Start the displays that have to be started, and name the address of the page, while the context lasts."""
+    with contextlib.ExitStack() as at_the_end:
         for name, display in displays.items():
             if isinstance(display, Running):
                 if isinstance(display, Connecting):
@@ -278,19 +298,7 @@ def _serve(
                 _warn(f"alerts are shown at {display.url}")
                 if arguments.as_service:
                     at_the_end.enter_context(_noted(display.url))
-        with _taken_port_explained(arguments.bind, port, "--port"):
-            receiver = at_the_end.enter_context(Receiver(server))
-        if not writing and port is not None:
-            _warn(f"listening on {host_and_port(arguments.bind, receiver.port)}")
-        if subscriber is not None:
-            subscriber.port = receiver.port
-            at_the_end.callback(subscriber.close)
-            _start_renewing(subscriber)
-        if certificate is not None:
-            at_the_end.enter_context(_reread_on_hangup(certificate, server))
-        if fleet is not None:
-            at_the_end.enter_context(pull.pulling(fleet, receiver, _warn))
-        stop.wait()
+        yield
 
 
 @contextlib.contextmanager
@@ -608,10 +616,6 @@ def _refuse_what_is_open_or_cannot_work(arguments: argparse.Namespace, passwords
         raise UsageError("--hub needs a password, which subscribers must have: give --password-file or --password")
     if arguments.tls_key and not arguments.tls_cert:
         raise UsageError("--tls-key is the key of a certificate: give --tls-cert as well")
-    if args.trust(arguments) and not arguments.subscribe_to:
-        raise UsageError("--tls and --tls-ca are for --subscribe-to; to take connections by TLS, give --tls-cert")
-    if arguments.subscribe_to and arguments.tls_cert:
-        raise UsageError("--subscribe-to: a hub connects without TLS to hand on what it gets: leave --tls-cert out")
     _refuse_half_of_apprise(arguments)
     for option, is_given in (
         ("--require-encryption", arguments.require_encryption and not arguments.tls_cert),
@@ -619,11 +623,20 @@ def _refuse_what_is_open_or_cannot_work(arguments: argparse.Namespace, passwords
     ):
         if is_given and not passwords:
             raise UsageError(f"{option} needs a password: give --password-file or --password")
-    if arguments.subscribe_to and arguments.require_encryption and arguments.encryption == "DES":
+    if arguments.subscribe_to:
+        _refuse_a_hub_that_cannot_be_heard(arguments, passwords)
+    elif args.trust(arguments):
+        raise UsageError("--tls and --tls-ca are for --subscribe-to; to take connections by TLS, give --tls-cert")
+
+
+def _refuse_a_hub_that_cannot_be_heard(arguments: argparse.Namespace, passwords: Sequence[str]) -> None:
+    if arguments.tls_cert:
+        raise UsageError("--subscribe-to: a hub connects without TLS to hand on what it gets: leave --tls-cert out")
+    if arguments.require_encryption and arguments.encryption == "DES":
         raise UsageError("--require-encryption refuses what a hub sends with --encryption DES: choose AES or 3DES")
-    if arguments.subscribe_to and not passwords:
+    if not passwords:
         raise UsageError("--subscribe-to needs the hub's password: give --password-file or --password")
-    if arguments.subscribe_to and is_loopback(arguments.bind) and not is_loopback(arguments.subscribe_to[0]):
+    if is_loopback(arguments.bind) and not is_loopback(arguments.subscribe_to[0]):
         raise UsageError("--subscribe-to a hub on another machine needs --bind with an address that the hub can reach")
 
 

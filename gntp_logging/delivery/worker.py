@@ -502,10 +502,9 @@ class Worker:
         Returns:
             False when nothing waited, or the server cannot be reached.
         """
-        if self._is_retired:
-            flushed = self._queue.mark()
         mark = self._queue.mark()
-        batch = self._queue.take(self._waiters.highest_mark(flushed), self._transport.batch_size)
+        flushed = self._waiters.highest_mark(mark if self._is_retired else flushed)
+        batch = self._queue.take(flushed, self._transport.batch_size)
         if not batch:
             return False
         if self._state.drops_unsent:
@@ -513,8 +512,7 @@ class Worker:
                 self._queue.settle(entry, NOT_AUTHORIZED)
             return True
         results = self._send(batch, deadline)
-        statuses: set[SendStatus] = set()
-        retries: list[tuple[Entry, int]] = []
+        settled: list[tuple[Entry, SendResult]] = []
         for entry in batch:
             try:
                 result = next(results)
@@ -528,12 +526,11 @@ class Worker:
             self._settle(entry, result)
             if self._waiters and entry is not batch[-1]:  # after the last one the state changes first
                 self._waiters.release_settled(self._queue.is_settled)
-            statuses.add(result.status)
+            settled.append((entry, result))
+        for entry, result in reversed(settled):  # the newest first, for the old order
             if result.status is SendStatus.RETRY:
-                retries.append((entry, result.unanswered))
-        while retries:
-            self._queue.put_back(*retries.pop())  # the newest first, for the old order
-        return self._enter_after(statuses, mark)
+                self._queue.put_back(entry, result.unanswered)
+        return self._enter_after({result.status for _, result in settled}, mark)
 
     def _send(self, batch: Sequence[Entry], deadline: float) -> Iterator[SendResult]:
         """Send a batch; its first alert reports what was dropped before."""

@@ -407,9 +407,9 @@ class HistoryFile:
         if toast.source is not None:
             if toast.source.is_only:  # its number may be that of a toast that was forgotten
                 self._db.execute("DELETE FROM sources WHERE number = ?", (toast.number,))
-            id_, *values = toast.source
+            key, *values = toast.source
             self._db.execute(
-                "INSERT OR REPLACE INTO sources VALUES (?, ?, ?, ?, ?, ?, ?)", (id_, toast.number, *values)
+                "INSERT OR REPLACE INTO sources VALUES (?, ?, ?, ?, ?, ?, ?)", (key, toast.number, *values)
             )
 
     def prune(self, now: float) -> None:

@@ -197,8 +197,8 @@ class Incidents:
         self._forget_oldest()
 
     def _count(self, shown: _Shown, source: Source) -> None:
-        shown.sources[source.id_] = source
-        self._by_id[source.id_] = shown
+        shown.sources[source.key] = source
+        self._by_id[source.key] = shown
 
     def _forget_oldest(self) -> None:
         """Forget toasts until the others keep the bounds."""

@@ -47,7 +47,7 @@ class Source(NamedTuple):
     """What one Notification-Coalescing-ID has reported of a toast, in numbers.
 
     Attributes:
-        id_: A hash of the id, its application, and whether it came with a key.
+        key: A hash of the id, its application, and whether it came with a key.
         records: Records that it stands for; the greatest number so far.
         process: A hash of the process.
         machine: A hash of its machine.
@@ -55,7 +55,7 @@ class Source(NamedTuple):
         is_only: Whether nothing else has reported of the toast since it was opened.
     """
 
-    id_: bytes
+    key: bytes
     records: int
     process: int
     machine: int
