@@ -119,15 +119,12 @@ def quoted(text: str, begin: int, quote: str) -> Value:
             break
         if text[at - 1] != "\\" or quote[0] == "\\" or text[begin:at].endswith("\\\\"):
             first = at if first < 0 else first
-            behind = text[at + len(quote) : at + len(quote) + 2]
-            is_doubled = behind[:1] == quote and behind[1:].isalnum() and at > begin  # SQL's and YAML's 'it''s7'
-            escape = 0
-            if quote == "'" and behind[:1] in ('"', "\\"):
-                escape = next((len(each) for each in _SHELLS_QUOTES if text.startswith(each, at)), 0)
-            if not (behind[:1].isalnum() or behind[:1] == "_" or is_doubled or escape):
+            inside = _quote_inside(text, begin, at, quote)
+            if not inside:
                 break
-            at += escape - 1 if escape else is_doubled
-        at += len(quote)
+            at += inside
+        else:
+            at += len(quote)
     else:
         at = -1
     if at < 0:
@@ -136,6 +133,16 @@ def quoted(text: str, begin: int, quote: str) -> Value:
         at = line_end(text, begin)
         return Value(begin, at, at, quote)
     return Value(begin, at, at + len(quote), quote)
+
+
+def _quote_inside(text: str, begin: int, at: int, quote: str) -> int:
+    """Return the size of a quote that is a part of the value which begins before it; 0 if it ends the value."""
+    if quote == "'" and text.startswith(_SHELLS_QUOTES, at):
+        return next(len(each) for each in _SHELLS_QUOTES if text.startswith(each, at))
+    behind = text[at + len(quote) : at + len(quote) + 2]
+    if behind[:1] == quote and behind[1:].isalnum() and at > begin:  # SQL's and YAML's 'it''s7'
+        return 2
+    return len(quote) if behind[:1].isalnum() or behind[:1] == "_" else 0
 
 
 def whole(text: str, at: int, span: Span) -> Span:

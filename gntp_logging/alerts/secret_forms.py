@@ -1,4 +1,4 @@
-"""How secrets are written: behind a name, in pairs, options, prose, SQL and URLs. Pure.
+"""How programs write a secret behind its name: with a sign, in pairs, options, markup, prose and SQL. Pure.
 
 Each function looks at one place of a text and returns what is to be hidden there, and where to go on. None looks
 more than a bounded number of characters beyond what it hides, so the cost grows only with the length of the text.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from typing import Final, NamedTuple
+from typing import Final
 
 from .secret_extents import (
     COLOUR,
@@ -23,25 +23,13 @@ from .secret_extents import (
     value_at,
     without_closing,
 )
+from .secret_hiding import Name, changed, hidden, looked_at
 from .secret_names import Kind, kind_of
+from .secret_prose import PROSE_COLON, PROSE_VERB, dialogue, duplicate, prose
 from .secret_shapes import Span
-from .secret_values import NEWS_SIZE, is_news, is_sentence, is_small, is_state, is_suspicious
+from .secret_values import NEWS_SIZE, is_news, is_sentence, is_small, is_suspicious
 
 # -- Names -----------------------------------------------------------------------------------------
-
-
-class _Name(NamedTuple):
-    begin: int
-    end: int
-    text: str
-    kind: Kind
-
-    @property
-    def is_counted(self) -> bool:
-        """Whether it is a plural: ``tokens`` may be how many there are."""
-        name = self.text.lower().rstrip("0123456789")
-        return name.endswith("s") and not name.endswith("_pass")
-
 
 _NAME_SIGNS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 _NAME_SIZE: Final = 60
@@ -54,7 +42,7 @@ _ESCAPED: Final = re.compile(
 _FIRST_WORD: Final = re.compile(r"\b([A-Za-z]{3,14})[ ]\Z")
 
 
-def _name_at(text: str, at: int) -> _Name:
+def _name_at(text: str, at: int) -> Name:
     """Return the name of which a part stands at a place."""
     head = text[max(0, at - _NAME_SIZE) : at]
     begin = at - len(head) + len(head.rstrip(_NAME_SIGNS))
@@ -71,7 +59,7 @@ def _name_at(text: str, at: int) -> _Name:
         first = _FIRST_WORD.search(text, max(0, begin - 16), begin)
         if first is not None:  # API key, primary key
             kind = kind_of(f"{first[1]}_{name}")
-    return _Name(begin, end, name, kind)
+    return Name(begin, end, name, kind)
 
 
 def named(text: str, at: int, keep: Collection[str] = ()) -> Found:
@@ -83,143 +71,32 @@ def named(text: str, at: int, keep: Collection[str] = ()) -> Found:
         keep: Names, in lower case, that say no secret to the user.
     """
     name = _name_at(text, at)
-    if name.kind is Kind.NONE or name.text.lower().lstrip("-") in keep:
-        return Found((), max(name.end, at + 1))
-    if text[name.begin - 2 : name.begin] == "${":
-        return Found((), max(name.end, at + 1))  # a variable and its default
-    if text[name.begin - 1 : name.begin] in ("/", "\\") and "." in name.text.strip("."):
-        return Found((), max(name.end, at + 1))  # a file
-    if text.startswith(":", name.end) and _AMAZON_NAME.search(text, max(0, name.begin - 60), name.begin):
-        return Found((), max(name.end, at + 1))
+    behind = max(name.end, at + 1)
+    is_kept = name.kind is Kind.NONE or name.text.lower().lstrip("-") in keep
+    if is_kept or _is_of_something_else(text, name):
+        return Found((), behind)
     for form in _FORMS:
         found = form(text, name)
         if found is not None:
-            return Found(found.spans, max(found.resume, name.end, at + 1))
-    return Found((), max(name.end, at + 1))
+            return Found(found.spans, max(found.resume, behind))
+    return Found((), behind)
+
+
+def _is_of_something_else(text: str, name: Name) -> bool:
+    """Tell whether it is the name of a variable with a default, of a file, or of what Amazon keeps."""
+    before = text[max(0, name.begin - 2) : name.begin]
+    if before == "${" or (before[-1:] in ("/", "\\") and "." in name.text.strip(".")):
+        return True
+    if not text.startswith(":", name.end):
+        return False
+    return _AMAZON_NAME.search(text, max(0, name.begin - 60), name.begin) is not None
 
 
 _AMAZON_NAME: Final = re.compile(r"arn:aws[\w-]{0,10}:[\w:-]{1,45}:\Z")
 """The beginning of ``arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders``."""
 
 
-# -- Values ----------------------------------------------------------------------------------------
-
-
-_STRING: Final = pattern(rf"({QUOTE}) (.{{0,{NEWS_SIZE}}}?) \1")
-_NOTHING_IN_BRACKETS: Final = re.compile(r"(?:[\s,:(){}\[\]]|[-+]?\d{1,5}\b|None|null|True|False|true|false)*")
-
-
-def _is_bracket_news(inner: str, kind: Kind) -> bool:
-    """Tell whether all that stands in brackets is news: the errors of a form, a type, a schema."""
-    if len(inner) > 2 * NEWS_SIZE:
-        return False
-    if _NOTHING_IN_BRACKETS.fullmatch(_KEY_OF_MAPPING.sub("", inner)) or _is_code(inner):
-        return True
-    if _SCHEMA.search(inner) and not _VALUES_KEY.search(inner):
-        return True
-    strings = [match[2] for match in _STRING.finditer(inner)]
-    if strings:  # of a dictionary, values; words beside the strings are an object's repr
-        return all(is_news(each, kind) or is_sentence(each) for each in strings)
-    return _NOTHING_IN_BRACKETS.fullmatch(inner) is not None or is_news(inner, kind) or is_state(inner)
-
-
-_SCHEMA: Final = re.compile(r"[\"']type[\"']:\s?[\"'](?:string|object|array|number|integer|boolean)[\"']")
-_VALUES_KEY: Final = re.compile(r"[\"'](?:value|default|example|const|enum|data|input)s?[\"']:")
-_KEY_OF_MAPPING: Final = re.compile(r"[\"']\w{1,40}[\"']:")
-_NAMES_IN_CODE: Final = re.compile(r"[A-Za-z_.]{1,60}(?:,[ ][A-Za-z_.]{1,60}){1,5}")
-
-
-def _is_code(inner: str) -> bool:
-    """Tell whether this is a list of variables, one of them called like a secret, as in ``auth=(user, password)``."""
-    return _NAMES_IN_CODE.fullmatch(inner) is not None and any(
-        kind_of(each) is not Kind.NONE for each in inner.split(", ")
-    )
-
-
-_CALL: Final = re.compile(
-    r"(?:[a-z_]\w{0,40}\.){0,6}(?:_?[A-Z]\w{0,60}|frozenset|set|deque|array|bytearray|memoryview|tuple|list"
-    r"|crypt|md5|sha1|sha2|sha256|sha512|encrypt|pwdencrypt|hashbytes|make_password|generate_password_hash)\("
-)
-"""The repr of an object, whose strings may be the secret; a function that hashes it."""
-
-_VARIABLE: Final = re.compile(r"[a-z]{2,12}(?:_[a-z]{2,12})?(?:\([a-z_]{0,20}\))?$", re.MULTILINE)
-"""A variable, or a call, in the code of a parser: ``token = nextchar``. A token of a service is no plain word."""
-
-_CALL_IN_CODE: Final = re.compile(r"[a-z_][\w.]{0,60}\((?=[\"'])")
-
-_MORE_WORDS: Final = re.compile(r"(?:[ ]+[A-Za-z]+){1,8}(?=[ ]*(?:$|[\n,;)\]}\"']))")
-"""The rest of a passphrase."""
-
-_CLAUSE_END: Final = re.compile(r"[\n\"|;]|[ ](?:#|//)")
-
-
-def _hidden(text: str, value: Value, name: _Name, *, clause: bool = True) -> Found | None:
-    """Hide a value, unless it is news.
-
-    Args:
-        text: The text.
-        value: Where the value is.
-        name: Its name.
-        clause: Whether what follows a value without quotes may make it a sentence, or a passphrase.
-
-    Returns:
-        What is hidden; None where nothing is.
-    """
-    inner = _looked_at(text, value)
-    if not inner or inner.startswith(("-----BEGIN", "***")):
-        return None
-    if value.opening and value.opening in "[({":
-        is_shown = _is_bracket_news(inner, name.kind) or _is_field(inner, value, name)
-        return None if is_shown else Found(((value.begin, value.end),), value.after)
-    if value.opening:
-        is_shown = is_news(inner, name.kind, counted=name.is_counted)
-        return None if is_shown else Found(((value.begin, value.end),), value.after)
-    return _hidden_bare(text, value, name, inner, clause=clause)
-
-
-def _hidden_bare(text: str, value: Value, name: _Name, inner: str, *, clause: bool) -> Found | None:
-    """Hide a value without quotes and brackets, as :func:`_hidden` does; ``inner`` is what it begins with."""
-    call = _CALL.match(text, value.begin)
-    if call is not None:  # SecretStr('...')
-        arguments = bracketed(text, call.end(), "(")
-        shown = _looked_at(text, arguments)
-        has_secret = _STRING.search(shown) or is_suspicious(shown.partition("=")[2])
-        return _hidden(text, arguments, name) if has_secret else None
-    if (call := _CALL_IN_CODE.match(text, value.begin)) is not None:  # input('Password: ')
-        arguments = bracketed(text, call.end(), "(")
-        has_secret = any(map(is_suspicious, re.findall(r"\w+", _looked_at(text, arguments)[:NEWS_SIZE])))
-        return Found(((arguments.begin, arguments.end),), arguments.after) if has_secret else None
-    if name.text == "token" and text[name.end : value.begin] == " = " and _VARIABLE.match(inner):
-        return None
-    if text[value.end : value.end + 2] == ' "' and kind_of(inner) is not Kind.NONE:
-        return None  # volume "creds" : secret "creds" not found
-    before, variable, rest = name.text.lower().rpartition(inner.lower())
-    if variable and not rest and before[-1:] in ("", ".", "_"):
-        return None  # a variable: password=password, self._token = token
-    if is_news(inner, name.kind, counted=name.is_counted, bare=name.text in ("token", "auth", "sig")):
-        return None
-    if clause and is_sentence(_CLAUSE_END.split(text[value.begin : value.begin + NEWS_SIZE // 2], maxsplit=1)[0]):
-        return None
-    if clause and inner.isalpha() and name.kind is Kind.SECRET and (more := _MORE_WORDS.match(text, value.end)):
-        return Found(((value.begin, more.end()),), more.end())
-    return Found(((value.begin, value.end),), value.after)
-
-
-def _looked_at(text: str, value: Value) -> str:
-    """Return what stands in a value: all of it where that is short, else more than news may have."""
-    return text[value.begin : min(value.end, value.begin + 3 * NEWS_SIZE)]
-
-
-def _is_field(inner: str, value: Value, name: _Name) -> bool:
-    """Tell whether braces hold a template's field, such as ``{token}``; ODBC writes a password so."""
-    return value.opening == "{" and name.text.lower() != "pwd" and _FIELD.fullmatch(inner) is not None
-
-
-_FIELD: Final = re.compile(r"\{?[ ]?[A-Za-z_.]{1,60}(?:![rsa])?(?:[ ]?\|[ ]?[a-z_]{1,20}){0,3}[ ]?\}?")
-
-
 # -- Forms -----------------------------------------------------------------------------------------
-
 
 _ASSIGNED: Final = pattern(
     rf"""
@@ -240,10 +117,10 @@ _WITH_PARAMETERS: Final = frozenset(("digest", "oauth", "hawk", "signature", "aw
 _COOKIES: Final = re.compile(r"""(?:=\s?"[^"\n]{0,200}"|=\s?'[^'\n]{0,200}'|[^"'\n])+""")
 
 
-def _assigned(text: str, name: _Name) -> Found | None:
+def _assigned(text: str, name: Name) -> Found | None:
     """``name=value``, ``"name": "value"``, ``name => value``, ``name%3Dvalue``, ``Key (name)=(value)``."""
     if text[name.end : name.end + 1] in ('"', "'", "`", ",", ")", ":") and (columns := _COLUMNS.match(text, name.end)):
-        return _hidden(text, value_at(text, columns.end()), name)
+        return hidden(text, value_at(text, columns.end()), name)
     sign = _ASSIGNED.match(text, name.end)
     if sign is None:
         return None
@@ -264,11 +141,11 @@ def _assigned(text: str, name: _Name) -> Found | None:
         return found
     roomy = bool(sign["gap"]) or sign["sign"] == ":"
     # What is news is so for the other forms as well.
-    found = _hidden(text, value, name, clause=roomy) or Found((), name.end)
-    return _changed(text, value, found) if value.opening in ("'", '"') else found
+    found = hidden(text, value, name, clause=roomy) or Found((), name.end)
+    return changed(text, value, found) if value.opening in ("'", '"') else found
 
 
-def _in_parts(text: str, value: Value, name: _Name) -> Found | None:
+def _in_parts(text: str, value: Value, name: Name) -> Found | None:
     """Hide the secret parts of a value that has parts: a header's credentials, a user and a password, cookies."""
     if name.kind is Kind.AUTHORIZATION or (name.kind is Kind.TOKEN and value.opening in ("", '"', "'")):
         found = _credentials(text, value, name)
@@ -283,7 +160,7 @@ _REST_OF_FIELD: Final = re.compile(r"(?:[ ][^\s,;=()\[\]{}\"']{1,60}){1,8}(?=[,;
 _OTHER_NAME: Final = re.compile(r"[=:,;&\n]")
 
 
-def _to_the_end(text: str, value: Value, name: _Name, closed: str | None) -> Value:
+def _to_the_end(text: str, value: Value, name: Name, closed: str | None) -> Value:
     """Return all of a value in whose quotes its name is too, as in ``'--password=two words'``, or in whose brackets."""
     if closed or value.opening:
         return value
@@ -312,7 +189,7 @@ _NEXT_LINE: Final = re.compile(
 )
 
 
-def _on_next_line(text: str, name: _Name) -> Found | None:
+def _on_next_line(text: str, name: Name) -> Found | None:
     """YAML's value alone on the next line; or a list, or a mapping, on the next lines."""
     line = _LINES_END.match(text, name.end)
     spans: list[Span] = []
@@ -325,7 +202,7 @@ def _on_next_line(text: str, name: _Name) -> Found | None:
     return Found(tuple(spans), end) if spans else None
 
 
-def _credentials(text: str, value: Value, name: _Name) -> Found | None:
+def _credentials(text: str, value: Value, name: Name) -> Found | None:
     """``Bearer X``: the scheme is shown. Behind a scheme with parameters, the rest of the line is hidden."""
     scheme = _SCHEME.match(text, value.begin)
     if scheme is None or scheme.end() >= _end_of(text, value):
@@ -375,7 +252,7 @@ _FIELDS: Final = frozenset(
 )
 
 
-def _paired(text: str, name: _Name) -> Found | None:
+def _paired(text: str, name: Name) -> Found | None:
     """``('name', 'value')``, ``[b'name', b'value']``, ``'--name', 'value'``."""
     pair = _PAIR.match(text, name.end)
     if pair is None:
@@ -385,12 +262,12 @@ def _paired(text: str, name: _Name) -> Found | None:
         return None
     if name.kind is Kind.AUTHORIZATION and (found := _credentials(text, value, name)):
         return found
-    return _hidden(text, value, name)
+    return hidden(text, value, name)
 
 
-def _is_pair(text: str, name: _Name, value: Value) -> bool:
+def _is_pair(text: str, name: Name, value: Value) -> bool:
     """Tell a name and its value from two names in a list of names, such as ``['password', 'email']``."""
-    inner = _looked_at(text, value)
+    inner = looked_at(text, value)
     is_word = inner.isidentifier() and not is_suspicious(inner)
     is_name = inner.isidentifier() and not is_suspicious(inner.rstrip("0123456789"))  # password1, password2
     if inner in _FIELDS or (is_name and kind_of(inner) in (Kind.SECRET, Kind.TOKEN, Kind.SESSION)):
@@ -430,7 +307,7 @@ _VALUE_BEFORE: Final = pattern(
 )
 
 
-def _attribute(text: str, name: _Name) -> Found | None:
+def _attribute(text: str, name: Name) -> Found | None:
     """``{'name': 'password', 'value': 'X'}`` and ``<add key="password" value="X"/>``, in either order."""
     near = text[max(0, name.begin - 8) : name.begin]
     if ":" not in near and "=" not in near and "/" not in near:  # most names: the expression would take longer
@@ -440,7 +317,7 @@ def _attribute(text: str, name: _Name) -> Found | None:
         return None
     attribute = _ATTRIBUTE.match(text, name.end)
     if attribute is not None and re.match("value|val|content|text|data|default", name.text) is None:
-        return _hidden(text, value_at(text, attribute.end()), name)
+        return hidden(text, value_at(text, attribute.end()), name)
     opening = _ATTRIBUTE_CLOSED.match(text, name.end)
     if opening is not None and (found := _content(text, opening.end(), name)):
         return found
@@ -454,14 +331,14 @@ _LOCATION_BEFORE: Final = re.compile(r"[\"']loc[\"']:[ ]?[\[(][^\[\]()\n]{0,100}
 _LOCATED_INPUT: Final = re.compile(r"(?:(?![\"']loc[\"']:)[^\n]){0,600}?[\"']input[\"']:[ ]?")
 
 
-def _located(text: str, name: _Name) -> Found | None:
+def _located(text: str, name: Name) -> Found | None:
     """``{'loc': ('body', 'password'), ..., 'input': 'X'}``, of Pydantic and FastAPI."""
     if text[name.end : name.end + 1] not in ("'", '"') or "loc" not in text[max(0, name.begin - 100) : name.begin]:
         return None
     if _LOCATION_BEFORE.search(text, max(0, name.begin - 100), name.begin) is None:
         return None
     said = _LOCATED_INPUT.match(text, name.end)
-    return None if said is None else _hidden(text, value_at(text, said.end()), name)
+    return None if said is None else hidden(text, value_at(text, said.end()), name)
 
 
 _ELEMENT_BEFORE: Final = re.compile(r"<(?:\w{1,20}:)?\Z")
@@ -470,7 +347,7 @@ _ELEMENTS_VALUE: Final = re.compile(r"\s(?:[^<>\n]{0,200}\s)?value=(?=[\"'])")
 _ESCAPED_BRACKETS: Final = (("&lt;", "&gt;"), (r"\u003c", r"\u003e"))
 
 
-def _element(text: str, name: _Name) -> Found | None:
+def _element(text: str, name: Name) -> Found | None:
     """``<password>X</password>``, ``<password value="X"/>``."""
     for opening, closing in _ESCAPED_BRACKETS:
         if text.startswith(closing, name.end) and text.endswith(opening, 0, name.begin):
@@ -483,7 +360,7 @@ def _element(text: str, name: _Name) -> Found | None:
     if _ELEMENT_BEFORE.search(text, max(0, name.begin - 24), name.begin) is None:
         return None
     if (attribute := _ELEMENTS_VALUE.match(text, name.end)) is not None:
-        return _hidden(text, value_at(text, attribute.end()), name)
+        return hidden(text, value_at(text, attribute.end()), name)
     element = _ELEMENT.match(text, name.end)
     return None if element is None else _content(text, element.end(), name)
 
@@ -491,7 +368,7 @@ def _element(text: str, name: _Name) -> Found | None:
 _NEXT_ELEMENT: Final = re.compile(r"</\w{1,20}>\s{0,40}(?:<\w{1,20}>\s{0,40}){1,3}(?=[^<\s])")
 
 
-def _next_element(text: str, name: _Name) -> Found | None:
+def _next_element(text: str, name: Name) -> Found | None:
     """``<key>password</key><string>X</string>``, of property lists and XML-RPC."""
     between = _NEXT_ELEMENT.match(text, name.end) if text[name.begin - 1 : name.begin] == ">" else None
     return None if between is None else _content(text, between.end(), name)
@@ -500,7 +377,7 @@ def _next_element(text: str, name: _Name) -> Found | None:
 _INNER_ELEMENT: Final = re.compile(r"(?:<\w{1,20}>\s{0,40}){1,3}(?=[^<\s])")
 
 
-def _content(text: str, begin: int, name: _Name) -> Found | None:
+def _content(text: str, begin: int, name: Name) -> Found | None:
     """Hide what stands between two tags, or in an element between them that has no name of its own."""
     inner_element = _INNER_ELEMENT.match(text, begin)
     begin = begin if inner_element is None else inner_element.end()
@@ -516,7 +393,7 @@ def _content(text: str, begin: int, name: _Name) -> Found | None:
 _FUNCTION: Final = re.compile(r"\(\s?(?=N?[\"'])N?")
 
 
-def _function(text: str, name: _Name) -> Found | None:
+def _function(text: str, name: Name) -> Found | None:
     """SQL's ``PASSWORD('X')``, and ``Token('X')``."""
     opening = _FUNCTION.match(text, name.end)
     function = name.text.rpartition(".")[2]
@@ -525,16 +402,16 @@ def _function(text: str, name: _Name) -> Found | None:
     value = value_at(text, opening.end())
     if text.startswith(",", value.after):  # auth("ada", "X")
         value = bracketed(text, name.end + 1, "(")
-    return _hidden(text, value, name)
+    return hidden(text, value, name)
 
 
 _INPUT: Final = re.compile(r"\n[ ]{2,8}[^\n]{1,300}?\binput_value=")
 
 
-def _validated(text: str, name: _Name) -> Found | None:
+def _validated(text: str, name: Name) -> Found | None:
     """Pydantic's errors: the field on a line of its own, what was wrong with it and its value on the next."""
     said = _INPUT.match(text, name.end)
-    return None if said is None else _hidden(text, value_at(text, said.end()), name)
+    return None if said is None else hidden(text, value_at(text, said.end()), name)
 
 
 _BLANKS: Final = re.compile(r"[ \t]{1,8}(?:<<<[ ]?)?|[\"']?\n[ ]{0,20}-[ ]")
@@ -542,12 +419,12 @@ _OPTION_WORDS: Final = frozenset("option options flag argument arguments paramet
 _LOGIN_BEFORE: Final = re.compile(r"\b(?:login|user|account)[ \t]+\S{1,80}\s+\Z")
 
 
-def _option(text: str, name: _Name) -> Found | None:
+def _option(text: str, name: Name) -> Found | None:
     """``--password X``, netrc's ``login u7 password X``, redis' ``requirepass X``."""
     blanks = _BLANKS.match(text, name.end)
     if blanks is None:
         return None
-    is_option = name.text.startswith("-") and (len(name.text) > 2)
+    is_option = name.text.startswith("-") and len(name.text) > 2
     lower = name.text.lower()
     if not is_option and lower not in ("requirepass", "masterauth", "sshpass"):
         near = text[max(0, name.begin - 100) : name.begin]
@@ -561,164 +438,21 @@ def _option(text: str, name: _Name) -> Found | None:
         return None
     if is_option and word.isupper() and name.text.strip("-").replace("-", "_").upper().endswith(word):
         return None  # a usage line: --password PASSWORD
-    return _hidden(text, value, name, clause=False)
-
-
-_PROSE_COLON: Final = r"""
-    [ ] (?:
-        (?: provided | given | supplied | used | sent | received | entered | rejected | is | was
-          | for (?:[ ](?:user|key))? [ ] ['"]? [\w.@%/~-]{1,80} ['"]? ) [ ]?
-    ){1,2} : [ ]{0,4}
-    """
-"""Words that may stand between a name and the colon before its value."""
-
-_PROSE_VERB: Final = r"""
-      [ ] is [ ] generated [ ] for [ ] \S{1,80} : [ ]
-    | [ ] (?i: for | of ) [ ] [\w'@.%-]{1,60} [ ] (?: = | (?i: to ) ) [ ] (?=['"])
-    | [ ] mismatch : [ ] got [ ]
-    | (?: [ ] (?: is | was | not | valid | invalid | wrong | incorrect | rejected | revoked | expired | failed ) ){1,3}
-        : [ ]{1,4}
-    | [ ] (?: for | of ) (?:[ ]user)? [ ] [\w.@%'-]{1,60}
-      (?: [ ] (?: is | was | (?: set | reset | changed ) [ ] to ) [ ] | : [ ] )
-    | [ ] (?: is | was | are | (?: set | reset | changed ) [ ] (?: to | from ) | equals | = ) [ ] :? [ ]?
-    """
-"""Words behind which a value without quotes counts as a secret only if it looks like one."""
-
-_FOR_KEY: Final = re.compile(
-    r"entry[ ]'([^'\n]{1,200})'[ ]for[ ]key[ ]['\"`]?(?:[\w.]{1,60}\.)?(?:\w{0,40}_)?\Z", re.IGNORECASE
-)
-
-
-def _duplicate(text: str, name: _Name) -> Found | None:
-    """MySQL's ``Duplicate entry 'X' for key 'token'``."""
-    if " for key " not in text[max(0, name.begin - 80) : name.begin]:
-        return None
-    entry = _FOR_KEY.search(text, max(0, name.begin - NEWS_SIZE), name.begin)
-    return None if entry is None else Found((entry.span(1),), name.end)
-
-
-_BEFORE_COMMAND: Final = re.compile(r"(?:^|[>'\":]|[>:][ ]|AUTHINFO[ ]|\\n|\b[A-Za-z]{0,6}\d+)[ ]?\Z", re.MULTILINE)
-_AUTH_COMMAND: Final = re.compile(
-    r"[ =](?:PLAIN|LOGIN|CRAM-MD5|XOAUTH2|OAUTHBEARER|EXTERNAL|NTLM|SCRAM-\S{4,12})[ ]([\w+/=.-]{4,})"
-)
-_USER_AND_WORD: Final = re.compile(r"[ ][\w.-]{1,40}[ ](\S{0,100}\d\S{0,100})(?=['\"\s\\]|\Z)")
-_QUOTED_AUTH: Final = re.compile(r"\\?\"(?:[ ]\\?\"[^\"\n]{1,80}\")?[ ]\\?\"([^\"\n]{1,200}?)\\?\"(?![ ]\")")
-_OF_TESTS: Final = re.compile("test|/|::", re.IGNORECASE)
-
-
-def _dialogue(text: str, name: _Name) -> Found | None:
-    """SMTP's ``AUTH PLAIN X``, ``PASS X`` of FTP and POP3, ``AUTH X`` of redis; test runners say PASS as well."""
-    if name.text == "AUTH" and (said := _QUOTED_AUTH.match(text, name.end)):
-        return Found((said.span(1),), said.end())
-    if name.text not in ("PASS", "AUTH") or text[name.end : name.end + 1] not in (" ", "="):
-        return None
-    if name.text == "AUTH" and (said := _AUTH_COMMAND.match(text, name.end)):
-        return Found((said.span(1),), said.end())
-    if _BEFORE_COMMAND.search(text, max(0, name.begin - len("AUTHINFO  ")), name.begin) is None:
-        return None
-    if name.text == "AUTH" and (said := _USER_AND_WORD.match(text, name.end)):
-        return Found((said.span(1),), said.end())
-    value = value_at(text, name.end + 1)
-    word = _looked_at(text, value)
-    if _OF_TESTS.search(word) or is_small(word):
-        return None
-    return _hidden(text, value, name, clause=False)
+    return hidden(text, value, name, clause=False)
 
 
 _COOKIE_PAIR: Final = re.compile(r"[ ][\w.-]{1,60}=")
 
 
-def _cookie_object(text: str, name: _Name) -> Found | None:
+def _cookie_object(text: str, name: Name) -> Found | None:
     """``<Cookie sid=X for shop/>``."""
     pair = _COOKIE_PAIR.match(text, name.end) if name.kind is Kind.COOKIE else None
-    return None if pair is None else _hidden(text, value_at(text, pair.end()), name, clause=False)
-
-
-_SAID_COLON: Final = pattern(_PROSE_COLON)
-_SAID_VERB: Final = pattern(_PROSE_VERB)
-_GAP: Final = re.compile(r"[ \t]{1,20}(?:[|–—-][ \t]{1,20}|\d[ ](?=\S{0,200}\d))?")
-"""A table's bar, a dash; and the number of the kind, in the configuration of a router."""
-
-_OBJECTS_NAME: Final = re.compile(r"[a-z]+(?:[-_/][a-z]+)+")
-_OF_AN_OBJECT: Final = re.compile(
-    r"[ ](?:in[ ]namespace|not[ ](?:found|mounted)|already[ ]exists|does[ ]not[ ]exist)\b"
-)
-"""What is said of Kubernetes' secrets, which have names."""
-
-_NO_SECRET: Final = re.compile(
-    r"(?:sha|md|hs|rs|es|ps|aes|rsa|ed|utf|ipv|oauth|pbkdf|argon|scrypt|base|v|http|x|p|k|s|ec)-?\d{1,5}\w{0,3}"
-    r"|[\d.,:/x+-]*|.*\.[A-Za-z]{1,4}|/.*|.*=.*|.*\(.*",
-    re.IGNORECASE,
-)
-"""Words with digits that are no secrets: algorithms, versions, times and addresses, files, calls."""
-
-_OF_PARSERS: Final = frozenset("unexpected unknown illegal undefined expected near syntax end reserved parse".split())
-"""Words before the tokens of parsers."""
-
-
-def _prose(text: str, name: _Name) -> Found | None:
-    """``password is X``, ``with token X``, ``wrong password 'X'``, ``API key provided: X``."""
-    gap = _GAP.match(text, name.end)
-    if gap is None:
-        return None
-    colon = _SAID_COLON.match(text, name.end)
-    if colon is not None:
-        value = value_at(text, colon.end())
-        is_told = value.opening or name.kind is Kind.SECRET or _is_like_a_secret(_looked_at(text, value), name)
-        return _hidden(text, value, name) if is_told else None
-    verb = _SAID_VERB.match(text, name.end)
-    value = value_at(text, gap.end() if verb is None else verb.end())
-    word = _looked_at(text, value)
-    if not word or (not value.opening and word.isalpha()):
-        return None
-    words_before = text[max(0, name.begin - 30) : name.begin].lower().split()[-2:]
-    if name.kind is Kind.TOKEN and not _OF_PARSERS.isdisjoint(words_before):
-        return None
-    if value.opening in ('"', "'", "`"):
-        is_quoted_name = text[name.begin - 1 : name.begin] in ("'", '"', "`")
-        is_kubernetes = name.text.lower() == "secret" and _OF_AN_OBJECT.match(text, value.after)
-        may_be_object = verb is None and "pass" not in name.text.lower()
-        is_object = is_quoted_name or is_kubernetes or (may_be_object and _OBJECTS_NAME.fullmatch(word))
-        is_verb = name.text.lower() in ("auth", "pass")
-        is_secret = not is_object and not is_verb and name.kind in (Kind.SECRET, Kind.TOKEN, Kind.SESSION)
-    elif value.opening:
-        words = word.split(", ")  # credentials (ada, X)
-        is_pair = verb is None and len(words) <= 2 and " " not in words[-1]
-        is_secret = is_pair and is_suspicious(words[-1]) and not _NO_SECRET.fullmatch(words[-1])
-    else:
-        is_secret = _is_like_a_secret(word.rstrip(".,;:)"), name)
-    found = _hidden(text, value, name, clause=False) if is_secret else None
-    is_change = verb is not None and verb[0].endswith("from ")
-    return _changed(text, value, found) if is_change and found is not None else found
-
-
-_CHANGE: Final = re.compile(r"[ ](?:to|->|=>)[ ](?=\S)")
-
-
-def _changed(text: str, old: Value, found: Found) -> Found:
-    """Hide what a value was changed to, as well."""
-    change = _CHANGE.match(text, old.after)
-    if change is None:
-        return found
-    new = value_at(text, change.end())
-    if not new.opening and not is_suspicious(_looked_at(text, new)):
-        return found
-    return Found((*found.spans, (new.begin, new.end)), max(new.after, found.resume))
-
-
-def _is_like_a_secret(word: str, name: _Name) -> bool:
-    """Tell whether a word that follows a name in prose is its value: it must hold a digit, and be no number."""
-    if name.kind not in (Kind.SECRET, Kind.TOKEN) or name.text.lower() in ("auth", "pass"):
-        return False
-    if word.isdigit():
-        return len(word) >= 6
-    least = 5 if name.kind is Kind.SECRET else 8
-    return len(word) >= least and any(map(str.isdigit, word)) and not _NO_SECRET.fullmatch(word)
+    return None if pair is None else hidden(text, value_at(text, pair.end()), name, clause=False)
 
 
 _FORMS: Final = (
-    _duplicate,
-    _dialogue,
+    duplicate,
+    dialogue,
     _assigned,
     _paired,
     _located,
@@ -729,7 +463,7 @@ _FORMS: Final = (
     _validated,
     _option,
     _cookie_object,
-    _prose,
+    prose,
 )
 """In their order: the first that finds something decides."""
 
@@ -742,7 +476,7 @@ BEGINS: Final = rf"""
       | (?: \)?::\w{{1,20}} )? (?: ,\s?["'`]?\w{{1,60}}["'`]? ){{0,20}} \){{1,2}}\s?=
       | [ ] (?: (?: i?like | to )[ ]["'] | in[ ]?\(["'] )  # SQL's
       | [ \t]+ (?: ["'`(\[|] | (?: [–—-] [ ] | \d [ ] )? \S{{0,200}}\d | [\w.-]{{1,60}}= )
-      | {_PROSE_COLON} | {_PROSE_VERB}
+      | {PROSE_COLON} | {PROSE_VERB}
     )
 """
 """What stands behind a name if one of the forms begins there. Most names are not followed by it, and are skipped."""
