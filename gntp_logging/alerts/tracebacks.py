@@ -320,10 +320,14 @@ def as_printed(text: str) -> str:
         printed = _ESCAPE.sub(_unescaped, found[3])
         if found[1]:
             printed = printed.encode("latin-1", "replace").decode("utf-8", "replace")
+        else:  # JSON writes some characters as two surrogates
+            printed = printed.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         if parse_traceback(printed):
             text = f"{text[: found.start()]}{text[found.end() :]}\n{printed}"
-    margin = _COMMON_MARGIN.search(text)
-    return text if margin is None else text.replace(f"\n{margin[1]}", "\n")
+    said, sign, _ = text.partition(TRACEBACK)
+    margin = said.rpartition("\n")[2]
+    # Of the first one only: an exception's message may hold a traceback with a margin.
+    return text.replace(f"\n{margin}", "\n") if sign and margin.isspace() else text
 
 
 _QUOTED: Final = re.compile(
@@ -339,18 +343,21 @@ _MAX_OPENING: Final = 60
 """Characters, at most, by which such a string begins before its traceback."""
 _ESCAPE: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPES: Final = {"n": "\n", "r": "", "t": "\t"}
-_COMMON_MARGIN: Final = re.compile(rf"(?<=\n)([ \t]+){re.escape(TRACEBACK)}")
-
 
 _BOX: Final = re.compile(r"^╭─+ Traceback \(most recent call last\) ─+╮\n((?:│.*\n)+)╰─+╯$", re.MULTILINE)
 _HEADS: Final = re.compile(r"(?:^│ [^\s╭│╰❱].*\n)+", re.MULTILINE)
 """Lines in a box that name a frame: the lines of code are indented, and what is local stands in a box of its own."""
-_HEAD: Final = re.compile(r"(.+):(\d+)\s*in (.+)")
+_HEAD: Final = re.compile(r"(.+):(\d{1,18}) ?in (.+)")
 
 
 def _unboxed(box: re.Match[str]) -> str:
     heads = ("".join(line.strip("│ ") for line in head.split("\n")) for head in _HEADS.findall(box[1]))
-    return "\n".join([TRACEBACK, *(_HEAD.sub(r'  File "\1", line \2, in \3', head) for head in heads)])
+    return "\n".join([TRACEBACK, *map(_as_frame, heads)])
+
+
+def _as_frame(head: str) -> str:
+    found = _HEAD.fullmatch(head)  # anchored: a search would begin at each character of a long line
+    return f'  File "{found[1]}", line {found[2]}, in {found[3]}' if found else head
 
 
 def _unescaped(found: re.Match[str]) -> str:

@@ -276,7 +276,7 @@ def test_that_there_was_no_exception_is_not_said(form: str) -> None:
 def test_a_traceback_in_quotes_is_shown_like_the_exception(logged: Callable[[str], str]) -> None:
     """What a child has printed, or what renders the values of an event in one line; the same fingerprint, too."""
     kind, _, where = failure()
-    info = kind, LookupError('no "tea" for José\'s 7 \\n'), where
+    info = kind, LookupError('no "tea" 🍵 for José\'s 7 \\n'), where
     printed = "".join(traceback.format_exception(*info))
     made, wanted = alert(broken(None, logged(printed))), alert(broken(info, "cannot pay:"))
     assert whole(made) == whole(wanted)

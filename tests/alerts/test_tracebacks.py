@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gntp_logging.alerts.tracebacks import FormattedError, parse_traceback, structured
+from gntp_logging.alerts.tracebacks import FormattedError, as_printed, parse_traceback, structured
 
 CHAIN = """\
 cannot pay
@@ -265,3 +265,21 @@ def test_any_lines_can_be_looked_at(drawn: list[tuple[str, int, str]]) -> None:
 def test_line_ends_of_windows_change_nothing(text: str) -> None:
     """A child, or another machine, may have printed it."""
     assert parse_traceback(text.replace("\n", "\r\n")) == parse_traceback(text)
+
+
+def test_a_margin_inside_of_an_exceptions_message_stays() -> None:
+    """It belongs to what a child has printed: without it the lines of code of this process would lose theirs."""
+    text = f"""cannot pay
+Traceback (most recent call last):
+  File "shop.py", line 3, in pay
+    raise RuntimeError(printed)
+RuntimeError: it has failed
+{textwrap.indent(CHAIN, "    ")}"""
+    assert as_printed(text) == text
+
+
+def test_a_long_line_in_a_box_is_looked_at_once() -> None:
+    """In quadratic time this would not come to an end."""
+    line = f"{'a' * 250_000}:{'1' * 250_000}"
+    text = f"╭─ Traceback (most recent call last) ─╮\n│ {line} │\n╰─╯"
+    assert as_printed(text) == f"Traceback (most recent call last):\n{line}"
