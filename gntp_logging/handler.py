@@ -182,9 +182,9 @@ class GNTPHandler(logging.Handler):
             broker: A Redis such as ``redis://HOST:6379/0`` that alerts are published to, for relays to count and show;
                 then ``host``, passwords, ``repeat_window``, ``burst`` and ``rate`` are the relays' business.
             fleet_key_file: A file with the keys of the fleet, one a line; the first signs what is published.
-            on_error: A function, or its dotted path, that is called with each dropped alert and the reason, which has
-                the words of a server that refuses it. It runs on the worker's thread; at the end of the program, on the
-                thread that closes the handler.
+            on_error: A function, or its dotted path, that is called with each dropped alert and the reason; of an
+                alert that a server refuses, the reason is what the server says. It runs on the worker's thread; at the
+                end of the program, on the thread that closes the handler.
             enabled: False makes a handler that does nothing, and that needs no password.
 
         Raises:

@@ -284,7 +284,7 @@ _WORD: Final = re.compile(r"(?<!\w)[^\W\d_]{2}")
 
 @functools.lru_cache(maxsize=1024)
 def _of_template(template: str) -> str:
-    """Return what a template says, its arguments as holes: what QueueHandler leaves of a call says the same of them."""
+    """Return a template with a hole for each argument, as the message has it that QueueHandler leaves of the call."""
     holes = _CONVERSION.sub(lambda found: "%" if found[0] == "%%" else "*", template)
     return " ".join(holes.split())[:MAX_RESULT]
 

@@ -30,7 +30,7 @@ _STATES: Final = frozenset(
 """Words that say what has happened to a secret."""
 
 _FIRST: Final = _STATES | frozenset("never contains equals exceeds lacks looks matches differs length expires".split())
-"""Words with which such a sentence begins."""
+"""Words with which a sentence about a secret begins."""
 
 _TYPES: Final = frozenset(
     """

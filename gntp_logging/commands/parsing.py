@@ -81,7 +81,7 @@ def unknown_option(given: Sequence[str], known: Collection[str]) -> str:
 class HelpFormatter(argparse.HelpFormatter):
     """Wraps paragraphs, and keeps lines that are indented: examples, and what stands in a file."""
 
-    # As argparse's own RawDescriptionHelpFormatter does; it has no other way.
+    # Both are private. argparse's own formatters override such methods, too: it has no other way.
     def _format_usage(self, *arguments: Any) -> str:
         lines = super()._format_usage(*arguments).rstrip("\n").split("\n")
         if max(map(len, lines)) > self._width:  # argparse begins all lines below the end of the command

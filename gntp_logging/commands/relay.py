@@ -89,7 +89,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    # From now on a SIGHUP is kept until it can be obeyed: the file that is read next may be one that changes now.
+    # A SIGHUP is kept from here on, and obeyed once the relay runs: the file may change while it is read first.
     with until_stopped() as told, _hangups() as hangups:
         settings = read(arguments.config)
         from gntp_logging.fleet.relay import Relay

@@ -1,4 +1,4 @@
-"""What a worker does, and when it tries again a server that has failed. Pure, except that it asks for the time.
+"""What a worker does, and when it tries again a server that has failed.
 
 A worker is in one :class:`State`. Nothing but :meth:`WorkerState.enter` changes it:
 
@@ -56,7 +56,7 @@ class WorkerState:
         self._failures = 0
 
     def enter(self, state: State) -> None:
-        """Change the state, and say when the server is tried again: each failure doubles the time, up to a minute."""
+        """Change the state, and decide when the server is tried again: each failure doubles the pause, to a minute."""
         self.current = state
         if state is State.RETRYING:
             self._failures += 1

@@ -6,6 +6,7 @@ A pipe whose reader stands still, such as a pager, takes nothing more. A termina
 from __future__ import annotations
 
 import io
+import select
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -29,7 +30,8 @@ class Output(io.TextIOWrapper):
         """Begin with nothing that waits.
 
         Args:
-            stream: Where it goes: one that encodes, such as ``sys.stdout``. Nobody else writes to it meanwhile.
+            stream: Where it goes: one that encodes, such as ``sys.stdout``. What others write there does not wait
+                behind what waits here.
         """
         stream.flush()
         self._queue = _Queue(stream.buffer)
@@ -125,6 +127,7 @@ class _Queue(io.BufferedIOBase):
         rest = memoryview(text)
         while rest:
             written = self._raw.write(rest)
-            if written is None:
-                raise BlockingIOError("it takes nothing at the moment")
-            rest = rest[written:]
+            if written is None:  # another program that has the stream, too, has made it non-blocking
+                select.select([], [self._raw], [])
+            else:
+                rest = rest[written:]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import queue
+import threading
 from collections.abc import Iterator
 from typing import BinaryIO, TextIO
 
@@ -27,18 +28,17 @@ class Pipe:
         self.reader: BinaryIO = os.fdopen(reading, "rb")
         self.writer: TextIO = os.fdopen(writing, "w", encoding=encoding)
 
-    def close(self) -> None:
-        """Close both ends: a thread that stands still goes on, and fails."""
-        self.reader.close()
-        self.writer.close()
-
 
 @pytest.fixture
 def pipe() -> Iterator[Pipe]:
     """A pipe that is closed at the end."""
+    before = set(threading.enumerate())
     made = Pipe()
     yield made
-    made.close()
+    made.reader.close()  # a thread that stands still goes on, and fails
+    for thread in set(threading.enumerate()) - before:
+        thread.join(PATIENCE)
+    made.writer.close()  # at last: a thread that still writes could meet the pipe of the next test under its number
 
 
 def fill(output: Output) -> int:
@@ -90,6 +90,26 @@ def test_one_text_always_fits(pipe: Pipe) -> None:
     output.write("x" * (MAX_WAITING + 1))
     output.flush()
     assert pipe.reader.read(MAX_WAITING + 1) == b"x" * (MAX_WAITING + 1)
+    assert output.end() == 0
+
+
+def test_a_text_is_whole_where_the_stream_does_not_block(pipe: Pipe) -> None:
+    """Another program that has the same terminal may have made it so: half a line would spoil the next one."""
+    os.set_blocking(pipe.writer.fileno(), False)
+    output = Output(pipe.writer)
+    failures: list[Exception] = []
+    output.report_failures(failures.append)
+    output.write("x" * (1 << 18))  # more than a pipe holds
+    output.flush()
+    os.set_blocking(pipe.reader.fileno(), False)
+    got: list[bytes] = []
+
+    def is_whole() -> bool:
+        got.append(pipe.reader.read() or b"")
+        return sum(map(len, got)) == 1 << 18
+
+    wait_until(lambda: is_whole() or bool(failures))
+    assert not failures
     assert output.end() == 0
 
 
