@@ -272,7 +272,7 @@ class Desk:
         self._has_one_writer = has_one_writer
         members = reported.keys() - {CAUGHT_UP, ANNOUNCED}
         self._reported = {member: _read(reported[member]) for member in members}
-        self._announced = _announced(reported.get(ANNOUNCED, ""), len(settings.routes))
+        self._announced = _read_announced(reported.get(ANNOUNCED, ""), len(settings.routes))
         self._caught_up = _number(reported.get(CAUGHT_UP, ""))
         self._known: dict[str, _Known] = {}
         self.ended_until: int = self._caught_up if CAUGHT_UP in reported else int(now * 1000)
@@ -568,7 +568,7 @@ def _read(text: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _announced(text: str, routes: int) -> dict[int, _Announced]:
+def _read_announced(text: str, routes: int) -> dict[int, _Announced]:
     """Read the announced digests by route; what another file of routes, or another release, has written is left out."""
     found = {}
     for route, said in _read(text).items():

@@ -725,7 +725,17 @@ def _earlier(rows: Sequence[Sequence[Any]], now: float) -> Earlier:
     """Return a toast that counts, from the rows of its sources."""
     _, application, name, url, is_sticky, priority, hash_, coalescing_id, incident, changed, *_ = rows[0]
     toast = Toast(
-        application, name, "", "", priority, bool(is_sticky), "", coalescing_id, url, hash_=hash_, incident=incident
+        application=application,
+        name=name,
+        title="",
+        text="",
+        priority=priority,
+        sticky=bool(is_sticky),
+        id_="",
+        coalescing_id=coalescing_id,
+        callback_url=url,
+        hash_=hash_,
+        incident=incident,
     )
     return Earlier(toast, max(0.0, now - changed), [Source._make(row[10:]) for row in rows])
 
