@@ -27,7 +27,7 @@ _STANDARD_LIBRARY: Final = (
     os.path.dirname(os.path.realpath(os.__file__)) + os.sep,
 )
 _ELSEWHERE: Final = re.compile(r"[/\\](?:lib[/\\]python3\.\d+|Python3\d+[/\\]lib)[/\\]", re.IGNORECASE)
-"""The standard library of another Python: of a child, or of another machine, which have printed a traceback."""
+"""The standard library of another Python, whose traceback a child or another machine has printed."""
 _OWN: Final = os.path.dirname(os.path.dirname(__file__)) + os.sep
 """This package, which is no application wherever it is installed."""
 _INSTALLED: Final = re.compile(r".*[/\\](?:site|dist)-packages[/\\]", re.DOTALL)

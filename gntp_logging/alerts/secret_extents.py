@@ -156,7 +156,8 @@ def whole(text: str, at: int, span: Span) -> Span:
     begin, end = span
     before = text[at:begin]
     for quote in "'\"":
-        if (before.count(quote) - (text[at - 1 : at] == quote)) % 2:
+        first = int(text[at - 1 : at] == quote)  # it ends the quotes in which the command, or the option, is itself
+        if (before.count(quote) - first) % 2:
             upto = before[: before.rfind(quote)]
             escapes = upto[len(upto.rstrip("\\")) :]
             end = quoted(text, begin, escapes + quote).end

@@ -66,6 +66,7 @@ class WorkerThread:
     """
 
     def __init__(self) -> None:
+        """Begin as one that has to be woken."""
         self.is_awake = False
         self._is_closed = False
         self._token = [None]  # list.pop and list.append cannot be interrupted halfway

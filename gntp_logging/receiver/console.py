@@ -110,7 +110,7 @@ class ConsoleDisplay:
         self._throttles: defaultdict[tuple[object, ...], Throttle] = defaultdict(lambda: Throttle(_COMPLAINT_INTERVAL))
 
     def report_failures(self, to: Callable[[Exception], None]) -> None:
-        """Call ``to`` with what a thread cannot write, where one writes."""
+        """Call ``to`` with each failure, if a thread writes to the stream."""
         if isinstance(self._stream, Output):
             self._stream.report_failures(to)
 

@@ -71,7 +71,7 @@ class JsonDisplay:
         self._stream = stream
 
     def report_failures(self, to: Callable[[Exception], None]) -> None:
-        """Call ``to`` with what a thread cannot write, where one writes."""
+        """Call ``to`` with each failure, if a thread writes to the stream."""
         if isinstance(self._stream, Output):
             self._stream.report_failures(to)
 

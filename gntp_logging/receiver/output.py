@@ -42,7 +42,7 @@ class Output(io.TextIOWrapper):
         self._queue.report = to
 
     def end(self) -> int:
-        """Give what waits some time to be written, and return how many texts the reader has not taken in all."""
+        """Give what waits some time to be written; return how many texts the reader did not get, dropped ones too."""
         return self._queue.end()
 
 
