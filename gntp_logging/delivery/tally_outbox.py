@@ -156,7 +156,7 @@ class TallyOutbox(Outbox):
         super().abandon(reason, mark, now, kept)
         if kept:
             # Another process sends later what is left in the spool. Greater numbers of one producer must not go before.
-            self.id_prefix = random_hex_string(8)
+            self.id_prefix: str = random_hex_string(8)
             self._last_number = self._last_spooled = 0
 
     def oldest(self) -> list[int]:
