@@ -1,6 +1,6 @@
 """A Celery application. An exception that a task does not handle appears on the desktop, with the task's name and id.
 
-Run it beside a GNTP server, with a broker of yours:
+Run it beside `gntp-logging listen`, with a broker of yours:
 
     cd examples && CELERY_BROKER_URL=redis://localhost celery -A celery_app worker
 

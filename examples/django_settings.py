@@ -1,6 +1,6 @@
 """A Django site in one file. An exception that a view does not handle appears on the desktop.
 
-Run it beside a GNTP server, and open http://127.0.0.1:8000/checkout/:
+Run it beside `gntp-logging listen`, and open http://127.0.0.1:8000/checkout/:
 
     python examples/django_settings.py runserver
 

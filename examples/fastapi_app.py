@@ -1,6 +1,6 @@
 """A FastAPI application on uvicorn. An exception that a path operation does not handle appears on the desktop.
 
-Run it beside a GNTP server, and open http://127.0.0.1:8000/checkout:
+Run it beside `gntp-logging listen`, and open http://127.0.0.1:8000/checkout:
 
     cd examples && uvicorn fastapi_app:app
 

@@ -1,6 +1,6 @@
 """A Flask application. An exception that a view does not handle appears on the desktop.
 
-Run it beside a GNTP server, and open http://127.0.0.1:5000/checkout:
+Run it beside `gntp-logging listen`, and open http://127.0.0.1:5000/checkout:
 
     python examples/flask_app.py
 

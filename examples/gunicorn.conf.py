@@ -1,6 +1,6 @@
 """gunicorn's configuration: what gunicorn and the application log as errors appears on the desktop.
 
-Run it beside a GNTP server, with any WSGI application:
+Run it beside `gntp-logging listen`, with any WSGI application:
 
     cd examples && gunicorn --config gunicorn.conf.py flask_app:app
 

@@ -1,7 +1,8 @@
 """Logging configured by a TOML file: logging.toml beside this program, or the one that is named.
 
-Run it beside a GNTP server, with the server's password in the environment:
+The server's password is in the environment. In two terminals:
 
+    GNTP_PASSWORD=secret gntp-logging listen
     GNTP_PASSWORD=secret python examples/logging_toml.py [FILE]
 """
 

@@ -1,6 +1,6 @@
 """loguru in front: its messages appear on the desktop, with what is bound to them.
 
-Run it beside a GNTP server:
+Run it beside `gntp-logging listen`:
 
     python examples/loguru_app.py
 

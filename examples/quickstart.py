@@ -1,6 +1,6 @@
 """Two alerts on the desktop: an error, and an exception with its traceback.
 
-Run it beside a GNTP server (Growl, Growl for Windows, growl-for-linux):
+Run it beside `gntp-logging listen`, or another GNTP server:
 
     python examples/quickstart.py
 

@@ -1,6 +1,6 @@
 """structlog in front: events appear on the desktop, with what is bound to them.
 
-Run it beside a GNTP server:
+Run it beside `gntp-logging listen`:
 
     python examples/structlog_app.py
 

@@ -464,8 +464,11 @@ def fitted(frames: Frames, room: int) -> list[str]:
         room: Lines of a toast to fill; there is always one frame.
     """
     lines = list(frames.lines[:1])
-    for line in frames.lines[1:]:
-        if _height(*_ordered([*lines, line])) >= room:  # the last line is for the count of the others
+    for number, line in enumerate(frames.lines[1:], 2):
+        are_others = (
+            number < len(frames.lines) or frames.further > 0 or frames.libraries > 0
+        )  # whose count takes a line
+        if _height(*_ordered([*lines, line])) + are_others > room:
             break
         lines.append(line)
     others = frames.further + len(frames.lines) - len(lines)

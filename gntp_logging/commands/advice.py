@@ -15,7 +15,7 @@ from gntp_logging.gntp.exceptions import (
     GNTPTLSError,
 )
 from gntp_logging.gntp.network import is_absent_here
-from gntp_logging.gntp.wire import KEY_UNWANTED, TLS_WANTED
+from gntp_logging.gntp.wire import KEY_UNWANTED, KEY_WANTED, TLS_WANTED
 
 
 def advice_on(error: GNTPError, host: str, port: int) -> str:
@@ -26,6 +26,8 @@ def advice_on(error: GNTPError, host: str, port: int) -> str:
         port: Its port.
     """
     if isinstance(error, GNTPResponseError):
+        if KEY_WANTED in error.error_description:
+            return "give it: GNTP_PASSWORD or --password-file"
         if KEY_UNWANTED in error.error_description:
             return "leave the password out, or set one at the server"
         if TLS_WANTED in error.error_description:

@@ -77,7 +77,8 @@ Show what GNTP clients send, on this machine: a GNTPHandler, or any other progra
   gntp-logging listen --bind 0.0.0.0 --password-file F --tls-cert F --tls-key F
                                                          the same, by TLS alone
   gntp-logging listen --display web --display desktop    a page in the browser, and toasts of the desktop
-  gntp-logging listen --display json | jq .title         for scripts
+  gntp-logging listen --display json | jq '.title // empty'
+                                                         for scripts
   gntp-logging listen --bind 0.0.0.0 --password-file F --hub
                                                          a hub, to which desktops subscribe
   gntp-logging listen --bind 0.0.0.0 --password-file F --subscribe-to hub.example

@@ -96,6 +96,9 @@ class HelpFormatter(argparse.HelpFormatter):
                     )  # fmt: skip
         return "\n".join([*lines, "", ""])
 
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return _filled(" ".join(text.split()), width)
+
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         return "\n".join(indent + line if line else "" for line in wrapped(text, width - len(indent)))
 
@@ -110,7 +113,7 @@ def wrapped(text: str, width: int) -> Iterator[str]:
     for is_paragraph, group in itertools.groupby(text.strip("\n").split("\n"), lambda line: line[:1].strip() != ""):
         lines = list(group)
         if is_paragraph:
-            yield from textwrap.wrap(" ".join(lines), width)
+            yield from _filled(" ".join(lines), width)
         elif max(map(len, lines)) <= width:
             yield from lines
         else:
@@ -135,4 +138,10 @@ def _example(line: str, width: int) -> Iterator[str]:
         yield line
         return
     if meaning:
-        yield from textwrap.wrap(meaning.strip(), width, initial_indent=_BELOW, subsequent_indent=_BELOW)
+        yield from _filled(meaning.strip(), width, _BELOW)
+
+
+def _filled(text: str, width: int, indent: str = "") -> list[str]:
+    return textwrap.wrap(
+        text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False,  # a command stays whole
+    )  # fmt: skip

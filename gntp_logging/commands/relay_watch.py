@@ -68,7 +68,7 @@ def _broker_steps(streams: RedisStreams) -> Iterator[CheckResult]:
         version = streams.version()
         yield CheckResult("broker", Status.OK, f"Redis {version}", perf_counter() - began)
     except BrokerError as error:
-        yield CheckResult("broker", Status.FAILED, str(error), None, "look at broker = in relay.toml, and at the Redis")
+        yield CheckResult("broker", Status.FAILED, str(error), None, "look at broker in relay.toml, and at that Redis")
         yield CheckResult("scripts", Status.LEFT_OUT, "the broker is needed for that")
         return
     try:

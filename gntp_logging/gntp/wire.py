@@ -557,6 +557,9 @@ class Demands:
                 )
 
 
+KEY_WANTED: Final = "a password is required"
+"""What this package's server answers to what has no key, where it has a password."""
+
 KEY_UNWANTED: Final = "this server has no password: send no key"
 """How a server without a password refuses a key."""
 
@@ -691,7 +694,7 @@ class RequestReader(_Reader[Request]):
         """Return the key that the request was made with; None if the server has no password."""
         if line.hash_id is None:
             if self._passwords:
-                raise GNTPProtocolError("a password is required", ErrorCode.NOT_AUTHORIZED)
+                raise GNTPProtocolError(KEY_WANTED, ErrorCode.NOT_AUTHORIZED)
             return None
         if not self._passwords:
             raise GNTPProtocolError(KEY_UNWANTED, ErrorCode.NOT_AUTHORIZED)

@@ -28,6 +28,7 @@ from gntp_logging.alerts.levels import LevelMap
 from gntp_logging.alerts.redact import Redactor
 from gntp_logging.alerts.text import (
     MAX_TITLE,
+    Frames,
     boundary,
     cut,
     fitted,
@@ -58,6 +59,15 @@ def test_a_text_of_many_lines_is_cut_between_lines() -> None:
 def test_frames_that_are_not_shown_are_counted(files: list[str], counts: str) -> None:
     """The application's, and those of libraries."""
     assert fitted(frames_to_show(Application().place([(f"/x/{file}", 1, "f") for file in files], "")), 30)[-1] == counts
+
+
+def test_a_count_takes_no_place_from_the_last_frame() -> None:
+    """Where nothing is left to count, each frame has its line; else the last line of the room is for the count."""
+    lines = ("a.py:1 in f", "b.py:2 in g", "c.py:3 in h")
+    assert fitted(Frames(lines), 3) == ["innermost: a.py:1 in f", "b.py:2 in g", "c.py:3 in h"]
+    assert fitted(Frames(lines, further=1), 3) == ["innermost: a.py:1 in f", "b.py:2 in g", "(+2 further out)"]
+    assert fitted(Frames(lines, libraries=1), 3)[-1] == "(+1 further out, +1 in a library)"
+    assert fitted(Frames(lines), 2) == ["a.py:1 in f", "(+2 further out)"]
 
 
 def test_frames_of_libraries_alone_are_shown() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 
@@ -94,6 +95,18 @@ def test_help_fits_the_terminal(width: int) -> None:
         "gntp-logging", "send", "Backup is done, at last", "", "--priority", "2", "--sticky",
     ]  # fmt: skip
     assert '  host = "anna.example"' in lines
+
+
+def test_no_hyphen_ends_a_line_of_a_help(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """What people copy, as ``pip install 'gntp-logging[redis]'``, stays in one piece."""
+    lines = []
+    for command, columns in itertools.product(COMMANDS, ("60", "80", "100")):
+        monkeypatch.setenv("COLUMNS", columns)
+        with pytest.raises(SystemExit):
+            main([*command.split(), "--help"])
+        lines += capsys.readouterr().out.splitlines()
+    assert lines
+    assert not [line for line in lines if re.search(r"\w-$", line)]
 
 
 COMMANDS = ("", "demo", "send", "listen", "history", "service", "service install", "relay", "check", "completion")

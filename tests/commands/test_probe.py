@@ -64,14 +64,18 @@ def test_a_server_that_takes_everything(capsys: pytest.CaptureFixture[str]) -> N
     assert {name for name, verdict in steps.items() if verdict == "ok"} == expected
 
 
-def test_a_wrong_password(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("given", "advice"),
+    [([], "give it: GNTP_PASSWORD"), (["--password", "guess"], "give the server's own password: GNTP_PASSWORD")],
+)
+def test_no_password_and_a_wrong_one(given: list[str], advice: str, capsys: pytest.CaptureFixture[str]) -> None:
     """It fails there, and says what to do."""
     with running_receiver(["secret"]) as receiver:
-        code = main(["check", "--port", str(receiver.port), "--wait", "0"])
+        code = main(["check", "--port", str(receiver.port), "--wait", "0", *given])
     output = capsys.readouterr().out
     assert code == 1
     assert "FAIL  REGISTER" in output
-    assert "-> give the server's own password: GNTP_PASSWORD or --password-file" in output
+    assert f"-> {advice} or --password-file" in output
 
 
 def test_nobody_listens(capsys: pytest.CaptureFixture[str]) -> None:

@@ -177,14 +177,16 @@ def test_bad_arguments_are_2(arguments: list[str], capsys: pytest.CaptureFixture
 
 
 def test_what_is_not_shown_is_1(capsys: pytest.CaptureFixture[str]) -> None:
-    """No server; a password that is not the server's, which is in no line."""
+    """No server; no password; one that is not the server's, which is in no line."""
     port = free_port()
     assert main(["send", "--host", "127.0.0.1", "--port", str(port), "title"]) == 1
     with running_receiver(["sesame"]) as receiver:
+        assert main(["send", "--port", str(receiver.port), "title"]) == 1
         assert main(["send", "--port", str(receiver.port), "--password", "guess", "title"]) == 1
-    absent, refused = capsys.readouterr().err.splitlines()
+    absent, unauthorized, refused = capsys.readouterr().err.splitlines()
     assert "guess" not in absent + refused
     assert absent.endswith(f"Connection refused; no server runs here: start one with gntp-logging listen --port {port}")
+    assert unauthorized.endswith("a password is required; give it: GNTP_PASSWORD or --password-file")
     assert "the key does not match the password; give the server's own password: GNTP_PASSWORD" in refused
 
 

@@ -92,6 +92,7 @@ def test_a_broker_that_is_not_there_is_named(
     assert run(relay_toml(f"redis://:secret@127.0.0.1:{free_port()}/0", {"desk": receiver.port}), "--check") == 1
     said = capsys.readouterr().out
     assert lines(said, "FAIL broker")
+    assert "-> look at broker in relay.toml" in said
     assert lines(said, "- scripts")
     assert lines(said, "ok NOTIFY")
     assert "secret" not in said
