@@ -18,34 +18,39 @@ _PORT: Final = re.compile(r"(?:\d{1,5}|port)(?:[/?#\s]|\Z)")
 
 def user_information(text: str, at: int) -> Found:
     """The password, or the token, of a URL whose ``://`` stands at a place."""
-    begin = at + 3
-    strict = _AUTHORITY.match(text, begin)
-    assert strict is not None
-    end = strict[0].rfind("@")
-    behind = strict[0][end + 1 :].partition(":")[2] if end >= 0 else ""
-    if end < 0 or (":" not in strict[0][:end] and behind and not _PORT.match(behind)):  # ada@example.com:a/b@host
-        quote = _QUOTED_SCHEME.search(text, max(0, at - 32), at)
-        lax = (_LAX if quote is None else _UP_TO[quote[1]]).match(text, begin)  # in quotes a password may have blanks
-        assert lax is not None
-        inner = lax[0].partition("://")[0]
-        user, colon, rest = inner.partition(":")
-        if inner.rfind("@") > len(user) and not re.search("[/?#]", user) and not _PORT.match(rest) and "[" not in user:
-            end = inner.rfind("@")
-    if end < 0:
-        return Found((), begin)
-    inner = text[begin : begin + end]
-    user, colon, password = inner.partition(":")
-    if colon and password:
+    begin, end = at + 3, _user_end(text, at)
+    user, _, password = text[begin:end].partition(":")
+    place = begin
+    if password:
         # What has no password has its token as the user.
         is_token = looks_random(user) or password == "x-oauth-basic"  # noqa: S105 - a word of GitHub's
-        place = begin + (0 if is_token else len(user) + 1)
-        if is_reference(password):
-            return Found((), begin + end)
-        return Found(((place, begin + end),), begin + end)
-    # A token alone; ada@ is a user.
-    if "%40" not in user and (looks_random(user) or (len(user) >= 20 and is_suspicious(user))):
-        return Found(((begin, begin + end),), begin + end)
-    return Found((), begin + end)
+        place += 0 if is_token else len(user) + 1
+        is_shown = is_reference(password)
+    else:
+        # A token alone; ada@ is a user.
+        is_shown = "%40" in user or not (looks_random(user) or (len(user) >= 20 and is_suspicious(user)))
+    return Found(() if is_shown else ((place, end),), end)
+
+
+def _user_end(text: str, at: int) -> int:
+    """Return where the ``@`` behind the user of a URL is; the URL's beginning if it names no user."""
+    begin = at + 3
+    strict = _AUTHORITY.match(text, begin)
+    assert strict is not None  # all of it may be missing
+    user, sign, host = strict[0].rpartition("@")
+    port = host.partition(":")[2]
+    if sign and (":" in user or not port or _PORT.match(port)):
+        return begin + len(user)
+    # A password may have any sign: ada@example.com:a/b@host. In quotes it may have blanks.
+    quote = _QUOTED_SCHEME.search(text, max(0, at - 32), at)
+    lax = (_LAX if quote is None else _UP_TO[quote[1]]).match(text, begin)
+    assert lax is not None
+    inner = lax[0].partition("://")[0]
+    name, _, rest = inner.partition(":")
+    end = inner.rfind("@")
+    if end > len(name) and not re.search(r"[/?#\[]", name) and not _PORT.match(rest):
+        return begin + end
+    return begin + len(user)
 
 
 _SIGNS_BEFORE_USER: Final = re.compile(r"[\s\"'`]")
