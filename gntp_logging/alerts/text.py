@@ -465,10 +465,8 @@ def fitted(frames: Frames, room: int) -> list[str]:
     """
     lines = list(frames.lines[:1])
     for number, line in enumerate(frames.lines[1:], 2):
-        are_others = (
-            number < len(frames.lines) or frames.further > 0 or frames.libraries > 0
-        )  # whose count takes a line
-        if _height(*_ordered([*lines, line])) + are_others > room:
+        has_others = bool(number < len(frames.lines) or frames.further or frames.libraries)
+        if _height(*_ordered([*lines, line])) + has_others > room:  # the count of the others takes a line
             break
         lines.append(line)
     others = frames.further + len(frames.lines) - len(lines)
