@@ -171,13 +171,8 @@ def test_a_reader_that_stands_still_keeps_no_sender_waiting(are_errors_read: boo
         assert process.wait(TIMEOUT) == 0
         if process.stderr is not None:
             first, last = process.stderr.read().decode().splitlines()
-            assert (
-                first
-                == "gntp-logging listen: standard output cannot be written: its reader is too slow (1 dropped so far)"
-            )
-            assert re.fullmatch(
-                "gntp-logging listen: standard output: .* too slow, and (9.|10.) events are missing", last
-            )
+            assert first.endswith("standard output cannot be written: its reader is too slow (1 dropped so far)")
+            assert re.search("standard output: .* too slow, and (9.|10.) events are missing$", last)
 
 
 @pytest.mark.program
