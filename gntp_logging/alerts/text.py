@@ -263,8 +263,12 @@ def _is_word_of(said: str, text: str) -> bool:
     """Tell whether a text has another one in it, and not as a part of a word."""
     padded = f" {text} "
     begin = padded.find(said)
-    end = begin + len(said)
-    return begin >= 0 and not (padded[begin - 1 : begin + 1].isalnum() or padded[end - 1 : end + 1].isalnum())
+    while begin >= 0:
+        end = begin + len(said)
+        if not (padded[begin - 1 : begin + 1].isalnum() or padded[end - 1 : end + 1].isalnum()):
+            return True
+        begin = padded.find(said, begin + 1)
+    return False
 
 
 def _without_end(said: str, error: str) -> str:
