@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import gc
 import logging
 import logging.config
 import os
@@ -164,6 +165,9 @@ class HandlerMachine(RuleBasedStateMachine):
     @rule()
     def configure_logging(self) -> None:
         """Let some library configure logging: the first time, that closes the handler."""
+        # The worker's thread may collect garbage. For a handler among it, logging waits for the lock that dictConfig
+        # holds, which waits for the worker: the time to deliver would pass.
+        gc.collect()
         logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})
         if not self.is_forgotten:
             self.wait_for_the_threads_end()
