@@ -165,6 +165,7 @@ class BatchMachine(RuleBasedStateMachine):
             nonlocal writes
             writes -= 1
             if writes < 0:
+                file.close()  # as the system does
                 raise Killed
             write(file, found, left, now)
 
