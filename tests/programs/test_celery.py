@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,10 +15,11 @@ from tests.support import RunningReceiver, said
 pytest.importorskip("celery", reason="needs Celery: pip install celery")
 
 APPLICATION = """
-    import logging, os
+    import faulthandler, logging, os, signal
     from celery import Celery
     import gntp_logging
 
+    faulthandler.register(signal.SIGUSR1)  # where it stands, when it does
     logger = logging.getLogger("shop")
     # A busy machine may take longer than two seconds for a child's last alerts.
     handler = gntp_logging.GNTPHandler(port=int(os.environ["GNTP_PORT"]), repeat_window=0, shutdown_timeout=30)
@@ -62,6 +65,10 @@ def test_each_child_delivers_its_own_alerts_once(
         toasts = receiver.wait_for(8, BOUND)
     except AssertionError as error:
         ran = (tmp_path / "ran").read_text("utf-8")  # a task that Celery has lost is no alert that we have lost
+        children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text("ascii")
+        for pid in [worker.pid, *map(int, children.split())]:
+            os.kill(pid, signal.SIGUSR1)
+        worker.stop()  # and with that its output is whole
         raise AssertionError(f"{[said(toast) for toast in receiver.toasts]}\nran:\n{ran}\n{worker.output}") from error
     worker.stop()
     texts = [said(toast) for toast in receiver.toasts]
