@@ -65,8 +65,8 @@ def test_each_child_delivers_its_own_alerts_once(
         toasts = receiver.wait_for(8, BOUND)
     except AssertionError as error:
         ran = (tmp_path / "ran").read_text("utf-8")  # a task that Celery has lost is no alert that we have lost
-        children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text("ascii")
-        for pid in [worker.pid, *map(int, children.split())]:
+        alive = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text("ascii")
+        for pid in [worker.pid, *map(int, alive.split())]:
             os.kill(pid, signal.SIGUSR1)
         worker.stop()  # and with that its output is whole
         raise AssertionError(f"{[said(toast) for toast in receiver.toasts]}\nran:\n{ran}\n{worker.output}") from error
