@@ -205,6 +205,7 @@ def count_leaves(error: Error) -> int:
     known: dict[tuple[int, int], int] = {}  # a group may hold another one many times
 
     def count(error: Error, depth: int) -> int:
+        """Return how many exceptions one holds that stands so deep in the group."""
         held = () if depth == _MAX_DEPTH else error.members
         if not held:
             return 1

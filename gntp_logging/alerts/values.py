@@ -142,6 +142,7 @@ class _Container:
         self._left = _MAX_SHOWN
 
     def shown(self, value: Any, depth: int) -> str | None:
+        """Return a dictionary, or a collection such as a list, as a text; None for any other value."""
         kind = type(value)
         if issubclass(kind, dict):
             return f"{{{self.items(dict.items(value), dict.__len__(value), depth, described)}}}"
@@ -158,6 +159,7 @@ class _Container:
         return self._joined(texts, size, depth)
 
     def item(self, value: Any, depth: int) -> str:
+        """Return a value as it stands in a dictionary or a list."""
         kind = type(value)
         if value is None:
             return "None"

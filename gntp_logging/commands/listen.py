@@ -240,6 +240,7 @@ def _serve(
     throttle = Throttle(_COMPLAINT_INTERVAL)
 
     def failed(display: Display, error: Exception) -> None:
+        """End where nobody reads the output any more; report what else a display cannot write to it."""
         if display not in writing:
             return
         if isinstance(error, BrokenPipeError):  # the reader is gone
@@ -527,6 +528,7 @@ def _reread_on_hangup(certificate: Certificate, server: Server) -> Iterator[None
         return
 
     def reread(*_: object) -> None:
+        """Serve the certificate as it is now; if it cannot be read, go on with the one before."""
         try:
             server.tls = certificate.read()
         except UsageError as error:

@@ -99,6 +99,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         thread = threading.Thread(target=relay.run, args=(stop,))
 
         def reload() -> None:
+            """Follow the file as it is now; if there is a mistake in it, go on as before."""
             try:
                 relay.change(read(arguments.config))
             except UsageError as error:
