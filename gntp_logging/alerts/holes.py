@@ -10,7 +10,9 @@ What tells mistakes apart stays, although it holds digits: codes behind the word
 
 from __future__ import annotations
 
+import functools
 import re
+import sys
 from typing import Final
 
 HOLE: Final = "*"
@@ -35,7 +37,12 @@ def with_holes(text: str) -> str:
     Returns:
         At most :data:`MAX_RESULT` characters.
     """
-    return holes_made(text.lstrip().partition("\n")[0][:MAX_TEXT])[:MAX_RESULT].rstrip()
+    return _result(text.lstrip().partition("\n")[0][:MAX_TEXT])
+
+
+@functools.lru_cache(maxsize=128)  # what fails in a loop says the same again
+def _result(line: str) -> str:
+    return holes_made(line)[:MAX_RESULT].rstrip()
 
 
 def holes_made(line: str) -> str:
@@ -48,7 +55,7 @@ def holes_made(line: str) -> str:
     if "{" in line:
         line = _without_bodies(line, is_cut=is_cut)
     line = _without_quotes(line, is_cut=is_cut)
-    if line.endswith(CUT):
+    if is_cut and line.endswith(CUT):
         line = line[: line.rfind(" ") + 1]
     if "://" in line:
         line = _URL.sub(HOLE, line)
@@ -76,7 +83,7 @@ def holes_made(line: str) -> str:
     if "*,)" in line:
         line = line.replace("*,)", "*)")  # a tuple of one
     if ":*" in line:
-        line = _PEER.sub(HOLE, line)
+        line = _PEER.sub(f" {HOLE}", line)
     line = _RUN.sub(HOLE, line)
     if " from *" in line:
         line = _FROM.sub(HOLE, line)
@@ -208,10 +215,13 @@ _DOTS: Final = re.compile(r" ?\.{3,} ?")
 # ASCII alone: it takes half the time, and in 订单17失败, which has no blanks, the words stay.
 _LETTER: Final = r"a-zA-Z_\-~%+#$&"
 _SIGN: Final = rf"{_LETTER}0-9./\\@"
+_POSSESSIVE: Final = "+" if sys.version_info >= (3, 11) else ""
+"""Keeps all letters that were matched: no match needs fewer, and without this sign each is tried once more."""
+
 _TOKEN: Final = re.compile(
     rf"""
     (?<![{_SIGN}])
-    (?: [{_LETTER}]* [0-9/@\\.] (?<! \.(?![{_SIGN}]) ) [{_SIGN}]* (?<![.\-])
+    (?: [{_LETTER}]*{_POSSESSIVE} [0-9/@\\.] (?<! \.(?![{_SIGN}]) ) [{_SIGN}]* (?<![.\-])
       | (?: [a-fA-F]{{8,}} | tmp[a-z_]{{8}} ) (?! [{_LETTER}0-9/\\@] | \.[{_SIGN}] ) )
     """,
     re.VERBOSE,
@@ -376,7 +386,11 @@ _UNIT: Final = rf"""
     ) \b )*
 """
 _RUN: Final = re.compile(
-    rf"\*{_UNIT} (?: [ ,;:|/.+=-]* (?:and[ ]|or[ ])? (?: \* | \( (?:\*{_UNIT})? \) ) {_UNIT} )*", re.VERBOSE
+    rf"""
+    \* (?=[ ]*[A-Zabdhkmnopsuwyµ*(,;:|/.+=-])  # what a unit, a sign between holes, "and" and "or" begin with
+    {_UNIT} (?: [ ,;:|/.+=-]* (?:and[ ]|or[ ])? (?: \* | \( (?:\*{_UNIT})? \) ) {_UNIT} )*
+    """,
+    re.VERBOSE,
 )
 """Holes side by side: a list of any length, an amount in two units, a name and its address in brackets."""
 
@@ -386,10 +400,10 @@ _FROM: Final = re.compile(r"(?<=\bfor )\S+(?= from \*)")
 _BRACKETS: Final = re.compile(r"\[[^\[\],]*,[^\[\]]*\]|\[\]")
 """A list, even an empty one. A single word in brackets, such as the name of a thread, does not count as a list."""
 
-_PEER: Final = re.compile(r"(?:(?<= to )|(?<= at )|(?<= host ))[A-Za-z][\w-]*:\*")
+_PEER: Final = re.compile(r" (?:(?<= to )|(?<= at )|(?<= host ))[A-Za-z][\w-]*:\*")
 """A host that is named in letters, known by the port behind it."""
 
-_PLURAL: Final = re.compile(r"\*(?: [a-z-]+){0,2}? (?=([a-z][a-z-]{3,}))\1(?<=[a-rt-z]s)(?![\w-])")
+_PLURAL: Final = re.compile(r"\* (?:[a-z-]+ ){0,2}?(?=([a-z][a-z-]{3,}))\1(?<=[a-rt-z]s)(?![\w-])")
 """What is counted: one file, two files. The word is found ahead and taken whole, so that none of it is tried twice."""
 
 
