@@ -11,6 +11,8 @@ from .secret_values import is_news, is_suspicious, looks_random
 
 _AUTHORITY: Final = re.compile(r"(?:[^\s\"'<>`/?#]|(?<=\w)'(?=\w)){0,500}")
 _LAX: Final = re.compile(r"(?:[^\s\"'<>`]|(?<=\w)'(?=\w)){0,500}")
+_LATER_AT: Final = re.compile(r"[/?#][^\s\"'<>`=]{0,500}(?<!/)@")
+"""An ``@`` behind what looks like a host; not one that begins a name, as in ``/@scope``, nor one of a query."""
 _QUOTED_SCHEME: Final = re.compile(r"([\"'])[A-Za-z][\w+.-]{0,30}\Z")
 _UP_TO: Final = {quote: re.compile(rf"[^\n{quote}]{{0,500}}") for quote in "\"'"}
 _PORT: Final = re.compile(r"(?:\d{1,5}|port)(?:[/?#\s]|\Z)")
@@ -40,7 +42,12 @@ def _user_end(text: str, at: int) -> int:
     user, sign, host = strict[0].rpartition("@")
     port = host.partition(":")[2]
     if sign and (":" in user or not port or _PORT.match(port)):
-        return begin + len(user)
+        later = None
+        # Without a dot and a port this may be no host, but the middle of a password: ada:p@ss/word@db.
+        if ":" in user and not {".", ":"} & {*host} and host != "localhost" and "git+" not in text[max(0, at - 9) : at]:
+            next_url = text.find("://", strict.end())
+            later = _LATER_AT.match(text, strict.end(), len(text) if next_url < 0 else next_url)
+        return begin + len(user) if later is None else later.end() - 1
     # A password may have any sign: ada@example.com:a/b@host. In quotes it may have blanks.
     quote = _QUOTED_SCHEME.search(text, max(0, at - 32), at)
     lax = (_LAX if quote is None else _UP_TO[quote[1]]).match(text, begin)
