@@ -178,7 +178,7 @@ _VALUE: Final = re.compile(rf"=(?<![=!<>]=)(?![=>~])(?: ?{_IN_VALUE}+(?!{_IN_VAL
 _TELLING_NAMES: Final = (
     "reason", "error", "state", "status", "type", "method", "errno", "winerror", "signal", "exception",
     " code", "_code", "-code", ".code", "tuscode", "rorcode", "errcode", "xitcode", "urncode", "retcode", "nsecode",
-    " rc", " msg", " message", " event", " err", " level",
+    "pgcode", " rc", " msg", " message", " event", " err", " level",
 )  # fmt: skip
 """Names whose values tell one mistake from another. A longer name may end with one of them, as ``errorCode`` does.
 ``code`` stands here with what must precede it, because there are keycodes and zipcodes."""
@@ -318,7 +318,7 @@ _ANNOUNCED: Final = {
     "code": re.compile("[0-9]{1,4}"),
     "status": re.compile("[0-9]{1,3}"),
     **dict.fromkeys(["statuscode", "status_code", "errorcode", "error_code", "exit_code"], re.compile("[0-9]{1,4}")),
-    "sqlstate": re.compile("[0-9A-Z]{5}"),
+    **dict.fromkeys(["sqlstate", "pgcode"], re.compile("[0-9A-Z]{5}")),
     **dict.fromkeys(
         ["error", "returned", "response", "http", "http/1.0", "http/1.1", "http/2", "http/2.0", f'{HOLE}"'], _STATUS
     ),

@@ -134,14 +134,14 @@ def test_no_digit_is_left_where_nothing_announces_a_code(text: str) -> None:
 ANNOUNCING = (
     "errno", "WinError", "signal", "exit", "exitcode", "returncode", "retcode", "rc=", "exit code", "exit status",
     "exited with", "error code", "status", "error", "returned", "HTTP", "HTTP/1.1", "http/2", '"PUT /a" ', "reason=",
-    "type=", "state=", "method=", "errno=", "status_code=", "[errno", "SQLSTATE=",
+    "type=", "state=", "method=", "errno=", "status_code=", "[errno", "SQLSTATE=", "pgcode",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("word", ANNOUNCING)
 def test_a_number_behind_its_word_tells(word: str) -> None:
     """Every word that announces a code is found by the quick look at the line."""
-    codes = ("42P01", "HY000") if word == "SQLSTATE=" else ("404", "500")
+    codes = ("42P01", "HY000") if word in {"SQLSTATE=", "pgcode"} else ("404", "500")
     lines = [with_holes(f"it ended, {word}{'' if word.endswith('=') else ' '}{code} at 17") for code in codes]
     assert [code in line for code, line in zip(codes, lines, strict=True)] == [True, True]
     assert not any("17" in line for line in lines)
