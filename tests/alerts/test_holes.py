@@ -58,9 +58,9 @@ def test_the_corpus_is_large_and_has_both_sorts() -> None:
 
 
 def test_pairs_fold_or_not_as_people_would_say() -> None:
-    """Ninety-nine of a hundred; those that are wrong are shown."""
+    """Those that are wrong are shown."""
     wrong = [pair for pair in PAIRS if (with_holes(pair.one) == with_holes(pair.other)) is not pair.is_same]
-    assert len(wrong) <= len(PAIRS) // 100, "\n".join(
+    assert not wrong, "\n".join(
         f"{'same' if pair.is_same else 'different'}: {with_holes(pair.one)!r} and {with_holes(pair.other)!r}"
         for pair in wrong
     )
@@ -117,6 +117,52 @@ def test_words_alone_are_left_as_they_are(words: list[str]) -> None:
     assert with_holes(" ".join(words)) == " ".join(words)[:MAX_RESULT].rstrip()
 
 
+UNITS = (
+    "KB", "MiB/s", "Gbps", "kbit/s", "bytes", "B", "kHz", "Hz", "ns", "us", "µs", "ms", "s", "sec", "m", "min", "h",
+    "hr", "d", "nanoseconds", "seconds", "minutes", "hours", "days", "weeks", "months", "years", "AM", "pm", "p.m",
+    "UTC", "GMT", "CEST", "EST", "MST", "PDT", "BST", "MSK", "IST", "JST", "Apr", "Dec", "Feb", "Jan", "Nov", "Oct",
+    "Sep",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("blank", ["", " "])
+def test_an_amount_and_its_unit_are_one_hole(unit: str, blank: str) -> None:
+    """A unit may be glued to its number, and an amount may have two."""
+    assert with_holes(f"waited 7{blank}{unit}, then left") == f"waited {HOLE}, then left"
+    assert with_holes(f"waited 7{blank}{unit} 8{blank}{unit}, then left") == f"waited {HOLE}, then left"
+
+
+@pytest.mark.parametrize(
+    "between",
+    [" ", ", ", ",", "; ", ": ", ":", " | ", "|", "/", " / ", " + ", "=", " - ", ".", " and ", " or ", ", and "],
+)
+def test_holes_side_by_side_are_one(between: str) -> None:
+    """Whatever stands between the parts of a list, or of an address."""
+    assert with_holes(f"lost '7'{between}'8' again") == f"lost {HOLE} again"
+
+
+@pytest.mark.parametrize(
+    ("text", "holes"),
+    [
+        ("lost '7' ('8') again", "lost * again"),
+        ("lost 7 () again", "lost * again"),
+        ("went to db:5432, back", "went to *, back"),
+        ("stood at db:5432, still", "stood at *, still"),
+        ("the host db:5432 is gone", "the host * is gone"),
+        ("behind db:5432, gone", "behind db:*, gone"),
+        ("7 files", "* file"),
+        ("7 more open files", "* more open file"),
+        ("7 of all open files", "* of all open files"),
+        ("7 processes, 8 entries", "* process, * entry"),
+        ("7 address", "* address"),
+    ],
+)
+def test_what_belongs_to_a_hole(text: str, holes: str) -> None:
+    """A name in brackets, a host in front of its port, and the ending of what is counted."""
+    assert with_holes(text) == holes
+
+
 @given(st.text())
 def test_any_text_becomes_one_short_line(text: str) -> None:
     """Whatever a message holds."""
@@ -134,14 +180,14 @@ def test_no_digit_is_left_where_nothing_announces_a_code(text: str) -> None:
 ANNOUNCING = (
     "errno", "WinError", "signal", "exit", "exitcode", "returncode", "retcode", "rc=", "exit code", "exit status",
     "exited with", "error code", "status", "error", "returned", "HTTP", "HTTP/1.1", "http/2", '"PUT /a" ', "reason=",
-    "type=", "state=", "method=", "errno=", "status_code=", "[errno", "SQLSTATE=", "pgcode",
+    "type=", "state=", "method=", "errno=", "status_code=", "[errno", "SQLSTATE=", "pgcode", "pgcode=",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("word", ANNOUNCING)
 def test_a_number_behind_its_word_tells(word: str) -> None:
     """Every word that announces a code is found by the quick look at the line."""
-    codes = ("42P01", "HY000") if word in {"SQLSTATE=", "pgcode"} else ("404", "500")
+    codes = ("42P01", "HY000") if word in {"SQLSTATE=", "pgcode", "pgcode="} else ("404", "500")
     lines = [with_holes(f"it ended, {word}{'' if word.endswith('=') else ' '}{code} at 17") for code in codes]
     assert [code in line for code, line in zip(codes, lines, strict=True)] == [True, True]
     assert not any("17" in line for line in lines)

@@ -48,6 +48,16 @@ SECRETS = [
     ("postgres://ann:hun/ter2@db/shop", "postgres://ann:***@db/shop"),
     ("redis://:hunter2@cache:6379/0", "redis://:***@cache:6379/0"),
     ("amqp://u:p@ss@host//", "amqp://u:***@host//"),
+    ("postgres://u:p@s-s/w0rd@db:5432/x", "postgres://u:***@db:5432/x"),
+    ("mysql://u:p@ss#w0rd@db/x", "mysql://u:***@db/x"),
+    ("redis://:p@ss?w0rd@cache:6379/0", "redis://:***@cache:6379/0"),
+    ("http://u:hunter2@localhost/ann@example.com", "http://u:***@localhost/ann@example.com"),
+    ("http://u:hunter2@x.example/ann@example.com", "http://u:***@x.example/ann@example.com"),
+    ("http://u:hunter2@host:80/ann@example.com", "http://u:***@host:80/ann@example.com"),
+    ("smtp://u:hunter2@mail?from=ann@example.com", "smtp://u:***@mail?from=ann@example.com"),
+    ("https://u:hunter2@host/@scope/package", "https://u:***@host/@scope/package"),
+    ("git+https://u:hunter2@host/o/r.git@main", "git+https://u:***@host/o/r.git@main"),
+    ("http://u:hunter2@one/a,http://v:hunter3@two/b", "http://u:***@one/a,http://v:***@two/b"),
     ("smtp://ann@example.com:hunter2@mail", "smtp://ann@example.com:***@mail"),
     ("Authorization: Bearer abcdefghijkl", "Authorization: Bearer ***"),
     ("'Authorization': 'Token abc123'", "'Authorization': 'Token ***'"),
@@ -97,6 +107,7 @@ INNOCENT = [
     "password=None token=null secret=False",
     "if token == expected",
     "GET https://example.com/a:b@c/d",
+    "https://ann@host/a:b@c",
     "mail to ann@example.com at 10:30",
     "session started, session=7",
     "Authorization failed for ann",
@@ -114,7 +125,7 @@ def read_corpus(name: str) -> list[str]:
     return [re.sub(r"\\[nte\\]", lambda escape: escapes[escape[0]], row.partition("\t")[0]) for row in rows]
 
 
-def test_of_the_corpus_of_secrets_one_in_a_hundred_may_be_seen() -> None:
+def test_of_the_corpus_of_secrets_none_is_seen() -> None:
     """Nothing of what is marked in a text is left of it."""
     texts = read_corpus("secrets.tsv")
     assert len(texts) >= 400
@@ -122,15 +133,14 @@ def test_of_the_corpus_of_secrets_one_in_a_hundred_may_be_seen() -> None:
     for text in texts:
         left = redact(re.sub("[⟦⟧]", "", text))
         seen += [text] if any(secret in left for secret in re.findall("⟦(.+?)⟧", text)) else []
-    assert len(seen) <= len(texts) // 100, seen
+    assert not seen
 
 
-def test_of_the_corpus_of_news_one_in_a_hundred_may_change() -> None:
+def test_of_the_corpus_of_news_none_changes() -> None:
     """What looks like a secret, and is what somebody wants to know."""
     texts = read_corpus("keepers.tsv")
     assert len(texts) >= 200
-    changed = [(text, redact(text)) for text in texts if redact(text) != text]
-    assert len(changed) <= len(texts) // 100, changed
+    assert not [(text, redact(text)) for text in texts if redact(text) != text]
 
 
 @pytest.mark.parametrize(("text", "redacted"), SECRETS, ids=[text[:40] for text, _ in SECRETS])
